@@ -1,0 +1,33 @@
+/* The one allocator: 64-byte aligned (a cache line, an AVX-512 register), zeroed, counted, and able to fail for tests.
+ *
+ * Everything that synthgrid allocates itself comes from here; libraries keep their own heaps. Thread-safe. */
+#ifndef SG_BASE_MEM_H
+#define SG_BASE_MEM_H
+
+#include <stddef.h>
+
+/* Zeroed memory for n things of `size` bytes, or NULL (also when n*size overflows). n = 0 gives a valid pointer. */
+void *sg_alloc(size_t n, size_t size);
+
+/* As realloc: keeps what was there, zeroes what is new; on NULL the old block is untouched. `p` may be NULL. */
+void *sg_realloc(void *p, size_t n, size_t size);
+
+/* NULL is fine. */
+void sg_free(void *p);
+
+/* A copy of a string (NULL gives NULL), or NULL without memory. */
+char *sg_strdup(const char *text);
+char *sg_strndup(const char *text, size_t n);
+
+/* printf into new memory. */
+char *sg_strf(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Bytes in use now, and the most so far (the caller's own sizes, without the allocator's overhead). */
+size_t sg_mem_now(void);
+size_t sg_mem_peak(void);
+
+/* For tests: the n-th allocation from now on fails, once (n = 1 is the next; 0 switches it off). Returns whether the
+ * previous setting had fired. */
+int sg_mem_fail_at(long n);
+
+#endif

@@ -1,0 +1,71 @@
+#include "base/sha256.h"
+
+#include <errno.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <string.h>
+
+struct sg_sha256_stream {
+    int unused;
+}; /* an EVP_MD_CTX behind a name of our own */
+
+static void to_hex(const unsigned char digest[32], char hex[SG_HEX])
+{
+    for (int i = 0; i < 32; i++)
+        snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+}
+
+void sg_sha256(const void *data, size_t n, unsigned char digest[32])
+{
+    EVP_Digest(data, n, digest, NULL, EVP_sha256(), NULL);
+}
+
+void sg_sha256_hex(const void *data, size_t n, char hex[SG_HEX])
+{
+    unsigned char digest[32];
+    sg_sha256(data, n, digest);
+    to_hex(digest, hex);
+}
+
+struct sg_sha256_stream *sg_sha256_create(void)
+{
+    EVP_MD_CTX *c = EVP_MD_CTX_new();
+    if (c && !EVP_DigestInit_ex(c, EVP_sha256(), NULL)) {
+        EVP_MD_CTX_free(c);
+        c = NULL;
+    }
+    return (struct sg_sha256_stream *)c;
+}
+
+void sg_sha256_add(struct sg_sha256_stream *s, const void *data, size_t n)
+{
+    EVP_DigestUpdate((EVP_MD_CTX *)s, data, n);
+}
+
+void sg_sha256_finish_hex(struct sg_sha256_stream *s, char hex[SG_HEX])
+{
+    unsigned char digest[32];
+    EVP_DigestFinal_ex((EVP_MD_CTX *)s, digest, NULL);
+    EVP_MD_CTX_free((EVP_MD_CTX *)s);
+    to_hex(digest, hex);
+}
+
+sg_status sg_sha256_file(const char *path, char hex[SG_HEX], struct sg_err *err)
+{
+    FILE *f = fopen(path, "rb");
+    if (!f)
+        return sg_fail(err, SG_INPUT, "%s: %s", path, strerror(errno));
+    struct sg_sha256_stream *s = sg_sha256_create();
+    if (!s) {
+        fclose(f);
+        return sg_fail_memory(err, 1024);
+    }
+    char block[65536];
+    size_t n;
+    while ((n = fread(block, 1, sizeof block, f)) > 0)
+        sg_sha256_add(s, block, n);
+    int bad = ferror(f);
+    fclose(f);
+    sg_sha256_finish_hex(s, hex);
+    return bad ? sg_fail(err, SG_FAILED, "%s: cannot be read to its end", path) : SG_OK;
+}

@@ -1,0 +1,23 @@
+/* SHA-256 (FIPS 180-4), by OpenSSL: content ids, request keys, digests of weights and files. */
+#ifndef SG_BASE_SHA256_H
+#define SG_BASE_SHA256_H
+
+#include "base/err.h"
+
+#include <stddef.h>
+
+enum { SG_HEX = 65 }; /* 64 hex digits and NUL */
+
+void sg_sha256(const void *data, size_t n, unsigned char digest[32]);
+void sg_sha256_hex(const void *data, size_t n, char hex[SG_HEX]);
+
+/* Piece by piece: create, add, finish (which destroys it). create gives NULL without memory. */
+struct sg_sha256_stream;
+struct sg_sha256_stream *sg_sha256_create(void);
+void sg_sha256_add(struct sg_sha256_stream *s, const void *data, size_t n);
+void sg_sha256_finish_hex(struct sg_sha256_stream *s, char hex[SG_HEX]);
+
+/* Of a whole file. */
+sg_status sg_sha256_file(const char *path, char hex[SG_HEX], struct sg_err *err) SG_MUST_USE;
+
+#endif

@@ -1,0 +1,183 @@
+#include "base/text.h"
+
+#include "base/mem.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int sg_utf8_decode(const char *s, size_t n, uint32_t *code_point)
+{
+    const unsigned char *u = (const unsigned char *)s;
+    if (u[0] < 0x80 || n < 2) {
+        *code_point = u[0];
+        return 1;
+    }
+    if (u[0] < 0xe0) {
+        *code_point = (u[0] & 0x1fu) << 6 | (u[1] & 0x3fu);
+        return 2;
+    }
+    if (u[0] < 0xf0 && n >= 3) {
+        *code_point = (u[0] & 0xfu) << 12 | (u[1] & 0x3fu) << 6 | (u[2] & 0x3fu);
+        return 3;
+    }
+    if (n >= 4) {
+        *code_point = (u[0] & 7u) << 18 | (u[1] & 0x3fu) << 12 | (u[2] & 0x3fu) << 6 | (u[3] & 0x3fu);
+        return 4;
+    }
+    *code_point = 0xfffd;
+    return 1;
+}
+
+int sg_utf8_encode(uint32_t c, char out[4])
+{
+    if (c < 0x80) {
+        out[0] = (char)c;
+        return 1;
+    }
+    if (c < 0x800) {
+        out[0] = (char)(0xc0 | c >> 6);
+        out[1] = (char)(0x80 | (c & 0x3f));
+        return 2;
+    }
+    if (c < 0x10000) {
+        out[0] = (char)(0xe0 | c >> 12);
+        out[1] = (char)(0x80 | (c >> 6 & 0x3f));
+        out[2] = (char)(0x80 | (c & 0x3f));
+        return 3;
+    }
+    out[0] = (char)(0xf0 | c >> 18);
+    out[1] = (char)(0x80 | (c >> 12 & 0x3f));
+    out[2] = (char)(0x80 | (c >> 6 & 0x3f));
+    out[3] = (char)(0x80 | (c & 0x3f));
+    return 4;
+}
+
+int sg_utf8_valid(const char *s, size_t n)
+{
+    for (size_t i = 0; i < n;) {
+        unsigned char lead = (unsigned char)s[i];
+        int len = lead < 0x80 ? 1 : lead >= 0xc2 && lead < 0xe0 ? 2 : lead >= 0xe0 && lead < 0xf0 ? 3
+                  : lead >= 0xf0 && lead < 0xf5 ? 4 : 0;
+        if (!len || (size_t)len > n - i)
+            return 0;
+        for (int k = 1; k < len; k++)
+            if (((unsigned char)s[i + (size_t)k] & 0xc0) != 0x80)
+                return 0;
+        uint32_t c;
+        sg_utf8_decode(s + i, n - i, &c);
+        if ((len == 3 && (c < 0x800 || (c >= 0xd800 && c < 0xe000))) || (len == 4 && (c < 0x10000 || c > 0x10ffff)))
+            return 0;
+        i += (size_t)len;
+    }
+    return 1;
+}
+
+enum { NEAREST_MAX = 64 };
+
+static int distance(const char *a, const char *b)
+{
+    size_t n = strlen(a), m = strlen(b);
+    if (n > NEAREST_MAX || m > NEAREST_MAX)
+        return NEAREST_MAX;
+    int row[NEAREST_MAX + 1];
+    for (size_t j = 0; j <= m; j++)
+        row[j] = (int)j;
+    for (size_t i = 1; i <= n; i++) {
+        int diagonal = row[0];
+        row[0] = (int)i;
+        for (size_t j = 1; j <= m; j++) {
+            int cost = diagonal + (tolower((unsigned char)a[i - 1]) != tolower((unsigned char)b[j - 1]));
+            diagonal = row[j];
+            int best = row[j] + 1 < row[j - 1] + 1 ? row[j] + 1 : row[j - 1] + 1;
+            row[j] = cost < best ? cost : best;
+        }
+    }
+    return row[m];
+}
+
+int sg_text_nearest(const char *word, const char *const *words, int n_words)
+{
+    int best = -1, best_distance = (int)strlen(word) / 3 + 2;
+    for (int i = 0; i < n_words; i++) {
+        int d = distance(word, words[i]);
+        if (d < best_distance) {
+            best = i;
+            best_distance = d;
+        }
+    }
+    return best;
+}
+
+int sg_parse_int64(const char *text, int64_t *value)
+{
+    if (!isdigit((unsigned char)text[0]) && !(text[0] == '-' && isdigit((unsigned char)text[1])))
+        return 0;
+    errno = 0;
+    char *end;
+    long long x = strtoll(text, &end, 10);
+    if (errno || *end)
+        return 0;
+    *value = x;
+    return 1;
+}
+
+int sg_parse_double(const char *text, double *value)
+{
+    if (strspn(text, "0123456789+-.eE") != strlen(text) || !text[0])
+        return 0;
+    errno = 0;
+    char *end;
+    double x = strtod(text, &end); /* the program never leaves the "C" locale */
+    if (*end || end == text || !isfinite(x))
+        return 0;
+    *value = x;
+    return 1;
+}
+
+void sg_format_double(double x, char out[32])
+{
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(out, 32, "%.*g", digits, x);
+        if (strtod(out, NULL) == x)
+            return;
+    }
+}
+
+void sg_buf_safe(struct sg_buf *b, const char *text, size_t max_chars)
+{
+    size_t n = strlen(text), count = 0;
+    if (!sg_utf8_valid(text, n)) {
+        sg_buf_puts(b, "(text that is not UTF-8)");
+        return;
+    }
+    for (size_t i = 0; i < n; count++) {
+        if (count == max_chars) {
+            sg_buf_puts(b, "...");
+            return;
+        }
+        uint32_t c;
+        int len = sg_utf8_decode(text + i, n - i, &c);
+        if (c == '\n' || c == '\t')
+            sg_buf_puts(b, " ");
+        else if (c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
+                 (c >= 0x2066 && c <= 0x2069) || c == 0xfeff)
+            sg_buf_puts(b, "?");
+        else
+            sg_buf_add(b, text + i, (size_t)len);
+        i += (size_t)len;
+    }
+}
+
+char *sg_text_trim(char *s)
+{
+    size_t n = strlen(s), start = strspn(s, " \t\r\n\v\f");
+    while (n > start && strchr(" \t\r\n\v\f", s[n - 1]))
+        n--;
+    memmove(s, s + start, n - start);
+    s[n - start] = 0;
+    return s;
+}
