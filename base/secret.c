@@ -85,13 +85,12 @@ sg_status sg_secret_take(const char *variable, const char **key, struct sg_err *
     return status;
 }
 
-sg_status sg_secret_remember(const char *key, struct sg_err *err)
+sg_status sg_secret_remember(const char *key, const char **kept, struct sg_err *err)
 {
-    const char *kept;
     pthread_mutex_lock(&known.lock);
     sg_status status = check("the API key", key, err);
     if (status == SG_OK)
-        status = remember("", key, &kept, err);
+        status = remember("", key, kept, err);
     pthread_mutex_unlock(&known.lock);
     return status;
 }

@@ -19,8 +19,8 @@ void sg_secret_harden(void);
  * break the header). */
 sg_status sg_secret_take(const char *variable, const char **key, struct sg_err *err) SG_MUST_USE;
 
-/* A key that arrived by MPI from rank 0. */
-sg_status sg_secret_remember(const char *key, struct sg_err *err) SG_MUST_USE;
+/* A key that arrived by MPI from rank 0; *kept is this module's copy. */
+sg_status sg_secret_remember(const char *key, const char **kept, struct sg_err *err) SG_MUST_USE;
 
 /* Overwrites every known key in `text` with '*', and what looks like one ("sk-..." and "Bearer ..."). In place. */
 void sg_redact(char *text);

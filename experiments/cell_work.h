@@ -1,0 +1,23 @@
+/* A cell as work for a team: payload (rank 0) -> training (team) -> result (rank 0).
+ *
+ * Payload: one JSON object {"settings": {...}, "n_classes", "cut", "train": [[label, first, second?], ...], "test": [...]}.
+ * Result: int64 length of a JSON header, the header, then float32 loss (n_steps) and logits (n_eval, K). */
+#ifndef SG_EXPERIMENTS_CELL_WORK_H
+#define SG_EXPERIMENTS_CELL_WORK_H
+
+#include "experiments/prepare.h"
+#include "mpi/engine.h"
+
+/* Rank 0. */
+sg_status sg_cell_payload(const struct sg_prepared *p, const struct sg_cell *c, struct sg_buf *payload,
+                          struct sg_err *err) SG_MUST_USE;
+
+/* Collective over w->team; `encoder` is each rank's own copy. */
+sg_status sg_cell_work(const struct sg_encoder *encoder, const struct sg_work *w, struct sg_buf *result,
+                       struct sg_err *err) SG_MUST_USE;
+
+/* Rank 0. Puts a done or failed cell into the ledger (uncommitted). */
+sg_status sg_cell_store(struct sg_ledger *l, const struct sg_cell *c, int64_t n_raw, int64_t n_synthetic,
+                        const struct sg_outcome *o, struct sg_err *err) SG_MUST_USE;
+
+#endif

@@ -1,0 +1,50 @@
+#include "experiments/endpoint.h"
+
+#include "base/mem.h"
+#include "base/secret.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+sg_status sg_endpoint_open(struct sg_endpoint *e, const struct sg_study *s, int64_t n_missing, double budget_usd,
+                           struct sg_err *err)
+{
+    const struct sg_generator *g = &s->generator;
+    SG_TRY(sg_secret_take(g->api_key_env, &e->api_key, err));
+    const char *from_env = getenv("OPENAI_BASE_URL");
+    if (!e->api_key && !g->base_url && !(from_env && from_env[0]))
+        return sg_fail(err, SG_INPUT,
+                       "%lld completions are needed, but there is neither a recording that has them, nor a key (%s is not set), nor "
+                       "a server; hint: export %s, or give generator.base_url=http://127.0.0.1:8080/v1 of a local server, or "
+                       "generator.recording",
+                       (long long)n_missing, g->api_key_env, g->api_key_env);
+    int priced = g->usd_per_1m_input > 0 || g->usd_per_1m_output > 0;
+    if (priced && budget_usd < 0)
+        return sg_fail(err, SG_INPUT, "this endpoint has a price, but the study has no limit; hint: set budget.usd, or --max-usd");
+    if (budget_usd >= 0 && (g->usd_per_1m_input < 0 || g->usd_per_1m_output < 0))
+        return sg_fail(err, SG_INPUT, "budget.usd cannot be kept without the endpoint's prices; hint: set "
+                                      "generator.usd_per_1m_input and generator.usd_per_1m_output (0 for a server of your own)");
+    SG_TRY(sg_client_create(g, e->api_key, 1, &e->client, err));
+    e->origin = sg_client_origin(e->client);
+    return sg_client_check(e->client, err);
+}
+
+sg_status sg_endpoint_share(struct sg_endpoint *e, const struct sg_team *world, struct sg_err *err)
+{
+    struct sg_buf b = sg_buf_make(1 << 16);
+    if (world->rank == 0 && e->api_key)
+        sg_buf_puts(&b, e->api_key);
+    sg_status status = sg_bcast_buf(world, 0, &b, err);
+    if (status == SG_OK && world->rank != 0 && b.len)
+        status = sg_secret_remember(b.data, &e->api_key, err);
+    for (volatile char *p = b.data; p && p < b.data + b.len; p++)
+        *p = 0;
+    sg_buf_free(&b);
+    return sg_agree(world, status, err);
+}
+
+void sg_endpoint_close(struct sg_endpoint *e)
+{
+    sg_client_destroy(e->client);
+    *e = (struct sg_endpoint){0};
+}

@@ -1,0 +1,186 @@
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "experiments/prepare.h"
+#include "experiments/progress.h"
+#include "experiments/run.h"
+#include "gen/recording.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Where completions may come from without asking anybody: the ledger of an earlier run, the recording. */
+struct sources {
+    struct sg_ledger *ledger; /* NULL: none yet */
+    json_t *recorded;         /* key -> [status, text, finish_reason] */
+    int64_t n_recorded;
+};
+
+static sg_status remember(void *context, const struct sg_request *q, const struct sg_answer *a, struct sg_err *err)
+{
+    struct sources *s = context;
+    (void)err;
+    json_object_set_new(s->recorded, q->key,
+                        json_pack("[iss]", (int)a->status, a->text ? a->text : "", a->finish_reason ? a->finish_reason : ""));
+    s->n_recorded++;
+    return SG_OK;
+}
+
+static sg_status lookup(void *context, const char *key, struct sg_found *out, struct sg_err *err)
+{
+    struct sources *s = context;
+    out->found = 0;
+    if (s->ledger) {
+        struct sg_ledger_completion c;
+        SG_TRY(sg_ledger_completion_get(s->ledger, key, &out->found, &c, err));
+        if (out->found) {
+            *out = (struct sg_found){1, (sg_status)c.status, c.text, c.finish_reason};
+            return SG_OK;
+        }
+    }
+    const json_t *a = json_object_get(s->recorded, key);
+    if (a)
+        *out = (struct sg_found){1, (sg_status)json_integer_value(json_array_get(a, 0)),
+                                 json_string_value(json_array_get(a, 1)), json_string_value(json_array_get(a, 2))};
+    return SG_OK;
+}
+
+struct counts {
+    int64_t n_requests, tokens_in, tokens_out; /* of full pools, if nothing is rejected */
+    int64_t n_missing, missing_in, missing_out; /* of those that are not there yet */
+    int64_t n_cells, n_cells_done, n_raw_only;
+    double cost;      /* of the cells that are left */
+    size_t mem_bytes; /* a rank */
+};
+
+static sg_status count_pools(struct sg_prepared *p, struct sources *from, struct counts *n, struct sg_err *err)
+{
+    for (int64_t i = 0; i < p->grid.n_pools; i++) {
+        int64_t requests, in, out;
+        sg_pool_estimate(p->pool[i], &requests, &in, &out);
+        n->n_requests += requests;
+        n->tokens_in += requests * in;
+        n->tokens_out += requests * out;
+        struct sg_requests missing = {0};
+        SG_TRY(sg_pool_advance(p->pool[i], lookup, from, &missing, err));
+        /* A pool that still lacks its topic list lacks all its examples, too. */
+        int64_t left = sg_pool_complete(p->pool[i]) ? 0 : missing.n;
+        if (left && sg_pool_n(p->pool[i]) == 0 && left < requests)
+            left = requests;
+        sg_requests_free(&missing);
+        n->n_missing += left;
+        n->missing_in += left * in;
+        n->missing_out += left * out;
+    }
+    return SG_OK;
+}
+
+static sg_status count_cells(struct sg_prepared *p, struct sources *from, struct counts *n, struct sg_err *err)
+{
+    int k = 2;
+    for (int t = 0; t < p->study->n_tasks; t++)
+        k = p->study->task[t].n_classes > k ? p->study->task[t].n_classes : k;
+    n->mem_bytes = sg_train_memory(p->encoder, &p->study->train, k);
+    n->n_cells = p->grid.n_cells;
+    for (int64_t i = 0; i < p->grid.n_cells; i++) {
+        const struct sg_cell *c = &p->grid.cell[i];
+        char status[16] = "";
+        if (from->ledger)
+            SG_TRY(sg_ledger_cell_status(from->ledger, c->id, status, err));
+        n->n_cells_done += strcmp(status, "done") == 0;
+        n->n_raw_only += c->pool < 0;
+        if (strcmp(status, "done") != 0)
+            n->cost += sg_cell_cost(p, c);
+    }
+    return SG_OK;
+}
+
+static double usd(const struct sg_generator *g, int64_t in, int64_t out)
+{
+    if (g->usd_per_1m_input < 0 || g->usd_per_1m_output < 0)
+        return -1;
+    return ((double)in * g->usd_per_1m_input + (double)out * g->usd_per_1m_output) / 1e6;
+}
+
+static void print_text(const struct sg_prepared *p, const struct sources *from, const struct counts *n, struct sg_buf *out)
+{
+    const struct sg_study *s = p->study;
+    sg_buf_printf(out, "study    %s (%s)\n", s->name, s->path);
+    sg_buf_printf(out, "grid     %d tasks x %d methods x %d sizes, %d mixes: %lld cells, %lld of them raw-only\n", s->n_tasks,
+                  s->n_methods, s->n_sizes, s->n_mixes, (long long)n->n_cells, (long long)n->n_raw_only);
+    for (int t = 0; t < s->n_tasks; t++) {
+        int64_t cells = 0;
+        for (int64_t i = 0; i < p->grid.n_cells; i++)
+            cells += p->grid.cell[i].task == t;
+        sg_buf_printf(out, "         %-10s %4lld cells, %2d classes, %lld train rows, %lld test rows\n", s->task[t].name,
+                      (long long)cells, s->task[t].n_classes, (long long)p->data[t].train.n, (long long)p->data[t].test.n);
+    }
+    sg_buf_printf(out, "pools    %lld, %lld examples each\n", (long long)p->grid.n_pools, (long long)s->size[s->n_sizes - 1]);
+    sg_buf_printf(out, "requests %lld at least (rejected answers are asked for again), about %lld tokens in, %lld out\n",
+                  (long long)n->n_requests, (long long)n->tokens_in, (long long)n->tokens_out);
+    if (from->n_recorded)
+        sg_buf_printf(out, "         %s holds %lld completions\n", s->generator.recording, (long long)from->n_recorded);
+    sg_buf_printf(out, "to ask   %lld requests now, about %lld tokens in, %lld out", (long long)n->n_missing,
+                  (long long)n->missing_in, (long long)n->missing_out);
+    double cost = usd(&s->generator, n->missing_in, n->missing_out);
+    if (n->n_missing == 0)
+        sg_buf_printf(out, ": nothing to buy\n");
+    else if (cost < 0)
+        sg_buf_printf(out, "; cost unknown: generator.usd_per_1m_input and _output are not set\n");
+    else
+        sg_buf_printf(out, "; about %.4f USD\n", cost);
+    sg_buf_printf(out, "training %lld cells to train, %lld done; roughly %.2f core hours at 100 GFLOP/s a core\n",
+                  (long long)(n->n_cells - n->n_cells_done), (long long)n->n_cells_done, n->cost / 3600);
+    sg_buf_printf(out, "memory   %.0f MB a rank\n", (double)n->mem_bytes / 1e6);
+    sg_buf_printf(out, "results  %s\n", s->results);
+}
+
+static sg_status print_json(const struct sg_prepared *p, const struct counts *n, struct sg_buf *out, struct sg_err *err)
+{
+    const struct sg_study *s = p->study;
+    double cost = usd(&s->generator, n->missing_in, n->missing_out);
+    json_t *o = json_pack("{s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:f,s:I,s:s}", "study", s->name, "n_cells",
+                          (json_int_t)n->n_cells, "n_cells_done", (json_int_t)n->n_cells_done, "n_pools",
+                          (json_int_t)p->grid.n_pools, "n_requests", (json_int_t)n->n_requests, "tokens_in",
+                          (json_int_t)n->tokens_in, "tokens_out", (json_int_t)n->tokens_out, "n_requests_missing",
+                          (json_int_t)n->n_missing, "tokens_in_missing", (json_int_t)n->missing_in, "tokens_out_missing",
+                          (json_int_t)n->missing_out, "cost_usd_missing", cost < 0 ? json_null() : json_real(cost), "core_s",
+                          n->cost, "mem_bytes_per_rank", (json_int_t)n->mem_bytes, "results", s->results);
+    char *text = o ? json_dumps(o, JSON_INDENT(2)) : NULL;
+    json_decref(o);
+    if (!text)
+        return sg_fail_memory(err, 1024);
+    sg_buf_printf(out, "%s\n", text);
+    free(text);
+    return SG_OK;
+}
+
+sg_status sg_plan(const struct sg_run_options *o, int json, struct sg_buf *out, struct sg_err *err)
+{
+    struct sg_prepared *p = NULL;
+    struct sources from = {.recorded = json_object()};
+    struct counts n = {0};
+    char *ledger = NULL;
+    sg_status status = sg_prepare(o->study, o->n_overrides, o->overrides, 0, &p, err);
+    if (status != SG_OK)
+        goto done;
+    const struct sg_generator *g = &p->study->generator;
+    ledger = sg_path_join(p->study->results, "ledger.sqlite");
+    if (ledger && sg_file_exists(ledger))
+        SG_TRY_DONE(sg_ledger_open(p->study->results, SG_LEDGER_READ, &from.ledger, err));
+    if (g->recording && !g->base_url)
+        SG_TRY_DONE(sg_recording_read(g->recording, remember, &from, err));
+    SG_TRY_DONE(count_pools(p, &from, &n, err));
+    SG_TRY_DONE(count_cells(p, &from, &n, err));
+    if (json)
+        status = print_json(p, &n, out, err);
+    else
+        print_text(p, &from, &n, out);
+done:
+    sg_ledger_close(from.ledger);
+    json_decref(from.recorded);
+    sg_free(ledger);
+    sg_prepared_destroy(p);
+    return status;
+}

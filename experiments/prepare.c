@@ -1,0 +1,226 @@
+#include "experiments/prepare.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+
+#include <jansson.h>
+#include <string.h>
+
+static sg_status read_shots(struct sg_prepared *p, int task, struct sg_err *err)
+{
+    const struct sg_study *s = p->study;
+    const struct sg_task_data *d = &p->data[task];
+    int64_t n = s->n_raw ? s->raw[0] : d->train.n;
+    int64_t *index = sg_alloc((size_t)n, sizeof *index);
+    if (!index)
+        return sg_fail_memory(err, (size_t)n * sizeof *index);
+    sg_status status = sg_raw_draw(d, s->task[task].n_classes, n, 0, index, err);
+    for (int64_t i = 0; status == SG_OK && i < n; i++) {
+        const struct sg_row *r = &d->train.row[index[i]];
+        status = sg_rows_add(&p->shots[task], r->first, r->second, r->label, err);
+    }
+    sg_free(index);
+    return status;
+}
+
+static sg_status make_pool(struct sg_prepared *p, int64_t i, struct sg_err *err)
+{
+    const struct sg_study *s = p->study;
+    const struct sg_pool_key *k = &p->grid.pool[i];
+    struct sg_pool_spec spec = {
+        .task = &s->task[k->task],
+        .method = (enum sg_method)k->method,
+        .generator = &s->generator,
+        .seed = k->seed_generation,
+        .n = s->size[s->n_sizes - 1],
+        .raw = &p->shots[k->task],
+        .test = s->filter_leakage ? &p->data[k->task].test : NULL,
+        .check_duplicates = s->filter_duplicates,
+    };
+    return sg_pool_create(&spec, &p->pool[i], err);
+}
+
+static sg_status make_ids(struct sg_prepared *p, struct sg_err *err)
+{
+    const char **pool_id = sg_alloc((size_t)p->grid.n_pools + 1, sizeof *pool_id);
+    const char **digest = sg_alloc((size_t)p->study->n_tasks, sizeof *digest);
+    if (pool_id && digest) {
+        for (int64_t i = 0; i < p->grid.n_pools; i++)
+            pool_id[i] = sg_pool_id(p->pool[i]);
+        for (int t = 0; t < p->study->n_tasks; t++)
+            digest[t] = p->data[t].digest;
+        sg_grid_ids(p->study, &p->grid, pool_id, digest, sg_encoder_digest(p->encoder));
+    }
+    sg_status status = pool_id && digest ? SG_OK : sg_fail_memory(err, 1024);
+    sg_free(pool_id);
+    sg_free(digest);
+    return status;
+}
+
+static sg_status fill(struct sg_prepared *p, struct sg_err *err)
+{
+    const struct sg_study *s = p->study;
+    p->data = sg_alloc((size_t)s->n_tasks, sizeof *p->data);
+    p->shots = sg_alloc((size_t)s->n_tasks, sizeof *p->shots);
+    if (!p->data || !p->shots)
+        return sg_fail_memory(err, (size_t)s->n_tasks * sizeof *p->data);
+    for (int t = 0; t < s->n_tasks; t++) {
+        SG_TRY(sg_task_data_read(s, t, &p->data[t], err));
+        SG_TRY(read_shots(p, t, err));
+    }
+    SG_TRY(sg_grid_expand(s, &p->grid, err));
+    p->pool = sg_alloc((size_t)p->grid.n_pools + 1, sizeof(struct sg_pool *));
+    if (!p->pool)
+        return sg_fail_memory(err, (size_t)p->grid.n_pools * sizeof(struct sg_pool *));
+    for (int64_t i = 0; i < p->grid.n_pools; i++)
+        SG_TRY(make_pool(p, i, err));
+    return make_ids(p, err);
+}
+
+sg_status sg_prepare(const char *study, int n_overrides, const char *const *overrides, int worker,
+                     struct sg_prepared **out, struct sg_err *err)
+{
+    *out = NULL;
+    struct sg_prepared *p = sg_alloc(1, sizeof *p);
+    if (!p)
+        return sg_fail_memory(err, sizeof *p);
+    sg_status status = sg_study_read(study, n_overrides, overrides, &p->study, err);
+    if (status == SG_OK && !sg_dir_exists(p->study->encoder))
+        status = sg_fail(err, SG_INPUT,
+                         "train.encoder: no folder %s; hint: ./setup fetches data/encoders/minilm-l6, or name a folder in "
+                         "Hugging Face format",
+                         p->study->encoder);
+    if (status == SG_OK)
+        status = sg_encoder_load(p->study->encoder, &p->encoder, err);
+    if (status == SG_OK && !worker)
+        status = fill(p, err);
+    if (status != SG_OK) {
+        sg_prepared_destroy(p);
+        return status;
+    }
+    *out = p;
+    return SG_OK;
+}
+
+void sg_prepared_destroy(struct sg_prepared *p)
+{
+    if (!p)
+        return;
+    for (int64_t i = 0; p->pool && i < p->grid.n_pools; i++)
+        sg_pool_destroy(p->pool[i]);
+    sg_free(p->pool);
+    sg_grid_free(&p->grid);
+    for (int t = 0; p->study && t < p->study->n_tasks; t++) {
+        if (p->data)
+            sg_task_data_free(&p->data[t]);
+        if (p->shots)
+            sg_rows_free(&p->shots[t]);
+    }
+    sg_free(p->data);
+    sg_free(p->shots);
+    sg_encoder_destroy(p->encoder);
+    sg_study_destroy(p->study);
+    sg_free(p);
+}
+
+sg_status sg_cell_rows_make(const struct sg_prepared *p, const struct sg_cell *c, struct sg_cell_rows *out,
+                            struct sg_err *err)
+{
+    const struct sg_task *task = &p->study->task[c->task];
+    const struct sg_task_data *d = &p->data[c->task];
+    const struct sg_pool *pool = c->pool >= 0 ? p->pool[c->pool] : NULL;
+    int64_t n_synthetic = pool ? sg_pool_prefix(pool, c->size) : 0, n = c->raw + n_synthetic;
+    struct sg_row *row = sg_alloc((size_t)n + 1, sizeof *row + sizeof(int32_t) + sizeof(int64_t));
+    if (!row)
+        return sg_fail_memory(err, (size_t)n * sizeof *row);
+    int64_t *index = (int64_t *)(void *)(row + n + 1);
+    int32_t *label = (int32_t *)(void *)(index + n + 1);
+    sg_status status = c->raw ? sg_raw_draw(d, task->n_classes, c->raw, c->seed_data, index, err) : SG_OK;
+    if (status != SG_OK) {
+        sg_free(row);
+        return status;
+    }
+    for (int64_t i = 0; i < c->raw; i++) {
+        row[i] = d->train.row[index[i]];
+        label[i] = d->train_label[index[i]];
+    }
+    for (int64_t j = 0; j < n_synthetic; j++) {
+        struct sg_pool_example e = sg_pool_get(pool, j);
+        row[c->raw + j] = (struct sg_row){.first = (char *)(uintptr_t)e.first, .second = (char *)(uintptr_t)e.second};
+        label[c->raw + j] = e.label;
+    }
+    *out = (struct sg_cell_rows){
+        .train = {.n = n, .row = row, .label = label, .cut = task->cut, .n_classes = task->n_classes},
+        .test = {.n = d->test.n, .row = d->test.row, .label = d->test_label, .cut = task->cut, .n_classes = task->n_classes},
+        .n_raw = c->raw,
+        .n_synthetic = n_synthetic,
+        .memory = row,
+    };
+    return SG_OK;
+}
+
+void sg_cell_rows_free(struct sg_cell_rows *r)
+{
+    sg_free(r->memory);
+    *r = (struct sg_cell_rows){0};
+}
+
+static char *dump(json_t *o)
+{
+    char *text = o ? json_dumps(o, JSON_SORT_KEYS | JSON_COMPACT) : NULL;
+    json_decref(o);
+    char *copy = text ? sg_strdup(text) : NULL;
+    free(text);
+    return copy;
+}
+
+char *sg_cell_settings(const struct sg_prepared *p, const struct sg_cell *c)
+{
+    const struct sg_study *s = p->study;
+    const struct sg_task *t = &s->task[c->task];
+    json_t *names = json_array();
+    for (int k = 0; k < t->n_classes; k++)
+        json_array_append_new(names, json_string(t->class_[k].name));
+    const struct sg_train_settings *g = &s->train;
+    return dump(json_pack(
+        "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:f}", "task",
+        t->name, "method", c->method < 0 ? "" : sg_method_name((enum sg_method)c->method), "mix", sg_mix_name(c->mix), "size",
+        (json_int_t)c->size, "raw", (json_int_t)c->raw, "seed_generation", (json_int_t)c->seed_generation, "seed_data",
+        (json_int_t)c->seed_data, "seed_train", (json_int_t)c->seed_train, "class_names", names, "encoder", s->encoder,
+        "encoder_sha256", sg_encoder_digest(p->encoder), "data_sha256", p->data[c->task].digest, "epochs", (json_int_t)g->epochs,
+        "steps", (json_int_t)g->steps, "batch", (json_int_t)g->batch, "max_length", (json_int_t)g->max_length, "lr", g->lr,
+        "warmup", g->warmup, "weight_decay", g->weight_decay, "clip", g->clip, "dropout", g->dropout));
+}
+
+char *sg_pool_settings(const struct sg_prepared *p, int64_t i)
+{
+    const struct sg_study *s = p->study;
+    const struct sg_pool_key *k = &p->grid.pool[i];
+    const struct sg_generator *g = &s->generator;
+    const struct sg_task *t = &s->task[k->task];
+    json_t *names = json_array();
+    for (int c = 0; c < t->n_classes; c++)
+        json_array_append_new(names, json_string(t->class_[c].name));
+    return dump(json_pack("{s:s, s:s, s:s, s:s, s:f, s:f, s:I, s:I, s:I, s:s, s:o}", "task", t->name, "method",
+                          sg_method_name((enum sg_method)k->method), "provider", g->provider, "model", g->model,
+                          "temperature", g->temperature, "top_p", g->top_p, "max_tokens",
+                          (json_int_t)(t->max_tokens ? t->max_tokens : g->max_tokens), "seed_generation",
+                          (json_int_t)k->seed_generation, "n_wanted", (json_int_t)s->size[s->n_sizes - 1], "task_sha256",
+                          t->digest, "class_names", names));
+}
+
+double sg_cell_cost(const struct sg_prepared *p, const struct sg_cell *c)
+{
+    const struct sg_train_settings *g = &p->study->train;
+    const struct sg_task_data *d = &p->data[c->task];
+    /* About 4.5 bytes of English a token; evaluation is a third of a training pass (no backward). */
+    double bytes = 0;
+    for (int64_t i = 0; i < d->test.n; i++)
+        bytes += (double)strlen(d->test.row[i].first) + (d->test.row[i].second ? (double)strlen(d->test.row[i].second) : 0.0);
+    double tokens = bytes / 4.5 / (double)d->test.n + 3;
+    if (tokens > (double)g->max_length)
+        tokens = (double)g->max_length;
+    double n = (double)(c->raw + c->size), passes = g->steps ? (double)(g->steps * g->batch) : n * (double)g->epochs;
+    double parameters = (double)sg_encoder_n_parameters(p->encoder);
+    return tokens * (passes + (double)d->test.n / 3) * 6 * parameters / 1e11;
+}

@@ -1,0 +1,44 @@
+/* All that a study needs before any work: settings, rows, encoder, grid and pools, checked against each other.
+ *
+ * `plan` prints it, `run` works on it. Rank 0 only, but for sg_prepare_worker. */
+#ifndef SG_EXPERIMENTS_PREPARE_H
+#define SG_EXPERIMENTS_PREPARE_H
+
+#include "experiments/study.h"
+#include "gen/pool.h"
+#include "results/ledger.h"
+
+struct sg_prepared {
+    struct sg_study *study;
+    struct sg_encoder *encoder;
+    struct sg_task_data *data; /* (n_tasks) */
+    struct sg_rows *shots;     /* (n_tasks): the raw rows that few-shot examples come from: the study's smallest raw size,
+                                  data seed 0, so that no method sees more labelled rows than the raw cells do */
+    struct sg_grid grid;
+    struct sg_pool **pool; /* (grid.n_pools) */
+};
+
+/* Reads the study, then everything it names; `worker` 1 stops after study and encoder (all that other ranks need).
+ * On failure *out is NULL. */
+sg_status sg_prepare(const char *study, int n_overrides, const char *const *overrides, int worker,
+                     struct sg_prepared **out, struct sg_err *err) SG_MUST_USE;
+void sg_prepared_destroy(struct sg_prepared *p);
+
+/* A cell's training rows: raw ones drawn by its data seed, then the pool's prefix; all borrowed from `p`. */
+struct sg_cell_rows {
+    struct sg_examples train, test;
+    int64_t n_raw, n_synthetic;
+    void *memory;
+};
+sg_status sg_cell_rows_make(const struct sg_prepared *p, const struct sg_cell *c, struct sg_cell_rows *out,
+                            struct sg_err *err) SG_MUST_USE;
+void sg_cell_rows_free(struct sg_cell_rows *r);
+
+/* JSON objects for the ledger (sg_free): what a cell and a pool are. */
+char *sg_cell_settings(const struct sg_prepared *p, const struct sg_cell *c);
+char *sg_pool_settings(const struct sg_prepared *p, int64_t pool);
+
+/* What training a cell costs, in tokens x parameters of the encoder's blocks; only ratios matter. */
+double sg_cell_cost(const struct sg_prepared *p, const struct sg_cell *c);
+
+#endif

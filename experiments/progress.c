@@ -1,0 +1,99 @@
+#include "experiments/progress.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+void sg_format_duration(double seconds, char out[32])
+{
+    long long s = seconds < 0 ? 0 : (long long)(seconds + 0.5);
+    if (s >= 3600)
+        snprintf(out, 32, "%lld h %02lld min", s / 3600, s % 3600 / 60);
+    else if (s >= 60)
+        snprintf(out, 32, "%lld min %02lld s", s / 60, s % 60);
+    else
+        snprintf(out, 32, "%lld s", s);
+}
+
+static void line_of(const struct sg_progress *p, char *line, size_t n)
+{
+    char elapsed[32], eta[48] = "", money[64] = "", waiting[64] = "";
+    sg_format_duration(p->elapsed_s, elapsed);
+    if (p->eta_s >= 0 && p->n_cells_done + p->n_cells_failed < p->n_cells) {
+        char left[32];
+        sg_format_duration(p->eta_s, left);
+        snprintf(eta, sizeof eta, ", %s left", left);
+    }
+    if (p->n_completions && p->cost_usd >= 0)
+        snprintf(money, sizeof money, ", %.4f USD", p->cost_usd);
+    if (p->n_requests_left || p->n_completions)
+        snprintf(waiting, sizeof waiting, ", LLM answers %lld + %lld to come", (long long)p->n_completions,
+                 (long long)p->n_requests_left);
+    char failed[48] = "";
+    if (p->n_cells_failed)
+        snprintf(failed, sizeof failed, ", %lld failed", (long long)p->n_cells_failed);
+    snprintf(line, n, "%s: cells %lld of %lld%s, pools %lld of %lld%s%s, %s%s", p->phase,
+             (long long)(p->n_cells_done + p->n_cells_failed), (long long)p->n_cells, failed, (long long)p->n_pools_done,
+             (long long)p->n_pools, waiting, money, elapsed, eta);
+}
+
+void sg_progress_show(const struct sg_progress *p, int last)
+{
+    static double shown = -1e9;
+    static int is_tty = -1;
+    if (is_tty < 0) {
+        const char *term = getenv("TERM");
+        is_tty = isatty(2) && !(term && strcmp(term, "dumb") == 0);
+    }
+    double now = sg_now_s();
+    if (!last && now - shown < (is_tty ? 0.5 : 60))
+        return;
+    if (!is_tty && shown < 0 && !last) { /* the first line comes after a minute, too */
+        shown = now;
+        return;
+    }
+    shown = now;
+    char line[400];
+    line_of(p, line, sizeof line);
+    if (!is_tty) {
+        fprintf(stderr, "%s\n", line);
+        return;
+    }
+    enum { WIDTH = 24 };
+    char bar[WIDTH + 1];
+    double share = p->n_cells ? (double)(p->n_cells_done + p->n_cells_failed) / (double)p->n_cells : 1;
+    for (int i = 0; i < WIDTH; i++)
+        bar[i] = i < (int)(share * WIDTH) ? '#' : '.';
+    bar[WIDTH] = 0;
+    fprintf(stderr, "\r\033[K[%s] %s%s", bar, line, last ? "\n" : "");
+    fflush(stderr);
+}
+
+sg_status sg_progress_write(const struct sg_progress *p, const char *dir, int last, struct sg_err *err)
+{
+    static double written = -1e9;
+    double now = sg_now_s();
+    if (!last && now - written < 2)
+        return SG_OK;
+    written = now;
+    char stamp[21];
+    sg_utc(stamp);
+    json_t *o = json_pack("{s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:f,s:f,s:f,s:i,s:s,s:i}", "study", p->study,
+                          "phase", p->phase, "updated", stamp, "n_cells", (json_int_t)p->n_cells, "n_cells_done",
+                          (json_int_t)p->n_cells_done, "n_cells_failed", (json_int_t)p->n_cells_failed, "n_pools",
+                          (json_int_t)p->n_pools, "n_pools_done", (json_int_t)p->n_pools_done, "n_completions",
+                          (json_int_t)p->n_completions, "n_requests_left", (json_int_t)p->n_requests_left, "tokens_in",
+                          (json_int_t)p->tokens_in, "tokens_out", (json_int_t)p->tokens_out, "cost_usd", p->cost_usd,
+                          "elapsed_s", p->elapsed_s, "eta_s", p->eta_s, "n_ranks", p->n_ranks, "message", p->message, "pid",
+                          (int)getpid());
+    char *text = o ? json_dumps(o, JSON_INDENT(2)) : NULL, *path = sg_path_join(dir, "status.json");
+    json_decref(o);
+    sg_status status = text && path ? sg_file_write(path, text, strlen(text), err) : sg_fail_memory(err, 1024);
+    free(text);
+    sg_free(path);
+    return status;
+}

@@ -1,0 +1,577 @@
+#include "experiments/run.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/secret.h"
+#include "experiments/buy.h"
+#include "experiments/cell_work.h"
+#include "experiments/endpoint.h"
+#include "experiments/measure.h"
+#include "experiments/progress.h"
+#include "experiments/provenance.h"
+#include "gen/recording.h"
+#include "results/store.h"
+
+#include <jansson.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { KIND_BUY, KIND_CELL, N_KINDS };
+
+struct run;
+
+struct cell_user {
+    struct run *run;
+    int64_t cell, n_raw, n_synthetic;
+};
+
+struct chunk {
+    struct run *run;
+    int64_t pool;
+    struct sg_requests requests;
+    double reserved_usd;
+};
+
+struct pool_state {
+    int64_t n_in_flight; /* chunks handed out */
+    int finished;
+};
+
+/* Rank 0's view; coordinator thread while the engine runs. */
+struct run {
+    const struct sg_run_options *options;
+    const struct sg_team *world;
+    struct sg_prepared *p;
+    struct sg_ledger *ledger;
+    struct sg_engine *engine;
+    struct cell_user *cell;   /* (n_cells) */
+    struct pool_state *pool;  /* (n_pools) */
+    const char *origin;       /* of the endpoint; NULL without one */
+    double budget_usd, spent_usd, reserved_usd; /* budget < 0: none */
+    char halted[600];         /* why no more requests are sent: budget, endpoint; "" while they are */
+    sg_status halted_status;
+    double started, stored;
+    struct sg_progress progress;
+    char *h5_path;
+};
+
+/* ---- completions ---- */
+
+static sg_status lookup(void *context, const char *key, struct sg_found *out, struct sg_err *err)
+{
+    struct sg_ledger_completion c;
+    SG_TRY(sg_ledger_completion_get(context, key, &out->found, &c, err));
+    if (out->found) {
+        out->status = (sg_status)c.status;
+        out->text = c.text;
+        out->finish_reason = c.finish_reason;
+    }
+    return SG_OK;
+}
+
+static sg_status put_answer(struct run *r, const char *request, const struct sg_answer *a, const char *source, int rank,
+                            struct sg_err *err)
+{
+    struct sg_ledger_completion c = {
+        .key = a->key, .request = request, .status = (int)a->status, .reason = a->reason, .text = a->text,
+        .finish_reason = a->finish_reason, .model = a->model, .request_id = a->request_id, .http_status = a->http_status,
+        .attempts = a->attempts, .tokens_in = a->tokens_in, .tokens_out = a->tokens_out,
+        .tokens_estimated = a->tokens_estimated, .latency_s = a->latency_s, .cost_usd = a->cost_usd, .source = source,
+        .rank = rank,
+    };
+    return sg_ledger_completion_put(r->ledger, &c, err);
+}
+
+/* The most that a request can cost: a token has at least one byte; the answer is as long as allowed. */
+static double worst_usd(const struct sg_generator *g, const struct sg_request *q, int64_t max_tokens)
+{
+    if (g->usd_per_1m_input < 0 || g->usd_per_1m_output < 0)
+        return 0;
+    return ((double)strlen(q->canonical) * g->usd_per_1m_input + (double)max_tokens * g->usd_per_1m_output) / 1e6;
+}
+
+static void halt(struct run *r, sg_status status, const char *why)
+{
+    if (r->halted[0])
+        return;
+    snprintf(r->halted, sizeof r->halted, "%s", why);
+    r->halted_status = status;
+}
+
+static void chunk_free(struct chunk *c)
+{
+    sg_requests_free(&c->requests);
+    sg_free(c);
+}
+
+/* Queues requests[from, to) of a pool as one item, within the budget. */
+static sg_status add_chunk(struct run *r, int64_t pool, struct sg_requests *all, int64_t from, int64_t to, struct sg_err *err)
+{
+    const struct sg_study *s = r->p->study;
+    const struct sg_task *t = &s->task[r->p->grid.pool[pool].task];
+    struct chunk *c = sg_alloc(1, sizeof *c);
+    if (!c)
+        return sg_fail_memory(err, sizeof *c);
+    c->run = r;
+    c->pool = pool;
+    c->requests.item = sg_alloc((size_t)(to - from), sizeof *c->requests.item);
+    if (!c->requests.item) {
+        sg_free(c);
+        return sg_fail_memory(err, 1024);
+    }
+    for (int64_t i = from; i < to; i++) {
+        double usd = worst_usd(&s->generator, &all->item[i], t->max_tokens ? t->max_tokens : s->generator.max_tokens);
+        if (r->budget_usd >= 0 && r->spent_usd + r->reserved_usd + usd > r->budget_usd) {
+            char why[200];
+            snprintf(why, sizeof why, "budget: %.4f of %.4f USD spent, and the next request could pass the limit; hint: run "
+                                      "again with a larger --max-usd", r->spent_usd, r->budget_usd);
+            halt(r, SG_STOPPED, why);
+            break;
+        }
+        r->reserved_usd += usd;
+        c->reserved_usd += usd;
+        c->requests.item[c->requests.n++] = all->item[i]; /* takes the strings */
+        all->item[i].canonical = NULL;
+    }
+    if (c->requests.n == 0) {
+        chunk_free(c);
+        return SG_OK;
+    }
+    struct sg_item item = {.kind = KIND_BUY, .cost = (double)c->requests.n, .max_ranks = 1, .user = c};
+    int64_t id;
+    sg_status status = sg_engine_add(r->engine, &item, &id, err);
+    if (status != SG_OK) {
+        chunk_free(c);
+        return status;
+    }
+    r->pool[pool].n_in_flight++;
+    r->progress.n_requests_left += c->requests.n;
+    return SG_OK;
+}
+
+/* ---- cells ---- */
+
+static sg_status add_cell(struct run *r, int64_t i, struct sg_err *err)
+{
+    const struct sg_cell *c = &r->p->grid.cell[i];
+    char status[16];
+    SG_TRY(sg_ledger_cell_status(r->ledger, c->id, status, err));
+    if (strcmp(status, "done") == 0 || (strcmp(status, "failed") == 0 && !r->options->retry_failed)) {
+        r->progress.n_cells_done += status[0] == 'd';
+        r->progress.n_cells_failed += status[0] == 'f';
+        return SG_OK;
+    }
+    r->cell[i] = (struct cell_user){.run = r, .cell = i};
+    int64_t batch = r->p->study->train.batch, id;
+    int lanes = r->p->study->train.lanes ? (int)r->p->study->train.lanes : 8;
+    struct sg_item item = {.kind = KIND_CELL,
+                           .cost = sg_cell_cost(r->p, c),
+                           .max_ranks = sg_pow2_floor(lanes < batch ? lanes : (int)batch),
+                           .user = &r->cell[i]};
+    return sg_engine_add(r->engine, &item, &id, err);
+}
+
+static char *rejects_json(const struct sg_pool *pool)
+{
+    const int64_t *n = sg_pool_rejects(pool);
+    json_t *o = json_object();
+    for (int k = SG_ACCEPTED + 1; k < SG_N_REJECTS; k++)
+        json_object_set_new(o, sg_reject_name((enum sg_reject)k), json_integer(n[k]));
+    json_object_set_new(o, "n_attempts", json_integer(sg_pool_n_attempts(pool)));
+    char *text = json_dumps(o, JSON_SORT_KEYS | JSON_COMPACT);
+    json_decref(o);
+    return text;
+}
+
+static sg_status store_pool(struct run *r, int64_t i, struct sg_err *err)
+{
+    const struct sg_pool *pool = r->p->pool[i];
+    int64_t n = sg_pool_n(pool);
+    struct sg_ledger_example *e = sg_alloc((size_t)n + 1, sizeof *e);
+    char *settings = sg_pool_settings(r->p, i), *rejects = rejects_json(pool);
+    sg_status status = e && settings && rejects ? SG_OK : sg_fail_memory(err, (size_t)n * sizeof *e);
+    if (status == SG_OK) {
+        for (int64_t j = 0; j < n; j++) {
+            struct sg_pool_example x = sg_pool_get(pool, j);
+            e[j] = (struct sg_ledger_example){x.label, x.first, x.second, x.key};
+        }
+        const char *shortfall = sg_pool_shortfall(pool);
+        struct sg_ledger_pool lp = {.id = sg_pool_id(pool), .ordinal = i, .settings = settings,
+                                    .status = n == 0 ? "failed" : shortfall[0] ? "short" : "complete", .rejects = rejects,
+                                    .shortfall = shortfall, .n = n, .example = e};
+        status = sg_ledger_pool_put(r->ledger, &lp, err);
+    }
+    sg_free(e);
+    sg_free(settings);
+    free(rejects);
+    return status;
+}
+
+/* Moves a pool on: fills it from the ledger, then queues what it misses, or its cells when it is complete. */
+static sg_status step_pool(struct run *r, int64_t i, struct sg_err *err)
+{
+    struct sg_pool *pool = r->p->pool[i];
+    struct sg_requests missing = {0};
+    SG_TRY(sg_pool_advance(pool, lookup, r->ledger, &missing, err));
+    sg_status status = SG_OK;
+    if (sg_pool_complete(pool)) {
+        r->pool[i].finished = 1;
+        r->progress.n_pools_done++;
+        status = store_pool(r, i, err);
+        for (int64_t c = 0; status == SG_OK && c < r->p->grid.n_cells; c++)
+            if (r->p->grid.cell[c].pool == i)
+                status = add_cell(r, c, err);
+    } else if (!r->halted[0]) {
+        /* A chunk keeps one rank's connections busy a few times over; all ranks get a share of a large pool. */
+        int64_t share = r->p->study->generator.connections / r->world->size;
+        int64_t size = 4 * (share < 1 ? 1 : share);
+        for (int64_t from = 0; status == SG_OK && from < missing.n && !r->halted[0]; from += size)
+            status = add_chunk(r, i, &missing, from, from + size < missing.n ? from + size : missing.n, err);
+    }
+    sg_requests_free(&missing);
+    return status;
+}
+
+/* ---- the engine's callbacks ---- */
+
+static sg_status buy_prepare(void *context, void *user, struct sg_buf *payload, struct sg_err *err)
+{
+    (void)context;
+    const struct chunk *c = user;
+    return sg_buy_payload(&c->requests, payload, err);
+}
+
+static sg_status buy_work(void *context, const struct sg_work *w, struct sg_buf *result, struct sg_err *err)
+{
+    (void)result;
+    return sg_buy_work(context, w, err);
+}
+
+static sg_status buy_event(void *context, void *user, const void *bytes, size_t n, struct sg_engine *e, struct sg_err *err)
+{
+    (void)context, (void)e;
+    struct chunk *c = user;
+    struct run *r = c->run;
+    struct sg_answer a = {0};
+    int rank;
+    SG_TRY(sg_buy_event(bytes, n, &rank, &a, err));
+    const char *request = NULL;
+    for (int64_t i = 0; i < c->requests.n; i++)
+        if (strcmp(c->requests.item[i].key, a.key) == 0)
+            request = c->requests.item[i].canonical;
+    char source[300];
+    snprintf(source, sizeof source, "live %s", r->origin ? r->origin : "");
+    sg_status status = put_answer(r, request, &a, source, rank, err);
+    r->progress.n_completions++;
+    r->progress.n_requests_left--;
+    r->progress.tokens_in += a.tokens_in;
+    r->progress.tokens_out += a.tokens_out;
+    if (a.cost_usd > 0)
+        r->spent_usd += a.cost_usd;
+    sg_answer_free(&a);
+    return status;
+}
+
+static sg_status buy_done(void *context, void *user, const struct sg_outcome *o, struct sg_engine *e, struct sg_err *err)
+{
+    (void)context, (void)e;
+    struct chunk *c = user;
+    struct run *r = c->run;
+    int64_t pool = c->pool;
+    r->reserved_usd -= c->reserved_usd;
+    chunk_free(c);
+    SG_TRY(sg_ledger_commit(r->ledger, err)); /* paid answers are durable before a pool counts them */
+    if (o->status != SG_OK)
+        halt(r, o->status == SG_INPUT ? SG_INPUT : SG_STOPPED, o->reason);
+    if (--r->pool[pool].n_in_flight == 0)
+        return step_pool(r, pool, err);
+    return SG_OK;
+}
+
+static sg_status cell_prepare(void *context, void *user, struct sg_buf *payload, struct sg_err *err)
+{
+    (void)context;
+    struct cell_user *u = user;
+    const struct sg_cell *c = &u->run->p->grid.cell[u->cell];
+    u->n_raw = c->raw;
+    u->n_synthetic = c->pool >= 0 ? sg_pool_prefix(u->run->p->pool[c->pool], c->size) : 0;
+    return sg_cell_payload(u->run->p, c, payload, err);
+}
+
+static sg_status cell_work(void *context, const struct sg_work *w, struct sg_buf *result, struct sg_err *err)
+{
+    return sg_cell_work(context, w, result, err);
+}
+
+static sg_status cell_done(void *context, void *user, const struct sg_outcome *o, struct sg_engine *e, struct sg_err *err)
+{
+    (void)context, (void)e;
+    struct cell_user *u = user;
+    struct run *r = u->run;
+    SG_TRY(sg_cell_store(r->ledger, &r->p->grid.cell[u->cell], u->n_raw, u->n_synthetic, o, err));
+    r->progress.n_cells_done += o->status == SG_OK;
+    r->progress.n_cells_failed += o->status != SG_OK;
+    return sg_ledger_commit(r->ledger, err);
+}
+
+static sg_status tick(void *context, const struct sg_engine *e, struct sg_err *err)
+{
+    struct run *r = context;
+    double now = sg_now_s();
+    struct sg_engine_state s = sg_engine_state(e);
+    r->progress.elapsed_s = now - r->started;
+    r->progress.phase = s.n_running && r->progress.n_requests_left && s.rank_s_done == 0 ? "generating" : "training";
+    r->progress.eta_s = s.cost_done > 0 ? s.cost_left * s.rank_s_done / s.cost_done / r->world->size : -1;
+    r->progress.cost_usd = r->spent_usd;
+    if (sg_ledger_pending_s(r->ledger) > 0.5)
+        SG_TRY(sg_ledger_commit(r->ledger, err));
+    if (now - r->stored > 300) {
+        SG_TRY(sg_store_write(r->ledger, r->h5_path, NULL, err));
+        r->stored = sg_now_s();
+    }
+    if (!r->options->quiet)
+        sg_progress_show(&r->progress, 0);
+    return sg_progress_write(&r->progress, r->p->study->results, 0, err);
+}
+
+/* ---- start ---- */
+
+static sg_status import_one(void *context, const struct sg_request *q, const struct sg_answer *a, struct sg_err *err)
+{
+    struct run *r = context;
+    char source[300];
+    snprintf(source, sizeof source, "recording %s", r->p->study->generator.recording);
+    return put_answer(r, q->canonical, a, source, -1, err);
+}
+
+/* The study as the ledger sees it: test rows and planned cells. */
+static sg_status enter_plan(struct run *r, struct sg_err *err)
+{
+    const struct sg_prepared *p = r->p;
+    for (int t = 0; t < p->study->n_tasks; t++)
+        for (int64_t i = 0; i < p->data[t].test.n; i++) {
+            const struct sg_row *x = &p->data[t].test.row[i];
+            SG_TRY(sg_ledger_test_row_put(r->ledger, p->study->task[t].name, i, p->data[t].test_label[i], x->first, x->second,
+                                          err));
+        }
+    SG_TRY(sg_ledger_cells_retire(r->ledger, err));
+    for (int64_t i = 0; i < p->grid.n_cells; i++) {
+        const struct sg_cell *c = &p->grid.cell[i];
+        char *settings = sg_cell_settings(p, c);
+        if (!settings)
+            return sg_fail_memory(err, 4096);
+        sg_status status =
+            sg_ledger_cell_plan(r->ledger, c->id, i, settings, c->pool >= 0 ? sg_pool_id(p->pool[c->pool]) : NULL, err);
+        sg_free(settings);
+        SG_TRY(status);
+    }
+    return sg_ledger_commit(r->ledger, err);
+}
+
+/* How many requests the pools miss now. */
+static sg_status count_missing(struct run *r, int64_t *n, struct sg_err *err)
+{
+    *n = 0;
+    for (int64_t i = 0; i < r->p->grid.n_pools; i++) {
+        struct sg_requests missing = {0};
+        SG_TRY(sg_pool_advance(r->p->pool[i], lookup, r->ledger, &missing, err));
+        *n += missing.n;
+        sg_requests_free(&missing);
+    }
+    return SG_OK;
+}
+
+static sg_status open_run(struct run *r, int64_t *n_missing, struct sg_err *err)
+{
+    struct sg_study *s = r->p->study;
+    SG_TRY(sg_ledger_open(s->results, SG_LEDGER_WRITE, &r->ledger, err));
+    SG_TRY(sg_provenance_write(r->ledger, r->p, r->world, err));
+    SG_TRY(enter_plan(r, err));
+    SG_TRY(count_missing(r, n_missing, err));
+    if (*n_missing && s->generator.recording && !s->generator.base_url) {
+        SG_TRY(sg_recording_read(s->generator.recording, import_one, r, err));
+        SG_TRY(sg_ledger_commit(r->ledger, err));
+        SG_TRY(count_missing(r, n_missing, err));
+    }
+    struct sg_ledger_totals t;
+    SG_TRY(sg_ledger_totals(r->ledger, &t, err));
+    r->spent_usd = t.cost_usd;
+    return SG_OK;
+}
+
+static sg_status make_run(struct run *r, struct sg_err *err)
+{
+    const struct sg_study *s = r->p->study;
+    r->cell = sg_alloc((size_t)r->p->grid.n_cells + 1, sizeof *r->cell);
+    r->pool = sg_alloc((size_t)r->p->grid.n_pools + 1, sizeof *r->pool);
+    r->h5_path = sg_path_join(s->results, "results.h5");
+    if (!r->cell || !r->pool || !r->h5_path)
+        return sg_fail_memory(err, (size_t)r->p->grid.n_cells * sizeof *r->cell);
+    r->budget_usd = r->options->max_usd >= 0 ? r->options->max_usd : s->budget_usd;
+    r->progress = (struct sg_progress){.study = s->name, .phase = "starting", .n_cells = r->p->grid.n_cells,
+                                       .n_pools = r->p->grid.n_pools, .eta_s = -1, .n_ranks = r->world->size, .message = ""};
+    return SG_OK;
+}
+
+static sg_status queue_all(struct run *r, struct sg_err *err)
+{
+    for (int64_t i = 0; i < r->p->grid.n_cells; i++)
+        if (r->p->grid.cell[i].pool < 0)
+            SG_TRY(add_cell(r, i, err));
+    for (int64_t i = 0; i < r->p->grid.n_pools; i++)
+        SG_TRY(step_pool(r, i, err));
+    return sg_ledger_commit(r->ledger, err);
+}
+
+/* ---- end ---- */
+
+static sg_status finish(struct run *r, sg_status status, struct sg_err *err)
+{
+    char digest[SG_HEX] = "";
+    struct sg_progress *g = &r->progress;
+    if (status == SG_OK && r->halted[0])
+        status = sg_fail(err, r->halted_status, "%s", r->halted);
+    if (status != SG_OK && status != SG_STOPPED && !r->halted[0])
+        return status; /* something broke: keep the ledger and the old file as they are */
+    struct sg_err second = {0};
+    sg_status stored = sg_ledger_commit(r->ledger, &second);
+    if (stored == SG_OK)
+        stored = sg_store_write(r->ledger, r->h5_path, digest, &second);
+    g->elapsed_s = sg_now_s() - r->started;
+    g->eta_s = -1;
+    g->phase = status == SG_OK ? "done" : "stopped";
+    g->message = status == SG_OK ? "" : err->text;
+    if (stored == SG_OK)
+        stored = sg_progress_write(g, r->p->study->results, 1, &second);
+    if (stored != SG_OK && (status == SG_OK || status == SG_STOPPED)) {
+        *err = second;
+        return stored;
+    }
+    if (!r->options->quiet) {
+        sg_progress_show(g, 1);
+        printf("results  %s\ndigest   %s\n", r->h5_path, digest);
+    }
+    if (status == SG_OK && g->n_cells_failed)
+        status = sg_fail(err, SG_PARTIAL, "%lld of %lld cells failed; hint: synthgrid report %s says why, --retry-failed trains "
+                                          "them again", (long long)g->n_cells_failed, (long long)g->n_cells,
+                         r->p->study->results);
+    return status;
+}
+
+static void on_signal(int signal_number)
+{
+    static volatile sig_atomic_t n;
+    /* mpirun sends SIGKILL one second after SIGTERM: no time to drain. */
+    n = n + 1;
+    sg_engine_request_stop(signal_number == SIGTERM || n > 1 ? 2 : 1);
+}
+
+static void catch_signals(void)
+{
+    struct sigaction a = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    sigemptyset(&a.sa_mask);
+    const int stop[] = {SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGHUP};
+    for (size_t i = 0; i < sizeof stop / sizeof stop[0]; i++)
+        sigaction(stop[i], &a, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a write over the file size limit then fails with EFBIG */
+}
+
+static sg_status start(struct run *r, struct sg_endpoint *endpoint, struct sg_err *err)
+{
+    int64_t n_missing;
+    SG_TRY(make_run(r, err));
+    SG_TRY(open_run(r, &n_missing, err));
+    if (!n_missing)
+        return SG_OK;
+    if (r->options->offline)
+        return sg_fail(err, SG_INPUT, "--offline, but %lld completions are missing; hint: run once without --offline where there "
+                                      "is a network, or set generator.recording", (long long)n_missing);
+    SG_TRY(sg_endpoint_open(endpoint, r->p->study, n_missing, r->budget_usd, err));
+    r->origin = endpoint->origin;
+    return SG_OK;
+}
+
+static sg_status engine_run(struct run *r, const struct sg_team *world, struct sg_prepared *p, struct sg_buyer *buyer,
+                            struct sg_err *err)
+{
+    const struct sg_kind kinds[N_KINDS] = {
+        [KIND_BUY] = {"completions", SG_SLOT_NETWORK, buy_prepare, buy_work, buy_done, buy_event, buyer},
+        [KIND_CELL] = {"cell", SG_SLOT_COMPUTE, cell_prepare, cell_work, cell_done, NULL, p->encoder},
+    };
+    struct sg_engine *engine = NULL;
+    SG_TRY(sg_engine_create(world, kinds, N_KINDS, &engine, err));
+    sg_status status = SG_OK;
+    if (world->rank == 0) {
+        r->engine = engine;
+        r->started = r->stored = sg_now_s();
+        status = queue_all(r, err);
+        if (status == SG_OK && !r->options->quiet && r->progress.n_cells_done + r->progress.n_cells_failed)
+            fprintf(stderr, "%lld of %lld cells are there already\n",
+                    (long long)(r->progress.n_cells_done + r->progress.n_cells_failed), (long long)r->progress.n_cells);
+    }
+    status = sg_agree(world, status, err);
+    struct sg_engine_hooks hooks = {.tick = tick, .context = r};
+    if (status == SG_OK)
+        status = sg_engine_run(engine, world->rank == 0 ? &hooks : NULL, err);
+    sg_engine_destroy(engine);
+    return status;
+}
+
+/* All ranks must see the same study: rank 0's settings are compared byte by byte. */
+static sg_status same_study(const struct sg_team *world, const struct sg_prepared *p, struct sg_err *err)
+{
+    struct sg_buf b = sg_buf_make(1 << 24);
+    if (world->rank == 0)
+        sg_buf_puts(&b, p->study->resolved);
+    sg_status status = sg_bcast_buf(world, 0, &b, err);
+    if (status == SG_OK && strcmp(sg_buf_text(&b), p->study->resolved) != 0)
+        status = sg_fail(err, SG_INPUT, "%s reads differently here than on rank 0; hint: it must lie on a file system that all "
+                                        "nodes share", p->study->path);
+    sg_buf_free(&b);
+    return sg_agree(world, status, err);
+}
+
+sg_status sg_run(const struct sg_team *world, const struct sg_run_options *o, struct sg_err *err)
+{
+    struct run r = {.options = o, .world = world, .started = sg_now_s()};
+    struct sg_prepared *p = NULL;
+    struct sg_endpoint endpoint = {0};
+    sg_status status = sg_prepare(o->study, o->n_overrides, o->overrides, world->rank != 0, &p, err);
+    SG_TRY_DONE(sg_agree(world, status, err));
+    SG_TRY_DONE(same_study(world, p, err));
+    catch_signals();
+    /* The key leaves every rank's environment, whether or not it will be needed. */
+    struct sg_err ignored;
+    const char *own_key;
+    if (world->rank != 0)
+        (void)!sg_secret_take(p->study->generator.api_key_env, &own_key, &ignored);
+    r.p = p;
+    if (world->rank == 0)
+        status = start(&r, &endpoint, err);
+    SG_TRY_DONE(sg_agree(world, status, err));
+    SG_TRY_DONE(sg_endpoint_share(&endpoint, world, err));
+    int64_t connections = p->study->generator.connections / world->size;
+    struct sg_buyer buyer = {.generator = &p->study->generator, .api_key = endpoint.api_key, .rank = world->rank,
+                             .connections = connections < 1 ? 1 : connections};
+    struct sg_generator share = *buyer.generator; /* this rank's part of the study's limits */
+    share.requests_per_min = (share.requests_per_min + world->size - 1) / world->size;
+    share.tokens_per_min = (share.tokens_per_min + world->size - 1) / world->size;
+    buyer.generator = &share;
+    status = engine_run(&r, world, p, &buyer, err);
+    sg_client_destroy(buyer.client);
+    if (status == SG_OK)
+        status = sg_measure_diversity(world, p, r.ledger, NULL, err);
+    if (world->rank == 0)
+        status = finish(&r, status, err);
+    status = sg_agree(world, status, err);
+done:
+    sg_endpoint_close(&endpoint);
+    sg_ledger_close(r.ledger);
+    sg_free(r.cell);
+    sg_free(r.pool);
+    sg_free(r.h5_path);
+    sg_prepared_destroy(p);
+    return status;
+}

@@ -1,0 +1,25 @@
+/* One study from start to results.h5; and the plan of it. */
+#ifndef SG_EXPERIMENTS_RUN_H
+#define SG_EXPERIMENTS_RUN_H
+
+#include "base/buf.h"
+#include "mpi/comm.h"
+
+struct sg_run_options {
+    const char *study;
+    int n_overrides;
+    const char *const *overrides;
+    double max_usd;   /* < 0: the study's budget.usd */
+    int offline;      /* open no socket; say what is missing before any work */
+    int retry_failed; /* train cells again that failed in an earlier run */
+    int quiet;        /* no progress, no closing table */
+};
+
+/* Collective over all ranks. Resumes what <results>/ledger.sqlite has; ends with <results>/results.h5 and status.json. SG_OK;
+ * SG_PARTIAL when cells failed; SG_STOPPED at a limit or signal; SG_INPUT before any work for what the user has to change. */
+sg_status sg_run(const struct sg_team *world, const struct sg_run_options *o, struct sg_err *err) SG_MUST_USE;
+
+/* Local. Appends the grid, requests, tokens, cost, memory and what the ledger (and recording) already has; as text or JSON. */
+sg_status sg_plan(const struct sg_run_options *o, int json, struct sg_buf *out, struct sg_err *err) SG_MUST_USE;
+
+#endif
