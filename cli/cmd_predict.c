@@ -1,0 +1,109 @@
+/* synthgrid predict: a saved classifier applied to rows. */
+#include "base/mem.h"
+#include "cli/commands.h"
+#include "cli/common.h"
+#include "model/train.h"
+#include "results/metrics.h"
+
+#include <jansson.h>
+#include <math.h>
+
+/* Rows a call of sg_predict: enough to keep all threads busy, few enough that output starts soon. */
+enum { CHUNK = 512 };
+
+/* softmax: p_k = exp(z_k - max z) / sum_j exp(z_j - max z) */
+static void softmax(const float *logits, int n_classes, double *p)
+{
+    double top = logits[sg_argmax(logits, n_classes)], sum = 0;
+    for (int k = 0; k < n_classes; k++)
+        sum += p[k] = exp((double)logits[k] - top);
+    for (int k = 0; k < n_classes; k++)
+        p[k] /= sum;
+}
+
+static sg_status print_row(const struct sg_model *m, const float *logits, double *p, struct sg_err *err)
+{
+    int n_classes = sg_model_n_classes(m), bad = 0;
+    softmax(logits, n_classes, p);
+    json_t *object = json_object(), *probabilities = json_object(), *z = json_array();
+    bad |= json_object_set_new(object, "label",
+                               json_string(sg_model_class_name(m, sg_argmax(logits, n_classes))));
+    for (int k = 0; k < n_classes; k++) {
+        bad |= json_object_set_new(probabilities, sg_model_class_name(m, k), json_real(p[k]));
+        bad |= json_array_append_new(z, json_real((double)logits[k])); /* fails on NaN */
+    }
+    bad |= json_object_set_new(object, "probabilities", probabilities);
+    bad |= json_object_set_new(object, "logits", z);
+    /* 9 digits give a float32 back exactly. */
+    bad = bad || json_dumpf(object, stdout, JSON_REAL_PRECISION(9)) != 0;
+    json_decref(object);
+    putchar('\n');
+    if (bad && !ferror(stdout))
+        return sg_fail(err, SG_FAILED, "a row cannot be written as JSON; hint: does the model give NaN?");
+    return SG_OK;
+}
+
+static sg_status predict(const char *dir, const char *input, int64_t max_length, int64_t threads,
+                         struct sg_err *err)
+{
+    struct sg_model *m = NULL;
+    struct sg_rows rows = {0};
+    float *logits = NULL;
+    double *p = NULL;
+    sg_status status = SG_OK;
+    SG_TRY_DONE(sg_model_load(dir, &m, err));
+    SG_TRY_DONE(sg_rows_read(input, NULL, 0, 0, &rows, err));
+    int n_classes = sg_model_n_classes(m);
+    logits = sg_alloc((size_t)CHUNK * (size_t)n_classes, sizeof *logits);
+    p = sg_alloc((size_t)n_classes, sizeof *p);
+    if (!logits || !p) {
+        status = sg_fail_memory(err, (size_t)CHUNK * (size_t)n_classes * sizeof *logits);
+        goto done;
+    }
+    for (int64_t at = 0; at < rows.n && !ferror(stdout); at += CHUNK) {
+        struct sg_examples x = {.n = rows.n - at < CHUNK ? rows.n - at : CHUNK,
+                                .row = rows.row + at,
+                                .cut = rows.cut,
+                                .n_classes = n_classes};
+        SG_TRY_DONE(sg_predict(m, &x, max_length, threads, logits, err));
+        for (int64_t i = 0; i < x.n; i++)
+            SG_TRY_DONE(print_row(m, logits + i * n_classes, p, err));
+    }
+done:
+    sg_free(p);
+    sg_free(logits);
+    sg_rows_free(&rows);
+    sg_model_destroy(m);
+    return status;
+}
+
+int sg_cmd_predict(int argc, char **argv)
+{
+    const char *model = NULL, *input = NULL;
+    int64_t max_length = sg_train_defaults().max_length, threads = 0;
+    const struct sg_option option[] = {
+        {"model", SG_OPT_TEXT, "DIR", "a saved classifier (synthgrid train --save, or transformers)",
+         .text = &model, .required = 1},
+        {"input", SG_OPT_TEXT, "FILE", "rows: .jsonl, .csv, .tsv, also .gz; - is standard input (JSON Lines)",
+         .text = &input, .required = 1},
+        {"max-length", SG_OPT_COUNT, "N", "cut to N tokens, as in training (default 256)",
+         .count = &max_length, .min = 5, .max = 1 << 20},
+        {"threads", SG_OPT_COUNT, "N", "threads (default: the cores that this process may use)",
+         .count = &threads, .min = 0, .max = 4096},
+    };
+    const struct sg_usage usage = {
+        .command = "predict",
+        .about = "Prints one JSON object a row: label, probabilities by class name, logits in class order (9 "
+                 "significant digits).\n"
+                 "Rows have `text`, or `sentence1` and `sentence2`, or `question` and `passage`; labels are "
+                 "not needed.",
+        .option = option,
+        .n_options = sizeof option / sizeof option[0],
+    };
+    struct sg_args args;
+    struct sg_err err = {0};
+    int code;
+    if (!sg_cli_begin(&usage, argc, argv, &args, NULL, &code))
+        return code;
+    return sg_cli_end(&args, NULL, predict(model, input, max_length, threads, &err), &err);
+}

@@ -1,0 +1,221 @@
+/* synthgrid train: one fine-tuning with its measures, outside any study. */
+#include "base/file.h"
+#include "base/mem.h"
+#include "cli/commands.h"
+#include "cli/common.h"
+#include "cli/labels.h"
+#include "experiments/settings.h"
+#include "model/train.h"
+#include "results/metrics.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <string.h>
+
+struct job {
+    const char *encoder_dir, *train_path, *eval_path, *save_dir;
+    int as_json;
+    struct sg_train_settings settings;
+    struct sg_encoder *encoder;
+    struct sg_rows train, eval;
+    int32_t *train_label, *eval_label;
+    struct sg_labels labels;
+    struct sg_model *model;
+    struct sg_train_result result;
+};
+
+static void job_free(struct job *j)
+{
+    sg_encoder_destroy(j->encoder);
+    sg_rows_free(&j->train);
+    sg_rows_free(&j->eval);
+    sg_free(j->train_label);
+    sg_free(j->eval_label);
+    sg_labels_free(&j->labels);
+    sg_model_destroy(j->model);
+    sg_train_result_free(&j->result);
+}
+
+/* A pair in one file and a single text in the other would train one thing and measure another. */
+static sg_status check_pairs(const struct job *j, struct sg_err *err)
+{
+    int train_pairs = j->train.row[0].second != NULL, eval_pairs = j->eval.row[0].second != NULL;
+    if (train_pairs != eval_pairs)
+        return sg_fail(err, SG_INPUT, "%s has %s, but %s has %s; hint: both files need the same fields",
+                       j->train_path, train_pairs ? "text pairs" : "single texts", j->eval_path,
+                       eval_pairs ? "text pairs" : "single texts");
+    return SG_OK;
+}
+
+/* Local: everything that can be wrong with what the user gave. */
+static sg_status job_load(struct job *j, const struct sg_args *args, const struct sg_team *world,
+                          struct sg_err *err)
+{
+    SG_TRY(sg_settings_train(args->n_overrides, args->override, &j->settings, err));
+    if (world->size > 1 && (strcmp(j->train_path, "-") == 0 || strcmp(j->eval_path, "-") == 0))
+        return sg_fail(
+            err, SG_INPUT,
+            "standard input reaches one rank alone; hint: give files when there are several ranks");
+    SG_TRY(sg_rows_read(j->train_path, NULL, 1, 0, &j->train, err));
+    SG_TRY(sg_rows_read(j->eval_path, NULL, 1, 0, &j->eval, err));
+    SG_TRY(check_pairs(j, err));
+    SG_TRY(sg_labels_find(j->train_path, &j->train, &j->labels, err));
+    j->train_label = sg_alloc((size_t)j->train.n, sizeof *j->train_label);
+    j->eval_label = sg_alloc((size_t)j->eval.n, sizeof *j->eval_label);
+    if (!j->train_label || !j->eval_label)
+        return sg_fail_memory(err, (size_t)(j->train.n + j->eval.n) * sizeof *j->train_label);
+    SG_TRY(sg_labels_index(&j->labels, j->train_path, &j->train, j->train_label, err));
+    SG_TRY(sg_labels_index(&j->labels, j->eval_path, &j->eval, j->eval_label, err));
+    if (j->save_dir && world->rank == 0) /* now, and not after an hour of training */
+        SG_TRY(sg_mkdirs(j->save_dir, err));
+    return sg_encoder_load(j->encoder_dir, &j->encoder, err);
+}
+
+struct progress {
+    double start_s, last_s;
+    int is_tty;
+};
+
+static void show_progress(void *context, int64_t step, int64_t n_steps, double loss)
+{
+    struct progress *p = context;
+    double now_s = sg_now_s();
+    if (now_s - p->last_s < (p->is_tty ? 0.1 : 60) && step < n_steps)
+        return;
+    p->last_s = now_s;
+    char left[24];
+    sg_cli_duration((now_s - p->start_s) / (double)step * (double)(n_steps - step), left);
+    if (p->is_tty)
+        fprintf(stderr, "\r\033[Kstep %" PRId64 "/%" PRId64 "  loss %.4f  %s left%s", step, n_steps, loss,
+                left, step == n_steps ? "\r\033[K" : "");
+    else if (step < n_steps)
+        fprintf(stderr, "step %" PRId64 "/%" PRId64 "  loss %.4f  %s left\n", step, n_steps, loss, left);
+}
+
+/* Collective over the job. Trains on the largest team of 2^k ranks; the others sleep until it is done. */
+static sg_status job_train(struct job *j, const struct sg_team *world, struct sg_err *err)
+{
+    int n_team = sg_pow2_floor(world->size), works = world->rank < n_team;
+    struct sg_team team = {MPI_COMM_NULL, world->rank, n_team};
+    SG_TRY(sg_mpi_check(MPI_Comm_split(world->comm, works ? 0 : MPI_UNDEFINED, world->rank, &team.comm),
+                        "MPI_Comm_split", err));
+    sg_status status = SG_OK;
+    if (works) {
+        struct sg_examples train = {j->train.n, j->train.row, j->train_label, j->train.cut, j->labels.n};
+        struct sg_examples eval = {j->eval.n, j->eval.row, j->eval_label, j->eval.cut, j->labels.n};
+        struct progress p = {.start_s = sg_now_s(), .last_s = sg_now_s(), .is_tty = sg_cli_is_tty()};
+        const struct sg_train_hooks hooks = {.progress = show_progress, .context = &p};
+        status = sg_train(j->encoder, &j->settings, &train, &eval, &team, &hooks,
+                          j->save_dir ? &j->model : NULL, &j->result, err);
+        if (status == SG_OK && j->save_dir && world->rank == 0)
+            status = sg_model_save(j->model, (const char *const *)j->labels.name, j->save_dir, err);
+        MPI_Comm_free(&team.comm);
+    }
+    struct sg_err why = {0};
+    sg_status waited = sg_cli_wait_all(world, &why);
+    if (status == SG_OK && waited != SG_OK)
+        status = sg_fail(err, waited, "%s", why.text);
+    return sg_agree(world, status, err);
+}
+
+static sg_status print_json(const struct job *j, const struct sg_metrics *m, struct sg_err *err)
+{
+    const struct sg_train_result *r = &j->result;
+    json_t *loss = json_array();
+    int bad = !loss;
+    for (int64_t i = 0; i < r->n_steps; i++)
+        bad |= json_array_append_new(loss, json_real((double)r->loss[i]));
+    json_t *object =
+        json_pack("{s:f,s:f,s:I,s:f,s:f,s:f,s:o,s:s,s:I,s:f,s:I,s:I,s:I,s:I,s:I,s:I,s:i}", "seconds",
+                  r->train_s, "tokens_per_s", r->tokens_per_s, "steps", (json_int_t)r->n_steps, "accuracy",
+                  m->accuracy, "macro_f1", m->macro_f1, "eval_loss", m->loss, "loss", loss, "digest",
+                  r->digest, "peak_mem_bytes", (json_int_t)r->peak_mem_bytes, "eval_seconds", r->eval_s,
+                  "tokens", (json_int_t)r->n_tokens, "rows_train", (json_int_t)j->train.n, "rows_eval",
+                  (json_int_t)j->eval.n, "lanes", (json_int_t)r->lanes, "threads", (json_int_t)r->threads,
+                  "seed", (json_int_t)j->settings.seed, "classes", j->labels.n);
+    bad |= !object;
+    if (!bad)
+        bad = json_dumpf(object, stdout, JSON_REAL_PRECISION(9)) != 0 && !ferror(stdout);
+    putchar('\n');
+    json_decref(object);
+    return bad ? sg_fail(err, SG_FAILED, "the result cannot be written as JSON") : SG_OK;
+}
+
+static void print_table(const struct job *j, const struct sg_metrics *m, const struct sg_class_metrics *c)
+{
+    const struct sg_train_result *r = &j->result;
+    char took[24];
+    sg_cli_duration(r->train_s, took);
+    printf("accuracy %.4f   macro-F1 %.4f   loss %.4f   on %" PRId64 " rows\n\n", m->accuracy, m->macro_f1,
+           m->loss, m->n);
+    printf("%-32s %9s %9s %9s %8s\n", "class", "precision", "recall", "F1", "rows");
+    for (int k = 0; k < j->labels.n; k++) {
+        struct sg_buf name = sg_buf_make(1024);
+        sg_buf_safe(&name, j->labels.name[k], 32);
+        printf("%-32s %9.4f %9.4f %9.4f %8" PRId64 "\n", sg_buf_text(&name), c[k].precision, c[k].recall,
+               c[k].f1, c[k].n_gold);
+        sg_buf_free(&name);
+    }
+    printf("\n%" PRId64 " steps in %s, %.0f tokens a second; training loss %.4f at first, %.4f at last\n",
+           r->n_steps, took, r->tokens_per_s, (double)r->loss[0], (double)r->loss[r->n_steps - 1]);
+    printf("weights %s\n", r->digest);
+    if (j->save_dir)
+        printf("saved in %s\n", j->save_dir);
+}
+
+static sg_status job_print(const struct job *j, struct sg_err *err)
+{
+    struct sg_metrics m;
+    struct sg_class_metrics *c = sg_alloc((size_t)j->labels.n, sizeof *c);
+    if (!c)
+        return sg_fail_memory(err, (size_t)j->labels.n * sizeof *c);
+    sg_metrics_of(j->eval_label, j->result.logits, j->eval.n, j->labels.n, &m, c);
+    sg_status status = SG_OK;
+    if (j->as_json)
+        status = print_json(j, &m, err);
+    else
+        print_table(j, &m, c);
+    sg_free(c);
+    return status;
+}
+
+int sg_cmd_train(int argc, char **argv)
+{
+    struct job j = {0};
+    const struct sg_option option[] = {
+        {"encoder", SG_OPT_TEXT, "DIR", "pre-trained encoder in Hugging Face format", .text = &j.encoder_dir,
+         .required = 1},
+        {"train", SG_OPT_TEXT, "FILE", "labelled rows to train on: .jsonl, .csv, .tsv, also .gz",
+         .text = &j.train_path, .required = 1},
+        {"eval", SG_OPT_TEXT, "FILE", "labelled rows to measure on", .text = &j.eval_path, .required = 1},
+        {"save", SG_OPT_TEXT, "DIR", "write the classifier there, as transformers loads it",
+         .text = &j.save_dir},
+        {"json", SG_OPT_FLAG, NULL, "end with one JSON object instead of a table", .flag = &j.as_json},
+    };
+    const struct sg_usage usage = {
+        .command = "train",
+        .overrides = "train.KEY=VALUE",
+        .about = "Fine-tunes the encoder on --train and measures it on --eval; runs under mpirun with any "
+                 "number of ranks, and gives the\n"
+                 "same weights with each. Rows have `text`, or `sentence1` and `sentence2`, or `question` "
+                 "and `passage`, and `label`.\n"
+                 "Keys: train.epochs train.steps train.batch train.lr train.seed train.dropout "
+                 "train.max_length train.warmup\n"
+                 "train.weight_decay train.clip train.lanes train.threads.",
+        .option = option,
+        .n_options = sizeof option / sizeof option[0],
+    };
+    struct sg_args args;
+    struct sg_team world;
+    struct sg_err err = {0};
+    int code;
+    if (!sg_cli_begin(&usage, argc, argv, &args, &world, &code))
+        return code;
+    sg_status status = sg_agree(&world, job_load(&j, &args, &world, &err), &err);
+    if (status == SG_OK)
+        status = job_train(&j, &world, &err);
+    if (status == SG_OK && world.rank == 0)
+        status = job_print(&j, &err);
+    job_free(&j);
+    return sg_cli_end(&args, &world, status, &err);
+}

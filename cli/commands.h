@@ -1,0 +1,15 @@
+/* The commands, one a file (cmd_<name>.c); main.c lists them. argc and argv are what follows the command's
+ * name; the result is the program's exit code (base/err.h). */
+#ifndef SG_CLI_COMMANDS_H
+#define SG_CLI_COMMANDS_H
+
+int sg_cmd_run(int argc, char **argv);
+int sg_cmd_plan(int argc, char **argv);
+int sg_cmd_status(int argc, char **argv);
+int sg_cmd_report(int argc, char **argv);
+int sg_cmd_recording(int argc, char **argv);
+int sg_cmd_train(int argc, char **argv);
+int sg_cmd_predict(int argc, char **argv);
+int sg_cmd_tokenize(int argc, char **argv);
+
+#endif

@@ -1,0 +1,115 @@
+#include "cli/common.h"
+
+#include "base/file.h"
+#include "base/secret.h"
+#include "base/text.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* What launchers tell a process before MPI has started: Open MPI, PMIx, PMI (MPICH, Intel), Slurm. */
+static const char *const size_variable[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_NTASKS"};
+static const char *const rank_variable[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"};
+
+static int64_t first_of(const char *const *variable, int n, int64_t otherwise)
+{
+    int64_t value;
+    for (int i = 0; i < n; i++) {
+        const char *text = getenv(variable[i]);
+        if (text && sg_parse_int64(text, &value))
+            return value;
+    }
+    return otherwise;
+}
+
+void sg_cli_say(const char *sentence)
+{
+    struct sg_buf b = sg_buf_make(8192);
+    sg_buf_safe(&b, sentence, 2000);
+    if (b.data)
+        sg_redact(b.data);
+    fprintf(stderr, "synthgrid: %s\n", sg_buf_text(&b));
+    sg_buf_free(&b);
+}
+
+int sg_cli_is_tty(void)
+{
+    return isatty(STDERR_FILENO);
+}
+
+void sg_cli_duration(double seconds, char out[24])
+{
+    long long s = seconds > 0 && seconds < 1e15 ? (long long)(seconds + 0.5) : 0;
+    if (s >= 3600)
+        snprintf(out, 24, "%lld:%02lld:%02lld", s / 3600, s / 60 % 60, s % 60);
+    else
+        snprintf(out, 24, "%lld:%02lld", s / 60, s % 60);
+}
+
+int sg_cli_begin(const struct sg_usage *usage, int argc, char **argv, struct sg_args *args,
+                 struct sg_team *world, int *code)
+{
+    struct sg_err err = {0};
+    int64_t size = first_of(size_variable, 3, 1), rank = first_of(rank_variable, 4, 0);
+    *args = (struct sg_args){0};
+    *code = SG_OK;
+    if (!world && rank > 0)
+        return 0; /* `mpirun -n 4 synthgrid predict ...`: rank 0 does it */
+    sg_status status = sg_options_parse(usage, argc, argv, args, &err);
+    int over = status != SG_OK || args->help;
+    /* Of several ranks, one that ends by itself makes the launcher kill the others before rank 0 has spoken;
+     * so all meet in MPI first. A single process needs no MPI to print a text. */
+    if (world && (!over || size > 1)) {
+        struct sg_err why = {0};
+        sg_status started = sg_mpi_start(&argc, &argv, world, &why);
+        if (started != SG_OK) {
+            sg_cli_say(why.text);
+            sg_args_free(args);
+            *code = started;
+            return 0;
+        }
+        rank = world->rank;
+    }
+    if (!over)
+        return 1;
+    if (args->help && rank == 0)
+        sg_options_help(usage, stdout);
+    *code = sg_cli_end(args, world && size > 1 ? world : NULL, status, &err);
+    return 0;
+}
+
+int sg_cli_end(struct sg_args *args, const struct sg_team *world, sg_status status, struct sg_err *err)
+{
+    int speaks = !world || world->rank == 0;
+    int broken = fflush(stdout) != 0 || ferror(stdout);
+    int why = errno;
+    if (broken && status == SG_OK)
+        status = sg_fail(err, SG_FAILED, "standard output: %s", strerror(why));
+    /* Only rank 0 writes, so only it can meet a full disk here. */
+    if (world) {
+        int code = (int)status;
+        if (MPI_Bcast(&code, 1, MPI_INT, 0, world->comm) == MPI_SUCCESS && code != SG_OK && status == SG_OK)
+            status = (sg_status)code;
+    }
+    if (status != SG_OK && speaks)
+        sg_cli_say(err->text);
+    sg_args_free(args);
+    if (world)
+        sg_mpi_end();
+    return (int)status;
+}
+
+sg_status sg_cli_wait_all(const struct sg_team *world, struct sg_err *err)
+{
+    MPI_Request request;
+    int done = 0;
+    SG_TRY(sg_mpi_check(MPI_Ibarrier(world->comm, &request), "MPI_Ibarrier", err));
+    for (;;) {
+        SG_TRY(sg_mpi_check(MPI_Test(&request, &done, MPI_STATUS_IGNORE), "MPI_Test", err));
+        if (done)
+            return SG_OK;
+        sg_sleep_us(5000);
+    }
+}

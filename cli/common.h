@@ -1,0 +1,40 @@
+/* What all commands share: start and end under a launcher, and the one place where errors are printed.
+ *
+ * A command on one process:                          A command on all ranks of the job:
+ *     if (!sg_cli_begin(&usage, argc, argv,              if (!sg_cli_begin(&usage, argc, argv, &args, &world,
+ * &code)) &args, NULL, &code))                 return code; return code; status = work(&world, ..., &err);
+ * the same on all ranks status = work(..., &err);                          return sg_cli_end(&args, &world,
+ * status, &err); return sg_cli_end(&args, NULL, status, &err);
+ */
+#ifndef SG_CLI_COMMON_H
+#define SG_CLI_COMMON_H
+
+#include "cli/options.h"
+#include "mpi/comm.h"
+
+#include <stdint.h>
+
+/* Parses; starts MPI where `world` is given. Returns 0 when the command is over before it began (--help,
+ * wrong usage, MPI does not start, or a further rank of a command that needs one process), with the exit code
+ * in *code. */
+int sg_cli_begin(const struct sg_usage *usage, int argc, char **argv, struct sg_args *args,
+                 struct sg_team *world, int *code);
+
+/* Prints the sentence of a status that is not SG_OK on rank 0, ends MPI, frees args; returns the exit code. A
+ * failed write to standard output (disk full, pipe closed) is an error too. */
+int sg_cli_end(struct sg_args *args, const struct sg_team *world, sg_status status, struct sg_err *err);
+
+/* "synthgrid: <sentence>" on stderr, without control characters or keys. */
+void sg_cli_say(const char *sentence);
+
+/* Whether stderr is a terminal (and so gets bars instead of lines). */
+int sg_cli_is_tty(void);
+
+/* Collective. Waits for all ranks as MPI_Barrier does, but asleep: an idle rank must not take a core from a
+ * working one. */
+sg_status sg_cli_wait_all(const struct sg_team *world, struct sg_err *err) SG_MUST_USE;
+
+/* "0:07", "12:30", "3:05:10". */
+void sg_cli_duration(double seconds, char out[24]);
+
+#endif

@@ -1,0 +1,111 @@
+#include "cli/labels.h"
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "results/metrics.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static int by_number(const void *a, const void *b)
+{
+    int64_t x = 0, y = 0;
+    if (!sg_parse_int64(*(char *const *)a, &x) || !sg_parse_int64(*(char *const *)b, &y) || x == y)
+        return by_text(a, b); /* "1" and "01" are two labels */
+    return x < y ? -1 : 1;
+}
+
+void sg_labels_free(struct sg_labels *l)
+{
+    for (int i = 0; i < l->n; i++)
+        sg_free(l->name[i]);
+    sg_free(l->name);
+    *l = (struct sg_labels){0};
+}
+
+static sg_status keep_distinct(char **sorted, int64_t n, const char *path, struct sg_labels *l,
+                               struct sg_err *err)
+{
+    for (int64_t i = 0; i < n; i++) {
+        if (i > 0 && strcmp(sorted[i], sorted[i - 1]) == 0)
+            continue;
+        if (l->n == SG_MAX_CLASSES)
+            return sg_fail(err, SG_INPUT,
+                           "%s: more than %d different labels; hint: is the label column a class, not a "
+                           "number or a text?",
+                           path, SG_MAX_CLASSES);
+        char *copy = sg_strdup(sorted[i]);
+        if (!copy)
+            return sg_fail_memory(err, strlen(sorted[i]));
+        l->name[l->n++] = copy;
+    }
+    if (l->n < 2)
+        return sg_fail(err, SG_INPUT,
+                       "%s: all rows have the same label \"%.100s\"; hint: a classifier needs two or more",
+                       path, l->name[0]);
+    return SG_OK;
+}
+
+sg_status sg_labels_find(const char *path, const struct sg_rows *rows, struct sg_labels *out,
+                         struct sg_err *err)
+{
+    struct sg_labels l = {0};
+    char **sorted = sg_alloc((size_t)rows->n, sizeof *sorted);
+    l.name = sg_alloc(SG_MAX_CLASSES, sizeof *l.name);
+    sg_status status = SG_OK;
+    if (!sorted || !l.name) {
+        status = sg_fail_memory(err, (size_t)rows->n * sizeof *sorted);
+        goto done;
+    }
+    for (int64_t i = 0; i < rows->n; i++)
+        sorted[i] = rows->row[i].label;
+    qsort(sorted, (size_t)rows->n, sizeof *sorted, by_text);
+    SG_TRY_DONE(keep_distinct(sorted, rows->n, path, &l, err));
+    int all_numbers = 1;
+    int64_t unused;
+    for (int i = 0; i < l.n; i++)
+        all_numbers &= sg_parse_int64(l.name[i], &unused);
+    if (all_numbers)
+        qsort(l.name, (size_t)l.n, sizeof *l.name, by_number);
+    *out = l;
+done:
+    sg_free(sorted);
+    if (status != SG_OK)
+        sg_labels_free(&l);
+    return status;
+}
+
+static sg_status no_such_label(const struct sg_labels *l, const char *path, int64_t row, const char *label,
+                               struct sg_err *err)
+{
+    struct sg_buf known = sg_buf_make(4096);
+    for (int i = 0; i < l->n && known.len < 300; i++)
+        sg_buf_printf(&known, "%s\"%.60s\"", i ? ", " : "", l->name[i]);
+    if (known.len >= 300)
+        sg_buf_puts(&known, ", ...");
+    sg_fail(err, SG_INPUT,
+            "%s: row %lld has the label \"%.100s\", which the training rows do not have; hint: theirs are %s",
+            path, (long long)row + 1, label, sg_buf_text(&known));
+    sg_buf_free(&known);
+    return SG_INPUT;
+}
+
+sg_status sg_labels_index(const struct sg_labels *l, const char *path, const struct sg_rows *rows,
+                          int32_t *index, struct sg_err *err)
+{
+    for (int64_t i = 0; i < rows->n; i++) {
+        int k = 0;
+        while (k < l->n && strcmp(l->name[k], rows->row[i].label) != 0)
+            k++;
+        if (k == l->n)
+            return no_such_label(l, path, i, rows->row[i].label, err);
+        index[i] = k;
+    }
+    return SG_OK;
+}

@@ -1,0 +1,98 @@
+/* synthgrid: the table of contents. Each command is a file cmd_<name>.c; a new one is a row here and a line
+ * in commands.h. */
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/secret.h"
+#include "base/text.h"
+#include "cli/commands.h"
+#include "cli/common.h"
+#include "cli/version.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct command {
+    const char *name, *arguments, *help;
+    int (*run)(int argc, char **argv);
+} commands[] = {
+    {"train", "--encoder DIR --train FILE --eval FILE",
+     "fine-tune one encoder and measure it, as a cell does", sg_cmd_train},
+    {"predict", "--model DIR --input FILE", "labels and probabilities by a saved classifier", sg_cmd_predict},
+    {"tokenize", "--encoder DIR --input FILE", "token ids, a JSON array a row", sg_cmd_tokenize},
+};
+enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
+
+static int help(void)
+{
+    printf("synthgrid: when does data written by a language model help to train a text classifier?\n\n"
+           "Usage: synthgrid COMMAND ...         or: mpirun -n RANKS synthgrid COMMAND ...\n\n");
+    for (int i = 0; i < N_COMMANDS; i++)
+        printf("  %-10s %-42s %s\n", commands[i].name, commands[i].arguments, commands[i].help);
+    printf(
+        "\n`synthgrid COMMAND --help` says more; `synthgrid --version` names the libraries.\n"
+        "Exit codes: 0 done, 1 failed, 2 wrong usage or input, 3 stopped at a limit (run again to resume),\n"
+        "4 finished, but some cells failed.\n");
+    return SG_OK;
+}
+
+static int version(void)
+{
+    struct sg_buf b = sg_buf_make(65536);
+    sg_version_text(&b);
+    fputs(sg_buf_text(&b), stdout);
+    sg_buf_free(&b);
+    return SG_OK;
+}
+
+static int wrong_command(const char *name)
+{
+    const char *names[N_COMMANDS];
+    for (int i = 0; i < N_COMMANDS; i++)
+        names[i] = commands[i].name;
+    int near = sg_text_nearest(name, names, N_COMMANDS);
+    struct sg_err err = {0};
+    if (near >= 0)
+        sg_fail(&err, SG_INPUT, "there is no command \"%.100s\"; hint: did you mean `synthgrid %s`?", name,
+                names[near]);
+    else
+        sg_fail(&err, SG_INPUT, "there is no command \"%.100s\"; hint: `synthgrid --help` lists them", name);
+    sg_cli_say(err.text);
+    return SG_INPUT;
+}
+
+/* Open MPI's shared memory transport reads large messages out of the other process (cross-memory attach),
+ * which the kernel refuses for a hardened process, as it does in most containers: each message would then
+ * fail, complain and be sent again. Copying through shared memory always works. A user's own setting stays.
+ */
+static void use_plain_shared_memory(void)
+{
+    setenv("OMPI_MCA_btl_vader_single_copy_mechanism", "none", 0); /* Open MPI 4 */
+    setenv("OMPI_MCA_btl_sm_single_copy_mechanism", "none", 0);    /* 5, and MPI libraries made from it */
+    setenv("OMPI_MCA_smsc", "^cma", 0);
+}
+
+int main(int argc, char **argv)
+{
+    sg_secret_harden();
+    use_plain_shared_memory();
+    signal(SIGPIPE, SIG_IGN); /* a closed pipe or connection is an error that is reported, not a death */
+    struct sg_args none = {0};
+    struct sg_err err = {0};
+    if (argc < 2) {
+        sg_cli_say("no command given; hint: `synthgrid --help` lists them");
+        return SG_INPUT;
+    }
+    const char *name = argv[1];
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || (strcmp(name, "help") == 0 && argc == 2))
+        return sg_cli_end(&none, NULL, (sg_status)help(), &err);
+    if (strcmp(name, "--version") == 0)
+        return sg_cli_end(&none, NULL, (sg_status)version(), &err);
+    for (int i = 0; i < N_COMMANDS; i++)
+        if (strcmp(name, commands[i].name) == 0) {
+            int code = commands[i].run(argc - 2, argv + 2);
+            sg_secret_wipe();
+            return code;
+        }
+    return wrong_command(name);
+}
