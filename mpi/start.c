@@ -1,0 +1,152 @@
+/* Start and end of MPI, and how many cores a rank may use. */
+#define _GNU_SOURCE /* sched_getaffinity */
+#include "mpi/comm.h"
+
+#include "base/mem.h"
+#include "base/text.h"
+
+#include <omp.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* OpenBLAS has it, other BLAS libraries need not. */
+extern void openblas_set_num_threads(int n) __attribute__((weak));
+
+enum { MASK_BYTES = 1024 }; /* 8192 processors, the largest Linux kernel configuration on x86 */
+
+static int cores; /* 0: not found out yet */
+
+/* The positive number that a variable begins with (OMP_NUM_THREADS may be a list), or 0. */
+static int env_count(const char *name)
+{
+    const char *text = getenv(name);
+    long n = text ? strtol(text, NULL, 10) : 0;
+    return n > 0 && n < 1 << 20 ? (int)n : 0;
+}
+
+static int count_mask(const unsigned char *mask)
+{
+    int n = 0;
+    for (int i = 0; i < MASK_BYTES; i++)
+        n += __builtin_popcount(mask[i]);
+    return n;
+}
+
+/* Zero when the kernel does not tell. */
+static int read_mask(unsigned char *mask)
+{
+    memset(mask, 0, MASK_BYTES);
+    if (sched_getaffinity(0, MASK_BYTES, (cpu_set_t *)(void *)mask) != 0)
+        memset(mask, 0, MASK_BYTES);
+    return count_mask(mask);
+}
+
+static int cut_to_limits(int n)
+{
+    const char *const limits[] = {"SLURM_CPUS_PER_TASK", "OMP_NUM_THREADS"};
+    for (int i = 0; i < 2; i++) {
+        int limit = env_count(limits[i]);
+        if (limit && limit < n)
+            n = limit;
+    }
+    return n > 0 ? n : 1;
+}
+
+int sg_cores(void)
+{
+    if (cores)
+        return cores;
+    _Alignas(cpu_set_t) unsigned char mask[MASK_BYTES];
+    return cut_to_limits(read_mask(mask));
+}
+
+/* Divides the cores of a mask among the ranks of this node that have the same one. The first ranks get what
+ * is left over. */
+static sg_status find_cores(const struct sg_team *world, struct sg_err *err)
+{
+    _Alignas(cpu_set_t) unsigned char mask[MASK_BYTES];
+    int n = read_mask(mask);
+    MPI_Comm node;
+    SG_TRY(sg_mpi_check(
+        MPI_Comm_split_type(world->comm, MPI_COMM_TYPE_SHARED, world->rank, MPI_INFO_NULL, &node),
+        "MPI_Comm_split_type", err));
+    int rank = 0, size = 1;
+    MPI_Comm_rank(node, &rank);
+    MPI_Comm_size(node, &size);
+    unsigned char *all = sg_alloc((size_t)size, MASK_BYTES);
+    sg_status status = all ? SG_OK : sg_fail_memory(err, (unsigned long long)size * MASK_BYTES);
+    status = sg_agree(world, status, err);
+    if (status == SG_OK)
+        status = sg_mpi_check(MPI_Allgather(mask, MASK_BYTES, MPI_BYTE, all, MASK_BYTES, MPI_BYTE, node),
+                              "MPI_Allgather", err);
+    if (status == SG_OK) {
+        int n_same = 0, n_before = 0;
+        for (int r = 0; r < size; r++) {
+            int same = memcmp(all + (size_t)r * MASK_BYTES, mask, MASK_BYTES) == 0;
+            n_same += same;
+            n_before += same && r < rank;
+        }
+        cores = cut_to_limits(n / n_same + (n_before < n % n_same));
+    }
+    sg_free(all);
+    MPI_Comm_free(&node);
+    return status;
+}
+
+/* How many processes srun started beside this one, when they do not know of each other; else 1. Variables are
+ * read before MPI_Init, which sets some of them itself. mpirun says so in the first two (Open MPI, MPICH); a
+ * process that it started knows its world, whatever the allocation is. */
+static int n_singletons(void)
+{
+    if (getenv("OMPI_COMM_WORLD_SIZE") || getenv("MPI_LOCALNRANKS"))
+        return 1;
+    if (!getenv("SLURM_PROCID") && !getenv("SLURM_STEP_ID"))
+        return 1; /* a shell in salloc: one process, whatever it asked for */
+    int n = env_count("SLURM_STEP_NUM_TASKS");
+    if (!n)
+        n = env_count("SLURM_NTASKS");
+    return n > 1 ? n : 1;
+}
+
+sg_status sg_mpi_start(int *argc, char ***argv, struct sg_team *world, struct sg_err *err)
+{
+    int n_tasks = n_singletons(), provided = 0;
+    SG_TRY(sg_mpi_check(MPI_Init_thread(argc, argv, MPI_THREAD_MULTIPLE, &provided), "MPI_Init_thread", err));
+    MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
+    MPI_Comm_set_errhandler(MPI_COMM_SELF, MPI_ERRORS_RETURN);
+    struct sg_team w = {.comm = MPI_COMM_WORLD};
+    MPI_Comm_rank(w.comm, &w.rank);
+    MPI_Comm_size(w.comm, &w.size);
+    if (provided < MPI_THREAD_MULTIPLE)
+        return sg_fail(
+            err, SG_FAILED,
+            "this MPI does not offer MPI_THREAD_MULTIPLE; hint: use Open MPI 4 or later, or an MPICH built "
+            "with --enable-threads=multiple");
+    if (w.size == 1 && n_tasks > 1)
+        return sg_fail(
+            err, SG_INPUT,
+            "Slurm has %d tasks for this, but MPI sees this process alone, so that each task would do (and "
+            "buy) the "
+            "whole study; hint: srun --mpi=pmix, or mpirun inside the allocation (mpirun -n 1 for one rank)",
+            n_tasks);
+    SG_TRY(find_cores(&w, err));
+
+    /* One lane is one thread, and a lane's bits must not depend on how many threads a GEMM uses. The OpenMP
+     * flavour of OpenBLAS takes omp_get_max_threads() outside of an active parallel region, so both are 1
+     * here, and parallel regions ask for num_threads(sg_cores()) themselves. */
+    if (openblas_set_num_threads)
+        openblas_set_num_threads(1);
+    omp_set_num_threads(1);
+    *world = w;
+    return SG_OK;
+}
+
+void sg_mpi_end(void)
+{
+    int begun = 0, ended = 0;
+    MPI_Initialized(&begun);
+    MPI_Finalized(&ended);
+    if (begun && !ended)
+        MPI_Finalize();
+}
