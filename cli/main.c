@@ -16,6 +16,11 @@ static const struct command {
     const char *name, *arguments, *help;
     int (*run)(int argc, char **argv);
 } commands[] = {
+    {"plan", "STUDY [key=value...]", "the grid, requests, tokens, cost, memory; spends nothing", sg_cmd_plan},
+    {"run", "STUDY [key=value...]", "all of a study, under mpirun or srun; run again to resume", sg_cmd_run},
+    {"status", "DIR", "how far a run is", sg_cmd_status},
+    {"report", "DIR|results.h5", "tables, on the terminal or as Markdown", sg_cmd_report},
+    {"recording", "DIR FILE.jsonl.gz", "a run's completions, for a replay without a server", sg_cmd_recording},
     {"train", "--encoder DIR --train FILE --eval FILE",
      "fine-tune one encoder and measure it, as a cell does", sg_cmd_train},
     {"predict", "--model DIR --input FILE", "labels and probabilities by a saved classifier", sg_cmd_predict},

@@ -18,17 +18,19 @@ static json_t *rows_json(const struct sg_examples *x)
     return list;
 }
 
-sg_status sg_cell_payload(const struct sg_prepared *p, const struct sg_cell *c, struct sg_buf *payload, struct sg_err *err)
+sg_status sg_cell_payload(const struct sg_prepared *p, const struct sg_cell *c, struct sg_buf *payload,
+                          struct sg_err *err)
 {
     struct sg_cell_rows rows;
     SG_TRY(sg_cell_rows_make(p, c, &rows, err));
     const struct sg_train_settings *s = &p->study->train;
-    json_t *o = json_pack("{s:{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:f,s:f,s:f,s:f,s:f},s:i,s:i,s:o,s:o}", "settings", "epochs",
-                          (json_int_t)s->epochs, "steps", (json_int_t)s->steps, "batch", (json_int_t)s->batch, "max_length",
-                          (json_int_t)s->max_length, "lanes", (json_int_t)s->lanes, "threads", (json_int_t)s->threads, "seed",
-                          (json_int_t)c->seed_train, "lr", s->lr, "warmup", s->warmup, "weight_decay", s->weight_decay, "clip",
-                          s->clip, "dropout", s->dropout, "n_classes", rows.train.n_classes, "cut", (int)rows.train.cut,
-                          "train", rows_json(&rows.train), "test", rows_json(&rows.test));
+    json_t *o = json_pack(
+        "{s:{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:f,s:f,s:f,s:f,s:f},s:i,s:i,s:o,s:o}", "settings", "epochs",
+        (json_int_t)s->epochs, "steps", (json_int_t)s->steps, "batch", (json_int_t)s->batch, "max_length",
+        (json_int_t)s->max_length, "lanes", (json_int_t)s->lanes, "threads", (json_int_t)s->threads, "seed",
+        (json_int_t)c->seed_train, "lr", s->lr, "warmup", s->warmup, "weight_decay", s->weight_decay, "clip",
+        s->clip, "dropout", s->dropout, "n_classes", rows.train.n_classes, "cut", (int)rows.train.cut,
+        "train", rows_json(&rows.train), "test", rows_json(&rows.test));
     sg_cell_rows_free(&rows);
     char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
     json_decref(o);
@@ -75,11 +77,12 @@ static sg_status write_result(const struct sg_work *w, const struct sg_train_res
 {
     char host[256] = "";
     gethostname(host, sizeof host - 1);
-    json_t *o = json_pack("{s:I,s:I,s:I,s:i,s:f,s:f,s:i,s:I,s:I,s:s,s:I,s:s}", "n_steps", (json_int_t)r->n_steps, "n_tokens",
-                          (json_int_t)r->n_tokens, "n_eval", (json_int_t)r->n_eval, "n_classes", r->n_classes, "train_s",
-                          r->train_s, "eval_s", r->eval_s, "ranks", w->team.size, "lanes", (json_int_t)r->lanes, "threads",
-                          (json_int_t)r->threads, "weights_sha256", r->digest, "peak_mem_bytes", (json_int_t)r->peak_mem_bytes,
-                          "host", host);
+    json_t *o =
+        json_pack("{s:I,s:I,s:I,s:i,s:f,s:f,s:i,s:I,s:I,s:s,s:I,s:s}", "n_steps", (json_int_t)r->n_steps,
+                  "n_tokens", (json_int_t)r->n_tokens, "n_eval", (json_int_t)r->n_eval, "n_classes",
+                  r->n_classes, "train_s", r->train_s, "eval_s", r->eval_s, "ranks", w->team.size, "lanes",
+                  (json_int_t)r->lanes, "threads", (json_int_t)r->threads, "weights_sha256", r->digest,
+                  "peak_mem_bytes", (json_int_t)r->peak_mem_bytes, "host", host);
     char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
     json_decref(o);
     if (!text)
@@ -99,7 +102,8 @@ static int stopping(void *context)
     return w->stopping(w);
 }
 
-sg_status sg_cell_work(const struct sg_encoder *encoder, const struct sg_work *w, struct sg_buf *result, struct sg_err *err)
+sg_status sg_cell_work(const struct sg_encoder *encoder, const struct sg_work *w, struct sg_buf *result,
+                       struct sg_err *err)
 {
     json_error_t why;
     json_t *o = json_loadb(w->payload, w->n_payload, 0, &why);
@@ -157,8 +161,11 @@ sg_status sg_cell_store(struct sg_ledger *l, const struct sg_cell *c, int64_t n_
     if (o->n_result >= sizeof n)
         memcpy(&n, bytes, sizeof n);
     json_error_t why;
-    json_t *head = n > 0 && (size_t)n <= o->n_result - sizeof n ? json_loadb(bytes + sizeof n, (size_t)n, 0, &why) : NULL;
-    int64_t n_loss = integer(head, "n_steps"), n_eval = integer(head, "n_eval"), k = integer(head, "n_classes");
+    json_t *head = n > 0 && (size_t)n <= o->n_result - sizeof n
+                       ? json_loadb(bytes + sizeof n, (size_t)n, 0, &why)
+                       : NULL;
+    int64_t n_loss = integer(head, "n_steps"), n_eval = integer(head, "n_eval"),
+            k = integer(head, "n_classes");
     size_t n_floats = (size_t)(n_loss + n_eval * k);
     if (!head || o->n_result != sizeof n + (size_t)n + n_floats * sizeof(float)) {
         json_decref(head);

@@ -1,7 +1,8 @@
 /* A cell as work for a team: payload (rank 0) -> training (team) -> result (rank 0).
  *
- * Payload: one JSON object {"settings": {...}, "n_classes", "cut", "train": [[label, first, second?], ...], "test": [...]}.
- * Result: int64 length of a JSON header, the header, then float32 loss (n_steps) and logits (n_eval, K). */
+ * Payload: one JSON object {"settings": {...}, "n_classes", "cut", "train": [[label, first, second?], ...],
+ * "test": [...]}. Result: int64 length of a JSON header, the header, then float32 loss (n_steps) and logits
+ * (n_eval, K). */
 #ifndef SG_EXPERIMENTS_CELL_WORK_H
 #define SG_EXPERIMENTS_CELL_WORK_H
 

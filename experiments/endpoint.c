@@ -6,24 +6,30 @@
 #include <stdlib.h>
 #include <string.h>
 
-sg_status sg_endpoint_open(struct sg_endpoint *e, const struct sg_study *s, int64_t n_missing, double budget_usd,
-                           struct sg_err *err)
+sg_status sg_endpoint_open(struct sg_endpoint *e, const struct sg_study *s, int64_t n_missing,
+                           double budget_usd, struct sg_err *err)
 {
     const struct sg_generator *g = &s->generator;
     SG_TRY(sg_secret_take(g->api_key_env, &e->api_key, err));
     const char *from_env = getenv("OPENAI_BASE_URL");
     if (!e->api_key && !g->base_url && !(from_env && from_env[0]))
         return sg_fail(err, SG_INPUT,
-                       "%lld completions are needed, but there is neither a recording that has them, nor a key (%s is not set), nor "
-                       "a server; hint: export %s, or give generator.base_url=http://127.0.0.1:8080/v1 of a local server, or "
+                       "%lld completions are needed, but there is neither a recording that has them, nor a "
+                       "key (%s is not set), nor "
+                       "a server; hint: export %s, or give generator.base_url=http://127.0.0.1:8080/v1 of a "
+                       "local server, or "
                        "generator.recording",
                        (long long)n_missing, g->api_key_env, g->api_key_env);
     int priced = g->usd_per_1m_input > 0 || g->usd_per_1m_output > 0;
     if (priced && budget_usd < 0)
-        return sg_fail(err, SG_INPUT, "this endpoint has a price, but the study has no limit; hint: set budget.usd, or --max-usd");
+        return sg_fail(
+            err, SG_INPUT,
+            "this endpoint has a price, but the study has no limit; hint: set budget.usd, or --max-usd");
     if (budget_usd >= 0 && (g->usd_per_1m_input < 0 || g->usd_per_1m_output < 0))
-        return sg_fail(err, SG_INPUT, "budget.usd cannot be kept without the endpoint's prices; hint: set "
-                                      "generator.usd_per_1m_input and generator.usd_per_1m_output (0 for a server of your own)");
+        return sg_fail(
+            err, SG_INPUT,
+            "budget.usd cannot be kept without the endpoint's prices; hint: set "
+            "generator.usd_per_1m_input and generator.usd_per_1m_output (0 for a server of your own)");
     SG_TRY(sg_client_create(g, e->api_key, 1, &e->client, err));
     e->origin = sg_client_origin(e->client);
     return sg_client_check(e->client, err);

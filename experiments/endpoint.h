@@ -12,13 +12,14 @@ struct sg_endpoint {
     const char *origin;
 };
 
-/* Rank 0. Takes the key from the environment, refuses what would fail later (no key for OpenAI's own address, a price without a
- * budget, a budget without a price), and asks the server once. */
-sg_status sg_endpoint_open(struct sg_endpoint *e, const struct sg_study *s, int64_t n_missing, double budget_usd,
-                           struct sg_err *err) SG_MUST_USE;
+/* Rank 0. Takes the key from the environment, refuses what would fail later (no key for OpenAI's own address,
+ * a price without a budget, a budget without a price), and asks the server once. */
+sg_status sg_endpoint_open(struct sg_endpoint *e, const struct sg_study *s, int64_t n_missing,
+                           double budget_usd, struct sg_err *err) SG_MUST_USE;
 
 /* Collective. Rank 0's key to all ranks. */
-sg_status sg_endpoint_share(struct sg_endpoint *e, const struct sg_team *world, struct sg_err *err) SG_MUST_USE;
+sg_status sg_endpoint_share(struct sg_endpoint *e, const struct sg_team *world,
+                            struct sg_err *err) SG_MUST_USE;
 
 void sg_endpoint_close(struct sg_endpoint *e);
 

@@ -14,7 +14,8 @@ static sg_status pool_message(const struct sg_prepared *p, int64_t i, struct sg_
     json_t *rows = json_array();
     for (int64_t j = 0; j < sg_pool_n(pool); j++) {
         struct sg_pool_example e = sg_pool_get(pool, j);
-        json_array_append_new(rows, e.second ? json_pack("[ss]", e.first, e.second) : json_pack("[s]", e.first));
+        json_array_append_new(rows,
+                              e.second ? json_pack("[ss]", e.first, e.second) : json_pack("[s]", e.first));
     }
     json_t *o = json_pack("{s:i,s:o}", "cut", (int)p->study->task[p->grid.pool[i].task].cut, "rows", rows);
     char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
@@ -27,25 +28,28 @@ static sg_status pool_message(const struct sg_prepared *p, int64_t i, struct sg_
 }
 
 /* This rank's share of the rows: a contiguous piece. */
-static sg_status embed_share(const struct sg_team *world, const struct sg_prepared *p, const struct sg_buf *message, float **x,
-                             int64_t *n_local, struct sg_err *err)
+static sg_status embed_share(const struct sg_team *world, const struct sg_prepared *p,
+                             const struct sg_buf *message, float **x, int64_t *n_local, struct sg_err *err)
 {
     json_error_t why;
     json_t *o = json_loadb(message->data, message->len, 0, &why);
     const json_t *rows = json_object_get(o, "rows");
-    int64_t n = (int64_t)json_array_size(rows), from = n * world->rank / world->size, to = n * (world->rank + 1) / world->size;
+    int64_t n = (int64_t)json_array_size(rows), from = n * world->rank / world->size,
+            to = n * (world->rank + 1) / world->size;
     int c = sg_encoder_channels(p->encoder);
     struct sg_row *row = sg_alloc((size_t)(to - from) + 1, sizeof *row);
     *x = sg_alloc((size_t)(to - from) * (size_t)c + 1, sizeof **x);
     *n_local = to - from;
-    sg_status status = row && *x && o ? SG_OK : sg_fail_memory(err, (size_t)(to - from) * (size_t)c * sizeof **x);
+    sg_status status =
+        row && *x && o ? SG_OK : sg_fail_memory(err, (size_t)(to - from) * (size_t)c * sizeof **x);
     if (status == SG_OK) {
         for (int64_t i = from; i < to; i++) {
             const json_t *r = json_array_get(rows, (size_t)i);
             row[i - from].first = (char *)(uintptr_t)json_string_value(json_array_get(r, 0));
             row[i - from].second = (char *)(uintptr_t)json_string_value(json_array_get(r, 1));
         }
-        struct sg_examples e = {.n = to - from, .row = row, .cut = (enum sg_cut)json_integer_value(json_object_get(o, "cut"))};
+        struct sg_examples e = {
+            .n = to - from, .row = row, .cut = (enum sg_cut)json_integer_value(json_object_get(o, "cut"))};
         if (e.n)
             status = sg_embed(p->encoder, &e, p->study->train.max_length, p->study->train.threads, *x, err);
     }
@@ -54,10 +58,11 @@ static sg_status embed_share(const struct sg_team *world, const struct sg_prepar
     return status;
 }
 
-static sg_status store(struct sg_ledger *l, const struct sg_prepared *p, int64_t i, const struct sg_diversity *d,
-                       struct sg_err *err)
+static sg_status store(struct sg_ledger *l, const struct sg_prepared *p, int64_t i,
+                       const struct sg_diversity *d, struct sg_err *err)
 {
-    json_t *o = json_pack("{s:I,s:s}", "n", (json_int_t)d->n, "encoder_sha256", sg_encoder_digest(p->encoder));
+    json_t *o =
+        json_pack("{s:I,s:s}", "n", (json_int_t)d->n, "encoder_sha256", sg_encoder_digest(p->encoder));
     /* JSON has no NaN: an absent name is a number that does not exist. */
     if (isfinite(d->mean_similarity))
         json_object_set_new(o, "mean_similarity", json_real(d->mean_similarity));
@@ -67,13 +72,15 @@ static sg_status store(struct sg_ledger *l, const struct sg_prepared *p, int64_t
         json_object_set_new(o, "effective_rank", json_real(d->effective_rank));
     char *text = o ? json_dumps(o, JSON_SORT_KEYS | JSON_COMPACT) : NULL;
     json_decref(o);
-    sg_status status = text ? sg_ledger_diversity_put(l, sg_pool_id(p->pool[i]), text, err) : sg_fail_memory(err, 256);
+    sg_status status =
+        text ? sg_ledger_diversity_put(l, sg_pool_id(p->pool[i]), text, err) : sg_fail_memory(err, 256);
     free(text);
     return status;
 }
 
 /* Whether the ledger has this pool's result, for as many examples and the same encoder. */
-static sg_status is_measured(struct sg_ledger *l, const struct sg_prepared *p, int64_t i, int *yes, struct sg_err *err)
+static sg_status is_measured(struct sg_ledger *l, const struct sg_prepared *p, int64_t i, int *yes,
+                             struct sg_err *err)
 {
     char *text = NULL;
     SG_TRY(sg_ledger_diversity_get(l, sg_pool_id(p->pool[i]), &text, err));
@@ -87,7 +94,8 @@ static sg_status is_measured(struct sg_ledger *l, const struct sg_prepared *p, i
 }
 
 /* Rank 0: the next pool from `i` on that needs a result, as a message; an empty one when there is none. */
-static sg_status next_message(const struct sg_prepared *p, struct sg_ledger *l, int64_t *i, struct sg_buf *b, struct sg_err *err)
+static sg_status next_message(const struct sg_prepared *p, struct sg_ledger *l, int64_t *i, struct sg_buf *b,
+                              struct sg_err *err)
 {
     for (; *i < p->grid.n_pools; ++*i) {
         int yes = 1;
@@ -99,8 +107,8 @@ static sg_status next_message(const struct sg_prepared *p, struct sg_ledger *l, 
     return SG_OK;
 }
 
-sg_status sg_measure_diversity(const struct sg_team *world, const struct sg_prepared *p, struct sg_ledger *ledger,
-                               int64_t *n_measured, struct sg_err *err)
+sg_status sg_measure_diversity(const struct sg_team *world, const struct sg_prepared *p,
+                               struct sg_ledger *ledger, int64_t *n_measured, struct sg_err *err)
 {
     struct sg_buf message = sg_buf_make((size_t)1 << 31);
     sg_status status = SG_OK;

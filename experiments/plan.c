@@ -17,12 +17,14 @@ struct sources {
     int64_t n_recorded;
 };
 
-static sg_status remember(void *context, const struct sg_request *q, const struct sg_answer *a, struct sg_err *err)
+static sg_status remember(void *context, const struct sg_request *q, const struct sg_answer *a,
+                          struct sg_err *err)
 {
     struct sources *s = context;
     (void)err;
-    json_object_set_new(s->recorded, q->key,
-                        json_pack("[iss]", (int)a->status, a->text ? a->text : "", a->finish_reason ? a->finish_reason : ""));
+    json_object_set_new(
+        s->recorded, q->key,
+        json_pack("[iss]", (int)a->status, a->text ? a->text : "", a->finish_reason ? a->finish_reason : ""));
     s->n_recorded++;
     return SG_OK;
 }
@@ -42,19 +44,21 @@ static sg_status lookup(void *context, const char *key, struct sg_found *out, st
     const json_t *a = json_object_get(s->recorded, key);
     if (a)
         *out = (struct sg_found){1, (sg_status)json_integer_value(json_array_get(a, 0)),
-                                 json_string_value(json_array_get(a, 1)), json_string_value(json_array_get(a, 2))};
+                                 json_string_value(json_array_get(a, 1)),
+                                 json_string_value(json_array_get(a, 2))};
     return SG_OK;
 }
 
 struct counts {
-    int64_t n_requests, tokens_in, tokens_out; /* of full pools, if nothing is rejected */
+    int64_t n_requests, tokens_in, tokens_out;  /* of full pools, if nothing is rejected */
     int64_t n_missing, missing_in, missing_out; /* of those that are not there yet */
     int64_t n_cells, n_cells_done, n_raw_only;
     double cost;      /* of the cells that are left */
     size_t mem_bytes; /* a rank */
 };
 
-static sg_status count_pools(struct sg_prepared *p, struct sources *from, struct counts *n, struct sg_err *err)
+static sg_status count_pools(struct sg_prepared *p, struct sources *from, struct counts *n,
+                             struct sg_err *err)
 {
     for (int64_t i = 0; i < p->grid.n_pools; i++) {
         int64_t requests, in, out;
@@ -76,7 +80,8 @@ static sg_status count_pools(struct sg_prepared *p, struct sources *from, struct
     return SG_OK;
 }
 
-static sg_status count_cells(struct sg_prepared *p, struct sources *from, struct counts *n, struct sg_err *err)
+static sg_status count_cells(struct sg_prepared *p, struct sources *from, struct counts *n,
+                             struct sg_err *err)
 {
     int k = 2;
     for (int t = 0; t < p->study->n_tasks; t++)
@@ -103,24 +108,31 @@ static double usd(const struct sg_generator *g, int64_t in, int64_t out)
     return ((double)in * g->usd_per_1m_input + (double)out * g->usd_per_1m_output) / 1e6;
 }
 
-static void print_text(const struct sg_prepared *p, const struct sources *from, const struct counts *n, struct sg_buf *out)
+static void print_text(const struct sg_prepared *p, const struct sources *from, const struct counts *n,
+                       struct sg_buf *out)
 {
     const struct sg_study *s = p->study;
     sg_buf_printf(out, "study    %s (%s)\n", s->name, s->path);
-    sg_buf_printf(out, "grid     %d tasks x %d methods x %d sizes, %d mixes: %lld cells, %lld of them raw-only\n", s->n_tasks,
-                  s->n_methods, s->n_sizes, s->n_mixes, (long long)n->n_cells, (long long)n->n_raw_only);
+    sg_buf_printf(
+        out, "grid     %d tasks x %d methods x %d sizes, %d mixes: %lld cells, %lld of them raw-only\n",
+        s->n_tasks, s->n_methods, s->n_sizes, s->n_mixes, (long long)n->n_cells, (long long)n->n_raw_only);
     for (int t = 0; t < s->n_tasks; t++) {
         int64_t cells = 0;
         for (int64_t i = 0; i < p->grid.n_cells; i++)
             cells += p->grid.cell[i].task == t;
-        sg_buf_printf(out, "         %-10s %4lld cells, %2d classes, %lld train rows, %lld test rows\n", s->task[t].name,
-                      (long long)cells, s->task[t].n_classes, (long long)p->data[t].train.n, (long long)p->data[t].test.n);
+        sg_buf_printf(out, "         %-10s %4lld cells, %2d classes, %lld train rows, %lld test rows\n",
+                      s->task[t].name, (long long)cells, s->task[t].n_classes, (long long)p->data[t].train.n,
+                      (long long)p->data[t].test.n);
     }
-    sg_buf_printf(out, "pools    %lld, %lld examples each\n", (long long)p->grid.n_pools, (long long)s->size[s->n_sizes - 1]);
-    sg_buf_printf(out, "requests %lld at least (rejected answers are asked for again), about %lld tokens in, %lld out\n",
-                  (long long)n->n_requests, (long long)n->tokens_in, (long long)n->tokens_out);
+    sg_buf_printf(out, "pools    %lld, %lld examples each\n", (long long)p->grid.n_pools,
+                  (long long)s->size[s->n_sizes - 1]);
+    sg_buf_printf(
+        out,
+        "requests %lld at least (rejected answers are asked for again), about %lld tokens in, %lld out\n",
+        (long long)n->n_requests, (long long)n->tokens_in, (long long)n->tokens_out);
     if (from->n_recorded)
-        sg_buf_printf(out, "         %s holds %lld completions\n", s->generator.recording, (long long)from->n_recorded);
+        sg_buf_printf(out, "         %s holds %lld completions\n", s->generator.recording,
+                      (long long)from->n_recorded);
     sg_buf_printf(out, "to ask   %lld requests now, about %lld tokens in, %lld out", (long long)n->n_missing,
                   (long long)n->missing_in, (long long)n->missing_out);
     double cost = usd(&s->generator, n->missing_in, n->missing_out);
@@ -130,23 +142,26 @@ static void print_text(const struct sg_prepared *p, const struct sources *from, 
         sg_buf_printf(out, "; cost unknown: generator.usd_per_1m_input and _output are not set\n");
     else
         sg_buf_printf(out, "; about %.4f USD\n", cost);
-    sg_buf_printf(out, "training %lld cells to train, %lld done; roughly %.2f core hours at 100 GFLOP/s a core\n",
+    sg_buf_printf(out,
+                  "training %lld cells to train, %lld done; roughly %.2f core hours at 100 GFLOP/s a core\n",
                   (long long)(n->n_cells - n->n_cells_done), (long long)n->n_cells_done, n->cost / 3600);
     sg_buf_printf(out, "memory   %.0f MB a rank\n", (double)n->mem_bytes / 1e6);
     sg_buf_printf(out, "results  %s\n", s->results);
 }
 
-static sg_status print_json(const struct sg_prepared *p, const struct counts *n, struct sg_buf *out, struct sg_err *err)
+static sg_status print_json(const struct sg_prepared *p, const struct counts *n, struct sg_buf *out,
+                            struct sg_err *err)
 {
     const struct sg_study *s = p->study;
     double cost = usd(&s->generator, n->missing_in, n->missing_out);
-    json_t *o = json_pack("{s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:f,s:I,s:s}", "study", s->name, "n_cells",
-                          (json_int_t)n->n_cells, "n_cells_done", (json_int_t)n->n_cells_done, "n_pools",
-                          (json_int_t)p->grid.n_pools, "n_requests", (json_int_t)n->n_requests, "tokens_in",
-                          (json_int_t)n->tokens_in, "tokens_out", (json_int_t)n->tokens_out, "n_requests_missing",
-                          (json_int_t)n->n_missing, "tokens_in_missing", (json_int_t)n->missing_in, "tokens_out_missing",
-                          (json_int_t)n->missing_out, "cost_usd_missing", cost < 0 ? json_null() : json_real(cost), "core_s",
-                          n->cost, "mem_bytes_per_rank", (json_int_t)n->mem_bytes, "results", s->results);
+    json_t *o = json_pack("{s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:f,s:I,s:s}", "study", s->name,
+                          "n_cells", (json_int_t)n->n_cells, "n_cells_done", (json_int_t)n->n_cells_done,
+                          "n_pools", (json_int_t)p->grid.n_pools, "n_requests", (json_int_t)n->n_requests,
+                          "tokens_in", (json_int_t)n->tokens_in, "tokens_out", (json_int_t)n->tokens_out,
+                          "n_requests_missing", (json_int_t)n->n_missing, "tokens_in_missing",
+                          (json_int_t)n->missing_in, "tokens_out_missing", (json_int_t)n->missing_out,
+                          "cost_usd_missing", cost < 0 ? json_null() : json_real(cost), "core_s", n->cost,
+                          "mem_bytes_per_rank", (json_int_t)n->mem_bytes, "results", s->results);
     char *text = o ? json_dumps(o, JSON_INDENT(2)) : NULL;
     json_decref(o);
     if (!text)

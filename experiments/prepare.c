@@ -86,10 +86,11 @@ sg_status sg_prepare(const char *study, int n_overrides, const char *const *over
         return sg_fail_memory(err, sizeof *p);
     sg_status status = sg_study_read(study, n_overrides, overrides, &p->study, err);
     if (status == SG_OK && !sg_dir_exists(p->study->encoder))
-        status = sg_fail(err, SG_INPUT,
-                         "train.encoder: no folder %s; hint: ./setup fetches data/encoders/minilm-l6, or name a folder in "
-                         "Hugging Face format",
-                         p->study->encoder);
+        status = sg_fail(
+            err, SG_INPUT,
+            "train.encoder: no folder %s; hint: ./setup fetches data/encoders/minilm-l6, or name a folder in "
+            "Hugging Face format",
+            p->study->encoder);
     if (status == SG_OK)
         status = sg_encoder_load(p->study->encoder, &p->encoder, err);
     if (status == SG_OK && !worker)
@@ -146,12 +147,17 @@ sg_status sg_cell_rows_make(const struct sg_prepared *p, const struct sg_cell *c
     }
     for (int64_t j = 0; j < n_synthetic; j++) {
         struct sg_pool_example e = sg_pool_get(pool, j);
-        row[c->raw + j] = (struct sg_row){.first = (char *)(uintptr_t)e.first, .second = (char *)(uintptr_t)e.second};
+        row[c->raw + j] =
+            (struct sg_row){.first = (char *)(uintptr_t)e.first, .second = (char *)(uintptr_t)e.second};
         label[c->raw + j] = e.label;
     }
     *out = (struct sg_cell_rows){
         .train = {.n = n, .row = row, .label = label, .cut = task->cut, .n_classes = task->n_classes},
-        .test = {.n = d->test.n, .row = d->test.row, .label = d->test_label, .cut = task->cut, .n_classes = task->n_classes},
+        .test = {.n = d->test.n,
+                 .row = d->test.row,
+                 .label = d->test_label,
+                 .cut = task->cut,
+                 .n_classes = task->n_classes},
         .n_raw = c->raw,
         .n_synthetic = n_synthetic,
         .memory = row,
@@ -182,14 +188,17 @@ char *sg_cell_settings(const struct sg_prepared *p, const struct sg_cell *c)
     for (int k = 0; k < t->n_classes; k++)
         json_array_append_new(names, json_string(t->class_[k].name));
     const struct sg_train_settings *g = &s->train;
-    return dump(json_pack(
-        "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:f}", "task",
-        t->name, "method", c->method < 0 ? "" : sg_method_name((enum sg_method)c->method), "mix", sg_mix_name(c->mix), "size",
-        (json_int_t)c->size, "raw", (json_int_t)c->raw, "seed_generation", (json_int_t)c->seed_generation, "seed_data",
-        (json_int_t)c->seed_data, "seed_train", (json_int_t)c->seed_train, "class_names", names, "encoder", s->encoder,
-        "encoder_sha256", sg_encoder_digest(p->encoder), "data_sha256", p->data[c->task].digest, "epochs", (json_int_t)g->epochs,
-        "steps", (json_int_t)g->steps, "batch", (json_int_t)g->batch, "max_length", (json_int_t)g->max_length, "lr", g->lr,
-        "warmup", g->warmup, "weight_decay", g->weight_decay, "clip", g->clip, "dropout", g->dropout));
+    return dump(
+        json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:f, "
+                  "s:f, s:f, s:f, s:f}",
+                  "task", t->name, "method", c->method < 0 ? "" : sg_method_name((enum sg_method)c->method),
+                  "mix", sg_mix_name(c->mix), "size", (json_int_t)c->size, "raw", (json_int_t)c->raw,
+                  "seed_generation", (json_int_t)c->seed_generation, "seed_data", (json_int_t)c->seed_data,
+                  "seed_train", (json_int_t)c->seed_train, "class_names", names, "encoder", s->encoder,
+                  "encoder_sha256", sg_encoder_digest(p->encoder), "data_sha256", p->data[c->task].digest,
+                  "epochs", (json_int_t)g->epochs, "steps", (json_int_t)g->steps, "batch",
+                  (json_int_t)g->batch, "max_length", (json_int_t)g->max_length, "lr", g->lr, "warmup",
+                  g->warmup, "weight_decay", g->weight_decay, "clip", g->clip, "dropout", g->dropout));
 }
 
 char *sg_pool_settings(const struct sg_prepared *p, int64_t i)
@@ -201,12 +210,12 @@ char *sg_pool_settings(const struct sg_prepared *p, int64_t i)
     json_t *names = json_array();
     for (int c = 0; c < t->n_classes; c++)
         json_array_append_new(names, json_string(t->class_[c].name));
-    return dump(json_pack("{s:s, s:s, s:s, s:s, s:f, s:f, s:I, s:I, s:I, s:s, s:o}", "task", t->name, "method",
-                          sg_method_name((enum sg_method)k->method), "provider", g->provider, "model", g->model,
-                          "temperature", g->temperature, "top_p", g->top_p, "max_tokens",
+    return dump(json_pack("{s:s, s:s, s:s, s:s, s:f, s:f, s:I, s:I, s:I, s:s, s:o}", "task", t->name,
+                          "method", sg_method_name((enum sg_method)k->method), "provider", g->provider,
+                          "model", g->model, "temperature", g->temperature, "top_p", g->top_p, "max_tokens",
                           (json_int_t)(t->max_tokens ? t->max_tokens : g->max_tokens), "seed_generation",
-                          (json_int_t)k->seed_generation, "n_wanted", (json_int_t)s->size[s->n_sizes - 1], "task_sha256",
-                          t->digest, "class_names", names));
+                          (json_int_t)k->seed_generation, "n_wanted", (json_int_t)s->size[s->n_sizes - 1],
+                          "task_sha256", t->digest, "class_names", names));
 }
 
 double sg_cell_cost(const struct sg_prepared *p, const struct sg_cell *c)
@@ -216,11 +225,13 @@ double sg_cell_cost(const struct sg_prepared *p, const struct sg_cell *c)
     /* About 4.5 bytes of English a token; evaluation is a third of a training pass (no backward). */
     double bytes = 0;
     for (int64_t i = 0; i < d->test.n; i++)
-        bytes += (double)strlen(d->test.row[i].first) + (d->test.row[i].second ? (double)strlen(d->test.row[i].second) : 0.0);
+        bytes += (double)strlen(d->test.row[i].first) +
+                 (d->test.row[i].second ? (double)strlen(d->test.row[i].second) : 0.0);
     double tokens = bytes / 4.5 / (double)d->test.n + 3;
     if (tokens > (double)g->max_length)
         tokens = (double)g->max_length;
-    double n = (double)(c->raw + c->size), passes = g->steps ? (double)(g->steps * g->batch) : n * (double)g->epochs;
+    double n = (double)(c->raw + c->size),
+           passes = g->steps ? (double)(g->steps * g->batch) : n * (double)g->epochs;
     double parameters = (double)sg_encoder_n_parameters(p->encoder);
     return tokens * (passes + (double)d->test.n / 3) * 6 * parameters / 1e11;
 }

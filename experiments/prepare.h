@@ -1,4 +1,5 @@
-/* All that a study needs before any work: settings, rows, encoder, grid and pools, checked against each other.
+/* All that a study needs before any work: settings, rows, encoder, grid and pools, checked against each
+ * other.
  *
  * `plan` prints it, `run` works on it. Rank 0 only, but for sg_prepare_worker. */
 #ifndef SG_EXPERIMENTS_PREPARE_H
@@ -12,14 +13,15 @@ struct sg_prepared {
     struct sg_study *study;
     struct sg_encoder *encoder;
     struct sg_task_data *data; /* (n_tasks) */
-    struct sg_rows *shots;     /* (n_tasks): the raw rows that few-shot examples come from: the study's smallest raw size,
-                                  data seed 0, so that no method sees more labelled rows than the raw cells do */
+    struct sg_rows
+        *shots; /* (n_tasks): the raw rows that few-shot examples come from: the study's smallest raw size,
+                   data seed 0, so that no method sees more labelled rows than the raw cells do */
     struct sg_grid grid;
     struct sg_pool **pool; /* (grid.n_pools) */
 };
 
-/* Reads the study, then everything it names; `worker` 1 stops after study and encoder (all that other ranks need).
- * On failure *out is NULL. */
+/* Reads the study, then everything it names; `worker` 1 stops after study and encoder (all that other ranks
+ * need). On failure *out is NULL. */
 sg_status sg_prepare(const char *study, int n_overrides, const char *const *overrides, int worker,
                      struct sg_prepared **out, struct sg_err *err) SG_MUST_USE;
 void sg_prepared_destroy(struct sg_prepared *p);

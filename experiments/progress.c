@@ -37,8 +37,8 @@ static void line_of(const struct sg_progress *p, char *line, size_t n)
     if (p->n_cells_failed)
         snprintf(failed, sizeof failed, ", %lld failed", (long long)p->n_cells_failed);
     snprintf(line, n, "%s: cells %lld of %lld%s, pools %lld of %lld%s%s, %s%s", p->phase,
-             (long long)(p->n_cells_done + p->n_cells_failed), (long long)p->n_cells, failed, (long long)p->n_pools_done,
-             (long long)p->n_pools, waiting, money, elapsed, eta);
+             (long long)(p->n_cells_done + p->n_cells_failed), (long long)p->n_cells, failed,
+             (long long)p->n_pools_done, (long long)p->n_pools, waiting, money, elapsed, eta);
 }
 
 void sg_progress_show(const struct sg_progress *p, int last)
@@ -82,17 +82,19 @@ sg_status sg_progress_write(const struct sg_progress *p, const char *dir, int la
     written = now;
     char stamp[21];
     sg_utc(stamp);
-    json_t *o = json_pack("{s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:f,s:f,s:f,s:i,s:s,s:i}", "study", p->study,
-                          "phase", p->phase, "updated", stamp, "n_cells", (json_int_t)p->n_cells, "n_cells_done",
-                          (json_int_t)p->n_cells_done, "n_cells_failed", (json_int_t)p->n_cells_failed, "n_pools",
-                          (json_int_t)p->n_pools, "n_pools_done", (json_int_t)p->n_pools_done, "n_completions",
-                          (json_int_t)p->n_completions, "n_requests_left", (json_int_t)p->n_requests_left, "tokens_in",
-                          (json_int_t)p->tokens_in, "tokens_out", (json_int_t)p->tokens_out, "cost_usd", p->cost_usd,
-                          "elapsed_s", p->elapsed_s, "eta_s", p->eta_s, "n_ranks", p->n_ranks, "message", p->message, "pid",
-                          (int)getpid());
+    json_t *o =
+        json_pack("{s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:f,s:f,s:f,s:i,s:s,s:i}", "study",
+                  p->study, "phase", p->phase, "updated", stamp, "n_cells", (json_int_t)p->n_cells,
+                  "n_cells_done", (json_int_t)p->n_cells_done, "n_cells_failed",
+                  (json_int_t)p->n_cells_failed, "n_pools", (json_int_t)p->n_pools, "n_pools_done",
+                  (json_int_t)p->n_pools_done, "n_completions", (json_int_t)p->n_completions,
+                  "n_requests_left", (json_int_t)p->n_requests_left, "tokens_in", (json_int_t)p->tokens_in,
+                  "tokens_out", (json_int_t)p->tokens_out, "cost_usd", p->cost_usd, "elapsed_s", p->elapsed_s,
+                  "eta_s", p->eta_s, "n_ranks", p->n_ranks, "message", p->message, "pid", (int)getpid());
     char *text = o ? json_dumps(o, JSON_INDENT(2)) : NULL, *path = sg_path_join(dir, "status.json");
     json_decref(o);
-    sg_status status = text && path ? sg_file_write(path, text, strlen(text), err) : sg_fail_memory(err, 1024);
+    sg_status status =
+        text && path ? sg_file_write(path, text, strlen(text), err) : sg_fail_memory(err, 1024);
     free(text);
     sg_free(path);
     return status;

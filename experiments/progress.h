@@ -1,4 +1,5 @@
-/* How far a run is, for people: a bar with ETA on a terminal, a line a minute otherwise; and status.json for `synthgrid status`. */
+/* How far a run is, for people: a bar with ETA on a terminal, a line a minute otherwise; and status.json for
+ * `synthgrid status`. */
 #ifndef SG_EXPERIMENTS_PROGRESS_H
 #define SG_EXPERIMENTS_PROGRESS_H
 
@@ -7,21 +8,22 @@
 #include <stdint.h>
 
 struct sg_progress {
-    const char *study, *phase;        /* phase: "generating", "training", "diversity", "done", "stopped" */
+    const char *study, *phase; /* phase: "generating", "training", "diversity", "done", "stopped" */
     int64_t n_cells, n_cells_done, n_cells_failed, n_pools, n_pools_done;
     int64_t n_completions, n_requests_left; /* bought in this run; known to be missing still */
     int64_t tokens_in, tokens_out;
-    double cost_usd;                  /* < 0: unknown */
-    double elapsed_s, eta_s;          /* eta < 0: not known yet */
+    double cost_usd;         /* < 0: unknown */
+    double elapsed_s, eta_s; /* eta < 0: not known yet */
     int n_ranks;
-    const char *message;              /* why it stopped, or "" */
+    const char *message; /* why it stopped, or "" */
 };
 
 /* Rank 0. stderr; `last` 1 ends the line. Call as often as you like: it paces itself. */
 void sg_progress_show(const struct sg_progress *p, int last);
 
 /* Rank 0. Replaces <dir>/status.json; not more often than every 2 s unless `last`. */
-sg_status sg_progress_write(const struct sg_progress *p, const char *dir, int last, struct sg_err *err) SG_MUST_USE;
+sg_status sg_progress_write(const struct sg_progress *p, const char *dir, int last,
+                            struct sg_err *err) SG_MUST_USE;
 
 /* "1 h 02 min", "3 min 05 s", "12 s" */
 void sg_format_duration(double seconds, char out[32]);

@@ -35,8 +35,9 @@ static sg_status set_inputs(struct sg_ledger *l, const struct sg_prepared *p, st
     json_t *tasks = json_object();
     for (int t = 0; t < s->n_tasks; t++)
         json_object_set_new(tasks, s->task[t].name,
-                            json_pack("{s:s,s:s,s:I,s:I}", "task_file_sha256", s->task[t].digest, "data_sha256",
-                                      p->data[t].digest, "n_train", (json_int_t)p->data[t].train.n, "n_test",
+                            json_pack("{s:s,s:s,s:I,s:I}", "task_file_sha256", s->task[t].digest,
+                                      "data_sha256", p->data[t].digest, "n_train",
+                                      (json_int_t)p->data[t].train.n, "n_test",
                                       (json_int_t)p->data[t].test.n));
     char *text = json_dumps(tasks, JSON_SORT_KEYS | JSON_COMPACT);
     json_decref(tasks);
@@ -45,7 +46,8 @@ static sg_status set_inputs(struct sg_ledger *l, const struct sg_prepared *p, st
     return status;
 }
 
-sg_status sg_provenance_write(struct sg_ledger *l, const struct sg_prepared *p, const struct sg_team *world, struct sg_err *err)
+sg_status sg_provenance_write(struct sg_ledger *l, const struct sg_prepared *p, const struct sg_team *world,
+                              struct sg_err *err)
 {
     char stamp[21], host[256] = "", cpu[256], ranks[16], mpi[MPI_MAX_LIBRARY_VERSION_STRING] = "";
     int n = 0;

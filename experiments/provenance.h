@@ -1,5 +1,6 @@
-/* Where a result comes from: study text, program, libraries, machine, inputs' digests; as meta rows of the ledger and so as attributes
- * of results.h5. Names that begin with "run_" describe this very run (time, host, ranks) and stay out of the content digest. */
+/* Where a result comes from: study text, program, libraries, machine, inputs' digests; as meta rows of the
+ * ledger and so as attributes of results.h5. Names that begin with "run_" describe this very run (time, host,
+ * ranks) and stay out of the content digest. */
 #ifndef SG_EXPERIMENTS_PROVENANCE_H
 #define SG_EXPERIMENTS_PROVENANCE_H
 

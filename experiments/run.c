@@ -10,6 +10,7 @@
 #include "experiments/progress.h"
 #include "experiments/provenance.h"
 #include "gen/recording.h"
+#include "results/report.h"
 #include "results/store.h"
 
 #include <jansson.h>
@@ -45,11 +46,11 @@ struct run {
     struct sg_prepared *p;
     struct sg_ledger *ledger;
     struct sg_engine *engine;
-    struct cell_user *cell;   /* (n_cells) */
-    struct pool_state *pool;  /* (n_pools) */
-    const char *origin;       /* of the endpoint; NULL without one */
+    struct cell_user *cell;                     /* (n_cells) */
+    struct pool_state *pool;                    /* (n_pools) */
+    const char *origin;                         /* of the endpoint; NULL without one */
     double budget_usd, spent_usd, reserved_usd; /* budget < 0: none */
-    char halted[600];         /* why no more requests are sent: budget, endpoint; "" while they are */
+    char halted[600]; /* why no more requests are sent: budget, endpoint; "" while they are */
     sg_status halted_status;
     double started, stored;
     struct sg_progress progress;
@@ -70,14 +71,26 @@ static sg_status lookup(void *context, const char *key, struct sg_found *out, st
     return SG_OK;
 }
 
-static sg_status put_answer(struct run *r, const char *request, const struct sg_answer *a, const char *source, int rank,
-                            struct sg_err *err)
+static sg_status put_answer(struct run *r, const char *request, const struct sg_answer *a, const char *source,
+                            int rank, struct sg_err *err)
 {
     struct sg_ledger_completion c = {
-        .key = a->key, .request = request, .status = (int)a->status, .reason = a->reason, .text = a->text,
-        .finish_reason = a->finish_reason, .model = a->model, .request_id = a->request_id, .http_status = a->http_status,
-        .attempts = a->attempts, .tokens_in = a->tokens_in, .tokens_out = a->tokens_out,
-        .tokens_estimated = a->tokens_estimated, .latency_s = a->latency_s, .cost_usd = a->cost_usd, .source = source,
+        .key = a->key,
+        .request = request,
+        .status = (int)a->status,
+        .reason = a->reason,
+        .text = a->text,
+        .finish_reason = a->finish_reason,
+        .model = a->model,
+        .request_id = a->request_id,
+        .http_status = a->http_status,
+        .attempts = a->attempts,
+        .tokens_in = a->tokens_in,
+        .tokens_out = a->tokens_out,
+        .tokens_estimated = a->tokens_estimated,
+        .latency_s = a->latency_s,
+        .cost_usd = a->cost_usd,
+        .source = source,
         .rank = rank,
     };
     return sg_ledger_completion_put(r->ledger, &c, err);
@@ -88,7 +101,8 @@ static double worst_usd(const struct sg_generator *g, const struct sg_request *q
 {
     if (g->usd_per_1m_input < 0 || g->usd_per_1m_output < 0)
         return 0;
-    return ((double)strlen(q->canonical) * g->usd_per_1m_input + (double)max_tokens * g->usd_per_1m_output) / 1e6;
+    return ((double)strlen(q->canonical) * g->usd_per_1m_input + (double)max_tokens * g->usd_per_1m_output) /
+           1e6;
 }
 
 static void halt(struct run *r, sg_status status, const char *why)
@@ -106,7 +120,8 @@ static void chunk_free(struct chunk *c)
 }
 
 /* Queues requests[from, to) of a pool as one item, within the budget. */
-static sg_status add_chunk(struct run *r, int64_t pool, struct sg_requests *all, int64_t from, int64_t to, struct sg_err *err)
+static sg_status add_chunk(struct run *r, int64_t pool, struct sg_requests *all, int64_t from, int64_t to,
+                           struct sg_err *err)
 {
     const struct sg_study *s = r->p->study;
     const struct sg_task *t = &s->task[r->p->grid.pool[pool].task];
@@ -121,11 +136,14 @@ static sg_status add_chunk(struct run *r, int64_t pool, struct sg_requests *all,
         return sg_fail_memory(err, 1024);
     }
     for (int64_t i = from; i < to; i++) {
-        double usd = worst_usd(&s->generator, &all->item[i], t->max_tokens ? t->max_tokens : s->generator.max_tokens);
+        double usd =
+            worst_usd(&s->generator, &all->item[i], t->max_tokens ? t->max_tokens : s->generator.max_tokens);
         if (r->budget_usd >= 0 && r->spent_usd + r->reserved_usd + usd > r->budget_usd) {
             char why[200];
-            snprintf(why, sizeof why, "budget: %.4f of %.4f USD spent, and the next request could pass the limit; hint: run "
-                                      "again with a larger --max-usd", r->spent_usd, r->budget_usd);
+            snprintf(why, sizeof why,
+                     "budget: %.4f of %.4f USD spent, and the next request could pass the limit; hint: run "
+                     "again with a larger --max-usd",
+                     r->spent_usd, r->budget_usd);
             halt(r, SG_STOPPED, why);
             break;
         }
@@ -197,9 +215,16 @@ static sg_status store_pool(struct run *r, int64_t i, struct sg_err *err)
             e[j] = (struct sg_ledger_example){x.label, x.first, x.second, x.key};
         }
         const char *shortfall = sg_pool_shortfall(pool);
-        struct sg_ledger_pool lp = {.id = sg_pool_id(pool), .ordinal = i, .settings = settings,
-                                    .status = n == 0 ? "failed" : shortfall[0] ? "short" : "complete", .rejects = rejects,
-                                    .shortfall = shortfall, .n = n, .example = e};
+        struct sg_ledger_pool lp = {.id = sg_pool_id(pool),
+                                    .ordinal = i,
+                                    .settings = settings,
+                                    .status = n == 0         ? "failed"
+                                              : shortfall[0] ? "short"
+                                                             : "complete",
+                                    .rejects = rejects,
+                                    .shortfall = shortfall,
+                                    .n = n,
+                                    .example = e};
         status = sg_ledger_pool_put(r->ledger, &lp, err);
     }
     sg_free(e);
@@ -223,7 +248,8 @@ static sg_status step_pool(struct run *r, int64_t i, struct sg_err *err)
             if (r->p->grid.cell[c].pool == i)
                 status = add_cell(r, c, err);
     } else if (!r->halted[0]) {
-        /* A chunk keeps one rank's connections busy a few times over; all ranks get a share of a large pool. */
+        /* A chunk keeps one rank's connections busy a few times over; all ranks get a share of a large pool.
+         */
         int64_t share = r->p->study->generator.connections / r->world->size;
         int64_t size = 4 * (share < 1 ? 1 : share);
         for (int64_t from = 0; status == SG_OK && from < missing.n && !r->halted[0]; from += size)
@@ -248,7 +274,8 @@ static sg_status buy_work(void *context, const struct sg_work *w, struct sg_buf 
     return sg_buy_work(context, w, err);
 }
 
-static sg_status buy_event(void *context, void *user, const void *bytes, size_t n, struct sg_engine *e, struct sg_err *err)
+static sg_status buy_event(void *context, void *user, const void *bytes, size_t n, struct sg_engine *e,
+                           struct sg_err *err)
 {
     (void)context, (void)e;
     struct chunk *c = user;
@@ -273,7 +300,8 @@ static sg_status buy_event(void *context, void *user, const void *bytes, size_t 
     return status;
 }
 
-static sg_status buy_done(void *context, void *user, const struct sg_outcome *o, struct sg_engine *e, struct sg_err *err)
+static sg_status buy_done(void *context, void *user, const struct sg_outcome *o, struct sg_engine *e,
+                          struct sg_err *err)
 {
     (void)context, (void)e;
     struct chunk *c = user;
@@ -304,7 +332,8 @@ static sg_status cell_work(void *context, const struct sg_work *w, struct sg_buf
     return sg_cell_work(context, w, result, err);
 }
 
-static sg_status cell_done(void *context, void *user, const struct sg_outcome *o, struct sg_engine *e, struct sg_err *err)
+static sg_status cell_done(void *context, void *user, const struct sg_outcome *o, struct sg_engine *e,
+                           struct sg_err *err)
 {
     (void)context, (void)e;
     struct cell_user *u = user;
@@ -321,7 +350,8 @@ static sg_status tick(void *context, const struct sg_engine *e, struct sg_err *e
     double now = sg_now_s();
     struct sg_engine_state s = sg_engine_state(e);
     r->progress.elapsed_s = now - r->started;
-    r->progress.phase = s.n_running && r->progress.n_requests_left && s.rank_s_done == 0 ? "generating" : "training";
+    r->progress.phase =
+        s.n_running && r->progress.n_requests_left && s.rank_s_done == 0 ? "generating" : "training";
     r->progress.eta_s = s.cost_done > 0 ? s.cost_left * s.rank_s_done / s.cost_done / r->world->size : -1;
     r->progress.cost_usd = r->spent_usd;
     if (sg_ledger_pending_s(r->ledger) > 0.5)
@@ -337,7 +367,8 @@ static sg_status tick(void *context, const struct sg_engine *e, struct sg_err *e
 
 /* ---- start ---- */
 
-static sg_status import_one(void *context, const struct sg_request *q, const struct sg_answer *a, struct sg_err *err)
+static sg_status import_one(void *context, const struct sg_request *q, const struct sg_answer *a,
+                            struct sg_err *err)
 {
     struct run *r = context;
     char source[300];
@@ -352,8 +383,8 @@ static sg_status enter_plan(struct run *r, struct sg_err *err)
     for (int t = 0; t < p->study->n_tasks; t++)
         for (int64_t i = 0; i < p->data[t].test.n; i++) {
             const struct sg_row *x = &p->data[t].test.row[i];
-            SG_TRY(sg_ledger_test_row_put(r->ledger, p->study->task[t].name, i, p->data[t].test_label[i], x->first, x->second,
-                                          err));
+            SG_TRY(sg_ledger_test_row_put(r->ledger, p->study->task[t].name, i, p->data[t].test_label[i],
+                                          x->first, x->second, err));
         }
     SG_TRY(sg_ledger_cells_retire(r->ledger, err));
     for (int64_t i = 0; i < p->grid.n_cells; i++) {
@@ -361,8 +392,8 @@ static sg_status enter_plan(struct run *r, struct sg_err *err)
         char *settings = sg_cell_settings(p, c);
         if (!settings)
             return sg_fail_memory(err, 4096);
-        sg_status status =
-            sg_ledger_cell_plan(r->ledger, c->id, i, settings, c->pool >= 0 ? sg_pool_id(p->pool[c->pool]) : NULL, err);
+        sg_status status = sg_ledger_cell_plan(r->ledger, c->id, i, settings,
+                                               c->pool >= 0 ? sg_pool_id(p->pool[c->pool]) : NULL, err);
         sg_free(settings);
         SG_TRY(status);
     }
@@ -409,8 +440,13 @@ static sg_status make_run(struct run *r, struct sg_err *err)
     if (!r->cell || !r->pool || !r->h5_path)
         return sg_fail_memory(err, (size_t)r->p->grid.n_cells * sizeof *r->cell);
     r->budget_usd = r->options->max_usd >= 0 ? r->options->max_usd : s->budget_usd;
-    r->progress = (struct sg_progress){.study = s->name, .phase = "starting", .n_cells = r->p->grid.n_cells,
-                                       .n_pools = r->p->grid.n_pools, .eta_s = -1, .n_ranks = r->world->size, .message = ""};
+    r->progress = (struct sg_progress){.study = s->name,
+                                       .phase = "starting",
+                                       .n_cells = r->p->grid.n_cells,
+                                       .n_pools = r->p->grid.n_pools,
+                                       .eta_s = -1,
+                                       .n_ranks = r->world->size,
+                                       .message = ""};
     return SG_OK;
 }
 
@@ -425,6 +461,17 @@ static sg_status queue_all(struct run *r, struct sg_err *err)
 }
 
 /* ---- end ---- */
+
+static sg_status print_tables(const struct run *r, struct sg_err *err)
+{
+    struct sg_buf text = sg_buf_make((size_t)1 << 28);
+    struct sg_err second = {0};
+    sg_status status = sg_report(r->h5_path, SG_REPORT_TERMINAL, &text, &second);
+    if (status == SG_OK)
+        fputs(sg_buf_text(&text), stdout);
+    sg_buf_free(&text);
+    return status == SG_OK ? SG_OK : sg_fail(err, status, "%s", second.text);
+}
 
 static sg_status finish(struct run *r, sg_status status, struct sg_err *err)
 {
@@ -450,12 +497,15 @@ static sg_status finish(struct run *r, sg_status status, struct sg_err *err)
     }
     if (!r->options->quiet) {
         sg_progress_show(g, 1);
+        SG_TRY(print_tables(r, err));
         printf("results  %s\ndigest   %s\n", r->h5_path, digest);
     }
     if (status == SG_OK && g->n_cells_failed)
-        status = sg_fail(err, SG_PARTIAL, "%lld of %lld cells failed; hint: synthgrid report %s says why, --retry-failed trains "
-                                          "them again", (long long)g->n_cells_failed, (long long)g->n_cells,
-                         r->p->study->results);
+        status =
+            sg_fail(err, SG_PARTIAL,
+                    "%lld of %lld cells failed; hint: synthgrid report %s says why, --retry-failed trains "
+                    "them again",
+                    (long long)g->n_cells_failed, (long long)g->n_cells, r->p->study->results);
     return status;
 }
 
@@ -486,15 +536,18 @@ static sg_status start(struct run *r, struct sg_endpoint *endpoint, struct sg_er
     if (!n_missing)
         return SG_OK;
     if (r->options->offline)
-        return sg_fail(err, SG_INPUT, "--offline, but %lld completions are missing; hint: run once without --offline where there "
-                                      "is a network, or set generator.recording", (long long)n_missing);
+        return sg_fail(
+            err, SG_INPUT,
+            "--offline, but %lld completions are missing; hint: run once without --offline where there "
+            "is a network, or set generator.recording",
+            (long long)n_missing);
     SG_TRY(sg_endpoint_open(endpoint, r->p->study, n_missing, r->budget_usd, err));
     r->origin = endpoint->origin;
     return SG_OK;
 }
 
-static sg_status engine_run(struct run *r, const struct sg_team *world, struct sg_prepared *p, struct sg_buyer *buyer,
-                            struct sg_err *err)
+static sg_status engine_run(struct run *r, const struct sg_team *world, struct sg_prepared *p,
+                            struct sg_buyer *buyer, struct sg_err *err)
 {
     const struct sg_kind kinds[N_KINDS] = {
         [KIND_BUY] = {"completions", SG_SLOT_NETWORK, buy_prepare, buy_work, buy_done, buy_event, buyer},
@@ -507,9 +560,11 @@ static sg_status engine_run(struct run *r, const struct sg_team *world, struct s
         r->engine = engine;
         r->started = r->stored = sg_now_s();
         status = queue_all(r, err);
-        if (status == SG_OK && !r->options->quiet && r->progress.n_cells_done + r->progress.n_cells_failed)
-            fprintf(stderr, "%lld of %lld cells are there already\n",
-                    (long long)(r->progress.n_cells_done + r->progress.n_cells_failed), (long long)r->progress.n_cells);
+        int64_t there = r->progress.n_cells_done + r->progress.n_cells_failed;
+        if (status == SG_OK && !r->options->quiet && there)
+            fprintf(stderr, "%lld of %lld cells are there already%s\n", (long long)there,
+                    (long long)r->progress.n_cells,
+                    there == r->progress.n_cells ? "; nothing is left to do" : "");
     }
     status = sg_agree(world, status, err);
     struct sg_engine_hooks hooks = {.tick = tick, .context = r};
@@ -527,8 +582,11 @@ static sg_status same_study(const struct sg_team *world, const struct sg_prepare
         sg_buf_puts(&b, p->study->resolved);
     sg_status status = sg_bcast_buf(world, 0, &b, err);
     if (status == SG_OK && strcmp(sg_buf_text(&b), p->study->resolved) != 0)
-        status = sg_fail(err, SG_INPUT, "%s reads differently here than on rank 0; hint: it must lie on a file system that all "
-                                        "nodes share", p->study->path);
+        status =
+            sg_fail(err, SG_INPUT,
+                    "%s reads differently here than on rank 0; hint: it must lie on a file system that all "
+                    "nodes share",
+                    p->study->path);
     sg_buf_free(&b);
     return sg_agree(world, status, err);
 }
@@ -553,7 +611,9 @@ sg_status sg_run(const struct sg_team *world, const struct sg_run_options *o, st
     SG_TRY_DONE(sg_agree(world, status, err));
     SG_TRY_DONE(sg_endpoint_share(&endpoint, world, err));
     int64_t connections = p->study->generator.connections / world->size;
-    struct sg_buyer buyer = {.generator = &p->study->generator, .api_key = endpoint.api_key, .rank = world->rank,
+    struct sg_buyer buyer = {.generator = &p->study->generator,
+                             .api_key = endpoint.api_key,
+                             .rank = world->rank,
                              .connections = connections < 1 ? 1 : connections};
     struct sg_generator share = *buyer.generator; /* this rank's part of the study's limits */
     share.requests_per_min = (share.requests_per_min + world->size - 1) / world->size;

@@ -15,11 +15,14 @@ struct sg_run_options {
     int quiet;        /* no progress, no closing table */
 };
 
-/* Collective over all ranks. Resumes what <results>/ledger.sqlite has; ends with <results>/results.h5 and status.json. SG_OK;
- * SG_PARTIAL when cells failed; SG_STOPPED at a limit or signal; SG_INPUT before any work for what the user has to change. */
+/* Collective over all ranks. Resumes what <results>/ledger.sqlite has; ends with <results>/results.h5 and
+ * status.json. SG_OK; SG_PARTIAL when cells failed; SG_STOPPED at a limit or signal; SG_INPUT before any work
+ * for what the user has to change. */
 sg_status sg_run(const struct sg_team *world, const struct sg_run_options *o, struct sg_err *err) SG_MUST_USE;
 
-/* Local. Appends the grid, requests, tokens, cost, memory and what the ledger (and recording) already has; as text or JSON. */
-sg_status sg_plan(const struct sg_run_options *o, int json, struct sg_buf *out, struct sg_err *err) SG_MUST_USE;
+/* Local. Appends the grid, requests, tokens, cost, memory and what the ledger (and recording) already has; as
+ * text or JSON. */
+sg_status sg_plan(const struct sg_run_options *o, int json, struct sg_buf *out,
+                  struct sg_err *err) SG_MUST_USE;
 
 #endif

@@ -1,0 +1,56 @@
+#include "base/file.h"
+#include "base/text.h"
+#include "cli/commands.h"
+#include "cli/common.h"
+#include "results/report.h"
+
+#include <stdio.h>
+#include <string.h>
+
+int sg_cmd_report(int argc, char **argv)
+{
+    const char *format = "terminal", *output = NULL;
+    const struct sg_option option[] = {
+        {.name = "format",
+         .type = SG_OPT_TEXT,
+         .argument = "F",
+         .help = "terminal (default), markdown or json",
+         .text = &format},
+        {.name = "output",
+         .type = SG_OPT_TEXT,
+         .argument = "FILE",
+         .help = "instead of standard output",
+         .text = &output},
+    };
+    const struct sg_usage usage = {
+        .command = "report",
+        .positional = "DIR|results.h5",
+        .n_positional = 1,
+        .about = "Tables of a study: task x method x size x mix with raw-only beside it, pools, money.",
+        .option = option,
+        .n_options = 2};
+    struct sg_args args;
+    struct sg_err err = {0};
+    int code;
+    if (!sg_cli_begin(&usage, argc, argv, &args, NULL, &code))
+        return code;
+    static const char *const forms[] = {"terminal", "markdown", "json"};
+    int form = -1;
+    for (int i = 0; i < 3; i++)
+        if (strcmp(format, forms[i]) == 0)
+            form = i;
+    sg_status status = SG_OK;
+    struct sg_buf text = sg_buf_make((size_t)1 << 28);
+    if (form < 0)
+        status = sg_fail(&err, SG_INPUT, "--format %.40s: hint: terminal, markdown or json", format);
+    if (status == SG_OK)
+        status = sg_report(args.positional[0], (enum sg_report_form)form, &text, &err);
+    if (status == SG_OK)
+        status = sg_buf_check(&text, "the report", &err);
+    if (status == SG_OK && output)
+        status = sg_file_write(output, sg_buf_text(&text), text.len, &err);
+    else if (status == SG_OK)
+        fputs(sg_buf_text(&text), stdout);
+    sg_buf_free(&text);
+    return sg_cli_end(&args, NULL, status, &err);
+}

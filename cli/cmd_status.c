@@ -1,0 +1,100 @@
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "cli/commands.h"
+#include "cli/common.h"
+#include "experiments/progress.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+static long long integer(const json_t *o, const char *key)
+{
+    return (long long)json_integer_value(json_object_get(o, key));
+}
+
+static const char *text(const json_t *o, const char *key)
+{
+    const char *s = json_string_value(json_object_get(o, key));
+    return s ? s : "";
+}
+
+static sg_status print_status(const json_t *o, const char *path, struct sg_err *err)
+{
+    if (!json_is_object(o) || !json_is_string(json_object_get(o, "phase")))
+        return sg_fail(err, SG_INPUT, "%s: not a status file of synthgrid", path);
+    struct sg_buf b = sg_buf_make(1 << 16);
+    char elapsed[32], eta[32];
+    sg_format_duration(json_number_value(json_object_get(o, "elapsed_s")), elapsed);
+    sg_buf_puts(&b, "study    ");
+    sg_buf_safe(&b, text(o, "study"), 200);
+    sg_buf_puts(&b, "\nphase    ");
+    sg_buf_safe(&b, text(o, "phase"), 40);
+    sg_buf_printf(&b, " after %s", elapsed);
+    double left = json_number_value(json_object_get(o, "eta_s"));
+    if (left >= 0 && strcmp(text(o, "phase"), "done") != 0) {
+        sg_format_duration(left, eta);
+        sg_buf_printf(&b, ", about %s left", eta);
+    }
+    sg_buf_printf(&b, ", on %lld ranks (written ", integer(o, "n_ranks"));
+    sg_buf_safe(&b, text(o, "updated"), 40);
+    sg_buf_printf(&b, ")\ncells    %lld of %lld done, %lld failed\npools    %lld of %lld filled\n",
+                  integer(o, "n_cells_done"), integer(o, "n_cells"), integer(o, "n_cells_failed"),
+                  integer(o, "n_pools_done"), integer(o, "n_pools"));
+    sg_buf_printf(&b, "LLM      %lld answers in this run, %lld asked for; %lld tokens in, %lld out",
+                  integer(o, "n_completions"), integer(o, "n_requests_left"), integer(o, "tokens_in"),
+                  integer(o, "tokens_out"));
+    double usd = json_number_value(json_object_get(o, "cost_usd"));
+    if (usd > 0)
+        sg_buf_printf(&b, "; %.4f USD so far", usd);
+    sg_buf_puts(&b, "\n");
+    if (text(o, "message")[0]) {
+        sg_buf_puts(&b, "message  ");
+        sg_buf_safe(&b, text(o, "message"), 600);
+        sg_buf_puts(&b, "\n");
+    }
+    sg_status status = sg_buf_check(&b, "the status", err);
+    if (status == SG_OK)
+        fputs(sg_buf_text(&b), stdout);
+    sg_buf_free(&b);
+    return status;
+}
+
+int sg_cmd_status(int argc, char **argv)
+{
+    int as_json = 0;
+    const struct sg_option option[] = {
+        {.name = "json", .type = SG_OPT_FLAG, .help = "the status file as it is", .flag = &as_json},
+    };
+    const struct sg_usage usage = {
+        .command = "status",
+        .positional = "DIR",
+        .n_positional = 1,
+        .about =
+            "How far a run is: cells, ETA, money, failures. Reads one small file; never disturbs the run.",
+        .option = option,
+        .n_options = 1};
+    struct sg_args args;
+    struct sg_err err = {0};
+    int code;
+    if (!sg_cli_begin(&usage, argc, argv, &args, NULL, &code))
+        return code;
+    char *path = sg_path_join(args.positional[0], "status.json"), *bytes = NULL;
+    sg_status status = path ? SG_OK : sg_fail_memory(&err, 64);
+    if (status == SG_OK && !sg_file_exists(path))
+        status = sg_fail(&err, SG_INPUT,
+                         "%s: no run has written there; hint: give the `results` folder of a study",
+                         args.positional[0]);
+    if (status == SG_OK)
+        status = sg_file_read(path, 1 << 20, &bytes, NULL, &err);
+    json_t *o = status == SG_OK ? json_loads(bytes, JSON_REJECT_DUPLICATES, NULL) : NULL;
+    if (status == SG_OK && as_json && o)
+        fputs(bytes, stdout), fputs("\n", stdout);
+    else if (status == SG_OK)
+        status = print_status(o, path, &err);
+    json_decref(o);
+    sg_free(bytes);
+    sg_free(path);
+    return sg_cli_end(&args, NULL, status, &err);
+}

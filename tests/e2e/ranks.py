@@ -1,0 +1,45 @@
+#!/usr/bin/env python3
+"""The master oracle: the same study on 1, 2, 3, 4 and 8 ranks, and killed half-way, gives the same results.h5 (by digest)."""
+import os
+import signal
+import subprocess
+import time
+
+import sg
+
+sg.need_encoder()
+with sg.Folder() as folder:
+    expected = None
+    for ranks in (1, 2, 3, 4, 8):
+        out, _ = sg.run("run", *sg.SMALL, "--results", folder / f"r{ranks}", ranks=ranks)
+        found = sg.digest(out)
+        print(ranks, "ranks:", found)
+        expected = expected or found
+        sg.check(found == expected, f"{ranks} ranks give another digest")
+
+    # Killed with SIGKILL at several moments, then started again, on another number of ranks each time.
+    results = folder / "killed"
+    for attempt, ranks in enumerate((2, 3, 1, 4)):
+        process = subprocess.Popen(sg.command("run", *sg.SMALL, "--results", results, ranks=ranks), cwd=sg.ROOT,
+                                   env=sg.ENVIRONMENT, start_new_session=True, stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL)
+        time.sleep(1.5 + 0.8 * attempt)
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        process.wait()
+        # mpirun puts the ranks into groups of their own: they end when it is gone, within seconds.
+        for _ in range(100):
+            if subprocess.run(["pgrep", "-f", str(results)], stdout=subprocess.DEVNULL).returncode != 0:
+                break
+            time.sleep(0.1)
+    out, _ = sg.run("run", *sg.SMALL, "--results", results, ranks=2)
+    sg.check(sg.digest(out) == expected, "a killed and resumed run gives another digest")
+
+    # Nothing is left to do: the same again trains nothing.
+    before = os.stat(results / "ledger.sqlite").st_size
+    out, err = sg.run("run", *sg.SMALL, "--results", results, ranks=2)
+    sg.check(sg.digest(out) == expected, "a run with nothing left to do changed the results")
+    sg.check("nothing is left to do" in err, "it does not say that nothing is left to do:\n" + err)
+print("ok")

@@ -1,0 +1,106 @@
+"""What the end-to-end tests share: run the program, tell what went wrong, skip with a reason (exit code 77)."""
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+ENCODER = ROOT / "data" / "encoders" / "minilm-l6"
+SYNTHGRID = os.environ.get("SYNTHGRID", str(ROOT / "build" / "synthgrid"))
+MPIEXEC = os.environ.get("MPIEXEC", "mpirun")
+
+ENVIRONMENT = dict(
+    os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1", OMPI_MCA_rmaps_base_oversubscribe="1",
+    OMPI_MCA_hwloc_base_binding_policy="none", OMP_NUM_THREADS="1")
+for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "SLURM_NTASKS", "SLURM_JOB_ID"):
+    ENVIRONMENT.pop(name, None)
+
+
+def skip(reason):
+    print("SKIPPED:", reason)
+    sys.exit(77)
+
+
+def need_encoder():
+    if not (ENCODER / "model.safetensors").exists():
+        skip(f"no encoder in {ENCODER}; ./setup fetches it")
+
+
+def fail(text):
+    print("FAILED:", text)
+    sys.exit(1)
+
+
+def check(condition, text):
+    if not condition:
+        fail(text)
+
+
+def command(*arguments, ranks=0):
+    launcher = [MPIEXEC, "-n", str(ranks)] if ranks else []
+    return launcher + [SYNTHGRID] + [str(a) for a in arguments]
+
+
+def run(*arguments, ranks=0, code=0, env=None, timeout=280):
+    """Runs the program; fails unless it exits with `code`. Returns stdout, stderr."""
+    environment = dict(ENVIRONMENT, **(env or {}))
+    done = subprocess.run(command(*arguments, ranks=ranks), cwd=ROOT, env=environment, timeout=timeout,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    if done.returncode != code:
+        print(done.stdout[-3000:], done.stderr[-3000:], sep="\n")
+        fail(f"{' '.join(map(str, arguments))} on {ranks} ranks: exit code {done.returncode}, not {code}")
+    return done.stdout, done.stderr
+
+
+def digest(stdout):
+    found = re.search(r"^digest +([0-9a-f]{64})$", stdout, re.M)
+    check(found, "no digest in the output:\n" + stdout[-2000:])
+    return found.group(1)
+
+
+class Folder:
+    """A temporary folder that goes away unless the test fails."""
+
+    def __enter__(self):
+        self.path = pathlib.Path(tempfile.mkdtemp(prefix="synthgrid-test-"))
+        return self.path
+
+    def __exit__(self, kind, *_):
+        if kind is None or (kind is SystemExit and _[0].code in (0, 77)):
+            shutil.rmtree(self.path, ignore_errors=True)
+        else:
+            print("left behind:", self.path)
+
+
+# A study of 2 tasks and 10 cells that takes some seconds, from the quickstart's recording.
+SMALL = ["experiments/quickstart.yaml", "tasks=[sst2,rte]", "methods=[zero_shot,few_shot_3]", "sizes=[10]", "train.steps=3",
+         "train.max_length=48"]
+
+
+class Stub:
+    """The stub LLM server of tests/stub, started on a free port and stopped by pid."""
+
+    def __init__(self, folder, *options):
+        self.log = folder / "stub.jsonl"
+        self.process = subprocess.Popen([sys.executable, str(ROOT / "tests" / "stub" / "llm_stub.py"), "--log", str(self.log),
+                                         *options], stdout=subprocess.PIPE, text=True)
+        line = self.process.stdout.readline()
+        self.url = re.search(r"http://\S+", line).group(0)
+
+    def requests(self):
+        return [json.loads(line) for line in open(self.log)] if self.log.exists() else []
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(10)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()

@@ -1,0 +1,40 @@
+#!/usr/bin/env python3
+"""A live run against the stub server: pools are bought once, spend is recorded, a second run asks nothing, the key stays secret."""
+import subprocess
+import time
+
+import sg
+
+KEY = "sk-canary-0123456789abcdef"
+sg.need_encoder()
+with sg.Folder() as folder, sg.Stub(folder) as stub:
+    study = ["experiments/quickstart.yaml", "tasks=[sst2,boolq]", "methods=[zero_shot,zero_shot_topic]", "sizes=[4]",
+             "train.steps=2", "train.max_length=32", f"generator.base_url={stub.url}"]
+    results = folder / "results"
+    out, err = sg.run("run", *study, "--results", results, ranks=2, env={"OPENAI_API_KEY": KEY})
+    digest = sg.digest(out)
+    asked = [r for r in stub.requests() if r.get("path", "").endswith("/chat/completions")]
+    sg.check(asked, "the stub was asked nothing")
+    bodies = [str(r.get("key") or r.get("body")) for r in asked]
+    sg.check(len(set(bodies)) == len(bodies), "a request was sent twice")
+    n = len(asked)
+
+    out2, err2 = sg.run("run", *study, "--results", results, ranks=1, env={"OPENAI_API_KEY": KEY})
+    sg.check(sg.digest(out2) == digest, "the second run gives another digest")
+    asked = [r for r in stub.requests() if r.get("path", "").endswith("/chat/completions")]
+    sg.check(len(asked) == n, "the second run bought something again")
+
+    other, _ = sg.run("run", *study, "--results", folder / "other", ranks=3, env={"OPENAI_API_KEY": KEY})
+    sg.check(sg.digest(other) == digest, "three ranks buy other pools than two")
+
+    for path in folder.rglob("*"):
+        if path.is_file() and path.name != "stub.jsonl":
+            sg.check(KEY.encode() not in path.read_bytes(), f"the key is in {path}")
+    for text in (out, err, out2, err2):
+        sg.check(KEY not in text, "the key is in the output")
+
+    # A recording of it replays without server or key.
+    sg.run("recording", results, folder / "r.jsonl.gz")
+    replay = [a for a in study if not a.startswith("generator.base_url")] + [f"generator.recording={folder / 'r.jsonl.gz'}"]
+    out3, _ = sg.run("run", *replay, "--results", folder / "replay", "--offline", ranks=1)
+    print("ok:", n, "requests")
