@@ -29,7 +29,8 @@ void sg_buf_printf(struct sg_buf *b, const char *format, ...) SG_PRINTF(2, 3);
 /* The text so far; "" when empty. */
 const char *sg_buf_text(const struct sg_buf *b);
 
-/* Gives the memory to the caller (sg_free); the buffer is empty after it. Never NULL unless the buffer has failed. */
+/* Gives the memory to the caller (sg_free); the buffer is empty after it. Never NULL unless the buffer has
+ * failed. */
 char *sg_buf_take(struct sg_buf *b);
 
 /* SG_OK, or the reason why an earlier addition failed; `what` names the content. */

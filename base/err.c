@@ -20,7 +20,8 @@ sg_status sg_fail(struct sg_err *err, sg_status status, const char *format, ...)
 
 sg_status sg_fail_memory(struct sg_err *err, unsigned long long n_bytes)
 {
-    return sg_fail(err, SG_FAILED, "out of memory: %llu bytes asked for; hint: fewer ranks a node, or a smaller batch",
+    return sg_fail(err, SG_FAILED,
+                   "out of memory: %llu bytes asked for; hint: fewer ranks a node, or a smaller batch",
                    n_bytes);
 }
 

@@ -1,8 +1,8 @@
 /* Errors: a status that travels up, and one sentence that travels with it.
  *
- * What can fail returns sg_status and takes a `struct sg_err *` last; the leaf that finds the trouble writes the sentence
- * (what, where, what to do: "hint: ..."), callers pass it up with SG_TRY or add where with sg_err_at, and only cli/ prints.
- * The numbers are the program's exit codes (docs: README, "Exit codes").
+ * What can fail returns sg_status and takes a `struct sg_err *` last; the leaf that finds the trouble writes
+ * the sentence (what, where, what to do: "hint: ..."), callers pass it up with SG_TRY or add where with
+ * sg_err_at, and only cli/ prints. The numbers are the program's exit codes (docs: README, "Exit codes").
  *
  *     SG_TRY(sg_file_read(path, SG_FILE_MAX, &text, err));
  *     if (n < 1) return sg_fail(err, SG_INPUT, "%s: no rows; hint: ...", path);
@@ -23,7 +23,7 @@ struct sg_err {
     char text[1000];
 };
 
-#define SG_MUST_USE __attribute__((warn_unused_result))
+#define SG_MUST_USE          __attribute__((warn_unused_result))
 #define SG_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 
 /* Writes the sentence and returns `status`. `err` may be NULL. */

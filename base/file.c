@@ -25,7 +25,8 @@ static sg_status read_fd(int fd, const char *path, size_t max_bytes, struct sg_b
             break;
         sg_buf_add(b, block, (size_t)n);
         if (b->failed == 2)
-            return sg_fail(err, SG_INPUT, "%s: larger than the limit of %zu bytes for such a file", path, max_bytes);
+            return sg_fail(err, SG_INPUT, "%s: larger than the limit of %zu bytes for such a file", path,
+                           max_bytes);
         if (b->failed)
             break;
     }
@@ -88,7 +89,8 @@ static sg_status inflate_all(const char *path, const char *data, size_t n, size_
     return status;
 }
 
-sg_status sg_file_read_gz(const char *path, size_t max_bytes, char **text, size_t *n_bytes, struct sg_err *err)
+sg_status sg_file_read_gz(const char *path, size_t max_bytes, char **text, size_t *n_bytes,
+                          struct sg_err *err)
 {
     char *raw = NULL;
     size_t n = 0;

@@ -7,14 +7,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Reads all of a file into new memory (sg_free), NUL-terminated; n_bytes may be NULL. A file over `max_bytes`, a folder
- * or a missing file is SG_INPUT with the path and the reason. "-" is standard input. */
-sg_status sg_file_read(const char *path, size_t max_bytes, char **text, size_t *n_bytes, struct sg_err *err) SG_MUST_USE;
+/* Reads all of a file into new memory (sg_free), NUL-terminated; n_bytes may be NULL. A file over
+ * `max_bytes`, a folder or a missing file is SG_INPUT with the path and the reason. "-" is standard input. */
+sg_status sg_file_read(const char *path, size_t max_bytes, char **text, size_t *n_bytes,
+                       struct sg_err *err) SG_MUST_USE;
 
 /* The same, and inflates what is gzip (by its magic number); the limit holds for the inflated text. */
-sg_status sg_file_read_gz(const char *path, size_t max_bytes, char **text, size_t *n_bytes, struct sg_err *err) SG_MUST_USE;
+sg_status sg_file_read_gz(const char *path, size_t max_bytes, char **text, size_t *n_bytes,
+                          struct sg_err *err) SG_MUST_USE;
 
-/* Writes `<path>.tmp.<pid>`, fsyncs it, renames it over path, fsyncs the folder. On failure path is as it was. */
+/* Writes `<path>.tmp.<pid>`, fsyncs it, renames it over path, fsyncs the folder. On failure path is as it
+ * was. */
 sg_status sg_file_write(const char *path, const void *data, size_t n, struct sg_err *err) SG_MUST_USE;
 
 /* The last half of it, for files that a library wrote: fsync(tmp), rename(tmp, path), fsync(folder). */

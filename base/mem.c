@@ -37,7 +37,8 @@ void *sg_alloc(size_t n, size_t size)
     if ((size && n > (SIZE_MAX - 2 * ALIGN) / size) || should_fail())
         return NULL;
     size_t bytes = n * size;
-    /* Large blocks come from calloc's fresh pages without touching them; aligned_alloc would need a memset. */
+    /* Large blocks come from calloc's fresh pages without touching them; aligned_alloc would need a memset.
+     */
     char *raw = calloc(1, bytes + HEADER + ALIGN);
     if (!raw)
         return NULL;

@@ -1,4 +1,5 @@
-/* The one allocator: 64-byte aligned (a cache line, an AVX-512 register), zeroed, counted, and able to fail for tests.
+/* The one allocator: 64-byte aligned (a cache line, an AVX-512 register), zeroed, counted, and able to fail
+ * for tests.
  *
  * Everything that synthgrid allocates itself comes from here; libraries keep their own heaps. Thread-safe. */
 #ifndef SG_BASE_MEM_H
@@ -6,10 +7,12 @@
 
 #include <stddef.h>
 
-/* Zeroed memory for n things of `size` bytes, or NULL (also when n*size overflows). n = 0 gives a valid pointer. */
+/* Zeroed memory for n things of `size` bytes, or NULL (also when n*size overflows). n = 0 gives a valid
+ * pointer. */
 void *sg_alloc(size_t n, size_t size);
 
-/* As realloc: keeps what was there, zeroes what is new; on NULL the old block is untouched. `p` may be NULL. */
+/* As realloc: keeps what was there, zeroes what is new; on NULL the old block is untouched. `p` may be NULL.
+ */
 void *sg_realloc(void *p, size_t n, size_t size);
 
 /* NULL is fine. */
@@ -26,8 +29,8 @@ char *sg_strf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 size_t sg_mem_now(void);
 size_t sg_mem_peak(void);
 
-/* For tests: the n-th allocation from now on fails, once (n = 1 is the next; 0 switches it off). Returns whether the
- * previous setting had fired. */
+/* For tests: the n-th allocation from now on fails, once (n = 1 is the next; 0 switches it off). Returns
+ * whether the previous setting had fired. */
 int sg_mem_fail_at(long n);
 
 #endif

@@ -1,7 +1,8 @@
-/* Counter-based random numbers: Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011).
+/* Counter-based random numbers: Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3",
+ * SC 2011).
  *
- * A draw depends on its key and its counter alone, never on who draws first; so dropout, shuffles and prompts are the
- * same on any number of ranks and threads, and after a resume. */
+ * A draw depends on its key and its counter alone, never on who draws first; so dropout, shuffles and prompts
+ * are the same on any number of ranks and threads, and after a resume. */
 #ifndef SG_BASE_RNG_H
 #define SG_BASE_RNG_H
 
@@ -21,12 +22,13 @@ struct sg_rng {
 struct sg_rng sg_rng_make(uint64_t seed, uint64_t stream);
 uint32_t sg_rng_u32(struct sg_rng *r);
 uint64_t sg_rng_u64(struct sg_rng *r);
-double sg_rng_uniform(struct sg_rng *r);             /* in [0, 1), 53 bits */
-uint64_t sg_rng_below(struct sg_rng *r, uint64_t n); /* in [0, n), without bias; n >= 1 */
-double sg_rng_normal(struct sg_rng *r);              /* Box-Muller, one a pair of draws */
+double sg_rng_uniform(struct sg_rng *r);                      /* in [0, 1), 53 bits */
+uint64_t sg_rng_below(struct sg_rng *r, uint64_t n);          /* in [0, n), without bias; n >= 1 */
+double sg_rng_normal(struct sg_rng *r);                       /* Box-Muller, one a pair of draws */
 void sg_rng_shuffle(struct sg_rng *r, int64_t *x, int64_t n); /* Fisher-Yates */
 
-/* A seed made of text: the first 8 bytes of its SHA-256. Names what is drawn: sg_seed_of("pool %s prompt %d", ...). */
+/* A seed made of text: the first 8 bytes of its SHA-256. Names what is drawn: sg_seed_of("pool %s prompt %d",
+ * ...). */
 uint64_t sg_seed_of(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

@@ -34,7 +34,8 @@ void sg_rows_free(struct sg_rows *rows)
     *rows = (struct sg_rows){.cut = rows->cut};
 }
 
-sg_status sg_rows_add(struct sg_rows *rows, const char *first, const char *second, const char *label, struct sg_err *err)
+sg_status sg_rows_add(struct sg_rows *rows, const char *first, const char *second, const char *label,
+                      struct sg_err *err)
 {
     if ((rows->n & (rows->n - 1)) == 0) { /* full at each power of two */
         struct sg_row *more = sg_realloc(rows->row, rows->n ? 2 * (size_t)rows->n : 1, sizeof *more);
@@ -84,7 +85,8 @@ static sg_status find_fields(struct reader *in, const struct record *r, int64_t 
         }
     if (!in->found)
         return sg_fail(err, SG_INPUT,
-                       "%s:%lld: no text field; hint: name the columns `text`, or `sentence1` and `sentence2`, or `passage` "
+                       "%s:%lld: no text field; hint: name the columns `text`, or `sentence1` and "
+                       "`sentence2`, or `passage` "
                        "and `question`, or map them with `fields` in the task file",
                        in->path, (long long)line);
     return SG_OK;
@@ -98,9 +100,11 @@ static sg_status take(struct reader *in, const struct record *r, int64_t line, s
     for (int i = 0; i < 3; i++) {
         value[i] = name[i] ? get(r, name[i]) : NULL;
         if (name[i] && !value[i] && (i < 2 || in->need_label))
-            return sg_fail(err, SG_INPUT, "%s:%lld: field \"%s\" is missing or no text", in->path, (long long)line, name[i]);
+            return sg_fail(err, SG_INPUT, "%s:%lld: field \"%s\" is missing or no text", in->path,
+                           (long long)line, name[i]);
         if (value[i] && !sg_utf8_valid(value[i], strlen(value[i])))
-            return sg_fail(err, SG_INPUT, "%s:%lld: field \"%s\" is not valid UTF-8; hint: convert the file with iconv",
+            return sg_fail(err, SG_INPUT,
+                           "%s:%lld: field \"%s\" is not valid UTF-8; hint: convert the file with iconv",
                            in->path, (long long)line, name[i]);
     }
     return sg_rows_add(&in->rows, value[0], value[1], value[2], err);
@@ -119,11 +123,11 @@ static sg_status take_json(struct reader *in, const char *text, size_t n, int64_
     char number[MAX_COLUMNS][32];
     struct record r = {0, name, value};
     if (!json_is_object(object))
-        status = sg_fail(err, SG_INPUT, "%s:%lld: a row must be a JSON object {...}", in->path, (long long)line);
+        status =
+            sg_fail(err, SG_INPUT, "%s:%lld: a row must be a JSON object {...}", in->path, (long long)line);
     const char *key;
     json_t *v;
-    json_object_foreach(object, key, v)
-    {
+    json_object_foreach (object, key, v) {
         if (r.n == MAX_COLUMNS)
             break;
         name[r.n] = key;
@@ -155,8 +159,8 @@ static sg_status read_jsonl(struct reader *in, const char *text, size_t n, struc
     return SG_OK;
 }
 
-/* RFC 4180 with the delimiter given; in a TSV a quote is an ordinary character (GLUE's files have single ones).
- * Splits one record in place, in `s`; returns what follows it, NULL on a quote that never ends. */
+/* RFC 4180 with the delimiter given; in a TSV a quote is an ordinary character (GLUE's files have single
+ * ones). Splits one record in place, in `s`; returns what follows it, NULL on a quote that never ends. */
 static char *split(char *s, char delimiter, char **field, int *n_fields, int64_t *n_lines)
 {
     *n_fields = 0;
@@ -203,8 +207,8 @@ static sg_status read_csv(struct reader *in, char *text, char delimiter, struct 
         if (n_values == 1 && !value[0][0])
             continue; /* an empty line */
         if (n_values != n_names)
-            return sg_fail(err, SG_INPUT, "%s:%lld: %d fields, but the header names %d", in->path, (long long)line, n_values,
-                           n_names);
+            return sg_fail(err, SG_INPUT, "%s:%lld: %d fields, but the header names %d", in->path,
+                           (long long)line, n_values, n_names);
         struct record r = {n_names, (const char **)name, (const char **)value};
         SG_TRY(take(in, &r, line, err));
     }

@@ -1,7 +1,9 @@
-/* Task rows: labelled texts or text pairs, read from JSON Lines, CSV or TSV (by the file name's end; .gz of them too).
+/* Task rows: labelled texts or text pairs, read from JSON Lines, CSV or TSV (by the file name's end; .gz of
+ * them too).
  *
- * Fields are named by the caller, or found: `text`; `sentence1`, `sentence2`; `question`, `passage`. The order of a pair is
- * the encoder's: premise, hypothesis; for BoolQ the question first, and only the passage is cut when the pair is too long. */
+ * Fields are named by the caller, or found: `text`; `sentence1`, `sentence2`; `question`, `passage`. The
+ * order of a pair is the encoder's: premise, hypothesis; for BoolQ the question first, and only the passage
+ * is cut when the pair is too long. */
 #ifndef SG_BASE_ROWS_H
 #define SG_BASE_ROWS_H
 
@@ -23,7 +25,8 @@ struct sg_fields {
 struct sg_row {
     char *first;  /* valid UTF-8, may be "" */
     char *second; /* NULL for a single text */
-    char *label;  /* NULL where the file has none (predict); a number or boolean label as its text ("1", "true") */
+    char *label;  /* NULL where the file has none (predict); a number or boolean label as its text ("1",
+                     "true") */
 };
 
 struct sg_rows {
@@ -32,8 +35,8 @@ struct sg_rows {
     enum sg_cut cut; /* as found or given */
 };
 
-/* Reads at most `limit` rows (0: all). SG_INPUT with path:line for a row that is no object, lacks a field, is not UTF-8, or
- * an empty file. need_label 0: rows without labels are fine. `out` is untouched on failure. */
+/* Reads at most `limit` rows (0: all). SG_INPUT with path:line for a row that is no object, lacks a field, is
+ * not UTF-8, or an empty file. need_label 0: rows without labels are fine. `out` is untouched on failure. */
 sg_status sg_rows_read(const char *path, const struct sg_fields *fields, int need_label, int64_t limit,
                        struct sg_rows *out, struct sg_err *err) SG_MUST_USE;
 

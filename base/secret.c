@@ -40,11 +40,13 @@ void sg_secret_harden(void)
 static sg_status check(const char *what, const char *key, struct sg_err *err)
 {
     if (!key[0])
-        return sg_fail(err, SG_INPUT, "%s is empty; hint: export it with the key, or unset it for a server that needs none",
+        return sg_fail(err, SG_INPUT,
+                       "%s is empty; hint: export it with the key, or unset it for a server that needs none",
                        what);
     for (const char *p = key; *p; p++)
         if (!isgraph((unsigned char)*p))
-            return sg_fail(err, SG_INPUT, "%s holds a blank, newline or other character that no key has; hint: set it again",
+            return sg_fail(err, SG_INPUT,
+                           "%s holds a blank, newline or other character that no key has; hint: set it again",
                            what);
     return SG_OK;
 }

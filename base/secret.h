@@ -1,7 +1,7 @@
 /* API keys: read once from the environment, wiped there, kept out of everything that is written.
  *
- * The key lives in process memory and in the request header only. Every text that comes from a server or goes into a
- * message passes sg_redact first (servers echo keys in their error texts). */
+ * The key lives in process memory and in the request header only. Every text that comes from a server or goes
+ * into a message passes sg_redact first (servers echo keys in their error texts). */
 #ifndef SG_BASE_SECRET_H
 #define SG_BASE_SECRET_H
 
@@ -13,16 +13,17 @@
  * (PR_SET_DUMPABLE 0, RLIMIT_CORE 0). */
 void sg_secret_harden(void);
 
-/* Takes the variable out of the environment: its value is remembered (for sg_redact too) and its bytes are overwritten,
- * so that children and /proc do not have it. Returns the key, owned by this module and the same at each call, or NULL
- * when the variable was never set. SG_INPUT when it is empty or holds anything but printable ASCII (a newline would
- * break the header). */
+/* Takes the variable out of the environment: its value is remembered (for sg_redact too) and its bytes are
+ * overwritten, so that children and /proc do not have it. Returns the key, owned by this module and the same
+ * at each call, or NULL when the variable was never set. SG_INPUT when it is empty or holds anything but
+ * printable ASCII (a newline would break the header). */
 sg_status sg_secret_take(const char *variable, const char **key, struct sg_err *err) SG_MUST_USE;
 
 /* A key that arrived by MPI from rank 0; *kept is this module's copy. */
 sg_status sg_secret_remember(const char *key, const char **kept, struct sg_err *err) SG_MUST_USE;
 
-/* Overwrites every known key in `text` with '*', and what looks like one ("sk-..." and "Bearer ..."). In place. */
+/* Overwrites every known key in `text` with '*', and what looks like one ("sk-..." and "Bearer ..."). In
+ * place. */
 void sg_redact(char *text);
 
 /* Overwrites all known keys in memory: at exit. */

@@ -60,8 +60,11 @@ int sg_utf8_valid(const char *s, size_t n)
 {
     for (size_t i = 0; i < n;) {
         unsigned char lead = (unsigned char)s[i];
-        int len = lead < 0x80 ? 1 : lead >= 0xc2 && lead < 0xe0 ? 2 : lead >= 0xe0 && lead < 0xf0 ? 3
-                  : lead >= 0xf0 && lead < 0xf5 ? 4 : 0;
+        int len = lead < 0x80                   ? 1
+                  : lead >= 0xc2 && lead < 0xe0 ? 2
+                  : lead >= 0xe0 && lead < 0xf0 ? 3
+                  : lead >= 0xf0 && lead < 0xf5 ? 4
+                                                : 0;
         if (!len || (size_t)len > n - i)
             return 0;
         for (int k = 1; k < len; k++)
@@ -69,7 +72,8 @@ int sg_utf8_valid(const char *s, size_t n)
                 return 0;
         uint32_t c;
         sg_utf8_decode(s + i, n - i, &c);
-        if ((len == 3 && (c < 0x800 || (c >= 0xd800 && c < 0xe000))) || (len == 4 && (c < 0x10000 || c > 0x10ffff)))
+        if ((len == 3 && (c < 0x800 || (c >= 0xd800 && c < 0xe000))) ||
+            (len == 4 && (c < 0x10000 || c > 0x10ffff)))
             return 0;
         i += (size_t)len;
     }
@@ -163,8 +167,8 @@ void sg_buf_safe(struct sg_buf *b, const char *text, size_t max_chars)
         int len = sg_utf8_decode(text + i, n - i, &c);
         if (c == '\n' || c == '\t')
             sg_buf_puts(b, " ");
-        else if (c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
-                 (c >= 0x2066 && c <= 0x2069) || c == 0xfeff)
+        else if (c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0x200b && c <= 0x200f) ||
+                 (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0xfeff)
             sg_buf_puts(b, "?");
         else
             sg_buf_add(b, text + i, (size_t)len);

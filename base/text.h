@@ -16,18 +16,20 @@ int sg_utf8_decode(const char *s, size_t n, uint32_t *code_point);
 /* Writes 1 to 4 bytes; returns how many. */
 int sg_utf8_encode(uint32_t code_point, char out[4]);
 
-/* The entry of `words` nearest to `word` (Levenshtein, case-blind), or -1 when none is near (more than a third wrong). */
+/* The entry of `words` nearest to `word` (Levenshtein, case-blind), or -1 when none is near (more than a
+ * third wrong). */
 int sg_text_nearest(const char *word, const char *const *words, int n_words);
 
-/* The whole string as a number, no blanks around, decimal; 0 when it is none or does not fit. NaN and Inf are none. */
+/* The whole string as a number, no blanks around, decimal; 0 when it is none or does not fit. NaN and Inf are
+ * none. */
 int sg_parse_int64(const char *text, int64_t *value);
 int sg_parse_double(const char *text, double *value);
 
 /* "1", "0.25", "5e-05": the shortest of %.15g, %.16g, %.17g that reads back as the same double. */
 void sg_format_double(double x, char out[32]);
 
-/* Adds hostile text for a terminal: control characters, escapes and bidi marks become '?' (newline and tab: a blank),
- * cut after max_chars code points with "...". */
+/* Adds hostile text for a terminal: control characters, escapes and bidi marks become '?' (newline and tab: a
+ * blank), cut after max_chars code points with "...". */
 void sg_buf_safe(struct sg_buf *b, const char *text, size_t max_chars);
 
 /* Cuts blanks at both ends in place; returns s. */

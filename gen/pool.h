@@ -1,10 +1,11 @@
 /* A pool: the synthetic examples of one (task, method, generator, generation seed), filled from completions.
  *
- * Position j of a pool has class j mod K, so the classes are balanced at every prefix, and a smaller size is a prefix of a larger.
- * Each class has numbered attempts 0, 1, 2, ...; attempt a of class k has one request, drawn by the counter-based RNG from
- * (task, method, generation seed, class, attempt) alone. Positions are filled in order: position j takes the next attempt of
- * its class whose completion parses and passes the checks against positions < j. So the content is a function of the
- * completions, never of the order in which they arrive, and asking for more only appends.
+ * Position j of a pool has class j mod K, so the classes are balanced at every prefix, and a smaller size is
+ * a prefix of a larger. Each class has numbered attempts 0, 1, 2, ...; attempt a of class k has one request,
+ * drawn by the counter-based RNG from (task, method, generation seed, class, attempt) alone. Positions are
+ * filled in order: position j takes the next attempt of its class whose completion parses and passes the
+ * checks against positions < j. So the content is a function of the completions, never of the order in which
+ * they arrive, and asking for more only appends.
  *
  *     sg_pool_create(&spec, &pool, err);
  *     while (!sg_pool_complete(pool)) {
@@ -26,24 +27,26 @@ struct sg_pool_spec {
     const struct sg_task *task;
     enum sg_method method;
     const struct sg_generator *generator;
-    int64_t seed;                  /* generation seed, counted from 0 */
-    int64_t n;                     /* examples wanted: the study's largest size */
-    const struct sg_rows *raw;     /* labelled rows that few-shot examples are drawn from; all known to the task */
-    const struct sg_rows *test;    /* for the leakage check; NULL: no check */
-    int check_duplicates;          /* against raw, examples of the prompt and earlier positions */
+    int64_t seed; /* generation seed, counted from 0 */
+    int64_t n;    /* examples wanted: the study's largest size */
+    const struct sg_rows
+        *raw; /* labelled rows that few-shot examples are drawn from; all known to the task */
+    const struct sg_rows *test; /* for the leakage check; NULL: no check */
+    int check_duplicates;       /* against raw, examples of the prompt and earlier positions */
 };
 
 /* Why an attempt gave no example. */
 enum sg_reject {
     SG_ACCEPTED,
-    SG_REJECT_FAILED,      /* no answer: the request failed for good */
+    SG_REJECT_FAILED, /* no answer: the request failed for good */
     SG_REJECT_EMPTY,
-    SG_REJECT_CUT_OFF,     /* finish_reason "length" and no whole example in it */
-    SG_REJECT_REFUSED,     /* content filter, or "I cannot ..." */
-    SG_REJECT_UNPARSABLE,  /* a pair without its marks */
-    SG_REJECT_ECHO,        /* repeats the prompt or one of its examples */
-    SG_REJECT_DUPLICATE,   /* of an earlier position or a raw row (after folding case, blanks and punctuation) */
-    SG_REJECT_LEAKAGE,     /* of a test row */
+    SG_REJECT_CUT_OFF,    /* finish_reason "length" and no whole example in it */
+    SG_REJECT_REFUSED,    /* content filter, or "I cannot ..." */
+    SG_REJECT_UNPARSABLE, /* a pair without its marks */
+    SG_REJECT_ECHO,       /* repeats the prompt or one of its examples */
+    SG_REJECT_DUPLICATE,  /* of an earlier position or a raw row (after folding case, blanks and punctuation)
+                           */
+    SG_REJECT_LEAKAGE,    /* of a test row */
     SG_REJECT_TOO_LONG,
     SG_N_REJECTS
 };
@@ -55,7 +58,8 @@ struct sg_found {
     sg_status status; /* of the answer */
     const char *text, *finish_reason;
 };
-typedef sg_status (*sg_completion_lookup)(void *context, const char *key, struct sg_found *out, struct sg_err *err);
+typedef sg_status (*sg_completion_lookup)(void *context, const char *key, struct sg_found *out,
+                                          struct sg_err *err);
 
 struct sg_pool_example {
     int32_t label;
@@ -63,21 +67,25 @@ struct sg_pool_example {
     const char *key;            /* of the completion it came from */
 };
 
-/* SG_INPUT when a method needs examples and `raw` has none. The spec is copied, what it points to is borrowed until destroy. */
-sg_status sg_pool_create(const struct sg_pool_spec *spec, struct sg_pool **out, struct sg_err *err) SG_MUST_USE;
+/* SG_INPUT when a method needs examples and `raw` has none. The spec is copied, what it points to is borrowed
+ * until destroy. */
+sg_status sg_pool_create(const struct sg_pool_spec *spec, struct sg_pool **out,
+                         struct sg_err *err) SG_MUST_USE;
 void sg_pool_destroy(struct sg_pool *p);
 
-/* SHA-256 over all that determines the content: task file, method, generator settings, seed, raw rows. Not n. */
+/* SHA-256 over all that determines the content: task file, method, generator settings, seed, raw rows. Not n.
+ */
 const char *sg_pool_id(const struct sg_pool *p);
 
-/* Fills as many positions as the completions at hand allow, and lists the requests needed next (empty when complete; for
- * zero_shot_topic first the topic list's). A class whose attempts reach their cap (4 n/K + 16) is short: the positions
- * that it leaves open are skipped, which sg_pool_shortfall names. */
-sg_status sg_pool_advance(struct sg_pool *p, sg_completion_lookup lookup, void *context, struct sg_requests *missing,
-                          struct sg_err *err) SG_MUST_USE;
+/* Fills as many positions as the completions at hand allow, and lists the requests needed next (empty when
+ * complete; for zero_shot_topic first the topic list's). A class whose attempts reach their cap (4 n/K + 16)
+ * is short: the positions that it leaves open are skipped, which sg_pool_shortfall names. */
+sg_status sg_pool_advance(struct sg_pool *p, sg_completion_lookup lookup, void *context,
+                          struct sg_requests *missing, struct sg_err *err) SG_MUST_USE;
 int sg_pool_complete(const struct sg_pool *p);
 
-/* How many requests a full pool takes if none is rejected, and a mean estimate of tokens a request (for `plan`). */
+/* How many requests a full pool takes if none is rejected, and a mean estimate of tokens a request (for
+ * `plan`). */
 void sg_pool_estimate(const struct sg_pool *p, int64_t *n_requests, int64_t *tokens_in, int64_t *tokens_out);
 
 int64_t sg_pool_n(const struct sg_pool *p); /* examples so far */

@@ -10,22 +10,23 @@
 
 /* The `generator:` part of a study. Strings are borrowed from the study. */
 struct sg_generator {
-    const char *provider;    /* "openai" */
-    const char *base_url;    /* NULL: $OPENAI_BASE_URL, then https://api.openai.com/v1 */
+    const char *provider; /* "openai" */
+    const char *base_url; /* NULL: $OPENAI_BASE_URL, then https://api.openai.com/v1 */
     const char *model;
     const char *api_key_env; /* the variable's name */
     double temperature, top_p;
     int64_t max_tokens, connections;
-    int64_t requests_per_min, tokens_per_min; /* 0: no limit of our own */
-    double timeout_s;        /* of one request, 600 */
-    int64_t retries;         /* of transient failures, 8 */
-    const char *recording;   /* path or NULL */
+    int64_t requests_per_min, tokens_per_min;   /* 0: no limit of our own */
+    double timeout_s;                           /* of one request, 600 */
+    int64_t retries;                            /* of transient failures, 8 */
+    const char *recording;                      /* path or NULL */
     double usd_per_1m_input, usd_per_1m_output; /* < 0: unknown */
 };
 
-/* What is sent, as canonical JSON (sorted keys, compact): {"index":..,"max_tokens":..,"messages":[..],"model":"..","provider":"..",
- * "seed":..,"temperature":..,"top_p":..}. key = SHA-256 of that text: it determines the answer's place in the ledger; where the
- * endpoint lives and whose key pays does not enter. */
+/* What is sent, as canonical JSON (sorted keys, compact):
+ * {"index":..,"max_tokens":..,"messages":[..],"model":"..","provider":"..",
+ * "seed":..,"temperature":..,"top_p":..}. key = SHA-256 of that text: it determines the answer's place in the
+ * ledger; where the endpoint lives and whose key pays does not enter. */
 struct sg_request {
     char key[SG_HEX];
     char *canonical; /* sg_free */
@@ -40,23 +41,25 @@ void sg_requests_free(struct sg_requests *r); /* leaves it empty */
 /* An LLM's answer to one request, or why there is none. Strings owned by whoever filled it. */
 struct sg_answer {
     char key[SG_HEX];
-    sg_status status;     /* SG_OK: an answer arrived (usable or not); SG_FAILED: gave up on this request; SG_INPUT, SG_STOPPED: the
-                             whole endpoint is unusable (key, address, billing) */
-    char *reason;         /* one sentence when not SG_OK, redacted */
-    char *text;           /* the completion; NULL when the message had no content */
-    char *finish_reason;  /* "stop", "length", "content_filter", ... */
-    char *model;          /* as the server names it */
-    char *request_id;     /* x-request-id or the body's id */
+    sg_status status;    /* SG_OK: an answer arrived (usable or not); SG_FAILED: gave up on this request;
+                            SG_INPUT, SG_STOPPED: the    whole endpoint is unusable (key, address, billing) */
+    char *reason;        /* one sentence when not SG_OK, redacted */
+    char *text;          /* the completion; NULL when the message had no content */
+    char *finish_reason; /* "stop", "length", "content_filter", ... */
+    char *model;         /* as the server names it */
+    char *request_id;    /* x-request-id or the body's id */
     int http_status, attempts;
     int64_t tokens_in, tokens_out;
     int tokens_estimated; /* usage was missing */
     double latency_s;
-    double cost_usd;      /* < 0: unknown price */
+    double cost_usd; /* < 0: unknown price */
 };
 void sg_answer_free(struct sg_answer *a);
 
-/* To and from one JSON object (for MPI messages, recordings and the ledger's import). The caller frees the text. */
+/* To and from one JSON object (for MPI messages, recordings and the ledger's import). The caller frees the
+ * text. */
 char *sg_answer_to_json(const struct sg_answer *a);
-sg_status sg_answer_from_json(const char *json, size_t n, struct sg_answer *out, struct sg_err *err) SG_MUST_USE;
+sg_status sg_answer_from_json(const char *json, size_t n, struct sg_answer *out,
+                              struct sg_err *err) SG_MUST_USE;
 
 #endif

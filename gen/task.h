@@ -1,9 +1,10 @@
 /* A task: what its rows look like, its classes, and how an LLM is asked for it. One YAML file a task, read by
- * experiments/task_file.h (experiments/tasks/<name>.yaml draws the format); this is what the rest of the program sees.
+ * experiments/task_file.h (experiments/tasks/<name>.yaml draws the format); this is what the rest of the
+ * program sees.
  *
- * Templates hold {placeholders}: {class} the readable class name, {classes} all of them, {topic}, {examples}, {n},
- * {first} and {second} (a row's texts), {text} (the same as {first}). A doubled brace is a brace. Anything else in braces is an
- * error when the task file is read. */
+ * Templates hold {placeholders}: {class} the readable class name, {classes} all of them, {topic}, {examples},
+ * {n}, {first} and {second} (a row's texts), {text} (the same as {first}). A doubled brace is a brace.
+ * Anything else in braces is an error when the task file is read. */
 #ifndef SG_GEN_TASK_H
 #define SG_GEN_TASK_H
 
@@ -18,27 +19,28 @@ struct sg_class {
 
 struct sg_task {
     char *name, *title;
-    char *first, *second;           /* column names in the encoder's order; second NULL for a single text */
-    char *label;                    /* column name */
+    char *first, *second; /* column names in the encoder's order; second NULL for a single text */
+    char *label;          /* column name */
     enum sg_cut cut;
     int n_classes;
     struct sg_class *class_;
-    char *train_file, *test_file;   /* inside <data.dir>/<task>/ */
-    char *hf_id;                    /* Hugging Face data set, for people and `fetch`; may be NULL */
-    int64_t max_tokens;             /* of one completion; 0: the study's */
-    /* The names that stand before the texts in prompts and completions ("Premise", "Hypothesis"), in the order in which the
-     * LLM is to write them (BoolQ: passage, then question). Single texts: first_mark only. */
+    char *train_file, *test_file; /* inside <data.dir>/<task>/ */
+    char *hf_id;                  /* Hugging Face data set, for people and `fetch`; may be NULL */
+    int64_t max_tokens;           /* of one completion; 0: the study's */
+    /* The names that stand before the texts in prompts and completions ("Premise", "Hypothesis"), in the
+     * order in which the LLM is to write them (BoolQ: passage, then question). Single texts: first_mark only.
+     */
     char *first_mark, *second_mark;
-    int second_comes_first;         /* the LLM writes `second` before `first` */
+    int second_comes_first; /* the LLM writes `second` before `first` */
     struct {
-        char *system;               /* may be NULL */
-        char *zero_shot;            /* {class} */
-        char *zero_shot_topic;      /* {class} {topic} */
-        char *few_shot;             /* {class} {examples}; for one_shot, few_shot_3, few_shot_5 */
-        char *example;              /* how one example reads inside {examples}: {class} {first} {second} */
-        char *topics;               /* {n} */
-        char *rephrase;             /* {class} {first} {second} */
-        char *classify;             /* {classes} {first} {second} */
+        char *system;          /* may be NULL */
+        char *zero_shot;       /* {class} */
+        char *zero_shot_topic; /* {class} {topic} */
+        char *few_shot;        /* {class} {examples}; for one_shot, few_shot_3, few_shot_5 */
+        char *example;         /* how one example reads inside {examples}: {class} {first} {second} */
+        char *topics;          /* {n} */
+        char *rephrase;        /* {class} {first} {second} */
+        char *classify;        /* {classes} {first} {second} */
     } prompt;
     char digest[65]; /* SHA-256 of the file's text */
 };
@@ -48,16 +50,9 @@ int sg_task_class(const struct sg_task *t, const char *name);
 void sg_task_free(struct sg_task *t);
 
 /* The five methods of the paper. */
-enum sg_method {
-    SG_ZERO_SHOT,
-    SG_ZERO_SHOT_TOPIC,
-    SG_ONE_SHOT,
-    SG_FEW_SHOT_3,
-    SG_FEW_SHOT_5,
-    SG_N_METHODS
-};
+enum sg_method { SG_ZERO_SHOT, SG_ZERO_SHOT_TOPIC, SG_ONE_SHOT, SG_FEW_SHOT_3, SG_FEW_SHOT_5, SG_N_METHODS };
 const char *sg_method_name(enum sg_method m);
-int sg_method_of(const char *name); /* -1 when unknown */
+int sg_method_of(const char *name);    /* -1 when unknown */
 int sg_method_shots(enum sg_method m); /* 0, 0, 1, 3, 5 */
 
 #endif

@@ -1,7 +1,8 @@
-/* Tokenizers from Hugging Face files: WordPiece (BERT) and byte-level BPE (RoBERTa), with the same ids as `tokenizers`.
+/* Tokenizers from Hugging Face files: WordPiece (BERT) and byte-level BPE (RoBERTa), with the same ids as
+ * `tokenizers`.
  *
- * Read from tokenizer.json, or vocab.txt (WordPiece), or vocab.json + merges.txt (BPE). A loaded tokenizer is read-only and
- * may be used by several threads at once. */
+ * Read from tokenizer.json, or vocab.txt (WordPiece), or vocab.json + merges.txt (BPE). A loaded tokenizer is
+ * read-only and may be used by several threads at once. */
 #ifndef SG_MODEL_TOKENIZER_H
 #define SG_MODEL_TOKENIZER_H
 
@@ -11,8 +12,8 @@
 
 struct sg_tokenizer;
 
-/* Local. SG_INPUT with the file and the reason for what is missing or hostile (ids out of range or twice, merges of unknown
- * tokens, kinds of tokenizer that are not these two). */
+/* Local. SG_INPUT with the file and the reason for what is missing or hostile (ids out of range or twice,
+ * merges of unknown tokens, kinds of tokenizer that are not these two). */
 sg_status sg_tokenizer_load(const char *dir, struct sg_tokenizer **out, struct sg_err *err) SG_MUST_USE;
 void sg_tokenizer_destroy(struct sg_tokenizer *t);
 
@@ -22,9 +23,11 @@ int32_t sg_tokenizer_pad_id(const struct sg_tokenizer *t);
 /* The names of the files it was read from, for copying next to a checkpoint; NULL ends the list. */
 const char *const *sg_tokenizer_files(const struct sg_tokenizer *t);
 
-/* Encodes a text or a pair with special tokens, cut to max_length (>= 5) by `cut`. ids and types: max_length entries of the
- * caller's; types (0/1 for BERT pairs, all 0 for RoBERTa) may be NULL. n gets the length. Text is valid UTF-8. */
-sg_status sg_tokenizer_encode(const struct sg_tokenizer *t, const char *first, const char *second, enum sg_cut cut,
-                              int64_t max_length, int32_t *ids, int32_t *types, int64_t *n, struct sg_err *err) SG_MUST_USE;
+/* Encodes a text or a pair with special tokens, cut to max_length (>= 5) by `cut`. ids and types: max_length
+ * entries of the caller's; types (0/1 for BERT pairs, all 0 for RoBERTa) may be NULL. n gets the length. Text
+ * is valid UTF-8. */
+sg_status sg_tokenizer_encode(const struct sg_tokenizer *t, const char *first, const char *second,
+                              enum sg_cut cut, int64_t max_length, int32_t *ids, int32_t *types, int64_t *n,
+                              struct sg_err *err) SG_MUST_USE;
 
 #endif

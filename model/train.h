@@ -1,13 +1,16 @@
 /* Fine-tuning and inference: the surface of model/ that cells, `train` and `predict` use.
  *
- * An sg_encoder is a pre-trained checkpoint in memory with its tokenizer: read-only, loaded once a rank, shared by cells.
- * An sg_model is a classifier: a copy of the encoder's weights with a head of K classes, trained or loaded.
+ * An sg_encoder is a pre-trained checkpoint in memory with its tokenizer: read-only, loaded once a rank,
+ * shared by cells. An sg_model is a classifier: a copy of the encoder's weights with a head of K classes,
+ * trained or loaded.
  *
  *     sg_encoder_load("data/encoders/minilm-l6", &encoder, err);
- *     sg_train(encoder, &settings, &train, &eval, team, NULL, &model, &result, err);     collective over the team
- *     sg_model_save(model, class_names, "out/", err);                                     what transformers loads
+ *     sg_train(encoder, &settings, &train, &eval, team, NULL, &model, &result, err);     collective over the
+ * team sg_model_save(model, class_names, "out/", err);                                     what transformers
+ * loads
  *
- * The result depends on encoder, settings and rows alone, to the bit: not on ranks, threads or the machine's load. */
+ * The result depends on encoder, settings and rows alone, to the bit: not on ranks, threads or the machine's
+ * load. */
 #ifndef SG_MODEL_TRAIN_H
 #define SG_MODEL_TRAIN_H
 
@@ -21,11 +24,12 @@ struct sg_encoder;
 struct sg_model;
 
 struct sg_train_settings {
-    int64_t epochs;      /* 3 */
-    int64_t steps;       /* 0: epochs * ceil(n / batch); else exactly so many optimiser steps */
-    int64_t batch;       /* 16: examples a step, the last batch of an epoch may be smaller */
-    int64_t max_length;  /* 256: tokens with the special ones; cut to what the encoder has positions for */
-    int64_t lanes;       /* 0: auto (facts/performance.md: the largest power of two <= 8 with >= 128 tokens a lane) */
+    int64_t epochs;     /* 3 */
+    int64_t steps;      /* 0: epochs * ceil(n / batch); else exactly so many optimiser steps */
+    int64_t batch;      /* 16: examples a step, the last batch of an epoch may be smaller */
+    int64_t max_length; /* 256: tokens with the special ones; cut to what the encoder has positions for */
+    int64_t
+        lanes; /* 0: auto (facts/performance.md: the largest power of two <= 8 with >= 128 tokens a lane) */
     int64_t threads;     /* 0: auto (sg_cores); at most lanes are of use */
     uint64_t seed;       /* head initialisation, shuffles, dropout */
     double lr;           /* 5e-5: peak, after linear warm-up; then linear decay to 0 */
@@ -46,7 +50,8 @@ struct sg_examples {
 };
 
 struct sg_train_hooks {
-    void (*progress)(void *context, int64_t step, int64_t n_steps, double loss); /* team rank 0, after each step */
+    void (*progress)(void *context, int64_t step, int64_t n_steps,
+                     double loss);  /* team rank 0, after each step */
     int (*stopping)(void *context); /* any rank, before each step; the team agrees, then SG_STOPPED */
     void *context;
 };
@@ -58,31 +63,36 @@ struct sg_train_result {
     float *logits; /* (n_eval, K), on every rank; NULL without eval */
     int64_t n_eval;
     int n_classes;
-    char digest[SG_HEX]; /* SHA-256 of the final weights: all tensors in the model's order, little-endian float32 */
+    char digest[SG_HEX]; /* SHA-256 of the final weights: all tensors in the model's order, little-endian
+                            float32 */
     size_t peak_mem_bytes;
     int64_t lanes, threads; /* as used */
 };
 void sg_train_result_free(struct sg_train_result *r);
 
-/* Local. A Hugging Face folder: config.json, model.safetensors (or sharded), tokenizer.json or vocab files. SG_INPUT with the
- * file and the reason for what is missing, hostile or does not fit together. */
+/* Local. A Hugging Face folder: config.json, model.safetensors (or sharded), tokenizer.json or vocab files.
+ * SG_INPUT with the file and the reason for what is missing, hostile or does not fit together. */
 sg_status sg_encoder_load(const char *dir, struct sg_encoder **out, struct sg_err *err) SG_MUST_USE;
 void sg_encoder_destroy(struct sg_encoder *e);
 
-/* Local. SHA-256 over config.json, weights and tokenizer files: the encoder's identity in cell ids and provenance. */
+/* Local. SHA-256 over config.json, weights and tokenizer files: the encoder's identity in cell ids and
+ * provenance. */
 const char *sg_encoder_digest(const struct sg_encoder *e);
 int sg_encoder_channels(const struct sg_encoder *e); /* C */
 int64_t sg_encoder_n_parameters(const struct sg_encoder *e);
 
-/* Local: bytes a rank needs to train on it at this batch and length (weights, gradients, optimiser, activations). */
+/* Local: bytes a rank needs to train on it at this batch and length (weights, gradients, optimiser,
+ * activations). */
 size_t sg_train_memory(const struct sg_encoder *e, const struct sg_train_settings *s, int n_classes);
 
-/* Collective over a team of 2^k ranks (a larger team than lanes leaves the rest idle, and is allowed). eval may be NULL.
- * out_model may be NULL; else every rank gets the model. NaN or Inf in the loss or gradient: SG_FAILED on all ranks, "diverged
- * at step ...". */
-sg_status sg_train(const struct sg_encoder *e, const struct sg_train_settings *s, const struct sg_examples *train,
-                   const struct sg_examples *eval, const struct sg_team *team, const struct sg_train_hooks *hooks,
-                   struct sg_model **out_model, struct sg_train_result *result, struct sg_err *err) SG_MUST_USE;
+/* Collective over a team of 2^k ranks (a larger team than lanes leaves the rest idle, and is allowed). eval
+ * may be NULL. out_model may be NULL; else every rank gets the model. NaN or Inf in the loss or gradient:
+ * SG_FAILED on all ranks, "diverged at step ...". */
+sg_status sg_train(const struct sg_encoder *e, const struct sg_train_settings *s,
+                   const struct sg_examples *train, const struct sg_examples *eval,
+                   const struct sg_team *team, const struct sg_train_hooks *hooks,
+                   struct sg_model **out_model, struct sg_train_result *result,
+                   struct sg_err *err) SG_MUST_USE;
 
 /* Local. Writes config.json (with id2label), model.safetensors and the tokenizer's files; each by rename. */
 sg_status sg_model_save(const struct sg_model *m, const char *const *class_names, const char *dir,
@@ -94,13 +104,14 @@ int sg_model_n_classes(const struct sg_model *m);
 const char *sg_model_class_name(const struct sg_model *m, int k);
 void sg_model_destroy(struct sg_model *m);
 
-/* Local, `threads` OpenMP threads (0: sg_cores). logits (n, K) of the caller's. A row's logits depend on the row alone. */
-sg_status sg_predict(const struct sg_model *m, const struct sg_examples *x, int64_t max_length, int64_t threads,
-                     float *logits, struct sg_err *err) SG_MUST_USE;
+/* Local, `threads` OpenMP threads (0: sg_cores). logits (n, K) of the caller's. A row's logits depend on the
+ * row alone. */
+sg_status sg_predict(const struct sg_model *m, const struct sg_examples *x, int64_t max_length,
+                     int64_t threads, float *logits, struct sg_err *err) SG_MUST_USE;
 
-/* Local. Mean-pooled last hidden states of the pre-trained encoder (as sentence-transformers does for MiniLM), each row scaled
- * to length 1: out (n, C) of the caller's. A pair is encoded as one sequence. */
-sg_status sg_embed(const struct sg_encoder *e, const struct sg_examples *x, int64_t max_length, int64_t threads, float *out,
-                   struct sg_err *err) SG_MUST_USE;
+/* Local. Mean-pooled last hidden states of the pre-trained encoder (as sentence-transformers does for
+ * MiniLM), each row scaled to length 1: out (n, C) of the caller's. A pair is encoded as one sequence. */
+sg_status sg_embed(const struct sg_encoder *e, const struct sg_examples *x, int64_t max_length,
+                   int64_t threads, float *out, struct sg_err *err) SG_MUST_USE;
 
 #endif

@@ -1,19 +1,21 @@
-/* The coordinator: a general engine that hands work items to ranks and teams. It knows nothing of cells or completions.
+/* The coordinator: a general engine that hands work items to ranks and teams. It knows nothing of cells or
+ * completions.
  *
- * Every rank is a worker with two slots: COMPUTE (the main thread; several ranks can form a team for one item) and NETWORK
- * (a background thread; always one rank). Rank 0 also runs the coordinator in a thread of its own, which polls and sleeps
- * (facts: a blocking receive spins and halves the arithmetic). Items wait for others, carry a cost estimate, and are
- * described by kind; what a kind means is in four callbacks.
+ * Every rank is a worker with two slots: COMPUTE (the main thread; several ranks can form a team for one
+ * item) and NETWORK (a background thread; always one rank). Rank 0 also runs the coordinator in a thread of
+ * its own, which polls and sleeps (facts: a blocking receive spins and halves the arithmetic). Items wait for
+ * others, carry a cost estimate, and are described by kind; what a kind means is in four callbacks.
  *
  *     struct sg_engine *e;
  *     sg_engine_create(world, kinds, n_kinds, &e, err);           on every rank, same kinds in the same order
  *     if (world->rank == 0) { id = sg_engine_add(e, &item, err); ... }
- *     status = sg_engine_run(e, &hooks, err);                      collective; returns when nothing is left, or stopped
- *     sg_engine_destroy(e);
+ *     status = sg_engine_run(e, &hooks, err);                      collective; returns when nothing is left,
+ * or stopped sg_engine_destroy(e);
  *
- * Data flow of one item: waits for its dependencies -> prepare (rank 0: bytes) -> work (its team: bytes to bytes) ->
- * done (rank 0: store; may add items). A failure of `work` is the item's own and goes to `done` as its status; a failure of
- * `prepare` or `done` ends the run: all ranks return its status from sg_engine_run. */
+ * Data flow of one item: waits for its dependencies -> prepare (rank 0: bytes) -> work (its team: bytes to
+ * bytes) -> done (rank 0: store; may add items). A failure of `work` is the item's own and goes to `done` as
+ * its status; a failure of `prepare` or `done` ends the run: all ranks return its status from sg_engine_run.
+ */
 #ifndef SG_MPI_ENGINE_H
 #define SG_MPI_ENGINE_H
 
@@ -32,8 +34,8 @@ struct sg_work {
     int64_t item;
     const void *payload; /* as prepare wrote it, on every rank of the team */
     size_t n_payload;
-    /* Local, cheap, any thread: 1 once the run has to end quickly; work then returns SG_STOPPED soon. Ranks of a team see
-     * it at different times: agree before acting on it. */
+    /* Local, cheap, any thread: 1 once the run has to end quickly; work then returns SG_STOPPED soon. Ranks
+     * of a team see it at different times: agree before acting on it. */
     int (*stopping)(const struct sg_work *w);
     struct sg_engine *engine;
 };
@@ -54,18 +56,23 @@ struct sg_kind {
     enum sg_slot slot;
     /* Rank 0, coordinator thread. Writes the payload just before the item is handed out. NULL: no payload. */
     sg_status (*prepare)(void *context, void *user, struct sg_buf *payload, struct sg_err *err);
-    /* Collective over the team. Only the team's rank 0 writes `result`. All ranks return the same status (sg_agree). */
+    /* Collective over the team. Only the team's rank 0 writes `result`. All ranks return the same status
+     * (sg_agree). */
     sg_status (*work)(void *context, const struct sg_work *w, struct sg_buf *result, struct sg_err *err);
-    /* Rank 0, coordinator thread. May call sg_engine_add. NULL: nothing to do. Items that wait for this one are released
-     * after it, also when the item failed (their prepare decides what that means). */
-    sg_status (*done)(void *context, void *user, const struct sg_outcome *o, struct sg_engine *e, struct sg_err *err);
-    /* Rank 0, coordinator thread. What work sent by sg_work_emit, in order, before `done` of the item. NULL: not used. */
-    sg_status (*event)(void *context, void *user, const void *bytes, size_t n, struct sg_engine *e, struct sg_err *err);
+    /* Rank 0, coordinator thread. May call sg_engine_add. NULL: nothing to do. Items that wait for this one
+     * are released after it, also when the item failed (their prepare decides what that means). */
+    sg_status (*done)(void *context, void *user, const struct sg_outcome *o, struct sg_engine *e,
+                      struct sg_err *err);
+    /* Rank 0, coordinator thread. What work sent by sg_work_emit, in order, before `done` of the item. NULL:
+     * not used. */
+    sg_status (*event)(void *context, void *user, const void *bytes, size_t n, struct sg_engine *e,
+                       struct sg_err *err);
     void *context; /* each rank's own */
 };
 
-/* Local, on the team's rank 0, from the thread that runs `work`: sends bytes to the coordinator now (a paid completion must be
- * durable before its item ends). Copies them; returns without waiting for the coordinator. */
+/* Local, on the team's rank 0, from the thread that runs `work`: sends bytes to the coordinator now (a paid
+ * completion must be durable before its item ends). Copies them; returns without waiting for the coordinator.
+ */
 sg_status sg_work_emit(const struct sg_work *w, const void *bytes, size_t n, struct sg_err *err) SG_MUST_USE;
 
 struct sg_item {
@@ -85,28 +92,30 @@ struct sg_engine_hooks {
 };
 
 /* Every rank. Collective (duplicates communicators). kinds are copied. */
-sg_status sg_engine_create(const struct sg_team *world, const struct sg_kind *kinds, int n_kinds, struct sg_engine **out,
-                           struct sg_err *err) SG_MUST_USE;
+sg_status sg_engine_create(const struct sg_team *world, const struct sg_kind *kinds, int n_kinds,
+                           struct sg_engine **out, struct sg_err *err) SG_MUST_USE;
 
 /* Rank 0 only: before run, or in `done`. id counts from 0. */
-sg_status sg_engine_add(struct sg_engine *e, const struct sg_item *item, int64_t *id, struct sg_err *err) SG_MUST_USE;
+sg_status sg_engine_add(struct sg_engine *e, const struct sg_item *item, int64_t *id,
+                        struct sg_err *err) SG_MUST_USE;
 
-/* Collective over all ranks. hooks: rank 0 (others may pass NULL). The status is the same on all ranks: SG_OK when all items
- * are done (failed ones included), SG_STOPPED, or the failure of a callback. */
-sg_status sg_engine_run(struct sg_engine *e, const struct sg_engine_hooks *hooks, struct sg_err *err) SG_MUST_USE;
+/* Collective over all ranks. hooks: rank 0 (others may pass NULL). The status is the same on all ranks: SG_OK
+ * when all items are done (failed ones included), SG_STOPPED, or the failure of a callback. */
+sg_status sg_engine_run(struct sg_engine *e, const struct sg_engine_hooks *hooks,
+                        struct sg_err *err) SG_MUST_USE;
 
 /* Rank 0, coordinator thread or hooks. */
 struct sg_engine_state {
     int64_t n_items, n_waiting, n_ready, n_running, n_done, n_failed;
-    double cost_left;     /* of COMPUTE items that are not done, in estimate units */
-    double cost_done;     /* of COMPUTE items that are done */
-    double rank_s_done;   /* what these took: sum of wall_s * n_ranks */
+    double cost_left;      /* of COMPUTE items that are not done, in estimate units */
+    double cost_done;      /* of COMPUTE items that are done */
+    double rank_s_done;    /* what these took: sum of wall_s * n_ranks */
     double busy_s, idle_s; /* of COMPUTE slots, all ranks */
 };
 struct sg_engine_state sg_engine_state(const struct sg_engine *e);
 
-/* Any thread or a signal handler, any rank: ask for an orderly end. 1: drain (hand out no more); 2: quick (also tells
- * running work by `stopping`). */
+/* Any thread or a signal handler, any rank: ask for an orderly end. 1: drain (hand out no more); 2: quick
+ * (also tells running work by `stopping`). */
 void sg_engine_request_stop(int how);
 
 void sg_engine_destroy(struct sg_engine *e);

@@ -1,8 +1,9 @@
-/* Who works on what: a pure function of the queue and of the free ranks, driven by the engine and by a simulator.
+/* Who works on what: a pure function of the queue and of the free ranks, driven by the engine and by a
+ * simulator.
  *
- * Longest first (Graham 1969: within 4/3 of the best makespan). While there are at least as many ready items as free ranks,
- * one rank each; at the tail, when nothing else waits or could become ready, larger teams (powers of two, at most the item's
- * max_ranks), because then a rank without work is worth nothing. */
+ * Longest first (Graham 1969: within 4/3 of the best makespan). While there are at least as many ready items
+ * as free ranks, one rank each; at the tail, when nothing else waits or could become ready, larger teams
+ * (powers of two, at most the item's max_ranks), because then a rank without work is worth nothing. */
 #ifndef SG_MPI_POLICY_H
 #define SG_MPI_POLICY_H
 
@@ -15,13 +16,14 @@ struct sg_policy_item {
 };
 
 struct sg_assignment {
-    int64_t item; /* index into the ready list */
+    int64_t item;       /* index into the ready list */
     int first, n_ranks; /* free[first .. first+n_ranks) */
 };
 
-/* ready: any order. free_ranks: ascending. n_unfinished: items waiting or running now (their ranks come free later, and they
- * may release more work). Writes at most n_free assignments; returns how many. Deterministic. */
-int sg_policy_assign(const struct sg_policy_item *ready, int64_t n_ready, const int *free_ranks, int n_free, int n_ranks_all,
-                     int64_t n_unfinished, struct sg_assignment *out);
+/* ready: any order. free_ranks: ascending. n_unfinished: items waiting or running now (their ranks come free
+ * later, and they may release more work). Writes at most n_free assignments; returns how many. Deterministic.
+ */
+int sg_policy_assign(const struct sg_policy_item *ready, int64_t n_ready, const int *free_ranks, int n_free,
+                     int n_ranks_all, int64_t n_unfinished, struct sg_assignment *out);
 
 #endif

@@ -1,4 +1,5 @@
-/* Accuracy, F1 and macro-F1, as scikit-learn defines them (zero where a class has neither predictions nor rows). */
+/* Accuracy, F1 and macro-F1, as scikit-learn defines them (zero where a class has neither predictions nor
+ * rows). */
 #ifndef SG_RESULTS_METRICS_H
 #define SG_RESULTS_METRICS_H
 
@@ -15,7 +16,7 @@ struct sg_metrics {
     int64_t n;
     double accuracy;
     double macro_f1;
-    double f1; /* of two classes: of the second class (sklearn's binary F1 with pos_label = 1); else NaN */
+    double f1;   /* of two classes: of the second class (sklearn's binary F1 with pos_label = 1); else NaN */
     double loss; /* mean cross-entropy of the logits */
 };
 
