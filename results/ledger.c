@@ -1,0 +1,379 @@
+#include "results/ledger_impl.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+
+#include <string.h>
+
+enum {
+    APPLICATION_ID = 0x53474c31, /* "SGL1": tells a ledger from other SQLite files */
+    VERSION = 1,
+};
+static const size_t ROW_MAX = (size_t)256 << 20;
+
+/* As drawn in ledger.h. */
+static const char schema[] =
+    "BEGIN; PRAGMA application_id=0x53474c31;"
+    "CREATE TABLE meta(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE completions(key TEXT PRIMARY KEY, request TEXT, status INTEGER NOT NULL, reason TEXT,"
+    " text TEXT, finish_reason TEXT, model TEXT, request_id TEXT, http_status INTEGER, attempts INTEGER,"
+    " tokens_in INTEGER, tokens_out INTEGER, tokens_estimated INTEGER, latency_s REAL, cost_usd REAL,"
+    " source TEXT, rank INTEGER, created TEXT);"
+    "CREATE TABLE pools(id TEXT PRIMARY KEY, ordinal INTEGER NOT NULL, settings TEXT NOT NULL,"
+    " status TEXT NOT NULL, n INTEGER NOT NULL, rejects TEXT, shortfall TEXT);"
+    "CREATE TABLE examples(pool TEXT, position INTEGER, label INTEGER NOT NULL, first TEXT NOT NULL,"
+    " second TEXT, completion TEXT, PRIMARY KEY(pool, position)) WITHOUT ROWID;"
+    "CREATE TABLE pool_completions(pool TEXT, position INTEGER, completion TEXT NOT NULL,"
+    " PRIMARY KEY(pool, position)) WITHOUT ROWID;"
+    "CREATE TABLE cells(id TEXT PRIMARY KEY, ordinal INTEGER NOT NULL, settings TEXT NOT NULL, pool TEXT,"
+    " status TEXT NOT NULL, reason TEXT, result TEXT, created TEXT);"
+    "CREATE TABLE predictions(cell TEXT PRIMARY KEY, n INTEGER NOT NULL, n_classes INTEGER NOT NULL,"
+    " logits BLOB NOT NULL);"
+    "CREATE TABLE curves(cell TEXT PRIMARY KEY, n INTEGER NOT NULL, loss BLOB NOT NULL);"
+    "CREATE TABLE test_rows(task TEXT, position INTEGER, label INTEGER NOT NULL, first TEXT NOT NULL,"
+    " second TEXT, PRIMARY KEY(task, position)) WITHOUT ROWID;"
+    "CREATE TABLE diversity(pool TEXT PRIMARY KEY, result TEXT NOT NULL) WITHOUT ROWID;"
+    "INSERT INTO meta VALUES('version', '1'); COMMIT";
+
+static const char *const sql[N_SQL] = {
+    [SQL_META_SET] = "INSERT INTO meta VALUES(?1,?2) ON CONFLICT(name) DO UPDATE SET value=excluded.value",
+    [SQL_META_GET] = "SELECT value FROM meta WHERE name=?1",
+    [SQL_COMPLETION_PUT] =
+        "INSERT INTO completions VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18) ON "
+        "CONFLICT(key) DO UPDATE SET"
+        " request=excluded.request, status=excluded.status, reason=excluded.reason, text=excluded.text,"
+        " finish_reason=excluded.finish_reason, model=excluded.model, request_id=excluded.request_id,"
+        " http_status=excluded.http_status, attempts=excluded.attempts, tokens_in=excluded.tokens_in, "
+        "tokens_out=excluded.tokens_out,"
+        " tokens_estimated=excluded.tokens_estimated, latency_s=excluded.latency_s, "
+        "cost_usd=excluded.cost_usd,"
+        " source=excluded.source, rank=excluded.rank, created=excluded.created WHERE completions.status<>0",
+    [SQL_COMPLETION_GET] =
+        "SELECT key, request, status, reason, text, finish_reason, model, request_id, http_status, attempts, "
+        "tokens_in,"
+        " tokens_out, tokens_estimated, latency_s, cost_usd, source, rank FROM completions WHERE key=?1",
+    [SQL_POOL_PUT] = "INSERT OR REPLACE INTO pools(id, ordinal, settings, status, n, rejects, shortfall) "
+                     "VALUES(?1,?2,?3,?4,?5,?6,?7)",
+    [SQL_POOL_CLEAR_EXAMPLES] = "DELETE FROM examples WHERE pool=?1",
+    [SQL_POOL_CLEAR_ASKED] = "DELETE FROM pool_completions WHERE pool=?1",
+    [SQL_EXAMPLE_PUT] =
+        "INSERT INTO examples(pool, position, label, first, second, completion) VALUES(?1,?2,?3,?4,?5,?6)",
+    [SQL_ASKED_PUT] = "INSERT INTO pool_completions(pool, position, completion) VALUES(?1,?2,?3)",
+    [SQL_CELL_PLAN] =
+        "INSERT INTO cells(id, ordinal, settings, pool, status, created) VALUES(?1,?2,?3,?4,'planned',?5)"
+        " ON CONFLICT(id) DO UPDATE SET ordinal=excluded.ordinal, settings=excluded.settings, "
+        "pool=excluded.pool",
+    [SQL_CELL_STATUS] = "SELECT status FROM cells WHERE id=?1",
+    [SQL_CELL_FINISH] = "UPDATE cells SET status=?2, reason=?3, result=?4, created=?5 WHERE id=?1",
+    [SQL_CELLS_RETIRE] = "UPDATE cells SET ordinal=-1",
+    [SQL_PREDICTIONS_PUT] =
+        "INSERT OR REPLACE INTO predictions(cell, n, n_classes, logits) VALUES(?1,?2,?3,?4)",
+    [SQL_PREDICTIONS_CLEAR] = "DELETE FROM predictions WHERE cell=?1",
+    [SQL_CURVE_PUT] = "INSERT OR REPLACE INTO curves(cell, n, loss) VALUES(?1,?2,?3)",
+    [SQL_CURVE_CLEAR] = "DELETE FROM curves WHERE cell=?1",
+    [SQL_TEST_ROW_PUT] =
+        "INSERT OR REPLACE INTO test_rows(task, position, label, first, second) VALUES(?1,?2,?3,?4,?5)",
+    [SQL_DIVERSITY_PUT] = "INSERT OR REPLACE INTO diversity(pool, result) VALUES(?1,?2)",
+    [SQL_DIVERSITY_GET] = "SELECT result FROM diversity WHERE pool=?1",
+};
+
+sg_status sg_ledger_fail(struct sg_ledger *l, const char *what, struct sg_err *err)
+{
+    /* Disk full and I/O errors make SQLite end the transaction by itself (sqlite.org/lang_transaction.html,
+     * section 3). */
+    if (l->in_transaction && l->db && sqlite3_get_autocommit(l->db)) {
+        l->in_transaction = 0;
+        l->lost = 1;
+    }
+    return sg_fail(err, SG_FAILED, "%s: %s: %s", l->path, what,
+                   l->db ? sqlite3_errmsg(l->db) : "out of memory");
+}
+
+static sg_status run_sql(struct sg_ledger *l, const char *text, const char *what, struct sg_err *err)
+{
+    return sqlite3_exec(l->db, text, NULL, NULL, NULL) == SQLITE_OK ? SG_OK : sg_ledger_fail(l, what, err);
+}
+
+sg_status sg_ledger_use(struct sg_ledger *l, enum sg_ledger_sql which, sqlite3_stmt **s, struct sg_err *err)
+{
+    if (!l->statement[which] &&
+        sqlite3_prepare_v3(l->db, sql[which], -1, SQLITE_PREPARE_PERSISTENT, &l->statement[which], NULL))
+        return sg_ledger_fail(l, "a statement cannot be prepared", err);
+    *s = l->statement[which];
+    return SG_OK;
+}
+
+sg_status sg_ledger_begin(struct sg_ledger *l, struct sg_err *err)
+{
+    if (l->reading)
+        return sg_fail(err, SG_FAILED, "%s: opened for reading, but written to", l->path);
+    if (l->lost)
+        return sg_fail(err, SG_FAILED, "%s: an earlier write failed; hint: run again to resume", l->path);
+    if (l->in_transaction)
+        return SG_OK;
+    SG_TRY(run_sql(l, "BEGIN IMMEDIATE", "a transaction cannot begin", err));
+    l->in_transaction = 1;
+    l->since = sg_now_s();
+    return SG_OK;
+}
+
+sg_status sg_ledger_step(struct sg_ledger *l, sqlite3_stmt *s, const char *what, struct sg_err *err)
+{
+    sg_status status = sqlite3_step(s) == SQLITE_DONE ? SG_OK : sg_ledger_fail(l, what, err);
+    sqlite3_reset(s);
+    sqlite3_clear_bindings(s);
+    return status;
+}
+
+sg_status sg_ledger_save(struct sg_ledger *l, struct sg_err *err)
+{
+    SG_TRY(sg_ledger_begin(l, err));
+    return run_sql(l, "SAVEPOINT several", "a savepoint cannot be made", err);
+}
+
+sg_status sg_ledger_keep(struct sg_ledger *l, sg_status status, struct sg_err *err)
+{
+    if (status == SG_OK)
+        return run_sql(l, "RELEASE several", "a savepoint cannot be released", err);
+    if (!l->lost &&
+        sqlite3_exec(l->db, "ROLLBACK TO several; RELEASE several", NULL, NULL, NULL) != SQLITE_OK)
+        l->lost = 1; /* half of it may be in the transaction: it must not be committed */
+    return status;
+}
+
+sg_status sg_ledger_commit(struct sg_ledger *l, struct sg_err *err)
+{
+    if (l->lost)
+        return sg_fail(err, SG_FAILED, "%s: an earlier write failed; hint: run again to resume", l->path);
+    if (!l->in_transaction)
+        return SG_OK;
+    SG_TRY(run_sql(l, "COMMIT", "what was written cannot be committed", err));
+    l->in_transaction = 0;
+    return SG_OK;
+}
+
+double sg_ledger_pending_s(const struct sg_ledger *l)
+{
+    return l->in_transaction ? sg_now_s() - l->since : 0;
+}
+
+void *sg_ledger_handle(struct sg_ledger *l)
+{
+    return l->db;
+}
+
+void sg_ledger_close(struct sg_ledger *l)
+{
+    if (!l)
+        return;
+    for (int i = 0; i < N_SQL; i++)
+        sqlite3_finalize(l->statement[i]);
+    if (l->db && l->in_transaction)
+        sqlite3_exec(l->db, "ROLLBACK", NULL, NULL, NULL);
+    sqlite3_close(l->db);
+    sg_lease_release(l->lease);
+    sg_buf_free(&l->row);
+    sg_free(l->path);
+    sg_free(l);
+}
+
+/* Whether the file system has no (working) locks: fcntl fails with anything but "held by another". */
+static int no_locks(sqlite3 *db)
+{
+    int code = sqlite3_extended_errcode(db);
+    return code == SQLITE_IOERR_LOCK || code == SQLITE_IOERR_RDLOCK ||
+           code == SQLITE_IOERR_CHECKRESERVEDLOCK || code == SQLITE_IOERR_UNLOCK;
+}
+
+static sg_status open_fail(struct sg_ledger *l, const char *dir, struct sg_err *err)
+{
+    int rc = sqlite3_errcode(l->db);
+    if (rc == SQLITE_BUSY || rc == SQLITE_LOCKED) {
+        char *who = sg_lease_holder(dir);
+        sg_status status =
+            sg_fail(err, SG_INPUT,
+                    "%s: another process is writing it (%s); hint: look at %s/status.json or results.h5",
+                    l->path, who ? who : "it left no name", dir);
+        sg_free(who);
+        return status;
+    }
+    if (rc == SQLITE_NOTADB || rc == SQLITE_CORRUPT)
+        return sg_fail(err, SG_INPUT,
+                       "%s: damaged, or no ledger (%s); hint: restore it from a copy, or use another folder",
+                       l->path, sqlite3_errmsg(l->db));
+    return sg_fail(err,
+                   rc == SQLITE_CANTOPEN || rc == SQLITE_PERM || rc == SQLITE_READONLY ? SG_INPUT : SG_FAILED,
+                   "%s: %s", l->path, sqlite3_errmsg(l->db));
+}
+
+/* The first number or text of a query. 0 when there is none, or on an error (told by the connection). */
+static int ask(sqlite3 *db, const char *text, int64_t *number, char *word, size_t n_word)
+{
+    sqlite3_stmt *s = NULL;
+    int found = sqlite3_prepare_v2(db, text, -1, &s, NULL) == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW;
+    if (found && number)
+        *number = sqlite3_column_int64(s, 0);
+    if (found && word) {
+        const char *value = (const char *)sqlite3_column_text(s, 0);
+        strncpy(word, value ? value : "", n_word - 1);
+        word[n_word - 1] = 0;
+    }
+    return sqlite3_finalize(s) == SQLITE_OK && found;
+}
+
+/* Whose file is it? `*fresh`: nobody's yet. */
+static sg_status check_identity(struct sg_ledger *l, const char *dir, int *fresh, struct sg_err *err)
+{
+    int64_t id = 0, n_tables = 0, version = 0;
+    if (!ask(l->db, "PRAGMA application_id", &id, NULL, 0) ||
+        !ask(l->db, "SELECT count(*) FROM sqlite_master", &n_tables, NULL, 0))
+        return open_fail(l, dir, err);
+    *fresh = id == 0 && n_tables == 0;
+    if (*fresh)
+        return SG_OK;
+    if (id != APPLICATION_ID)
+        return sg_fail(err, SG_INPUT,
+                       "%s: an SQLite file, but no synthgrid ledger; hint: use another results folder",
+                       l->path);
+    if (!ask(l->db, "SELECT CAST(value AS INTEGER) FROM meta WHERE name='version'", &version, NULL, 0) ||
+        version < 1)
+        return sg_fail(err, SG_INPUT,
+                       "%s: damaged: it does not say which version it is; hint: restore it from a copy",
+                       l->path);
+    if (version > VERSION)
+        return sg_fail(err, SG_INPUT,
+                       "%s: written by a newer synthgrid (ledger version %lld, this program knows %d); hint: "
+                       "use that program",
+                       l->path, (long long)version, VERSION);
+    return SG_OK;
+}
+
+static sg_status connect(struct sg_ledger *l, const char *file, int flags, const char *vfs, const char *dir,
+                         struct sg_err *err)
+{
+    sqlite3_close(l->db);
+    l->db = NULL;
+    if (sqlite3_open_v2(file, &l->db, flags | SQLITE_OPEN_FULLMUTEX, vfs) != SQLITE_OK)
+        return l->db ? open_fail(l, dir, err) : sg_fail_memory(err, 100000);
+    sqlite3_extended_result_codes(l->db, 1);
+    return SG_OK;
+}
+
+/* Set before the first access, so that the WAL index is kept in our own memory instead of shared memory
+ * (sqlite.org/wal.html, section 8), which a network file system does not have; the schema is read to try the
+ * locks. */
+static int take_hold(sqlite3 *db)
+{
+    return sqlite3_exec(db, "PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE; COMMIT", NULL, NULL, NULL) ==
+           SQLITE_OK;
+}
+
+static sg_status open_writer(struct sg_ledger *l, const char *dir, struct sg_err *err)
+{
+    SG_TRY(sg_mkdirs(dir, err));
+    SG_TRY(sg_lease_take(dir, &l->lease, err));
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, fresh = 0;
+    SG_TRY(connect(l, l->path, flags, NULL, dir, err));
+    if (!take_hold(l->db)) {
+        if (!no_locks(l->db))
+            return open_fail(l, dir, err);
+        SG_TRY(connect(l, l->path, flags, "unix-none", dir, err)); /* the lease keeps others out */
+        if (!take_hold(l->db))
+            return open_fail(l, dir, err);
+    }
+    SG_TRY(check_identity(l, dir, &fresh, err));
+    char word[64] = "";
+    if (!ask(l->db, "PRAGMA journal_mode=WAL", NULL, word, sizeof word) || strcmp(word, "wal") != 0)
+        return sg_fail(err, SG_FAILED, "%s: SQLite cannot use a write-ahead log here (%s)", l->path,
+                       sqlite3_errmsg(l->db));
+    SG_TRY(run_sql(l, "PRAGMA synchronous=FULL", "fsync cannot be switched on", err));
+    if (fresh)
+        return run_sql(l, schema, "its tables cannot be made", err);
+    if (!ask(l->db, "PRAGMA quick_check(1)", NULL, word, sizeof word))
+        return open_fail(l, dir, err);
+    if (strcmp(word, "ok") != 0)
+        return sg_fail(err, SG_INPUT, "%s: damaged (%s); hint: restore it from a copy, or use another folder",
+                       l->path, word);
+    return SG_OK;
+}
+
+/* "file:<path>?immutable=1" with the path escaped (sqlite.org/uri.html). */
+static char *immutable_uri(const char *path)
+{
+    struct sg_buf b = sg_buf_make(1 << 16);
+    sg_buf_puts(&b, "file:");
+    for (const unsigned char *s = (const unsigned char *)path; *s; s++)
+        if (strchr("%?#", *s))
+            sg_buf_printf(&b, "%%%02x", *s);
+        else
+            sg_buf_add(&b, s, 1);
+    sg_buf_puts(&b, "?immutable=1");
+    return sg_buf_take(&b);
+}
+
+static int wal_exists(const char *path)
+{
+    char *wal = sg_strf("%s-wal", path);
+    int exists = wal && sg_file_exists(wal);
+    sg_free(wal);
+    return exists;
+}
+
+static sg_status open_reader(struct sg_ledger *l, const char *dir, struct sg_err *err)
+{
+    l->reading = 1;
+    if (!sg_file_exists(l->path))
+        return sg_fail(err, SG_INPUT,
+                       "%s: no ledger there; hint: `synthgrid run` makes one in the study's results folder",
+                       l->path);
+    int fresh = 0;
+    SG_TRY(connect(l, l->path, SQLITE_OPEN_READONLY, NULL, dir, err));
+    sg_status status = check_identity(l, dir, &fresh, err);
+    int code = sqlite3_errcode(l->db);
+    if (status != SG_OK && no_locks(l->db)) {
+        char *who = sg_lease_holder(dir);
+        if (who)
+            status = sg_fail(err, SG_INPUT,
+                             "%s: a run is writing it (%s); hint: look at %s/status.json or results.h5",
+                             l->path, who, dir);
+        else {
+            SG_TRY(connect(l, l->path, SQLITE_OPEN_READONLY, "unix-none", dir, err));
+            status = check_identity(l, dir, &fresh, err);
+        }
+        sg_free(who);
+    } else if (status != SG_OK && (code == SQLITE_CANTOPEN || code == SQLITE_READONLY) &&
+               !wal_exists(l->path)) {
+        /* A folder that we may not write to: SQLite cannot make its lock files, and after an orderly end
+         * needs none. */
+        char *uri = immutable_uri(l->path);
+        status = uri ? connect(l, uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL, dir, err)
+                     : sg_fail_memory(err, 1000);
+        if (status == SG_OK)
+            status = check_identity(l, dir, &fresh, err);
+        sg_free(uri);
+    }
+    if (status == SG_OK && fresh)
+        status = sg_fail(err, SG_INPUT, "%s: the ledger is empty; hint: `synthgrid run` fills it", l->path);
+    return status;
+}
+
+sg_status sg_ledger_open(const char *dir, enum sg_ledger_mode mode, struct sg_ledger **out,
+                         struct sg_err *err)
+{
+    struct sg_ledger *l = sg_alloc(1, sizeof *l);
+    if (!l)
+        return sg_fail_memory(err, sizeof *l);
+    l->row = sg_buf_make(ROW_MAX);
+    l->path = sg_path_join(dir, "ledger.sqlite");
+    sg_status status = SG_OK;
+    if (!l->path)
+        status = sg_fail_memory(err, strlen(dir));
+    else
+        status = mode == SG_LEDGER_WRITE ? open_writer(l, dir, err) : open_reader(l, dir, err);
+    if (status != SG_OK) {
+        sg_ledger_close(l);
+        return status;
+    }
+    *out = l;
+    return SG_OK;
+}

@@ -1,0 +1,67 @@
+/* Inside of the ledger: shared by ledger.c (file, transactions) and ledger_records.c (what is in it). */
+#ifndef SG_RESULTS_LEDGER_IMPL_H
+#define SG_RESULTS_LEDGER_IMPL_H
+
+#include "base/buf.h"
+#include "results/lease.h"
+#include "results/ledger.h"
+
+#include <sqlite3.h>
+
+enum sg_ledger_sql {
+    SQL_META_SET,
+    SQL_META_GET,
+    SQL_COMPLETION_PUT,
+    SQL_COMPLETION_GET,
+    SQL_POOL_PUT,
+    SQL_POOL_CLEAR_EXAMPLES,
+    SQL_POOL_CLEAR_ASKED,
+    SQL_EXAMPLE_PUT,
+    SQL_ASKED_PUT,
+    SQL_CELL_PLAN,
+    SQL_CELL_STATUS,
+    SQL_CELL_FINISH,
+    SQL_CELLS_RETIRE,
+    SQL_PREDICTIONS_PUT,
+    SQL_PREDICTIONS_CLEAR,
+    SQL_CURVE_PUT,
+    SQL_CURVE_CLEAR,
+    SQL_TEST_ROW_PUT,
+    SQL_DIVERSITY_PUT,
+    SQL_DIVERSITY_GET,
+    N_SQL
+};
+
+struct sg_ledger {
+    sqlite3 *db;
+    struct sg_lease *lease; /* NULL in a reader */
+    char *path;             /* of the SQLite file */
+    int reading;
+    int in_transaction;
+    int lost; /* SQLite had to roll back by itself: what was pending is gone, so nothing may be committed any
+                 more */
+    double since; /* sg_now_s of the oldest uncommitted write */
+    sqlite3_stmt *statement[N_SQL];
+    struct sg_buf row; /* the strings of sg_ledger_completion_get */
+};
+
+/* "<path>: <what>: <SQLite's words>"; notices a transaction that SQLite has rolled back. */
+sg_status sg_ledger_fail(struct sg_ledger *l, const char *what, struct sg_err *err);
+
+/* A statement ready for binding. */
+sg_status sg_ledger_use(struct sg_ledger *l, enum sg_ledger_sql which, sqlite3_stmt **s,
+                        struct sg_err *err) SG_MUST_USE;
+
+/* Opens the transaction when none is open: before every write. */
+sg_status sg_ledger_begin(struct sg_ledger *l, struct sg_err *err) SG_MUST_USE;
+
+/* Runs a statement that gives no rows, and frees its bindings. */
+sg_status sg_ledger_step(struct sg_ledger *l, sqlite3_stmt *s, const char *what,
+                         struct sg_err *err) SG_MUST_USE;
+
+/* Several writes, all or none: save, ..., then keep with the status so far, which it returns (or its own
+ * failure). */
+sg_status sg_ledger_save(struct sg_ledger *l, struct sg_err *err) SG_MUST_USE;
+sg_status sg_ledger_keep(struct sg_ledger *l, sg_status status, struct sg_err *err) SG_MUST_USE;
+
+#endif

@@ -1,0 +1,463 @@
+/* The ledger: what is committed survives a crash, what is not is gone; first record wins; the lease; foreign
+ * and damaged files. */
+#include "base/buf.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "results/ledger.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "scratch.h"
+
+static struct sg_err err;
+
+#define OK(call)                                                                                             \
+    do {                                                                                                     \
+        if ((call) != SG_OK)                                                                                 \
+            fail_msg("%s: %s", #call, err.text);                                                             \
+    } while (0)
+
+#define REFUSED(call, words)                                                                                 \
+    do {                                                                                                     \
+        assert_int_equal(call, SG_INPUT);                                                                    \
+        if (!strstr(err.text, words))                                                                        \
+            fail_msg("no '%s' in: %s", words, err.text);                                                     \
+    } while (0)
+
+static struct sg_ledger *open_it(const char *dir)
+{
+    struct sg_ledger *l = NULL;
+    OK(sg_ledger_open(dir, SG_LEDGER_WRITE, &l, &err));
+    return l;
+}
+
+static struct sg_ledger_completion completion(const char *key, int status, const char *text)
+{
+    return (struct sg_ledger_completion){.key = key,
+                                         .request = "{}",
+                                         .status = status,
+                                         .reason = status ? "no answer" : NULL,
+                                         .text = text,
+                                         .finish_reason = "stop",
+                                         .model = "m",
+                                         .http_status = 200,
+                                         .attempts = 1,
+                                         .tokens_in = 10,
+                                         .tokens_out = 20,
+                                         .latency_s = 0.5,
+                                         .cost_usd = 0.25,
+                                         .source = "live http://x"};
+}
+
+/* In a child: writes, then dies without closing; `commit` says whether it committed. The parent waits for its
+ * end. */
+static void crash_after_write(const char *dir, const char *key, int commit)
+{
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        struct sg_ledger *l = NULL;
+        struct sg_ledger_completion c = completion(key, 0, "text");
+        if (sg_ledger_open(dir, SG_LEDGER_WRITE, &l, &err) != SG_OK ||
+            sg_ledger_completion_put(l, &c, &err) != SG_OK ||
+            (commit && sg_ledger_commit(l, &err) != SG_OK)) {
+            fprintf(stderr, "%s\n", err.text);
+            _exit(1);
+        }
+        kill(getpid(), SIGKILL);
+        _exit(2);
+    }
+    int how = 0;
+    assert_int_equal(waitpid(pid, &how, 0), pid);
+    assert_true(WIFSIGNALED(how) && WTERMSIG(how) == SIGKILL);
+}
+
+static int has(struct sg_ledger *l, const char *key)
+{
+    int found = 0;
+    struct sg_ledger_completion c;
+    OK(sg_ledger_completion_get(l, key, &found, &c, &err));
+    return found;
+}
+
+static void crash_keeps_the_committed(void **state)
+{
+    (void)state;
+    const char *dir = in_scratch("crash");
+    crash_after_write(dir, "kept", 1);
+    crash_after_write(dir, "lost", 0);
+    struct sg_ledger *l = NULL;
+    OK(sg_ledger_open(dir, SG_LEDGER_READ, &l, &err)); /* a reader finds what a dead run left in its log */
+    assert_true(has(l, "kept"));
+    sg_ledger_close(l);
+    l = open_it(dir); /* takes the dead run's lease over */
+    assert_true(has(l, "kept"));
+    assert_false(has(l, "lost"));
+    sg_ledger_close(l);
+}
+
+static void close_commits_nothing(void **state)
+{
+    (void)state;
+    const char *dir = in_scratch("close");
+    struct sg_ledger *l = open_it(dir);
+    struct sg_ledger_completion c = completion("k", 0, "text");
+    assert_true(sg_ledger_pending_s(l) == 0);
+    OK(sg_ledger_completion_put(l, &c, &err));
+    sg_sleep_us(2000);
+    assert_true(sg_ledger_pending_s(l) > 0.001);
+    assert_true(has(l, "k"));
+    sg_ledger_close(l);
+    l = open_it(dir);
+    assert_false(has(l, "k"));
+    OK(sg_ledger_completion_put(l, &c, &err));
+    OK(sg_ledger_commit(l, &err));
+    assert_true(sg_ledger_pending_s(l) == 0);
+    OK(sg_ledger_commit(l, &err)); /* with nothing pending */
+    sg_ledger_close(l);
+    l = open_it(dir);
+    assert_true(has(l, "k"));
+    sg_ledger_close(l);
+    assert_false(sg_dir_exists(in_scratch("close/lock")));
+    sg_ledger_close(NULL);
+}
+
+static void first_valid_record_wins(void **state)
+{
+    (void)state;
+    struct sg_ledger *l = open_it(in_scratch("first"));
+    struct {
+        int status;
+        const char *text, *expected;
+    } put[] = {{1, NULL, NULL},
+               {1, "again", "again"},
+               {0, "valid", "valid"},
+               {0, "later", "valid"},
+               {1, "bad", "valid"}};
+    for (size_t i = 0; i < sizeof put / sizeof *put; i++) {
+        struct sg_ledger_completion c = completion("k", put[i].status, put[i].text), got = {0};
+        c.cost_usd = i == 0 ? -1 : 0.25;
+        OK(sg_ledger_completion_put(l, &c, &err));
+        int found = 0;
+        OK(sg_ledger_completion_get(l, "k", &found, &got, &err));
+        assert_true(found);
+        if (put[i].expected)
+            assert_string_equal(got.text, put[i].expected);
+        else {
+            assert_null(got.text);
+            assert_string_equal(got.reason, "no answer");
+            assert_true(got.cost_usd < 0);
+        }
+        assert_string_equal(got.key, "k");
+        assert_string_equal(got.source, "live http://x");
+        assert_null(got.request_id);
+        assert_int_equal(got.tokens_out, 20);
+    }
+    struct sg_ledger_totals t;
+    OK(sg_ledger_totals(l, &t, &err));
+    assert_int_equal(t.n_completions, 1);
+    assert_int_equal(t.n_failed_completions, 0);
+    assert_int_equal(t.n_cost_unknown, 0);
+    assert_true(t.cost_usd == 0.25);
+    sg_ledger_close(l);
+}
+
+static sg_status collect(void *context, const struct sg_ledger_completion *c, struct sg_err *e)
+{
+    struct sg_buf *b = context;
+    sg_buf_printf(b, "%s=%s;", c->key, c->text);
+    return strcmp(c->key, "stop") == 0 ? sg_fail(e, SG_STOPPED, "enough") : SG_OK;
+}
+
+static void each_completion_by_key(void **state)
+{
+    (void)state;
+    struct sg_ledger *l = open_it(in_scratch("each"));
+    const char *keys[] = {"c", "a", "b"};
+    struct sg_buf b = sg_buf_make(1000);
+    for (int i = 0; i < 3; i++) {
+        struct sg_ledger_completion c = completion(keys[i], 0, keys[i]);
+        OK(sg_ledger_completion_put(l, &c, &err));
+    }
+    OK(sg_ledger_completions_each(l, collect, &b, &err));
+    assert_string_equal(sg_buf_text(&b), "a=a;b=b;c=c;");
+    struct sg_ledger_completion c = completion("stop", 0, "x");
+    OK(sg_ledger_completion_put(l, &c, &err));
+    assert_int_equal(sg_ledger_completions_each(l, collect, &b, &err), SG_STOPPED);
+    sg_buf_free(&b);
+    sg_ledger_close(l);
+}
+
+static int64_t count(struct sg_ledger *l, const char *query)
+{
+    sqlite3_stmt *s = NULL;
+    assert_int_equal(sqlite3_prepare_v2(sg_ledger_handle(l), query, -1, &s, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(s), SQLITE_ROW);
+    int64_t n = sqlite3_column_int64(s, 0);
+    sqlite3_finalize(s);
+    return n;
+}
+
+static void cells_and_pools(void **state)
+{
+    (void)state;
+    const char *dir = in_scratch("cells");
+    struct sg_ledger *l = open_it(dir);
+    char status[16], *text = NULL;
+    OK(sg_ledger_cell_status(l, "c1", status, &err));
+    assert_string_equal(status, "");
+    OK(sg_ledger_cell_plan(l, "c1", 0, "{}", "p1", &err));
+    OK(sg_ledger_cell_plan(l, "c2", 1, "{}", NULL, &err));
+    float logits[4] = {1, 2, 3, 4}, loss[2] = {0.5f, 0.25f};
+    struct sg_ledger_cell c = {.id = "c1", .status = "failed", .reason = "diverged", .result = "{}"};
+    OK(sg_ledger_cell_finish(l, &c, &err));
+    c = (struct sg_ledger_cell){.id = "c1",
+                                .status = "done",
+                                .result = "{}",
+                                .n_eval = 2,
+                                .n_classes = 2,
+                                .n_loss = 2,
+                                .logits = logits,
+                                .loss = loss};
+    OK(sg_ledger_cell_finish(l, &c, &err));
+    OK(sg_ledger_cell_plan(l, "c1", 7, "{\"new\":1}", "p1", &err)); /* keeps status and result */
+    OK(sg_ledger_cell_status(l, "c1", status, &err));
+    assert_string_equal(status, "done");
+    assert_int_equal(count(l, "SELECT length(logits) FROM predictions WHERE cell='c1'"), 16);
+    c.id = "never planned";
+    assert_int_equal(sg_ledger_cell_finish(l, &c, &err), SG_FAILED);
+    assert_int_equal(count(l, "SELECT count(*) FROM predictions"), 1);
+
+    struct sg_ledger_example example[3] = {
+        {0, "one", NULL, "k1"}, {1, "two", "pair", "k2"}, {0, "three", NULL, "k3"}};
+    const char *asked[] = {"k1", "k2", "k9", "k3"};
+    struct sg_ledger_pool p = {.id = "p1",
+                               .settings = "{}",
+                               .status = "complete",
+                               .rejects = "{}",
+                               .n = 3,
+                               .example = example,
+                               .n_asked = 4,
+                               .asked = asked};
+    OK(sg_ledger_pool_put(l, &p, &err));
+    p.n = 2;
+    p.n_asked = 2;
+    p.status = "short";
+    OK(sg_ledger_pool_put(l, &p, &err));
+    assert_int_equal(count(l, "SELECT count(*) FROM examples"), 2);
+    assert_int_equal(count(l, "SELECT count(*) FROM pool_completions"), 2);
+    example[1].first = NULL; /* not allowed: the old pool stays whole */
+    assert_int_equal(sg_ledger_pool_put(l, &p, &err), SG_FAILED);
+    assert_int_equal(count(l, "SELECT count(*) FROM examples"), 2);
+
+    OK(sg_ledger_diversity_put(l, "p1", "{\"n\":2}", &err));
+    OK(sg_ledger_diversity_get(l, "p1", &text, &err));
+    assert_string_equal(text, "{\"n\":2}");
+    sg_free(text);
+    OK(sg_ledger_diversity_get(l, "p2", &text, &err));
+    assert_null(text);
+    OK(sg_ledger_meta_set(l, "study.name", "a", &err));
+    OK(sg_ledger_meta_set(l, "study.name", "b", &err));
+    OK(sg_ledger_meta_get(l, "study.name", &text, &err));
+    assert_string_equal(text, "b");
+    sg_free(text);
+    OK(sg_ledger_test_row_put(l, "sst2", 0, 1, "good", NULL, &err));
+    OK(sg_ledger_commit(l, &err));
+
+    struct sg_ledger_totals t;
+    OK(sg_ledger_totals(l, &t, &err));
+    assert_int_equal(t.n_cells, 2);
+    assert_int_equal(t.n_cells_done, 1);
+    assert_int_equal(t.n_pools, 1);
+    assert_int_equal(t.n_pools_short, 1);
+    OK(sg_ledger_cells_retire(l, &err));
+    OK(sg_ledger_totals(l, &t, &err));
+    assert_int_equal(t.n_cells, 0);
+    assert_int_equal(t.n_pools, 0);
+    OK(sg_ledger_cell_plan(l, "c1", 0, "{}", "p1", &err));
+    OK(sg_ledger_totals(l, &t, &err));
+    assert_int_equal(t.n_cells_done, 1);
+    sg_ledger_close(l);
+}
+
+static void write_file(const char *path, const char *text, size_t n)
+{
+    OK(sg_file_write(path, text, n, &err));
+}
+
+static void a_held_lease_refuses(void **state)
+{
+    (void)state;
+    const char *dir = in_scratch("held");
+    struct sg_ledger *l = open_it(dir), *second = NULL;
+    REFUSED(sg_ledger_open(dir, SG_LEDGER_WRITE, &second, &err), "another run is writing there");
+    char pid[32];
+    snprintf(pid, sizeof pid, "process %ld", (long)getpid());
+    assert_non_null(strstr(err.text, pid));
+    pid_t child = fork(); /* another process: SQLite's lock refuses a reader */
+    assert_true(child >= 0);
+    if (child == 0)
+        _exit(sg_ledger_open(dir, SG_LEDGER_READ, &second, &err) == SG_INPUT && strstr(err.text, pid) ? 0
+                                                                                                      : 1);
+    int how = 0;
+    waitpid(child, &how, 0);
+    assert_int_equal(how, 0);
+    sg_ledger_close(l);
+    sg_ledger_close(open_it(dir));
+}
+
+/* What a holder file says, and whether its lease may be taken over here. */
+static void whose_lease_may_be_taken(void **state)
+{
+    (void)state;
+    char host[256], me[400], young[400], other_boot[400];
+    gethostname(host, sizeof host);
+    snprintf(me, sizeof me, "{\"host\":\"%s\",\"pid\":%ld}", host, (long)getpid());
+    snprintf(young, sizeof young, "{\"host\":\"%s\",\"pid\":%ld,\"started\":1}", host, (long)getpid());
+    snprintf(other_boot, sizeof other_boot, "{\"host\":\"%s\",\"pid\":%ld,\"boot\":\"another\"}", host,
+             (long)getpid());
+    setenv("SLURM_JOB_ID", "77", 1);
+    setenv("SLURM_RESTART_COUNT", "2", 1);
+    struct {
+        const char *holder;
+        int taken;
+    } table[] = {
+        {me, 0},         /* alive */
+        {young, 1},      /* the pid belongs to a younger process */
+        {other_boot, 1}, /* the host was booted since */
+        {"{\"host\":\"elsewhere\",\"pid\":1}", 0},
+        {"{\"host\":\"elsewhere\",\"pid\":1,\"job\":\"77\",\"restart\":1}",
+         1}, /* this job, before it was requeued */
+        {"{\"host\":\"elsewhere\",\"pid\":1,\"job\":\"77\",\"restart\":2}", 0},
+        {"{\"host\":\"elsewhere\",\"pid\":1,\"job\":\"78\",\"restart\":0}", 0},
+        {"{}", 0},
+        {"no json", 0},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        char dir[300], lock[320], holder[340];
+        snprintf(dir, sizeof dir, "%s/lease%zu", scratch, i);
+        snprintf(lock, sizeof lock, "%s/lock", dir);
+        snprintf(holder, sizeof holder, "%s/holder", lock);
+        OK(sg_mkdirs(lock, &err));
+        write_file(holder, table[i].holder, strlen(table[i].holder));
+        struct sg_ledger *l = NULL;
+        sg_status status = sg_ledger_open(dir, SG_LEDGER_WRITE, &l, &err);
+        if ((status == SG_OK) != table[i].taken)
+            fail_msg("row %zu: %s", i, status == SG_OK ? "taken" : err.text);
+        sg_ledger_close(l);
+        assert_int_equal(sg_file_exists(holder),
+                         !table[i].taken); /* a refused run leaves the holder's lease alone */
+    }
+    unsetenv("SLURM_JOB_ID");
+    unsetenv("SLURM_RESTART_COUNT");
+}
+
+static void run_sqlite(const char *path, const char *text)
+{
+    sqlite3 *db = NULL;
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
+static void foreign_and_damaged_files(void **state)
+{
+    (void)state;
+    struct sg_ledger *l = NULL;
+    REFUSED(sg_ledger_open(in_scratch("nothing"), SG_LEDGER_READ, &l, &err), "no ledger");
+
+    OK(sg_mkdirs(in_scratch("foreign"), &err));
+    run_sqlite(in_scratch("foreign/ledger.sqlite"), "CREATE TABLE t(x)");
+    REFUSED(sg_ledger_open(in_scratch("foreign"), SG_LEDGER_WRITE, &l, &err), "no synthgrid ledger");
+    REFUSED(sg_ledger_open(in_scratch("foreign"), SG_LEDGER_READ, &l, &err), "no synthgrid ledger");
+    assert_false(sg_dir_exists(in_scratch("foreign/lock")));
+
+    OK(sg_mkdirs(in_scratch("text"), &err));
+    write_file(in_scratch("text/ledger.sqlite"), "this is certainly no database, whatever its name says ...",
+               57);
+    REFUSED(sg_ledger_open(in_scratch("text"), SG_LEDGER_WRITE, &l, &err), "damaged");
+    REFUSED(sg_ledger_open(in_scratch("text"), SG_LEDGER_READ, &l, &err), "damaged");
+
+    sg_ledger_close(open_it(in_scratch("newer")));
+    run_sqlite(in_scratch("newer/ledger.sqlite"), "UPDATE meta SET value='2' WHERE name='version'");
+    REFUSED(sg_ledger_open(in_scratch("newer"), SG_LEDGER_WRITE, &l, &err), "newer synthgrid");
+    REFUSED(sg_ledger_open(in_scratch("newer"), SG_LEDGER_READ, &l, &err), "newer synthgrid");
+    run_sqlite(in_scratch("newer/ledger.sqlite"), "DELETE FROM meta");
+    REFUSED(sg_ledger_open(in_scratch("newer"), SG_LEDGER_WRITE, &l, &err), "damaged");
+
+    /* A page overwritten, a file cut off. */
+    struct sg_ledger *whole = open_it(in_scratch("torn"));
+    for (int i = 0; i < 2000; i++) {
+        char key[32];
+        snprintf(key, sizeof key, "key %d", i);
+        struct sg_ledger_completion c = completion(key, 0, "some text that fills the pages of the file");
+        OK(sg_ledger_completion_put(whole, &c, &err));
+    }
+    OK(sg_ledger_commit(whole, &err));
+    sg_ledger_close(whole);
+    char *bytes = NULL;
+    size_t n = 0;
+    OK(sg_file_read(in_scratch("torn/ledger.sqlite"), 1 << 26, &bytes, &n, &err));
+    assert_true(n > 200000);
+    write_file(in_scratch("torn/ledger.sqlite"), bytes, n / 2);
+    REFUSED(sg_ledger_open(in_scratch("torn"), SG_LEDGER_WRITE, &l, &err), "damaged");
+    memset(bytes + n / 2, 0xa5, 16384);
+    write_file(in_scratch("torn/ledger.sqlite"), bytes, n);
+    REFUSED(sg_ledger_open(in_scratch("torn"), SG_LEDGER_WRITE, &l, &err), "damaged");
+    sg_free(bytes);
+
+    /* An empty file, as a crash right at the start leaves it, is nobody's yet. */
+    OK(sg_mkdirs(in_scratch("empty"), &err));
+    write_file(in_scratch("empty/ledger.sqlite"), "", 0);
+    REFUSED(sg_ledger_open(in_scratch("empty"), SG_LEDGER_READ, &l, &err), "empty");
+    sg_ledger_close(open_it(in_scratch("empty")));
+    assert_null(l);
+}
+
+static void a_reader_writes_nothing(void **state)
+{
+    (void)state;
+    sg_ledger_close(open_it(in_scratch("reader")));
+    struct sg_ledger *l = NULL, *second = NULL;
+    OK(sg_ledger_open(in_scratch("reader"), SG_LEDGER_READ, &l, &err));
+    OK(sg_ledger_open(in_scratch("reader"), SG_LEDGER_READ, &second, &err));
+    assert_int_equal(sg_ledger_meta_set(l, "a", "b", &err), SG_FAILED);
+    assert_false(sg_dir_exists(in_scratch("reader/lock")));
+    sg_ledger_close(second);
+    sg_ledger_close(l);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    return scratch_make();
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    scratch_remove(scratch);
+    return sg_mem_now() ? -1 : 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(crash_keeps_the_committed), cmocka_unit_test(close_commits_nothing),
+        cmocka_unit_test(first_valid_record_wins),   cmocka_unit_test(each_completion_by_key),
+        cmocka_unit_test(cells_and_pools),           cmocka_unit_test(a_held_lease_refuses),
+        cmocka_unit_test(whose_lease_may_be_taken),  cmocka_unit_test(foreign_and_damaged_files),
+        cmocka_unit_test(a_reader_writes_nothing),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
