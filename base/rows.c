@@ -43,7 +43,7 @@ sg_status sg_rows_add(struct sg_rows *rows, const char *first, const char *secon
             return sg_fail_memory(err, 2 * (size_t)rows->n * sizeof *more);
         rows->row = more;
     }
-    struct sg_row r = {sg_strdup(first), sg_strdup(second), sg_strdup(label)};
+    struct sg_row r = {sg_strdup(first), sg_strdup(second), sg_strdup(label), 0};
     if ((first && !r.first) || (second && !r.second) || (label && !r.label)) {
         sg_free(r.first);
         sg_free(r.second);
@@ -107,7 +107,9 @@ static sg_status take(struct reader *in, const struct record *r, int64_t line, s
                            "%s:%lld: field \"%s\" is not valid UTF-8; hint: convert the file with iconv",
                            in->path, (long long)line, name[i]);
     }
-    return sg_rows_add(&in->rows, value[0], value[1], value[2], err);
+    SG_TRY(sg_rows_add(&in->rows, value[0], value[1], value[2], err));
+    in->rows.row[in->rows.n - 1].line = line;
+    return SG_OK;
 }
 
 enum { MAX_COLUMNS = 256 };

@@ -27,6 +27,7 @@ struct sg_row {
     char *second; /* NULL for a single text */
     char *label;  /* NULL where the file has none (predict); a number or boolean label as its text ("1",
                      "true") */
+    int64_t line; /* where it begins in its file, counted from 1; 0: not from a file */
 };
 
 struct sg_rows {

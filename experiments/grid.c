@@ -1,0 +1,178 @@
+#include "experiments/study.h"
+
+#include "base/mem.h"
+#include "base/text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { MAX_CELLS = 10000000 };
+
+/* The grid's loops, run twice: cell NULL only counts. */
+struct expansion {
+    const struct sg_study *s;
+    struct sg_cell *cell;
+    int64_t n;
+};
+
+static void add(struct expansion *e, struct sg_cell c)
+{
+    if (e->cell)
+        e->cell[e->n] = c;
+    e->n++;
+}
+
+static void add_raw(struct expansion *e, int task)
+{
+    const struct sg_study *s = e->s;
+    for (int r = 0; r < s->n_raw; r++)
+        for (int64_t d = 0; d < s->seeds_data; d++)
+            for (int64_t t = 0; t < s->seeds_train; t++)
+                add(e, (struct sg_cell){.task = task,
+                                        .method = -1,
+                                        .mix = SG_MIX_RAW,
+                                        .raw = s->raw[r],
+                                        .seed_generation = -1,
+                                        .seed_data = d,
+                                        .seed_train = t,
+                                        .pool = -1});
+}
+
+/* All seeds of one synthetic or mixed cell; a synthetic-only one has no raw rows to draw. */
+static void add_seeds(struct expansion *e, struct sg_cell c, int first_pool)
+{
+    const struct sg_study *s = e->s;
+    int64_t n_data = c.mix == SG_MIX_BOTH ? s->seeds_data : 1;
+    for (int64_t g = 0; g < s->seeds_generation; g++)
+        for (int64_t d = 0; d < n_data; d++)
+            for (int64_t t = 0; t < s->seeds_train; t++) {
+                c.seed_generation = g;
+                c.seed_data = c.mix == SG_MIX_BOTH ? d : -1;
+                c.seed_train = t;
+                c.pool = first_pool + (int)g;
+                add(e, c);
+            }
+}
+
+static int has_mix(const struct sg_study *s, enum sg_mix mix)
+{
+    for (int i = 0; i < s->n_mixes; i++)
+        if (s->mix[i] == mix)
+            return 1;
+    return 0;
+}
+
+static void expand(struct expansion *e)
+{
+    const struct sg_study *s = e->s;
+    int pool = 0;
+    for (int task = 0; task < s->n_tasks; task++) {
+        if (has_mix(s, SG_MIX_RAW))
+            add_raw(e, task);
+        for (int m = 0; m < s->n_methods; m++, pool += (int)s->seeds_generation)
+            for (int z = 0; z < s->n_sizes; z++)
+                for (int x = 0; x < s->n_mixes; x++) {
+                    struct sg_cell c = {
+                        .task = task, .method = (int)s->method[m], .mix = s->mix[x], .size = s->size[z]};
+                    if (c.mix == SG_MIX_SYNTHETIC)
+                        add_seeds(e, c, pool);
+                    for (int r = 0; c.mix == SG_MIX_BOTH && r < s->n_raw; r++) {
+                        c.raw = s->raw[r];
+                        add_seeds(e, c, pool);
+                    }
+                }
+    }
+}
+
+/* In floating point, where nothing overflows: an upper bound is enough. */
+static double bound(const struct sg_study *s)
+{
+    double seeds = (double)s->seeds_generation * (double)s->seeds_data * (double)s->seeds_train;
+    double raw = s->n_raw + 1.0, synthetic = (double)s->n_methods * s->n_sizes * s->n_mixes + 1.0;
+    return s->n_tasks * seeds * raw * synthetic;
+}
+
+sg_status sg_grid_expand(const struct sg_study *s, struct sg_grid *out, struct sg_err *err)
+{
+    if (bound(s) > MAX_CELLS)
+        return sg_fail(
+            err, SG_INPUT,
+            "%s: the grid has up to %.3g cells, and %d are the limit; hint: fewer seeds, sizes or methods",
+            s->path, bound(s), MAX_CELLS);
+    struct expansion e = {.s = s};
+    expand(&e);
+    int pools = has_mix(s, SG_MIX_SYNTHETIC) || has_mix(s, SG_MIX_BOTH);
+    struct sg_grid g = {.n_cells = e.n};
+    g.n_pools = pools ? (int64_t)s->n_tasks * s->n_methods * s->seeds_generation : 0;
+    g.cell = sg_alloc((size_t)g.n_cells, sizeof *g.cell);
+    g.pool = sg_alloc((size_t)g.n_pools, sizeof *g.pool);
+    if (!g.cell || !g.pool) {
+        sg_grid_free(&g);
+        return sg_fail_memory(err, (size_t)e.n * sizeof *g.cell);
+    }
+    e = (struct expansion){.s = s, .cell = g.cell};
+    expand(&e);
+    for (int64_t i = 0; i < g.n_pools; i++) {
+        int64_t seed = i % s->seeds_generation, tm = i / s->seeds_generation;
+        g.pool[i] = (struct sg_pool_key){(int)(tm / s->n_methods), (int)s->method[tm % s->n_methods], seed};
+    }
+    *out = g;
+    return SG_OK;
+}
+
+/* Of what a cell sees of its task: name, classes in order, how pairs are cut. Prompts reach it through its
+ * pool's id alone, so that new wording leaves raw-only cells as they are. A chain, h = sha(h, sha(text)),
+ * needs no memory. */
+static void task_digest(const struct sg_task *t, char hex[SG_HEX])
+{
+    unsigned char chain[64] = {0};
+    for (int k = -1; k < t->n_classes; k++) {
+        const char *text = k < 0 ? t->name : t->class_[k].name;
+        sg_sha256(text, strlen(text), chain + 32);
+        sg_sha256(chain, sizeof chain, chain);
+    }
+    chain[32] = (unsigned char)t->cut;
+    sg_sha256_hex(chain, 33, hex);
+}
+
+void sg_grid_ids(const struct sg_study *s, struct sg_grid *g, const char *const *pool_id,
+                 const char *const *data_digest, const char *encoder_digest)
+{
+    const struct sg_train_settings *x = &s->train;
+    char lr[32], warmup[32], decay[32], clip[32], dropout[32], task[SG_HEX] = "";
+    sg_format_double(x->lr, lr);
+    sg_format_double(x->warmup, warmup);
+    sg_format_double(x->weight_decay, decay);
+    sg_format_double(x->clip, clip);
+    sg_format_double(x->dropout, dropout);
+    int last = -1;
+    for (int64_t i = 0; i < g->n_cells; i++) {
+        struct sg_cell *c = &g->cell[i];
+        if (c->task != last)
+            task_digest(&s->task[c->task], task);
+        last = c->task;
+        /* Threads are left out: they never change a result. Epochs do not count where steps are set. */
+        char text[1024];
+        int n = snprintf(text, sizeof text,
+                         "synthgrid cell 1\ntask %s\ndata %s\nencoder %s\npool %s\nmix %s\nsize %lld\nraw "
+                         "%lld\nseeds %lld %lld\n"
+                         "train %llu epochs %lld steps %lld batch %lld max_length %lld lanes %lld lr %s "
+                         "warmup %s weight_decay %s "
+                         "clip %s dropout %s\n",
+                         task, data_digest[c->task], encoder_digest, c->pool >= 0 ? pool_id[c->pool] : "-",
+                         sg_mix_name(c->mix), (long long)c->size, (long long)c->raw, (long long)c->seed_data,
+                         (long long)c->seed_train, (unsigned long long)x->seed,
+                         x->steps ? 0LL : (long long)x->epochs, (long long)x->steps, (long long)x->batch,
+                         (long long)x->max_length, (long long)x->lanes, lr, warmup, decay, clip, dropout);
+        sg_sha256_hex(text, n < (int)sizeof text ? (size_t)n : sizeof text - 1, c->id);
+    }
+}
+
+void sg_grid_free(struct sg_grid *g)
+{
+    if (!g)
+        return;
+    sg_free(g->cell);
+    sg_free(g->pool);
+    *g = (struct sg_grid){0};
+}

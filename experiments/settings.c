@@ -1,0 +1,344 @@
+#include "experiments/settings.h"
+
+#include "base/text.h"
+
+#include <ctype.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const mix_names[] = {"raw", "synthetic", "raw+synthetic"};
+
+const char *sg_mix_name(enum sg_mix m)
+{
+    return mix_names[m];
+}
+
+static const char *mix_choice(int i)
+{
+    return i < 3 ? mix_names[i] : NULL;
+}
+
+static const char *method_choice(int i)
+{
+    return i < SG_N_METHODS ? sg_method_name((enum sg_method)i) : NULL;
+}
+
+sg_status sg_settings_check_name(const struct sg_yaml *at, const char *key, const char *text,
+                                 struct sg_err *err)
+{
+    size_t n = strlen(text);
+    int good = isalnum((unsigned char)text[0]) && n <= 64;
+    for (size_t i = 0; i < n; i++)
+        good &= isalnum((unsigned char)text[i]) || strchr("._-", text[i]) != NULL;
+    if (good)
+        return SG_OK;
+    return sg_yaml_fail(at, err,
+                        "%s must be a name of at most 64 letters, digits, '.', '_' and '-' that begins with "
+                        "a letter or digit",
+                        key);
+}
+
+static sg_status check_provider(const struct sg_yaml *at, const char *key, const char *text,
+                                struct sg_err *err)
+{
+    if (strcmp(text, "openai") == 0)
+        return SG_OK;
+    return sg_yaml_fail(
+        at, err,
+        "%s must be openai: any endpoint that speaks OpenAI's chat completions; hint: its address goes into "
+        "generator.base_url",
+        key);
+}
+
+static sg_status check_url(const struct sg_yaml *at, const char *key, const char *text, struct sg_err *err)
+{
+    const char *host = strncmp(text, "http://", 7) == 0    ? text + 7
+                       : strncmp(text, "https://", 8) == 0 ? text + 8
+                                                           : "";
+    size_t n_host = strcspn(host, "/?#");
+    if (memchr(host, '@', n_host))
+        return sg_yaml_fail(
+            at, err, "%s must hold no user or password; hint: the key goes into an environment variable",
+            key);
+    if (!n_host || strpbrk(text, " \t\r\n"))
+        return sg_yaml_fail(at, err, "%s must be an address like http://127.0.0.1:8080/v1", key);
+    return SG_OK;
+}
+
+static sg_status check_variable(const struct sg_yaml *at, const char *key, const char *text,
+                                struct sg_err *err)
+{
+    int good = !isdigit((unsigned char)text[0]) && strlen(text) <= 128;
+    for (const char *p = text; *p; p++)
+        good &= isalnum((unsigned char)*p) || *p == '_';
+    if (good)
+        return SG_OK;
+    /* The text is not repeated: it may be the key itself. */
+    return sg_yaml_fail(at, err,
+                        "%s must be the name of an environment variable, like OPENAI_API_KEY; hint: the key "
+                        "itself belongs into "
+                        "that variable, never into a file",
+                        key);
+}
+
+#define STUDY(field)   .offset = offsetof(struct sg_settings, study.field)
+#define LIST(field, n) STUDY(field), .n_offset = offsetof(struct sg_settings, study.n)
+#define RANGE(a, b)    .min = (a), .max = (b)
+#define PRICE          "USD"
+
+/* The order is the help's; groups stand together. */
+static const struct sg_setting table[] = {
+    {"study", SG_SET_TEXT, SG_SET_REQUIRED, STUDY(name), .check = sg_settings_check_name, .unit = "a name",
+     .help = "the study's name; it stands in tables and names the results folder"},
+    {"tasks", SG_SET_TEXTS, SG_SET_REQUIRED, .offset = offsetof(struct sg_settings, task_name),
+     .n_offset = offsetof(struct sg_settings, n_task_names), .unit = "names or paths",
+     .help = "which tasks, like tasks: [sst2, emotion]: names in experiments/tasks/, or paths to task files "
+             "of one's own"},
+    {"methods", SG_SET_CHOICES, 0, LIST(method, n_methods), .choice = method_choice,
+     .initial = "[zero_shot, zero_shot_topic, one_shot, few_shot_3, few_shot_5]",
+     .help = "how the LLM is asked for examples"},
+    {"sizes", SG_SET_INTS, SG_SET_NULL, LIST(size, n_sizes), RANGE(1, 1e7), .unit = "examples",
+     .help = "synthetic training examples, like sizes: [100, 500]: prefixes of one pool; needed by every mix "
+             "but raw"},
+    {"raw", SG_SET_INTS, SG_SET_NULL, LIST(raw, n_raw), RANGE(1, 1e7), .unit = "examples",
+     .help = "raw training examples, like raw: [100]; the smallest number also supplies the examples of "
+             "few-shot prompts"},
+    {"mixes", SG_SET_CHOICES, 0, LIST(mix, n_mixes), .choice = mix_choice,
+     .initial = "[raw, synthetic, raw+synthetic]", .help = "what the encoder is trained on"},
+    {"seeds.generation", SG_SET_INT, 0, STUDY(seeds_generation), RANGE(1, 1000), .unit = "seeds",
+     .initial = "1", .help = "pools of each task and method: every one is bought"},
+    {"seeds.data", SG_SET_INT, 0, STUDY(seeds_data), RANGE(1, 1000), .unit = "seeds", .initial = "1",
+     .help = "draws of the raw examples"},
+    {"seeds.train", SG_SET_INT, 0, STUDY(seeds_train), RANGE(1, 1000), .unit = "seeds", .initial = "1",
+     .help = "training runs of the same rows: head, shuffles, dropout"},
+    {"data.dir", SG_SET_TEXT, 0, STUDY(data_dir), .initial = "data", .unit = "a folder",
+     .help = "where the rows are: <dir>/<task>/<file>"},
+    {"data.train", SG_SET_TEXT, SG_SET_NULL, STUDY(train_name), .unit = "a file name",
+     .help = "training rows in each task's folder; empty: as the task file says (train.jsonl)"},
+    {"data.test", SG_SET_TEXT, SG_SET_NULL, STUDY(test_name), .unit = "a file name",
+     .help = "test rows in each task's folder, like dev.jsonl; empty: as the task file says (test.jsonl)"},
+    {"generator.provider", SG_SET_TEXT, 0, STUDY(generator.provider), .check = check_provider,
+     .initial = "openai", .unit = "a provider",
+     .help = "openai: any endpoint that speaks OpenAI's chat completions"},
+    {"generator.base_url", SG_SET_TEXT, SG_SET_NULL, STUDY(generator.base_url), .check = check_url,
+     .unit = "an address",
+     .help = "the endpoint, like http://127.0.0.1:8080/v1; empty: $OPENAI_BASE_URL, then OpenAI's own"},
+    {"generator.model", SG_SET_TEXT, 0, STUDY(generator.model), .initial = "gpt-3.5-turbo",
+     .unit = "a model's name", .help = "the model, as the endpoint calls it"},
+    {"generator.api_key_env", SG_SET_TEXT, 0, STUDY(generator.api_key_env), .check = check_variable,
+     .initial = "OPENAI_API_KEY", .unit = "a variable's name",
+     .help = "the environment variable that holds the key (never the key); unset: a server that wants none"},
+    {"generator.temperature", SG_SET_REAL, 0, STUDY(generator.temperature), RANGE(0, 2), .initial = "1.0",
+     .help = "sampling temperature"},
+    {"generator.top_p", SG_SET_REAL, 0, STUDY(generator.top_p), RANGE(0, 1), .initial = "1.0",
+     .help = "nucleus sampling"},
+    {"generator.max_tokens", SG_SET_INT, 0, STUDY(generator.max_tokens), RANGE(1, 1e6), .unit = "tokens",
+     .initial = "256", .help = "of one completion, where the task file does not say"},
+    {"generator.connections", SG_SET_INT, 0, STUDY(generator.connections), RANGE(1, 10000),
+     .unit = "connections", .initial = "16", .help = "requests in flight at once, all ranks together"},
+    {"generator.requests_per_min", SG_SET_INT, SG_SET_NULL, STUDY(generator.requests_per_min), RANGE(1, 1e9),
+     .unit = "requests/min",
+     .help = "a rate of our own, all ranks together; empty: as fast as the endpoint lets us"},
+    {"generator.tokens_per_min", SG_SET_INT, SG_SET_NULL, STUDY(generator.tokens_per_min), RANGE(1, 1e12),
+     .unit = "tokens/min", .help = "the same, counted in tokens"},
+    {"generator.timeout_s", SG_SET_REAL, 0, STUDY(generator.timeout_s), RANGE(1, 86400), .unit = "s",
+     .initial = "600", .help = "how long one request may take"},
+    {"generator.retries", SG_SET_INT, 0, STUDY(generator.retries), RANGE(0, 100), .unit = "times",
+     .initial = "8", .help = "how often a request is sent again after a passing failure"},
+    {"generator.usd_per_1m_input", SG_SET_REAL, SG_SET_NULL, STUDY(generator.usd_per_1m_input), RANGE(0, 1e6),
+     .none = -1, .unit = PRICE,
+     .help = "price of a million input tokens; 0 for one's own server; empty: unknown"},
+    {"generator.usd_per_1m_output", SG_SET_REAL, SG_SET_NULL, STUDY(generator.usd_per_1m_output),
+     RANGE(0, 1e6), .none = -1, .unit = PRICE, .help = "price of a million output tokens; empty: unknown"},
+    {"generator.recording", SG_SET_TEXT, SG_SET_NULL, STUDY(generator.recording), .unit = "a file",
+     .help = "completions to import before anything is asked for; a study that they cover needs no key and "
+             "no network"},
+    {"budget.usd", SG_SET_REAL, SG_SET_NULL, STUDY(budget_usd), RANGE(0, 1e9), .none = -1, .unit = PRICE,
+     .help = "a hard limit on what the study may spend; needed where the endpoint has a price"},
+    {"filter.duplicates", SG_SET_FLAG, 0, STUDY(filter_duplicates), .initial = "true",
+     .help = "drop synthetic examples that repeat an earlier one or a raw one"},
+    {"filter.leakage", SG_SET_FLAG, 0, STUDY(filter_leakage), .initial = "true",
+     .help = "drop synthetic examples that repeat a test row"},
+    {"train.encoder", SG_SET_TEXT, 0, STUDY(encoder), .initial = "data/encoders/minilm-l6",
+     .unit = "a folder", .help = "pre-trained encoder in Hugging Face format (BERT or RoBERTa family)"},
+    {"train.epochs", SG_SET_INT, 0, STUDY(train.epochs), RANGE(1, 10000), .initial = "3",
+     .help = "passes over the training rows"},
+    {"train.steps", SG_SET_INT, SG_SET_NULL, STUDY(train.steps), RANGE(1, 1e9), .unit = "steps",
+     .help = "optimiser steps, whatever the number of rows; empty: train.epochs decides"},
+    {"train.batch", SG_SET_INT, 0, STUDY(train.batch), RANGE(1, 65536), .unit = "examples", .initial = "16",
+     .help = "examples a step"},
+    {"train.lr", SG_SET_REAL, 0, STUDY(train.lr), RANGE(1e-12, 1), .initial = "5e-5",
+     .help = "peak learning rate of AdamW, after the warm-up; then linear decay to 0"},
+    {"train.max_length", SG_SET_INT, 0, STUDY(train.max_length), RANGE(8, 65536), .unit = "tokens",
+     .initial = "256", .help = "longer texts are cut; at most what the encoder has positions for"},
+    {"train.warmup", SG_SET_REAL, 0, STUDY(train.warmup), RANGE(0, 1), .initial = "0.1",
+     .help = "share of the steps"},
+    {"train.weight_decay", SG_SET_REAL, 0, STUDY(train.weight_decay), RANGE(0, 10), .initial = "0.01",
+     .help = "decoupled; none on biases and LayerNorm"},
+    {"train.clip", SG_SET_REAL, 0, STUDY(train.clip), RANGE(0, 1e6), .initial = "1.0",
+     .help = "largest norm of the gradient; 0: none"},
+    {"train.dropout", SG_SET_REAL, SG_SET_NULL, STUDY(train.dropout), RANGE(0, 0.99), .none = -1,
+     .help = "empty: as the encoder's config.json says"},
+    {"train.lanes", SG_SET_INT, SG_SET_NULL, STUDY(train.lanes), RANGE(1, 64),
+     .unit = "lanes, a power of two", .none_word = "auto", .initial = "auto",
+     .help = "shares of a batch that are computed apart and summed in a fixed tree: part of the result, to "
+             "the last bit"},
+    {"train.threads", SG_SET_INT, SG_SET_NULL, STUDY(train.threads), RANGE(1, 1024), .unit = "threads",
+     .none_word = "auto", .initial = "auto",
+     .help = "threads of one rank, no more than lanes are of use; never changes a result"},
+    {"train.seed", SG_SET_INT, SG_SET_TRAIN_ONLY, STUDY(train.seed), RANGE(0, 9e15), .initial = "0",
+     .help = "the seed of `synthgrid train` alone; a study says how many it wants in seeds.train"},
+    {"results", SG_SET_TEXT, SG_SET_NULL, STUDY(results), .unit = "a folder",
+     .help = "empty: results/<study>"},
+};
+enum { N_TABLE = sizeof table / sizeof table[0] };
+_Static_assert((int)N_TABLE <= (int)SG_SCHEMA_MAX, "sg_reading.at has a place for every row");
+
+const struct sg_schema sg_study_schema = {table, N_TABLE, SG_SET_TRAIN_ONLY};
+
+sg_status sg_settings_check_train(const struct sg_reading *r, const char *source,
+                                  const struct sg_train_settings *s, struct sg_err *err)
+{
+    if (s->lanes & (s->lanes - 1))
+        return sg_schema_fail(r, "train.lanes", source, err,
+                              "train.lanes must be a power of two (1, 2, 4, ... 64), not %lld",
+                              (long long)s->lanes);
+    return SG_OK;
+}
+
+/* The rows of `synthgrid train`: what is stored inside sg_train_settings. */
+static int is_train_row(const struct sg_setting *s)
+{
+    size_t first = offsetof(struct sg_settings, study.train);
+    return s->offset >= first && s->offset < first + sizeof(struct sg_train_settings);
+}
+
+sg_status sg_settings_train(int n_overrides, const char *const *overrides, struct sg_train_settings *s,
+                            struct sg_err *err)
+{
+    struct sg_setting row[N_TABLE];
+    struct sg_schema schema = {row, 0, 0};
+    for (int i = 0; i < N_TABLE; i++)
+        if (is_train_row(&table[i]))
+            row[schema.n++] = table[i];
+    struct sg_settings all = {0};
+    struct sg_reading r = {.schema = &schema, .arena = sg_arena_create(), .base = &all};
+    if (!r.arena)
+        return sg_fail_memory(err, 64);
+    sg_status status = sg_schema_defaults(&r, err);
+    for (int i = 0; status == SG_OK && i < n_overrides; i++)
+        status = sg_schema_override(&r, overrides[i], err);
+    if (status == SG_OK)
+        status = sg_settings_check_train(&r, "settings", &all.study.train, err);
+    sg_arena_destroy(r.arena);
+    if (status == SG_OK)
+        *s = all.study.train;
+    return status;
+}
+
+void sg_settings_help(struct sg_buf *out)
+{
+    for (int i = 0; i < N_TABLE; i++) {
+        const struct sg_setting *s = &table[i];
+        sg_buf_printf(out, "  %s: ", s->key);
+        sg_setting_describe(s, out);
+        if (s->initial)
+            sg_buf_printf(out, " (default %s)", s->initial);
+        sg_buf_printf(out, "%s\n      %s\n", s->flags & SG_SET_REQUIRED ? " (required)" : "", s->help);
+    }
+}
+
+static void json_text(const char *text, struct sg_buf *out)
+{
+    json_t *value = text ? json_string(text) : json_null();
+    char *dumped = value ? json_dumps(value, JSON_ENCODE_ANY) : NULL;
+    sg_buf_puts(out, dumped ? dumped : "null");
+    free(dumped);
+    json_decref(value);
+}
+
+static void json_list(const struct sg_setting *s, const void *slot, int n, struct sg_buf *out)
+{
+    const void *list;
+    memcpy(&list, slot, sizeof list);
+    sg_buf_puts(out, "[");
+    for (int i = 0; i < n; i++) {
+        sg_buf_puts(out, i ? "," : "");
+        if (s->type == SG_SET_INTS)
+            sg_buf_printf(out, "%lld", (long long)((const int64_t *)list)[i]);
+        else
+            json_text(s->type == SG_SET_TEXTS ? ((char *const *)list)[i] : s->choice(((const int *)list)[i]),
+                      out);
+    }
+    sg_buf_puts(out, "]");
+}
+
+static void json_value(const struct sg_setting *s, const struct sg_settings *base, struct sg_buf *out)
+{
+    const char *slot = (const char *)base + s->offset;
+    int is_none = s->flags & SG_SET_NULL;
+    switch (s->type) {
+    case SG_SET_INT: {
+        int64_t x = *(const int64_t *)(const void *)slot;
+        if (is_none && (double)x == s->none)
+            sg_buf_puts(out, "null");
+        else
+            sg_buf_printf(out, "%lld", (long long)x);
+        break;
+    }
+    case SG_SET_REAL: {
+        double x = *(const double *)(const void *)slot;
+        char text[32];
+        sg_format_double(x, text);
+        sg_buf_puts(out, is_none && x == s->none ? "null" : text);
+        break;
+    }
+    case SG_SET_FLAG:
+        sg_buf_puts(out, *(const int *)(const void *)slot ? "true" : "false");
+        break;
+    case SG_SET_TEXT: {
+        const char *text;
+        memcpy(&text, slot, sizeof text);
+        json_text(text, out);
+        break;
+    }
+    default:
+        json_list(s, slot, *(const int *)(const void *)((const char *)base + s->n_offset), out);
+    }
+}
+
+static int by_key(const void *a, const void *b)
+{
+    return strcmp((*(const struct sg_setting *const *)a)->key, (*(const struct sg_setting *const *)b)->key);
+}
+
+void sg_settings_json(const struct sg_settings *s, struct sg_buf *out)
+{
+    const struct sg_setting *row[N_TABLE];
+    for (int i = 0; i < N_TABLE; i++)
+        row[i] = &table[i];
+    /* '.' sorts before every letter, so that sorted paths are sorted groups of sorted names. */
+    qsort(row, N_TABLE, sizeof row[0], by_key);
+    const char *group = "";
+    size_t n_group = 0;
+    int n = 0;
+    sg_buf_puts(out, "{");
+    for (int i = 0; i < N_TABLE; i++) {
+        if (row[i]->flags & sg_study_schema.hidden)
+            continue;
+        const char *key = row[i]->key, *dot = strchr(key, '.');
+        size_t len = dot ? (size_t)(dot - key) : 0;
+        int same = len == n_group && strncmp(group, key, len) == 0;
+        if (n_group && !same)
+            sg_buf_puts(out, "}");
+        sg_buf_puts(out, n++ ? "," : "");
+        if (len && !same)
+            sg_buf_printf(out, "\"%.*s\":{", (int)len, key);
+        group = key;
+        n_group = len;
+        sg_buf_printf(out, "\"%s\":", dot ? dot + 1 : key);
+        json_value(row[i], s, out);
+    }
+    sg_buf_puts(out, n_group ? "}}" : "}");
+}

@@ -1,0 +1,203 @@
+#include "experiments/study.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "experiments/paths.h"
+#include "experiments/settings.h"
+#include "experiments/task_file.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static int uses(const struct sg_study *s, enum sg_mix mix)
+{
+    for (int i = 0; i < s->n_mixes; i++)
+        if (s->mix[i] == mix)
+            return 1;
+    return 0;
+}
+
+static sg_status check_axes(const struct sg_reading *r, const struct sg_study *s, struct sg_err *err)
+{
+    int synthetic = uses(s, SG_MIX_SYNTHETIC) || uses(s, SG_MIX_BOTH),
+        raw = uses(s, SG_MIX_RAW) || uses(s, SG_MIX_BOTH);
+    if (synthetic && s->n_sizes == 0)
+        return sg_schema_fail(r, "sizes", s->path, err,
+                              "sizes is empty, but the mixes need synthetic examples; hint: sizes: [100, "
+                              "500], or mixes: [raw]");
+    if (raw && s->n_raw == 0)
+        return sg_schema_fail(
+            r, "raw", s->path, err,
+            "raw is empty, but the mixes need raw examples; hint: raw: [100], or mixes: [synthetic]");
+    return SG_OK;
+}
+
+/* What the study's methods need of a task's prompts. */
+static sg_status check_prompts(const struct sg_study *s, const struct sg_task *t, const struct sg_yaml *at,
+                               struct sg_err *err)
+{
+    if (!uses(s, SG_MIX_SYNTHETIC) && !uses(s, SG_MIX_BOTH))
+        return SG_OK;
+    for (int i = 0; i < s->n_methods; i++) {
+        enum sg_method m = s->method[i];
+        const char *lacks = NULL;
+        if (sg_method_shots(m) > 0)
+            lacks = !t->prompt.few_shot ? "few_shot" : !t->prompt.example ? "example" : NULL;
+        else if (m == SG_ZERO_SHOT_TOPIC)
+            lacks = !t->prompt.zero_shot_topic ? "zero_shot_topic" : !t->prompt.topics ? "topics" : NULL;
+        else if (!t->prompt.zero_shot)
+            lacks = "zero_shot";
+        if (lacks)
+            return sg_yaml_fail(
+                at, err, "task %s has no prompts.%s, which method %s needs; hint: add it to the task file",
+                t->name, lacks, sg_method_name(m));
+    }
+    return SG_OK;
+}
+
+/* sst2 of experiments/tasks/sst2.yaml: a file that says another name is a copy that was not finished. */
+static int is_named(const struct sg_task *t, const char *path)
+{
+    const char *slash = strrchr(path, '/'), *file = slash ? slash + 1 : path;
+    size_t n = strlen(t->name);
+    return strncmp(file, t->name, n) == 0 &&
+           (strcmp(file + n, ".yaml") == 0 || strcmp(file + n, ".yml") == 0);
+}
+
+static sg_status read_task(struct sg_study *s, const char *entry, const char *dir, const struct sg_yaml *at,
+                           struct sg_err *err)
+{
+    char *path = NULL;
+    SG_TRY(sg_task_find(entry, dir, at, &path, err));
+    struct sg_task *t = &s->task[s->n_tasks];
+    sg_status status = sg_task_read(path, t, err);
+    if (status == SG_OK) {
+        s->n_tasks++;
+        if (!is_named(t, path))
+            status = sg_fail(err, SG_INPUT,
+                             "%s: the task inside is called \"%s\"; hint: give file and task the same name",
+                             path, t->name);
+    }
+    for (int i = 0; status == SG_OK && i < s->n_tasks - 1; i++)
+        if (strcmp(s->task[i].name, t->name) == 0)
+            status = sg_yaml_fail(at, err, "two tasks are called \"%s\"; hint: rename one", t->name);
+    if (status == SG_OK)
+        status = check_prompts(s, t, at, err);
+    sg_free(path);
+    return status;
+}
+
+static sg_status read_tasks(const struct sg_reading *r, struct sg_settings *all, struct sg_err *err)
+{
+    struct sg_study *s = &all->study;
+    s->task = sg_alloc((size_t)all->n_task_names, sizeof *s->task);
+    char *dir = sg_path_dir(s->path);
+    sg_status status =
+        s->task && dir ? SG_OK : sg_fail_memory(err, (size_t)all->n_task_names * sizeof *s->task);
+    const struct sg_yaml *at = sg_schema_at(r, "tasks")->child;
+    for (int i = 0; status == SG_OK && i < all->n_task_names; i++, at = at->next)
+        status = read_task(s, all->task_name[i], dir, at, err);
+    sg_free(dir);
+    return status;
+}
+
+/* Where a path is, in the arena. */
+static sg_status locate(const char *path, struct sg_arena *arena, char **out, struct sg_err *err)
+{
+    char *found = sg_path_find(path), *kept = found ? sg_arena_strdup(arena, found) : NULL;
+    sg_free(found);
+    if (!kept)
+        return sg_fail_memory(err, strlen(path));
+    *out = kept;
+    return SG_OK;
+}
+
+static sg_status finish(struct sg_settings *all, struct sg_arena *arena, struct sg_err *err)
+{
+    struct sg_study *s = &all->study;
+    if (!s->results) {
+        size_t n = strlen(s->name) + 16;
+        s->results = sg_arena_alloc(arena, n, 1);
+        if (!s->results)
+            return sg_fail_memory(err, n);
+        snprintf(s->results, n, "results/%s", s->name);
+    }
+    /* As written, before paths are looked up: the same study is the same text wherever the program is
+     * installed. */
+    struct sg_buf b = sg_buf_make(SG_YAML_MAX_BYTES);
+    sg_settings_json(all, &b);
+    sg_status status = sg_buf_check(&b, "settings", err);
+    s->resolved = status == SG_OK ? sg_arena_strndup(arena, b.data, b.len) : NULL;
+    sg_buf_free(&b);
+    if (status != SG_OK || !s->resolved)
+        return status != SG_OK ? status : sg_fail_memory(err, SG_YAML_MAX_BYTES);
+    SG_TRY(locate(s->data_dir, arena, &s->data_dir, err));
+    SG_TRY(locate(s->encoder, arena, &s->encoder, err));
+    if (s->generator.recording) {
+        char *recording;
+        SG_TRY(locate(s->generator.recording, arena, &recording, err));
+        s->generator.recording = recording;
+    }
+    return SG_OK;
+}
+
+static sg_status read_all(struct sg_settings *all, const char *path, int n_overrides,
+                          const char *const *overrides, struct sg_err *err)
+{
+    struct sg_study *s = &all->study;
+    struct sg_arena *arena = s->arena;
+    struct sg_reading r = {.schema = &sg_study_schema, .arena = arena, .base = all};
+    char *text = NULL;
+    size_t n = 0;
+    SG_TRY(sg_file_read(path, SG_YAML_MAX_BYTES, &text, &n, err));
+    s->text = sg_arena_strndup(arena, text, n);
+    s->path = sg_arena_strdup(arena, path);
+    sg_free(text);
+    if (!s->text || !s->path)
+        return sg_fail_memory(err, n);
+    struct sg_yaml *root = NULL;
+    SG_TRY(sg_yaml_parse(path, 1, s->text, n, arena, &root, err));
+    if (!root)
+        return sg_fail(err, SG_INPUT,
+                       "%s: nothing in it; hint: experiments/quickstart.yaml shows what a study holds", path);
+    SG_TRY(sg_schema_defaults(&r, err));
+    SG_TRY(sg_schema_apply(&r, root, err));
+    for (int i = 0; i < n_overrides; i++)
+        SG_TRY(sg_schema_override(&r, overrides[i], err));
+    SG_TRY(sg_schema_complete(&r, path, err));
+    SG_TRY(sg_settings_check_train(&r, path, &s->train, err));
+    SG_TRY(check_axes(&r, s, err));
+    SG_TRY(read_tasks(&r, all, err));
+    return finish(all, arena, err);
+}
+
+sg_status sg_study_read(const char *path, int n_overrides, const char *const *overrides,
+                        struct sg_study **out, struct sg_err *err)
+{
+    struct sg_settings *all = sg_alloc(1, sizeof *all);
+    struct sg_study *study = sg_alloc(1, sizeof *study);
+    sg_status status = all && study ? SG_OK : sg_fail_memory(err, sizeof *all);
+    if (status == SG_OK) {
+        all->study.arena = sg_arena_create();
+        status =
+            all->study.arena ? read_all(all, path, n_overrides, overrides, err) : sg_fail_memory(err, 64);
+        *study = all->study;
+    }
+    sg_free(all);
+    if (status == SG_OK)
+        *out = study;
+    else
+        sg_study_destroy(study);
+    return status;
+}
+
+void sg_study_destroy(struct sg_study *s)
+{
+    if (!s)
+        return;
+    for (int i = 0; s->task && i < s->n_tasks; i++)
+        sg_task_free(&s->task[i]);
+    sg_free(s->task);
+    sg_arena_destroy(s->arena);
+    sg_free(s);
+}
