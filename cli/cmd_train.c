@@ -1,6 +1,7 @@
 /* synthgrid train: one fine-tuning with its measures, outside any study. */
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "cli/labels.h"

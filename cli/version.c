@@ -3,7 +3,7 @@
 
 #include "cli/version.h"
 
-#include "sg_version.h"
+#include "generated/version.h"
 
 #include <curl/curl.h>
 #include <hdf5.h>
@@ -22,7 +22,7 @@
 
 void sg_version_text(struct sg_buf *b)
 {
-    sg_buf_printf(b, "synthgrid %s (%s, %s)\n", SG_VERSION, SG_COMPILER, SG_BUILD_TYPE);
+    sg_buf_printf(b, "synthgrid %s (%s; %s, %s)\n", SG_VERSION, SG_GIT, SG_COMPILER, SG_BUILD_TYPE);
 
     char mpi[MPI_MAX_LIBRARY_VERSION_STRING] = "";
     int n = 0;
