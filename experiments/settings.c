@@ -187,7 +187,7 @@ static const struct sg_setting table[] = {
     {"train.threads", SG_SET_INT, SG_SET_NULL, STUDY(train.threads), RANGE(1, 1024), .unit = "threads",
      .none_word = "auto", .initial = "auto",
      .help = "threads of one rank, no more than lanes are of use; never changes a result"},
-    {"train.seed", SG_SET_INT, SG_SET_TRAIN_ONLY, STUDY(train.seed), RANGE(0, 9e15), .initial = "0",
+    {"train.seed", SG_SET_INT, SG_SET_TRAIN_ONLY, STUDY(train.seed), RANGE(0, 4294967295), .initial = "0",
      .help = "the seed of `synthgrid train` alone; a study says how many it wants in seeds.train"},
     {"results", SG_SET_TEXT, SG_SET_NULL, STUDY(results), .unit = "a folder",
      .help = "empty: results/<study>"},

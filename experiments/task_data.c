@@ -143,8 +143,10 @@ sg_status sg_raw_draw(const struct sg_task_data *d, int n_classes, int64_t n, in
         sg_rng_shuffle(&rng, by_class + start[k], start[k + 1] - start[k]);
         next[k] = start[k];
     }
-    for (int64_t j = 0; j < n; j++) {
-        int64_t turn = j, k = order[turn % n_classes];
+    /* Class after class in turn; one that is used up is passed over, so that the others share its places
+     * evenly. */
+    for (int64_t j = 0, turn = 0; j < n; j++, turn++) {
+        int64_t k = order[turn % n_classes];
         while (next[k] == start[k + 1])
             k = order[++turn % n_classes];
         index[j] = by_class[next[k]++];

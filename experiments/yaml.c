@@ -200,8 +200,8 @@ static sg_status take_event(struct builder *b, const yaml_event_t *e, struct sg_
     if (anchor)
         return sg_yaml_fail(&at, err, "%s", alias_hint);
     if (tag)
-        return sg_yaml_fail(&at, err, "tags (!%s) are not supported; hint: quote a text that begins with !",
-                            strrchr((const char *)tag, '!') ? strrchr((const char *)tag, '!') + 1 : "...");
+        return sg_yaml_fail(&at, err,
+                            "tags (!name) are not supported; hint: quote a text that begins with !");
     return e->type == YAML_SCALAR_EVENT ? take_scalar(b, e, &at, err) : attach(b, &at, err);
 }
 

@@ -1,0 +1,223 @@
+#include "scratch.h"
+
+#include "base/mem.h"
+#include "experiments/study.h"
+
+static struct sg_study *make(int n, const char *const *overrides)
+{
+    struct sg_study *s = NULL;
+    struct sg_err err = {0};
+    put("s.yaml", base_study);
+    if (sg_study_read("s.yaml", n, overrides, &s, &err) != SG_OK)
+        fail_msg("%s", err.text);
+    return s;
+}
+
+static void put_task(const char *name)
+{
+    char path[64], text[2000];
+    snprintf(path, sizeof path, "tasks/%s.yaml", name);
+    snprintf(text, sizeof text, "task: %s%s", name, strchr(single_task, '\n'));
+    put(path, text);
+}
+
+static int count(const struct sg_grid *g, enum sg_mix mix)
+{
+    int n = 0;
+    for (int64_t i = 0; i < g->n_cells; i++)
+        n += g->cell[i].mix == mix;
+    return n;
+}
+
+/* The quickstart's shape: 6 tasks x (1 raw + 5 methods x 2 sizes x 2 mixes). */
+static void test_quickstart(void **state)
+{
+    (void)state;
+    static const char *const name[] = {"t1", "t2", "t3", "t4", "t5", "t6"};
+    for (int i = 0; i < 6; i++)
+        put_task(name[i]);
+    const char *o[] = {"tasks=[t1,t2,t3,t4,t5,t6]"};
+    struct sg_study *s = make(1, o);
+    struct sg_grid g;
+    struct sg_err err = {0};
+    assert_int_equal(sg_grid_expand(s, &g, &err), SG_OK);
+    assert_int_equal(g.n_cells, 126);
+    assert_int_equal(g.n_pools, 30);
+    assert_int_equal(count(&g, SG_MIX_RAW), 6);
+    assert_int_equal(count(&g, SG_MIX_SYNTHETIC), 60);
+    assert_int_equal(count(&g, SG_MIX_BOTH), 60);
+    assert_int_equal(g.pool[29].task, 5);
+    assert_int_equal(g.pool[29].method, SG_FEW_SHOT_5);
+    sg_grid_free(&g);
+    sg_study_destroy(s);
+}
+
+static void test_counts(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *o[4];
+        int n, raw, synthetic, both, pools;
+    } row[] = {
+        {{"mixes=[raw]", "raw=[10,20]", "seeds={data: 3, train: 2, generation: 5}"}, 3, 12, 0, 0, 0},
+        {{"mixes=[raw]", "sizes="}, 2, 1, 0, 0, 0},
+        /* synthetic-only: generation x train, whatever raw sizes and data seeds there are */
+        {{"mixes=[synthetic]", "raw=[10,20]", "seeds={data: 3, train: 2, generation: 5}",
+          "methods=[zero_shot]"},
+         4,
+         0,
+         20,
+         0,
+         5},
+        {{"mixes=[synthetic]", "raw="}, 2, 0, 10, 0, 5},
+        {{"mixes=[raw+synthetic]", "raw=[10,20]", "seeds={data: 3, train: 2, generation: 5}",
+          "methods=[zero_shot]"},
+         4,
+         0,
+         0,
+         120,
+         5},
+        {{"raw=[10,20]", "seeds.data=2", "seeds.train=3", "methods=[one_shot, zero_shot]"}, 4, 12, 12, 48, 2},
+    };
+    for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
+        struct sg_study *s = make(row[i].n, row[i].o);
+        struct sg_grid g;
+        struct sg_err err = {0};
+        assert_int_equal(sg_grid_expand(s, &g, &err), SG_OK);
+        assert_int_equal(count(&g, SG_MIX_RAW), row[i].raw);
+        assert_int_equal(count(&g, SG_MIX_SYNTHETIC), row[i].synthetic);
+        assert_int_equal(count(&g, SG_MIX_BOTH), row[i].both);
+        assert_int_equal(g.n_cells, row[i].raw + row[i].synthetic + row[i].both);
+        assert_int_equal(g.n_pools, row[i].pools);
+        for (int64_t k = 0; k < g.n_cells; k++) {
+            const struct sg_cell *c = &g.cell[k];
+            if (c->mix == SG_MIX_RAW)
+                assert_true(c->pool == -1 && c->method == -1 && c->size == 0 && c->raw > 0 &&
+                            c->seed_generation == -1);
+            else {
+                const struct sg_pool_key *p = &g.pool[c->pool];
+                assert_true(p->task == c->task && p->method == c->method &&
+                            p->seed_generation == c->seed_generation);
+                assert_true(c->size > 0 && (c->mix == SG_MIX_BOTH) == (c->raw > 0));
+                assert_true((c->mix == SG_MIX_BOTH) == (c->seed_data >= 0));
+            }
+        }
+        sg_grid_free(&g);
+        sg_study_destroy(s);
+    }
+}
+
+static void test_too_large(void **state)
+{
+    (void)state;
+    const char *o[] = {"seeds={data: 1000, train: 1000, generation: 1000}"};
+    struct sg_study *s = make(1, o);
+    struct sg_grid g = {.n_cells = 7};
+    struct sg_err err = {0};
+    assert_int_equal(sg_grid_expand(s, &g, &err), SG_INPUT);
+    assert_int_equal(g.n_cells, 7);
+    assert_string_equal(err.text, "s.yaml: the grid has up to 6.2e+10 cells, and 10000000 are the limit; "
+                                  "hint: fewer seeds, sizes or methods");
+    sg_study_destroy(s);
+}
+
+/* The ids of a study's cells, joined by blanks. */
+static void ids(int n, const char *const *overrides, const char *pool, const char *data, const char *encoder,
+                char *out)
+{
+    struct sg_study *s = make(n, overrides);
+    struct sg_grid g;
+    struct sg_err err = {0};
+    assert_int_equal(sg_grid_expand(s, &g, &err), SG_OK);
+    const char *pools[64];
+    for (int i = 0; i < 64; i++)
+        pools[i] = pool;
+    sg_grid_ids(s, &g, pools, &data, encoder);
+    *out = 0;
+    for (int64_t i = 0; i < g.n_cells; i++) {
+        assert_int_equal(strlen(g.cell[i].id), 64);
+        assert_null(strstr(out, g.cell[i].id)); /* all different */
+        strcat(strcat(out, g.cell[i].id), " ");
+    }
+    sg_grid_free(&g);
+    sg_study_destroy(s);
+}
+
+static void test_ids(void **state)
+{
+    (void)state;
+    static char a[8000], b[8000];
+    const char *base[] = {"methods=[zero_shot]", "raw=[10,20]", "seeds.train=2"};
+    ids(3, base, "pool", "data", "encoder", a);
+    ids(3, base, "pool", "data", "encoder", b);
+    assert_string_equal(a, b);
+    static const char *const same[] = {"train.threads=2", "results=/elsewhere", "study=other", "budget.usd=3",
+                                       "generator.connections=1"};
+    for (size_t i = 0; i < sizeof same / sizeof same[0]; i++) {
+        const char *o[] = {base[0], base[1], base[2], same[i]};
+        ids(4, o, "pool", "data", "encoder", b);
+        assert_string_equal(a, b);
+    }
+    static const char *const other[] = {"train.epochs=4",       "train.steps=9",       "train.batch=8",
+                                        "train.lr=1e-5",        "train.max_length=64", "train.warmup=0",
+                                        "train.weight_decay=0", "train.clip=0",        "train.dropout=0",
+                                        "train.lanes=2",        "tasks=[again]"};
+    put_task("again");
+    for (size_t i = 0; i < sizeof other / sizeof other[0]; i++) {
+        const char *o[] = {base[0], base[1], base[2], other[i]};
+        ids(4, o, "pool", "data", "encoder", b);
+        for (size_t k = 0; a[k]; k += 65)
+            assert_memory_not_equal(a + k, b + k, 64);
+    }
+    ids(3, base, "pool", "data2", "encoder", b);
+    assert_memory_not_equal(a, b, 64);
+    ids(3, base, "pool", "data", "encoder2", b);
+    assert_memory_not_equal(a, b, 64);
+    ids(3, base, "pool2", "data", "encoder", b);
+    assert_memory_equal(a, b, 4 * 65); /* the four raw-only cells have no pool */
+    assert_memory_not_equal(a + 4 * 65, b + 4 * 65, 64);
+}
+
+/* New wording of a prompt, or a title, leaves raw-only cells alone; another order of classes does not. */
+static void test_ids_of_task(void **state)
+{
+    (void)state;
+    static char a[8000], b[8000];
+    const char *o[] = {"mixes=[raw]"};
+    ids(1, o, "pool", "data", "encoder", a);
+    char text[2000];
+    snprintf(text, sizeof text, "%stitle: Another\n", single_task);
+    put("tasks/single.yaml", text);
+    ids(1, o, "pool", "data", "encoder", b);
+    assert_string_equal(a, b);
+    put("tasks/single.yaml", "task: single\nclasses: [yes, no]\n");
+    ids(1, o, "pool", "data", "encoder", b);
+    put("tasks/single.yaml", single_task);
+    assert_string_not_equal(a, b);
+}
+
+static void test_memory(void **state)
+{
+    (void)state;
+    struct sg_study *s = make(0, NULL);
+    size_t before = sg_mem_now();
+    for (long n = 1; n <= 2; n++) {
+        struct sg_grid g;
+        struct sg_err err = {0};
+        sg_mem_fail_at(n);
+        assert_int_equal(sg_grid_expand(s, &g, &err), SG_FAILED);
+        assert_true(sg_mem_fail_at(0));
+        assert_int_equal(sg_mem_now(), before);
+    }
+    sg_study_destroy(s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_quickstart),  cmocka_unit_test(test_counts),
+        cmocka_unit_test(test_too_large),   cmocka_unit_test(test_ids),
+        cmocka_unit_test(test_ids_of_task), cmocka_unit_test(test_memory),
+    };
+    return cmocka_run_group_tests(tests, scratch_enter, scratch_leave);
+}

@@ -1,0 +1,389 @@
+#include "scratch.h"
+
+#include "base/mem.h"
+#include "experiments/settings.h"
+
+#include <jansson.h>
+
+static sg_status read_study(const char *text, const char *override, struct sg_study **s, struct sg_err *err)
+{
+    put("s.yaml", text);
+    *s = NULL;
+    return sg_study_read("s.yaml", override != NULL, &override, s, err);
+}
+
+static void test_defaults(void **state)
+{
+    (void)state;
+    struct sg_study *s;
+    struct sg_err err = {0};
+    assert_int_equal(read_study(base_study, NULL, &s, &err), SG_OK);
+    assert_string_equal(s->name, "small");
+    assert_string_equal(s->path, "s.yaml");
+    assert_string_equal(s->text, base_study);
+    assert_int_equal(s->n_tasks, 1);
+    assert_string_equal(s->task[0].name, "single");
+    assert_int_equal(s->n_methods, 5);
+    assert_int_equal(s->method[4], SG_FEW_SHOT_5);
+    assert_int_equal(s->n_mixes, 3);
+    assert_int_equal(s->n_sizes, 2);
+    assert_int_equal(s->size[1], 60);
+    assert_int_equal(s->raw[0], 40);
+    assert_int_equal(s->seeds_generation * s->seeds_data * s->seeds_train, 1);
+    assert_string_equal(s->data_dir, "data");
+    assert_null(s->train_name);
+    assert_string_equal(s->generator.provider, "openai");
+    assert_string_equal(s->generator.model, "gpt-3.5-turbo");
+    assert_string_equal(s->generator.api_key_env, "OPENAI_API_KEY");
+    assert_null(s->generator.base_url);
+    assert_null(s->generator.recording);
+    assert_true(s->generator.temperature == 1 && s->generator.top_p == 1 && s->generator.timeout_s == 600);
+    assert_int_equal(s->generator.max_tokens, 256);
+    assert_int_equal(s->generator.connections, 16);
+    assert_int_equal(s->generator.retries, 8);
+    assert_int_equal(s->generator.requests_per_min, 0);
+    assert_int_equal(s->generator.tokens_per_min, 0);
+    assert_true(s->generator.usd_per_1m_input < 0 && s->generator.usd_per_1m_output < 0 && s->budget_usd < 0);
+    assert_true(s->filter_duplicates && s->filter_leakage);
+    assert_string_equal(s->encoder, "data/encoders/minilm-l6");
+    assert_string_equal(s->results, "results/small");
+    sg_study_destroy(s);
+}
+
+static void test_train_defaults(void **state)
+{
+    (void)state;
+    struct sg_train_settings t;
+    struct sg_err err = {0};
+    assert_int_equal(sg_settings_train(0, NULL, &t, &err), SG_OK);
+    assert_int_equal(t.epochs, 3);
+    assert_int_equal(t.steps, 0);
+    assert_int_equal(t.batch, 16);
+    assert_int_equal(t.max_length, 256);
+    assert_int_equal(t.lanes, 0);
+    assert_int_equal(t.threads, 0);
+    assert_int_equal(t.seed, 0);
+    assert_true(t.lr == 5e-5 && t.warmup == 0.1 && t.weight_decay == 0.01 && t.clip == 1.0 && t.dropout < 0);
+}
+
+static void test_train_overrides(void **state)
+{
+    (void)state;
+    struct sg_train_settings t;
+    struct sg_err err = {0};
+    const char *good[] = {"train.epochs=5",  "train.seed=4000000000", "train.lanes=4",
+                          "train.dropout=0", "train.epochs=6",        "train.lr=1e-4"};
+    assert_int_equal(sg_settings_train(6, good, &t, &err), SG_OK);
+    assert_int_equal(t.epochs, 6);
+    assert_true(t.seed == 4000000000u);
+    assert_int_equal(t.lanes, 4);
+    assert_true(t.dropout == 0 && t.lr == 1e-4);
+    static const struct {
+        const char *override, *message;
+    } bad[] = {
+        {"train.epoch=5",
+         "override train.epoch: unknown setting \"train.epoch\"; hint: did you mean \"train.epochs\"?"},
+        {"sizes=[1]", "override sizes: unknown setting \"sizes\"; hint: known here: train.*"},
+        {"train.seed=-1",
+         "override train.seed: train.seed must be a whole number from 0 to 4294967295, not \"-1\""},
+        {"train.lanes=3",
+         "override train.lanes: train.lanes must be a power of two (1, 2, 4, ... 64), not 3"},
+        {"train.batch=",
+         "override train.batch: train.batch must be a whole number from 1 to 65536 examples, not empty"},
+        {"train.lr", "\"train.lr\" is no override; hint: key=value, like train.epochs=5 or sizes=[100,500]"},
+    };
+    t.epochs = 77;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_int_equal(sg_settings_train(1, &bad[i].override, &t, &err), SG_INPUT);
+        assert_string_equal(err.text, bad[i].message);
+    }
+    assert_int_equal(t.epochs, 77);
+}
+
+static void test_overrides(void **state)
+{
+    (void)state;
+    put("s.yaml",
+        "study: small\ntasks: [single]\nraw: [40]\ngenerator: {base_url: 'http://h/v1', recording: r.gz}\n");
+    const char *o[] = {"sizes=[500,100]",
+                       "mixes=[raw+synthetic, synthetic]",
+                       "generator.base_url=",
+                       "generator.model=org/model:free",
+                       "tasks=[pair, single]",
+                       "methods=[zero_shot]",
+                       "train={epochs: 5, lr: .001}",
+                       "seeds.train=3",
+                       "budget.usd=2.5",
+                       "filter.leakage=false",
+                       "train.lanes=auto",
+                       "data.test=dev.jsonl",
+                       "results=/tmp/r"};
+    struct sg_study *s;
+    struct sg_err err = {0};
+    assert_int_equal(sg_study_read("s.yaml", sizeof o / sizeof o[0], o, &s, &err), SG_OK);
+    assert_int_equal(s->n_sizes, 2);
+    assert_int_equal(s->size[0], 100);
+    assert_int_equal(s->size[1], 500);
+    assert_int_equal(s->n_mixes, 2);
+    assert_int_equal(s->mix[0], SG_MIX_BOTH);
+    assert_int_equal(s->mix[1], SG_MIX_SYNTHETIC);
+    assert_null(s->generator.base_url);
+    assert_string_equal(s->generator.recording, "r.gz");
+    assert_string_equal(s->generator.model, "org/model:free");
+    assert_int_equal(s->n_tasks, 2);
+    assert_string_equal(s->task[0].name, "pair");
+    assert_int_equal(s->n_methods, 1);
+    assert_int_equal(s->train.epochs, 5);
+    assert_true(s->train.lr == .001 && s->budget_usd == 2.5);
+    assert_int_equal(s->seeds_train, 3);
+    assert_false(s->filter_leakage);
+    assert_string_equal(s->test_name, "dev.jsonl");
+    assert_string_equal(s->results, "/tmp/r");
+    sg_study_destroy(s);
+}
+
+static void test_resolved(void **state)
+{
+    (void)state;
+    struct sg_study *s;
+    struct sg_err err = {0};
+    assert_int_equal(read_study(base_study, "generator.model=a\"b", &s, &err), SG_OK);
+    assert_string_equal(
+        s->resolved,
+        "{\"budget\":{\"usd\":null},\"data\":{\"dir\":\"data\",\"test\":null,\"train\":null},\"filter\":{"
+        "\"duplicates\":true,"
+        "\"leakage\":true},\"generator\":{\"api_key_env\":\"OPENAI_API_KEY\",\"base_url\":null,"
+        "\"connections\":16,"
+        "\"max_tokens\":256,\"model\":\"a\\\"b\",\"provider\":\"openai\",\"recording\":null,\"requests_per_"
+        "min\":null,"
+        "\"retries\":8,\"temperature\":1,\"timeout_s\":600,\"tokens_per_min\":null,\"top_p\":1,\"usd_per_1m_"
+        "input\":null,"
+        "\"usd_per_1m_output\":null},\"methods\":[\"zero_shot\",\"zero_shot_topic\",\"one_shot\",\"few_shot_"
+        "3\","
+        "\"few_shot_5\"],\"mixes\":[\"raw\",\"synthetic\",\"raw+synthetic\"],\"raw\":[40],\"results\":"
+        "\"results/small\","
+        "\"seeds\":{\"data\":1,\"generation\":1,\"train\":1},\"sizes\":[20,60],\"study\":\"small\",\"tasks\":"
+        "[\"single\"],"
+        "\"train\":{\"batch\":16,\"clip\":1,\"dropout\":null,\"encoder\":\"data/encoders/"
+        "minilm-l6\",\"epochs\":3,"
+        "\"lanes\":null,\"lr\":5e-05,\"max_length\":256,\"steps\":null,\"threads\":null,\"warmup\":0.1,"
+        "\"weight_decay\":0.01}}");
+    json_t *o = json_loads(s->resolved, JSON_REJECT_DUPLICATES, NULL);
+    assert_non_null(o);
+    json_decref(o);
+    sg_study_destroy(s);
+}
+
+static void test_help(void **state)
+{
+    (void)state;
+    struct sg_buf b = sg_buf_make(1 << 20);
+    sg_settings_help(&b);
+    assert_non_null(strstr(b.data, "  train.epochs: a whole number from 1 to 10000 (default 3)\n"));
+    assert_non_null(
+        strstr(b.data,
+               "  train.lanes: a whole number from 1 to 64 lanes, a power of two, or auto (default auto)\n"));
+    assert_non_null(strstr(b.data, "  tasks: a list [...] of names or paths (required)\n"));
+    assert_non_null(strstr(b.data, "  budget.usd: a number from 0 to 1000000000 USD, or empty\n"));
+    assert_non_null(strstr(b.data, "train.seed"));
+    sg_buf_free(&b);
+}
+
+/* What is added to the base study, or overridden, and what is then said. */
+static void test_bad(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *more, *override, *message;
+    } row[] = {
+        {"train: {epoch: 3}\n", NULL,
+         "s.yaml:5:9: unknown setting \"train.epoch\"; hint: did you mean \"train.epochs\"?"},
+        {"epochs: 3\n", NULL, "s.yaml:5:1: unknown setting \"epochs\"; hint: did you mean \"train.epochs\"?"},
+        {"trian:\n  epochs: 3\n", NULL,
+         "s.yaml:5:1: unknown setting \"trian\"; hint: did you mean \"train\"?"},
+        {"seeds: {foo: 3}\n", NULL,
+         "s.yaml:5:9: unknown setting \"seeds.foo\"; hint: known here: seeds.generation, seeds.data, "
+         "seeds.train"},
+        {"wholly_unheard_of: 3\n", NULL,
+         "s.yaml:5:1: unknown setting \"wholly_unheard_of\"; hint: known here: study, tasks, methods, sizes, "
+         "raw, mixes, "
+         "seeds.*, data.*, generator.*, budget.*, filter.*, train.*, results"},
+        {"train: {seed: 3}\n", NULL,
+         "s.yaml:5:9: train.seed cannot be set here; hint: the seed of `synthgrid train` alone; a study says "
+         "how many it wants "
+         "in seeds.train"},
+        {"train: 5\n", NULL,
+         "s.yaml:5:8: train: a group of settings is wanted here, `name: value`; hint: known here: "
+         "train.encoder, train.epochs, "
+         "train.steps, train.batch, train.lr, train.max_length, train.warmup, train.weight_decay, "
+         "train.clip, train.dropout, "
+         "train.lanes, train.threads"},
+        {"train: {epochs: three}\n", NULL,
+         "s.yaml:5:17: train.epochs must be a whole number from 1 to 10000, not \"three\""},
+        {"train: {epochs: 0}\n", NULL,
+         "s.yaml:5:17: train.epochs must be a whole number from 1 to 10000, not \"0\""},
+        {"train: {epochs: 3.0}\n", NULL,
+         "s.yaml:5:17: train.epochs must be a whole number from 1 to 10000, not \"3.0\""},
+        {"train: {epochs: [3]}\n", NULL,
+         "s.yaml:5:17: train.epochs must be a whole number from 1 to 10000, not a list"},
+        {"train: {epochs: {a: b}}\n", NULL,
+         "s.yaml:5:17: train.epochs must be a whole number from 1 to 10000, not a group"},
+        {"train: {epochs: }\n", NULL,
+         "s.yaml:5:17: train.epochs must be a whole number from 1 to 10000, not empty"},
+        {"train: {epochs: 99999999999999999999}\n", NULL,
+         "s.yaml:5:17: train.epochs must be a whole number from 1 to 10000, not \"99999999999999999999\""},
+        {"train: {lr: 0}\n", NULL, "s.yaml:5:13: train.lr must be a number from 1e-12 to 1, not \"0\""},
+        {"train: {lr: nan}\n", NULL, "s.yaml:5:13: train.lr must be a number from 1e-12 to 1, not \"nan\""},
+        {"train: {lanes: 6}\n", NULL,
+         "s.yaml:5:16: train.lanes must be a power of two (1, 2, 4, ... 64), not 6"},
+        {"filter: {leakage: yes}\n", NULL, "s.yaml:5:19: filter.leakage must be true or false, not \"yes\""},
+        {"mixes: [raw, syntetic]\n", NULL,
+         "s.yaml:5:14: mixes must be a list [...] of raw, synthetic, raw+synthetic, not \"syntetic\"; hint: "
+         "did you mean "
+         "\"synthetic\"?"},
+        {"mixes: [raw, raw]\n", NULL, "s.yaml:5:14: mixes holds raw twice; hint: keep one"},
+        {"methods: []\n", NULL,
+         "s.yaml:5:10: methods must be a list [...] of zero_shot, zero_shot_topic, one_shot, few_shot_3, "
+         "few_shot_5, not an "
+         "empty list"},
+        {"methods: zero_shot\n", NULL,
+         "s.yaml:5:10: methods must be a list [...] of zero_shot, zero_shot_topic, one_shot, few_shot_3, "
+         "few_shot_5, not "
+         "\"zero_shot\"; hint: did you mean \"zero_shot\"?"},
+        {"sizes: [1]\n", NULL, "s.yaml:5:1: \"sizes\" stands twice, first in line 3; hint: keep one of them"},
+        {"train.epochs: 3\ntrain: {epochs: 4}\n", NULL,
+         "s.yaml:6:9: train.epochs is set twice; hint: keep one"},
+        {"", "sizes=[5,5]", "override sizes: sizes holds 5 twice; hint: keep one"},
+        {"", "sizes=100",
+         "override sizes: sizes must be a list [...] of whole numbers from 1 to 10000000 examples, or empty, "
+         "not \"100\""},
+        {"", "sizes=[-5]",
+         "override sizes: sizes must be a list [...] of whole numbers from 1 to 10000000 examples, or empty, "
+         "not \"-5\""},
+        {"", "sizes=[1", NULL},
+        {"", "sizes=",
+         "override sizes: sizes is empty, but the mixes need synthetic examples; hint: sizes: [100, 500], or "
+         "mixes: [raw]"},
+        {"", "raw=[]",
+         "override raw: raw is empty, but the mixes need raw examples; hint: raw: [100], or mixes: "
+         "[synthetic]"},
+        {"", "study=a b",
+         "override study: study must be a name of at most 64 letters, digits, '.', '_' and '-' that begins "
+         "with a letter or "
+         "digit"},
+        {"", "study=../x", NULL},
+        {"", "train.epoch=3",
+         "override train.epoch: unknown setting \"train.epoch\"; hint: did you mean \"train.epochs\"?"},
+        {"", "generator.provider=anthropic",
+         "override generator.provider: generator.provider must be openai: any endpoint that speaks OpenAI's "
+         "chat completions; "
+         "hint: its address goes into generator.base_url"},
+        {"", "generator.base_url=localhost:8080",
+         "override generator.base_url: generator.base_url must be an address like http://127.0.0.1:8080/v1"},
+        {"", "generator.base_url=https://me:pw@host/v1",
+         "override generator.base_url: generator.base_url must hold no user or password; hint: the key goes "
+         "into an "
+         "environment variable"},
+        {"generator: {api_key_env: sk-abcdefghijklmnop}\n", NULL,
+         "s.yaml:5:26: this looks like an API key; hint: keys stay out of files: put it into an environment "
+         "variable and write "
+         "the variable's name (generator.api_key_env: OPENAI_API_KEY)"},
+        {"", "generator.api_key_env=sk-abcdefghijklmnop",
+         "override generator.api_key_env: this looks like an API key; hint: keys stay out of files: put it "
+         "into an environment "
+         "variable and write the variable's name (generator.api_key_env: OPENAI_API_KEY)"},
+        {"generator: {api_key_env: sk-ab}\n", NULL,
+         "s.yaml:5:26: generator.api_key_env must be the name of an environment variable, like "
+         "OPENAI_API_KEY; hint: the key "
+         "itself belongs into that variable, never into a file"},
+        {"", "tasks=[singel]", NULL},
+        {"", "tasks=[./none.yaml]",
+         "override tasks: no task file ./none.yaml, nor in .; hint: a path is seen from the current folder, "
+         "then from the "
+         "study's"},
+        {"", "tasks=[single, tasks/single.yaml]",
+         "override tasks: two tasks are called \"single\"; hint: rename one"},
+        {"", "tasks=[pair]",
+         "override tasks: task pair has no prompts.zero_shot_topic, which method zero_shot_topic needs; "
+         "hint: add it to the task "
+         "file"},
+        {"", "tasks=[]", "override tasks: tasks must be a list [...] of names or paths, not an empty list"},
+    };
+    for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
+        char text[1000];
+        struct sg_study *s;
+        struct sg_err err = {0};
+        size_t before = sg_mem_now();
+        snprintf(text, sizeof text, "%s%s", base_study, row[i].more);
+        assert_int_equal(read_study(text, row[i].override, &s, &err), SG_INPUT);
+        assert_null(s);
+        assert_null(strstr(err.text, "abcdefghijklmnop")); /* no message repeats a key */
+        if (row[i].message)
+            assert_string_equal(err.text, row[i].message);
+        assert_int_equal(sg_mem_now(), before);
+    }
+}
+
+static void test_missing(void **state)
+{
+    (void)state;
+    struct sg_study *s;
+    struct sg_err err = {0};
+    assert_int_equal(read_study("study: x\n", NULL, &s, &err), SG_INPUT);
+    assert_string_equal(
+        err.text, "s.yaml: \"tasks\" is missing; hint: which tasks, like tasks: [sst2, emotion]: names in "
+                  "experiments/tasks/, or paths to task files of one's own");
+    assert_int_equal(read_study("# nothing\n", NULL, &s, &err), SG_INPUT);
+    assert_string_equal(err.text,
+                        "s.yaml: nothing in it; hint: experiments/quickstart.yaml shows what a study holds");
+    assert_int_equal(read_study("- a\n", NULL, &s, &err), SG_INPUT);
+    assert_non_null(strstr(err.text, "s.yaml:1:1: a group of settings is wanted here"));
+    assert_int_equal(sg_study_read("no/such.yaml", 0, NULL, &s, &err), SG_INPUT);
+    assert_string_equal(err.text, "no/such.yaml: No such file or directory");
+    assert_int_equal(read_study(base_study, "tasks=[singel]", &s, &err), SG_INPUT);
+    assert_non_null(
+        strstr(err.text, "override tasks: unknown task \"singel\"; hint: did you mean \"single\"? known: "));
+    assert_non_null(strstr(err.text, "pair"));
+    assert_int_equal(
+        read_study("study: x\ntasks:\n  - single\n  - zzzzzzzzzzzz\nsizes: [1]\nraw: [1]\n", NULL, &s, &err),
+        SG_INPUT);
+    assert_non_null(strstr(err.text, "s.yaml:4:5: unknown task \"zzzzzzzzzzzz\"; hint: known: "));
+}
+
+static void test_memory(void **state)
+{
+    (void)state;
+    size_t before = sg_mem_now();
+    for (long n = 1; n < 1000; n++) {
+        sg_mem_fail_at(n);
+        struct sg_study *s;
+        struct sg_err err = {0};
+        sg_status status = read_study(base_study, "train.epochs=5", &s, &err);
+        int fired = sg_mem_fail_at(0);
+        if (status == SG_OK)
+            sg_study_destroy(s);
+        assert_int_equal(sg_mem_now(), before);
+        if (!fired) {
+            assert_int_equal(status, SG_OK);
+            assert_true(n > 10);
+            return;
+        }
+    }
+    fail();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_train_defaults),
+        cmocka_unit_test(test_train_overrides),
+        cmocka_unit_test(test_overrides),
+        cmocka_unit_test(test_resolved),
+        cmocka_unit_test(test_help),
+        cmocka_unit_test(test_bad),
+        cmocka_unit_test(test_missing),
+        cmocka_unit_test(test_memory),
+    };
+    return cmocka_run_group_tests(tests, scratch_enter, scratch_leave);
+}

@@ -1,0 +1,177 @@
+#include "scratch.h"
+
+#include "base/mem.h"
+#include "experiments/study.h"
+
+static struct sg_study *make(const char *override)
+{
+    struct sg_study *s = NULL;
+    struct sg_err err = {0};
+    put("s.yaml", "study: x\ntasks: [single, pair]\nmethods: [zero_shot]\nsizes: [1]\nraw: [1]\n");
+    if (sg_study_read("s.yaml", override != NULL, &override, &s, &err) != SG_OK)
+        fail_msg("%s", err.text);
+    return s;
+}
+
+static int enter(void **state)
+{
+    scratch_enter(state);
+    assert_int_equal(mkdir("data", 0777) | mkdir("data/single", 0777) | mkdir("data/pair", 0777), 0);
+    put("data/single/train.jsonl",
+        "{\"text\": \"a\", \"label\": \"no\"}\n\n{\"text\": \"b\", \"label\": \"yes\"}\n");
+    put("data/single/test.jsonl", "{\"text\": \"c\", \"label\": \"yes\"}\n");
+    put("data/pair/t.jsonl", "{\"question\": \"q\", \"passage\": \"p\", \"answer\": \"c\"}\n");
+    put("data/pair/test.csv", "passage,answer,question\n\"p\n2\",a,q2\np3,b,q3\n");
+    return 0;
+}
+
+static void test_read(void **state)
+{
+    (void)state;
+    struct sg_study *s = make(NULL);
+    struct sg_task_data d;
+    struct sg_err err = {0};
+    assert_int_equal(sg_task_data_read(s, 0, &d, &err), SG_OK);
+    assert_int_equal(d.train.n, 2);
+    assert_int_equal(d.train_label[0], 0);
+    assert_int_equal(d.train_label[1], 1);
+    assert_int_equal(d.train.row[1].line, 3);
+    assert_int_equal(d.test_label[0], 1);
+    assert_int_equal(strlen(d.digest), 64);
+    sg_task_data_free(&d);
+    sg_study_destroy(s);
+    s = make("data.test=test.csv");
+    assert_int_equal(sg_task_data_read(s, 1, &d, &err), SG_OK);
+    assert_string_equal(d.test.row[0].first, "q2");
+    assert_string_equal(d.test.row[0].second, "p\n2");
+    assert_int_equal(d.test.row[0].line, 2);
+    assert_int_equal(d.test.row[1].line, 4);
+    assert_int_equal(d.train_label[0], 2);
+    sg_task_data_free(&d);
+    sg_study_destroy(s);
+}
+
+static void test_digest(void **state)
+{
+    (void)state;
+    static const char *const text[] = {
+        "{\"text\": \"a\", \"label\": \"no\"}\n{\"text\": \"b\", \"label\": \"yes\"}\n",
+        "{\"label\": \"no\", \"text\": \"a\", \"x\": 1}\n{\"text\": \"b\", \"label\": \"yes\"}", /* the same
+                                                                                                    rows */
+        "{\"text\": \"b\", \"label\": \"yes\"}\n{\"text\": \"a\", \"label\": \"no\"}\n",
+        "{\"text\": \"a\", \"label\": \"yes\"}\n{\"text\": \"b\", \"label\": \"yes\"}\n",
+    };
+    char digest[4][SG_HEX];
+    struct sg_study *s = make("data.train=d.jsonl");
+    for (int i = 0; i < 4; i++) {
+        struct sg_task_data d;
+        struct sg_err err = {0};
+        put("data/single/d.jsonl", text[i]);
+        assert_int_equal(sg_task_data_read(s, 0, &d, &err), SG_OK);
+        memcpy(digest[i], d.digest, SG_HEX);
+        sg_task_data_free(&d);
+    }
+    assert_string_equal(digest[0], digest[1]);
+    assert_string_not_equal(digest[0], digest[2]);
+    assert_string_not_equal(digest[0], digest[3]);
+    sg_study_destroy(s);
+}
+
+static void test_bad(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *message;
+    } row[] = {
+        {"{\"text\": \"a\", \"label\": \"no\"}\n\n{\"text\": \"b\", \"label\": \"maybe\\u001b\"}\n",
+         "data/single/bad.jsonl:3: unknown label \"maybe?\"; hint: task single knows the classes no, yes"},
+        {"{\"text\": \"a\", \"label\": true}\n",
+         "data/single/bad.jsonl:1: unknown label \"true\"; hint: task single knows the classes no, yes"},
+        {"", "data/single/bad.jsonl: no rows in it"},
+        {"{\"text\": \"a\"}\n", "data/single/bad.jsonl:1: field \"label\" is missing"},
+        {NULL, "task single: no file data/single/bad.jsonl; hint: data.dir, data.train and data.test say "
+               "where the rows are"},
+    };
+    struct sg_study *s = make("data.train=bad.jsonl");
+    for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
+        struct sg_task_data d = {.train.n = 7};
+        struct sg_err err = {0};
+        size_t before = sg_mem_now();
+        unlink("data/single/bad.jsonl");
+        if (row[i].text)
+            put("data/single/bad.jsonl", row[i].text);
+        assert_int_equal(sg_task_data_read(s, 0, &d, &err), SG_INPUT);
+        assert_memory_equal(err.text, row[i].message, strlen(row[i].message));
+        assert_int_equal(d.train.n, 7);
+        assert_int_equal(sg_mem_now(), before);
+    }
+    sg_study_destroy(s);
+}
+
+enum { K = 3, N = 40 };
+
+/* 10 rows of class 0, 25 of class 1, 5 of class 2. */
+static void fill(struct sg_task_data *d, int32_t label[N])
+{
+    for (int i = 0; i < N; i++)
+        label[i] = i % 4 == 0 ? 0 : i % 8 == 1 ? 2 : 1;
+    *d = (struct sg_task_data){.train = {.n = N}, .train_label = label};
+}
+
+static void test_draw(void **state)
+{
+    (void)state;
+    struct sg_task_data d;
+    int32_t label[N];
+    struct sg_err err = {0};
+    fill(&d, label);
+    int first_differs = 0;
+    int64_t seed0[N];
+    for (int64_t seed = 0; seed < 20; seed++) {
+        int64_t all[N], part[N];
+        assert_int_equal(sg_raw_draw(&d, K, N, seed, all, &err), SG_OK);
+        if (seed == 0)
+            memcpy(seed0, all, sizeof all);
+        first_differs |= all[0] != seed0[0];
+        int seen[N] = {0}, n_class[K] = {0};
+        for (int j = 0; j < N; j++) {
+            assert_true(all[j] >= 0 && all[j] < N && !seen[all[j]]++); /* each row once */
+            n_class[label[all[j]]]++;
+            if (j < 15) /* nobody is exhausted yet: counts differ by one at most */
+                for (int k = 0; k < K; k++)
+                    assert_in_range(n_class[k], (j + 1) / K, (j + 1 + K - 1) / K);
+            if (j + 1 == 25) /* class 2 is used up, the others share */
+                assert_true(n_class[0] == 10 && n_class[1] == 10 && n_class[2] == 5);
+        }
+        for (int64_t n = 0; n < N; n++) { /* a prefix of the larger */
+            assert_int_equal(sg_raw_draw(&d, K, n, seed, part, &err), SG_OK);
+            assert_memory_equal(part, all, (size_t)n * sizeof all[0]);
+        }
+    }
+    assert_true(first_differs);
+}
+
+static void test_draw_too_many(void **state)
+{
+    (void)state;
+    struct sg_task_data d;
+    int32_t label[N];
+    int64_t index[N + 1];
+    struct sg_err err = {0};
+    fill(&d, label);
+    d.train_path = (char *)(uintptr_t) "data/x/train.jsonl";
+    assert_int_equal(sg_raw_draw(&d, K, N + 1, 0, index, &err), SG_INPUT);
+    assert_string_equal(
+        err.text,
+        "raw asks for 41 examples, but data/x/train.jsonl has 40 rows; hint: smaller numbers in raw, or "
+        "more data");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_read), cmocka_unit_test(test_digest),        cmocka_unit_test(test_bad),
+        cmocka_unit_test(test_draw), cmocka_unit_test(test_draw_too_many),
+    };
+    return cmocka_run_group_tests(tests, enter, scratch_leave);
+}

@@ -1,0 +1,165 @@
+#include "scratch.h"
+
+#include "base/mem.h"
+#include "experiments/task_file.h"
+
+static void test_single(void **state)
+{
+    (void)state;
+    struct sg_task t;
+    struct sg_err err = {0};
+    assert_int_equal(sg_task_read("tasks/single.yaml", &t, &err), SG_OK);
+    assert_string_equal(t.name, "single");
+    assert_string_equal(t.title, "single");
+    assert_string_equal(t.first, "text");
+    assert_null(t.second);
+    assert_string_equal(t.label, "label");
+    assert_int_equal(t.cut, SG_CUT_LONGEST);
+    assert_int_equal(t.n_classes, 2);
+    assert_string_equal(t.class_[0].name, "no"); /* neither false nor "false" */
+    assert_string_equal(t.class_[0].readable, "negative");
+    assert_int_equal(sg_task_class(&t, "yes"), 1);
+    assert_string_equal(t.train_file, "train.jsonl");
+    assert_string_equal(t.test_file, "test.jsonl");
+    assert_null(t.hf_id);
+    assert_int_equal(t.max_tokens, 0);
+    assert_string_equal(t.first_mark, "Review");
+    assert_null(t.second_mark);
+    assert_string_equal(t.prompt.few_shot, "{examples}\nOne more {class} review.");
+    assert_null(t.prompt.system);
+    assert_int_equal(strlen(t.digest), 64);
+    sg_task_free(&t);
+}
+
+static void test_pair(void **state)
+{
+    (void)state;
+    struct sg_task t;
+    struct sg_err err = {0};
+    assert_int_equal(sg_task_read("tasks/pair.yaml", &t, &err), SG_OK);
+    assert_string_equal(t.first, "question");
+    assert_string_equal(t.second, "passage");
+    assert_string_equal(t.label, "answer");
+    assert_int_equal(t.cut, SG_CUT_SECOND);
+    assert_int_equal(t.n_classes, 3);
+    assert_string_equal(t.train_file, "t.jsonl");
+    assert_string_equal(t.hf_id, "some/set");
+    assert_int_equal(t.max_tokens, 160);
+    assert_string_equal(t.second_mark, "Passage");
+    assert_true(t.second_comes_first);
+    sg_task_free(&t);
+}
+
+static void test_bad(void **state)
+{
+    (void)state;
+#define HEAD "task: t\nclasses: {a: A, b: B}\n"
+    static const struct {
+        const char *text, *message;
+    } row[] = {
+        {"", "t.yaml: nothing in it; hint: experiments/tasks/boolq.yaml shows what a task file holds"},
+        {"task: t\n", "t.yaml: \"classes\" is missing; hint: 2 to 1000 classes, `name in the data: readable "
+                      "name in prompts`"},
+        {"classes: {a: A, b: B}\n",
+         "t.yaml: \"task\" is missing; hint: the task's name, the same as the file's: task: sst2"},
+        {"task: t\nclasses: {a: A}\n", "t.yaml:2:10: classes: 1; a task has 2 to 1000"},
+        {"task: t\nclasses: a\n",
+         "t.yaml:2:10: classes must be a group, `name in the data: readable name`, a line each"},
+        {"task: t\nclasses: {a: A, b: [B]}\n",
+         "t.yaml:2:20: a class has one readable name, no list or group"},
+        {"task: t\nclasses: {a: A, b: A}\n", "t.yaml:2:20: classes \"a\" and \"b\" have the same name"},
+        {"task: t\nclasses: [a, a]\n", "t.yaml:2:14: classes \"a\" and \"a\" have the same name"},
+        {"task: a/b\nclasses: [a, b]\n", "t.yaml:1:7: task must be a name of at most 64 letters, digits, "
+                                         "'.', '_' and '-' that begins with a letter or digit"},
+        {HEAD "prompt: {}\n", "t.yaml:3:1: unknown setting \"prompt\"; hint: did you mean \"prompts\"?"},
+        {HEAD "prompts: {zero_shots: x}\n",
+         "t.yaml:3:11: unknown setting \"prompts.zero_shots\"; hint: did you mean \"prompts.zero_shot\"?"},
+        {HEAD "prompts: {zero_shot: '{label}'}\n",
+         "t.yaml:3:22: prompts.zero_shot: unknown placeholder {label}; hint: known here: {class}, {classes}; "
+         "a brace itself is "
+         "written {{ or }}"},
+        {HEAD "prompts: {example: '{first} {second}'}\n",
+         "t.yaml:3:20: prompts.example: unknown placeholder {second}; hint: known here: {class}, {classes}, "
+         "{first}, {text}; a "
+         "brace itself is written {{ or }}"},
+        {HEAD "prompts: {zero_shot: '{class'}\n", NULL},
+        {HEAD "prompts: {zero_shot: '{ class }'}\n", NULL},
+        {HEAD "prompts: {zero_shot: '{'}\n", NULL},
+        {HEAD "prompts: {zero_shot: '{class} }'}\n",
+         "t.yaml:3:22: prompts.zero_shot: a } without its {; hint: a brace itself is written }}"},
+        {HEAD "prompts: {zero_shot: 'Write. {{class}}'}\n",
+         "t.yaml:3:22: prompts.zero_shot does not use {class}; hint: it must"},
+        {HEAD "prompts: {topics: 'Topics.'}\n",
+         "t.yaml:3:19: prompts.topics does not use {n}; hint: it must"},
+        {HEAD "truncate: second\n",
+         "t.yaml:3:11: truncate must be one of longest_first, only_second, not \"second\""},
+        {HEAD "truncate: only_second\n",
+         "t.yaml: truncate: only_second is for pairs, but fields.second is not set"},
+        {HEAD "fields: {first: a, second: b}\n",
+         "t.yaml:3:28: a pair needs marks.second; hint: marks: {first: Premise, second: Hypothesis}"},
+        {HEAD "fields: {first: a, second: b}\nmarks: {first: X, second: X}\n",
+         "t.yaml:4:27: marks.first and marks.second are the same word, \"X\""},
+        {HEAD "marks: {first: \"a\\nb\"}\n", "t.yaml:3:16: marks.first must be one line"},
+        {HEAD "max_tokens: many\n",
+         "t.yaml:3:13: max_tokens must be a whole number from 1 to 1000000 tokens, or empty, not \"many\""},
+    };
+    for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
+        struct sg_task t = {.n_classes = 7};
+        struct sg_err err = {0};
+        size_t before = sg_mem_now();
+        put("t.yaml", row[i].text);
+        assert_int_equal(sg_task_read("t.yaml", &t, &err), SG_INPUT);
+        if (row[i].message)
+            assert_string_equal(err.text, row[i].message);
+        assert_int_equal(t.n_classes, 7);
+        assert_int_equal(sg_mem_now(), before);
+    }
+}
+
+static void test_class_forms(void **state)
+{
+    (void)state;
+    struct sg_task t;
+    struct sg_err err = {0};
+    put("t.yaml", "task: t\nclasses: [no, 1, 'null']\n");
+    assert_int_equal(sg_task_read("t.yaml", &t, &err), SG_OK);
+    assert_int_equal(t.n_classes, 3);
+    assert_string_equal(t.class_[0].readable, "no");
+    assert_string_equal(t.class_[2].name, "null");
+    sg_task_free(&t);
+    put("t.yaml", "task: t\nclasses:\n  false:\n  2 stars: two stars\n");
+    assert_int_equal(sg_task_read("t.yaml", &t, &err), SG_OK);
+    assert_string_equal(t.class_[0].name, "false");
+    assert_string_equal(t.class_[0].readable, "false");
+    assert_string_equal(t.class_[1].name, "2 stars");
+    sg_task_free(&t);
+}
+
+static void test_memory(void **state)
+{
+    (void)state;
+    size_t before = sg_mem_now();
+    for (long n = 1; n < 1000; n++) {
+        sg_mem_fail_at(n);
+        struct sg_task t;
+        struct sg_err err = {0};
+        sg_status status = sg_task_read("tasks/pair.yaml", &t, &err);
+        int fired = sg_mem_fail_at(0);
+        if (status == SG_OK)
+            sg_task_free(&t);
+        assert_int_equal(sg_mem_now(), before);
+        if (!fired)
+            return;
+        assert_int_equal(status, SG_FAILED);
+    }
+    fail();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_single),      cmocka_unit_test(test_pair),   cmocka_unit_test(test_bad),
+        cmocka_unit_test(test_class_forms), cmocka_unit_test(test_memory),
+    };
+    return cmocka_run_group_tests(tests, scratch_enter, scratch_leave);
+}
