@@ -61,7 +61,7 @@ static sg_status on_answer(void *context, const struct sg_answer *a, struct sg_e
     int32_t rank = c->rank;
     sg_buf_add(&b, &rank, sizeof rank);
     sg_buf_puts(&b, json);
-    free(json);
+    sg_free(json);
     sg_status status = sg_buf_check(&b, "an answer", err);
     if (status == SG_OK)
         status = sg_work_emit(c->work, b.data, b.len, err);
