@@ -121,6 +121,51 @@ static void test_too_large(void **state)
     sg_study_destroy(s);
 }
 
+/* What is shipped reads without a complaint, and is as large as it says. Runs in the source folder, before
+ * the scratch one. */
+static void test_shipped(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path;
+        int64_t n_cells, n_pools;
+    } row[] = {{"experiments/quickstart.yaml", 126, 30},
+               {"experiments/paper.yaml", 6 * (9 + 5 * 4 * (3 + 9)), 30}};
+    for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
+        struct sg_study *s;
+        struct sg_grid g;
+        struct sg_err err = {0};
+        if (sg_study_read(row[i].path, 0, NULL, &s, &err) != SG_OK)
+            fail_msg("%s", err.text);
+        assert_int_equal(s->n_tasks, 6);
+        assert_int_equal(sg_grid_expand(s, &g, &err), SG_OK);
+        assert_int_equal(g.n_cells, row[i].n_cells);
+        assert_int_equal(g.n_pools, row[i].n_pools);
+        sg_grid_free(&g);
+        sg_study_destroy(s);
+    }
+}
+
+/* The sample rows suit their tasks, and there are enough of them. */
+static void test_sample(void **state)
+{
+    (void)state;
+    struct sg_study *s;
+    struct sg_err err = {0};
+    assert_int_equal(sg_study_read("experiments/quickstart.yaml", 0, NULL, &s, &err), SG_OK);
+    for (int t = 0; t < s->n_tasks; t++) {
+        struct sg_task_data d;
+        int64_t index[1000], raw = s->raw[s->n_raw - 1];
+        if (sg_task_data_read(s, t, &d, &err) != SG_OK)
+            fail_msg("%s", err.text);
+        assert_true(d.test.n >= 60 && raw <= 1000);
+        if (sg_raw_draw(&d, s->task[t].n_classes, raw, 0, index, &err) != SG_OK)
+            fail_msg("%s", err.text);
+        sg_task_data_free(&d);
+    }
+    sg_study_destroy(s);
+}
+
 /* The ids of a study's cells, joined by blanks. */
 static void ids(int n, const char *const *overrides, const char *pool, const char *data, const char *encoder,
                 char *out)
@@ -214,10 +259,12 @@ static void test_memory(void **state)
 
 int main(void)
 {
+    const struct CMUnitTest shipped[] = {cmocka_unit_test(test_shipped), cmocka_unit_test(test_sample)};
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_quickstart),  cmocka_unit_test(test_counts),
         cmocka_unit_test(test_too_large),   cmocka_unit_test(test_ids),
         cmocka_unit_test(test_ids_of_task), cmocka_unit_test(test_memory),
     };
-    return cmocka_run_group_tests(tests, scratch_enter, scratch_leave);
+    int n_failed = cmocka_run_group_tests(shipped, NULL, NULL);
+    return n_failed + cmocka_run_group_tests(tests, scratch_enter, scratch_leave);
 }
