@@ -1,0 +1,174 @@
+#!/usr/bin/env python3
+"""A stub LLM server: OpenAI's chat completions on loopback, deterministic answers, scripted faults, a log of what it billed.
+
+    llm_stub.py [--port 0] [--log FILE] [--script FILE] [--latency SECONDS] [--key KEY]
+
+Prints its base URL. The answer to a request is a function of its body alone, so any order, retry or number of ranks gets the
+same text. The log has one JSON object a chat request: number, time, key (SHA-256 of the body), status, billed tokens.
+
+The script is a JSON list; the first entry that fits a chat request plays:
+    {"from": 1, "to": 3, "fault": "status", "status": 429, "headers": {"retry-after": "0.1"}, "body": "..."}
+`from` and `to` count chat requests from 1 (`to` missing: for ever); "key_once": true plays once for each distinct body.
+Faults: status; cut (half the body, then close); reset (close without a byte); html (an HTML page with status 200); hang (no answer
+for `seconds`); echo (401 whose message repeats the key); null (content null); length (finish_reason length, half a text); empty
+(no choices); refuse (finish_reason content_filter); huge (`bytes` of body); nousage (an answer without usage); redirect (`to_url`).
+"""
+import argparse
+import hashlib
+import http.server
+import json
+import re
+import threading
+import time
+
+WORDS = ("amber bold calm dusty eager faint gentle hollow idle jagged keen lively mellow narrow odd plain quiet rapid silent tidy "
+         "upper vivid warm young ancient bright clever distant early frozen golden heavy inner joyful kind little modern noble "
+         "open proud quick rural simple tender useful vast wild yellow brisk crisp river mountain garden window market letter "
+         "song bridge harbour lantern teacher captain engine kitchen forest painter village theatre station orchard").split()
+
+
+def sentence(digest, salt, n=12):
+    bits = hashlib.sha256(f"{digest}/{salt}".encode()).digest()
+    words = [WORDS[b % len(WORDS)] for b in bits[:n]]
+    return " ".join(words).capitalize() + "."
+
+
+def answer_text(body, digest):
+    prompt = body["messages"][-1]["content"]
+    listing = re.search(r"\b[Ll]ist (\d+)\b", prompt)
+    if listing:
+        return "\n".join(f"{i + 1}. {sentence(digest, i, 3)[:-1]}" for i in range(int(listing.group(1))))
+    marks = re.findall(r"^(Premise|Hypothesis|Passage|Question):", prompt, re.M)
+    if marks:
+        order = list(dict.fromkeys(marks[-2:]))
+        return "\n".join(f"{m}: {sentence(digest, m)}" for m in order)
+    return sentence(digest, "text")
+
+
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 256
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    lock = threading.Lock()
+    n_chat, played = 0, set()
+
+    def log_message(self, *_):
+        pass
+
+    def send(self, status, body, headers=None, content_type="application/json", cut=0):
+        data = body if isinstance(body, bytes) else body.encode()
+        self.send_response(status)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(data)))
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(data[:len(data) - cut] if cut else data)
+        if cut:
+            self.wfile.flush()
+            self.close_connection = True
+
+    def authorised(self):
+        return not options.key or self.headers.get("Authorization") == f"Bearer {options.key}"
+
+    def do_GET(self):
+        if not self.authorised():
+            return self.send(401, json.dumps({"error": {"message": "Incorrect API key provided", "code": "invalid_api_key"}}))
+        if self.path.endswith("/models"):
+            return self.send(200, json.dumps({"object": "list", "data": [{"id": "stub", "object": "model"}]}))
+        return self.send(404, json.dumps({"error": {"message": "no such path", "code": 404}}))
+
+    def note(self, number, digest, status, tokens=(0, 0), fault=None):
+        if options.log:
+            line = json.dumps({"number": number, "time": time.monotonic(), "path": self.path, "key": digest, "status": status,
+                               "tokens_in": tokens[0], "tokens_out": tokens[1], "fault": fault,
+                               "fields": self.fields})
+            with self.lock, open(options.log, "a") as f:
+                f.write(line + "\n")
+
+    def do_POST(self):
+        raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = json.loads(raw)
+        digest = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+        self.fields = sorted(body)
+        with self.lock:
+            Handler.n_chat += 1
+            number = Handler.n_chat
+            entry = next((e for e in script if e.get("from", 1) <= number <= e.get("to", 1 << 60) and
+                          not (e.get("key_once") and (id(e), digest) in self.played) and
+                          not (e.get("needs") and e["needs"] not in body)), None)
+            if entry is not None:
+                self.played.add((id(entry), digest))
+        if options.latency:
+            time.sleep(options.latency)
+        if not self.authorised():
+            self.note(number, digest, 401)
+            return self.send(401, json.dumps({"error": {"message": "Incorrect API key provided", "code": "invalid_api_key"}}))
+        self.reply(number, body, digest, entry or {})
+
+    def reply(self, number, body, digest, e):
+        fault = e.get("fault")
+        if fault == "status":
+            self.note(number, digest, e["status"], fault=fault)
+            return self.send(e["status"], e.get("body", json.dumps({"error": {"message": "scripted", "code": None}})),
+                             e.get("headers"))
+        if fault == "echo":
+            self.note(number, digest, 401, fault=fault)
+            key = self.headers.get("Authorization", "").replace("Bearer ", "")
+            return self.send(401, json.dumps({"error": {"message": f"Incorrect API key provided: {key}", "code": "invalid"}}))
+        if fault == "redirect":
+            self.note(number, digest, 307, fault=fault)
+            return self.send(307, "", {"Location": e["to_url"]})
+        if fault == "reset":
+            self.note(number, digest, 0, fault=fault)
+            self.close_connection = True
+            return self.connection.close()
+        if fault == "hang":
+            self.note(number, digest, 0, fault=fault)
+            time.sleep(e.get("seconds", 60))
+            self.close_connection = True
+            return None
+        if fault == "html":
+            self.note(number, digest, 200, fault=fault)
+            return self.send(200, "<html><body>gateway</body></html>", content_type="text/html")
+        text = answer_text(body, digest)
+        usage = (len(json.dumps(body["messages"])) // 4, len(text) // 4 + 1)
+        choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
+        if fault == "null":
+            choice["message"]["content"] = None
+        if fault == "length":
+            choice["message"]["content"] = text[:len(text) // 2]
+            choice["finish_reason"] = "length"
+        if fault == "refuse":
+            choice["message"]["content"] = None
+            choice["message"]["refusal"] = "I cannot help with that."
+            choice["finish_reason"] = "content_filter"
+        answer = {"id": f"chatcmpl-{digest[:12]}", "object": "chat.completion", "created": 0, "model": "stub-1",
+                  "choices": [] if fault == "empty" else [choice],
+                  "usage": {"prompt_tokens": usage[0], "completion_tokens": usage[1], "total_tokens": sum(usage)}}
+        if fault == "nousage":
+            del answer["usage"]
+        data = json.dumps(answer)
+        if fault == "huge":
+            data = data[:-1] + ', "padding": "' + "x" * e.get("bytes", 32 << 20) + '"}'
+        self.note(number, digest, 200, usage, fault)
+        return self.send(200, data, {"x-request-id": f"req-{digest[:8]}"}, cut=len(data) // 2 if fault == "cut" else 0)
+
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--port", type=int, default=0)
+parser.add_argument("--log")
+parser.add_argument("--script")
+parser.add_argument("--latency", type=float, default=0)
+parser.add_argument("--key")
+options = parser.parse_args()
+script = json.load(open(options.script)) if options.script else []
+server = Server(("127.0.0.1", options.port), Handler)
+print(f"http://127.0.0.1:{server.server_address[1]}/v1", flush=True)
+try:
+    server.serve_forever()
+except KeyboardInterrupt:
+    pass
