@@ -32,7 +32,7 @@ static int reserve(struct sg_buf *b, size_t n)
 {
     if (b->failed)
         return 0;
-    if (n > b->max || b->len > b->max - n) {
+    if (n > b->max || b->len > b->max - n || b->len + n == (size_t)-1) {
         b->failed = 2;
         return 0;
     }
@@ -73,6 +73,8 @@ void sg_buf_printf(struct sg_buf *b, const char *format, ...)
     va_start(args, format);
     int n = vsnprintf(NULL, 0, format, args);
     va_end(args);
+    if (n < 0 && !b->failed)
+        b->failed = 1;
     if (n < 0 || !reserve(b, (size_t)n))
         return;
     va_start(args, format);

@@ -176,6 +176,8 @@ sg_status sg_file_write(const char *path, const void *data, size_t n, struct sg_
 
 sg_status sg_mkdirs(const char *path, struct sg_err *err)
 {
+    if (!path[0])
+        return sg_fail(err, SG_FAILED, "a folder without a name cannot be made");
     char *p = sg_strdup(path);
     if (!p)
         return sg_fail_memory(err, strlen(path));
@@ -185,8 +187,10 @@ sg_status sg_mkdirs(const char *path, struct sg_err *err)
             continue;
         char kept = *s;
         *s = 0;
-        if (mkdir(p, 0777) != 0 && errno != EEXIST)
-            status = sg_fail(err, SG_FAILED, "%s: cannot be made: %s", p, strerror(errno));
+        /* Read-only and automounted file systems may refuse (EROFS, EACCES) what is there already. */
+        int why = mkdir(p, 0777) == 0 ? 0 : errno;
+        if (why && why != EEXIST && !sg_dir_exists(p))
+            status = sg_fail(err, SG_FAILED, "%s: cannot be made: %s", p, strerror(why));
         *s = kept;
         if (!kept)
             break;

@@ -28,7 +28,7 @@ double sg_rng_normal(struct sg_rng *r);                       /* Box-Muller, one
 void sg_rng_shuffle(struct sg_rng *r, int64_t *x, int64_t n); /* Fisher-Yates */
 
 /* A seed made of text: the first 8 bytes of its SHA-256. Names what is drawn: sg_seed_of("pool %s prompt %d",
- * ...). */
+ * ...). Only the first 2047 bytes count. */
 uint64_t sg_seed_of(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

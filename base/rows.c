@@ -99,8 +99,10 @@ static sg_status take(struct reader *in, const struct record *r, int64_t line, s
     const char *name[3] = {in->fields.first, in->fields.second, in->fields.label}, *value[3];
     for (int i = 0; i < 3; i++) {
         value[i] = name[i] ? get(r, name[i]) : NULL;
+        if (i == 2 && value[i] && !value[i][0])
+            value[i] = NULL; /* an empty column of a CSV file is no label */
         if (name[i] && !value[i] && (i < 2 || in->need_label))
-            return sg_fail(err, SG_INPUT, "%s:%lld: field \"%s\" is missing or no text", in->path,
+            return sg_fail(err, SG_INPUT, "%s:%lld: field \"%s\" is missing, empty or no text", in->path,
                            (long long)line, name[i]);
         if (value[i] && !sg_utf8_valid(value[i], strlen(value[i])))
             return sg_fail(err, SG_INPUT,

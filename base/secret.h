@@ -22,8 +22,8 @@ sg_status sg_secret_take(const char *variable, const char **key, struct sg_err *
 /* A key that arrived by MPI from rank 0; *kept is this module's copy. */
 sg_status sg_secret_remember(const char *key, const char **kept, struct sg_err *err) SG_MUST_USE;
 
-/* Overwrites every known key in `text` with '*', and what looks like one ("sk-..." and "Bearer ..."). In
- * place. */
+/* Overwrites every known key of 8 characters or more in `text` with '*', and what looks like one ("sk-..."
+ * and "Bearer ..." with a digit or 20 characters behind it). In place. */
 void sg_redact(char *text);
 
 /* Overwrites all known keys in memory: at exit. */

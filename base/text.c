@@ -4,6 +4,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,27 +57,29 @@ int sg_utf8_encode(uint32_t c, char out[4])
     return 4;
 }
 
+/* The bytes of the well-formed sequence at s (n >= 1 bytes left), or 0. */
+static size_t sequence(const char *s, size_t n)
+{
+    unsigned char lead = (unsigned char)s[0];
+    size_t len = lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0;
+    if (!len || len > n)
+        return 0;
+    for (size_t k = 1; k < len; k++)
+        if (((unsigned char)s[k] & 0xc0) != 0x80)
+            return 0;
+    uint32_t c;
+    sg_utf8_decode(s, n, &c);
+    if ((len == 3 && (c < 0x800 || (c >= 0xd800 && c < 0xe000))) ||
+        (len == 4 && (c < 0x10000 || c > 0x10ffff)))
+        return 0;
+    return len;
+}
+
 int sg_utf8_valid(const char *s, size_t n)
 {
-    for (size_t i = 0; i < n;) {
-        unsigned char lead = (unsigned char)s[i];
-        int len = lead < 0x80                   ? 1
-                  : lead >= 0xc2 && lead < 0xe0 ? 2
-                  : lead >= 0xe0 && lead < 0xf0 ? 3
-                  : lead >= 0xf0 && lead < 0xf5 ? 4
-                                                : 0;
-        if (!len || (size_t)len > n - i)
+    for (size_t i = 0, len; i < n; i += len)
+        if (!(len = sequence(s + i, n - i)))
             return 0;
-        for (int k = 1; k < len; k++)
-            if (((unsigned char)s[i + (size_t)k] & 0xc0) != 0x80)
-                return 0;
-        uint32_t c;
-        sg_utf8_decode(s + i, n - i, &c);
-        if ((len == 3 && (c < 0x800 || (c >= 0xd800 && c < 0xe000))) ||
-            (len == 4 && (c < 0x10000 || c > 0x10ffff)))
-            return 0;
-        i += (size_t)len;
-    }
     return 1;
 }
 
@@ -86,7 +89,7 @@ static int distance(const char *a, const char *b)
 {
     size_t n = strlen(a), m = strlen(b);
     if (n > NEAREST_MAX || m > NEAREST_MAX)
-        return NEAREST_MAX;
+        return INT_MAX; /* no typing error is so long */
     int row[NEAREST_MAX + 1];
     for (size_t j = 0; j <= m; j++)
         row[j] = (int)j;
@@ -153,26 +156,25 @@ void sg_format_double(double x, char out[32])
 
 void sg_buf_safe(struct sg_buf *b, const char *text, size_t max_chars)
 {
-    size_t n = strlen(text), count = 0;
-    if (!sg_utf8_valid(text, n)) {
-        sg_buf_puts(b, "(text that is not UTF-8)");
-        return;
-    }
-    for (size_t i = 0; i < n; count++) {
+    size_t n = strlen(text), count = 0, len;
+    for (size_t i = 0; i < n; i += len, count++) {
         if (count == max_chars) {
             sg_buf_puts(b, "...");
             return;
         }
-        uint32_t c;
-        int len = sg_utf8_decode(text + i, n - i, &c);
+        uint32_t c = 0;
+        int valid = (len = sequence(text + i, n - i)) > 0;
+        if (valid)
+            sg_utf8_decode(text + i, n - i, &c);
+        else
+            len = 1; /* printf's %.100s may have cut a character in two */
         if (c == '\n' || c == '\t')
             sg_buf_puts(b, " ");
-        else if (c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0x200b && c <= 0x200f) ||
+        else if (!valid || c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0x200b && c <= 0x200f) ||
                  (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0xfeff)
             sg_buf_puts(b, "?");
         else
-            sg_buf_add(b, text + i, (size_t)len);
-        i += (size_t)len;
+            sg_buf_add(b, text + i, len);
     }
 }
 

@@ -1,0 +1,176 @@
+#include "check.h"
+
+#include "base/file.h"
+#include "base/rows.h"
+#include "tests/results/scratch.h"
+
+#include <zlib.h>
+
+static const char *put(const char *name, const char *text)
+{
+    const char *path = in_scratch(name);
+    OK(sg_file_write(path, text, strlen(text), &err));
+    return path;
+}
+
+/* What the rows should be: "first|second|label" each, '-' for NULL. */
+struct good {
+    const char *name, *text, *rows;
+    enum sg_cut cut;
+};
+
+static const struct good good[] = {
+    {"a.jsonl", "{\"text\": \"caf\\u00e9\", \"label\": \"x\"}\n\n  \n{\"label\": 1, \"text\": \"\"}",
+     "caf\xc3\xa9|-|x\n|-|1\n", SG_CUT_LONGEST},
+    {"b.jsonl", "\xef\xbb\xbf{\"text\": \"bom\", \"label\": true}\r\n", "bom|-|true\n", SG_CUT_LONGEST},
+    {"c.jsonl", "{\"sentence1\": \"p\", \"sentence2\": \"h\", \"label\": -1, \"idx\": 7}\n", "p|h|-1\n",
+     SG_CUT_LONGEST},
+    {"d.jsonl", "{\"passage\": \"long\", \"question\": \"q\", \"label\": false}\n", "q|long|false\n",
+     SG_CUT_SECOND},
+    {"e.jsonl", "{\"premise\": \"p\", \"hypothesis\": \"h\", \"label\": \"n\"}\n", "p|h|n\n", SG_CUT_LONGEST},
+    {"f.jsonl", "{\"sentence\": \"s\", \"label\": \"n\"}\n", "s|-|n\n", SG_CUT_LONGEST},
+    {"a.csv", "text,label\nplain,x\n\"quoted, with \"\"quotes\"\"\",y\n\"two\nlines\",z\n",
+     "plain|-|x\nquoted, with \"quotes\"|-|y\ntwo\nlines|-|z\n", SG_CUT_LONGEST},
+    {"b.csv", "\xef\xbb\xbflabel,text\r\nx,windows\r\n\r\ny,\r\n", "windows|-|x\n|-|y\n", SG_CUT_LONGEST},
+    {"c.csv", "label,text\nx,no newline at the end", "no newline at the end|-|x\n", SG_CUT_LONGEST},
+    {"a.tsv", "sentence1\tsentence2\tlabel\n\"an open quote\tb\t1\n", "\"an open quote|b|1\n",
+     SG_CUT_LONGEST},
+};
+
+static void check(const struct sg_rows *rows, const char *wanted)
+{
+    char text[2000] = "";
+    for (int64_t i = 0; i < rows->n; i++) {
+        const struct sg_row *r = &rows->row[i];
+        size_t n = strlen(text);
+        snprintf(text + n, sizeof text - n, "%s|%s|%s\n", r->first, r->second ? r->second : "-",
+                 r->label ? r->label : "-");
+    }
+    assert_string_equal(text, wanted);
+}
+
+static void files_that_are_fine(void **state)
+{
+    (void)state;
+    for (int i = 0; i < N_OF(good); i++) {
+        struct sg_rows rows = {0};
+        OK(sg_rows_read(put(good[i].name, good[i].text), NULL, 1, 0, &rows, &err));
+        check(&rows, good[i].rows);
+        assert_int_equal(rows.cut, good[i].cut);
+        sg_rows_free(&rows);
+        assert_int_equal(rows.n, 0);
+    }
+}
+
+static void gzip_limit_and_named_fields(void **state)
+{
+    (void)state;
+    struct sg_rows rows = {0};
+    gzFile f = gzopen(in_scratch("z.csv.gz"), "wb");
+    gzputs(f, "body,topic,text\none,a,-\ntwo,b,-\nthree,c,-\n");
+    gzclose(f);
+    const struct sg_fields fields = {"body", "text", "topic", SG_CUT_SECOND};
+    OK(sg_rows_read(in_scratch("z.csv.gz"), &fields, 1, 2, &rows, &err));
+    check(&rows, "one|-|a\ntwo|-|b\n");
+    assert_int_equal(rows.cut, SG_CUT_SECOND);
+    sg_rows_free(&rows);
+    /* Without labels, where none are needed; an empty column is none. */
+    OK(sg_rows_read(put("n.csv", "text,label\na,\nb,x\n"), NULL, 0, 0, &rows, &err));
+    check(&rows, "a|-|-\nb|-|x\n");
+    sg_rows_free(&rows);
+    OK(sg_rows_read(put("n.jsonl", "{\"text\": \"a\"}\n"), NULL, 0, 0, &rows, &err));
+    check(&rows, "a|-|-\n");
+    sg_rows_free(&rows);
+}
+
+static const struct {
+    const char *name, *text, *words;
+} bad[] = {
+    {"a.jsonl", "", "no rows"},
+    {"a.jsonl", "\n \n", "no rows"},
+    {"a.jsonl", "{\"text\": \"a\", \"label\": \"x\"}\n{\"text\": \"cut", "a.jsonl:2: not JSON"},
+    {"a.jsonl", "{\"text\": \"a\", \"label\": \"x\"} {}\n", "a.jsonl:1: not JSON"},
+    {"a.jsonl", "[\"text\"]\n", "a.jsonl:1: a row must be a JSON object"},
+    {"a.jsonl", "{\"text\": \"a\", \"text\": \"b\", \"label\": \"x\"}\n", "a.jsonl:1: not JSON: duplicate"},
+    {"a.jsonl", "{\"text\": \"nul \\u0000\", \"label\": \"x\"}\n", "a.jsonl:1: not JSON"},
+    {"a.jsonl", "{\"text\": \"\xff\", \"label\": \"x\"}\n", "a.jsonl:1: not JSON"},
+    {"a.jsonl", "{\"txt\": \"a\", \"label\": \"x\"}\n", "a.jsonl:1: no text field; hint: name the columns"},
+    {"a.jsonl", "{\"text\": 5, \"label\": \"x\"}\n\n{\"text\": null, \"label\": \"x\"}\n",
+     "a.jsonl:3: field \"text\""},
+    {"a.jsonl", "{\"text\": \"a\"}\n", "a.jsonl:1: field \"label\""},
+    {"a.jsonl", "{\"text\": \"a\", \"label\": \"\"}\n", "field \"label\" is missing, empty"},
+    {"a.jsonl", "{\"text\": \"a\", \"label\": 0.5}\n", "a.jsonl:1: field \"label\""},
+    {"a.jsonl",
+     "{\"sentence1\": \"a\", \"sentence2\": \"b\", \"label\": \"x\"}\n{\"sentence1\": \"a\", \"label\": "
+     "\"x\"}\n",
+     "a.jsonl:2: field \"sentence2\""},
+    {"a.csv", "", "no rows"},
+    {"a.csv", "text,label\n", "no rows"},
+    {"a.csv", "text,label\na,x,more\n", "a.csv:2: 3 fields, but the header names 2"},
+    {"a.csv", "text,label\n\"two\nlines\",x\nonly one\n", "a.csv:4: 1 fields"},
+    {"a.csv", "text,label\n\"open,x\nb,y\n", "a.csv:2: a quoted field does not end"},
+    {"a.csv", "text,label\ncaf\xe9,x\n",
+     "a.csv:2: field \"text\" is not valid UTF-8; hint: convert the file with iconv"},
+    {"a.csv", "text,label\na,\n", "a.csv:2: field \"label\""},
+    {"a.tsv", "text,label\na,x\n", "no text field"},
+};
+
+static void files_that_are_not(void **state)
+{
+    (void)state;
+    for (int i = 0; i < N_OF(bad); i++) {
+        struct sg_rows rows = {.n = -7};
+        FAILS(SG_INPUT, bad[i].words, sg_rows_read(put(bad[i].name, bad[i].text), NULL, 1, 0, &rows, &err));
+        assert_int_equal(rows.n, -7); /* untouched */
+    }
+    struct sg_rows rows;
+    FAILS(SG_INPUT, "No such file", sg_rows_read(in_scratch("none.csv"), NULL, 1, 0, &rows, &err));
+    OK(sg_file_write(in_scratch("nul.csv"), "text,label\na\0b,x\n", 17, &err));
+    FAILS(SG_INPUT, "NUL byte", sg_rows_read(in_scratch("nul.csv"), NULL, 1, 0, &rows, &err));
+}
+
+static const char *attempted;
+
+static sg_status attempt(void)
+{
+    struct sg_rows rows = {0};
+    sg_status status = sg_rows_read(attempted, NULL, 1, 0, &rows, &err);
+    sg_rows_free(&rows);
+    return status;
+}
+
+static void allocations_that_fail(void **state)
+{
+    (void)state;
+    char csv[512], jsonl[512];
+    snprintf(csv, sizeof csv, "%s", put("f.csv", good[6].text));
+    snprintf(jsonl, sizeof jsonl, "%s", put("f.jsonl", good[2].text));
+    attempted = csv;
+    assert_true(fail_each_allocation(attempt) >= 8);
+    attempted = jsonl;
+    assert_true(fail_each_allocation(attempt) >= 4);
+}
+
+static int start(void **state)
+{
+    (void)state;
+    return scratch_make();
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    scratch_remove(scratch);
+    return sg_mem_now() != 0; /* something leaked */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(files_that_are_fine),
+        cmocka_unit_test(gzip_limit_and_named_fields),
+        cmocka_unit_test(files_that_are_not),
+        cmocka_unit_test(allocations_that_fail),
+    };
+    return cmocka_run_group_tests(tests, start, stop);
+}
