@@ -1,4 +1,31 @@
-/* results.h5: built from the ledger, whole or not at all. The tree is drawn here by whoever changes it. */
+/* results.h5: built from the ledger, whole or not at all. In Python:
+ *
+ *     import h5py, pandas
+ *     cells = pandas.DataFrame(h5py.File("results.h5")["cells"][:])
+ *     cells = cells.map(lambda x: x.decode() if isinstance(x, bytes) else x)       texts are UTF-8 bytes in h5py; pandas >= 2.1
+ *
+ * The tree, version 1 (columns with units and descriptions: results/store_tables.h, and the attributes of each dataset):
+ *
+ *   /               attributes: format "synthgrid results", format_version, content_sha256, how_to_read, written, the ledger's meta
+ *                   (study, study_text, settings, inputs, encoder_sha256, program, run_*), and what everything in the ledger cost
+ *                   (total_requests, total_tokens_in, total_tokens_out, total_cost_usd)
+ *   /cells          one row a cell: task, method, mix, size, raw, seeds, status, accuracy, f1, macro_f1, loss, times, pool, id
+ *   /pools          one row a pool: wanted, got, attempts, rejected, shortfall
+ *   /rejects        pool x reason -> count
+ *   /examples       pool x position: label, class, text, text_pair, the completion that it came from
+ *   /classes        task x class: name, test rows
+ *   /test_rows      task x row: label, text, text_pair
+ *   /predictions    cell x row: gold, predicted, p_predicted, p_gold, first (place in /probabilities)
+ *   /probabilities  float32, n_classes numbers a prediction
+ *   /curves         cell x step: training loss
+ *   /per_class      cell x class: precision, recall, F1
+ *   /spend          one row a pool: requests, tokens, cost
+ *   /diversity      one row a pool: mean similarity, Vendi score, effective rank
+ *
+ * Cells of this study's plan alone, and the tasks and pools that they name. A number that does not exist (a cell that is planned or
+ * failed, an unknown price) is NaN; -1 is "does not apply".
+ *
+ * HDF5 is not thread-safe here: call from one thread at a time. The serial driver is used, the file opens with HDF5 1.8 and later. */
 #ifndef SG_RESULTS_STORE_H
 #define SG_RESULTS_STORE_H
 
@@ -6,14 +33,17 @@
 #include "base/sha256.h"
 #include "results/ledger.h"
 
-/* Rank 0 only. Builds <path>.tmp.<pid> with everything the ledger holds, checks every return code, reopens
- * and compares it with the ledger (row counts, digests), fsyncs, renames. digest (may be NULL) gets the
- * content digest: SHA-256 over all datasets and attributes but those marked `volatile` (times, hosts, ranks,
- * memory): equal for equal studies on any number of ranks, killed or not. */
-sg_status sg_store_write(struct sg_ledger *l, const char *path, char digest[SG_HEX],
-                         struct sg_err *err) SG_MUST_USE;
+/* Rank 0 only. Commits what is pending in the ledger; builds <path>.tmp.<pid> with everything that it holds, checks every return code,
+ * reopens it and compares each table with what was read from the ledger (SHA-256 of all rows), fsyncs, renames. Meant to be called
+ * again and again during a run. digest (may be NULL) gets the content digest: SHA-256 over all tables but the columns named in their
+ * attribute `volatile` (times, hosts, ranks, threads, memory, reasons, sources), and of the attributes study, encoder_sha256 and inputs:
+ * equal for equal studies on any number of ranks, killed or not. On failure `path` is as it was. */
+sg_status sg_store_write(struct sg_ledger *l, const char *path, char digest[SG_HEX], struct sg_err *err) SG_MUST_USE;
 
-/* The digest that is stored in a file. SG_INPUT for a file that is none of ours. */
+/* The digest that is stored in a file. SG_INPUT for a file that is none of ours, or of a newer version. */
 sg_status sg_store_digest(const char *path, char digest[SG_HEX], struct sg_err *err) SG_MUST_USE;
+
+/* Reads the whole file and compares it with its digests: SG_INPUT "damaged" when they differ. */
+sg_status sg_store_verify(const char *path, struct sg_err *err) SG_MUST_USE;
 
 #endif

@@ -1,0 +1,185 @@
+/* The tables of results.h5, column by column: one list a table, from which come its description, its digest and the names of its
+ * columns for store.c (which writes it) and report.c (which reads it). Missing numbers are NaN; -1 is "does not apply". */
+#ifndef SG_RESULTS_STORE_TABLES_H
+#define SG_RESULTS_STORE_TABLES_H
+
+#include "results/table.h"
+
+/* X(name, type, unit, volatile, description) */
+#define SG_CELLS(X)                                                                                          \
+    X(cell, INT, "", 0, "ordinal of the cell in the study; other tables refer to it")                        \
+    X(task, TEXT, "", 0, "task")                                                                             \
+    X(method, TEXT, "", 0, "generation method; empty for raw-only cells")                                    \
+    X(mix, TEXT, "", 0, "raw, synthetic or raw+synthetic")                                                   \
+    X(size, INT, "examples", 0, "synthetic examples asked for; 0 for raw-only cells")                        \
+    X(raw, INT, "examples", 0, "raw examples asked for; 0 for synthetic-only cells")                         \
+    X(seed_generation, INT, "", 0, "generation seed; -1 where there is none")                                \
+    X(seed_data, INT, "", 0, "seed of the raw draw; -1 where there is none")                                 \
+    X(seed_train, INT, "", 0, "training seed")                                                               \
+    X(status, TEXT, "", 0, "planned, done or failed")                                                        \
+    X(reason, TEXT, "", 1, "why it failed, or what is to be known about a finished one")                     \
+    X(n_classes, INT, "classes", 0, "classes of the task")                                                   \
+    X(n_train, REAL, "examples", 0, "examples trained on")                                                   \
+    X(n_raw, REAL, "examples", 0, "raw ones among them")                                                     \
+    X(n_synthetic, REAL, "examples", 0, "synthetic ones among them")                                         \
+    X(n_test, REAL, "rows", 0, "test rows predicted")                                                        \
+    X(accuracy, REAL, "1", 0, "share of test rows predicted right")                                          \
+    X(f1, REAL, "1", 0, "two classes: F1 of the second class; else NaN")                                     \
+    X(macro_f1, REAL, "1", 0, "mean F1 over all classes of the task")                                        \
+    X(loss, REAL, "nat", 0, "mean cross-entropy on the test rows")                                           \
+    X(train_loss, REAL, "nat", 0, "mean cross-entropy of the last training step")                            \
+    X(n_steps, REAL, "steps", 0, "optimiser steps")                                                          \
+    X(n_tokens, REAL, "tokens", 0, "tokens trained on, padding excluded")                                    \
+    X(lanes, REAL, "", 0, "fixed shares of a batch")                                                         \
+    X(weights_sha256, TEXT, "", 0, "SHA-256 of the final weights")                                           \
+    X(train_s, REAL, "s", 1, "wall time of training")                                                        \
+    X(eval_s, REAL, "s", 1, "wall time of evaluation")                                                       \
+    X(ranks, REAL, "ranks", 1, "MPI ranks that trained it together")                                         \
+    X(threads, REAL, "threads", 1, "threads a rank")                                                         \
+    X(peak_mem_bytes, REAL, "byte", 1, "largest memory of a rank")                                           \
+    X(host, TEXT, "", 1, "host of the team's first rank")                                                    \
+    X(recorded, TEXT, "", 1, "UTC time of its last change in the ledger")                                    \
+    X(pool, INT, "", 0, "ordinal in /pools; -1 for raw-only cells")                                          \
+    X(id, TEXT, "", 0, "SHA-256 of all that determines the result")                                          \
+    X(settings, TEXT, "", 1, "all settings, a JSON object")
+
+#define SG_POOLS(X)                                                                                          \
+    X(pool, INT, "", 0, "ordinal of the pool; other tables refer to it")                                     \
+    X(task, TEXT, "", 0, "task")                                                                             \
+    X(method, TEXT, "", 0, "generation method")                                                              \
+    X(seed_generation, INT, "", 0, "generation seed")                                                        \
+    X(model, TEXT, "", 0, "the LLM")                                                                         \
+    X(status, TEXT, "", 0, "planned, complete, short or failed")                                             \
+    X(n_wanted, REAL, "examples", 0, "examples asked for")                                                   \
+    X(n, REAL, "examples", 0, "examples in it")                                                              \
+    X(n_attempts, REAL, "", 0, "completions tried")                                                          \
+    X(n_rejected, REAL, "", 0, "completions without a usable example; reasons in /rejects")                  \
+    X(shortfall, TEXT, "", 0, "what is missing")                                                             \
+    X(id, TEXT, "", 0, "SHA-256 of all that determines the content")                                         \
+    X(settings, TEXT, "", 1, "generator settings, a JSON object")
+
+#define SG_REJECTS(X)                                                                                        \
+    X(pool, INT, "", 0, "ordinal in /pools")                                                                 \
+    X(task, TEXT, "", 0, "task")                                                                             \
+    X(method, TEXT, "", 0, "generation method")                                                              \
+    X(reason, TEXT, "", 0, "why an attempt gave no example")                                                 \
+    X(count, INT, "", 0, "attempts")
+
+#define SG_EXAMPLES(X)                                                                                       \
+    X(pool, INT, "", 0, "ordinal in /pools")                                                                 \
+    X(position, INT, "", 0, "place in the pool; a size is a prefix of it")                                   \
+    X(task, TEXT, "", 0, "task")                                                                             \
+    X(method, TEXT, "", 0, "generation method")                                                              \
+    X(label, INT, "", 0, "class index")                                                                      \
+    X(class, TEXT, "", 0, "class name")                                                                      \
+    X(text, TEXT, "", 0, "the text; the first one of a pair")                                                \
+    X(text_pair, TEXT, "", 0, "the second text of a pair")                                                   \
+    X(completion, TEXT, "", 0, "key of the completion in the ledger: SHA-256 of the request")
+
+#define SG_CLASSES(X)                                                                                        \
+    X(task, TEXT, "", 0, "task")                                                                             \
+    X(label, INT, "", 0, "class index")                                                                      \
+    X(class, TEXT, "", 0, "class name")                                                                      \
+    X(n_test, INT, "rows", 0, "test rows of the class")
+
+#define SG_TEST_ROWS(X)                                                                                      \
+    X(task, TEXT, "", 0, "task")                                                                             \
+    X(row, INT, "", 0, "place in the test file")                                                             \
+    X(label, INT, "", 0, "class index")                                                                      \
+    X(class, TEXT, "", 0, "class name")                                                                      \
+    X(text, TEXT, "", 0, "the text; the first one of a pair")                                                \
+    X(text_pair, TEXT, "", 0, "the second text of a pair")
+
+#define SG_PREDICTIONS(X)                                                                                    \
+    X(cell, INT32, "", 0, "ordinal in /cells")                                                               \
+    X(row, INT32, "", 0, "place in the test file")                                                           \
+    X(gold, INT32, "", 0, "class index of the row")                                                          \
+    X(predicted, INT32, "", 0, "class index with the largest logit")                                         \
+    X(p_predicted, REAL32, "1", 0, "probability of the predicted class")                                     \
+    X(p_gold, REAL32, "1", 0, "probability of the row's class")                                              \
+    X(first, INT, "", 0, "where the row's probabilities begin in /probabilities, n_classes of them")
+
+#define SG_PROBABILITIES(X)                                                                                  \
+    X(probability, REAL32, "1", 0, "softmax of the logits, class after class, prediction after prediction")
+
+#define SG_CURVES(X)                                                                                         \
+    X(cell, INT32, "", 0, "ordinal in /cells")                                                               \
+    X(step, INT32, "", 0, "optimiser step, from 0")                                                          \
+    X(loss, REAL32, "nat", 0, "mean cross-entropy of the step's batch")
+
+#define SG_PER_CLASS(X)                                                                                      \
+    X(cell, INT, "", 0, "ordinal in /cells")                                                                 \
+    X(task, TEXT, "", 0, "task")                                                                             \
+    X(label, INT, "", 0, "class index")                                                                      \
+    X(class, TEXT, "", 0, "class name")                                                                      \
+    X(precision, REAL, "1", 0, "right ones among the rows predicted as the class; 0 where there are none")   \
+    X(recall, REAL, "1", 0, "right ones among the rows of the class; 0 where there are none")                \
+    X(f1, REAL, "1", 0, "harmonic mean of both")                                                             \
+    X(n_gold, INT, "rows", 0, "rows of the class")                                                           \
+    X(n_predicted, INT, "rows", 0, "rows predicted as the class")                                            \
+    X(n_correct, INT, "rows", 0, "rows of the class predicted as it")
+
+#define SG_SPEND(X)                                                                                          \
+    X(pool, INT, "", 0, "ordinal in /pools")                                                                 \
+    X(task, TEXT, "", 0, "task")                                                                             \
+    X(method, TEXT, "", 0, "generation method")                                                              \
+    X(model, TEXT, "", 0, "the LLM")                                                                         \
+    X(n_requests, INT, "", 0, "completions that the pool used; one that two pools share counts in both")     \
+    X(n_failed, INT, "", 0, "requests given up on")                                                          \
+    X(n_rejected, REAL, "", 0, "completions without a usable example")                                       \
+    X(tokens_in, INT, "tokens", 0, "prompt tokens")                                                          \
+    X(tokens_out, INT, "tokens", 0, "completion tokens")                                                     \
+    X(n_tokens_estimated, INT, "", 0, "requests whose tokens the server did not tell")                       \
+    X(cost_usd, REAL, "USD", 0, "cost; NaN when the price of any of them is unknown")                        \
+    X(n_cost_unknown, INT, "", 0, "requests of unknown price")                                               \
+    X(n_recorded, INT, "", 1, "of them from a recording, not bought by this study")                          \
+    X(latency_s, REAL, "s", 1, "sum of the times to answer")
+
+#define SG_DIVERSITY(X)                                                                                      \
+    X(pool, INT, "", 0, "ordinal in /pools")                                                                 \
+    X(task, TEXT, "", 0, "task")                                                                             \
+    X(method, TEXT, "", 0, "generation method")                                                              \
+    X(n, REAL, "examples", 0, "examples compared")                                                           \
+    X(mean_similarity, REAL, "1", 0, "mean cosine between two examples' embeddings")                         \
+    X(vendi, REAL, "examples", 0, "Vendi score: effective number of different examples")                     \
+    X(effective_rank, REAL, "1", 0, "participation ratio of the spectrum")
+
+/* SG_TABLES(Y): Y(list, dataset, plain, description), in the order in which they enter the file's digest. */
+#define SG_TABLES(Y)                                                                                         \
+    Y(CELLS, cells, 0, "One row a cell: one training run of the study")                                      \
+    Y(POOLS, pools, 0, "One row a pool: the synthetic examples of a task, method and generation seed")       \
+    Y(REJECTS, rejects, 0, "Attempts of each pool that gave no example, by reason")                          \
+    Y(EXAMPLES, examples, 0, "The synthetic examples")                                                       \
+    Y(CLASSES, classes, 0, "The classes of each task")                                                       \
+    Y(TEST_ROWS, test_rows, 0, "The test rows that every cell of a task predicts")                           \
+    Y(PREDICTIONS, predictions, 0, "What each finished cell predicts for each test row")                     \
+    Y(PROBABILITIES, probabilities, 1, "Class probabilities, see /predictions")                              \
+    Y(CURVES, curves, 0, "Training loss of each finished cell")                                              \
+    Y(PER_CLASS, per_class, 0, "Precision, recall and F1 of each class in each finished cell")               \
+    Y(SPEND, spend, 0, "What each pool's completions cost")                                                  \
+    Y(DIVERSITY, diversity, 0, "How different the examples of each pool are from one another")
+
+/* SG_T_<LIST>: index of a table; SG_<LIST>_<column>: index of a column; SG_N_<LIST>: their number. */
+#define SG_Y_INDEX(list, dataset, plain, text) SG_T_##list,
+enum sg_table_index { SG_TABLES(SG_Y_INDEX) SG_N_TABLES };
+#undef SG_Y_INDEX
+
+#define SG_X_CELLS(name, ...) SG_CELLS_##name,
+#define SG_X_POOLS(name, ...) SG_POOLS_##name,
+#define SG_X_REJECTS(name, ...) SG_REJECTS_##name,
+#define SG_X_EXAMPLES(name, ...) SG_EXAMPLES_##name,
+#define SG_X_CLASSES(name, ...) SG_CLASSES_##name,
+#define SG_X_TEST_ROWS(name, ...) SG_TEST_ROWS_##name,
+#define SG_X_PREDICTIONS(name, ...) SG_PREDICTIONS_##name,
+#define SG_X_PROBABILITIES(name, ...) SG_PROBABILITIES_##name,
+#define SG_X_CURVES(name, ...) SG_CURVES_##name,
+#define SG_X_PER_CLASS(name, ...) SG_PER_CLASS_##name,
+#define SG_X_SPEND(name, ...) SG_SPEND_##name,
+#define SG_X_DIVERSITY(name, ...) SG_DIVERSITY_##name,
+#define SG_Y_COLUMNS(list, dataset, plain, text) enum { SG_##list(SG_X_##list) SG_N_##list };
+SG_TABLES(SG_Y_COLUMNS)
+#undef SG_Y_COLUMNS
+
+extern const struct sg_table_spec sg_store_tables[SG_N_TABLES];
+
+#endif

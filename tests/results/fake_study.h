@@ -1,0 +1,154 @@
+/* A small made-up study in a ledger: two tasks, two pools, eight cells; one failed, one planned. What does
+ * not belong to the content (order of insertion, hosts, times, ranks, sources) can be varied. */
+#ifndef SG_TESTS_RESULTS_FAKE_STUDY_H
+#define SG_TESTS_RESULTS_FAKE_STUDY_H
+
+#include "results/ledger.h"
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+struct fake {
+    int reversed;      /* everything in the opposite order */
+    int other_machine; /* other hosts, times, ranks, sources */
+    int all_planned;   /* no cell is done yet, no pool filled */
+    int other_loss;    /* one number of the content differs */
+    const char *evil;  /* used as a model's name, a class name and in texts; NULL: harmless */
+};
+
+enum { FAKE_CELLS = 8, FAKE_TEST = 10 };
+
+static const char *const fake_tasks[] = {"sst2", "rte"};
+static const struct {
+    int task, size, raw, seed, pool;
+    const char *method, *mix, *status;
+} fake_cells[FAKE_CELLS] = {
+    {0, 0, 40, 0, -1, "", "raw", "done"},
+    {0, 0, 40, 1, -1, "", "raw", "done"},
+    {0, 20, 0, 0, 0, "zero_shot", "synthetic", "done"},
+    {0, 20, 0, 1, 0, "zero_shot", "synthetic", "done"},
+    {0, 20, 40, 0, 0, "zero_shot", "raw+synthetic", "done"},
+    {0, 20, 40, 1, 0, "zero_shot", "raw+synthetic", "failed"},
+    {1, 0, 40, 0, -1, "", "raw", "done"},
+    {1, 20, 0, 0, 1, "few_shot_3", "synthetic", "planned"},
+};
+
+static sg_status fake_cell(struct sg_ledger *l, const struct fake *f, int i, struct sg_err *err)
+{
+    char id[16], settings[600], result[400];
+    float logits[FAKE_TEST * 2], loss[3] = {0.75f, 0.5f, 0.25f};
+    snprintf(id, sizeof id, "cell%d", i);
+    snprintf(
+        settings, sizeof settings,
+        "{\"class_names\":[\"%s\",\"positive\"],\"method\":\"%s\",\"mix\":\"%s\",\"raw\":%d,\"seed_data\":%d,"
+        "\"seed_generation\":%d,\"seed_train\":%d,\"size\":%d,\"task\":\"%s\"}",
+        f->evil ? f->evil : "negative", fake_cells[i].method, fake_cells[i].mix, fake_cells[i].raw,
+        fake_cells[i].raw ? 0 : -1, fake_cells[i].size ? 0 : -1, fake_cells[i].seed, fake_cells[i].size,
+        fake_tasks[fake_cells[i].task]);
+    const char *pool = fake_cells[i].pool < 0 ? NULL : fake_cells[i].pool == 0 ? "pool0" : "pool1";
+    SG_TRY(sg_ledger_cell_plan(l, id, i, settings, pool, err));
+    if (f->all_planned || strcmp(fake_cells[i].status, "planned") == 0)
+        return SG_OK;
+    struct sg_ledger_cell c = {.id = id, .status = fake_cells[i].status, .result = "{}"};
+    if (strcmp(c.status, "failed") == 0) {
+        c.reason = f->other_machine ? "rank 3: diverged at step 2" : "diverged at step 2";
+        return sg_ledger_cell_finish(l, &c, err);
+    }
+    /* Cell i is right on the first 5 + i rows (rows alternate between the classes). */
+    for (int r = 0; r < FAKE_TEST; r++) {
+        int gold = r % 2, predicted = r < 5 + i ? gold : !gold;
+        logits[2 * r + predicted] = 1.5f;
+        logits[2 * r + !predicted] = -0.5f;
+    }
+    if (f->other_loss && i == 0)
+        loss[2] = 0.26f;
+    snprintf(result, sizeof result,
+             "{\"n_train\":%d,\"n_raw\":%d,\"n_synthetic\":%d,\"n_steps\":3,\"n_tokens\":1000,\"train_s\":%s,"
+             "\"ranks\":%d,\"lanes\":8,"
+             "\"threads\":%d,\"weights_sha256\":\"w%d\",\"peak_mem_bytes\":%d,\"host\":\"%s\"}",
+             fake_cells[i].raw + fake_cells[i].size, fake_cells[i].raw, fake_cells[i].size,
+             f->other_machine ? "9.5" : "1.25", f->other_machine ? 4 : 1, f->other_machine ? 16 : 2, i,
+             f->other_machine ? 999 : 1000, f->other_machine ? "far" : "near");
+    c.result = result;
+    c.n_eval = FAKE_TEST;
+    c.n_classes = 2;
+    c.n_loss = 3;
+    c.logits = logits;
+    c.loss = loss;
+    return sg_ledger_cell_finish(l, &c, err);
+}
+
+static sg_status fake_pool(struct sg_ledger *l, const struct fake *f, int i, struct sg_err *err)
+{
+    char key[4][16], settings[400];
+    const char *id = i ? "pool1" : "pool0", *asked[4];
+    for (int k = 0; k < 4; k++) {
+        int j = f->reversed ? 3 - k : k;
+        snprintf(key[j], sizeof key[j], "p%dk%d", i, j);
+        asked[j] = key[j];
+        struct sg_ledger_completion c = {.key = key[j],
+                                         .request = "{}",
+                                         .status = i == 1 && j == 3 ? 1 : 0,
+                                         .text = "text",
+                                         .finish_reason = "stop",
+                                         .attempts = f->other_machine ? 3 : 1,
+                                         .tokens_in = 100 + j,
+                                         .tokens_out = 10 * j,
+                                         .latency_s = f->other_machine ? 7.5 : 0.5,
+                                         .cost_usd = i == 1 ? -1 : 0.001 * (j + 1),
+                                         .source =
+                                             f->other_machine ? "live http://x" : "recording r.jsonl.gz",
+                                         .rank = f->other_machine ? 2 : 0};
+        SG_TRY(sg_ledger_completion_put(l, &c, err));
+    }
+    snprintf(settings, sizeof settings,
+             "{\"method\":\"%s\",\"model\":\"%s\",\"n_wanted\":4,\"seed_generation\":0,\"task\":\"%s\","
+             "\"temperature\":1}",
+             i ? "few_shot_3" : "zero_shot", f->evil ? f->evil : "gpt-x", fake_tasks[i]);
+    struct sg_ledger_example e[3] = {{0, "A caf\xc3\xa9, dull.", i ? "A second text." : NULL, key[0]},
+                                     {1, "Fine \xf0\x9f\x99\x82", i ? "Yes." : NULL, key[1]},
+                                     {0, "", i ? "" : NULL, key[2]}};
+    if (f->evil)
+        e[0].first = f->evil;
+    struct sg_ledger_pool p = {.id = id,
+                               .ordinal = i,
+                               .settings = settings,
+                               .status = i ? "short" : "complete",
+                               .rejects = i ? "{\"duplicate\":2,\"empty\":0,\"n_attempts\":7,\"refused\":1}"
+                                            : "{\"n_attempts\":4}",
+                               .shortfall = i ? "class positive: 1 of 2 after 7 attempts" : "",
+                               .n = 3,
+                               .example = e,
+                               .n_asked = 4,
+                               .asked = asked};
+    SG_TRY(sg_ledger_pool_put(l, &p, err));
+    return i ? SG_OK
+             : sg_ledger_diversity_put(
+                   l, id, "{\"effective_rank\":2.5,\"mean_similarity\":0.375,\"n\":3,\"vendi\":2.25}", err);
+}
+
+static sg_status fake_fill(struct sg_ledger *l, const struct fake *f, struct sg_err *err)
+{
+    SG_TRY(sg_ledger_cells_retire(l, err));
+    SG_TRY(sg_ledger_meta_set(l, "study", "fake", err));
+    SG_TRY(sg_ledger_meta_set(l, "study_text",
+                              f->other_machine ? "study: fake # elsewhere\n" : "study: fake\n", err));
+    SG_TRY(sg_ledger_meta_set(l, "inputs", "{}", err));
+    SG_TRY(sg_ledger_meta_set(l, "program", "synthgrid test", err));
+    SG_TRY(sg_ledger_meta_set(l, "run_host", f->other_machine ? "far" : "near", err));
+    for (int t = 0; t < 2; t++)
+        for (int i = 0; i < FAKE_TEST; i++) {
+            int r = f->reversed ? FAKE_TEST - 1 - i : i;
+            SG_TRY(
+                sg_ledger_test_row_put(l, fake_tasks[t], r, r % 2, "a test row", t ? "its pair" : NULL, err));
+        }
+    for (int i = 0; i < FAKE_CELLS; i++)
+        SG_TRY(fake_cell(l, f, f->reversed ? FAKE_CELLS - 1 - i : i, err));
+    for (int i = 0; i < 2 && !f->all_planned; i++)
+        SG_TRY(fake_pool(l, f, f->reversed ? !i : i, err));
+    return sg_ledger_commit(l, err);
+}
+
+#endif

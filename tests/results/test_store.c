@@ -1,0 +1,328 @@
+/* results.h5: what the ledger holds comes back; the digest is the study's alone; damaged and foreign files
+ * are refused. */
+#include "base/file.h"
+#include "base/mem.h"
+#include "results/store.h"
+#include "results/store_open.h"
+#include "results/store_tables.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <math.h>
+#include <sqlite3.h>
+
+#include "fake_study.h"
+#include "scratch.h"
+
+static struct sg_err err;
+
+#define OK(call)                                                                                             \
+    do {                                                                                                     \
+        if ((call) != SG_OK)                                                                                 \
+            fail_msg("%s: %s", #call, err.text);                                                             \
+    } while (0)
+
+/* A ledger of its own with the study in it, and its results file. */
+static struct sg_ledger *make(const char *name, const struct fake *f, const char *path, char digest[SG_HEX])
+{
+    struct sg_ledger *l = NULL;
+    OK(sg_ledger_open(in_scratch(name), SG_LEDGER_WRITE, &l, &err));
+    OK(fake_fill(l, f, &err));
+    OK(sg_store_write(l, path, digest, &err));
+    return l;
+}
+
+struct seen {
+    const struct sg_table_spec *spec;
+    int64_t n;
+    union sg_value row[100][40]; /* texts copied */
+};
+
+static sg_status keep(void *context, int64_t at, const union sg_value *row, struct sg_err *e)
+{
+    struct seen *s = context;
+    (void)e;
+    assert_true(at == s->n && at < 100);
+    for (int c = 0; c < s->spec->n_columns; c++) {
+        s->row[at][c] = row[c];
+        if (s->spec->column[c].type == SG_COL_TEXT)
+            s->row[at][c].text = sg_strdup(row[c].text);
+    }
+    s->n++;
+    return SG_OK;
+}
+
+static void forget(struct seen *s)
+{
+    for (int64_t i = 0; i < s->n; i++)
+        for (int c = 0; c < s->spec->n_columns; c++)
+            if (s->spec->column[c].type == SG_COL_TEXT)
+                sg_free((void *)(uintptr_t)s->row[i][c].text);
+    s->n = 0;
+}
+
+static struct seen seen;
+
+static void look(const char *path, enum sg_table_index table)
+{
+    hid_t file = -1;
+    forget(&seen);
+    seen.spec = &sg_store_tables[table];
+    OK(sg_store_open(path, &file, &err));
+    OK(sg_table_each(file, seen.spec, path, keep, &seen, &err));
+    H5Fclose(file);
+}
+
+static void the_ledger_comes_back(void **state)
+{
+    (void)state;
+    char digest[SG_HEX], stored[SG_HEX];
+    char path[300];
+    snprintf(path, sizeof path, "%s", in_scratch("back.h5"));
+    struct sg_ledger *l = make("back", &(struct fake){0}, path, digest);
+    OK(sg_store_digest(path, stored, &err));
+    assert_string_equal(stored, digest);
+    OK(sg_store_verify(path, &err));
+
+    look(path, SG_T_CELLS);
+    assert_int_equal(seen.n, FAKE_CELLS);
+    for (int i = 0; i < FAKE_CELLS; i++) {
+        const union sg_value *row = seen.row[i];
+        int done = strcmp(fake_cells[i].status, "done") == 0;
+        assert_int_equal(row[SG_CELLS_cell].i, i);
+        assert_string_equal(row[SG_CELLS_task].text, fake_tasks[fake_cells[i].task]);
+        assert_string_equal(row[SG_CELLS_status].text, fake_cells[i].status);
+        assert_int_equal(row[SG_CELLS_pool].i, fake_cells[i].pool);
+        assert_int_equal(row[SG_CELLS_seed_generation].i, fake_cells[i].size ? 0 : -1);
+        /* Right on the first 5 + i of 10 rows; a hole is NaN, never 0. */
+        if (done)
+            assert_true(fabs(row[SG_CELLS_accuracy].x - (5 + i > 10 ? 1 : 0.1 * (5 + i))) < 1e-12);
+        const int numbers[] = {SG_CELLS_accuracy, SG_CELLS_macro_f1, SG_CELLS_loss,    SG_CELLS_n_test,
+                               SG_CELLS_n_train,  SG_CELLS_train_s,  SG_CELLS_n_steps, SG_CELLS_train_loss};
+        for (size_t k = 0; k < sizeof numbers / sizeof *numbers; k++)
+            if (!done != !!isnan(row[numbers[k]].x))
+                fail_msg("cell %d, column %s: %g", i, seen.spec->column[numbers[k]].name, row[numbers[k]].x);
+    }
+    assert_string_equal(seen.row[5][SG_CELLS_reason].text, "diverged at step 2");
+    assert_true(seen.row[0][SG_CELLS_train_loss].x == 0.25);
+    assert_true(seen.row[4][SG_CELLS_n_train].x == 60);
+
+    look(path, SG_T_PREDICTIONS);
+    assert_int_equal(seen.n, 6 * FAKE_TEST);
+    double p = 1 / (1 + exp(-2.0));
+    const union sg_value *last_of_0 = seen.row[9];
+    assert_int_equal(last_of_0[SG_PREDICTIONS_gold].i, 1);
+    assert_int_equal(last_of_0[SG_PREDICTIONS_predicted].i, 0);
+    assert_true(fabs(last_of_0[SG_PREDICTIONS_p_predicted].x - p) < 1e-6);
+    assert_true(fabs(last_of_0[SG_PREDICTIONS_p_gold].x - (1 - p)) < 1e-6);
+    assert_int_equal(last_of_0[SG_PREDICTIONS_first].i, 18);
+
+    look(path, SG_T_EXAMPLES);
+    assert_int_equal(seen.n, 6);
+    assert_string_equal(seen.row[0][SG_EXAMPLES_text].text, "A caf\xc3\xa9, dull.");
+    assert_string_equal(seen.row[0][SG_EXAMPLES_text_pair].text, "");
+    assert_string_equal(seen.row[3][SG_EXAMPLES_text_pair].text, "A second text.");
+    assert_string_equal(seen.row[1][SG_EXAMPLES_class].text, "positive");
+    assert_string_equal(seen.row[4][SG_EXAMPLES_completion].text, "p1k1");
+
+    look(path, SG_T_REJECTS);
+    assert_int_equal(seen.n, 2); /* those that were 0 have no row */
+    assert_string_equal(seen.row[0][SG_REJECTS_reason].text, "duplicate");
+    assert_int_equal(seen.row[0][SG_REJECTS_count].i, 2);
+
+    look(path, SG_T_SPEND);
+    assert_int_equal(seen.n, 2);
+    assert_int_equal(seen.row[0][SG_SPEND_n_requests].i, 4); /* three accepted and one that was not */
+    assert_int_equal(seen.row[0][SG_SPEND_tokens_in].i, 406);
+    assert_true(fabs(seen.row[0][SG_SPEND_cost_usd].x - 0.010) < 1e-12);
+    assert_int_equal(seen.row[1][SG_SPEND_n_failed].i, 1);
+    assert_true(isnan(seen.row[1][SG_SPEND_cost_usd].x)); /* unknown is not 0 */
+    assert_int_equal(seen.row[1][SG_SPEND_n_cost_unknown].i, 4);
+
+    look(path, SG_T_DIVERSITY);
+    assert_true(seen.row[0][SG_DIVERSITY_vendi].x == 2.25);
+    assert_true(isnan(seen.row[1][SG_DIVERSITY_vendi].x));
+
+    look(path, SG_T_CURVES);
+    assert_int_equal(seen.n, 18);
+    look(path, SG_T_PER_CLASS);
+    assert_int_equal(seen.n, 12);
+    look(path, SG_T_CLASSES);
+    assert_int_equal(seen.n, 4);
+    assert_int_equal(seen.row[0][SG_CLASSES_n_test].i, 5);
+    look(path, SG_T_TEST_ROWS);
+    assert_int_equal(seen.n, 20);
+    sg_ledger_close(l);
+}
+
+static void the_digest_is_the_studys(void **state)
+{
+    (void)state;
+    struct {
+        const char *name;
+        struct fake f;
+        int same;
+    } table[] = {
+        {"d0", {0}, 1},
+        {"d1", {.reversed = 1}, 1},
+        {"d2", {.other_machine = 1}, 1},
+        {"d3", {.reversed = 1, .other_machine = 1}, 1},
+        {"d4", {.other_loss = 1}, 0},
+        {"d5", {.all_planned = 1}, 0},
+        {"d6", {.evil = "another model"}, 0},
+    };
+    char first[SG_HEX], digest[SG_HEX], path[300];
+    snprintf(path, sizeof path, "%s", in_scratch("digest.h5"));
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        struct sg_ledger *l = make(table[i].name, &table[i].f, path, digest);
+        if (i == 0)
+            memcpy(first, digest, SG_HEX);
+        if ((strcmp(first, digest) == 0) != table[i].same)
+            fail_msg("%s: %s", table[i].name, table[i].same ? "another digest" : "the same digest");
+        if (table[i].f.all_planned) { /* filled later, after a build in between: as if it had been at once */
+            OK(fake_fill(l, &(struct fake){.reversed = 1}, &err));
+            OK(sg_store_write(l, path, digest, &err));
+            assert_string_equal(digest, first);
+        }
+        sg_ledger_close(l);
+    }
+}
+
+static void other_studies_in_the_ledger_do_not_show(void **state)
+{
+    (void)state;
+    char digest[SG_HEX], after[SG_HEX], path[300];
+    snprintf(path, sizeof path, "%s", in_scratch("other.h5"));
+    struct sg_ledger *l = make("other", &(struct fake){0}, path, digest);
+    /* What an earlier, larger study left: a retired cell with its pool, longer test data, a completion nobody
+     * asks for. */
+    struct sg_ledger_completion c = {
+        .key = "stray", .request = "{}", .text = "x", .cost_usd = 5, .source = "live"};
+    OK(sg_ledger_completion_put(l, &c, &err));
+    OK(sg_ledger_cell_plan(l, "old", 99, "{\"task\":\"nyt\",\"class_names\":[\"a\"]}", "oldpool", &err));
+    OK(sg_ledger_test_row_put(l, "sst2", FAKE_TEST, 0, "a row too many", NULL, &err));
+    OK(fake_fill(l, &(struct fake){0}, &err));
+    OK(sg_store_write(l, path, after, &err));
+    assert_string_equal(digest, after);
+    sg_ledger_close(l);
+}
+
+static void an_empty_study(void **state)
+{
+    (void)state;
+    char digest[SG_HEX], path[300];
+    snprintf(path, sizeof path, "%s", in_scratch("empty.h5"));
+    struct sg_ledger *l = NULL;
+    OK(sg_ledger_open(in_scratch("empty"), SG_LEDGER_WRITE, &l, &err));
+    OK(sg_store_write(l, path, digest, &err));
+    OK(sg_store_verify(path, &err));
+    look(path, SG_T_CELLS);
+    assert_int_equal(seen.n, 0);
+    sg_ledger_close(l);
+}
+
+static void failures_leave_the_old_file(void **state)
+{
+    (void)state;
+    char digest[SG_HEX], found[SG_HEX], path[300];
+    snprintf(path, sizeof path, "%s", in_scratch("kept.h5"));
+    struct sg_ledger *l = make("kept", &(struct fake){0}, path, digest);
+    /* Predictions that do not fit the test rows, or settings that are no JSON: a damaged ledger. */
+    const char *damage[] = {"DELETE FROM test_rows WHERE task='sst2' AND position=9",
+                            "UPDATE predictions SET logits=x'00' WHERE cell='cell0'",
+                            "UPDATE cells SET settings='[' WHERE id='cell7'"};
+    for (size_t i = 0; i < sizeof damage / sizeof *damage; i++) {
+        sqlite3 *db = sg_ledger_handle(l);
+        assert_int_equal(sqlite3_exec(db, "SAVEPOINT a", NULL, NULL, NULL), SQLITE_OK);
+        assert_int_equal(sqlite3_exec(db, damage[i], NULL, NULL, NULL), SQLITE_OK);
+        assert_int_equal(sg_store_write(l, path, found, &err), SG_FAILED);
+        assert_int_equal(sqlite3_exec(db, "ROLLBACK TO a; RELEASE a", NULL, NULL, NULL), SQLITE_OK);
+        OK(sg_store_digest(path, found, &err));
+        assert_string_equal(found, digest);
+    }
+    assert_int_equal(sg_store_write(l, in_scratch("no/such/folder.h5"), NULL, &err), SG_FAILED);
+    /* The n-th allocation fails, for every n until none does. */
+    size_t before = sg_mem_now();
+    int n = 0;
+    for (int fired = 1; fired; n++) {
+        sg_mem_fail_at(n * 7 + 1);
+        sg_status status = sg_store_write(l, path, found, &err);
+        fired = sg_mem_fail_at(0);
+        assert_int_equal(status, fired ? SG_FAILED : SG_OK);
+        assert_int_equal(sg_mem_now(), before);
+    }
+    assert_true(n > 10);
+    assert_string_equal(found, digest);
+    sg_ledger_close(l);
+}
+
+static void damaged_files_are_refused(void **state)
+{
+    (void)state;
+    char digest[SG_HEX], path[300];
+    snprintf(path, sizeof path, "%s", in_scratch("damaged.h5"));
+    sg_ledger_close(make("damaged", &(struct fake){0}, path, digest));
+    char *bytes = NULL;
+    size_t n = 0;
+    OK(sg_file_read(path, 1 << 26, &bytes, &n, &err));
+    assert_int_equal(sg_store_digest(in_scratch("nothing.h5"), digest, &err), SG_INPUT);
+    const size_t cut[] = {0, 1, 17, 300, n / 2, n - 2000, n - 1};
+    for (size_t i = 0; i < sizeof cut / sizeof *cut; i++) {
+        OK(sg_file_write(path, bytes, cut[i], &err));
+        assert_int_equal(sg_store_digest(path, digest, &err), SG_INPUT);
+        assert_int_equal(sg_store_verify(path, &err), SG_INPUT);
+    }
+    /* Texts lie in a heap that no filter protects: a changed letter shows in the digest. */
+    char *at = NULL;
+    for (size_t i = 0; i + 13 < n; i++)
+        if (memcmp(bytes + i, "A second text", 13) == 0)
+            at = bytes + i;
+    assert_non_null(at);
+    *at = 'B';
+    OK(sg_file_write(path, bytes, n, &err));
+    assert_int_equal(sg_store_verify(path, &err), SG_INPUT);
+    assert_non_null(strstr(err.text, "damaged"));
+    sg_free(bytes);
+
+    hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    H5Fclose(file);
+    assert_int_equal(sg_store_digest(path, digest, &err), SG_INPUT);
+    assert_non_null(strstr(err.text, "not results of synthgrid"));
+    file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    OK(sg_h5_set_text(file, "format", SG_STORE_FORMAT, path, &err));
+    OK(sg_h5_set_int(file, "format_version", SG_STORE_VERSION + 1, path, &err));
+    H5Fclose(file);
+    assert_int_equal(sg_store_digest(path, digest, &err), SG_INPUT);
+    assert_non_null(strstr(err.text, "version 2"));
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    return scratch_make();
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    forget(&seen);
+    scratch_remove(scratch);
+    return sg_mem_now() ? -1 : 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_ledger_comes_back),
+        cmocka_unit_test(the_digest_is_the_studys),
+        cmocka_unit_test(other_studies_in_the_ledger_do_not_show),
+        cmocka_unit_test(an_empty_study),
+        cmocka_unit_test(failures_leave_the_old_file),
+        cmocka_unit_test(damaged_files_are_refused),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
