@@ -48,7 +48,12 @@ int sg_uni_word(uint32_t c)
 {
     if (c < 0x80)
         return is_ascii_letter(c) || sg_uni_number(c) || c == '_';
-    if (c == 0x200c || c == 0x200d || sg_uni_letter(c))
+    static const struct range others[] = {{0x200c, 0x200d}, /* joiners */
+                                          {0x24b6, 0x24e9}, /* letters in circles and squares */
+                                          {0x1f130, 0x1f149},
+                                          {0x1f150, 0x1f169},
+                                          {0x1f170, 0x1f189}};
+    if (sg_uni_letter(c) || IN(others, c))
         return 1;
     switch (utf8proc_category((utf8proc_int32_t)c)) {
     case UTF8PROC_CATEGORY_MN:

@@ -1,4 +1,5 @@
-/* Prints the token ids of every row of a file, a JSON array a line: for comparing with `tokenizers` (see tokenizer_test.py).
+/* Prints the token ids of every row of a file, a JSON array a line: for comparing with `tokenizers` (see
+ * tokenizer_test.py).
  *
  *     print_ids DIR FILE MAX_LENGTH */
 #include "base/rows.h"
