@@ -237,9 +237,9 @@ static sg_status store(struct sg_reading *r, int i, const struct sg_yaml *v, str
                    (s->type == SG_SET_TEXT && !v->text[0]));
     if (is_null)
         return s->flags & SG_SET_NULL ? store_null(s, slot, n_slot) : fail_value(s, v, err);
-    int64_t whole;
-    double x;
-    const char *text;
+    int64_t whole = 0;
+    double x = 0;
+    const char *text = NULL;
     switch (s->type) {
     case SG_SET_TEXT:
         SG_TRY(read_text(s, v, &text, err));

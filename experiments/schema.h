@@ -28,6 +28,7 @@ enum sg_setting_flag {
     SG_SET_REQUIRED = 1,   /* a file without it is refused */
     SG_SET_NULL = 2,       /* may be null: text NULL, numbers `none`, lists empty */
     SG_SET_TRAIN_ONLY = 4, /* `synthgrid train` has it, a study does not */
+    SG_SET_PLACE = 8,      /* where or how fast a run works: no result depends on it */
 };
 
 struct sg_setting {

@@ -135,13 +135,13 @@ static const struct sg_setting table[] = {
      .help = "nucleus sampling"},
     {"generator.max_tokens", SG_SET_INT, 0, STUDY(generator.max_tokens), RANGE(1, 1e6), .unit = "tokens",
      .initial = "256", .help = "of one completion, where the task file does not say"},
-    {"generator.connections", SG_SET_INT, 0, STUDY(generator.connections), RANGE(1, 10000),
+    {"generator.connections", SG_SET_INT, SG_SET_PLACE, STUDY(generator.connections), RANGE(1, 10000),
      .unit = "connections", .initial = "16", .help = "requests in flight at once, all ranks together"},
-    {"generator.requests_per_min", SG_SET_INT, SG_SET_NULL, STUDY(generator.requests_per_min), RANGE(1, 1e9),
-     .unit = "requests/min",
+    {"generator.requests_per_min", SG_SET_INT, SG_SET_NULL | SG_SET_PLACE, STUDY(generator.requests_per_min),
+     RANGE(1, 1e9), .unit = "requests/min",
      .help = "a rate of our own, all ranks together; empty: as fast as the endpoint lets us"},
-    {"generator.tokens_per_min", SG_SET_INT, SG_SET_NULL, STUDY(generator.tokens_per_min), RANGE(1, 1e12),
-     .unit = "tokens/min", .help = "the same, counted in tokens"},
+    {"generator.tokens_per_min", SG_SET_INT, SG_SET_NULL | SG_SET_PLACE, STUDY(generator.tokens_per_min),
+     RANGE(1, 1e12), .unit = "tokens/min", .help = "the same, counted in tokens"},
     {"generator.timeout_s", SG_SET_REAL, 0, STUDY(generator.timeout_s), RANGE(1, 86400), .unit = "s",
      .initial = "600", .help = "how long one request may take"},
     {"generator.retries", SG_SET_INT, 0, STUDY(generator.retries), RANGE(0, 100), .unit = "times",
@@ -154,7 +154,8 @@ static const struct sg_setting table[] = {
     {"generator.recording", SG_SET_TEXT, SG_SET_NULL, STUDY(generator.recording), .unit = "a file",
      .help = "completions to import before anything is asked for; a study that they cover needs no key and "
              "no network"},
-    {"budget.usd", SG_SET_REAL, SG_SET_NULL, STUDY(budget_usd), RANGE(0, 1e9), .none = -1, .unit = PRICE,
+    {"budget.usd", SG_SET_REAL, SG_SET_NULL | SG_SET_PLACE, STUDY(budget_usd), RANGE(0, 1e9), .none = -1,
+     .unit = PRICE,
      .help = "a hard limit on what the study may spend; needed where the endpoint has a price"},
     {"filter.duplicates", SG_SET_FLAG, 0, STUDY(filter_duplicates), .initial = "true",
      .help = "drop synthetic examples that repeat an earlier one or a raw one"},
@@ -184,12 +185,12 @@ static const struct sg_setting table[] = {
      .unit = "lanes, a power of two", .none_word = "auto", .initial = "auto",
      .help = "shares of a batch that are computed apart and summed in a fixed tree: part of the result, to "
              "the last bit"},
-    {"train.threads", SG_SET_INT, SG_SET_NULL, STUDY(train.threads), RANGE(1, 1024), .unit = "threads",
-     .none_word = "auto", .initial = "auto",
+    {"train.threads", SG_SET_INT, SG_SET_NULL | SG_SET_PLACE, STUDY(train.threads), RANGE(1, 1024),
+     .unit = "threads", .none_word = "auto", .initial = "auto",
      .help = "threads of one rank, no more than lanes are of use; never changes a result"},
     {"train.seed", SG_SET_INT, SG_SET_TRAIN_ONLY, STUDY(train.seed), RANGE(0, 4294967295), .initial = "0",
      .help = "the seed of `synthgrid train` alone; a study says how many it wants in seeds.train"},
-    {"results", SG_SET_TEXT, SG_SET_NULL, STUDY(results), .unit = "a folder",
+    {"results", SG_SET_TEXT, SG_SET_NULL | SG_SET_PLACE, STUDY(results), .unit = "a folder",
      .help = "empty: results/<study>"},
 };
 enum { N_TABLE = sizeof table / sizeof table[0] };
@@ -325,7 +326,7 @@ void sg_settings_json(const struct sg_settings *s, struct sg_buf *out)
     int n = 0;
     sg_buf_puts(out, "{");
     for (int i = 0; i < N_TABLE; i++) {
-        if (row[i]->flags & sg_study_schema.hidden)
+        if (row[i]->flags & (sg_study_schema.hidden | SG_SET_PLACE))
             continue;
         const char *key = row[i]->key, *dot = strchr(key, '.');
         size_t len = dot ? (size_t)(dot - key) : 0;

@@ -32,8 +32,8 @@ sg_status sg_settings_check_train(const struct sg_reading *r, const char *source
 /* Adds the table as text for people: key, what it takes, default, help. */
 void sg_settings_help(struct sg_buf *out);
 
-/* Adds all settings of a study as canonical JSON: compact, sorted keys, groups nested, null where nothing is
- * set. */
+/* Adds the settings of a study, but those no result depends on (SG_SET_PLACE), as canonical JSON: compact,
+ * sorted keys, groups nested, null where nothing is set. */
 void sg_settings_json(const struct sg_settings *s, struct sg_buf *out);
 
 /* A study's or a task's name: [A-Za-z0-9][A-Za-z0-9._-]{0,63}, so that it can name folders, files and HDF5

@@ -134,7 +134,7 @@ static sg_status finish(struct sg_settings *all, struct sg_arena *arena, struct 
     SG_TRY(locate(s->data_dir, arena, &s->data_dir, err));
     SG_TRY(locate(s->encoder, arena, &s->encoder, err));
     if (s->generator.recording) {
-        char *recording;
+        char *recording = NULL;
         SG_TRY(locate(s->generator.recording, arena, &recording, err));
         s->generator.recording = recording;
     }

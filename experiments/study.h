@@ -21,7 +21,8 @@ struct sg_study {
     char *path;     /* of the YAML file */
     char *name;     /* study: */
     char *text;     /* the file as it was read, for provenance */
-    char *resolved; /* canonical JSON of all settings after overrides; no secrets can be in it */
+    char *resolved; /* canonical JSON of the settings after overrides, but those that no result depends on
+                       (results, budget.usd, train.threads, connections and rates); no secrets can be in it */
     int n_tasks;
     struct sg_task *task;
     int n_methods;

@@ -150,28 +150,35 @@ static void test_resolved(void **state)
     assert_int_equal(read_study(base_study, "generator.model=a\"b", &s, &err), SG_OK);
     assert_string_equal(
         s->resolved,
-        "{\"budget\":{\"usd\":null},\"data\":{\"dir\":\"data\",\"test\":null,\"train\":null},\"filter\":{"
-        "\"duplicates\":true,"
-        "\"leakage\":true},\"generator\":{\"api_key_env\":\"OPENAI_API_KEY\",\"base_url\":null,"
-        "\"connections\":16,"
-        "\"max_tokens\":256,\"model\":\"a\\\"b\",\"provider\":\"openai\",\"recording\":null,\"requests_per_"
-        "min\":null,"
-        "\"retries\":8,\"temperature\":1,\"timeout_s\":600,\"tokens_per_min\":null,\"top_p\":1,\"usd_per_1m_"
-        "input\":null,"
-        "\"usd_per_1m_output\":null},\"methods\":[\"zero_shot\",\"zero_shot_topic\",\"one_shot\",\"few_shot_"
-        "3\","
-        "\"few_shot_5\"],\"mixes\":[\"raw\",\"synthetic\",\"raw+synthetic\"],\"raw\":[40],\"results\":"
-        "\"results/small\","
+        "{\"data\":{\"dir\":\"data\",\"test\":null,\"train\":null},\"filter\":{\"duplicates\":true,"
+        "\"leakage\":true},"
+        "\"generator\":{\"api_key_env\":\"OPENAI_API_KEY\",\"base_url\":null,\"max_tokens\":256,\"model\":"
+        "\"a\\\"b\","
+        "\"provider\":\"openai\",\"recording\":null,\"retries\":8,\"temperature\":1,\"timeout_s\":600,\"top_"
+        "p\":1,"
+        "\"usd_per_1m_input\":null,\"usd_per_1m_output\":null},\"methods\":[\"zero_shot\",\"zero_shot_"
+        "topic\",\"one_shot\","
+        "\"few_shot_3\",\"few_shot_5\"],\"mixes\":[\"raw\",\"synthetic\",\"raw+synthetic\"],\"raw\":[40],"
         "\"seeds\":{\"data\":1,\"generation\":1,\"train\":1},\"sizes\":[20,60],\"study\":\"small\",\"tasks\":"
         "[\"single\"],"
         "\"train\":{\"batch\":16,\"clip\":1,\"dropout\":null,\"encoder\":\"data/encoders/"
         "minilm-l6\",\"epochs\":3,"
-        "\"lanes\":null,\"lr\":5e-05,\"max_length\":256,\"steps\":null,\"threads\":null,\"warmup\":0.1,"
-        "\"weight_decay\":0.01}}");
+        "\"lanes\":null,\"lr\":5e-05,\"max_length\":256,\"steps\":null,\"warmup\":0.1,\"weight_decay\":0.01}"
+        "}");
     json_t *o = json_loads(s->resolved, JSON_REJECT_DUPLICATES, NULL);
     assert_non_null(o);
     json_decref(o);
+    char *before = sg_strdup(s->resolved);
     sg_study_destroy(s);
+    static const char *const place[] = {"results=/elsewhere", "train.threads=3", "budget.usd=1",
+                                        "generator.connections=2", "generator.requests_per_min=9"};
+    for (size_t i = 0; i < sizeof place / sizeof place[0]; i++) {
+        const char *o2[] = {"generator.model=a\"b", place[i]};
+        assert_int_equal(sg_study_read("s.yaml", 2, o2, &s, &err), SG_OK);
+        assert_string_equal(s->resolved, before);
+        sg_study_destroy(s);
+    }
+    sg_free(before);
 }
 
 static void test_help(void **state)
