@@ -1,0 +1,309 @@
+#include "gen/prompt.h"
+
+#include "base/mem.h"
+#include "base/rng.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_PROMPT_BYTES = 4 << 20 };
+
+struct sg_prompter {
+    struct sg_prompter_spec spec;
+    char *classes;     /* all readable names, for {classes} */
+    int64_t *by_class; /* (raw->n) row indices, class by class */
+    int64_t *start;    /* (K+1) where a class begins in by_class */
+};
+
+void sg_topics_free(struct sg_topics *t)
+{
+    for (int64_t i = 0; i < t->n; i++)
+        sg_free(t->item[i]);
+    sg_free(t->item);
+    *t = (struct sg_topics){0};
+}
+
+/* --- templates */
+
+static const char *value_of(const struct sg_prompt_values *v, const char *name, size_t n, char number[24])
+{
+    const struct {
+        const char *name, *value;
+    } all[] = {{"class", v->class_},       {"classes", v->classes}, {"topic", v->topic},
+               {"examples", v->examples},  {"first", v->first},     {"text", v->first},
+               {"second", v->second},      {"n", number}};
+    snprintf(number, 24, "%lld", (long long)v->n);
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        if (strlen(all[i].name) == n && strncmp(all[i].name, name, n) == 0)
+            return all[i].value;
+    return NULL;
+}
+
+sg_status sg_prompt_fill(struct sg_buf *b, const char *pattern, const struct sg_prompt_values *v, struct sg_err *err)
+{
+    char number[24];
+    for (const char *p = pattern; *p;) {
+        size_t n = strcspn(p, "{}");
+        sg_buf_add(b, p, n);
+        p += n;
+        if (!*p)
+            break;
+        if (p[1] == p[0]) {
+            sg_buf_add(b, p, 1);
+            p += 2;
+            continue;
+        }
+        size_t len = *p == '{' ? strcspn(p + 1, "}") : 0;
+        const char *value = *p == '{' && p[1 + len] == '}' ? value_of(v, p + 1, len, number) : NULL;
+        if (!value)
+            return sg_fail(err, SG_INPUT, "a prompt template has no value for '%.*s'; hint: a brace itself is written twice",
+                           (int)(len + 2 > 40 ? 40 : len + 2), p);
+        sg_buf_puts(b, value);
+        p += len + 2;
+    }
+    return SG_OK;
+}
+
+/* --- making a prompter */
+
+/* Sorts the raw rows by class, keeping their order within one. */
+static sg_status sort_rows(struct sg_prompter *p, struct sg_err *err)
+{
+    const struct sg_task *t = p->spec.task;
+    const struct sg_rows *raw = p->spec.raw;
+    int64_t n = raw ? raw->n : 0, n_sorted = 0;
+    p->by_class = sg_alloc((size_t)n, sizeof *p->by_class);
+    p->start = sg_alloc((size_t)t->n_classes + 1, sizeof *p->start);
+    if (!p->by_class || !p->start)
+        return sg_fail_memory(err, (unsigned long long)n * sizeof *p->by_class);
+    for (int k = 0; k < t->n_classes; k++) {
+        p->start[k] = n_sorted;
+        for (int64_t i = 0; i < n; i++)
+            if (raw->row[i].label && strcmp(raw->row[i].label, t->class_[k].name) == 0)
+                p->by_class[n_sorted++] = i;
+    }
+    p->start[t->n_classes] = n_sorted;
+    if (n_sorted != n)
+        return sg_fail(err, SG_INPUT, "%lld of the raw rows of task %s have a label that is not among its classes",
+                       (long long)(n - n_sorted), t->name);
+    return SG_OK;
+}
+
+static sg_status list_classes(struct sg_prompter *p, struct sg_err *err)
+{
+    struct sg_buf b = sg_buf_make(MAX_PROMPT_BYTES);
+    for (int k = 0; k < p->spec.task->n_classes; k++)
+        /* A class name may hold commas ("space, science, technology"). */
+        sg_buf_printf(&b, "%s%s", k ? "; " : "", p->spec.task->class_[k].readable);
+    SG_TRY(sg_buf_check(&b, "the list of classes", err));
+    p->classes = sg_buf_take(&b);
+    return p->classes ? SG_OK : sg_fail_memory(err, 1);
+}
+
+sg_status sg_prompter_create(const struct sg_prompter_spec *spec, struct sg_prompter **out, struct sg_err *err)
+{
+    if (sg_method_shots(spec->method) > 0 && (!spec->raw || spec->raw->n == 0))
+        return sg_fail(err, SG_INPUT, "method %s of task %s shows examples, but there are no raw rows; hint: set raw: to 1 or more",
+                       sg_method_name(spec->method), spec->task->name);
+    struct sg_prompter *p = sg_alloc(1, sizeof *p);
+    if (!p)
+        return sg_fail_memory(err, sizeof *p);
+    p->spec = *spec;
+    sg_status status = sort_rows(p, err);
+    if (status == SG_OK)
+        status = list_classes(p, err);
+    if (status == SG_OK)
+        *out = p;
+    else
+        sg_prompter_destroy(p);
+    return status;
+}
+
+void sg_prompter_destroy(struct sg_prompter *p)
+{
+    if (!p)
+        return;
+    sg_free(p->classes);
+    sg_free(p->by_class);
+    sg_free(p->start);
+    sg_free(p);
+}
+
+/* --- draws: each purpose has a name of its own, so that no draw shifts another */
+
+static struct sg_rng draw(const struct sg_prompter *p, const char *purpose, int class_, int64_t attempt)
+{
+    const struct sg_task *t = p->spec.task;
+    uint64_t seed = sg_seed_of("%s task %s method %s seed %lld class %s", purpose, t->name, sg_method_name(p->spec.method),
+                               (long long)p->spec.seed, class_ < 0 ? "" : t->class_[class_].name);
+    return sg_rng_make(seed, (uint64_t)attempt);
+}
+
+/* Servers take a seed of 31 bits everywhere. */
+static int64_t sampling_seed(const struct sg_prompter *p, const char *purpose, int class_, int64_t attempt)
+{
+    struct sg_rng r = draw(p, purpose, class_, attempt);
+    return (int64_t)(sg_rng_u32(&r) >> 1);
+}
+
+/* Draws up to `want` distinct numbers below n without the ones from `skip` on for n_skip places. */
+static int draw_distinct(struct sg_rng *r, int64_t n, int64_t skip, int64_t n_skip, int want, int64_t *out)
+{
+    int n_out = 0;
+    int64_t n_left = n - n_skip;
+    while (n_out < want && n_out < n_left) {
+        int64_t x = (int64_t)sg_rng_below(r, (uint64_t)n_left);
+        if (x >= skip)
+            x += n_skip;
+        int seen = 0;
+        for (int i = 0; i < n_out; i++)
+            seen |= out[i] == x;
+        if (!seen)
+            out[n_out++] = x;
+    }
+    return n_out;
+}
+
+int sg_prompter_shots(const struct sg_prompter *p, int class_, int64_t attempt, int64_t shot[SG_MAX_SHOTS])
+{
+    int want = sg_method_shots(p->spec.method);
+    if (want == 0)
+        return 0;
+    struct sg_rng r = draw(p, "examples", class_, attempt);
+    int64_t first = p->start[class_], n_own = p->start[class_ + 1] - first;
+    int64_t own[SG_MAX_SHOTS], other[SG_MAX_SHOTS];
+    int n_shown_own = draw_distinct(&r, n_own, n_own, 0, want, own);
+    int n_other = draw_distinct(&r, p->spec.raw->n, first, n_own, want - n_shown_own, other);
+    int n = 0;
+    for (int i = 0; i < n_other; i++)
+        shot[n++] = p->by_class[other[i]];
+    for (int i = 0; i < n_shown_own; i++)
+        shot[n++] = p->by_class[first + own[i]];
+    return n;
+}
+
+/* --- messages */
+
+static sg_status add_message(json_t *messages, const char *role, const char *pattern, const struct sg_prompt_values *v,
+                             struct sg_err *err)
+{
+    struct sg_buf b = sg_buf_make(MAX_PROMPT_BYTES);
+    sg_status status = sg_prompt_fill(&b, pattern, v, err);
+    if (status == SG_OK)
+        status = sg_buf_check(&b, "a prompt", err);
+    if (status == SG_OK) {
+        json_t *m = json_pack("{ss ss}", "role", role, "content", sg_buf_text(&b));
+        if (!m || json_array_append_new(messages, m))
+            status = sg_fail(err, SG_FAILED, "a prompt is not valid UTF-8, or memory ran out");
+    }
+    sg_buf_free(&b);
+    return status;
+}
+
+static int class_of(const struct sg_prompter *p, int64_t row)
+{
+    return sg_task_class(p->spec.task, p->spec.raw->row[row].label);
+}
+
+static struct sg_prompt_values values_of_row(const struct sg_prompter *p, int64_t row)
+{
+    const struct sg_row *x = &p->spec.raw->row[row];
+    return (struct sg_prompt_values){.class_ = p->spec.task->class_[class_of(p, row)].readable,
+                                     .classes = p->classes,
+                                     .first = x->first,
+                                     .second = x->second ? x->second : ""};
+}
+
+/* All examples in the one message that asks. */
+static sg_status add_shots_inside(const struct sg_prompter *p, const int64_t *shot, int n_shots,
+                                  struct sg_prompt_values v, json_t *messages, struct sg_err *err)
+{
+    struct sg_buf b = sg_buf_make(MAX_PROMPT_BYTES);
+    sg_status status = SG_OK;
+    for (int i = 0; status == SG_OK && i < n_shots; i++) {
+        struct sg_prompt_values x = values_of_row(p, shot[i]);
+        sg_buf_puts(&b, i ? "\n\n" : "");
+        status = sg_prompt_fill(&b, p->spec.task->prompt.example, &x, err);
+    }
+    if (status == SG_OK)
+        status = sg_buf_check(&b, "the examples of a prompt", err);
+    v.examples = sg_buf_text(&b);
+    if (status == SG_OK)
+        status = add_message(messages, "user", p->spec.task->prompt.few_shot, &v, err);
+    sg_buf_free(&b);
+    return status;
+}
+
+static sg_status add_shots_as_dialogue(const struct sg_prompter *p, const int64_t *shot, int n_shots,
+                                       struct sg_prompt_values v, json_t *messages, struct sg_err *err)
+{
+    for (int i = 0; i < n_shots; i++) {
+        struct sg_prompt_values x = values_of_row(p, shot[i]);
+        SG_TRY(add_message(messages, "user", p->spec.task->prompt.few_shot, &x, err));
+        SG_TRY(add_message(messages, "assistant", p->spec.task->prompt.example, &x, err));
+    }
+    return add_message(messages, "user", p->spec.task->prompt.few_shot, &v, err);
+}
+
+/* Takes over `messages`. */
+static sg_status finish(const struct sg_prompter *p, json_t *messages, int64_t index, int64_t seed, int64_t max_tokens,
+                        struct sg_request *out, struct sg_err *err)
+{
+    const struct sg_generator *g = p->spec.generator;
+    json_t *o = json_pack("{sI sI so ss ss sI sf sf}", "index", (json_int_t)index, "max_tokens", (json_int_t)max_tokens, "messages",
+                          messages, "model", g->model, "provider", g->provider, "seed", (json_int_t)seed, "temperature",
+                          g->temperature, "top_p", g->top_p);
+    char *text = o ? json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII) : NULL;
+    json_decref(o);
+    struct sg_request r = {.canonical = sg_strdup(text)};
+    free(text);
+    if (!r.canonical)
+        return sg_fail(err, SG_FAILED, "cannot write a request: memory ran out, or the model's name is not valid UTF-8");
+    sg_sha256_hex(r.canonical, strlen(r.canonical), r.key);
+    *out = r;
+    return SG_OK;
+}
+
+sg_status sg_prompter_attempt(const struct sg_prompter *p, int class_, int64_t attempt, const struct sg_topics *topics,
+                              struct sg_request *out, struct sg_err *err)
+{
+    const struct sg_task *t = p->spec.task;
+    struct sg_prompt_values v = {.class_ = t->class_[class_].readable, .classes = p->classes};
+    json_t *messages = json_array();
+    sg_status status = messages ? SG_OK : sg_fail_memory(err, 1024);
+    if (status == SG_OK && t->prompt.system)
+        status = add_message(messages, "system", t->prompt.system, &v, err);
+    if (status != SG_OK) {
+        /* nothing to add to */
+    } else if (p->spec.method == SG_ZERO_SHOT) {
+        status = add_message(messages, "user", t->prompt.zero_shot, &v, err);
+    } else if (p->spec.method == SG_ZERO_SHOT_TOPIC) {
+        struct sg_rng r = draw(p, "topic", class_, attempt);
+        v.topic = topics && topics->n ? topics->item[sg_rng_below(&r, (uint64_t)topics->n)] : NULL;
+        status = add_message(messages, "user", t->prompt.zero_shot_topic, &v, err);
+    } else {
+        int64_t shot[SG_MAX_SHOTS];
+        int n_shots = sg_prompter_shots(p, class_, attempt, shot);
+        status = strstr(t->prompt.few_shot, "{examples}") ? add_shots_inside(p, shot, n_shots, v, messages, err)
+                                                          : add_shots_as_dialogue(p, shot, n_shots, v, messages, err);
+    }
+    if (status != SG_OK) {
+        json_decref(messages);
+        return status;
+    }
+    int64_t max_tokens = t->max_tokens ? t->max_tokens : p->spec.generator->max_tokens;
+    return finish(p, messages, attempt, sampling_seed(p, "sampling", class_, attempt), max_tokens, out, err);
+}
+
+sg_status sg_prompter_topics(const struct sg_prompter *p, int64_t index, struct sg_request *out, struct sg_err *err)
+{
+    struct sg_prompt_values v = {.classes = p->classes, .n = SG_N_TOPICS};
+    json_t *messages = json_array();
+    sg_status status = messages ? add_message(messages, "user", p->spec.task->prompt.topics, &v, err) : sg_fail_memory(err, 1024);
+    if (status != SG_OK) {
+        json_decref(messages);
+        return status;
+    }
+    return finish(p, messages, index, sampling_seed(p, "topics", -1, index), SG_TOPICS_MAX_TOKENS, out, err);
+}

@@ -1,0 +1,123 @@
+#include "gen/request.h"
+
+#include "base/mem.h"
+#include "base/text.h"
+
+#include <jansson.h>
+#include <string.h>
+
+void sg_requests_free(struct sg_requests *r)
+{
+    for (int64_t i = 0; i < r->n; i++)
+        sg_free(r->item[i].canonical);
+    sg_free(r->item);
+    *r = (struct sg_requests){0};
+}
+
+void sg_answer_free(struct sg_answer *a)
+{
+    sg_free(a->reason);
+    sg_free(a->text);
+    sg_free(a->finish_reason);
+    sg_free(a->model);
+    sg_free(a->request_id);
+    *a = (struct sg_answer){0};
+}
+
+/* jansson takes valid UTF-8 only; a server's text is checked where it comes in, ours is valid anyway. */
+static int put_text(json_t *object, const char *name, const char *text)
+{
+    return json_object_set_new(object, name, text ? json_string(text) : json_null());
+}
+
+char *sg_answer_to_json(const struct sg_answer *a)
+{
+    json_t *o = json_object();
+    int bad = o == NULL;
+    bad = bad || put_text(o, "key", a->key);
+    bad = bad || json_object_set_new(o, "status", json_integer(a->status));
+    bad = bad || put_text(o, "reason", a->reason);
+    bad = bad || put_text(o, "text", a->text);
+    bad = bad || put_text(o, "finish_reason", a->finish_reason);
+    bad = bad || put_text(o, "model", a->model);
+    bad = bad || put_text(o, "request_id", a->request_id);
+    bad = bad || json_object_set_new(o, "http_status", json_integer(a->http_status));
+    bad = bad || json_object_set_new(o, "attempts", json_integer(a->attempts));
+    bad = bad || json_object_set_new(o, "tokens_in", json_integer(a->tokens_in));
+    bad = bad || json_object_set_new(o, "tokens_out", json_integer(a->tokens_out));
+    bad = bad || json_object_set_new(o, "tokens_estimated", json_boolean(a->tokens_estimated));
+    bad = bad || json_object_set_new(o, "latency_s", json_real(a->latency_s));
+    bad = bad || json_object_set_new(o, "cost_usd", json_real(a->cost_usd));
+    char *text = bad ? NULL : json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS);
+    json_decref(o);
+    return text;
+}
+
+/* Each reader returns 0 when the member has another type. A missing or null text is NULL. */
+static int take_text(const json_t *o, const char *name, char **out)
+{
+    const json_t *v = json_object_get(o, name);
+    if (!v || json_is_null(v))
+        return 1;
+    if (!json_is_string(v))
+        return 0;
+    *out = sg_strdup(json_string_value(v));
+    return *out != NULL;
+}
+
+static int take_integer(const json_t *o, const char *name, int64_t low, int64_t high, int64_t *out)
+{
+    const json_t *v = json_object_get(o, name);
+    if (!json_is_integer(v) || json_integer_value(v) < low || json_integer_value(v) > high)
+        return 0;
+    *out = json_integer_value(v);
+    return 1;
+}
+
+static int take_number(const json_t *o, const char *name, double *out)
+{
+    const json_t *v = json_object_get(o, name);
+    if (!json_is_number(v))
+        return 0;
+    *out = json_number_value(v);
+    return 1;
+}
+
+static int is_key(const char *text)
+{
+    return strlen(text) == SG_HEX - 1 && strspn(text, "0123456789abcdef") == SG_HEX - 1;
+}
+
+sg_status sg_answer_from_json(const char *json, size_t n, struct sg_answer *out, struct sg_err *err)
+{
+    json_error_t where;
+    json_t *o = json_loadb(json, n, JSON_REJECT_DUPLICATES, &where);
+    if (!json_is_object(o)) {
+        json_decref(o);
+        return sg_fail(err, SG_INPUT, "a stored answer is no JSON object");
+    }
+    struct sg_answer a = {0};
+    int64_t status = 0, http = 0, attempts = 0;
+    const char *key = json_string_value(json_object_get(o, "key"));
+    const json_t *estimated = json_object_get(o, "tokens_estimated");
+    int good = key && is_key(key) && take_integer(o, "status", SG_OK, SG_STOPPED, &status) &&
+               take_integer(o, "http_status", 0, 999, &http) && take_integer(o, "attempts", 0, INT32_MAX, &attempts) &&
+               take_integer(o, "tokens_in", 0, INT64_MAX, &a.tokens_in) &&
+               take_integer(o, "tokens_out", 0, INT64_MAX, &a.tokens_out) && take_number(o, "latency_s", &a.latency_s) &&
+               take_number(o, "cost_usd", &a.cost_usd) && json_is_boolean(estimated) &&
+               take_text(o, "reason", &a.reason) && take_text(o, "text", &a.text) &&
+               take_text(o, "finish_reason", &a.finish_reason) && take_text(o, "model", &a.model) &&
+               take_text(o, "request_id", &a.request_id);
+    if (good) {
+        memcpy(a.key, key, SG_HEX);
+        a.status = (sg_status)status;
+        a.http_status = (int)http;
+        a.attempts = (int)attempts;
+        a.tokens_estimated = json_is_true(estimated);
+        *out = a;
+    } else {
+        sg_answer_free(&a);
+    }
+    json_decref(o);
+    return good ? SG_OK : sg_fail(err, SG_INPUT, "a stored answer lacks a field, or holds one of the wrong kind");
+}
