@@ -122,7 +122,7 @@ static sg_status attach(struct builder *b, const struct sg_yaml *made, struct sg
     else {
         struct sg_yaml *parent = b->open[b->depth - 1].node, **key = &b->open[b->depth - 1].key;
         if (parent->kind == SG_YAML_MAP && !*key) {
-            if (node->kind != SG_YAML_SCALAR)
+            if (node->kind != SG_YAML_SCALAR || !node->text)
                 return sg_yaml_fail(node, err, "a key must be plain text, not a list or a group");
             SG_TRY(check_key(parent, node, err));
             *key = node;
