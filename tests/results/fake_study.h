@@ -53,7 +53,9 @@ static sg_status fake_cell(struct sg_ledger *l, const struct fake *f, int i, str
         return SG_OK;
     struct sg_ledger_cell c = {.id = id, .status = fake_cells[i].status, .result = "{}"};
     if (strcmp(c.status, "failed") == 0) {
-        c.reason = f->other_machine ? "rank 3: diverged at step 2" : "diverged at step 2";
+        c.reason = f->evil            ? "\x1b[2Jrank 0: \xe2\x80\xae | a\nb <b>"
+                   : f->other_machine ? "rank 3: diverged at step 2"
+                                      : "diverged at step 2";
         return sg_ledger_cell_finish(l, &c, err);
     }
     /* Cell i is right on the first 5 + i rows (rows alternate between the classes). */

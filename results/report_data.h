@@ -1,0 +1,77 @@
+/* What a report says, read from results.h5 and grouped; report.c and report_json.c draw it. */
+#ifndef SG_RESULTS_REPORT_DATA_H
+#define SG_RESULTS_REPORT_DATA_H
+
+#include "base/err.h"
+#include "results/stats.h"
+
+#include <jansson.h>
+#include <stdint.h>
+
+enum sg_report_mix { SG_REPORT_RAW, SG_REPORT_SYNTHETIC, SG_REPORT_BOTH, SG_N_REPORT_MIXES };
+
+struct sg_report_cell {
+    int64_t cell, task, size, raw, seed_generation, seed_data, seed_train;
+    int mix;    /* enum sg_report_mix, or -1 for one that this program does not know */
+    int status; /* 'd'one, 'f'ailed, 'p'lanned */
+    char *method, *reason, *mix_name;
+    double accuracy, macro_f1, n_test;
+};
+
+struct sg_report_task {
+    char *name;
+    int64_t n_classes, n_test, n_largest; /* rows, rows of the most frequent class */
+    json_t *classes;                      /* names */
+};
+
+struct sg_report_pool {
+    char *task, *method, *model, *status, *shortfall;
+    int64_t seed_generation;
+    double n_wanted, n, n_attempts, n_rejected;
+    json_t *rejects; /* reason -> count */
+    double mean_similarity, vendi;
+    int64_t n_requests, n_failed, tokens_in, tokens_out, n_tokens_estimated, n_recorded;
+    double cost_usd; /* NaN: unknown */
+};
+
+struct sg_report_data {
+    json_t *provenance; /* attributes of the root: study, program, encoder_sha256, content_sha256, written,
+                           run_* */
+    int64_t n_cells, n_tasks, n_pools;
+    struct sg_report_cell *cell;
+    struct sg_report_task *task;
+    struct sg_report_pool *pool;
+    int64_t total_requests, total_failed_requests, total_from_recording, total_tokens_in, total_tokens_out;
+    char *total_cost_usd; /* a number, or "unknown" */
+    int64_t n_done, n_failed, n_planned;
+};
+
+sg_status sg_report_read(const char *path, struct sg_report_data *out, struct sg_err *err) SG_MUST_USE;
+void sg_report_data_free(struct sg_report_data *d);
+
+/* The cells of one place in the main table: a task's mix, with its method, size and raw (as far as the mix
+ * has them), over all seeds. */
+struct sg_report_group {
+    int64_t n_done, n_failed, n_planned;
+    int by_rows; /* one seed: the accuracy's interval is Wilson's over the test rows, macro-F1 has none */
+    /* Means and 95 % intervals; NaN unless every cell of the group is done: nothing is averaged over a hole.
+     */
+    struct sg_estimate accuracy, macro_f1;
+};
+
+/* A row of the main table; method NULL: raw-only cells alone. */
+struct sg_report_row {
+    int64_t task;
+    const char *method;
+    int64_t size, raw;
+};
+
+sg_status sg_report_group(const struct sg_report_data *d, const struct sg_report_row *row, int mix,
+                          struct sg_report_group *out, struct sg_err *err) SG_MUST_USE;
+
+/* A task's rows, new memory (sg_free): methods and sizes in the study's order, each with every raw size (0
+ * alone where there is none). */
+sg_status sg_report_rows(const struct sg_report_data *d, int64_t task, struct sg_report_row **rows,
+                         int64_t *n, struct sg_err *err) SG_MUST_USE;
+
+#endif

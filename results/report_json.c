@@ -1,0 +1,140 @@
+#include "results/report_json.h"
+
+#include "base/mem.h"
+#include "base/text.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* null where there is no number. */
+static json_t *real(double x)
+{
+    return isfinite(x) ? json_real(x) : json_null();
+}
+
+static json_t *text(const char *s)
+{
+    json_t *j = json_string(s);
+    return j ? j : json_string("(text that is not UTF-8)");
+}
+
+static json_t *estimate(const struct sg_estimate *e)
+{
+    return json_pack("{s:o, s:o, s:o}", "mean", real(e->mean), "low", real(e->low), "high", real(e->high));
+}
+
+static json_t *group(const struct sg_report_group *g)
+{
+    if (g->n_done + g->n_failed + g->n_planned == 0)
+        return json_null();
+    const char *interval = g->by_rows ? "wilson, test rows" : g->accuracy.n > 1 ? "student t, seeds" : NULL;
+    return json_pack("{s:I, s:I, s:I, s:s?, s:o, s:o}", "n_done", (json_int_t)g->n_done, "n_failed",
+                     (json_int_t)g->n_failed, "n_planned", (json_int_t)g->n_planned, "interval", interval,
+                     "accuracy", estimate(&g->accuracy), "macro_f1", estimate(&g->macro_f1));
+}
+
+static sg_status task_rows(const struct sg_report_data *d, int64_t task, json_t *list, struct sg_err *err)
+{
+    static const char *const keys[SG_N_REPORT_MIXES] = {"raw_only", "synthetic", "raw_synthetic"};
+    struct sg_report_row *row = NULL;
+    int64_t n = 0;
+    SG_TRY(sg_report_rows(d, task, &row, &n, err));
+    sg_status status = SG_OK;
+    for (int64_t i = 0; i < n && status == SG_OK; i++) {
+        json_t *o = json_pack("{s:o, s:I, s:I}", "method", row[i].method ? text(row[i].method) : json_null(),
+                              "size", (json_int_t)row[i].size, "raw", (json_int_t)row[i].raw);
+        for (int m = 0; m < SG_N_REPORT_MIXES && status == SG_OK; m++) {
+            struct sg_report_group g;
+            status = sg_report_group(d, &row[i], m, &g, err);
+            if (status == SG_OK && json_object_set_new(o, keys[m], group(&g)) != 0)
+                status = sg_fail_memory(err, 1000);
+        }
+        if (json_array_append_new(list, o) != 0 && status == SG_OK)
+            status = sg_fail_memory(err, 1000);
+    }
+    sg_free(row);
+    return status;
+}
+
+static sg_status tasks(const struct sg_report_data *d, json_t *list, struct sg_err *err)
+{
+    for (int64_t t = 0; t < d->n_tasks; t++) {
+        const struct sg_report_task *task = &d->task[t];
+        json_t *rows = json_array();
+        sg_status status = task_rows(d, t, rows, err);
+        double n = (double)task->n_test;
+        json_t *o = json_pack("{s:o, s:O, s:I, s:o, s:o, s:o}", "task", text(task->name), "classes",
+                              task->classes, "n_test", (json_int_t)task->n_test, "chance_accuracy",
+                              real(1.0 / (double)task->n_classes), "largest_class",
+                              real(n > 0 ? (double)task->n_largest / n : (double)NAN), "rows", rows);
+        if (json_array_append_new(list, o) != 0 && status == SG_OK)
+            status = sg_fail_memory(err, 1000);
+        SG_TRY(status);
+    }
+    return SG_OK;
+}
+
+static json_t *pools(const struct sg_report_data *d)
+{
+    json_t *list = json_array();
+    for (int64_t i = 0; i < d->n_pools; i++) {
+        const struct sg_report_pool *p = &d->pool[i];
+        json_array_append_new(
+            list,
+            json_pack(
+                "{s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:O, s:o, s:o, s:I, s:I, s:I, s:I, s:o}",
+                "task", text(p->task), "method", text(p->method), "model", text(p->model), "seed_generation",
+                (json_int_t)p->seed_generation, "status", text(p->status), "n_wanted", real(p->n_wanted), "n",
+                real(p->n), "shortfall", text(p->shortfall), "n_attempts", real(p->n_attempts), "n_rejected",
+                real(p->n_rejected), "rejects", p->rejects, "mean_similarity", real(p->mean_similarity),
+                "vendi", real(p->vendi), "n_requests", (json_int_t)p->n_requests, "n_failed_requests",
+                (json_int_t)p->n_failed, "tokens_in", (json_int_t)p->tokens_in, "tokens_out",
+                (json_int_t)p->tokens_out, "cost_usd", real(p->cost_usd)));
+    }
+    return list;
+}
+
+static json_t *failed(const struct sg_report_data *d)
+{
+    json_t *list = json_array();
+    for (int64_t i = 0; i < d->n_cells; i++) {
+        const struct sg_report_cell *c = &d->cell[i];
+        if (c->status == 'f')
+            json_array_append_new(
+                list, json_pack("{s:I, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:o}", "cell",
+                                (json_int_t)c->cell, "task", text(d->task[c->task].name), "method",
+                                text(c->method), "mix", text(c->mix_name), "size", (json_int_t)c->size, "raw",
+                                (json_int_t)c->raw, "seed_generation", (json_int_t)c->seed_generation,
+                                "seed_data", (json_int_t)c->seed_data, "seed_train",
+                                (json_int_t)c->seed_train, "reason", text(c->reason)));
+    }
+    return list;
+}
+
+sg_status sg_report_json(const struct sg_report_data *d, struct sg_buf *out, struct sg_err *err)
+{
+    json_t *list = json_array();
+    double cost;
+    int known = sg_parse_double(d->total_cost_usd, &cost);
+    sg_status status = tasks(d, list, err);
+    json_t *o = json_pack(
+        "{s:O, s:{s:I, s:I, s:I, s:I}, s:o, s:o, s:{s:I, s:I, s:I, s:I, s:I, s:o}, s:o}", "provenance",
+        d->provenance, "cells", "n", (json_int_t)d->n_cells, "done", (json_int_t)d->n_done, "failed",
+        (json_int_t)d->n_failed, "planned", (json_int_t)d->n_planned, "tasks", list, "pools", pools(d),
+        "spend", "n_requests", (json_int_t)d->total_requests, "n_failed_requests",
+        (json_int_t)d->total_failed_requests, "n_from_recording", (json_int_t)d->total_from_recording,
+        "tokens_in", (json_int_t)d->total_tokens_in, "tokens_out", (json_int_t)d->total_tokens_out,
+        "cost_usd", known ? real(cost) : json_null(), "failed", failed(d));
+    char *dumped = o && status == SG_OK ? json_dumps(o, JSON_INDENT(2) | JSON_REAL_PRECISION(12)) : NULL;
+    json_decref(o);
+    if (status == SG_OK && !dumped)
+        status = sg_fail_memory(err, 1 << 16);
+    if (status == SG_OK) {
+        sg_buf_puts(out, dumped);
+        sg_buf_puts(out, "\n");
+        status = sg_buf_check(out, "the report", err);
+    }
+    free(dumped); /* jansson's own heap */
+    return status;
+}

@@ -1,0 +1,144 @@
+/* The report of the made-up study against golden texts (tests/results/report.{txt,md,json}); holes, hostile
+ * names, bad files.
+ *
+ * SG_REPORT_UPDATE=1 writes the golden texts anew: read the difference before it is committed. */
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "results/report.h"
+#include "results/store.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "fake_study.h"
+#include "scratch.h"
+
+static struct sg_err err;
+
+#define OK(call)                                                                                             \
+    do {                                                                                                     \
+        if ((call) != SG_OK)                                                                                 \
+            fail_msg("%s: %s", #call, err.text);                                                             \
+    } while (0)
+
+static void make(const char *name, const struct fake *f)
+{
+    struct sg_ledger *l = NULL;
+    char path[400];
+    snprintf(path, sizeof path, "%s/results.h5", in_scratch(name));
+    OK(sg_ledger_open(in_scratch(name), SG_LEDGER_WRITE, &l, &err));
+    OK(fake_fill(l, f, &err));
+    OK(sg_store_write(l, path, NULL, &err));
+    sg_ledger_close(l);
+}
+
+/* The time of writing changes, and the digest may differ in the last bits of exp between mathematical
+ * libraries. */
+static void mask(char *text)
+{
+    for (char *s = text; *s; s++) {
+        size_t hex = strspn(s, "0123456789abcdef");
+        if (hex == 64)
+            memset(s, '#', 64);
+        else if (strlen(s) > 20 && s[4] == '-' && s[10] == 'T' && s[19] == 'Z')
+            memset(s, '#', 20);
+    }
+}
+
+static void golden_texts(void **state)
+{
+    (void)state;
+    static const char *const golden[] = {"tests/results/report.txt", "tests/results/report.md",
+                                         "tests/results/report.json"};
+    make("golden", &(struct fake){0});
+    for (int form = SG_REPORT_TERMINAL; form <= SG_REPORT_JSON; form++) {
+        struct sg_buf b = sg_buf_make(1 << 20);
+        char *expected = NULL;
+        OK(sg_report(in_scratch("golden"), (enum sg_report_form)form, &b, &err)); /* the folder */
+        mask(b.data);
+        if (getenv("SG_REPORT_UPDATE"))
+            OK(sg_file_write(golden[form], b.data, b.len, &err));
+        OK(sg_file_read(golden[form], 1 << 20, &expected, NULL, &err));
+        if (strcmp(b.data, expected) != 0)
+            fail_msg("%s differs; it should be:\n%s", golden[form], b.data);
+        sg_free(expected);
+        sg_buf_free(&b);
+    }
+}
+
+/* Every form, with nothing finished, and with names that try to get out of their place. */
+static void holes_and_hostile_names(void **state)
+{
+    (void)state;
+    /* As it stands in JSON, so that the escapes become control characters. */
+    static const char evil[] = "\\u001b[31m|<script>`*x*`\\u202e&\\t@\\u0007";
+    make("planned", &(struct fake){.all_planned = 1});
+    make("evil", &(struct fake){.evil = evil});
+    for (int form = SG_REPORT_TERMINAL; form <= SG_REPORT_JSON; form++) {
+        struct sg_buf b = sg_buf_make(1 << 20);
+        char file[400];
+        snprintf(file, sizeof file, "%s/results.h5", in_scratch("planned"));
+        OK(sg_report(file, (enum sg_report_form)form, &b, &err)); /* the file itself */
+        assert_null(strstr(b.data, " nan"));
+        assert_non_null(strstr(b.data, form == SG_REPORT_JSON ? "\"n_planned\": 2" : "0 of 2 done"));
+        sg_buf_free(&b);
+        OK(sg_report(in_scratch("evil"), (enum sg_report_form)form, &b, &err));
+        assert_true(sg_utf8_valid(b.data, b.len));
+        if (form != SG_REPORT_JSON)
+            for (size_t i = 0; i < b.len; i++)
+                assert_true((unsigned char)b.data[i] >= 0x20 || b.data[i] == '\n');
+        if (form == SG_REPORT_MARKDOWN) {
+            assert_null(strstr(b.data, " <script>"));
+            assert_null(strstr(b.data, "|<"));
+            assert_non_null(strstr(b.data, "\\|\\<script\\>\\`\\*x\\*\\`"));
+        }
+        if (form == SG_REPORT_JSON) {
+            json_t *o = json_loads(b.data, 0, NULL);
+            assert_non_null(o);
+            json_decref(o);
+        } else
+            assert_null(strstr(b.data, "\xe2\x80\xae"));
+        sg_buf_free(&b);
+    }
+}
+
+static void bad_files(void **state)
+{
+    (void)state;
+    struct sg_buf b = sg_buf_make(1 << 20);
+    assert_int_equal(sg_report(in_scratch("nothing"), SG_REPORT_TERMINAL, &b, &err), SG_INPUT);
+    OK(sg_mkdirs(in_scratch("bare"), &err));
+    assert_int_equal(sg_report(in_scratch("bare"), SG_REPORT_TERMINAL, &b, &err), SG_INPUT);
+    assert_non_null(strstr(err.text, "hint"));
+    OK(sg_file_write(in_scratch("bare/results.h5"), "no HDF5", 7, &err));
+    assert_int_equal(sg_report(in_scratch("bare"), SG_REPORT_JSON, &b, &err), SG_INPUT);
+    assert_int_equal(b.len, 0);
+    sg_buf_free(&b);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    return scratch_make();
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    scratch_remove(scratch);
+    return sg_mem_now() ? -1 : 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(golden_texts),
+                                       cmocka_unit_test(holes_and_hostile_names),
+                                       cmocka_unit_test(bad_files)};
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
