@@ -22,12 +22,14 @@ static uint32_t plain(uint32_t c)
         return 0;
     if ((c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0x200e || c == 0x200f)
         return 0; /* marks of writing direction: invisible, and a way to hide text */
-    if (c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0xa0 || c == 0x3000 || (c >= 0x2000 && c <= 0x200a) || c == 0x202f)
+    if (c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0xa0 || c == 0x3000 || (c >= 0x2000 && c <= 0x200a) ||
+        c == 0x202f)
         return ' ';
     return c;
 }
 
-/* Where a reasoning block that begins at s ends; NULL when none begins here. An open block ends with the text. */
+/* Where a reasoning block that begins at s ends; NULL when none begins here. An open block ends with the
+ * text. */
 static const char *end_of_reasoning(const char *s)
 {
     static const char *const tag[] = {"think", "thinking", "reasoning"};
@@ -85,7 +87,7 @@ void sg_clean_markdown(char *s)
                    !(p > s && isalnum((unsigned char)p[-1]) && isalnum((unsigned char)p[2]))) {
             p += 2; /* but not the stars of a swear word */
         } else if (*p == '*' && p[1] && p[1] != ' ' && p[1] != '\n' && p[1] != '*' &&
-                   (p == s || strchr(" \n\"(", p[-1])) {
+                   (p == s || strchr(" \n\"(", p[-1]))) {
             p++; /* opens *emphasis* */
         } else if (*p == '*' && p > s && p[-1] != ' ' && p[-1] != '*' && !isalnum((unsigned char)p[1])) {
             p++; /* closes it */
@@ -110,7 +112,8 @@ static size_t bullet_length(const char *s)
     size_t open = *p == '(', digits = strspn(p + open, "0123456789");
     if (digits >= 1 && digits <= 3) {
         const char *q = p + open + digits;
-        if ((*q == ')' || (*q == '.' && !open)) && (q[1] == ' ' || q[1] == '\n' || q[1] == 0 || q[1] == '*' || q[1] == '"'))
+        if ((*q == ')' || (*q == '.' && !open)) &&
+            (q[1] == ' ' || q[1] == '\n' || q[1] == 0 || q[1] == '*' || q[1] == '"'))
             return n + open + digits + 1;
     }
     return 0;
@@ -156,7 +159,8 @@ static size_t count_quotes(const char *s)
     return count;
 }
 
-/* Whether the first quote inside text[0..n) opens one (stands after a blank or a bracket): then the pair around it all is real. */
+/* Whether the first quote inside text[0..n) opens one (stands after a blank or a bracket): then the pair
+ * around it all is real. */
 static int next_quote_opens(const char *text, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -223,7 +227,8 @@ int sg_trim_to_sentence(char *s, size_t min_words)
         size_t after = i + mark;
         while (quote_at(s + after) || s[after] == ')' || s[after] == '\'')
             after += s[after] == ')' || s[after] == '\'' ? 1 : quote_at(s + after);
-        /* "Mr. X", "J. Smith", "3.5": a sentence ends before a blank, not after an initial or a short title. */
+        /* "Mr. X", "J. Smith", "3.5": a sentence ends before a blank, not after an initial or a short title.
+         */
         size_t word = i;
         while (word > 0 && isalpha((unsigned char)s[word - 1]))
             word--;

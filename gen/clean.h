@@ -1,11 +1,12 @@
-/* Small steps of taking decoration off a model's text. Strings are changed in place unless said otherwise. Private to gen/. */
+/* Small steps of taking decoration off a model's text. Strings are changed in place unless said otherwise.
+ * Private to gen/. */
 #ifndef SG_GEN_CLEAN_H
 #define SG_GEN_CLEAN_H
 
 #include <stddef.h>
 
-/* A copy (sg_free) with line ends as \n, other control characters and odd blanks as blanks, zero-width characters, reasoning
- * blocks and code fences gone. NULL without memory. */
+/* A copy (sg_free) with line ends as \n, other control characters and odd blanks as blanks, zero-width
+ * characters, reasoning blocks and code fences gone. NULL without memory. */
 char *sg_clean_copy(const char *text);
 
 /* "**a** _b_ `c`" -> "a _b_ c"; heading signs at the start go too. */
@@ -24,7 +25,8 @@ void sg_squeeze(char *s);
 
 size_t sg_count_words(const char *s);
 
-/* Cuts after the last sentence that ends in s; 0 when fewer than `min_words` would be left (s is then unchanged). */
+/* Cuts after the last sentence that ends in s; 0 when fewer than `min_words` would be left (s is then
+ * unchanged). */
 int sg_trim_to_sentence(char *s, size_t min_words);
 
 /* ASCII case-blind: whether s begins with `prefix`. */

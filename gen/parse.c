@@ -21,7 +21,8 @@ void sg_buf_folded(struct sg_buf *b, const char *text)
 {
     utf8proc_uint8_t *folded = NULL;
     const utf8proc_option_t how = UTF8PROC_STABLE | UTF8PROC_COMPAT | UTF8PROC_COMPOSE | UTF8PROC_CASEFOLD;
-    utf8proc_ssize_t n = utf8proc_map((const utf8proc_uint8_t *)text, (utf8proc_ssize_t)strlen(text), &folded, how);
+    utf8proc_ssize_t n =
+        utf8proc_map((const utf8proc_uint8_t *)text, (utf8proc_ssize_t)strlen(text), &folded, how);
     int gap = 0;
     size_t start = b->len;
     for (utf8proc_ssize_t i = 0; i < n;) {
@@ -47,13 +48,41 @@ void sg_buf_folded(struct sg_buf *b, const char *text)
 
 static int is_refusal(const char *s)
 {
-    static const char *const opening[] = {
-        "i'm sorry, but", "i am sorry, but", "i apologize, but", "i can't assist", "i cannot assist", "i can't help",
-        "i cannot help", "i cannot provide", "i can't provide", "i cannot create", "i can't create", "i cannot write",
-        "i can't write", "i cannot generate", "i can't generate", "i cannot fulfill", "i can't fulfill", "i am unable to",
-        "i'm unable to", "i'm not able to", "i am not able to", "i'm not capable of", "as an ai", "as a language model",
-        "as a large language", "sorry, but i can", "sorry, i can", "i'd be happy to", "i'd be glad to", "i'm ready to help",
-        "i'm here to help", "how can i help", "please provide", "could you please provide", "could you provide"};
+    static const char *const opening[] = {"i'm sorry, but",
+                                          "i am sorry, but",
+                                          "i apologize, but",
+                                          "i can't assist",
+                                          "i cannot assist",
+                                          "i can't help",
+                                          "i cannot help",
+                                          "i cannot provide",
+                                          "i can't provide",
+                                          "i cannot create",
+                                          "i can't create",
+                                          "i cannot write",
+                                          "i can't write",
+                                          "i cannot generate",
+                                          "i can't generate",
+                                          "i cannot fulfill",
+                                          "i can't fulfill",
+                                          "i am unable to",
+                                          "i'm unable to",
+                                          "i'm not able to",
+                                          "i am not able to",
+                                          "i'm not capable of",
+                                          "as an ai",
+                                          "as a language model",
+                                          "as a large language",
+                                          "sorry, but i can",
+                                          "sorry, i can",
+                                          "i'd be happy to",
+                                          "i'd be glad to",
+                                          "i'm ready to help",
+                                          "i'm here to help",
+                                          "how can i help",
+                                          "please provide",
+                                          "could you please provide",
+                                          "could you provide"};
     for (size_t i = 0; i < sizeof opening / sizeof opening[0]; i++)
         if (sg_starts_with(s, opening[i]))
             return 1;
@@ -70,11 +99,13 @@ static int begins_with_one_of(const char *s, const char *const *list)
     return 0;
 }
 
-/* Lines that tell about an example and are none: "Label: positive", "Note: ...", "Rating: 5 stars". `s` is a line without bullet. */
+/* Lines that tell about an example and are none: "Label: positive", "Note: ...", "Rating: 5 stars". `s` is a
+ * line without bullet. */
 static int is_label_line(const struct sg_task *t, const char *s)
 {
-    static const char *const word[] = {"label", "class", "rating", "sentiment", "emotion", "answer", "explanation", "note", "topic",
-                                       "category", "reasoning", "correct answer", "relationship", "yes/no", "word count", NULL};
+    static const char *const word[] = {
+        "label", "class",    "rating",    "sentiment",      "emotion",      "answer", "explanation", "note",
+        "topic", "category", "reasoning", "correct answer", "relationship", "yes/no", "word count",  NULL};
     if (begins_with_one_of(s, word)) {
         size_t n = strcspn(s, ":\n");
         if (s[n] == ':' && n <= 24)
@@ -120,8 +151,9 @@ static int holds_mark(const struct sg_task *t, const char *s, size_t n)
 /* "Sure, here is a review of the kind:" - what a chat model says before it begins. */
 static int is_preamble(const char *s)
 {
-    static const char *const opening[] = {"sure", "certainly", "of course", "absolutely", "okay", "ok", "here", "here's", "here is",
-                                          "here are", "below", "the following", "this is a", "great", "no problem", NULL};
+    static const char *const opening[] = {
+        "sure",    "certainly", "of course", "absolutely",    "okay",      "ok",    "here",       "here's",
+        "here is", "here are",  "below",     "the following", "this is a", "great", "no problem", NULL};
     size_t n = strcspn(s, "\n");
     while (n && (s[n - 1] == ' ' || s[n - 1] == '"' || s[n - 1] == '*'))
         n--;
@@ -130,11 +162,12 @@ static int is_preamble(const char *s)
     return s[n - 1] == ':' || ((s[n - 1] == '!' || s[n - 1] == '.') && n <= 16 && !sg_starts_with(s, "here"));
 }
 
-/* How long the label is that stands before a single text on its line: "Review:", "A negative review:", "Positive:", "Sure! Here is
- * a review:"; 0 when there is none. */
+/* How long the label is that stands before a single text on its line: "Review:", "A negative review:",
+ * "Positive:", "Sure! Here is a review:"; 0 when there is none. */
 static size_t label_length(const struct sg_task *t, const char *s)
 {
-    static const char *const polite[] = {"sure", "certainly", "of course", "here's", "here is", "here are", NULL};
+    static const char *const polite[] = {"sure",    "certainly", "of course", "here's",
+                                         "here is", "here are",  NULL};
     size_t n = strcspn(s, ":\n");
     if (s[n] != ':' || n > 120)
         return 0;
@@ -153,7 +186,8 @@ static size_t label_length(const struct sg_task *t, const char *s)
             if (len <= n && n <= len + 2 && sg_starts_with(s, name))
                 return n + 1;
         }
-    /* "Headline about health:", "Someone who feels joy:" - the mark or the few_shot wording with the class in it. */
+    /* "Headline about health:", "Someone who feels joy:" - the mark or the few_shot wording with the class in
+     * it. */
     if (words <= 8 && holds_mark(t, s, n))
         return n + 1;
     return 0;
@@ -223,7 +257,8 @@ static void first_paragraph(const struct sg_task *t, const char *s, struct sg_bu
             s = next_line(s);
             continue;
         }
-        if (b->len && (sg_has_bullet(s) || numbered || label_length(t, line) || is_label_line(t, line) || is_preamble(line)))
+        if (b->len && (sg_has_bullet(s) || numbered || label_length(t, line) || is_label_line(t, line) ||
+                       is_preamble(line)))
             return;
         size_t label = label_length(t, line);
         if (b->len == 0 && (is_preamble(line) || is_label_line(t, line))) {
@@ -281,11 +316,12 @@ static enum sg_reject parse_single(const struct sg_task *t, char *clean, int cut
 /* --- pairs */
 
 struct mark {
-    int lead;                /* the text that the LLM writes first */
+    int lead;                       /* the text that the LLM writes first */
     const char *begin, *text, *end; /* the mark, and what it stands before */
 };
 
-/* If a mark stands at s, where its text begins; else NULL. "Premise:", "**Premise 1**:", "Question (the answer is no):" */
+/* If a mark stands at s, where its text begins; else NULL. "Premise:", "**Premise 1**:", "Question (the
+ * answer is no):" */
 static const char *after_mark(const char *s, const char *mark)
 {
     size_t n = strlen(mark);
@@ -333,7 +369,8 @@ static int find_marks(const struct sg_task *t, const char *s, struct mark *marks
 /* Where the n bytes at s begin to tell about the example ("... Answer: yes"). */
 static size_t until_label(const char *s, size_t n)
 {
-    static const char *const word[] = {"answer:", "answer :", "label:", "explanation:", "note:", "correct answer:", "reasoning:", NULL};
+    static const char *const word[] = {
+        "answer:", "answer :", "label:", "explanation:", "note:", "correct answer:", "reasoning:", NULL};
     for (size_t i = 1; i < n; i++)
         if ((s[i - 1] == ' ' || s[i - 1] == '(' || s[i - 1] == '*' || s[i - 1] == '\n'))
             for (int w = 0; word[w]; w++)
@@ -342,8 +379,8 @@ static size_t until_label(const char *s, size_t n)
     return n;
 }
 
-/* Copies a marked text. The trailing text is one paragraph; the leading one may have several, up to the next mark. Of both, lines
- * that are labels end it. *whole: it ends before the completion does. */
+/* Copies a marked text. The trailing text is one paragraph; the leading one may have several, up to the next
+ * mark. Of both, lines that are labels end it. *whole: it ends before the completion does. */
 static char *copy_text(const struct sg_task *t, const char *s, const char *end, int one_paragraph, int *whole)
 {
     struct sg_buf b = sg_buf_make((size_t)64 << 20);
@@ -354,7 +391,8 @@ static char *copy_text(const struct sg_task *t, const char *s, const char *end, 
         const char *to = line + n < stop ? line + n : stop;
         const char *body = sg_skip_bullet(line);
         int blank = is_blank_line(line);
-        if (b.len && ((blank && one_paragraph) || (!blank && is_label_line(t, body)) || (one_paragraph && sg_has_bullet(line)))) {
+        if (b.len && ((blank && one_paragraph) || (!blank && is_label_line(t, body)) ||
+                      (one_paragraph && sg_has_bullet(line)))) {
             *whole = 1;
             break;
         }
@@ -386,7 +424,8 @@ static const char *unmarked_lead(const char *s, const char *end)
     return s;
 }
 
-static enum sg_reject parse_pair(const struct sg_task *t, const char *clean, int cut, char **lead, char **trail)
+static enum sg_reject parse_pair(const struct sg_task *t, const char *clean, int cut, char **lead,
+                                 char **trail)
 {
     struct mark marks[MAX_MARKS];
     int n = find_marks(t, clean, marks), i_trail = -1, i_lead = -1;
@@ -397,7 +436,8 @@ static enum sg_reject parse_pair(const struct sg_task *t, const char *clean, int
     if (i_trail < 0)
         return is_refusal(clean) ? SG_REJECT_REFUSED : broken;
     for (int i = 0; i < i_trail; i++)
-        if (marks[i].lead && sg_count_words(marks[i].text) && marks[i].text + strspn(marks[i].text, " \n*") < marks[i].end)
+        if (marks[i].lead && sg_count_words(marks[i].text) &&
+            marks[i].text + strspn(marks[i].text, " \n*") < marks[i].end)
             i_lead = i;
     for (int i = i_trail + 1; i < n && i_lead < 0; i++)
         if (marks[i].lead)
@@ -411,7 +451,8 @@ static enum sg_reject parse_pair(const struct sg_task *t, const char *clean, int
     *trail = copy_text(t, marks[i_trail].text, marks[i_trail].end, 1, &whole_trail);
     if (!*lead || !*trail)
         return SG_REJECT_FAILED;
-    if (cut && ((!whole_trail && !sg_trim_to_sentence(*trail, 4)) || (!whole_lead && !sg_trim_to_sentence(*lead, 4))))
+    if (cut && ((!whole_trail && !sg_trim_to_sentence(*trail, 4)) ||
+                (!whole_lead && !sg_trim_to_sentence(*lead, 4))))
         return SG_REJECT_CUT_OFF;
     if (!tidy(*lead) || !tidy(*trail))
         return SG_REJECT_UNPARSABLE;
@@ -432,8 +473,8 @@ static int same_text(const char *a, const char *b)
     return same;
 }
 
-sg_status sg_parse_completion(const struct sg_task *t, const char *text, const char *finish_reason, enum sg_reject *reason,
-                              struct sg_parsed *out, struct sg_err *err)
+sg_status sg_parse_completion(const struct sg_task *t, const char *text, const char *finish_reason,
+                              enum sg_reject *reason, struct sg_parsed *out, struct sg_err *err)
 {
     *out = (struct sg_parsed){0};
     if (finish_reason && strcmp(finish_reason, "content_filter") == 0) {
@@ -513,7 +554,8 @@ static sg_status add_topic(struct sg_topics *t, const char *s, size_t n, struct 
     return SG_OK;
 }
 
-sg_status sg_parse_topics(const char *text, const char *finish_reason, struct sg_topics *topics, struct sg_err *err)
+sg_status sg_parse_topics(const char *text, const char *finish_reason, struct sg_topics *topics,
+                          struct sg_err *err)
 {
     if (!text || !sg_utf8_valid(text, strlen(text)))
         return SG_OK;

@@ -1,11 +1,11 @@
 /* From a completion to an example: what chat models put around the text that was asked for is taken off.
  *
- * Single texts: preambles ("Sure, here is a review:"), the mark ("Review:", "A negative review:"), list numbers, Markdown, quotes and
- * label lines go; the first example is kept when there are several. Pairs: the two marks are looked for whatever their case and
- * decoration ("**Premise 1:**"); what stands before the first one is no part of the example, unless the mark of the text that the LLM
- * writes first is missing: then it is that text. Reasoning (<think>...</think>) is never used.
- * A completion that was cut by its length keeps what is whole: it is trimmed to its last full sentence where four words remain.
- * Local, pure. */
+ * Single texts: preambles ("Sure, here is a review:"), the mark ("Review:", "A negative review:"), list
+ * numbers, Markdown, quotes and label lines go; the first example is kept when there are several. Pairs: the
+ * two marks are looked for whatever their case and decoration ("**Premise 1:**"); what stands before the
+ * first one is no part of the example, unless the mark of the text that the LLM writes first is missing: then
+ * it is that text. Reasoning (<think>...</think>) is never used. A completion that was cut by its length
+ * keeps what is whole: it is trimmed to its last full sentence where four words remain. Local, pure. */
 #ifndef SG_GEN_PARSE_H
 #define SG_GEN_PARSE_H
 
@@ -20,15 +20,18 @@ struct sg_parsed {
 };
 void sg_parsed_free(struct sg_parsed *p);
 
-/* SG_ACCEPTED fills *out, any other reason leaves it empty. text, finish_reason: may be NULL. Memory running out reads as
- * SG_REJECT_FAILED in *reason and is returned as an error. */
-sg_status sg_parse_completion(const struct sg_task *t, const char *text, const char *finish_reason, enum sg_reject *reason,
-                              struct sg_parsed *out, struct sg_err *err) SG_MUST_USE;
+/* SG_ACCEPTED fills *out, any other reason leaves it empty. text, finish_reason: may be NULL. Memory running
+ * out reads as SG_REJECT_FAILED in *reason and is returned as an error. */
+sg_status sg_parse_completion(const struct sg_task *t, const char *text, const char *finish_reason,
+                              enum sg_reject *reason, struct sg_parsed *out, struct sg_err *err) SG_MUST_USE;
 
-/* Adds the topics of a list (a numbered, bulleted or comma-separated one, or plain lines) that are not in `topics` yet. */
-sg_status sg_parse_topics(const char *text, const char *finish_reason, struct sg_topics *topics, struct sg_err *err) SG_MUST_USE;
+/* Adds the topics of a list (a numbered, bulleted or comma-separated one, or plain lines) that are not in
+ * `topics` yet. */
+sg_status sg_parse_topics(const char *text, const char *finish_reason, struct sg_topics *topics,
+                          struct sg_err *err) SG_MUST_USE;
 
-/* Adds the text as it is compared for duplicates: case folded, everything but letters and digits gone, words a blank apart. */
+/* Adds the text as it is compared for duplicates: case folded, everything but letters and digits gone, words
+ * a blank apart. */
 void sg_buf_folded(struct sg_buf *b, const char *text);
 
 #endif

@@ -30,9 +30,9 @@ static const char *value_of(const struct sg_prompt_values *v, const char *name, 
 {
     const struct {
         const char *name, *value;
-    } all[] = {{"class", v->class_},       {"classes", v->classes}, {"topic", v->topic},
-               {"examples", v->examples},  {"first", v->first},     {"text", v->first},
-               {"second", v->second},      {"n", number}};
+    } all[] = {
+        {"class", v->class_}, {"classes", v->classes}, {"topic", v->topic},   {"examples", v->examples},
+        {"first", v->first},  {"text", v->first},      {"second", v->second}, {"n", number}};
     snprintf(number, 24, "%lld", (long long)v->n);
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         if (strlen(all[i].name) == n && strncmp(all[i].name, name, n) == 0)
@@ -40,7 +40,8 @@ static const char *value_of(const struct sg_prompt_values *v, const char *name, 
     return NULL;
 }
 
-sg_status sg_prompt_fill(struct sg_buf *b, const char *pattern, const struct sg_prompt_values *v, struct sg_err *err)
+sg_status sg_prompt_fill(struct sg_buf *b, const char *pattern, const struct sg_prompt_values *v,
+                         struct sg_err *err)
 {
     char number[24];
     for (const char *p = pattern; *p;) {
@@ -57,7 +58,8 @@ sg_status sg_prompt_fill(struct sg_buf *b, const char *pattern, const struct sg_
         size_t len = *p == '{' ? strcspn(p + 1, "}") : 0;
         const char *value = *p == '{' && p[1 + len] == '}' ? value_of(v, p + 1, len, number) : NULL;
         if (!value)
-            return sg_fail(err, SG_INPUT, "a prompt template has no value for '%.*s'; hint: a brace itself is written twice",
+            return sg_fail(err, SG_INPUT,
+                           "a prompt template has no value for '%.*s'; hint: a brace itself is written twice",
                            (int)(len + 2 > 40 ? 40 : len + 2), p);
         sg_buf_puts(b, value);
         p += len + 2;
@@ -85,7 +87,8 @@ static sg_status sort_rows(struct sg_prompter *p, struct sg_err *err)
     }
     p->start[t->n_classes] = n_sorted;
     if (n_sorted != n)
-        return sg_fail(err, SG_INPUT, "%lld of the raw rows of task %s have a label that is not among its classes",
+        return sg_fail(err, SG_INPUT,
+                       "%lld of the raw rows of task %s have a label that is not among its classes",
                        (long long)(n - n_sorted), t->name);
     return SG_OK;
 }
@@ -101,11 +104,14 @@ static sg_status list_classes(struct sg_prompter *p, struct sg_err *err)
     return p->classes ? SG_OK : sg_fail_memory(err, 1);
 }
 
-sg_status sg_prompter_create(const struct sg_prompter_spec *spec, struct sg_prompter **out, struct sg_err *err)
+sg_status sg_prompter_create(const struct sg_prompter_spec *spec, struct sg_prompter **out,
+                             struct sg_err *err)
 {
     if (sg_method_shots(spec->method) > 0 && (!spec->raw || spec->raw->n == 0))
-        return sg_fail(err, SG_INPUT, "method %s of task %s shows examples, but there are no raw rows; hint: set raw: to 1 or more",
-                       sg_method_name(spec->method), spec->task->name);
+        return sg_fail(
+            err, SG_INPUT,
+            "method %s of task %s shows examples, but there are no raw rows; hint: set raw: to 1 or more",
+            sg_method_name(spec->method), spec->task->name);
     struct sg_prompter *p = sg_alloc(1, sizeof *p);
     if (!p)
         return sg_fail_memory(err, sizeof *p);
@@ -135,8 +141,9 @@ void sg_prompter_destroy(struct sg_prompter *p)
 static struct sg_rng draw(const struct sg_prompter *p, const char *purpose, int class_, int64_t attempt)
 {
     const struct sg_task *t = p->spec.task;
-    uint64_t seed = sg_seed_of("%s task %s method %s seed %lld class %s", purpose, t->name, sg_method_name(p->spec.method),
-                               (long long)p->spec.seed, class_ < 0 ? "" : t->class_[class_].name);
+    uint64_t seed = sg_seed_of("%s task %s method %s seed %lld class %s", purpose, t->name,
+                               sg_method_name(p->spec.method), (long long)p->spec.seed,
+                               class_ < 0 ? "" : t->class_[class_].name);
     return sg_rng_make(seed, (uint64_t)attempt);
 }
 
@@ -185,8 +192,8 @@ int sg_prompter_shots(const struct sg_prompter *p, int class_, int64_t attempt, 
 
 /* --- messages */
 
-static sg_status add_message(json_t *messages, const char *role, const char *pattern, const struct sg_prompt_values *v,
-                             struct sg_err *err)
+static sg_status add_message(json_t *messages, const char *role, const char *pattern,
+                             const struct sg_prompt_values *v, struct sg_err *err)
 {
     struct sg_buf b = sg_buf_make(MAX_PROMPT_BYTES);
     sg_status status = sg_prompt_fill(&b, pattern, v, err);
@@ -247,26 +254,28 @@ static sg_status add_shots_as_dialogue(const struct sg_prompter *p, const int64_
 }
 
 /* Takes over `messages`. */
-static sg_status finish(const struct sg_prompter *p, json_t *messages, int64_t index, int64_t seed, int64_t max_tokens,
-                        struct sg_request *out, struct sg_err *err)
+static sg_status finish(const struct sg_prompter *p, json_t *messages, int64_t index, int64_t seed,
+                        int64_t max_tokens, struct sg_request *out, struct sg_err *err)
 {
     const struct sg_generator *g = p->spec.generator;
-    json_t *o = json_pack("{sI sI so ss ss sI sf sf}", "index", (json_int_t)index, "max_tokens", (json_int_t)max_tokens, "messages",
-                          messages, "model", g->model, "provider", g->provider, "seed", (json_int_t)seed, "temperature",
-                          g->temperature, "top_p", g->top_p);
+    json_t *o =
+        json_pack("{sI sI so ss ss sI sf sf}", "index", (json_int_t)index, "max_tokens",
+                  (json_int_t)max_tokens, "messages", messages, "model", g->model, "provider", g->provider,
+                  "seed", (json_int_t)seed, "temperature", g->temperature, "top_p", g->top_p);
     char *text = o ? json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII) : NULL;
     json_decref(o);
     struct sg_request r = {.canonical = sg_strdup(text)};
     free(text);
     if (!r.canonical)
-        return sg_fail(err, SG_FAILED, "cannot write a request: memory ran out, or the model's name is not valid UTF-8");
+        return sg_fail(err, SG_FAILED,
+                       "cannot write a request: memory ran out, or the model's name is not valid UTF-8");
     sg_sha256_hex(r.canonical, strlen(r.canonical), r.key);
     *out = r;
     return SG_OK;
 }
 
-sg_status sg_prompter_attempt(const struct sg_prompter *p, int class_, int64_t attempt, const struct sg_topics *topics,
-                              struct sg_request *out, struct sg_err *err)
+sg_status sg_prompter_attempt(const struct sg_prompter *p, int class_, int64_t attempt,
+                              const struct sg_topics *topics, struct sg_request *out, struct sg_err *err)
 {
     const struct sg_task *t = p->spec.task;
     struct sg_prompt_values v = {.class_ = t->class_[class_].readable, .classes = p->classes};
@@ -285,8 +294,9 @@ sg_status sg_prompter_attempt(const struct sg_prompter *p, int class_, int64_t a
     } else {
         int64_t shot[SG_MAX_SHOTS];
         int n_shots = sg_prompter_shots(p, class_, attempt, shot);
-        status = strstr(t->prompt.few_shot, "{examples}") ? add_shots_inside(p, shot, n_shots, v, messages, err)
-                                                          : add_shots_as_dialogue(p, shot, n_shots, v, messages, err);
+        status = strstr(t->prompt.few_shot, "{examples}")
+                     ? add_shots_inside(p, shot, n_shots, v, messages, err)
+                     : add_shots_as_dialogue(p, shot, n_shots, v, messages, err);
     }
     if (status != SG_OK) {
         json_decref(messages);
@@ -296,11 +306,13 @@ sg_status sg_prompter_attempt(const struct sg_prompter *p, int class_, int64_t a
     return finish(p, messages, attempt, sampling_seed(p, "sampling", class_, attempt), max_tokens, out, err);
 }
 
-sg_status sg_prompter_topics(const struct sg_prompter *p, int64_t index, struct sg_request *out, struct sg_err *err)
+sg_status sg_prompter_topics(const struct sg_prompter *p, int64_t index, struct sg_request *out,
+                             struct sg_err *err)
 {
     struct sg_prompt_values v = {.classes = p->classes, .n = SG_N_TOPICS};
     json_t *messages = json_array();
-    sg_status status = messages ? add_message(messages, "user", p->spec.task->prompt.topics, &v, err) : sg_fail_memory(err, 1024);
+    sg_status status = messages ? add_message(messages, "user", p->spec.task->prompt.topics, &v, err)
+                                : sg_fail_memory(err, 1024);
     if (status != SG_OK) {
         json_decref(messages);
         return status;

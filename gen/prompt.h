@@ -1,11 +1,13 @@
 /* Prompts: what is asked of the LLM for one attempt at one example of one class.
  *
- * All draws (the examples shown, the topic, the sampling seed) come from the counter-based RNG under a name made of task, method,
- * generation seed, class and attempt, so a request is the same whoever makes it, and when.
+ * All draws (the examples shown, the topic, the sampling seed) come from the counter-based RNG under a name
+ * made of task, method, generation seed, class and attempt, so a request is the same whoever makes it, and
+ * when.
  *
- * The messages: the task's system text; then zero_shot or zero_shot_topic as the user's; or few_shot with the examples in it; or, when
- * few_shot has no {examples}, a dialogue in which each example was asked for by few_shot and answered as the template `example` writes it.
- * A topic list is asked for without the system text, which speaks of the examples. Local, pure. */
+ * The messages: the task's system text; then zero_shot or zero_shot_topic as the user's; or few_shot with the
+ * examples in it; or, when few_shot has no {examples}, a dialogue in which each example was asked for by
+ * few_shot and answered as the template `example` writes it. A topic list is asked for without the system
+ * text, which speaks of the examples. Local, pure. */
 #ifndef SG_GEN_PROMPT_H
 #define SG_GEN_PROMPT_H
 
@@ -36,27 +38,34 @@ struct sg_prompter_spec {
     const struct sg_rows *raw; /* where examples come from; may be NULL for methods without */
 };
 
-/* Borrows what the spec points to. SG_INPUT when the method shows examples and there are none, or a row's label is no class. */
-sg_status sg_prompter_create(const struct sg_prompter_spec *spec, struct sg_prompter **out, struct sg_err *err) SG_MUST_USE;
+/* Borrows what the spec points to. SG_INPUT when the method shows examples and there are none, or a row's
+ * label is no class. */
+sg_status sg_prompter_create(const struct sg_prompter_spec *spec, struct sg_prompter **out,
+                             struct sg_err *err) SG_MUST_USE;
 void sg_prompter_destroy(struct sg_prompter *p);
 
-/* Indices into raw of the examples that an attempt shows, in the order shown; returns how many: the method's shots, or all rows where
- * there are fewer. Rows of the wanted class first come into the draw; others fill up, and are shown before them. */
+/* Indices into raw of the examples that an attempt shows, in the order shown; returns how many: the method's
+ * shots, or all rows where there are fewer. Rows of the wanted class first come into the draw; others fill
+ * up, and are shown before them. */
 int sg_prompter_shots(const struct sg_prompter *p, int class_, int64_t attempt, int64_t shot[SG_MAX_SHOTS]);
 
 /* The request of an attempt. topics: needed for zero_shot_topic only. */
-sg_status sg_prompter_attempt(const struct sg_prompter *p, int class_, int64_t attempt, const struct sg_topics *topics,
-                              struct sg_request *out, struct sg_err *err) SG_MUST_USE;
+sg_status sg_prompter_attempt(const struct sg_prompter *p, int class_, int64_t attempt,
+                              const struct sg_topics *topics, struct sg_request *out,
+                              struct sg_err *err) SG_MUST_USE;
 
 /* The request for the index-th topic list. */
-sg_status sg_prompter_topics(const struct sg_prompter *p, int64_t index, struct sg_request *out, struct sg_err *err) SG_MUST_USE;
+sg_status sg_prompter_topics(const struct sg_prompter *p, int64_t index, struct sg_request *out,
+                             struct sg_err *err) SG_MUST_USE;
 
 /* What a template's placeholders stand for; NULL where there is nothing. */
 struct sg_prompt_values {
     const char *class_, *classes, *topic, *examples, *first, *second;
     int64_t n;
 };
-/* Adds the template with its placeholders replaced; doubled braces are braces. SG_INPUT for one that has no value. */
-sg_status sg_prompt_fill(struct sg_buf *b, const char *pattern, const struct sg_prompt_values *v, struct sg_err *err) SG_MUST_USE;
+/* Adds the template with its placeholders replaced; doubled braces are braces. SG_INPUT for one that has no
+ * value. */
+sg_status sg_prompt_fill(struct sg_buf *b, const char *pattern, const struct sg_prompt_values *v,
+                         struct sg_err *err) SG_MUST_USE;
 
 #endif

@@ -101,13 +101,14 @@ sg_status sg_answer_from_json(const char *json, size_t n, struct sg_answer *out,
     const char *key = json_string_value(json_object_get(o, "key"));
     const json_t *estimated = json_object_get(o, "tokens_estimated");
     int good = key && is_key(key) && take_integer(o, "status", SG_OK, SG_STOPPED, &status) &&
-               take_integer(o, "http_status", 0, 999, &http) && take_integer(o, "attempts", 0, INT32_MAX, &attempts) &&
+               take_integer(o, "http_status", 0, 999, &http) &&
+               take_integer(o, "attempts", 0, INT32_MAX, &attempts) &&
                take_integer(o, "tokens_in", 0, INT64_MAX, &a.tokens_in) &&
-               take_integer(o, "tokens_out", 0, INT64_MAX, &a.tokens_out) && take_number(o, "latency_s", &a.latency_s) &&
-               take_number(o, "cost_usd", &a.cost_usd) && json_is_boolean(estimated) &&
-               take_text(o, "reason", &a.reason) && take_text(o, "text", &a.text) &&
-               take_text(o, "finish_reason", &a.finish_reason) && take_text(o, "model", &a.model) &&
-               take_text(o, "request_id", &a.request_id);
+               take_integer(o, "tokens_out", 0, INT64_MAX, &a.tokens_out) &&
+               take_number(o, "latency_s", &a.latency_s) && take_number(o, "cost_usd", &a.cost_usd) &&
+               json_is_boolean(estimated) && take_text(o, "reason", &a.reason) &&
+               take_text(o, "text", &a.text) && take_text(o, "finish_reason", &a.finish_reason) &&
+               take_text(o, "model", &a.model) && take_text(o, "request_id", &a.request_id);
     if (good) {
         memcpy(a.key, key, SG_HEX);
         a.status = (sg_status)status;
@@ -119,5 +120,6 @@ sg_status sg_answer_from_json(const char *json, size_t n, struct sg_answer *out,
         sg_answer_free(&a);
     }
     json_decref(o);
-    return good ? SG_OK : sg_fail(err, SG_INPUT, "a stored answer lacks a field, or holds one of the wrong kind");
+    return good ? SG_OK
+                : sg_fail(err, SG_INPUT, "a stored answer lacks a field, or holds one of the wrong kind");
 }

@@ -8,8 +8,8 @@ static const struct {
     const char *name;
     int shots;
 } methods[SG_N_METHODS] = {
-    [SG_ZERO_SHOT] = {"zero_shot", 0},         [SG_ZERO_SHOT_TOPIC] = {"zero_shot_topic", 0},
-    [SG_ONE_SHOT] = {"one_shot", 1},           [SG_FEW_SHOT_3] = {"few_shot_3", 3},
+    [SG_ZERO_SHOT] = {"zero_shot", 0},   [SG_ZERO_SHOT_TOPIC] = {"zero_shot_topic", 0},
+    [SG_ONE_SHOT] = {"one_shot", 1},     [SG_FEW_SHOT_3] = {"few_shot_3", 3},
     [SG_FEW_SHOT_5] = {"few_shot_5", 5},
 };
 
@@ -47,11 +47,24 @@ void sg_task_free(struct sg_task *t)
         sg_free(t->class_[k].name);
         sg_free(t->class_[k].readable);
     }
-    char **const owned[] = {&t->name,         &t->title,          &t->first,           &t->second,
-                            &t->label,        &t->train_file,     &t->test_file,       &t->hf_id,
-                            &t->first_mark,   &t->second_mark,    &t->prompt.system,   &t->prompt.zero_shot,
-                            &t->prompt.zero_shot_topic, &t->prompt.few_shot, &t->prompt.example, &t->prompt.topics,
-                            &t->prompt.rephrase, &t->prompt.classify};
+    char **const owned[] = {&t->name,
+                            &t->title,
+                            &t->first,
+                            &t->second,
+                            &t->label,
+                            &t->train_file,
+                            &t->test_file,
+                            &t->hf_id,
+                            &t->first_mark,
+                            &t->second_mark,
+                            &t->prompt.system,
+                            &t->prompt.zero_shot,
+                            &t->prompt.zero_shot_topic,
+                            &t->prompt.few_shot,
+                            &t->prompt.example,
+                            &t->prompt.topics,
+                            &t->prompt.rephrase,
+                            &t->prompt.classify};
     for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++)
         sg_free(*owned[i]);
     sg_free(t->class_);
