@@ -1,0 +1,52 @@
+#!/usr/bin/env python3
+"""Help, versions and wrong usage: what is printed where, and the exit codes. Needs no encoder."""
+import subprocess
+
+import sg
+
+COMMANDS = ("run", "plan", "status", "report", "recording", "train", "predict", "tokenize")
+
+out, err = sg.run("--help")
+for name in COMMANDS:
+    sg.check(f"\n  {name} " in out, f"--help does not list {name}")
+    text, err = sg.run(name, "--help")
+    sg.check(text.startswith(f"Usage: synthgrid {name}"), f"{name} --help says: {text}")
+    sg.check(err == "", f"{name} --help writes to stderr: {err}")
+
+out, err = sg.run("--version")
+for library in ("synthgrid 0.", "MPI ", "BLAS ", "HDF5 1.", "SQLite 3.", "libcurl/", "libyaml ", "jansson ", "PCRE2 ", "utf8proc ", "OpenSSL ", "zlib "):
+    sg.check(library in out, f"--version does not name {library}:\n{out}")
+
+WRONG = [
+    ([], "no command given"),
+    (["trian"], "did you mean `synthgrid train`?"),
+    (["xyzzy"], "`synthgrid --help` lists them"),
+    (["--verison"], "`synthgrid --help`"),
+    (["train"], "train needs --encoder DIR"),
+    (["train", "--encodr", "x"], "did you mean --encoder?"),
+    (["tokenize", "--encoder", "x", "--input", "y", "--max-length", "4"], "from 5 to"),
+    (["tokenize", "--encoder", "/no/such/folder", "--input", "y"], "/no/such/folder"),
+    (["predict", "--model", "/no/such/folder", "--input", "y"], "/no/such/folder"),
+    (["run"], "run needs STUDY"),
+    (["status"], "status needs DIR"),
+    (["plan", "a.yaml", "b.yaml"], "one argument too many"),
+    (["train", "\x1b[31mred"], "train: \"?[31mred\" is one argument too many"),
+]
+for arguments, words in WRONG:
+    for ranks in (0, 2) if arguments and arguments[0] in ("train", "run") else (0,):
+        out, err = sg.run(*arguments, ranks=ranks, code=2)
+        said = [line for line in err.splitlines() if line.startswith("synthgrid: ")]
+        sg.check(len(said) == 1 and words in said[0], f"{arguments} on {ranks} ranks: no \"{words}\" in:\n{err}")
+        sg.check(out == "", f"{arguments}: writes to stdout: {out}")
+
+# Under mpirun help comes once, and a command for one process works once.
+out, _ = sg.run("train", "--help", ranks=3)
+sg.check(out.count("Usage:") == 1, "three ranks print the help more than once")
+out, _ = sg.run("tokenize", "--help", ranks=3)
+sg.check(out.count("Usage:") == 1, "three ranks print the help more than once")
+
+# A full disk is no success.
+with open("/dev/full", "w") as full:
+    done = subprocess.run(sg.command("--help"), stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+sg.check(done.returncode == 1 and "standard output: No space left" in done.stderr, f"/dev/full: {done}")
+print("ok")
