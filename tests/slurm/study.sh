@@ -1,0 +1,60 @@
+#!/bin/bash
+# study.sh SYNTHGRID: a small study by slurm/study.sbatch, with the real program on two ranks, under a real Slurm: warned in the
+# middle it comes back, resumes and leaves results.h5; the same digest as mpirun gives without Slurm. Run by with-slurm.
+# Exit code 77: skipped, with the reason on standard output.
+set -u
+source=$(cd "$(dirname "$0")/../.." && pwd)
+export SYNTHGRID=$1
+cd "$source" || exit 1
+for needed in "$SYNTHGRID" data/encoders/minilm-l6/model.safetensors data/recordings/quickstart.jsonl.gz; do
+    [ -e "$needed" ] || { echo "skipped: no $needed (./setup makes it)"; exit 77; }
+done
+
+folder=$(mktemp -d) || exit 1
+trap 'rm -rf "$folder"' EXIT
+fail() {
+    echo "FAILED: $*"
+    tail -n 40 "$folder"/*.out "$folder"/*.txt 2>/dev/null
+    exit 1
+}
+study=(experiments/quickstart.yaml 'tasks=[sst2,rte]' 'methods=[zero_shot]' 'sizes=[20]' train.epochs=2 --offline)
+
+# submit NAME LAUNCHER RESULTS
+submit() {
+    SG_LAUNCH=$2 sbatch --parsable --ntasks=2 --cpus-per-task=1 --time=10 --output="$folder/$1.out" slurm/study.sbatch \
+        "${study[@]}" "results=$3" || fail "sbatch"
+}
+# finish JOB NAME RESTARTS
+finish() {
+    local i shown
+    for ((i = 0; i < 1200; i++)); do
+        [ -n "$(squeue --noheader --jobs="$1" 2>/dev/null)" ] || break
+        sleep 0.1
+    done
+    shown=$(scontrol --oneliner show job "$1")
+    case " $shown " in
+        *" JobState=COMPLETED "*" Restarts=$3 "*) ;;
+        *) fail "$2 did not end well after $3 restarts: $shown" ;;
+    esac
+}
+
+job=$(submit warned srun "$folder/warned")
+# Warned as soon as a first cell is through, or when work has begun at all.
+for ((i = 0; i < 300; i++)); do
+    [ ! -e "$folder/warned/status.json" ] || break
+    sleep 0.1
+done
+scancel --batch --signal=USR1 "$job"
+finish "$job" warned 1
+[ -s "$folder/warned/results.h5" ] || fail "warned: no results.h5"
+
+# Once more: nothing is left, by the other launcher.
+finish "$(submit again mpirun "$folder/warned")" again 0
+
+"${MPIEXEC:-mpirun}" -n 2 "$SYNTHGRID" run "${study[@]}" "results=$folder/plain" >"$folder/plain.txt" 2>&1 || fail "mpirun without Slurm"
+digest() { sed -n 's/^digest *//p' "$1" | tail -n 1; }
+[ -n "$(digest "$folder/plain.txt")" ] || fail "no digest"
+for name in warned again; do
+    [ "$(digest "$folder/$name.out")" = "$(digest "$folder/plain.txt")" ] || fail "$name: another digest than without Slurm"
+done
+echo "requeued, resumed, and the same digest $(digest "$folder/plain.txt")"
