@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sqlite3.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -424,6 +425,41 @@ static void foreign_and_damaged_files(void **state)
     assert_null(l);
 }
 
+/* A full disk, by the limit on a file's size: a failed write is told, nothing half is committed, and what was
+ * committed stays. */
+static void a_full_disk(void **state)
+{
+    (void)state;
+    const char *dir = in_scratch("full");
+    struct sg_ledger *l = open_it(dir);
+    struct sg_ledger_completion c = completion("before", 0, "text");
+    OK(sg_ledger_completion_put(l, &c, &err));
+    OK(sg_ledger_commit(l, &err));
+    struct rlimit old, small;
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &old);
+    small = (struct rlimit){.rlim_cur = 300000, .rlim_max = old.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &small);
+    sg_status status = SG_OK;
+    char key[32], text[5000];
+    memset(text, 'x', sizeof text - 1);
+    text[sizeof text - 1] = 0;
+    for (int i = 0; i < 5000 && status == SG_OK; i++) {
+        snprintf(key, sizeof key, "during %d", i);
+        c = completion(key, 0, text);
+        status = sg_ledger_completion_put(l, &c, &err);
+    }
+    if (status == SG_OK)
+        status = sg_ledger_commit(l, &err);
+    assert_int_equal(status, SG_FAILED);
+    setrlimit(RLIMIT_FSIZE, &old);
+    sg_ledger_close(l);
+    l = open_it(dir);
+    assert_true(has(l, "before"));
+    assert_int_equal(count(l, "SELECT count(*) FROM completions"), 1);
+    sg_ledger_close(l);
+}
+
 static void a_reader_writes_nothing(void **state)
 {
     (void)state;
@@ -453,10 +489,15 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(crash_keeps_the_committed), cmocka_unit_test(close_commits_nothing),
-        cmocka_unit_test(first_valid_record_wins),   cmocka_unit_test(each_completion_by_key),
-        cmocka_unit_test(cells_and_pools),           cmocka_unit_test(a_held_lease_refuses),
-        cmocka_unit_test(whose_lease_may_be_taken),  cmocka_unit_test(foreign_and_damaged_files),
+        cmocka_unit_test(crash_keeps_the_committed),
+        cmocka_unit_test(close_commits_nothing),
+        cmocka_unit_test(first_valid_record_wins),
+        cmocka_unit_test(each_completion_by_key),
+        cmocka_unit_test(cells_and_pools),
+        cmocka_unit_test(a_held_lease_refuses),
+        cmocka_unit_test(whose_lease_may_be_taken),
+        cmocka_unit_test(foreign_and_damaged_files),
+        cmocka_unit_test(a_full_disk),
         cmocka_unit_test(a_reader_writes_nothing),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -13,7 +13,9 @@
 
 #include <cmocka.h>
 #include <math.h>
+#include <signal.h>
 #include <sqlite3.h>
+#include <sys/resource.h>
 
 #include "fake_study.h"
 #include "scratch.h"
@@ -260,6 +262,35 @@ static void failures_leave_the_old_file(void **state)
     sg_ledger_close(l);
 }
 
+/* A full disk, by the limit on a file's size: at every place where it can strike. */
+static void a_full_disk_leaves_the_old_file(void **state)
+{
+    (void)state;
+    char digest[SG_HEX], found[SG_HEX], path[300];
+    struct rlimit old, small;
+    snprintf(path, sizeof path, "%s", in_scratch("full.h5"));
+    struct sg_ledger *l = make("full", &(struct fake){0}, path, digest);
+    char *bytes = NULL;
+    size_t n = 0;
+    OK(sg_file_read(path, 1 << 26, &bytes, &n, &err));
+    sg_free(bytes);
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &old);
+    for (size_t at = 0; at < n; at += n / 13 + 1) {
+        small = (struct rlimit){.rlim_cur = at, .rlim_max = old.rlim_max};
+        setrlimit(RLIMIT_FSIZE, &small);
+        sg_status status = sg_store_write(l, path, found, &err);
+        setrlimit(RLIMIT_FSIZE, &old);
+        assert_int_equal(status, SG_FAILED);
+        OK(sg_store_verify(path, &err));
+        OK(sg_store_digest(path, found, &err));
+        assert_string_equal(found, digest);
+    }
+    OK(sg_store_write(l, path, found, &err)); /* once there is room again */
+    assert_string_equal(found, digest);
+    sg_ledger_close(l);
+}
+
 static void damaged_files_are_refused(void **state)
 {
     (void)state;
@@ -322,6 +353,7 @@ int main(void)
         cmocka_unit_test(other_studies_in_the_ledger_do_not_show),
         cmocka_unit_test(an_empty_study),
         cmocka_unit_test(failures_leave_the_old_file),
+        cmocka_unit_test(a_full_disk_leaves_the_old_file),
         cmocka_unit_test(damaged_files_are_refused),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
