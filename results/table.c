@@ -2,8 +2,8 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "results/table_hash.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +23,7 @@ struct sg_table {
     hid_t dataset, memory_type;
     char *block;
     int64_t n_block, n_written;
-    struct sg_sha256_stream *content, *all;
+    struct sg_table_hash *hash;
 };
 
 static herr_t innermost(unsigned n, const H5E_error2_t *e, void *context)
@@ -202,48 +202,6 @@ static hid_t make_dataset(hid_t file, const struct sg_table_spec *s, const struc
     return dataset;
 }
 
-/* What a digest begins with: names and types. `all`: volatile columns too. */
-static void hash_head(struct sg_sha256_stream *h, const struct sg_table_spec *s, int all)
-{
-    sg_sha256_add(h, s->name, strlen(s->name) + 1);
-    for (int c = 0; c < s->n_columns; c++)
-        if (all || !s->column[c].is_volatile) {
-            const unsigned char type = (unsigned char)s->column[c].type;
-            sg_sha256_add(h, s->column[c].name, strlen(s->column[c].name) + 1);
-            sg_sha256_add(h, &type, 1);
-        }
-}
-
-/* Integers and reals as 8 bytes little-endian, every NaN alike and -0 as 0; texts as length and bytes. */
-static void hash_value(struct sg_sha256_stream *h, enum sg_column_type t, const union sg_value *v)
-{
-    if (t == SG_COL_TEXT) {
-        uint64_t n = v->text ? strlen(v->text) : 0;
-        sg_sha256_add(h, &n, sizeof n);
-        if (n)
-            sg_sha256_add(h, v->text, n);
-    } else if (t == SG_COL_INT || t == SG_COL_INT32) {
-        int64_t i = t == SG_COL_INT32 ? (int32_t)v->i : v->i;
-        sg_sha256_add(h, &i, sizeof i);
-    } else {
-        double x = (t == SG_COL_REAL32 ? (double)(float)v->x : v->x) + 0.0;
-        uint64_t bits = 0x7ff8000000000000u;
-        if (!isnan(x))
-            memcpy(&bits, &x, sizeof bits);
-        sg_sha256_add(h, &bits, sizeof bits);
-    }
-}
-
-static void hash_row(struct sg_sha256_stream *content, struct sg_sha256_stream *all,
-                     const struct sg_table_spec *s, const union sg_value *row)
-{
-    for (int c = 0; c < s->n_columns; c++) {
-        hash_value(all, s->column[c].type, &row[c]);
-        if (!s->column[c].is_volatile)
-            hash_value(content, s->column[c].type, &row[c]);
-    }
-}
-
 static void free_texts(struct sg_table *t)
 {
     for (int64_t i = 0; i < t->n_block; i++)
@@ -267,10 +225,9 @@ sg_status sg_table_create(hid_t file, const struct sg_table_spec *spec, const ch
     *t = (struct sg_table){
         .spec = spec, .path = path, .layout = layout_of(spec), .dataset = -1, .memory_type = -1};
     t->block = sg_alloc((size_t)t->layout.n_chunk, t->layout.row_bytes);
-    t->content = sg_sha256_create();
-    t->all = sg_sha256_create();
+    t->hash = sg_table_hash_create(spec);
     sg_status status = SG_OK;
-    if (!t->block || !t->content || !t->all)
+    if (!t->block || !t->hash)
         status = sg_fail_memory(err, CHUNK_BYTES);
     else {
         t->memory_type = row_type(spec, &t->layout, 0);
@@ -282,8 +239,6 @@ sg_status sg_table_create(hid_t file, const struct sg_table_spec *spec, const ch
         sg_table_discard(t);
         return status;
     }
-    hash_head(t->content, spec, 0);
-    hash_head(t->all, spec, 1);
     *out = t;
     return SG_OK;
 }
@@ -338,7 +293,7 @@ sg_status sg_table_add(struct sg_table *t, const union sg_value *row, struct sg_
             memcpy(p, &row[c], 8);
         }
     }
-    hash_row(t->content, t->all, t->spec, row);
+    sg_table_hash_add(t->hash, row);
     return SG_OK;
 }
 
@@ -374,23 +329,13 @@ done:
     return status;
 }
 
-/* Adds the number of rows and gives both digests; the streams are gone after it. */
-static void end_hashes(struct sg_sha256_stream **content, struct sg_sha256_stream **all, int64_t n,
-                       char content_hex[SG_HEX], char all_hex[SG_HEX])
-{
-    sg_sha256_add(*content, &n, sizeof n);
-    sg_sha256_add(*all, &n, sizeof n);
-    sg_sha256_finish_hex(*content, content_hex);
-    sg_sha256_finish_hex(*all, all_hex);
-    *content = *all = NULL;
-}
-
 sg_status sg_table_finish(struct sg_table *t, char content[SG_HEX], struct sg_err *err)
 {
     char mine[SG_HEX], all[SG_HEX];
     sg_status status = flush(t, err);
     if (status == SG_OK) {
-        end_hashes(&t->content, &t->all, t->n_written, mine, all);
+        sg_table_hash_finish(t->hash, mine, all);
+        t->hash = NULL;
         status = describe(t, mine, all, err);
     }
     if (status == SG_OK) {
@@ -405,13 +350,6 @@ sg_status sg_table_finish(struct sg_table *t, char content[SG_HEX], struct sg_er
     return status;
 }
 
-static void drop_hash(struct sg_sha256_stream *h)
-{
-    char ignored[SG_HEX];
-    if (h)
-        sg_sha256_finish_hex(h, ignored);
-}
-
 void sg_table_discard(struct sg_table *t)
 {
     if (!t)
@@ -421,8 +359,7 @@ void sg_table_discard(struct sg_table *t)
         H5Dclose(t->dataset);
     if (t->memory_type >= 0)
         H5Tclose(t->memory_type);
-    drop_hash(t->content);
-    drop_hash(t->all);
+    sg_table_hash_discard(t->hash);
     sg_free(t->block);
     sg_free(t);
 }
@@ -533,18 +470,10 @@ sg_status sg_table_each(hid_t file, const struct sg_table_spec *spec, const char
     return status;
 }
 
-struct verify {
-    const struct sg_table_spec *spec;
-    struct sg_sha256_stream *content, *all;
-    int64_t n;
-};
-
 static sg_status verify_row(void *context, int64_t at, const union sg_value *row, struct sg_err *err)
 {
-    struct verify *v = context;
-    (void)err;
-    hash_row(v->content, v->all, v->spec, row);
-    v->n = at + 1;
+    (void)at, (void)err;
+    sg_table_hash_add(context, row);
     return SG_OK;
 }
 
@@ -567,23 +496,19 @@ static sg_status compare(hid_t file, const struct sg_table_spec *spec, const cha
 sg_status sg_table_verify(hid_t file, const struct sg_table_spec *spec, const char *path,
                           char content[SG_HEX], struct sg_err *err)
 {
-    struct verify v = {.spec = spec, .content = sg_sha256_create(), .all = sg_sha256_create()};
     char mine[SG_HEX], all[SG_HEX];
-    sg_status status = v.content && v.all ? SG_OK : sg_fail_memory(err, 100);
-    if (status == SG_OK) {
-        hash_head(v.content, spec, 0);
-        hash_head(v.all, spec, 1);
-        status = sg_table_each(file, spec, path, verify_row, &v, err);
+    struct sg_table_hash *hash = sg_table_hash_create(spec);
+    if (!hash)
+        return sg_fail_memory(err, 1 << 15);
+    sg_status status = sg_table_each(file, spec, path, verify_row, hash, err);
+    if (status != SG_OK) {
+        sg_table_hash_discard(hash);
+        return status;
     }
-    if (status == SG_OK) {
-        end_hashes(&v.content, &v.all, v.n, mine, all);
-        status = compare(file, spec, path, "sha256", mine, err);
-    }
-    if (status == SG_OK)
-        status = compare(file, spec, path, "sha256_all", all, err);
-    drop_hash(v.content);
-    drop_hash(v.all);
-    if (status == SG_OK && content)
+    sg_table_hash_finish(hash, mine, all);
+    SG_TRY(compare(file, spec, path, "sha256", mine, err));
+    SG_TRY(compare(file, spec, path, "sha256_all", all, err));
+    if (content)
         memcpy(content, mine, SG_HEX);
-    return status;
+    return SG_OK;
 }
