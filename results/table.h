@@ -1,8 +1,11 @@
-/* Tables in an HDF5 file: one compound dataset a table, which h5py reads as a structured array and pandas as a data frame.
+/* Tables in an HDF5 file: one compound dataset a table, which h5py reads as a structured array and pandas as
+ * a data frame.
  *
- * A table is described once (struct sg_table_spec); writer, reader, attributes and digest follow from that. On disk: chunked, shuffle +
- * deflate + Fletcher-32, little-endian, text as variable-length UTF-8. Each dataset carries `description`, an attribute a column
- * ("unit; what it is"), `volatile` (the columns that the content digest leaves out), `sha256` (content digest) and `sha256_all`.
+ * A table is described once (struct sg_table_spec); writer, reader, attributes and digest follow from that.
+ * On disk: chunked, shuffle + deflate + Fletcher-32, little-endian, text as variable-length UTF-8. Each
+ * dataset carries `description`, an attribute a column
+ * ("unit; what it is"), `volatile` (the columns that the content digest leaves out), `sha256` (content
+ * digest) and `sha256_all`.
  *
  * HDF5 is not thread-safe here: one thread at a time. Rank 0 only, serial driver. */
 #ifndef SG_RESULTS_TABLE_H
@@ -16,7 +19,7 @@
 
 enum sg_column_type {
     SG_COL_TEXT,
-    SG_COL_INT,    /* int64 */
+    SG_COL_INT, /* int64 */
     SG_COL_INT32,
     SG_COL_REAL,   /* float64 */
     SG_COL_REAL32, /* float32 */
@@ -52,15 +55,20 @@ sg_status sg_h5_fail(struct sg_err *err, sg_status status, const char *path, con
 /* Switches HDF5's printing of errors off; call before anything else of HDF5. */
 void sg_h5_quiet(void);
 
-/* Text (variable-length UTF-8, scalar) and integer attributes. Reading: new memory (sg_free); SG_INPUT when absent or of another kind. */
-sg_status sg_h5_set_text(hid_t object, const char *name, const char *text, const char *path, struct sg_err *err) SG_MUST_USE;
-sg_status sg_h5_set_int(hid_t object, const char *name, int64_t value, const char *path, struct sg_err *err) SG_MUST_USE;
-sg_status sg_h5_get_text(hid_t object, const char *name, char **text, const char *path, struct sg_err *err) SG_MUST_USE;
-sg_status sg_h5_get_int(hid_t object, const char *name, int64_t *value, const char *path, struct sg_err *err) SG_MUST_USE;
+/* Text (variable-length UTF-8, scalar) and integer attributes. Reading: new memory (sg_free); SG_INPUT when
+ * absent or of another kind. */
+sg_status sg_h5_set_text(hid_t object, const char *name, const char *text, const char *path,
+                         struct sg_err *err) SG_MUST_USE;
+sg_status sg_h5_set_int(hid_t object, const char *name, int64_t value, const char *path,
+                        struct sg_err *err) SG_MUST_USE;
+sg_status sg_h5_get_text(hid_t object, const char *name, char **text, const char *path,
+                         struct sg_err *err) SG_MUST_USE;
+sg_status sg_h5_get_int(hid_t object, const char *name, int64_t *value, const char *path,
+                        struct sg_err *err) SG_MUST_USE;
 
 /* Makes the dataset. `path` (for messages) and the spec are borrowed until finish or discard. */
-sg_status sg_table_create(hid_t file, const struct sg_table_spec *spec, const char *path, struct sg_table **out,
-                          struct sg_err *err) SG_MUST_USE;
+sg_status sg_table_create(hid_t file, const struct sg_table_spec *spec, const char *path,
+                          struct sg_table **out, struct sg_err *err) SG_MUST_USE;
 /* Appends a row (n_columns values, copied). */
 sg_status sg_table_add(struct sg_table *t, const union sg_value *row, struct sg_err *err) SG_MUST_USE;
 int64_t sg_table_n_rows(const struct sg_table *t);
@@ -68,13 +76,15 @@ int64_t sg_table_n_rows(const struct sg_table *t);
 sg_status sg_table_finish(struct sg_table *t, char content[SG_HEX], struct sg_err *err) SG_MUST_USE;
 void sg_table_discard(struct sg_table *t); /* NULL is fine */
 
-/* Calls `each` for every row in order; texts are valid during the call. SG_INPUT when the table or a column is missing, or damaged. */
+/* Calls `each` for every row in order; texts are valid during the call. SG_INPUT when the table or a column
+ * is missing, or damaged. */
 typedef sg_status (*sg_table_row)(void *context, int64_t at, const union sg_value *row, struct sg_err *err);
-sg_status sg_table_each(hid_t file, const struct sg_table_spec *spec, const char *path, sg_table_row each, void *context,
-                        struct sg_err *err) SG_MUST_USE;
+sg_status sg_table_each(hid_t file, const struct sg_table_spec *spec, const char *path, sg_table_row each,
+                        void *context, struct sg_err *err) SG_MUST_USE;
 
-/* Reads a table whole and compares both digests with its attributes: SG_INPUT "damaged" when they differ. content as above. */
-sg_status sg_table_verify(hid_t file, const struct sg_table_spec *spec, const char *path, char content[SG_HEX],
-                          struct sg_err *err) SG_MUST_USE;
+/* Reads a table whole and compares both digests with its attributes: SG_INPUT "damaged" when they differ.
+ * content as above. */
+sg_status sg_table_verify(hid_t file, const struct sg_table_spec *spec, const char *path,
+                          char content[SG_HEX], struct sg_err *err) SG_MUST_USE;
 
 #endif
