@@ -1,0 +1,282 @@
+#include "model/checkpoint.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/sha256.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct sg_source *sg_source_share(struct sg_source *s)
+{
+    atomic_fetch_add(&s->n_users, 1);
+    return s;
+}
+
+void sg_source_release(struct sg_source *s)
+{
+    if (!s || atomic_fetch_sub(&s->n_users, 1) != 1)
+        return;
+    sg_tokenizer_destroy(s->tokenizer);
+    sg_free(s->dir);
+    sg_free(s);
+}
+
+static sg_status load_source(const char *dir, struct sg_source **out, struct sg_err *err)
+{
+    struct sg_source *s = sg_alloc(1, sizeof *s);
+    if (!s)
+        return sg_fail_memory(err, sizeof *s);
+    atomic_init(&s->n_users, 1);
+    sg_status status = SG_OK;
+    s->dir = sg_strdup(dir);
+    if (!s->dir)
+        SG_TRY_DONE(sg_fail_memory(err, strlen(dir)));
+    SG_TRY_DONE(sg_tokenizer_load(dir, &s->tokenizer, err));
+    *out = s;
+    return SG_OK;
+done:
+    sg_source_release(s);
+    return status;
+}
+
+/* The digests of all files in a fixed order, digested again. */
+static sg_status digest_files(const char *dir, const struct sg_safetensors *weights,
+                              const struct sg_tokenizer *t, char hex[SG_HEX], struct sg_err *err)
+{
+    char all[64 * SG_HEX], one[SG_HEX];
+    size_t n = 0;
+    char *config = sg_path_join(dir, "config.json");
+    if (!config)
+        return sg_fail_memory(err, strlen(dir));
+    sg_status status = sg_sha256_file(config, one, err);
+    sg_free(config);
+    SG_TRY(status);
+    n += (size_t)snprintf(all + n, sizeof all - n, "%s\n", one);
+    for (const char *const *f = sg_safetensors_files(weights); *f && n + SG_HEX < sizeof all; f++) {
+        SG_TRY(sg_sha256_file(*f, one, err));
+        n += (size_t)snprintf(all + n, sizeof all - n, "%s\n", one);
+    }
+    for (const char *const *f = sg_tokenizer_files(t); *f && n + SG_HEX < sizeof all; f++) {
+        char *path = sg_path_join(dir, *f);
+        if (!path)
+            return sg_fail_memory(err, strlen(dir));
+        status = sg_file_exists(path) ? sg_sha256_file(path, one, err) : SG_OK;
+        int there = sg_file_exists(path);
+        sg_free(path);
+        SG_TRY(status);
+        if (there)
+            n += (size_t)snprintf(all + n, sizeof all - n, "%s\n", one);
+    }
+    sg_sha256_hex(all, n, hex);
+    return SG_OK;
+}
+
+/* Layout, arena and pointers for `words` rows of the word table and K classes. */
+static sg_status make_arena(const struct sg_config *c, int64_t n_classes, struct sg_layout *layout,
+                            float **arena, struct sg_params *params, struct sg_err *err)
+{
+    struct sg_shape shape = sg_shape_of(c, c->V, n_classes);
+    SG_TRY(sg_layout_create(c->family, &shape, layout, err));
+    *arena = sg_alloc((size_t)layout->n_total, sizeof **arena);
+    if (!*arena)
+        return sg_fail_memory(err, (unsigned long long)layout->n_total * sizeof **arena);
+    return sg_params_create(layout, *arena, params, err);
+}
+
+static sg_status check_vocabulary(const struct sg_config *c, const struct sg_source *s, struct sg_err *err)
+{
+    if (sg_tokenizer_vocab_size(s->tokenizer) > c->V)
+        return sg_fail(err, SG_INPUT,
+                       "%s: the tokenizer has ids up to %d, but config.json a vocab_size of %lld; hint: the "
+                       "files are of two models",
+                       s->dir, sg_tokenizer_vocab_size(s->tokenizer) - 1, (long long)c->V);
+    return SG_OK;
+}
+
+sg_status sg_encoder_load(const char *dir, struct sg_encoder **out, struct sg_err *err)
+{
+    sg_status status = SG_OK;
+    struct sg_safetensors *file = NULL;
+    struct sg_encoder *e = sg_alloc(1, sizeof *e);
+    if (!e)
+        return sg_fail_memory(err, sizeof *e);
+    SG_TRY_DONE(sg_config_load(dir, &e->config, err));
+    SG_TRY_DONE(load_source(dir, &e->source, err));
+    SG_TRY_DONE(check_vocabulary(&e->config, e->source, err));
+    SG_TRY_DONE(sg_safetensors_open(dir, &file, err));
+    SG_TRY_DONE(make_arena(&e->config, 1, &e->layout, &e->arena, &e->params, err));
+    SG_TRY_DONE(sg_params_load(&e->layout, file, dir, 0, e->arena, &e->has_pooler, err));
+    SG_TRY_DONE(digest_files(dir, file, e->source->tokenizer, e->digest, err));
+    *out = e;
+    e = NULL;
+done:
+    sg_safetensors_close(file);
+    sg_encoder_destroy(e);
+    return status;
+}
+
+void sg_encoder_destroy(struct sg_encoder *e)
+{
+    if (!e)
+        return;
+    sg_source_release(e->source);
+    sg_config_free(&e->config);
+    sg_layout_destroy(&e->layout);
+    sg_params_destroy(&e->params);
+    sg_free(e->arena);
+    sg_free(e);
+}
+
+const char *sg_encoder_digest(const struct sg_encoder *e)
+{
+    return e->digest;
+}
+
+int sg_encoder_channels(const struct sg_encoder *e)
+{
+    return (int)e->config.C;
+}
+
+int64_t sg_encoder_n_parameters(const struct sg_encoder *e)
+{
+    return e->layout.at_head;
+}
+
+sg_status sg_model_create(const struct sg_encoder *e, int n_classes, struct sg_model **out,
+                          struct sg_err *err)
+{
+    sg_status status = SG_OK;
+    struct sg_model *m = sg_alloc(1, sizeof *m);
+    if (!m)
+        return sg_fail_memory(err, sizeof *m);
+    m->n_classes = n_classes;
+    SG_TRY_DONE(sg_config_copy(&e->config, &m->config, err));
+    m->source = sg_source_share(e->source);
+    SG_TRY_DONE(make_arena(&m->config, n_classes, &m->layout, &m->arena, &m->params, err));
+    *out = m;
+    return SG_OK;
+done:
+    sg_model_destroy(m);
+    return status;
+}
+
+void sg_model_destroy(struct sg_model *m)
+{
+    if (!m)
+        return;
+    for (int k = 0; m->class_name && k < m->n_classes; k++)
+        sg_free(m->class_name[k]);
+    sg_free(m->class_name);
+    sg_source_release(m->source);
+    sg_config_free(&m->config);
+    sg_layout_destroy(&m->layout);
+    sg_params_destroy(&m->params);
+    sg_free(m->arena);
+    sg_free(m);
+}
+
+int sg_model_n_classes(const struct sg_model *m)
+{
+    return m->n_classes;
+}
+
+const char *sg_model_class_name(const struct sg_model *m, int k)
+{
+    return m->class_name && k >= 0 && k < m->n_classes ? m->class_name[k] : "";
+}
+
+static sg_status name_classes(struct sg_model *m, struct sg_err *err)
+{
+    m->class_name = sg_alloc((size_t)m->n_classes, sizeof *m->class_name);
+    for (int k = 0; m->class_name && k < m->n_classes; k++) {
+        m->class_name[k] = sg_strdup(m->config.class_name[k]);
+        if (!m->class_name[k])
+            return sg_fail_memory(err, strlen(m->config.class_name[k]));
+    }
+    return m->class_name ? SG_OK
+                         : sg_fail_memory(err, (unsigned long long)m->n_classes * sizeof *m->class_name);
+}
+
+sg_status sg_model_load(const char *dir, struct sg_model **out, struct sg_err *err)
+{
+    sg_status status = SG_OK;
+    struct sg_safetensors *file = NULL;
+    struct sg_model *m = sg_alloc(1, sizeof *m);
+    if (!m)
+        return sg_fail_memory(err, sizeof *m);
+    SG_TRY_DONE(sg_config_load(dir, &m->config, err));
+    if (m->config.n_classes < 1)
+        SG_TRY_DONE(sg_fail(err, SG_INPUT,
+                            "%s/config.json: no id2label; hint: this is an encoder, not a classifier that "
+                            "was trained and saved",
+                            dir));
+    m->n_classes = m->config.n_classes;
+    SG_TRY_DONE(load_source(dir, &m->source, err));
+    SG_TRY_DONE(check_vocabulary(&m->config, m->source, err));
+    SG_TRY_DONE(sg_safetensors_open(dir, &file, err));
+    SG_TRY_DONE(make_arena(&m->config, m->n_classes, &m->layout, &m->arena, &m->params, err));
+    int has_pooler;
+    SG_TRY_DONE(sg_params_load(&m->layout, file, dir, 1, m->arena, &has_pooler, err));
+    SG_TRY_DONE(name_classes(m, err));
+    *out = m;
+    m = NULL;
+done:
+    sg_safetensors_close(file);
+    sg_model_destroy(m);
+    return status;
+}
+
+static sg_status save_weights(const struct sg_model *m, const char *dir, struct sg_err *err)
+{
+    sg_status status;
+    const struct sg_layout *l = &m->layout;
+    struct sg_tensor *t = sg_alloc((size_t)l->n_specs, sizeof *t);
+    char *path = sg_path_join(dir, "model.safetensors");
+    if (t && path) {
+        for (int i = 0; i < l->n_specs; i++) {
+            const struct sg_spec *s = &l->spec[i];
+            t[i] = (struct sg_tensor){.name = s->name,
+                                      .n_dims = s->cols ? 2 : 1,
+                                      .shape = {s->rows, s->cols},
+                                      .data = m->arena + s->offset};
+        }
+        status = sg_safetensors_write(path, t, l->n_specs, err);
+    } else {
+        status = sg_fail_memory(err, (unsigned long long)l->n_specs * sizeof *t);
+    }
+    sg_free(t);
+    sg_free(path);
+    return status;
+}
+
+static sg_status copy_file(const char *from_dir, const char *to_dir, const char *name, struct sg_err *err)
+{
+    enum { MOST = 1 << 28 };
+    sg_status status = SG_OK;
+    char *from = sg_path_join(from_dir, name), *to = sg_path_join(to_dir, name), *bytes = NULL;
+    size_t n;
+    if (!from || !to)
+        SG_TRY_DONE(sg_fail_memory(err, strlen(to_dir)));
+    if (!sg_file_exists(from))
+        goto done; /* optional ones: special_tokens_map.json and the like */
+    SG_TRY_DONE(sg_file_read(from, MOST, &bytes, &n, err));
+    SG_TRY_DONE(sg_file_write(to, bytes, n, err));
+done:
+    sg_free(bytes);
+    sg_free(from);
+    sg_free(to);
+    return status;
+}
+
+sg_status sg_model_save(const struct sg_model *m, const char *const *class_names, const char *dir,
+                        struct sg_err *err)
+{
+    SG_TRY(sg_mkdirs(dir, err));
+    if (!class_names)
+        class_names = (const char *const *)m->class_name;
+    for (const char *const *f = sg_tokenizer_files(m->source->tokenizer); *f; f++)
+        SG_TRY(copy_file(m->source->dir, dir, *f, err));
+    SG_TRY(sg_config_write(&m->config, class_names, m->n_classes, dir, err));
+    return save_weights(m, dir, err);
+}

@@ -1,0 +1,71 @@
+#include "model/ops.h"
+
+#include "base/rng.h"
+
+extern const struct sg_ops sg_ops_base, sg_ops_avx2, sg_ops_avx512;
+
+/* Threads of a BLAS have no standard interface; what is not linked is NULL here. */
+extern void openblas_set_num_threads(int) __attribute__((weak));
+extern int openblas_get_num_threads(void) __attribute__((weak));
+extern void bli_thread_set_num_threads(long) __attribute__((weak));
+extern long bli_thread_get_num_threads(void) __attribute__((weak));
+
+const struct sg_ops *const *sg_ops_all(void)
+{
+    static const struct sg_ops *list[5] = {&sg_ops_ref, &sg_ops_base};
+#if defined(__x86_64__)
+    int n = 2;
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2"))
+        list[n++] = &sg_ops_avx2;
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
+        __builtin_cpu_supports("avx512vl"))
+        list[n++] = &sg_ops_avx512;
+#endif
+    return list;
+}
+
+const struct sg_ops *sg_ops_best(void)
+{
+    const struct sg_ops *const *list = sg_ops_all();
+    while (list[1])
+        list++;
+    return *list;
+}
+
+int64_t sg_attention_scratch(int64_t n)
+{
+    return 2 * (n < SG_ATTENTION_ROWS ? n : SG_ATTENTION_ROWS) * n;
+}
+
+struct sg_drop sg_drop_make(double p, uint64_t seed, int64_t step)
+{
+    struct sg_drop d = {.scale = 1.0f};
+    d.threshold = (uint32_t)(p * 65536.0 + 0.5);
+    if (d.threshold > 65535)
+        d.threshold = 65535;
+    d.scale = 65536.0f / (float)(65536u - d.threshold);
+    uint32_t counter[4] = {(uint32_t)step, (uint32_t)((uint64_t)step >> 32), 0x64726F70u, 0};
+    uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)}, word[4];
+    sg_philox(counter, key, word);
+    d.key[0] = word[0];
+    d.key[1] = word[1];
+    return d;
+}
+
+int sg_blas_threads(int n)
+{
+    if (openblas_set_num_threads && openblas_get_num_threads) {
+        int before = openblas_get_num_threads();
+        if (before != n)
+            openblas_set_num_threads(n);
+        return before;
+    }
+    if (bli_thread_set_num_threads && bli_thread_get_num_threads) {
+        int before = (int)bli_thread_get_num_threads();
+        bli_thread_set_num_threads(n);
+        return before < 1 ? 1 : before;
+    }
+    return 1;
+}

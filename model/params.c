@@ -1,0 +1,216 @@
+#include "model/params.h"
+
+#include "base/mem.h"
+#include "base/rng.h"
+
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { N_TABLES = 3, N_NORM = 2, N_LAYER = 16, N_HEAD = 4 };
+
+static void add_spec(struct sg_layout *l, struct sg_spec spec, const char *prefix, const char *name)
+{
+    snprintf(spec.name, sizeof spec.name, "%s%s", prefix, name);
+    spec.n = spec.rows * (spec.cols ? spec.cols : 1);
+    spec.offset = l->n_total;
+    l->n_total += spec.n;
+    l->spec[l->n_specs++] = spec;
+}
+
+sg_status sg_layout_create(enum sg_family family, const struct sg_shape *shape, struct sg_layout *out,
+                           struct sg_err *err)
+{
+    const struct sg_shape *s = shape;
+    int n = N_TABLES + N_NORM + N_LAYER * (int)s->L + N_HEAD;
+    struct sg_layout l = {.family = family, .shape = *shape};
+    l.spec = sg_alloc((size_t)n, sizeof *l.spec);
+    if (!l.spec)
+        return sg_fail_memory(err, (unsigned long long)n * sizeof *l.spec);
+    const char *prefix = family == SG_BERT ? "bert." : "roberta.";
+
+#define PLAIN(f, text, r, c, init, dec)                                                                      \
+    add_spec(&l,                                                                                             \
+             (struct sg_spec){.rows = r,                                                                     \
+                              .cols = c,                                                                     \
+                              .initial = init,                                                               \
+                              .decays = dec,                                                                 \
+                              .layer = -1,                                                                   \
+                              .field = offsetof(struct sg_params, f)},                                       \
+             prefix, text);
+    SG_TABLE_TENSORS(PLAIN)
+    l.at_dense = l.n_total;
+    SG_NORM_TENSORS(PLAIN)
+    for (int i = 0; i < s->L; i++) {
+        char in_layer[48];
+        snprintf(in_layer, sizeof in_layer, "%sencoder.layer.%d.", prefix, i);
+#define IN_LAYER(f, text, r, c, init, dec)                                                                   \
+    add_spec(&l,                                                                                             \
+             (struct sg_spec){.rows = r,                                                                     \
+                              .cols = c,                                                                     \
+                              .initial = init,                                                               \
+                              .decays = dec,                                                                 \
+                              .layer = i,                                                                    \
+                              .field = offsetof(struct sg_layer, f)},                                        \
+             in_layer, text);
+        SG_LAYER_TENSORS(IN_LAYER)
+    }
+    l.at_head = l.n_total;
+#define IN_HEAD(f, bert, roberta, r, c, init, dec)                                                           \
+    add_spec(&l,                                                                                             \
+             (struct sg_spec){.rows = r,                                                                     \
+                              .cols = c,                                                                     \
+                              .initial = init,                                                               \
+                              .decays = dec,                                                                 \
+                              .layer = -1,                                                                   \
+                              .field = offsetof(struct sg_params, f)},                                       \
+             "", family == SG_BERT ? bert : roberta);
+    SG_HEAD_TENSORS(IN_HEAD)
+    l.n_layer_vectors = 9 * s->C + s->F;
+    *out = l;
+    return SG_OK;
+}
+
+void sg_layout_destroy(struct sg_layout *l)
+{
+    sg_free(l->spec);
+    *l = (struct sg_layout){0};
+}
+
+static sg_status make_params(const struct sg_layout *l, float *arena, int64_t first, struct sg_params *out,
+                             struct sg_err *err)
+{
+    struct sg_params p = {0};
+    p.layer = sg_alloc((size_t)l->shape.L, sizeof *p.layer);
+    if (!p.layer)
+        return sg_fail_memory(err, (unsigned long long)l->shape.L * sizeof *p.layer);
+    for (int i = 0; i < l->n_specs; i++) {
+        const struct sg_spec *s = &l->spec[i];
+        if (s->offset < first)
+            continue;
+        char *base = s->layer < 0 ? (char *)&p : (char *)&p.layer[s->layer];
+        float *at = arena + (s->offset - first);
+        memcpy(base + s->field, &at, sizeof at);
+    }
+    *out = p;
+    return SG_OK;
+}
+
+sg_status sg_params_create(const struct sg_layout *l, float *arena, struct sg_params *out, struct sg_err *err)
+{
+    return make_params(l, arena, 0, out, err);
+}
+
+sg_status sg_params_create_dense(const struct sg_layout *l, float *arena, struct sg_params *out,
+                                 struct sg_err *err)
+{
+    return make_params(l, arena, l->at_dense, out, err);
+}
+
+void sg_params_destroy(struct sg_params *p)
+{
+    sg_free(p->layer);
+    *p = (struct sg_params){0};
+}
+
+int sg_layout_head(const struct sg_layout *l)
+{
+    return l->n_specs - N_HEAD;
+}
+
+/* "...LayerNorm.weight" as TensorFlow's first checkpoints call it; 0 when the name is no such. */
+static int old_name(const char *name, char *out, size_t size)
+{
+    static const char *const pairs[][2] = {{"LayerNorm.weight", "LayerNorm.gamma"},
+                                           {"LayerNorm.bias", "LayerNorm.beta"}};
+    for (int i = 0; i < 2; i++) {
+        size_t n = strlen(name), tail = strlen(pairs[i][0]);
+        if (n >= tail && !strcmp(name + n - tail, pairs[i][0])) {
+            snprintf(out, size, "%.*s%s", (int)(n - tail), name, pairs[i][1]);
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* The tensor by its name, without the family's prefix, and by its old name. */
+static const struct sg_tensor_info *find(const struct sg_safetensors *file, const char *name)
+{
+    char old[128];
+    const char *candidates[4] = {name, NULL, NULL, NULL};
+    const char *dot = strchr(name, '.');
+    if (!strncmp(name, "bert.", 5) || !strncmp(name, "roberta.", 8))
+        candidates[1] = dot + 1;
+    if (old_name(name, old, sizeof old)) {
+        candidates[2] = old;
+        if (candidates[1])
+            candidates[3] = strchr(old, '.') + 1;
+    }
+    for (int i = 0; i < 4; i++) {
+        const struct sg_tensor_info *t = candidates[i] ? sg_safetensors_find(file, candidates[i]) : NULL;
+        if (t)
+            return t;
+    }
+    return NULL;
+}
+
+static sg_status load_one(const struct sg_spec *s, const struct sg_tensor_info *t,
+                          const struct sg_safetensors *file, const char *dir, float *out, struct sg_err *err)
+{
+    int n_dims = s->cols ? 2 : 1;
+    if (t->n_dims != n_dims || t->shape[0] != s->rows || (s->cols && t->shape[1] != s->cols)) {
+        char have[96] = "", want[64];
+        for (int i = 0, at = 0; i < t->n_dims && i < 3; i++)
+            at += snprintf(have + at, sizeof have - (size_t)at, "%s%" PRId64, i ? ", " : "", t->shape[i]);
+        if (s->cols)
+            snprintf(want, sizeof want, "%" PRId64 ", %" PRId64, s->rows, s->cols);
+        else
+            snprintf(want, sizeof want, "%" PRId64, s->rows);
+        return sg_fail(err, SG_INPUT,
+                       "%s: %s is (%s) in the weights, but config.json means (%s); hint: config.json and "
+                       "model.safetensors are of two models",
+                       dir, t->name, have, want);
+    }
+    return sg_safetensors_read(file, t, out, err);
+}
+
+sg_status sg_params_load(const struct sg_layout *l, const struct sg_safetensors *file, const char *dir,
+                         int head, float *arena, int *has_pooler, struct sg_err *err)
+{
+    int first_head = sg_layout_head(l), pooler = head;
+    int n = head ? l->n_specs : first_head;
+    for (int i = 0; i < n; i++) {
+        const struct sg_spec *s = &l->spec[i];
+        const struct sg_tensor_info *t = find(file, s->name);
+        if (!t)
+            return sg_fail(err, SG_INPUT, "%s: the weights lack %s; hint: %s", dir, s->name,
+                           i >= first_head ? "this is an encoder, not a trained classifier"
+                                           : "is this a checkpoint of the kind that config.json names?");
+        SG_TRY(load_one(s, t, file, dir, arena + s->offset, err));
+    }
+    if (!head && l->family == SG_BERT) {
+        const struct sg_tensor_info *w = find(file, l->spec[first_head].name),
+                                    *b = find(file, l->spec[first_head + 1].name);
+        pooler = w && b;
+        if (pooler) {
+            SG_TRY(load_one(&l->spec[first_head], w, file, dir, arena + l->spec[first_head].offset, err));
+            SG_TRY(load_one(&l->spec[first_head + 1], b, file, dir, arena + l->spec[first_head + 1].offset,
+                            err));
+        }
+    }
+    *has_pooler = pooler;
+    return SG_OK;
+}
+
+void sg_params_init_head(const struct sg_layout *l, int first, double init_std, uint64_t seed, float *arena)
+{
+    for (int i = first; i < l->n_specs; i++) {
+        const struct sg_spec *s = &l->spec[i];
+        struct sg_rng rng = sg_rng_make(seed, sg_seed_of("head %s", s->name));
+        for (int64_t j = 0; j < s->n; j++)
+            arena[s->offset + j] = s->initial == 'n'   ? (float)(init_std * sg_rng_normal(&rng))
+                                   : s->initial == '1' ? 1.0f
+                                                       : 0.0f;
+    }
+}

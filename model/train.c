@@ -1,0 +1,198 @@
+#include "model/train.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "model/infer.h"
+#include "model/trainer.h"
+
+#include <string.h>
+
+struct sg_train_settings sg_train_defaults(void)
+{
+    return (struct sg_train_settings){.epochs = 3,
+                                      .batch = 16,
+                                      .max_length = 256,
+                                      .lr = 5e-5,
+                                      .warmup = 0.1,
+                                      .weight_decay = 0.01,
+                                      .clip = 1.0,
+                                      .dropout = -1.0};
+}
+
+void sg_train_result_free(struct sg_train_result *r)
+{
+    sg_free(r->loss);
+    sg_free(r->logits);
+    r->loss = r->logits = NULL;
+}
+
+size_t sg_train_memory(const struct sg_encoder *e, const struct sg_train_settings *s, int n_classes)
+{
+    int64_t longest = s->max_length < e->config.max_length ? s->max_length : e->config.max_length;
+    int64_t T = s->batch * longest, words = e->config.V;
+    struct sg_shape shape = sg_shape_of(&e->config, words, n_classes);
+    struct sg_layout l;
+    if (sg_layout_create(e->config.family, &shape, &l, NULL) != SG_OK)
+        return 0;
+    size_t bytes = (size_t)e->layout.n_total * sizeof(float) + (size_t)l.n_total * sizeof(float);
+    bytes += sg_adamw_bytes(&l, T) + sg_acts_bytes(&shape, T, s->batch, 8, 1, 0);
+    sg_layout_destroy(&l);
+    return bytes;
+}
+
+static sg_status run_steps(struct sg_trainer *t, const struct sg_train_hooks *hooks,
+                           struct sg_train_result *r, struct sg_err *err)
+{
+    int stop = 0;
+    double begin = sg_now_s();
+    for (int64_t step = 0; step < t->n_steps; step++) {
+        int wish = hooks && hooks->stopping && hooks->stopping(hooks->context), known = 0;
+        /* A wish travels with the losses of the step that it came in; the team acts on it before the next
+         * one. */
+        if (stop || (t->team->size == 1 && wish))
+            return sg_fail(err, SG_STOPPED, "training stopped before step %lld of %lld", (long long)step + 1,
+                           (long long)t->n_steps);
+        double loss;
+        int64_t n_tokens;
+        SG_TRY(sg_trainer_step(t, step, wish, &known, &loss, &n_tokens, err));
+        stop = known;
+        r->loss[step] = (float)loss;
+        r->n_tokens += n_tokens;
+        if (hooks && hooks->progress && t->team->rank == 0)
+            hooks->progress(hooks->context, step + 1, t->n_steps, loss);
+    }
+    r->train_s = sg_now_s() - begin;
+    r->tokens_per_s = r->train_s > 0.0 ? (double)r->n_tokens / r->train_s : 0.0;
+    return SG_OK;
+}
+
+/* All tables' rows as a dense optimiser would leave them. */
+static void finish_tables(struct sg_trainer *t)
+{
+    for (int k = 0; k < 3; k++) {
+#pragma omp parallel for num_threads(t->threads) schedule(dynamic, 64)
+        for (int64_t r = 0; r < t->adamw.table[k].n_rows; r++)
+            sg_adamw_finish_row(&t->adamw, k, r);
+    }
+}
+
+/* Words [id, id + n) of the whole vocabulary after training, into out: those outside the small table have
+ * only decayed. */
+static void final_words(const struct sg_trainer *t, int64_t id, int64_t n, float *out)
+{
+    int64_t C = t->layout.shape.C;
+#pragma omp parallel for num_threads(t->threads) schedule(static)
+    for (int64_t i = 0; i < n; i++) {
+        int32_t row = t->word_row[id + i];
+        float *to = out + i * C;
+        memcpy(to, row >= 0 ? t->arena + row * C : t->e->arena + (id + i) * C, (size_t)C * sizeof *to);
+        if (row < 0)
+            t->ops->decay(C, t->adamw.step, t->adamw.n_done, to);
+    }
+}
+
+/* The whole model into m's arena, or NULL; its digest either way. */
+static sg_status finish(struct sg_trainer *t, struct sg_model *m, char digest[SG_HEX], struct sg_err *err)
+{
+    enum { BLOCK = 1024 };
+    int64_t C = t->layout.shape.C, V = t->e->config.V, words = t->layout.spec[0].n;
+    float *block = m ? m->arena : sg_alloc((size_t)(BLOCK * C), sizeof *block);
+    struct sg_sha256_stream *hash = sg_sha256_create();
+    if (!block || !hash) {
+        if (hash)
+            sg_sha256_finish_hex(hash, digest);
+        if (!m)
+            sg_free(block);
+        return sg_fail_memory(err, (unsigned long long)(BLOCK * C) * sizeof *block);
+    }
+    finish_tables(t);
+    for (int64_t id = 0; id < V; id += BLOCK) {
+        int64_t n = V - id < BLOCK ? V - id : BLOCK;
+        float *to = m ? m->arena + id * C : block;
+        final_words(t, id, n, to);
+        sg_sha256_add(hash, to, (size_t)(n * C) * sizeof *to);
+    }
+    size_t rest = (size_t)(t->layout.n_total - words) * sizeof(float);
+    sg_sha256_add(hash, t->arena + words, rest);
+    sg_sha256_finish_hex(hash, digest);
+    if (m)
+        memcpy(m->arena + V * C, t->arena + words, rest);
+    else
+        sg_free(block);
+    return SG_OK;
+}
+
+/* Rank r infers its share of rows; then all get all. */
+static sg_status evaluate(struct sg_trainer *t, struct sg_train_result *r, struct sg_err *err)
+{
+    sg_status status;
+    double begin = sg_now_s();
+    const struct sg_team *team = t->team;
+    int64_t n = t->eval->n, K = t->layout.shape.K, lo = n * team->rank / team->size,
+            hi = n * (team->rank + 1) / team->size;
+    struct sg_infer job = {.config = &t->e->config,
+                           .shape = &t->layout.shape,
+                           .params = &t->params,
+                           .word_row = t->word_row,
+                           .tokens = &t->eval_tokens};
+    status = hi > lo ? sg_infer_run(&job, lo, hi - lo, t->threads, r->logits + lo * K, err) : SG_OK;
+    SG_TRY(sg_agree(team, status, err));
+    for (int root = 0; root < team->size && team->size > 1; root++) {
+        int64_t from = n * root / team->size, to = n * (root + 1) / team->size;
+        int count;
+        SG_TRY(sg_int((to - from) * K, &count, err));
+        SG_TRY(sg_mpi_check(MPI_Bcast(r->logits + from * K, count, MPI_FLOAT, root, team->comm), "evaluation",
+                            err));
+    }
+    r->n_eval = n;
+    r->eval_s = sg_now_s() - begin;
+    return SG_OK;
+}
+
+static sg_status make_result(const struct sg_trainer *t, struct sg_train_result *r, struct sg_err *err)
+{
+    r->n_steps = t->n_steps;
+    r->n_classes = t->train->n_classes;
+    r->lanes = t->lanes;
+    r->threads = t->threads;
+    r->loss = sg_alloc((size_t)t->n_steps, sizeof *r->loss);
+    int64_t n = t->eval ? t->eval->n * r->n_classes : 0;
+    if (t->eval)
+        r->logits = sg_alloc((size_t)n, sizeof *r->logits);
+    if (!r->loss || (t->eval && !r->logits))
+        return sg_fail_memory(err, (unsigned long long)(t->n_steps + n) * sizeof(float));
+    return SG_OK;
+}
+
+sg_status sg_train(const struct sg_encoder *e, const struct sg_train_settings *s,
+                   const struct sg_examples *train, const struct sg_examples *eval,
+                   const struct sg_team *team, const struct sg_train_hooks *hooks,
+                   struct sg_model **out_model, struct sg_train_result *result, struct sg_err *err)
+{
+    struct sg_trainer t;
+    struct sg_train_result r = {0};
+    struct sg_model *m = NULL;
+    int had = sg_blas_threads(1);
+    sg_status status = sg_trainer_create(e, s, train, eval, team, &t, err);
+    if (status == SG_OK)
+        status = make_result(&t, &r, err);
+    if (status == SG_OK && out_model)
+        status = sg_model_create(e, train->n_classes, &m, err);
+    SG_TRY_DONE(sg_agree(team, status, err));
+    SG_TRY_DONE(run_steps(&t, hooks, &r, err));
+    SG_TRY_DONE(sg_agree(team, finish(&t, m, r.digest, err), err));
+    if (eval)
+        SG_TRY_DONE(evaluate(&t, &r, err));
+    r.peak_mem_bytes = sg_mem_peak();
+    *result = r;
+    r = (struct sg_train_result){0};
+    if (out_model)
+        *out_model = m;
+    m = NULL;
+done:
+    sg_blas_threads(had);
+    sg_trainer_destroy(&t);
+    sg_model_destroy(m);
+    sg_train_result_free(&r);
+    return status;
+}

@@ -1,0 +1,219 @@
+#include "model/trainer.h"
+
+#include "base/mem.h"
+#include "base/rng.h"
+
+#include <string.h>
+
+static sg_status check(const struct sg_train_settings *s, const struct sg_examples *x, int n_classes,
+                       const char *what, struct sg_err *err)
+{
+    if (x->n < 1)
+        return sg_fail(err, SG_INPUT, "no examples to %s on", what);
+    for (int64_t i = 0; i < x->n && x->label; i++)
+        if (x->label[i] < 0 || x->label[i] >= n_classes)
+            return sg_fail(err, SG_INPUT, "example %lld has class %d, but there are %d", (long long)i,
+                           x->label[i], n_classes);
+    if (s->batch < 1 || s->max_length < 5 || (s->steps < 1 && s->epochs < 1) || s->lanes < 0 ||
+        s->lanes > 1024 || (s->lanes & (s->lanes - 1)) || s->threads < 0)
+        return sg_fail(err, SG_INPUT,
+                       "train settings out of bounds; hint: batch >= 1, max_length >= 5, epochs or steps >= "
+                       "1, lanes a power of "
+                       "two (0: automatic)");
+    if (!(s->lr >= 0.0) || !(s->warmup >= 0.0 && s->warmup <= 1.0) || !(s->weight_decay >= 0.0) ||
+        !(s->clip >= 0.0) || !(s->dropout < 1.0))
+        return sg_fail(err, SG_INPUT,
+                       "train settings out of bounds; hint: lr, weight_decay and clip >= 0, warmup in [0, "
+                       "1], dropout < 1");
+    return SG_OK;
+}
+
+/* The words that occur, in the order of their ids, get the rows of the small word table. */
+static sg_status choose_words(struct sg_trainer *t, int64_t *n_words, struct sg_err *err)
+{
+    int64_t V = t->e->config.V, n = 0;
+    t->word_row = sg_alloc((size_t)V, sizeof *t->word_row);
+    t->row_id = sg_alloc((size_t)V, sizeof *t->row_id);
+    if (!t->word_row || !t->row_id)
+        return sg_fail_memory(err, (unsigned long long)V * 2 * sizeof *t->row_id);
+    const struct sg_tokens *both[2] = {&t->train_tokens, &t->eval_tokens};
+    for (int k = 0; k < 2; k++)
+        for (int64_t i = 0; both[k]->n && i < both[k]->start[both[k]->n]; i++)
+            t->word_row[both[k]->id[i]] = 1;
+    for (int64_t id = 0; id < V; id++) {
+        if (t->word_row[id]) {
+            t->row_id[n] = (int32_t)id;
+            t->word_row[id] = (int32_t)n++;
+        } else {
+            t->word_row[id] = -1;
+        }
+    }
+    *n_words = n;
+    return SG_OK;
+}
+
+static sg_status copy_weights(struct sg_trainer *t, int64_t n_words, struct sg_err *err)
+{
+    const struct sg_encoder *e = t->e;
+    const struct sg_layout *from = &e->layout;
+    struct sg_shape shape = sg_shape_of(&e->config, n_words, t->train->n_classes);
+    SG_TRY(sg_layout_create(e->config.family, &shape, &t->layout, err));
+    t->arena = sg_alloc((size_t)t->layout.n_total, sizeof *t->arena);
+    if (!t->arena)
+        return sg_fail_memory(err, (unsigned long long)t->layout.n_total * sizeof *t->arena);
+    SG_TRY(sg_params_create(&t->layout, t->arena, &t->params, err));
+    int64_t C = shape.C, words = from->spec[0].n, words_here = t->layout.spec[0].n;
+    for (int64_t r = 0; r < n_words; r++)
+        memcpy(t->arena + r * C, e->arena + t->row_id[r] * C, (size_t)C * sizeof *t->arena);
+    memcpy(t->arena + words_here, e->arena + words, (size_t)(from->at_head - words) * sizeof *t->arena);
+    int head = sg_layout_head(&t->layout);
+    if (e->has_pooler) {
+        memcpy(t->params.dense_w, e->params.dense_w, (size_t)(C * C) * sizeof(float));
+        memcpy(t->params.dense_b, e->params.dense_b, (size_t)C * sizeof(float));
+    }
+    sg_params_init_head(&t->layout, e->has_pooler ? head + 2 : head, e->config.init_std, t->seed, t->arena);
+    return SG_OK;
+}
+
+void sg_trainer_shuffle(struct sg_trainer *t, int64_t epoch)
+{
+    struct sg_rng rng = sg_rng_make(t->seed, sg_seed_of("shuffle epoch %lld", (long long)epoch));
+    for (int64_t i = 0; i < t->train->n; i++)
+        t->order[i] = i;
+    sg_rng_shuffle(&rng, t->order, t->train->n);
+}
+
+const int64_t *sg_trainer_examples(const struct sg_trainer *t, int64_t step, int64_t *n)
+{
+    int64_t at = step % t->steps_per_epoch * t->batch;
+    *n = t->train->n - at < t->batch ? t->train->n - at : t->batch;
+    return t->order + at;
+}
+
+/* Deals all batches once, to know the most that a step needs: nothing is allocated later. */
+static void most_of_all(struct sg_trainer *t, int64_t *local_T, int64_t *local_B, int64_t *global_T)
+{
+    *local_T = *local_B = *global_T = 0;
+    for (int64_t step = 0; step < t->n_steps; step++) {
+        if (step % t->steps_per_epoch == 0)
+            sg_trainer_shuffle(t, step / t->steps_per_epoch);
+        int64_t n, T = 0, B = 0, all = 0;
+        const int64_t *x = sg_trainer_examples(t, step, &n);
+        sg_lanes_deal(&t->train_tokens, x, n, t->lanes, t->layout.shape.C, t->lane_of, t->deal_scratch);
+        for (int64_t i = 0; i < n; i++) {
+            int64_t len = t->train_tokens.start[x[i] + 1] - t->train_tokens.start[x[i]];
+            int mine = t->lane_of[i] >= t->lane_lo && t->lane_of[i] < t->lane_hi;
+            all += len;
+            T += mine ? len : 0;
+            B += mine;
+        }
+        *local_T = T > *local_T ? T : *local_T;
+        *local_B = B > *local_B ? B : *local_B;
+        *global_T = all > *global_T ? all : *global_T;
+    }
+}
+
+static sg_status make_buffers(struct sg_trainer *t, struct sg_err *err)
+{
+    const struct sg_layout *l = &t->layout;
+    int n_lanes = t->lane_hi - t->lane_lo;
+    t->order = sg_alloc((size_t)t->train->n, sizeof *t->order);
+    t->lane_of = sg_alloc((size_t)t->batch, sizeof *t->lane_of);
+    t->deal_scratch = sg_alloc((size_t)(t->batch + t->lanes), sizeof *t->deal_scratch);
+    t->losses = sg_alloc((size_t)t->batch + 1, sizeof *t->losses);
+    if (!t->order || !t->lane_of || !t->deal_scratch || !t->losses)
+        return sg_fail_memory(err, (unsigned long long)t->train->n * sizeof *t->order);
+    int64_t local_T, local_B, global_T;
+    most_of_all(t, &local_T, &local_B, &global_T);
+    SG_TRY(sg_batch_create(local_B, local_T, n_lanes, &t->local, err));
+    SG_TRY(sg_batch_create(t->batch, global_T, 1, &t->global, err));
+    SG_TRY(sg_acts_create(&l->shape, local_T, local_B, n_lanes, 1, 0, &t->acts, err));
+    SG_TRY(sg_adamw_create(t->ops, l, t->arena, global_T, t->n_steps, &t->adamw, err));
+    SG_TRY(sg_params_create_dense(l, t->adamw.g, &t->gradients, err));
+
+    int64_t max_slots = 0;
+    for (int k = 0; k < 3; k++)
+        max_slots += t->adamw.table[k].max_slots;
+    t->slot_start = sg_alloc((size_t)max_slots + 1, sizeof *t->slot_start);
+    t->slot_token = sg_alloc((size_t)(3 * local_T), sizeof *t->slot_token);
+    int64_t attention = sg_attention_scratch(t->train_tokens.longest),
+            weights = sg_weights_scratch(t->acts.n_vectors, n_lanes > 0 ? n_lanes : 1);
+    t->n_thread_scratch = ((attention > weights ? attention : weights) + 15) / 16 * 16;
+    t->thread_scratch = sg_alloc((size_t)(t->threads * t->n_thread_scratch), sizeof *t->thread_scratch);
+    if (!t->slot_start || !t->slot_token || !t->thread_scratch)
+        return sg_fail_memory(err, (unsigned long long)(t->threads * t->n_thread_scratch) * sizeof(float));
+    if (t->team->size > 1) {
+        int64_t n = (t->adamw.n_dense + max_slots * l->shape.C + 1) / 2 + 1;
+        t->reduce_scratch = sg_alloc((size_t)n, sizeof(float));
+        if (!t->reduce_scratch)
+            return sg_fail_memory(err, (unsigned long long)n * sizeof(float));
+    }
+    return SG_OK;
+}
+
+sg_status sg_trainer_create(const struct sg_encoder *e, const struct sg_train_settings *s,
+                            const struct sg_examples *train, const struct sg_examples *eval,
+                            const struct sg_team *team, struct sg_trainer *t, struct sg_err *err)
+{
+    *t = (struct sg_trainer){.e = e, .train = train, .eval = eval, .team = team, .ops = sg_ops_best()};
+    int K = train->n_classes;
+    if (K < 1 || !train->label)
+        return sg_fail(err, SG_INPUT, "training needs rows with labels");
+    SG_TRY(check(s, train, K, "train", err));
+    if (eval)
+        SG_TRY(check(s, eval, K, "evaluate", err));
+    t->seed = s->seed;
+    t->dropout = s->dropout < 0.0 ? e->config.dropout : s->dropout;
+    t->attention_dropout = s->dropout < 0.0 ? e->config.attention_dropout : s->dropout;
+    t->head_dropout = s->dropout < 0.0 ? e->config.classifier_dropout : s->dropout;
+    t->batch = s->batch < train->n ? s->batch : train->n;
+    t->steps_per_epoch = (train->n + t->batch - 1) / t->batch;
+    t->n_steps = s->steps > 0 ? s->steps : s->epochs * t->steps_per_epoch;
+
+    SG_TRY(sg_tokens_create(&e->config, e->source->tokenizer, train, s->max_length, &t->train_tokens, err));
+    if (eval)
+        SG_TRY(sg_tokens_create(&e->config, e->source->tokenizer, eval, s->max_length, &t->eval_tokens, err));
+    t->lanes = s->lanes ? s->lanes : sg_lanes_auto(&t->train_tokens, t->batch);
+    /* Rank r of R owns lanes [r L/R, (r+1) L/R); with more ranks than lanes, rank r < L owns lane r and the
+     * rest own none. */
+    int64_t each = t->lanes > team->size ? t->lanes / team->size : 1, first = team->rank * each;
+    t->lane_lo = (int)(first < t->lanes ? first : t->lanes);
+    t->lane_hi = (int)(first + each < t->lanes ? first + each : t->lanes);
+    int64_t wanted = s->threads ? s->threads : sg_cores(), useful = t->lane_hi - t->lane_lo;
+    t->threads = (int)(wanted < useful ? wanted : useful > 0 ? useful : 1);
+
+    int64_t n_words;
+    SG_TRY(choose_words(t, &n_words, err));
+    SG_TRY(copy_weights(t, n_words, err));
+    SG_TRY(make_buffers(t, err));
+    t->adamw.lr = s->lr;
+    t->adamw.weight_decay = s->weight_decay;
+    t->adamw.clip = s->clip;
+    t->adamw.n_warmup = (int64_t)(s->warmup * (double)t->n_steps + 1e-9);
+    return SG_OK;
+}
+
+void sg_trainer_destroy(struct sg_trainer *t)
+{
+    sg_tokens_destroy(&t->train_tokens);
+    sg_tokens_destroy(&t->eval_tokens);
+    sg_free(t->word_row);
+    sg_free(t->row_id);
+    sg_layout_destroy(&t->layout);
+    sg_params_destroy(&t->params);
+    sg_params_destroy(&t->gradients);
+    sg_free(t->arena);
+    sg_adamw_destroy(&t->adamw);
+    sg_batch_destroy(&t->local);
+    sg_batch_destroy(&t->global);
+    sg_acts_destroy(&t->acts);
+    sg_free(t->order);
+    sg_free(t->lane_of);
+    sg_free(t->deal_scratch);
+    sg_free(t->slot_start);
+    sg_free(t->slot_token);
+    sg_free(t->thread_scratch);
+    sg_free(t->reduce_scratch);
+    sg_free(t->losses);
+    *t = (struct sg_trainer){0};
+}

@@ -1,0 +1,60 @@
+/* One training run in memory: everything that its steps read and write, made once. Inside model/ only.
+ *
+ * train.c is the order of things (set-up, steps, evaluation, digest), trainer.c makes and destroys this
+ * struct, step.c is one step. */
+#ifndef SG_MODEL_TRAINER_H
+#define SG_MODEL_TRAINER_H
+
+#include "model/adamw.h"
+#include "model/checkpoint.h"
+#include "model/encoder.h"
+#include "mpi/reduce.h"
+
+struct sg_trainer {
+    const struct sg_encoder *e;
+    const struct sg_examples *train, *eval; /* eval may be NULL */
+    const struct sg_team *team;
+    const struct sg_ops *ops;
+    int64_t batch, n_steps, steps_per_epoch;
+    uint64_t seed;
+    double dropout, attention_dropout, head_dropout;
+    int64_t lanes;
+    int lane_lo, lane_hi; /* this rank's */
+    int threads;
+
+    struct sg_tokens train_tokens, eval_tokens;
+    int32_t *word_row;       /* (vocabulary) id to row of the small word table, or -1 */
+    int32_t *row_id;         /* (V) and back, ascending */
+    struct sg_layout layout; /* V: only the words that train and eval use */
+    float *arena;
+    struct sg_params params, gradients;
+    struct sg_adamw adamw;
+    struct sg_batch local;  /* this rank's lanes */
+    struct sg_batch global; /* the whole batch, for the tables' rows */
+    struct sg_acts acts;
+    int64_t *order; /* (n) this epoch's */
+    int64_t *lane_of, *deal_scratch;
+    int64_t *slot_start, *slot_token; /* this rank's tokens, slot by slot */
+    float *thread_scratch;            /* (threads, n_thread_scratch) */
+    int64_t n_thread_scratch;
+    float *reduce_scratch;
+    double *losses; /* (batch + 1) by place in the batch; then the number of ranks that want to stop */
+    struct sg_reduce_count count;
+};
+
+sg_status sg_trainer_create(const struct sg_encoder *e, const struct sg_train_settings *s,
+                            const struct sg_examples *train, const struct sg_examples *eval,
+                            const struct sg_team *team, struct sg_trainer *t, struct sg_err *err) SG_MUST_USE;
+void sg_trainer_destroy(struct sg_trainer *t);
+
+/* Shuffles t->order for an epoch, as a function of seed and epoch. */
+void sg_trainer_shuffle(struct sg_trainer *t, int64_t epoch);
+/* Examples of a step, within t->order (after its epoch's shuffle). */
+const int64_t *sg_trainer_examples(const struct sg_trainer *t, int64_t step, int64_t *n);
+
+/* Collective. One optimiser step. stopping: this rank's wish; stop: whether any rank has it. loss: the
+ * batch's mean. */
+sg_status sg_trainer_step(struct sg_trainer *t, int64_t step, int stopping, int *stop, double *loss,
+                          int64_t *n_tokens, struct sg_err *err) SG_MUST_USE;
+
+#endif
