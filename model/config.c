@@ -315,8 +315,7 @@ sg_status sg_config_write(const struct sg_config *c, const char *const *class_na
             }
     char *text = NULL, *path = sg_path_join(dir, "config.json");
     if (!set_all(json, c, class_names, n_classes))
-        text =
-            json_dumps(json, JSON_INDENT(2) | JSON_SORT_KEYS | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(15));
+        text = json_dumps(json, JSON_INDENT(2) | JSON_SORT_KEYS | JSON_ENSURE_ASCII);
     json_decref(json);
     sg_status status =
         text && path

@@ -111,6 +111,11 @@ static void refuses_hostile_values(void **state)
         if (status != SG_INPUT || !strstr(err.text, cases[i].reason))
             fail_msg("%s: status %d, \"%s\"", cases[i].text, (int)status, err.text);
     }
+    static const char nul[] = "{\"model_type\":\"bert\",\"type_vocab_size\":2\0}";
+    struct sg_config c;
+    struct sg_err err = {0};
+    assert_int_equal(sg_config_parse(nul, sizeof nul - 1, "config.json", &c, &err), SG_INPUT);
+    assert_non_null(strstr(err.text, "NUL"));
 }
 
 static void writes_a_classifier(void **state)
