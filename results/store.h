@@ -25,7 +25,7 @@
  * Cells of this study's plan alone, and the tasks and pools that they name. A number that does not exist (a cell that is planned or
  * failed, an unknown price) is NaN; -1 is "does not apply".
  *
- * HDF5 is not thread-safe here: call from one thread at a time. The serial driver is used, the file opens with HDF5 1.8 and later. */
+ * HDF5 is not thread-safe here: call from one thread at a time. It is built in memory and opens with HDF5 1.8 and later. */
 #ifndef SG_RESULTS_STORE_H
 #define SG_RESULTS_STORE_H
 
@@ -33,8 +33,8 @@
 #include "base/sha256.h"
 #include "results/ledger.h"
 
-/* Rank 0 only. Commits what is pending in the ledger; builds <path>.tmp.<pid> with everything that it holds, checks every return code,
- * reopens it and compares each table with what was read from the ledger (SHA-256 of all rows), fsyncs, renames. Meant to be called
+/* Rank 0 only. Commits what is pending in the ledger; writes <path>.tmp.<pid> with everything that it holds, checks every return code,
+ * opens it again and compares each table with what was read from the ledger (SHA-256 of all rows), fsyncs, renames. Meant to be called
  * again and again during a run. digest (may be NULL) gets the content digest: SHA-256 over all tables but the columns named in their
  * attribute `volatile` (times, hosts, ranks, threads, memory, reasons, sources), and of the attributes study, encoder_sha256 and inputs:
  * equal for equal studies on any number of ranks, killed or not. On failure `path` is as it was. */
