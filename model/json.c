@@ -42,6 +42,12 @@ sg_status sg_json_read(const char *path, size_t max_bytes, json_t **out, struct 
     return status;
 }
 
+const char *sg_json_type(const json_t *object)
+{
+    const char *type = json_string_value(json_object_get(object, "type"));
+    return type ? type : json_is_object(object) ? "(no type)" : "none";
+}
+
 sg_status sg_json_int(const json_t *object, const char *key, int64_t missing, int64_t low, int64_t high,
                       const char *where, int64_t *out, struct sg_err *err)
 {

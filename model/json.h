@@ -19,6 +19,9 @@ sg_status sg_json_parse(const char *text, size_t n, const char *where, json_t **
  * fetched. */
 int sg_is_lfs_pointer(const char *text, size_t n);
 
+/* object["type"], for messages too: "none" where there is no object. */
+const char *sg_json_type(const json_t *object);
+
 /* object[key] as an integer in [low, high], a number, or a boolean; `missing` where the key is absent or
  * null. SG_INPUT for another type or a value out of bounds; `where` names the file. */
 sg_status sg_json_int(const json_t *object, const char *key, int64_t missing, int64_t low, int64_t high,

@@ -18,14 +18,18 @@ sg_status sg_tokenizer_load(const char *dir, struct sg_tokenizer **out, struct s
 void sg_tokenizer_destroy(struct sg_tokenizer *t);
 
 int32_t sg_tokenizer_vocab_size(const struct sg_tokenizer *t); /* largest id + 1, added tokens included */
-int32_t sg_tokenizer_pad_id(const struct sg_tokenizer *t);
+int32_t sg_tokenizer_pad_id(const struct sg_tokenizer *t);     /* of [PAD] or <pad>; -1 without one */
 
-/* The names of the files it was read from, for copying next to a checkpoint; NULL ends the list. */
+/* The names of the folder's tokenizer files, tokenizer_config.json and special_tokens_map.json included, for
+ * copying next to a checkpoint; NULL ends the list. */
 const char *const *sg_tokenizer_files(const struct sg_tokenizer *t);
 
 /* Encodes a text or a pair with special tokens, cut to max_length (>= 5) by `cut`. ids and types: max_length
  * entries of the caller's; types (0/1 for BERT pairs, all 0 for RoBERTa) may be NULL. n gets the length. Text
- * is valid UTF-8. */
+ * is valid UTF-8. Special tokens that the text itself spells ("[SEP]", "<s>") become those tokens, as with
+ * `tokenizers`. Truncation and padding that a tokenizer.json asks for are ignored. SG_CUT_SECOND where the
+ * first text alone fills max_length (an error in `tokenizers`): the first is cut, nothing of the second is
+ * left. */
 sg_status sg_tokenizer_encode(const struct sg_tokenizer *t, const char *first, const char *second,
                               enum sg_cut cut, int64_t max_length, int32_t *ids, int32_t *types, int64_t *n,
                               struct sg_err *err) SG_MUST_USE;

@@ -175,12 +175,6 @@ static const json_t *unwrap(const json_t *v, const char *list)
     return v;
 }
 
-static const char *type_of(const json_t *v)
-{
-    const char *type = json_string_value(json_object_get(v, "type"));
-    return type ? type : json_is_object(v) ? "(no type)" : "none";
-}
-
 static sg_status read_bert_norm(struct loader *l, const json_t *v, const char *lowercase, const char *chinese,
                                 struct sg_err *err)
 {
@@ -197,7 +191,7 @@ static sg_status read_steps(struct loader *l, const json_t *json, struct sg_err 
     struct sg_tokenizer *t = l->t;
     const json_t *normalizer = unwrap(json_object_get(json, "normalizer"), "normalizers");
     const json_t *splitter = unwrap(json_object_get(json, "pre_tokenizer"), "pretokenizers");
-    const char *norm_type = type_of(normalizer), *split_type = type_of(splitter);
+    const char *norm_type = sg_json_type(normalizer), *split_type = sg_json_type(splitter);
     if (strcmp(norm_type, "BertNormalizer") == 0 && !t->is_bpe)
         SG_TRY(read_bert_norm(l, normalizer, "lowercase", "handle_chinese_chars", err));
     else if (strcmp(norm_type, "none") != 0)
@@ -347,114 +341,6 @@ static sg_status read_bpe(struct loader *l, const json_t *model, struct sg_err *
     return SG_OK;
 }
 
-static int put_part(struct sg_layout *layout, int64_t id, int64_t type)
-{
-    if (layout->n == SG_MAX_PARTS || id < SG_PART_SECOND || id > SG_MAX_ID || type < 0 || type > SG_MAX_ID)
-        return 0;
-    layout->part[layout->n].id = (int32_t)id;
-    layout->part[layout->n++].type = (int32_t)type;
-    layout->n_special += id >= 0;
-    return 1;
-}
-
-/* [CLS] A [SEP] B [SEP] with types 0 and 1, or <s> A </s></s> B </s> with 0 alone. */
-static void make_layouts(struct sg_tokenizer *t, int32_t cls, int32_t sep, int roberta)
-{
-    put_part(&t->single, cls, 0);
-    put_part(&t->single, SG_PART_FIRST, 0);
-    put_part(&t->single, sep, 0);
-    t->pair = t->single;
-    if (roberta)
-        put_part(&t->pair, sep, 0);
-    put_part(&t->pair, SG_PART_SECOND, !roberta);
-    put_part(&t->pair, sep, !roberta);
-}
-
-static sg_status read_template(struct loader *l, const json_t *list, const json_t *specials,
-                               struct sg_layout *layout, struct sg_err *err)
-{
-    int ok = json_is_array(list);
-    for (size_t i = 0; ok && i < json_array_size(list); i++) {
-        const json_t *v = json_array_get(list, i);
-        const json_t *special = json_object_get(v, "SpecialToken"),
-                     *sequence = json_object_get(v, "Sequence");
-        const char *name = json_string_value(json_object_get(special ? special : sequence, "id"));
-        const json_t *type = json_object_get(special ? special : sequence, "type_id");
-        int64_t type_id = json_is_integer(type) ? json_integer_value(type) : -1;
-        if (special && name) {
-            const json_t *ids = json_object_get(json_object_get(specials, name), "ids");
-            ok = json_array_size(ids) > 0;
-            for (size_t k = 0; ok && k < json_array_size(ids); k++) {
-                const json_t *id = json_array_get(ids, k);
-                ok = json_is_integer(id) && json_integer_value(id) >= 0 &&
-                     put_part(layout, json_integer_value(id), type_id);
-            }
-        } else {
-            int second = name && strcmp(name, "B") == 0;
-            ok = name && (second || strcmp(name, "A") == 0) &&
-                 put_part(layout, second ? SG_PART_SECOND : SG_PART_FIRST, type_id);
-        }
-    }
-    if (!ok)
-        return sg_fail(err, SG_INPUT, "%s: the template of its post_processor is damaged or too long",
-                       l->path);
-    return SG_OK;
-}
-
-static sg_status check_layout(struct loader *l, const struct sg_layout *layout, int n_texts,
-                              struct sg_err *err)
-{
-    int count[2] = {0, 0};
-    for (int i = 0; i < layout->n; i++) {
-        int32_t id = layout->part[i].id;
-        if (id >= l->t->vocab_size)
-            return sg_fail(err, SG_INPUT, "%s: its post_processor adds id %d, which no token has", l->path,
-                           id);
-        if (id < 0)
-            count[id == SG_PART_SECOND]++;
-    }
-    if (count[0] != 1 || count[1] != n_texts - 1 || layout->part[0].id < 0)
-        return sg_fail(
-            err, SG_INPUT,
-            "%s: its post_processor must begin with a special token and hold each text once; hint: a "
-            "classifier reads the first token",
-            l->path);
-    return SG_OK;
-}
-
-static sg_status read_layouts(struct loader *l, const json_t *post, struct sg_err *err)
-{
-    struct sg_tokenizer *t = l->t;
-    const json_t *list = json_object_get(post, "processors");
-    for (size_t i = 0; i < json_array_size(list);
-         i++) /* a Sequence: its ByteLevel part only concerns offsets */
-        if (strcmp(type_of(json_array_get(list, i)), "ByteLevel") != 0)
-            post = json_array_get(list, i);
-    const char *type = type_of(post);
-    int roberta = strcmp(type, "RobertaProcessing") == 0;
-    if (roberta || strcmp(type, "BertProcessing") == 0) {
-        const json_t *cls = json_array_get(json_object_get(post, "cls"), 1);
-        const json_t *sep = json_array_get(json_object_get(post, "sep"), 1);
-        int64_t cls_id = json_is_integer(cls) ? json_integer_value(cls) : -1;
-        int64_t sep_id = json_is_integer(sep) ? json_integer_value(sep) : -1;
-        if (cls_id < 0 || cls_id > SG_MAX_ID || sep_id < 0 || sep_id > SG_MAX_ID)
-            return sg_fail(err, SG_INPUT, "%s: its post_processor lacks \"cls\" or \"sep\"", l->path);
-        make_layouts(t, (int32_t)cls_id, (int32_t)sep_id, roberta);
-    } else if (strcmp(type, "TemplateProcessing") == 0) {
-        const json_t *specials = json_object_get(post, "special_tokens");
-        SG_TRY(read_template(l, json_object_get(post, "single"), specials, &t->single, err));
-        SG_TRY(read_template(l, json_object_get(post, "pair"), specials, &t->pair, err));
-    } else {
-        return sg_fail(
-            err, SG_INPUT,
-            "%s: post_processor %.60s is not supported; hint: a classifier needs one that adds [CLS] "
-            "or <s>",
-            l->path, type);
-    }
-    SG_TRY(check_layout(l, &t->single, 1, err));
-    return check_layout(l, &t->pair, 2, err);
-}
-
 /* Truncation and padding of the file are left aside: those are the caller's. */
 static sg_status read_tokenizer_json(struct loader *l, const json_t *json, struct sg_err *err)
 {
@@ -473,7 +359,7 @@ static sg_status read_tokenizer_json(struct loader *l, const json_t *json, struc
     SG_TRY(read_steps(l, json, err));
     SG_TRY(l->t->is_bpe ? read_bpe(l, model, err) : read_wordpiece(l, model, err));
     SG_TRY(read_added(l, json_object_get(json, "added_tokens"), err));
-    return read_layouts(l, json_object_get(json, "post_processor"), err);
+    return sg_layout_read(l->t, json_object_get(json, "post_processor"), l->path, err);
 }
 
 /* The special tokens of a folder without tokenizer.json: the family's own, as transformers adds them. */
@@ -494,7 +380,7 @@ static sg_status add_usual(struct loader *l, struct sg_err *err)
         if (id[i] >= 0)
             SG_TRY(add_token(l, text, id[i], &options, err));
     }
-    make_layouts(t, id[0], id[1], t->is_bpe);
+    sg_layout_usual(t, id[0], id[1], t->is_bpe);
     return SG_OK;
 }
 

@@ -1,9 +1,10 @@
-/* Inside model/: what a tokenizer is made of. tokenizer_load.c fills it from files, tokenizer.c encodes with
- * it, wordpiece.c and bpe.c turn a stretch of text without added tokens into ids. */
+/* Inside model/: what a tokenizer is made of. tokenizer_load.c and tokenizer_layout.c fill it from files,
+ * tokenizer.c encodes with it, wordpiece.c and bpe.c turn a stretch of text without added tokens into ids. */
 #ifndef SG_MODEL_TOKENIZER_PARTS_H
 #define SG_MODEL_TOKENIZER_PARTS_H
 
 #include "base/buf.h"
+#include "model/json.h"
 #include "model/tokenizer.h"
 #include "model/unicode.h"
 #include "model/vocab.h"
@@ -93,5 +94,13 @@ void sg_bpe_free(struct sg_bpe *b);
 void sg_bpe_encode(const struct sg_bpe *b, struct sg_bpe_scratch *scratch, const char *text, size_t n,
                    struct sg_ids *ids);
 void sg_bpe_scratch_free(struct sg_bpe_scratch *scratch);
+
+/* Sets single and pair: [CLS] A [SEP] B [SEP] with types 0 and 1, or <s> A </s></s> B </s> with 0 alone. */
+void sg_layout_usual(struct sg_tokenizer *t, int32_t cls, int32_t sep, int roberta);
+
+/* Sets them from a tokenizer.json's post_processor; vocab_size must be known. `path` names the file in
+ * messages. */
+sg_status sg_layout_read(struct sg_tokenizer *t, const json_t *post, const char *path,
+                         struct sg_err *err) SG_MUST_USE;
 
 #endif
