@@ -7,15 +7,22 @@
  * others, carry a cost estimate, and are described by kind; what a kind means is in four callbacks.
  *
  *     struct sg_engine *e;
- *     sg_engine_create(world, kinds, n_kinds, &e, err);           on every rank, same kinds in the same order
- *     if (world->rank == 0) { id = sg_engine_add(e, &item, err); ... }
- *     status = sg_engine_run(e, &hooks, err);                      collective; returns when nothing is left,
- * or stopped sg_engine_destroy(e);
+ *     sg_engine_create(world, kinds, n_kinds, &e, err);        on every rank, same kinds in the same order
+ *     if (world->rank == 0) sg_engine_add(e, &item, &id, err);
+ *     status = sg_engine_run(e, &hooks, err);                  collective; until nothing is left, or stopped
+ *     sg_engine_destroy(e);
  *
  * Data flow of one item: waits for its dependencies -> prepare (rank 0: bytes) -> work (its team: bytes to
  * bytes) -> done (rank 0: store; may add items). A failure of `work` is the item's own and goes to `done` as
- * its status; a failure of `prepare` or `done` ends the run: all ranks return its status from sg_engine_run.
- */
+ * its status. A failure of `prepare`, `event`, `done` or `tick` ends the run: running work is told so, and
+ * all ranks return the callback's status and words from sg_engine_run. What still comes in meanwhile is
+ * handed to `event` and `done` as ever (it may have cost money), but nothing more of an item that one of them
+ * failed on.
+ *
+ * SG_STOPPED is no failure. From `work`: the item is not done, `done` is not called, and it is ready again;
+ * where the run had not been told to stop, the work has met a limit, and the run drains with its words. From
+ * `prepare`: the same, the item was not handed out. From `event`, `done`, `tick`: what was handed over is
+ * taken; the run drains. */
 #ifndef SG_MPI_ENGINE_H
 #define SG_MPI_ENGINE_H
 
@@ -54,7 +61,9 @@ struct sg_outcome {
 struct sg_kind {
     const char *name;
     enum sg_slot slot;
-    /* Rank 0, coordinator thread. Writes the payload just before the item is handed out. NULL: no payload. */
+    /* Rank 0, coordinator thread. Writes the payload just before the item is handed out. NULL: no payload.
+     * Less than 2 GB, as results and events are. While a callback runs nothing else is handed out: it should
+     * take milliseconds. */
     sg_status (*prepare)(void *context, void *user, struct sg_buf *payload, struct sg_err *err);
     /* Collective over the team. Only the team's rank 0 writes `result`. All ranks return the same status
      * (sg_agree). */
@@ -91,33 +100,40 @@ struct sg_engine_hooks {
     void *context;
 };
 
-/* Every rank. Collective (duplicates communicators). kinds are copied. */
+/* Every rank. Collective (duplicates communicators). kinds are copied. Needs MPI_THREAD_MULTIPLE. */
 sg_status sg_engine_create(const struct sg_team *world, const struct sg_kind *kinds, int n_kinds,
                            struct sg_engine **out, struct sg_err *err) SG_MUST_USE;
 
-/* Rank 0 only: before run, or in `done`. id counts from 0. */
+/* Rank 0 only: before run, or in a callback. id (may be NULL) counts from 0. max_ranks is cut to a power of
+ * two. On failure nothing is added. */
 sg_status sg_engine_add(struct sg_engine *e, const struct sg_item *item, int64_t *id,
                         struct sg_err *err) SG_MUST_USE;
 
 /* Collective over all ranks. hooks: rank 0 (others may pass NULL). The status is the same on all ranks: SG_OK
- * when all items are done (failed ones included), SG_STOPPED, or the failure of a callback. */
+ * when all items are done (failed ones included), SG_STOPPED, or the failure of a callback; so are the words.
+ * May be called again: it goes on with what is not done, and with what was added since. Where MPI itself
+ * fails on a rank, that rank returns SG_FAILED at once and the others cannot know: end the process without
+ * MPI_Finalize, and mpirun ends the job. */
 sg_status sg_engine_run(struct sg_engine *e, const struct sg_engine_hooks *hooks,
                         struct sg_err *err) SG_MUST_USE;
 
 /* Rank 0, coordinator thread or hooks. */
 struct sg_engine_state {
-    int64_t n_items, n_waiting, n_ready, n_running, n_done, n_failed;
+    int64_t n_items, n_waiting, n_ready, n_running, n_done; /* n_items is the sum of the others */
+    int64_t n_failed;                                       /* of n_done */
     double cost_left;      /* of COMPUTE items that are not done, in estimate units */
-    double cost_done;      /* of COMPUTE items that are done */
+    double cost_done;      /* of COMPUTE items that are done and did not fail */
     double rank_s_done;    /* what these took: sum of wall_s * n_ranks */
-    double busy_s, idle_s; /* of COMPUTE slots, all ranks */
+    double busy_s, idle_s; /* of COMPUTE slots, all ranks, in this run */
 };
 struct sg_engine_state sg_engine_state(const struct sg_engine *e);
 
 /* Any thread or a signal handler, any rank: ask for an orderly end. 1: drain (hand out no more); 2: quick
- * (also tells running work by `stopping`). */
+ * (also tells running work by `stopping`). It holds for every run of this process from now on; 0 takes it
+ * back. */
 void sg_engine_request_stop(int how);
 
+/* Collective. NULL is fine. */
 void sg_engine_destroy(struct sg_engine *e);
 
 #endif

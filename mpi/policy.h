@@ -20,8 +20,10 @@ struct sg_assignment {
     int first, n_ranks; /* free[first .. first+n_ranks) */
 };
 
-/* ready: any order. free_ranks: ascending. n_unfinished: items waiting or running now (their ranks come free
- * later, and they may release more work). Writes at most n_free assignments; returns how many. Deterministic.
+/* ready: any order; where there are more than n_free, the n_free longest of them give the same answer.
+ * free_ranks: ascending. n_unfinished: items waiting or running now (their ranks come free later, and they
+ * may release more work): as many free ranks are kept from teams as these items outnumber the busy ranks. A
+ * team takes neighbours in free_ranks. Writes at most n_free assignments; returns how many. Deterministic.
  */
 int sg_policy_assign(const struct sg_policy_item *ready, int64_t n_ready, const int *free_ranks, int n_free,
                      int n_ranks_all, int64_t n_unfinished, struct sg_assignment *out);
