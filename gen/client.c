@@ -41,6 +41,7 @@ struct transfer {
     CURL *easy;
     int running;
     char *wire;
+    struct sg_adapt sent; /* as the wire body was made */
     struct sg_buf body;
     int too_large, should_retry, attempts;
     double retry_after_s, not_before_s, started_s;
@@ -265,7 +266,8 @@ static sg_status begin(struct transfer *t, struct sg_err *err)
         return sg_fail_memory(err, 4096);
     reset_reply(t);
     sg_free(t->wire);
-    t->wire = sg_wire_body(t->request, &c->adapt);
+    t->sent = c->adapt;
+    t->wire = sg_wire_body(t->request, &t->sent);
     if (!t->wire)
         return sg_fail_memory(err, strlen(t->request->canonical));
     set_common(c, t->easy, t);
@@ -371,7 +373,8 @@ static sg_status on_done(struct loop *l, struct transfer *t, int curl_code, stru
                          .n_body = t->body.len,
                          .too_large = t->too_large,
                          .retry_after_s = t->retry_after_s,
-                         .should_retry = t->should_retry};
+                         .should_retry = t->should_retry,
+                         .sent = t->sent};
     curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &r.http_status);
     a.http_status = (int)r.http_status;
     a.request_id = t->request_id;

@@ -477,7 +477,8 @@ sg_status sg_parse_completion(const struct sg_task *t, const char *text, const c
                               enum sg_reject *reason, struct sg_parsed *out, struct sg_err *err)
 {
     *out = (struct sg_parsed){0};
-    if (finish_reason && strcmp(finish_reason, "content_filter") == 0) {
+    if (finish_reason &&
+        (strcmp(finish_reason, "content_filter") == 0 || strcmp(finish_reason, "refusal") == 0)) {
         *reason = SG_REJECT_REFUSED;
         return SG_OK;
     }

@@ -82,20 +82,21 @@ static const char *const billing[] = {
     "insufficient_quota",           "credit_balance_exhausted",          "organization_spend_limit_exceeded",
     "project_spend_limit_exceeded", "organization_usage_limit_exceeded", NULL};
 
-/* A 400 that names a parameter which can be left out or renamed, once. */
-static int learn(const char *param, const char *message, struct sg_adapt *adapt)
+/* A 400 that names a parameter which can be left out or renamed. Requests that were on their way when it was
+ * learned get the same 400: what counts is whether this one was sent in the old form. */
+static int learn(const char *param, const char *message, const struct sg_adapt *sent, struct sg_adapt *adapt)
 {
     struct {
         const char *name;
-        int *flag;
-    } known[] = {{"max_tokens", &adapt->completion_tokens},
-                 {"temperature", &adapt->no_temperature},
-                 {"top_p", &adapt->no_top_p},
-                 {"seed", &adapt->no_seed}};
+        int was_sent, *flag;
+    } known[] = {{"max_tokens", !sent->completion_tokens, &adapt->completion_tokens},
+                 {"temperature", !sent->no_temperature, &adapt->no_temperature},
+                 {"top_p", !sent->no_top_p, &adapt->no_top_p},
+                 {"seed", !sent->no_seed, &adapt->no_seed}};
     for (int i = 0; i < 4; i++) {
         char quoted[40];
         snprintf(quoted, sizeof quoted, "'%s'", known[i].name);
-        if (!*known[i].flag &&
+        if (known[i].was_sent &&
             (strcmp(param, known[i].name) == 0 || (!param[0] && strstr(message, quoted)))) {
             *known[i].flag = 1;
             return 1;
@@ -148,7 +149,7 @@ static enum sg_verdict judge_error(const struct sg_generator *g, const struct sg
         *dead = SG_STOPPED;
         return SG_REPLY_ENDPOINT;
     }
-    if (s == 400 && learn(param, message, adapt))
+    if (s == 400 && learn(param, message, &r->sent, adapt))
         return SG_REPLY_ADAPT;
     if (r->should_retry >= 0)
         return r->should_retry ? SG_REPLY_RETRY : SG_REPLY_FAIL;
@@ -164,11 +165,22 @@ static int64_t count(const json_t *usage, const char *name, int64_t estimate, in
     return estimate;
 }
 
+/* A copy with NUL bytes as blanks; NULL for what is no string. */
+static char *text_without_nul(const json_t *v)
+{
+    size_t n = json_string_length(v);
+    char *copy = json_is_string(v) ? sg_alloc(n + 1, 1) : NULL;
+    for (size_t i = 0; copy && i < n; i++)
+        copy[i] = json_string_value(v)[i] ? json_string_value(v)[i] : ' ';
+    return copy;
+}
+
 static enum sg_verdict judge_answer(const struct sg_generator *g, const struct sg_request *q,
                                     const struct sg_reply *r, struct sg_answer *a, char reason[600])
 {
     json_error_t why;
-    json_t *o = json_loadb(r->body, r->n_body, JSON_REJECT_DUPLICATES, &why);
+    /* A paid answer is not thrown away for a NUL in its text. */
+    json_t *o = json_loadb(r->body, r->n_body, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &why);
     const json_t *choice = json_array_get(json_object_get(o, "choices"), 0),
                  *message = json_object_get(choice, "message");
     if (!json_is_object(message)) {
@@ -184,7 +196,7 @@ static enum sg_verdict judge_answer(const struct sg_generator *g, const struct s
                *id = json_string_value(json_object_get(o, "id"));
     const json_t *usage = json_object_get(o, "usage");
     a->status = SG_OK;
-    a->text = sg_strdup(text);
+    a->text = text_without_nul(json_object_get(message, "content"));
     a->finish_reason = sg_strdup(refusal && !text ? "refusal" : finish);
     a->model = sg_strdup(model);
     if (!a->request_id)

@@ -30,6 +30,7 @@ struct sg_reply {
     int too_large;
     double retry_after_s; /* < 0: not said */
     int should_retry;     /* x-should-retry: -1 not said, 0, 1 */
+    struct sg_adapt sent; /* how the endpoint was spoken to when the request left */
 };
 
 /* Local. `reason` gets one redacted sentence when the verdict is not ANSWER; *dead the status for ENDPOINT.

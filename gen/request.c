@@ -4,6 +4,7 @@
 #include "base/text.h"
 
 #include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
 
 void sg_requests_free(struct sg_requests *r)
@@ -48,9 +49,10 @@ char *sg_answer_to_json(const struct sg_answer *a)
     bad = bad || json_object_set_new(o, "tokens_estimated", json_boolean(a->tokens_estimated));
     bad = bad || json_object_set_new(o, "latency_s", json_real(a->latency_s));
     bad = bad || json_object_set_new(o, "cost_usd", json_real(a->cost_usd));
-    char *text = bad ? NULL : json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS);
+    char *text = bad ? NULL : json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS), *copy = sg_strdup(text);
+    free(text);
     json_decref(o);
-    return text;
+    return copy;
 }
 
 /* Each reader returns 0 when the member has another type. A missing or null text is NULL. */

@@ -57,7 +57,7 @@ struct sg_answer {
 void sg_answer_free(struct sg_answer *a);
 
 /* To and from one JSON object (for MPI messages, recordings and the ledger's import). The caller frees the
- * text. */
+ * text with sg_free (NULL: no memory, or a text that is not UTF-8). */
 char *sg_answer_to_json(const struct sg_answer *a);
 sg_status sg_answer_from_json(const char *json, size_t n, struct sg_answer *out,
                               struct sg_err *err) SG_MUST_USE;
