@@ -4,8 +4,8 @@
 
 #include "base/buf.h"
 
-/* Adds "synthgrid 0.1.0 (<commit>; GNU 12.2.0, Release)" and one line "name version" for each library, as loaded at run
- * time. Works before MPI has started. */
+/* Adds "synthgrid 0.1.0 (<commit>; GNU 12.2.0, Release)" and one line "name version" for each library, as
+ * loaded at run time. Works before MPI has started. */
 void sg_version_text(struct sg_buf *b);
 
 #endif
