@@ -16,6 +16,7 @@
 #include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { KIND_BUY, KIND_CELL, N_KINDS };
@@ -36,7 +37,7 @@ struct chunk {
 
 struct pool_state {
     int64_t n_in_flight; /* chunks handed out */
-    int finished;
+    json_t *asked;       /* keys of the completions that it has looked at: a JSON object as a set */
 };
 
 /* Rank 0's view; coordinator thread while the engine runs. */
@@ -59,14 +60,21 @@ struct run {
 
 /* ---- completions ---- */
 
+struct lookup {
+    struct run *run;
+    int64_t pool;
+};
+
 static sg_status lookup(void *context, const char *key, struct sg_found *out, struct sg_err *err)
 {
+    struct lookup *l = context;
     struct sg_ledger_completion c;
-    SG_TRY(sg_ledger_completion_get(context, key, &out->found, &c, err));
+    SG_TRY(sg_ledger_completion_get(l->run->ledger, key, &out->found, &c, err));
     if (out->found) {
         out->status = (sg_status)c.status;
         out->text = c.text;
         out->finish_reason = c.finish_reason;
+        json_object_set_new(l->run->pool[l->pool].asked, key, json_true());
     }
     return SG_OK;
 }
@@ -202,13 +210,34 @@ static char *rejects_json(const struct sg_pool *pool)
     return text;
 }
 
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The keys that a pool has looked at, sorted, since the order in which answers arrive must not show. Borrowed
+ * strings. */
+static const char **asked_keys(const struct pool_state *s)
+{
+    const char **keys = sg_alloc(json_object_size(s->asked) + 1, sizeof *keys), *key;
+    json_t *value;
+    size_t n = 0;
+    if (!keys)
+        return NULL;
+    json_object_foreach (s->asked, key, value)
+        keys[n++] = key;
+    qsort(keys, n, sizeof *keys, by_text);
+    return keys;
+}
+
 static sg_status store_pool(struct run *r, int64_t i, struct sg_err *err)
 {
     const struct sg_pool *pool = r->p->pool[i];
     int64_t n = sg_pool_n(pool);
+    const char **asked = asked_keys(&r->pool[i]);
     struct sg_ledger_example *e = sg_alloc((size_t)n + 1, sizeof *e);
     char *settings = sg_pool_settings(r->p, i), *rejects = rejects_json(pool);
-    sg_status status = e && settings && rejects ? SG_OK : sg_fail_memory(err, (size_t)n * sizeof *e);
+    sg_status status = e && settings && rejects && asked ? SG_OK : sg_fail_memory(err, (size_t)n * sizeof *e);
     if (status == SG_OK) {
         for (int64_t j = 0; j < n; j++) {
             struct sg_pool_example x = sg_pool_get(pool, j);
@@ -224,10 +253,13 @@ static sg_status store_pool(struct run *r, int64_t i, struct sg_err *err)
                                     .rejects = rejects,
                                     .shortfall = shortfall,
                                     .n = n,
-                                    .example = e};
+                                    .example = e,
+                                    .n_asked = (int64_t)json_object_size(r->pool[i].asked),
+                                    .asked = asked};
         status = sg_ledger_pool_put(r->ledger, &lp, err);
     }
     sg_free(e);
+    sg_free(asked);
     sg_free(settings);
     free(rejects);
     return status;
@@ -238,10 +270,10 @@ static sg_status step_pool(struct run *r, int64_t i, struct sg_err *err)
 {
     struct sg_pool *pool = r->p->pool[i];
     struct sg_requests missing = {0};
-    SG_TRY(sg_pool_advance(pool, lookup, r->ledger, &missing, err));
+    struct lookup l = {r, i};
+    SG_TRY(sg_pool_advance(pool, lookup, &l, &missing, err));
     sg_status status = SG_OK;
     if (sg_pool_complete(pool)) {
-        r->pool[i].finished = 1;
         r->progress.n_pools_done++;
         status = store_pool(r, i, err);
         for (int64_t c = 0; status == SG_OK && c < r->p->grid.n_cells; c++)
@@ -406,7 +438,8 @@ static sg_status count_missing(struct run *r, int64_t *n, struct sg_err *err)
     *n = 0;
     for (int64_t i = 0; i < r->p->grid.n_pools; i++) {
         struct sg_requests missing = {0};
-        SG_TRY(sg_pool_advance(r->p->pool[i], lookup, r->ledger, &missing, err));
+        struct lookup l = {r, i};
+        SG_TRY(sg_pool_advance(r->p->pool[i], lookup, &l, &missing, err));
         *n += missing.n;
         sg_requests_free(&missing);
     }
@@ -439,6 +472,9 @@ static sg_status make_run(struct run *r, struct sg_err *err)
     r->h5_path = sg_path_join(s->results, "results.h5");
     if (!r->cell || !r->pool || !r->h5_path)
         return sg_fail_memory(err, (size_t)r->p->grid.n_cells * sizeof *r->cell);
+    for (int64_t i = 0; i < r->p->grid.n_pools; i++)
+        if (!(r->pool[i].asked = json_object()))
+            return sg_fail_memory(err, 1024);
     r->budget_usd = r->options->max_usd >= 0 ? r->options->max_usd : s->budget_usd;
     r->progress = (struct sg_progress){.study = s->name,
                                        .phase = "starting",
@@ -629,6 +665,8 @@ sg_status sg_run(const struct sg_team *world, const struct sg_run_options *o, st
 done:
     sg_endpoint_close(&endpoint);
     sg_ledger_close(r.ledger);
+    for (int64_t i = 0; r.pool && i < p->grid.n_pools; i++)
+        json_decref(r.pool[i].asked);
     sg_free(r.cell);
     sg_free(r.pool);
     sg_free(r.h5_path);
