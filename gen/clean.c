@@ -89,7 +89,8 @@ void sg_clean_markdown(char *s)
         } else if (*p == '*' && p[1] && p[1] != ' ' && p[1] != '\n' && p[1] != '*' &&
                    (p == s || strchr(" \n\"(", p[-1]))) {
             p++; /* opens *emphasis* */
-        } else if (*p == '*' && p > s && p[-1] != ' ' && p[-1] != '*' && !isalnum((unsigned char)p[1])) {
+        } else if (*p == '*' && p > s && p[-1] != ' ' && p[-1] != '*' && p[1] != '*' &&
+                   !isalnum((unsigned char)p[1])) {
             p++; /* closes it */
         } else {
             *to++ = *p++;

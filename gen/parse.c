@@ -344,6 +344,16 @@ static const char *after_mark(const char *s, const char *mark)
 
 enum { MAX_MARKS = 64 };
 
+/* Where the line's list sign in front of a mark begins ("2. **Question:**"): it is no part of the text
+ * before. */
+static const char *before_bullet(const char *text, const char *mark)
+{
+    const char *line = mark;
+    while (line > text && line[-1] != '\n')
+        line--;
+    return strspn(line, "0123456789.)(*_#- ") >= (size_t)(mark - line) ? line : mark;
+}
+
 static int find_marks(const struct sg_task *t, const char *s, struct mark *marks)
 {
     const char *lead = t->second_comes_first ? t->second_mark : t->first_mark;
@@ -359,7 +369,7 @@ static int find_marks(const struct sg_task *t, const char *s, struct mark *marks
         if (!text)
             continue;
         if (n)
-            marks[n - 1].end = p;
+            marks[n - 1].end = before_bullet(s, p);
         marks[n++] = (struct mark){is_lead, p, text, text + strlen(text)};
         p = text - 1;
     }
@@ -431,7 +441,7 @@ static enum sg_reject parse_pair(const struct sg_task *t, const char *clean, int
     int n = find_marks(t, clean, marks), i_trail = -1, i_lead = -1;
     enum sg_reject broken = cut ? SG_REJECT_CUT_OFF : SG_REJECT_UNPARSABLE;
     for (int i = 0; i < n && i_trail < 0; i++)
-        if (!marks[i].lead && marks[i].text < marks[i].end && !is_blank_line(marks[i].text))
+        if (!marks[i].lead && marks[i].text + strspn(marks[i].text, " \n*") < marks[i].end)
             i_trail = i;
     if (i_trail < 0)
         return is_refusal(clean) ? SG_REJECT_REFUSED : broken;
@@ -538,7 +548,7 @@ static sg_status add_topic(struct sg_topics *t, const char *s, size_t n, struct 
     size_t len = strlen(item);
     while (len && strchr(" .,;", item[len - 1]))
         item[--len] = 0;
-    int keep = len >= 2 && len <= 80 && sg_count_words(item) <= 10;
+    int keep = len >= 2 && len <= 80 && sg_count_words(item) >= 1 && sg_count_words(item) <= 10;
     for (int64_t i = 0; keep && i < t->n; i++)
         keep = !same_text(t->item[i], item);
     if (!keep) {
