@@ -29,7 +29,7 @@ struct sg_train_settings {
     int64_t batch;      /* 16: examples a step, the last batch of an epoch may be smaller */
     int64_t max_length; /* 256: tokens with the special ones; cut to what the encoder has positions for */
     int64_t
-        lanes; /* 0: auto (facts/performance.md: the largest power of two <= 8 with >= 128 tokens a lane) */
+        lanes; /* 0: auto (facts/performance.md: the largest power of two <= 8 with about 128 tokens a lane) */
     int64_t threads;     /* 0: auto (sg_cores); at most lanes are of use */
     uint64_t seed;       /* head initialisation, shuffles, dropout */
     double lr;           /* 5e-5: peak, after linear warm-up; then linear decay to 0 */

@@ -1,0 +1,332 @@
+/* sg_train, sg_predict, sg_embed, saving and loading, and what must fail. */
+#include "model/trainer.h"
+#include "tiny.h"
+
+#include <cmocka.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <unistd.h>
+
+static struct sg_err err;
+static const struct sg_team alone = {.comm = MPI_COMM_SELF, .size = 1};
+static struct sg_rows rows;
+static int32_t label[64];
+static struct sg_encoder *encoder;
+
+static int set_up(void **state)
+{
+    (void)state;
+    return tiny_rows("bert", &rows, label) > 8 && sg_encoder_load(TINY "bert", &encoder, &err) == SG_OK ? 0
+                                                                                                        : -1;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    sg_encoder_destroy(encoder);
+    sg_rows_free(&rows);
+    return 0;
+}
+
+static sg_status train(const struct sg_train_settings *s, struct sg_model **m, struct sg_train_result *r)
+{
+    struct sg_examples x = tiny_examples(&rows, label);
+    return sg_train(encoder, s, &x, &x, &alone, NULL, m, r, &err);
+}
+
+static void learns_and_repeats(void **state)
+{
+    (void)state;
+    struct sg_train_settings s = tiny_settings();
+    struct sg_train_result a, b;
+    s.epochs = 100;
+    s.dropout = 0.0;
+    assert_int_equal(train(&s, NULL, &a), SG_OK);
+    assert_int_equal(a.n_steps, 200);
+    assert_true(a.loss[199] < 0.3f * a.loss[0]);
+    assert_int_equal(train(&s, NULL, &b), SG_OK);
+    assert_string_equal(a.digest, b.digest);
+    sg_train_result_free(&b);
+    s.seed++;
+    assert_int_equal(train(&s, NULL, &b), SG_OK);
+    assert_string_not_equal(a.digest, b.digest);
+    sg_train_result_free(&b);
+    sg_train_result_free(&a);
+}
+
+/* Rows of tables that are followed up late have the bits of a dense AdamW; those of words that never occur,
+ * too. */
+static void late_rows_equal_a_dense_update(void **state)
+{
+    (void)state;
+    struct sg_train_settings s = tiny_settings();
+    struct sg_examples x = tiny_examples(&rows, label);
+    struct sg_trainer t;
+    s.batch = 2;
+    s.epochs = 2;
+    assert_int_equal(sg_trainer_create(encoder, &s, &x, NULL, &alone, &t, &err), SG_OK);
+    int64_t C = t.layout.shape.C, n = t.layout.at_dense;
+    float *p = sg_alloc((size_t)n, sizeof *p), *m = sg_alloc((size_t)n, sizeof *m),
+          *v = sg_alloc((size_t)n, sizeof *v), *g = sg_alloc((size_t)n, sizeof *g);
+    memcpy(p, t.arena, (size_t)n * sizeof *p);
+    for (int64_t step = 0; step < t.n_steps; step++) {
+        int stop;
+        double loss;
+        int64_t n_tokens, first = 0;
+        assert_int_equal(sg_trainer_step(&t, step, 0, &stop, &loss, &n_tokens, &err), SG_OK);
+        memset(g, 0, (size_t)n * sizeof *g);
+        for (int k = 0; k < 3; k++) {
+            for (int64_t i = 0; i < t.adamw.table[k].n_slots; i++)
+                memcpy(g + t.layout.spec[k].offset + t.adamw.table[k].row[i] * C,
+                       sg_adamw_slot_gradient(&t.adamw, first + i), (size_t)C * sizeof *g);
+            first += t.adamw.table[k].n_slots;
+        }
+        t.ops->adam(n, &t.adamw.step[step], p, m, v, g);
+    }
+    for (int k = 0; k < 3; k++)
+        for (int64_t r = 0; r < t.adamw.table[k].n_rows; r++)
+            sg_adamw_finish_row(&t.adamw, k, r);
+    assert_memory_equal(p, t.arena, (size_t)n * sizeof *p);
+    sg_free(p);
+    sg_free(m);
+    sg_free(v);
+    sg_free(g);
+    sg_trainer_destroy(&t);
+}
+
+static void saves_what_it_loads(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/sg-train-test-XXXXXX", command[64];
+    struct sg_train_settings s = tiny_settings();
+    struct sg_examples x = tiny_examples(&rows, label);
+    struct sg_train_result r;
+    struct sg_model *m, *again;
+    static const char *const names[] = {"no", "yes", "maybe \"so\""};
+    float logits[64 * TINY_CLASSES], one[TINY_CLASSES];
+    assert_non_null(mkdtemp(dir));
+    assert_int_equal(train(&s, &m, &r), SG_OK);
+    assert_int_equal(sg_model_save(m, names, dir, &err), SG_OK);
+    assert_int_equal(sg_model_load(dir, &again, &err), SG_OK);
+    assert_string_equal(sg_model_class_name(again, 2), names[2]);
+    assert_int_equal(sg_predict(again, &x, TINY_LENGTH, 2, logits, &err), SG_OK);
+    assert_memory_equal(logits, r.logits, (size_t)(x.n * TINY_CLASSES) * sizeof *logits);
+    for (int64_t i = 0; i < x.n; i++) { /* a row's logits depend on the row alone */
+        struct sg_examples row = {
+            .n = 1, .row = rows.row + i, .cut = SG_CUT_LONGEST, .n_classes = TINY_CLASSES};
+        assert_int_equal(sg_predict(m, &row, TINY_LENGTH, 1, one, &err), SG_OK);
+        assert_memory_equal(one, logits + i * TINY_CLASSES, sizeof one);
+    }
+    struct sg_sha256_stream *hash = sg_sha256_create();
+    char digest[SG_HEX];
+    sg_sha256_add(hash, ((struct sg_model *)again)->arena, (size_t)again->layout.n_total * sizeof(float));
+    sg_sha256_finish_hex(hash, digest);
+    assert_string_equal(digest, r.digest);
+    sg_model_destroy(again);
+    sg_model_destroy(m);
+    sg_train_result_free(&r);
+    snprintf(command, sizeof command, "rm -r %s", dir);
+    assert_int_equal(system(command), 0);
+}
+
+static void embeds_unit_rows(void **state)
+{
+    (void)state;
+    struct sg_examples x = tiny_examples(&rows, NULL);
+    float out[64 * 24], one[24];
+    assert_int_equal(sg_embed(encoder, &x, TINY_LENGTH, 2, out, &err), SG_OK);
+    for (int64_t i = 0; i < x.n; i++) {
+        double length = 0.0;
+        for (int c = 0; c < 24; c++)
+            length += (double)out[i * 24 + c] * (double)out[i * 24 + c];
+        assert_float_equal(length, 1.0, 1e-6);
+        struct sg_examples row = {.n = 1, .row = rows.row + i, .cut = SG_CUT_LONGEST};
+        assert_int_equal(sg_embed(encoder, &row, TINY_LENGTH, 1, one, &err), SG_OK);
+        assert_memory_equal(one, out + i * 24, sizeof one);
+    }
+}
+
+static void bad_settings_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *what;
+        struct sg_train_settings change; /* fields that are not 0 */
+    } cases[] = {
+        {"batch", {.batch = -1}},
+        {"lanes", {.lanes = 3}},
+        {"lanes", {.lanes = -2}},
+        {"threads", {.threads = -1}},
+        {"max_length", {.max_length = 4}},
+        {"epochs", {.epochs = -1}},
+        {"lr", {.lr = -1.0}},
+        {"lr", {.lr = NAN}},
+        {"warmup", {.warmup = 1.5}},
+        {"warmup", {.warmup = NAN}},
+        {"decay", {.weight_decay = -1}},
+        {"clip", {.clip = -1}},
+        {"dropout", {.dropout = 1.0}},
+        {"dropout", {.dropout = NAN}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct sg_train_settings s = tiny_settings();
+        struct sg_train_result r;
+        const struct sg_train_settings *c = &cases[i].change;
+#define TAKE(field)                                                                                          \
+    if (c->field != 0)                                                                                       \
+        s.field = c->field;
+        TAKE(batch)
+        TAKE(lanes) TAKE(threads) TAKE(max_length) TAKE(epochs) TAKE(lr) TAKE(warmup) TAKE(weight_decay)
+            TAKE(clip) TAKE(dropout) if (train(&s, NULL, &r) != SG_INPUT)
+                fail_msg("case %zu, %s", i, cases[i].what);
+        assert_non_null(strstr(err.text, "hint"));
+    }
+}
+
+static void bad_examples_are_refused(void **state)
+{
+    (void)state;
+    struct sg_train_settings s = tiny_settings();
+    struct sg_train_result r;
+    struct sg_examples x = tiny_examples(&rows, label), none = x, unlabelled = x;
+    label[3] += 7;
+    assert_int_equal(sg_train(encoder, &s, &x, NULL, &alone, NULL, NULL, &r, &err), SG_INPUT);
+    assert_non_null(strstr(err.text, "example 3"));
+    label[3] -= 7;
+    none.n = 0;
+    assert_int_equal(sg_train(encoder, &s, &none, NULL, &alone, NULL, NULL, &r, &err), SG_INPUT);
+    assert_int_equal(sg_train(encoder, &s, &x, &none, &alone, NULL, NULL, &r, &err), SG_INPUT);
+    unlabelled.label = NULL;
+    assert_int_equal(sg_train(encoder, &s, &unlabelled, NULL, &alone, NULL, NULL, &r, &err), SG_INPUT);
+}
+
+static int stop_after_three(void *context)
+{
+    return ++*(int *)context > 3;
+}
+
+static void stops_and_diverges(void **state)
+{
+    (void)state;
+    struct sg_train_settings s = tiny_settings();
+    struct sg_examples x = tiny_examples(&rows, label);
+    struct sg_train_result r;
+    int asked = 0;
+    struct sg_train_hooks hooks = {.stopping = stop_after_three, .context = &asked};
+    assert_int_equal(sg_train(encoder, &s, &x, NULL, &alone, &hooks, NULL, &r, &err), SG_STOPPED);
+    assert_int_equal(asked, 4);
+    s.lr = 1e38;
+    s.clip = 0.0;
+    assert_int_equal(train(&s, NULL, &r), SG_FAILED);
+    assert_non_null(strstr(err.text, "diverged at step"));
+}
+
+/* Each allocation fails once: an error, no leak, no crash. */
+static void survives_without_memory(void **state)
+{
+    (void)state;
+    struct sg_train_settings s = tiny_settings();
+    s.steps = 1;
+    size_t before = sg_mem_now();
+    for (long n = 1;; n++) {
+        struct sg_train_result r;
+        struct sg_model *m;
+        sg_mem_fail_at(n);
+        sg_status status = train(&s, &m, &r);
+        int fired = sg_mem_fail_at(0);
+        if (status == SG_OK) {
+            sg_model_destroy(m);
+            sg_train_result_free(&r);
+            if (!fired)
+                break;
+        } else {
+            assert_true(fired);
+            assert_int_equal(status, SG_FAILED);
+        }
+        assert_true(sg_mem_now() == before);
+        assert_true(n < 2000);
+    }
+    for (long n = 1;; n++) {
+        struct sg_encoder *e;
+        sg_mem_fail_at(n);
+        sg_status status = sg_encoder_load(TINY "bert", &e, &err);
+        int fired = sg_mem_fail_at(0);
+        if (status == SG_OK) {
+            sg_encoder_destroy(e);
+            if (!fired)
+                break;
+        }
+        assert_true(sg_mem_now() == before);
+        assert_true(n < 5000);
+    }
+}
+
+static void write_copy(const char *dir, const char *name, const char *from, const char *to)
+{
+    char path[128], target[160];
+    char *text;
+    size_t n;
+    snprintf(path, sizeof path, TINY "bert/%s", name);
+    snprintf(target, sizeof target, "%s/%s", dir, name);
+    assert_int_equal(sg_file_read(path, 1 << 24, &text, &n, &err), SG_OK);
+    char *at = from ? strstr(text, from) : NULL;
+    if (from) {
+        assert_non_null(at);
+        assert_int_equal(strlen(from), strlen(to));
+        memcpy(at, to, strlen(to));
+    }
+    assert_int_equal(sg_file_write(target, text, n, &err), SG_OK);
+    sg_free(text);
+}
+
+static void bad_checkpoints_are_refused(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/sg-train-test-XXXXXX", command[64];
+    struct sg_encoder *e;
+    struct sg_model *m;
+    assert_non_null(mkdtemp(dir));
+    assert_int_equal(sg_encoder_load("/nonexistent", &e, &err), SG_INPUT);
+    write_copy(dir, "vocab.txt", NULL, NULL);
+    write_copy(dir, "model.safetensors", NULL, NULL);
+    write_copy(dir, "config.json", "\"intermediate_size\": 40", "\"intermediate_size\": 48");
+    assert_int_equal(sg_encoder_load(dir, &e, &err), SG_INPUT);
+    assert_non_null(strstr(err.text, "(40, 24)"));
+    assert_non_null(strstr(err.text, "(48, 24)"));
+    write_copy(dir, "config.json", "\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3");
+    assert_int_equal(sg_encoder_load(dir, &e, &err), SG_INPUT);
+    assert_non_null(strstr(err.text, "layer.2."));
+    write_copy(dir, "config.json", "\"vocab_size\": 25", "\"vocab_size\": 24");
+    assert_int_equal(sg_encoder_load(dir, &e, &err), SG_INPUT);
+    write_copy(dir, "config.json", NULL, NULL);
+    assert_int_equal(sg_model_load("data/encoders/none", &m, &err), SG_INPUT);
+    snprintf(command, sizeof command, "rm -r %s", dir);
+    assert_int_equal(system(command), 0);
+}
+
+static void memory_is_foretold(void **state)
+{
+    (void)state;
+    struct sg_train_settings s = tiny_settings();
+    size_t small = sg_train_memory(encoder, &s, TINY_CLASSES);
+    s.batch *= 2;
+    assert_true(sg_train_memory(encoder, &s, TINY_CLASSES) > small);
+    assert_true(small > 4 * 4 * (size_t)sg_encoder_n_parameters(encoder));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(learns_and_repeats),          cmocka_unit_test(late_rows_equal_a_dense_update),
+        cmocka_unit_test(saves_what_it_loads),         cmocka_unit_test(embeds_unit_rows),
+        cmocka_unit_test(bad_settings_are_refused),    cmocka_unit_test(bad_examples_are_refused),
+        cmocka_unit_test(stops_and_diverges),          cmocka_unit_test(survives_without_memory),
+        cmocka_unit_test(bad_checkpoints_are_refused), cmocka_unit_test(memory_is_foretold),
+    };
+    MPI_Init(NULL, NULL);
+    int n_failed = cmocka_run_group_tests(tests, set_up, tear_down);
+    MPI_Finalize();
+    return n_failed;
+}
