@@ -48,7 +48,6 @@ static const char *end_of_reasoning(const char *s)
 char *sg_clean_copy(const char *text)
 {
     struct sg_buf b = sg_buf_make((size_t)64 << 20);
-    sg_buf_puts(&b, ""); /* so that there is a text even when it is empty */
     size_t left = strlen(text);
     while (left) {
         const char *end = *text == '<' ? end_of_reasoning(text) : NULL;
@@ -72,8 +71,6 @@ char *sg_clean_copy(const char *text)
         text += n;
         left -= (size_t)n;
     }
-    if (b.len == 0 && !b.failed)
-        return sg_strdup("");
     return sg_buf_take(&b);
 }
 
