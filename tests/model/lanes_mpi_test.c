@@ -6,10 +6,11 @@
 
 #include "mpi/reduce.h"
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+
+#include <cmocka.h>
 
 static struct sg_err err;
 static int world_rank, world_size;

@@ -8,11 +8,12 @@
 #include "model/ops.h"
 #include "model/vmath.h"
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
+
+#include <cmocka.h>
 
 static struct sg_rng rng;
 

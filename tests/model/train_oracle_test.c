@@ -8,11 +8,12 @@
 #include "model/trainer.h"
 #include "tiny.h"
 
-#include <cmocka.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+
+#include <cmocka.h>
 
 static struct sg_err err;
 

@@ -2,12 +2,13 @@
 #include "model/trainer.h"
 #include "tiny.h"
 
-#include <cmocka.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 static struct sg_err err;
 static const struct sg_team alone = {.comm = MPI_COMM_SELF, .size = 1};
@@ -178,9 +179,9 @@ static void bad_settings_are_refused(void **state)
     if (c->field != 0)                                                                                       \
         s.field = c->field;
         TAKE(batch)
-        TAKE(lanes) TAKE(threads) TAKE(max_length) TAKE(epochs) TAKE(lr) TAKE(warmup) TAKE(weight_decay)
-            TAKE(clip) TAKE(dropout) if (train(&s, NULL, &r) != SG_INPUT)
-                fail_msg("case %zu, %s", i, cases[i].what);
+        TAKE(lanes)
+        TAKE(threads) TAKE(max_length) TAKE(epochs) TAKE(lr) TAKE(warmup) TAKE(weight_decay) TAKE(clip)
+            TAKE(dropout) if (train(&s, NULL, &r) != SG_INPUT) fail_msg("case %zu, %s", i, cases[i].what);
         assert_non_null(strstr(err.text, "hint"));
     }
 }
