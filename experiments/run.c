@@ -54,6 +54,7 @@ struct run {
     char halted[600]; /* why no more requests are sent: budget, endpoint; "" while they are */
     sg_status halted_status;
     double started, stored;
+    double cost; /* of all cells that were to do when the run began */
     struct sg_progress progress;
     char *h5_path;
 };
@@ -384,7 +385,8 @@ static sg_status tick(void *context, const struct sg_engine *e, struct sg_err *e
     r->progress.elapsed_s = now - r->started;
     r->progress.phase =
         s.n_running && r->progress.n_requests_left && s.rank_s_done == 0 ? "generating" : "training";
-    r->progress.eta_s = s.cost_done > 0 ? s.cost_left * s.rank_s_done / s.cost_done / r->world->size : -1;
+    /* Cells whose pools are not filled yet are no items yet, so the engine's own count of what is left is too low. */
+    r->progress.eta_s = s.cost_done > 0 ? (r->cost - s.cost_done) * s.rank_s_done / s.cost_done / r->world->size : -1;
     r->progress.cost_usd = r->spent_usd;
     if (sg_ledger_pending_s(r->ledger) > 0.5)
         SG_TRY(sg_ledger_commit(r->ledger, err));
@@ -428,6 +430,10 @@ static sg_status enter_plan(struct run *r, struct sg_err *err)
                                                c->pool >= 0 ? sg_pool_id(p->pool[c->pool]) : NULL, err);
         sg_free(settings);
         SG_TRY(status);
+        char before[16];
+        SG_TRY(sg_ledger_cell_status(r->ledger, c->id, before, err));
+        if (strcmp(before, "done") != 0)
+            r->cost += sg_cell_cost(p, c);
     }
     return sg_ledger_commit(r->ledger, err);
 }
