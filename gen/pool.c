@@ -231,10 +231,11 @@ static sg_status list_request(struct sg_requests *list, struct sg_request *q, st
     return SG_OK;
 }
 
-static int64_t attempts_cap(const struct sg_pool *p)
+/* The attempt of its class at which position j is given up: a function of j alone, so that a pool which asks
+ * for more begins with the same examples. */
+static int64_t attempts_cap(const struct sg_pool *p, int64_t j)
 {
-    int64_t k = p->spec.task->n_classes;
-    return 4 * ((p->spec.n + k - 1) / k) + 16;
+    return 4 * (j / p->spec.task->n_classes + 1) + 16;
 }
 
 /* Reads topic lists until there are enough topics; lists the next one when it is not there yet. */
@@ -297,7 +298,8 @@ static sg_status fill_position(struct sg_pool *p, sg_completion_lookup lookup, v
 {
     int class_ = (int)(p->position % p->spec.task->n_classes);
     *state = 2;
-    while (p->cursor[class_] < attempts_cap(p) && (p->topics.n || p->spec.method != SG_ZERO_SHOT_TOPIC)) {
+    while (p->cursor[class_] < attempts_cap(p, p->position) &&
+           (p->topics.n || p->spec.method != SG_ZERO_SHOT_TOPIC)) {
         struct sg_request q = {0};
         struct sg_found f = {0};
         int accepted = 0;
@@ -319,11 +321,11 @@ static sg_status fill_position(struct sg_pool *p, sg_completion_lookup lookup, v
 static sg_status list_missing(struct sg_pool *p, sg_completion_lookup lookup, void *context,
                               struct sg_requests *missing, struct sg_err *err)
 {
-    int64_t k = p->spec.task->n_classes, cap = attempts_cap(p);
+    int64_t k = p->spec.task->n_classes;
     for (int64_t j = p->position; j < p->spec.n; j++) {
         int class_ = (int)(j % k);
         int64_t attempt = p->cursor[class_] + (j - p->position) / k;
-        if (attempt >= cap)
+        if (attempt >= attempts_cap(p, j))
             continue;
         struct sg_request q = {0};
         struct sg_found f = {0};
