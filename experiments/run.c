@@ -386,7 +386,8 @@ static sg_status tick(void *context, const struct sg_engine *e, struct sg_err *e
     r->progress.phase =
         s.n_running && r->progress.n_requests_left && s.rank_s_done == 0 ? "generating" : "training";
     /* Cells whose pools are not filled yet are no items yet, so the engine's own count of what is left is too low. */
-    r->progress.eta_s = s.cost_done > 0 ? (r->cost - s.cost_done) * s.rank_s_done / s.cost_done / r->world->size : -1;
+    r->progress.eta_s =
+        s.cost_done > 0 ? (r->cost - s.cost_done) * s.rank_s_done / s.cost_done / r->world->size : -1;
     r->progress.cost_usd = r->spent_usd;
     if (sg_ledger_pending_s(r->ledger) > 0.5)
         SG_TRY(sg_ledger_commit(r->ledger, err));

@@ -38,7 +38,8 @@
  * again and again during a run. digest (may be NULL) gets the content digest: SHA-256 over all tables but the columns named in their
  * attribute `volatile` (times, hosts, ranks, threads, memory, reasons, sources), and of the attributes study, encoder_sha256 and inputs:
  * equal for equal studies on any number of ranks, killed or not. On failure `path` is as it was. */
-sg_status sg_store_write(struct sg_ledger *l, const char *path, char digest[SG_HEX], struct sg_err *err) SG_MUST_USE;
+sg_status sg_store_write(struct sg_ledger *l, const char *path, char digest[SG_HEX],
+                         struct sg_err *err) SG_MUST_USE;
 
 /* The digest that is stored in a file. SG_INPUT for a file that is none of ours, or of a newer version. */
 sg_status sg_store_digest(const char *path, char digest[SG_HEX], struct sg_err *err) SG_MUST_USE;

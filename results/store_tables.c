@@ -1,7 +1,8 @@
 #include "results/store_tables.h"
 
 #define X_COLUMN(name, type, unit, is_volatile, text) {#name, SG_COL_##type, unit, text, is_volatile},
-#define Y_COLUMNS(list, dataset, plain, text) static const struct sg_column dataset##_columns[] = {SG_##list(X_COLUMN)};
+#define Y_COLUMNS(list, dataset, plain, text)                                                                \
+    static const struct sg_column dataset##_columns[] = {SG_##list(X_COLUMN)};
 SG_TABLES(Y_COLUMNS)
 
 #define Y_TABLE(list, dataset, plain, text) {#dataset, text, dataset##_columns, SG_N_##list, plain},

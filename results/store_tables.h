@@ -164,18 +164,18 @@
 enum sg_table_index { SG_TABLES(SG_Y_INDEX) SG_N_TABLES };
 #undef SG_Y_INDEX
 
-#define SG_X_CELLS(name, ...) SG_CELLS_##name,
-#define SG_X_POOLS(name, ...) SG_POOLS_##name,
-#define SG_X_REJECTS(name, ...) SG_REJECTS_##name,
-#define SG_X_EXAMPLES(name, ...) SG_EXAMPLES_##name,
-#define SG_X_CLASSES(name, ...) SG_CLASSES_##name,
-#define SG_X_TEST_ROWS(name, ...) SG_TEST_ROWS_##name,
-#define SG_X_PREDICTIONS(name, ...) SG_PREDICTIONS_##name,
-#define SG_X_PROBABILITIES(name, ...) SG_PROBABILITIES_##name,
-#define SG_X_CURVES(name, ...) SG_CURVES_##name,
-#define SG_X_PER_CLASS(name, ...) SG_PER_CLASS_##name,
-#define SG_X_SPEND(name, ...) SG_SPEND_##name,
-#define SG_X_DIVERSITY(name, ...) SG_DIVERSITY_##name,
+#define SG_X_CELLS(name, ...)                    SG_CELLS_##name,
+#define SG_X_POOLS(name, ...)                    SG_POOLS_##name,
+#define SG_X_REJECTS(name, ...)                  SG_REJECTS_##name,
+#define SG_X_EXAMPLES(name, ...)                 SG_EXAMPLES_##name,
+#define SG_X_CLASSES(name, ...)                  SG_CLASSES_##name,
+#define SG_X_TEST_ROWS(name, ...)                SG_TEST_ROWS_##name,
+#define SG_X_PREDICTIONS(name, ...)              SG_PREDICTIONS_##name,
+#define SG_X_PROBABILITIES(name, ...)            SG_PROBABILITIES_##name,
+#define SG_X_CURVES(name, ...)                   SG_CURVES_##name,
+#define SG_X_PER_CLASS(name, ...)                SG_PER_CLASS_##name,
+#define SG_X_SPEND(name, ...)                    SG_SPEND_##name,
+#define SG_X_DIVERSITY(name, ...)                SG_DIVERSITY_##name,
 #define SG_Y_COLUMNS(list, dataset, plain, text) enum { SG_##list(SG_X_##list) SG_N_##list };
 SG_TABLES(SG_Y_COLUMNS)
 #undef SG_Y_COLUMNS
