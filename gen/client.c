@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "gen/reply.h"
 
+#include <arpa/inet.h>
 #include <curl/curl.h>
 #include <jansson.h>
 #include <math.h>
@@ -53,9 +54,12 @@ static void init_curl(void)
     curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
+/* An address, not how a name begins: 127.0.0.1.example.org is somebody else's. */
 static int is_loopback(const char *host)
 {
-    return strcmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 || strcmp(host, "[::1]") == 0;
+    struct in_addr a;
+    return strcmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 ||
+           (inet_pton(AF_INET, host, &a) == 1 && ntohl(a.s_addr) >> 24 == 127);
 }
 
 /* <base>/<tail>, with the base's query kept; origin without user and query. */
@@ -227,6 +231,8 @@ static void set_common(struct sg_client *c, CURL *easy, struct transfer *t)
 {
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    if (c->is_local) /* clusters set http_proxy: it knows no server on this node, but would see the key */
+        curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION,
                      0L); /* a redirect would carry custom headers to another host */
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);

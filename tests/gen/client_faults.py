@@ -118,8 +118,9 @@ def unusable_endpoints():
     assert o.status == 2 and "PROBE_KEY" in o.error and not o.log, o.error
     o = play([], n=3, url="http://127.0.0.1:9/v1", env={"PROBE_CHECK": "1"})
     assert o.status == 2 and "hint" in o.error, o.error
-    o = play([], n=1, url="http://192.0.2.1/v1")
-    assert o.status == 2 and "https" in o.error, o.error
+    for url in ("http://192.0.2.1/v1", "http://127.0.0.1.example.invalid/v1"):
+        o = play([], n=1, url=url)
+        assert o.status == 2 and "https" in o.error, (url, o.error)
     for url in ("ftp://127.0.0.1/v1", "http://user:pw@127.0.0.1/v1", "no address"):
         o = play([], n=1, url=url)
         assert o.status == 2 and not o.log, (url, o.error)
@@ -167,6 +168,11 @@ def learns_parameters():
     assert len(o.ok) == 5 and "temperature" not in o.log[-1]["fields"]
 
 
+def no_proxy_for_loopback():
+    o = play([], n=1, env={"http_proxy": "http://127.0.0.1:9", "all_proxy": "http://127.0.0.1:9", "PROBE_CHECK": "1"})
+    assert o.status == 0 and len(o.ok) == 1, o.error
+
+
 def keeps_the_pace():
     o = play([], n=7, connections=7, per_min=600)
     assert o.status == 0 and len(o.ok) == 7 and 0.55 <= o.seconds < 5, o.seconds
@@ -186,7 +192,7 @@ def stops_when_asked():
 
 CASES = [all_well, waits_as_told, a_long_wait_is_said, transient_faults, a_hang_times_out, retries_end, one_bad_request,
          unusable_endpoints, an_answer_on_its_way_is_kept, an_echoed_key, a_redirect, too_large, odd_answers, learns_parameters,
-         keeps_the_pace, uses_its_connections, stops_when_asked]
+         no_proxy_for_loopback, keeps_the_pace, uses_its_connections, stops_when_asked]
 chosen = [c for c in CASES if c.__name__ in sys.argv[2:]] or CASES
 bad = 0
 for case in chosen:
