@@ -370,6 +370,15 @@ static double delay_s(struct sg_client *c, const struct transfer *t)
     return t->retry_after_s > own ? t->retry_after_s + 0.1 * sg_rng_uniform(&c->rng) : own;
 }
 
+/* A server that is not there, or has no room for anybody, says nothing about this request: were it recorded as
+ * failed, an outage of minutes would be in the pool for ever. */
+static int is_outage(int curl_code, long http_status)
+{
+    return curl_code == CURLE_COULDNT_CONNECT || curl_code == CURLE_COULDNT_RESOLVE_HOST ||
+           curl_code == CURLE_COULDNT_RESOLVE_PROXY || http_status == 429 || http_status == 502 ||
+           http_status == 503;
+}
+
 static sg_status on_done(struct loop *l, struct transfer *t, int curl_code, struct sg_err *err)
 {
     struct sg_client *c = l->client;
@@ -395,6 +404,13 @@ static sg_status on_done(struct loop *l, struct transfer *t, int curl_code, stru
     if (verdict == SG_REPLY_RETRY && t->retry_after_s > max_server_delay_s) {
         snprintf(l->why, sizeof l->why, "the server asks to wait %.0f s (%.400s); hint: run again then",
                  t->retry_after_s, reason);
+        l->dead = SG_STOPPED;
+        verdict = SG_REPLY_ENDPOINT;
+    } else if (verdict == SG_REPLY_RETRY && t->attempts > c->g->retries &&
+               is_outage(curl_code, r.http_status)) {
+        snprintf(l->why, sizeof l->why,
+                 "%.200s has not taken a request in %d tries (%.300s); hint: run again when it does",
+                 c->origin, t->attempts, reason);
         l->dead = SG_STOPPED;
         verdict = SG_REPLY_ENDPOINT;
     } else if (verdict == SG_REPLY_ENDPOINT) {

@@ -28,8 +28,8 @@ struct sg_client_calls {
 };
 
 /* Local, blocking. Sends all requests. SG_OK when each one was answered or given up on; SG_INPUT or
- * SG_STOPPED (with the reason) when the endpoint is unusable: the requests not yet sent are then left alone;
- * SG_STOPPED also when asked to stop. */
+ * SG_STOPPED (with the reason) when the endpoint is unusable (key, address, billing, or down after all
+ * retries): the requests not yet answered are then left alone; SG_STOPPED also when asked to stop. */
 sg_status sg_client_run(struct sg_client *c, const struct sg_requests *requests,
                         const struct sg_client_calls *calls, struct sg_err *err) SG_MUST_USE;
 

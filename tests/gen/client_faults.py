@@ -100,6 +100,13 @@ def retries_end():
     assert all(a["attempts"] == 2 and "500" in a["reason"] and a["status"] == 1 for a in o.failed)
 
 
+def an_outage_is_no_answer():
+    o = play([status(503, 1, 99)], n=3, retries=1)
+    assert o.status == 3 and not o.answers and "503" in o.error and "run again" in o.error, (o.status, o.error)
+    o = play([], n=3, retries=1, url="http://127.0.0.1:9/v1")
+    assert o.status == 3 and not o.answers and "run again" in o.error, (o.status, o.error)
+
+
 def one_bad_request():
     o = play([status(400, 2, 2, body={"error": {"message": "context too long", "code": 400}})], n=4, connections=1)
     assert o.status == 0 and len(o.ok) == 3 and len(o.failed) == 1 and len(o.log) == 4
@@ -190,7 +197,8 @@ def stops_when_asked():
     assert o.status == 3 and 5 <= len(o.ok) <= 7 and len(o.log) == len(o.ok), (o.error, len(o.ok), len(o.log))
 
 
-CASES = [all_well, waits_as_told, a_long_wait_is_said, transient_faults, a_hang_times_out, retries_end, one_bad_request,
+CASES = [all_well, waits_as_told, a_long_wait_is_said, transient_faults, a_hang_times_out, retries_end, an_outage_is_no_answer,
+         one_bad_request,
          unusable_endpoints, an_answer_on_its_way_is_kept, an_echoed_key, a_redirect, too_large, odd_answers, learns_parameters,
          no_proxy_for_loopback, keeps_the_pace, uses_its_connections, stops_when_asked]
 chosen = [c for c in CASES if c.__name__ in sys.argv[2:]] or CASES
