@@ -85,6 +85,10 @@ sg_status sg_buy_work(struct sg_buyer *b, const struct sg_work *w, struct sg_err
     struct sg_client_calls calls = {.answer = on_answer, .stopping = stopping, .context = &call};
     if (status == SG_OK)
         status = sg_client_run(b->client, &requests, &calls, err);
+    /* An endpoint that is down or out of money stops the buying, not the cells whose pools are there: that is
+     * for rank 0 to say. */
+    if (status == SG_STOPPED && !w->stopping(w))
+        status = SG_FAILED;
     sg_requests_free(&requests);
     return status;
 }

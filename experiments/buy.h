@@ -21,7 +21,7 @@ struct sg_buyer {
 /* Rank 0. */
 sg_status sg_buy_payload(const struct sg_requests *r, struct sg_buf *payload, struct sg_err *err) SG_MUST_USE;
 
-/* Local. */
+/* Local. SG_STOPPED only when the engine asked for it; an endpoint that is down or out of money is SG_FAILED. */
 sg_status sg_buy_work(struct sg_buyer *b, const struct sg_work *w, struct sg_err *err) SG_MUST_USE;
 
 /* Rank 0. An event's rank and answer (sg_answer_free). */

@@ -30,6 +30,9 @@ sg_status sg_endpoint_open(struct sg_endpoint *e, const struct sg_study *s, int6
             err, SG_INPUT,
             "budget.usd cannot be kept without the endpoint's prices; hint: set "
             "generator.usd_per_1m_input and generator.usd_per_1m_output (0 for a server of your own)");
+    const char *address = g->base_url ? g->base_url : from_env;
+    if (address && address[0] && !(e->base_url = sg_strdup(address)))
+        return sg_fail_memory(err, strlen(address));
     SG_TRY(sg_client_create(g, e->api_key, 1, &e->client, err));
     e->origin = sg_client_origin(e->client);
     return sg_client_check(e->client, err);
@@ -45,12 +48,23 @@ sg_status sg_endpoint_share(struct sg_endpoint *e, const struct sg_team *world, 
         status = sg_secret_remember(b.data, &e->api_key, err);
     for (volatile char *p = b.data; p && p < b.data + b.len; p++)
         *p = 0;
+    sg_buf_clear(&b);
+    status = sg_agree(world, status, err);
+    if (status == SG_OK) {
+        if (world->rank == 0 && e->base_url)
+            sg_buf_puts(&b, e->base_url);
+        status = sg_bcast_buf(world, 0, &b, err);
+        if (status == SG_OK && world->rank != 0 && b.len && !(e->base_url = sg_strdup(b.data)))
+            status = sg_fail_memory(err, b.len);
+        status = sg_agree(world, status, err);
+    }
     sg_buf_free(&b);
-    return sg_agree(world, status, err);
+    return status;
 }
 
 void sg_endpoint_close(struct sg_endpoint *e)
 {
     sg_client_destroy(e->client);
+    sg_free(e->base_url);
     *e = (struct sg_endpoint){0};
 }

@@ -1,4 +1,4 @@
-/* The LLM endpoint of a run: key, address, a check before any work; and the key's way to the other ranks. */
+/* The LLM endpoint of a run: key, address, a check before any work; and their way to the other ranks. */
 #ifndef SG_EXPERIMENTS_ENDPOINT_H
 #define SG_EXPERIMENTS_ENDPOINT_H
 
@@ -9,6 +9,7 @@
 struct sg_endpoint {
     struct sg_client *client; /* rank 0's, for the check */
     const char *api_key;      /* NULL: none; owned by base/secret.h */
+    char *base_url;           /* NULL: the client's default */
     const char *origin;
 };
 
@@ -17,7 +18,8 @@ struct sg_endpoint {
 sg_status sg_endpoint_open(struct sg_endpoint *e, const struct sg_study *s, int64_t n_missing,
                            double budget_usd, struct sg_err *err) SG_MUST_USE;
 
-/* Collective. Rank 0's key to all ranks. */
+/* Collective. Rank 0's key and address to all ranks: a launcher need not hand $OPENAI_BASE_URL on to other nodes,
+ * and a key must not go to another address than the one it was meant for. */
 sg_status sg_endpoint_share(struct sg_endpoint *e, const struct sg_team *world,
                             struct sg_err *err) SG_MUST_USE;
 

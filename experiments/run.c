@@ -29,6 +29,7 @@ struct cell_user {
 };
 
 struct chunk {
+    struct chunk *next, **self; /* in the run's list */
     struct run *run;
     int64_t pool;
     struct sg_requests requests;
@@ -37,6 +38,7 @@ struct chunk {
 
 struct pool_state {
     int64_t n_in_flight; /* chunks handed out */
+    int waits;           /* for money that is reserved for other requests */
     json_t *asked;       /* keys of the completions that it has looked at: a JSON object as a set */
 };
 
@@ -49,10 +51,12 @@ struct run {
     struct sg_engine *engine;
     struct cell_user *cell;                     /* (n_cells) */
     struct pool_state *pool;                    /* (n_pools) */
+    struct chunk *chunks;                       /* queued or with a rank */
     const char *origin;                         /* of the endpoint; NULL without one */
     double budget_usd, spent_usd, reserved_usd; /* budget < 0: none */
     char halted[600]; /* why no more requests are sent: budget, endpoint; "" while they are */
     sg_status halted_status;
+    int is_endpoint_dead; /* what is queued already is not sent either */
     double started, stored;
     double cost; /* of all cells that were to do when the run began */
     struct sg_progress progress;
@@ -124,11 +128,17 @@ static void halt(struct run *r, sg_status status, const char *why)
 
 static void chunk_free(struct chunk *c)
 {
+    if (c->self) {
+        *c->self = c->next;
+        if (c->next)
+            c->next->self = c->self;
+    }
     sg_requests_free(&c->requests);
     sg_free(c);
 }
 
-/* Queues requests[from, to) of a pool as one item, within the budget. */
+/* Queues requests[from, to) of a pool as one item, within the budget. Answers cost less than what is reserved
+ * for them, so a request that does not fit waits as long as others are on their way. */
 static sg_status add_chunk(struct run *r, int64_t pool, struct sg_requests *all, int64_t from, int64_t to,
                            struct sg_err *err)
 {
@@ -148,6 +158,10 @@ static sg_status add_chunk(struct run *r, int64_t pool, struct sg_requests *all,
         double usd =
             worst_usd(&s->generator, &all->item[i], t->max_tokens ? t->max_tokens : s->generator.max_tokens);
         if (r->budget_usd >= 0 && r->spent_usd + r->reserved_usd + usd > r->budget_usd) {
+            if (r->chunks || c->requests.n) {
+                r->pool[pool].waits = 1;
+                break;
+            }
             char why[200];
             snprintf(why, sizeof why,
                      "budget: %.4f of %.4f USD spent, and the next request could pass the limit; hint: run "
@@ -172,6 +186,11 @@ static sg_status add_chunk(struct run *r, int64_t pool, struct sg_requests *all,
         chunk_free(c);
         return status;
     }
+    c->next = r->chunks;
+    c->self = &r->chunks;
+    if (c->next)
+        c->next->self = &c->next;
+    r->chunks = c;
     r->pool[pool].n_in_flight++;
     r->progress.n_requests_left += c->requests.n;
     return SG_OK;
@@ -272,6 +291,7 @@ static sg_status step_pool(struct run *r, int64_t i, struct sg_err *err)
     struct sg_pool *pool = r->p->pool[i];
     struct sg_requests missing = {0};
     struct lookup l = {r, i};
+    r->pool[i].waits = 0;
     SG_TRY(sg_pool_advance(pool, lookup, &l, &missing, err));
     sg_status status = SG_OK;
     if (sg_pool_complete(pool)) {
@@ -285,7 +305,8 @@ static sg_status step_pool(struct run *r, int64_t i, struct sg_err *err)
          */
         int64_t share = r->p->study->generator.connections / r->world->size;
         int64_t size = 4 * (share < 1 ? 1 : share);
-        for (int64_t from = 0; status == SG_OK && from < missing.n && !r->halted[0]; from += size)
+        for (int64_t from = 0;
+             status == SG_OK && from < missing.n && !r->halted[0] && !r->pool[i].waits; from += size)
             status = add_chunk(r, i, &missing, from, from + size < missing.n ? from + size : missing.n, err);
     }
     sg_requests_free(&missing);
@@ -298,7 +319,8 @@ static sg_status buy_prepare(void *context, void *user, struct sg_buf *payload, 
 {
     (void)context;
     const struct chunk *c = user;
-    return sg_buy_payload(&c->requests, payload, err);
+    const struct sg_requests none = {0};
+    return sg_buy_payload(c->run->is_endpoint_dead ? &none : &c->requests, payload, err);
 }
 
 static sg_status buy_work(void *context, const struct sg_work *w, struct sg_buf *result, struct sg_err *err)
@@ -343,10 +365,18 @@ static sg_status buy_done(void *context, void *user, const struct sg_outcome *o,
     r->reserved_usd -= c->reserved_usd;
     chunk_free(c);
     SG_TRY(sg_ledger_commit(r->ledger, err)); /* paid answers are durable before a pool counts them */
-    if (o->status != SG_OK)
+    if (o->status != SG_OK) {
+        r->is_endpoint_dead = 1;
         halt(r, o->status == SG_INPUT ? SG_INPUT : SG_STOPPED, o->reason);
+    }
     if (--r->pool[pool].n_in_flight == 0)
-        return step_pool(r, pool, err);
+        SG_TRY(step_pool(r, pool, err));
+    /* One that waits again says that there is no money for the others either. */
+    for (int64_t i = 0, enough = 1; enough && !r->halted[0] && i < r->p->grid.n_pools; i++)
+        if (r->pool[i].waits && r->pool[i].n_in_flight == 0) {
+            SG_TRY(step_pool(r, i, err));
+            enough = !r->pool[i].waits;
+        }
     return SG_OK;
 }
 
@@ -576,6 +606,11 @@ static sg_status start(struct run *r, struct sg_endpoint *endpoint, struct sg_er
     int64_t n_missing;
     SG_TRY(make_run(r, err));
     SG_TRY(open_run(r, &n_missing, err));
+    if (!n_missing || r->options->offline) {
+        const char *unused;
+        struct sg_err ignored;
+        (void)!sg_secret_take(r->p->study->generator.api_key_env, &unused, &ignored);
+    }
     if (!n_missing)
         return SG_OK;
     if (r->options->offline)
@@ -661,6 +696,7 @@ sg_status sg_run(const struct sg_team *world, const struct sg_run_options *o, st
     struct sg_generator share = *buyer.generator; /* this rank's part of the study's limits */
     share.requests_per_min = (share.requests_per_min + world->size - 1) / world->size;
     share.tokens_per_min = (share.tokens_per_min + world->size - 1) / world->size;
+    share.base_url = endpoint.base_url;
     buyer.generator = &share;
     status = engine_run(&r, world, p, &buyer, err);
     sg_client_destroy(buyer.client);
@@ -672,6 +708,8 @@ sg_status sg_run(const struct sg_team *world, const struct sg_run_options *o, st
 done:
     sg_endpoint_close(&endpoint);
     sg_ledger_close(r.ledger);
+    while (r.chunks)
+        chunk_free(r.chunks);
     for (int64_t i = 0; r.pool && i < p->grid.n_pools; i++)
         json_decref(r.pool[i].asked);
     sg_free(r.cell);

@@ -33,6 +33,24 @@ with sg.Folder() as folder, sg.Stub(folder) as stub:
     for text in (out, err, out2, err2):
         sg.check(KEY not in text, "the key is in the output")
 
+    # A limit below what the requests could cost at worst, but above what they do cost, buys everything; a lower one stops.
+    priced = [*study, "generator.usd_per_1m_input=1", "generator.usd_per_1m_output=2"]
+    bought, _ = sg.run("run", *priced, "budget.usd=0.005", "--results", folder / "budget", ranks=2, env={"OPENAI_API_KEY": KEY})
+    sg.digest(bought)
+    _, err = sg.run("run", *priced, "budget.usd=0.0004", "--results", folder / "poor", ranks=2, env={"OPENAI_API_KEY": KEY}, code=3)
+    sg.check("--max-usd" in err, "it does not say how to go on:\n" + err)
+
+    # A server that goes away is no failed completion: what can be trained is, and a later run buys the rest.
+    script = folder / "script.json"
+    script.write_text('[{"from": 6, "fault": "status", "status": 503}]')
+    (folder / "down").mkdir()
+    with sg.Stub(folder / "down", "--script", str(script)) as down:
+        gone = [f"generator.base_url={down.url}" if a.startswith("generator.base_url") else a for a in study]
+        _, err = sg.run("run", *gone, "generator.retries=1", "--results", folder / "gone", ranks=2, code=3)
+        sg.check("run again" in err, "it does not say how to go on:\n" + err)
+    back, _ = sg.run("run", *study, "--results", folder / "gone", ranks=2, env={"OPENAI_API_KEY": KEY})
+    sg.check(sg.digest(back) == digest, "a server that was away for a while shows in the results")
+
     # A recording of it replays without server or key.
     sg.run("recording", results, folder / "r.jsonl.gz")
     replay = [a for a in study if not a.startswith("generator.base_url")] + [f"generator.recording={folder / 'r.jsonl.gz'}"]
