@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/sha256.h"
+#include "mpi/comm.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -186,13 +187,32 @@ const char *sg_model_class_name(const struct sg_model *m, int k)
     return m->class_name && k >= 0 && k < m->n_classes ? m->class_name[k] : "";
 }
 
+/* id2label says it; transformers leaves it out of config.json where it holds nothing but LABEL_0 and LABEL_1, and then
+ * the head's shape says it. */
+static sg_status count_classes(struct sg_model *m, const struct sg_safetensors *file, const char *dir,
+                               struct sg_err *err)
+{
+    const char *head = m->config.family == SG_BERT ? "classifier.weight" : "classifier.out_proj.weight";
+    const struct sg_tensor_info *info = sg_safetensors_find(file, head);
+    m->n_classes = m->config.n_classes;
+    if (m->n_classes == 0 && info && info->n_dims == 2)
+        SG_TRY(sg_int(info->shape[0], &m->n_classes, err));
+    if (m->n_classes < 1)
+        return sg_fail(err, SG_INPUT,
+                       "%s: neither id2label in config.json nor a tensor %s; hint: this is an encoder, not a "
+                       "classifier that "
+                       "was trained and saved",
+                       dir, head);
+    return SG_OK;
+}
+
 static sg_status name_classes(struct sg_model *m, struct sg_err *err)
 {
     m->class_name = sg_alloc((size_t)m->n_classes, sizeof *m->class_name);
     for (int k = 0; m->class_name && k < m->n_classes; k++) {
-        m->class_name[k] = sg_strdup(m->config.class_name[k]);
+        m->class_name[k] = m->config.class_name ? sg_strdup(m->config.class_name[k]) : sg_strf("LABEL_%d", k);
         if (!m->class_name[k])
-            return sg_fail_memory(err, strlen(m->config.class_name[k]));
+            return sg_fail_memory(err, 64);
     }
     return m->class_name ? SG_OK
                          : sg_fail_memory(err, (unsigned long long)m->n_classes * sizeof *m->class_name);
@@ -206,15 +226,10 @@ sg_status sg_model_load(const char *dir, struct sg_model **out, struct sg_err *e
     if (!m)
         return sg_fail_memory(err, sizeof *m);
     SG_TRY_DONE(sg_config_load(dir, &m->config, err));
-    if (m->config.n_classes < 1)
-        SG_TRY_DONE(sg_fail(err, SG_INPUT,
-                            "%s/config.json: no id2label; hint: this is an encoder, not a classifier that "
-                            "was trained and saved",
-                            dir));
-    m->n_classes = m->config.n_classes;
     SG_TRY_DONE(load_source(dir, &m->source, err));
     SG_TRY_DONE(check_vocabulary(&m->config, m->source, err));
     SG_TRY_DONE(sg_safetensors_open(dir, &file, err));
+    SG_TRY_DONE(count_classes(m, file, dir, err));
     SG_TRY_DONE(make_arena(&m->config, m->n_classes, &m->layout, &m->arena, &m->params, err));
     int has_pooler;
     SG_TRY_DONE(sg_params_load(&m->layout, file, dir, 1, m->arena, &has_pooler, err));
