@@ -8,6 +8,8 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 
 static long long integer(const json_t *o, const char *key)
 {
@@ -39,7 +41,16 @@ static sg_status print_status(const json_t *o, const char *path, struct sg_err *
     }
     sg_buf_printf(&b, ", on %lld ranks (written ", integer(o, "n_ranks"));
     sg_buf_safe(&b, text(o, "updated"), 40);
-    sg_buf_printf(&b, ")\ncells    %lld of %lld done, %lld failed\npools    %lld of %lld filled\n",
+    sg_buf_printf(&b, ")\n");
+    struct stat st;
+    int ended = strcmp(text(o, "phase"), "done") == 0 || strcmp(text(o, "phase"), "stopped") == 0;
+    double silent = stat(path, &st) == 0 ? difftime(time(NULL), st.st_mtime) : 0;
+    if (!ended && silent > 60) { /* a run writes every 2 s */
+        sg_format_duration(silent, eta);
+        sg_buf_printf(
+            &b, "         no sign of it for %s: it has ended without a word; run it again to resume\n", eta);
+    }
+    sg_buf_printf(&b, "cells    %lld of %lld done, %lld failed\npools    %lld of %lld filled\n",
                   integer(o, "n_cells_done"), integer(o, "n_cells"), integer(o, "n_cells_failed"),
                   integer(o, "n_pools_done"), integer(o, "n_pools"));
     sg_buf_printf(&b, "LLM      %lld answers in this run, %lld asked for; %lld tokens in, %lld out",

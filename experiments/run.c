@@ -58,6 +58,7 @@ struct run {
     sg_status halted_status;
     int is_endpoint_dead; /* what is queued already is not sent either */
     double started, stored;
+    int warned;  /* that status.json cannot be written */
     double cost; /* of all cells that were to do when the run began */
     struct sg_progress progress;
     char *h5_path;
@@ -305,8 +306,8 @@ static sg_status step_pool(struct run *r, int64_t i, struct sg_err *err)
          */
         int64_t share = r->p->study->generator.connections / r->world->size;
         int64_t size = 4 * (share < 1 ? 1 : share);
-        for (int64_t from = 0;
-             status == SG_OK && from < missing.n && !r->halted[0] && !r->pool[i].waits; from += size)
+        for (int64_t from = 0; status == SG_OK && from < missing.n && !r->halted[0] && !r->pool[i].waits;
+             from += size)
             status = add_chunk(r, i, &missing, from, from + size < missing.n ? from + size : missing.n, err);
     }
     sg_requests_free(&missing);
@@ -421,13 +422,20 @@ static sg_status tick(void *context, const struct sg_engine *e, struct sg_err *e
     r->progress.cost_usd = r->spent_usd;
     if (sg_ledger_pending_s(r->ledger) > 0.5)
         SG_TRY(sg_ledger_commit(r->ledger, err));
+    /* results.h5 and status.json can be made again from the ledger: that one of them cannot be written now ends no run. */
+    struct sg_err later = {0};
     if (now - r->stored > 300) {
-        SG_TRY(sg_store_write(r->ledger, r->h5_path, NULL, err));
+        if (sg_store_write(r->ledger, r->h5_path, NULL, &later) != SG_OK)
+            fprintf(stderr, "synthgrid: warning: %s; tried again in 5 minutes\n", later.text);
         r->stored = sg_now_s();
     }
     if (!r->options->quiet)
         sg_progress_show(&r->progress, 0);
-    return sg_progress_write(&r->progress, r->p->study->results, 0, err);
+    if (sg_progress_write(&r->progress, r->p->study->results, 0, &later) != SG_OK && !r->warned) {
+        fprintf(stderr, "synthgrid: warning: %s\n", later.text);
+        r->warned = 1;
+    }
+    return SG_OK;
 }
 
 /* ---- start ---- */
@@ -445,13 +453,13 @@ static sg_status import_one(void *context, const struct sg_request *q, const str
 static sg_status enter_plan(struct run *r, struct sg_err *err)
 {
     const struct sg_prepared *p = r->p;
+    SG_TRY(sg_ledger_cells_retire(r->ledger, err));
     for (int t = 0; t < p->study->n_tasks; t++)
         for (int64_t i = 0; i < p->data[t].test.n; i++) {
             const struct sg_row *x = &p->data[t].test.row[i];
             SG_TRY(sg_ledger_test_row_put(r->ledger, p->study->task[t].name, i, p->data[t].test_label[i],
                                           x->first, x->second, err));
         }
-    SG_TRY(sg_ledger_cells_retire(r->ledger, err));
     for (int64_t i = 0; i < p->grid.n_cells; i++) {
         const struct sg_cell *c = &p->grid.cell[i];
         char *settings = sg_cell_settings(p, c);

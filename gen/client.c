@@ -24,6 +24,9 @@ static const size_t max_reply = (size_t)16 << 20;
 /* The official SDK obeys a server's delay up to 120 s; a longer one is surfaced instead. */
 static const double max_server_delay_s = 120;
 
+/* So many requests that fail for good, one after the other, are no bad luck with single prompts. */
+enum { max_failures = 8 };
+
 struct sg_client {
     const struct sg_generator *g;
     CURLM *multi;
@@ -308,6 +311,7 @@ struct loop {
     const struct sg_client_calls *calls;
     struct transfer *slot; /* (n_connections) */
     int64_t next, n_busy;  /* the next request that was never sent; occupied slots */
+    int64_t n_failures;    /* in a row, with no answer between them */
     sg_status dead;        /* why nothing more is sent; SG_OK while it is */
     char why[600];
 };
@@ -354,6 +358,13 @@ static sg_status deliver(struct loop *l, struct transfer *t, struct sg_answer *a
     if (status != SG_OK) {
         a->reason = sg_strdup(reason);
         a->cost_usd = -1;
+    }
+    l->n_failures = status == SG_OK ? 0 : l->n_failures + 1;
+    if (l->n_failures >= max_failures && l->dead == SG_OK) {
+        l->dead = SG_STOPPED;
+        snprintf(l->why, sizeof l->why,
+                 "%d requests in a row failed, the last one with: %.400s; hint: mend that, then run again",
+                 max_failures, reason);
     }
     sg_status result = l->calls->answer(l->calls->context, a, err);
     sg_answer_free(a);

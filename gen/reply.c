@@ -84,8 +84,13 @@ static const char *const billing[] = {
 
 /* A 400 that names a parameter which can be left out or renamed. Requests that were on their way when it was
  * learned get the same 400: what counts is whether this one was sent in the old form. */
-static int learn(const char *param, const char *message, const struct sg_adapt *sent, struct sg_adapt *adapt)
+static int learn(const char *param, const char *code, const char *message, const struct sg_adapt *sent,
+                 struct sg_adapt *adapt)
 {
+    /* "temperature must be below 2" is the user's to mend; only what the server does not know at all is left out. */
+    if (strncmp(code, "unsupported", 11) != 0 && !strstr(message, "nsupported") &&
+        !strstr(message, "not supported"))
+        return 0;
     struct {
         const char *name;
         int was_sent, *flag;
@@ -149,7 +154,7 @@ static enum sg_verdict judge_error(const struct sg_generator *g, const struct sg
         *dead = SG_STOPPED;
         return SG_REPLY_ENDPOINT;
     }
-    if (s == 400 && learn(param, message, &r->sent, adapt))
+    if (s == 400 && learn(param, code, message, &r->sent, adapt))
         return SG_REPLY_ADAPT;
     if (r->should_retry >= 0)
         return r->should_retry ? SG_REPLY_RETRY : SG_REPLY_FAIL;

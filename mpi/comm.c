@@ -56,6 +56,9 @@ sg_status sg_agree(const struct sg_team *team, sg_status status, struct sg_err *
     }
     SG_TRY(sg_mpi_check(MPI_Bcast(&first, sizeof first, MPI_BYTE, lowest, team->comm), "sg_agree", err));
     first.text[sizeof first.text - 1] = 0;
+    /* Rank 0 reads what the user gave: that it was rank 0 that found the mistake in it tells nobody anything. */
+    if (first.rank == 0 && first.status == SG_INPUT)
+        return sg_fail(err, SG_INPUT, "%s", first.text);
     return sg_fail(err, (sg_status)first.status, "rank %d: %s", first.rank, first.text);
 }
 

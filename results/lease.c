@@ -44,7 +44,8 @@ static void boot_id(char out[64])
     out[strcspn(out, "\n")] = 0;
 }
 
-/* Start time of a process in clock ticks since boot, field 22 of /proc/PID/stat (proc(5)); 0 when unknown.
+/* Start time of a process in clock ticks since boot, field 22 of /proc/PID/stat (proc(5)); 0 when unknown, -1 for one that
+ * has ended and only waits for its parent (a zombie: after a SIGKILL it may linger under pid 1 of a container).
  * Tells a process from a later one that was given the same pid. */
 static int64_t process_start(int64_t pid)
 {
@@ -57,6 +58,8 @@ static int64_t process_start(int64_t pid)
     fclose(f);
     line[n] = 0;
     char *s = strrchr(line, ')'); /* the name before it may hold anything */
+    if (s && strlen(s) > 2 && (s[2] == 'Z' || s[2] == 'X'))
+        return -1;
     for (int field = 2; s && field < 22; field++)
         s = strchr(s + 1, ' ');
     return s ? strtoll(s + 1, NULL, 10) : 0;

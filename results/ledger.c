@@ -66,6 +66,7 @@ static const char *const sql[N_SQL] = {
     [SQL_CELL_STATUS] = "SELECT status FROM cells WHERE id=?1",
     [SQL_CELL_FINISH] = "UPDATE cells SET status=?2, reason=?3, result=?4, created=?5 WHERE id=?1",
     [SQL_CELLS_RETIRE] = "UPDATE cells SET ordinal=-1",
+    [SQL_TEST_ROWS_FORGET] = "DELETE FROM test_rows",
     [SQL_PREDICTIONS_PUT] =
         "INSERT OR REPLACE INTO predictions(cell, n, n_classes, logits) VALUES(?1,?2,?3,?4)",
     [SQL_PREDICTIONS_CLEAR] = "DELETE FROM predictions WHERE cell=?1",

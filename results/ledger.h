@@ -116,7 +116,8 @@ struct sg_ledger_cell {
 sg_status sg_ledger_cell_finish(struct sg_ledger *l, const struct sg_ledger_cell *c,
                                 struct sg_err *err) SG_MUST_USE;
 /* Marks every cell that is in the ledger but whose ordinal was not renewed by this run's plan: ordinal = -1
- * (kept, not shown). Call before the first sg_ledger_cell_plan. */
+ * (kept, not shown). Forgets the test rows, too: they are put anew. Call before the first sg_ledger_cell_plan and
+ * sg_ledger_test_row_put; one commit then covers all of it. */
 sg_status sg_ledger_cells_retire(struct sg_ledger *l, struct sg_err *err) SG_MUST_USE;
 
 sg_status sg_ledger_test_row_put(struct sg_ledger *l, const char *task, int64_t position, int64_t label,

@@ -317,7 +317,9 @@ sg_status sg_ledger_cells_retire(struct sg_ledger *l, struct sg_err *err)
     sqlite3_stmt *s;
     SG_TRY(sg_ledger_begin(l, err));
     SG_TRY(sg_ledger_use(l, SQL_CELLS_RETIRE, &s, err));
-    return sg_ledger_step(l, s, "the cells", err);
+    SG_TRY(sg_ledger_step(l, s, "the cells", err));
+    SG_TRY(sg_ledger_use(l, SQL_TEST_ROWS_FORGET, &s, err));
+    return sg_ledger_step(l, s, "the test rows", err);
 }
 
 sg_status sg_ledger_test_row_put(struct sg_ledger *l, const char *task, int64_t position, int64_t label,

@@ -60,6 +60,16 @@ with sg.Folder() as folder:
         sg.check(sorted(p) == ["negative", "positive"] and abs(sum(p.values()) - 1) < 1e-6, f"no probabilities: {f}")
         sg.check(p[f["label"]] == max(p.values()) and len(f["logits"]) == 2, f"the label is not the likeliest: {f}")
 
+    # transformers leaves id2label out of config.json where the names are LABEL_0, LABEL_1.
+    config = json.loads((folder / "saved" / "config.json").read_text())
+    for name in ("id2label", "label2id"):
+        del config[name]
+    (folder / "saved" / "config.json").write_text(json.dumps(config))
+    out, _ = sg.run("predict", "--model", folder / "saved", "--input", SST2 / "test.jsonl", "--max-length", "64")
+    for f, g in zip(found, lines(out)):
+        sg.check(g["label"] == {"negative": "LABEL_0", "positive": "LABEL_1"}[f["label"]] and g["logits"] == f["logits"],
+                 f"without id2label: {g}, with it: {f}")
+
     # The table for people.
     out, _ = sg.run("train", "--encoder", sg.ENCODER, *data)
     sg.check("accuracy" in out and "macro-F1" in out and first["digest"] in out, f"the table lacks something:\n{out}")

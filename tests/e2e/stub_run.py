@@ -55,4 +55,5 @@ with sg.Folder() as folder, sg.Stub(folder) as stub:
     sg.run("recording", results, folder / "r.jsonl.gz")
     replay = [a for a in study if not a.startswith("generator.base_url")] + [f"generator.recording={folder / 'r.jsonl.gz'}"]
     out3, _ = sg.run("run", *replay, "--results", folder / "replay", "--offline", ranks=1)
+    sg.check(sg.digest(out3) == digest, "the replay gives another digest")
     print("ok:", n, "requests")
