@@ -177,13 +177,19 @@ static void bad_settings_are_refused(void **state)
         const struct sg_train_settings *c = &cases[i].change;
 #define TAKE(field)                                                                                          \
     if (c->field != 0)                                                                                       \
-        s.field = c->field;
-        TAKE(batch)
-        TAKE(lanes)
-        TAKE(threads)
-        TAKE(max_length)
-        TAKE(epochs) TAKE(lr) TAKE(warmup) TAKE(weight_decay) TAKE(clip)
-            TAKE(dropout) if (train(&s, NULL, &r) != SG_INPUT) fail_msg("case %zu, %s", i, cases[i].what);
+    s.field = c->field
+        TAKE(batch);
+        TAKE(lanes);
+        TAKE(threads);
+        TAKE(max_length);
+        TAKE(epochs);
+        TAKE(lr);
+        TAKE(warmup);
+        TAKE(weight_decay);
+        TAKE(clip);
+        TAKE(dropout);
+        if (train(&s, NULL, &r) != SG_INPUT)
+            fail_msg("case %zu, %s", i, cases[i].what);
         assert_non_null(strstr(err.text, "hint"));
     }
 }
