@@ -2,6 +2,9 @@
 
 #include "base/rng.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 extern const struct sg_ops sg_ops_base, sg_ops_avx2, sg_ops_avx512;
 
 /* Threads of a BLAS have no standard interface; what is not linked is NULL here. */
@@ -29,6 +32,10 @@ const struct sg_ops *const *sg_ops_all(void)
 const struct sg_ops *sg_ops_best(void)
 {
     const struct sg_ops *const *list = sg_ops_all();
+    const char *name = getenv("SG_OPS");
+    for (int i = 0; name && list[i]; i++)
+        if (strcmp(name, list[i]->name) == 0)
+            return list[i];
     while (list[1])
         list++;
     return *list;
