@@ -120,8 +120,8 @@ enum { SG_ATTENTION_ROWS = 128 }; /* queries at a time: their scores stay in the
 
 extern const struct sg_ops sg_ops_ref;
 
-/* The last of sg_ops_all, or the one that the environment's SG_OPS names (ref, base, avx2, avx512): for tests
- * and comparisons. A name that this processor cannot run counts as none. */
+/* The last of sg_ops_all, or the one that the environment's SG_OPS names: for tests and comparisons. A name
+ * that is not in the list counts as none. */
 const struct sg_ops *sg_ops_best(void);
 
 /* Every table that this processor can run, ref first; NULL ends the list: for tests. */
