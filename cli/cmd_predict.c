@@ -1,4 +1,5 @@
 /* synthgrid predict: a saved classifier applied to rows. */
+#include "base/file.h"
 #include "base/mem.h"
 #include "cli/commands.h"
 #include "cli/common.h"
@@ -43,13 +44,25 @@ static sg_status print_row(const struct sg_model *m, const float *logits, double
     return SG_OK;
 }
 
+/* The last line with --json. Seconds from texts to logits: neither loading nor printing is in them. */
+static sg_status print_summary(int64_t n_rows, double seconds, struct sg_err *err)
+{
+    json_t *object = json_pack("{s:I,s:f,s:f,s:I}", "rows", (json_int_t)n_rows, "seconds", seconds,
+                               "rows_per_s", seconds > 0 ? (double)n_rows / seconds : 0.0, "peak_rss_bytes",
+                               (json_int_t)sg_cli_peak_rss());
+    int bad = !object || (json_dumpf(object, stdout, JSON_REAL_PRECISION(9)) != 0 && !ferror(stdout));
+    putchar('\n');
+    json_decref(object);
+    return bad ? sg_fail(err, SG_FAILED, "the summary cannot be written as JSON") : SG_OK;
+}
+
 static sg_status predict(const char *dir, const char *input, int64_t max_length, int64_t threads,
-                         struct sg_err *err)
+                         int with_summary, struct sg_err *err)
 {
     struct sg_model *m = NULL;
     struct sg_rows rows = {0};
     float *logits = NULL;
-    double *p = NULL;
+    double *p = NULL, seconds = 0;
     sg_status status = SG_OK;
     SG_TRY_DONE(sg_model_load(dir, &m, err));
     SG_TRY_DONE(sg_rows_read(input, NULL, 0, 0, &rows, err));
@@ -65,10 +78,14 @@ static sg_status predict(const char *dir, const char *input, int64_t max_length,
                                 .row = rows.row + at,
                                 .cut = rows.cut,
                                 .n_classes = n_classes};
+        double begin_s = sg_now_s();
         SG_TRY_DONE(sg_predict(m, &x, max_length, threads, logits, err));
+        seconds += sg_now_s() - begin_s;
         for (int64_t i = 0; i < x.n; i++)
             SG_TRY_DONE(print_row(m, logits + i * n_classes, p, err));
     }
+    if (with_summary)
+        status = print_summary(rows.n, seconds, err);
 done:
     sg_free(p);
     sg_free(logits);
@@ -81,6 +98,7 @@ int sg_cmd_predict(int argc, char **argv)
 {
     const char *model = NULL, *input = NULL;
     int64_t max_length = sg_train_defaults().max_length, threads = 0;
+    int with_summary = 0;
     const struct sg_option option[] = {
         {"model", SG_OPT_TEXT, "DIR", "a saved classifier (synthgrid train --save, or transformers)",
          .text = &model, .required = 1},
@@ -90,6 +108,8 @@ int sg_cmd_predict(int argc, char **argv)
          .count = &max_length, .min = 5, .max = 1 << 20},
         {"threads", SG_OPT_COUNT, "N", "threads (default: the cores that this process may use)",
          .count = &threads, .min = 0, .max = 4096},
+        {"json", SG_OPT_FLAG, NULL, "end with one more object: rows, seconds (loading apart), peak_rss_bytes",
+         .flag = &with_summary},
     };
     const struct sg_usage usage = {
         .command = "predict",
@@ -105,5 +125,5 @@ int sg_cmd_predict(int argc, char **argv)
     int code;
     if (!sg_cli_begin(&usage, argc, argv, &args, NULL, &code))
         return code;
-    return sg_cli_end(&args, NULL, predict(model, input, max_length, threads, &err), &err);
+    return sg_cli_end(&args, NULL, predict(model, input, max_length, threads, with_summary, &err), &err);
 }

@@ -11,6 +11,7 @@
 
 #include <inttypes.h>
 #include <jansson.h>
+#include <math.h>
 #include <string.h>
 
 struct job {
@@ -23,6 +24,7 @@ struct job {
     struct sg_labels labels;
     struct sg_model *model;
     struct sg_train_result result;
+    double *step_end_s; /* (result.n_steps) when each step was done, on rank 0 */
 };
 
 static void job_free(struct job *j)
@@ -35,6 +37,7 @@ static void job_free(struct job *j)
     sg_labels_free(&j->labels);
     sg_model_destroy(j->model);
     sg_train_result_free(&j->result);
+    sg_free(j->step_end_s);
 }
 
 /* A pair in one file and a single text in the other would train one thing and measure another. */
@@ -75,12 +78,17 @@ static sg_status job_load(struct job *j, const struct sg_args *args, const struc
 struct progress {
     double start_s, last_s;
     int is_tty;
+    double **step_end_s; /* the job's */
 };
 
 static void show_progress(void *context, int64_t step, int64_t n_steps, double loss)
 {
     struct progress *p = context;
     double now_s = sg_now_s();
+    if (!*p->step_end_s)
+        *p->step_end_s = sg_alloc((size_t)n_steps, sizeof **p->step_end_s);
+    if (*p->step_end_s)
+        (*p->step_end_s)[step - 1] = now_s;
     if (now_s - p->last_s < (p->is_tty ? 0.1 : 60) && step < n_steps)
         return;
     p->last_s = now_s;
@@ -104,7 +112,10 @@ static sg_status job_train(struct job *j, const struct sg_team *world, struct sg
     if (works) {
         struct sg_examples train = {j->train.n, j->train.row, j->train_label, j->train.cut, j->labels.n};
         struct sg_examples eval = {j->eval.n, j->eval.row, j->eval_label, j->eval.cut, j->labels.n};
-        struct progress p = {.start_s = sg_now_s(), .last_s = sg_now_s(), .is_tty = sg_cli_is_tty()};
+        struct progress p = {.start_s = sg_now_s(),
+                             .last_s = sg_now_s(),
+                             .is_tty = sg_cli_is_tty(),
+                             .step_end_s = &j->step_end_s};
         const struct sg_train_hooks hooks = {.progress = show_progress, .context = &p};
         status = sg_train(j->encoder, &j->settings, &train, &eval, &team, &hooks,
                           j->save_dir ? &j->model : NULL, &j->result, err);
@@ -119,6 +130,22 @@ static sg_status job_train(struct job *j, const struct sg_team *world, struct sg
     return sg_agree(world, status, err);
 }
 
+/* Seconds of each step. No call tells when the first begins: it has what the others leave of the whole. */
+static json_t *step_seconds(const struct job *j)
+{
+    const double *end_s = j->step_end_s;
+    int64_t n = j->result.n_steps;
+    json_t *list = end_s ? json_array() : NULL;
+    for (int64_t i = 0; list && i < n; i++) {
+        double s = i ? end_s[i] - end_s[i - 1] : fmax(j->result.train_s - (end_s[n - 1] - end_s[0]), 0.0);
+        if (json_array_append_new(list, json_real(s)) != 0) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
 static sg_status print_json(const struct job *j, const struct sg_metrics *m, struct sg_err *err)
 {
     const struct sg_train_result *r = &j->result;
@@ -127,13 +154,14 @@ static sg_status print_json(const struct job *j, const struct sg_metrics *m, str
     for (int64_t i = 0; i < r->n_steps; i++)
         bad |= json_array_append_new(loss, json_real((double)r->loss[i]));
     json_t *object =
-        json_pack("{s:f,s:f,s:I,s:f,s:f,s:f,s:o,s:s,s:I,s:f,s:I,s:I,s:I,s:I,s:I,s:I,s:i}", "seconds",
+        json_pack("{s:f,s:f,s:I,s:f,s:f,s:f,s:o,s:s,s:I,s:f,s:I,s:I,s:I,s:I,s:I,s:I,s:i,s:o,s:I}", "seconds",
                   r->train_s, "tokens_per_s", r->tokens_per_s, "steps", (json_int_t)r->n_steps, "accuracy",
                   m->accuracy, "macro_f1", m->macro_f1, "eval_loss", m->loss, "loss", loss, "digest",
                   r->digest, "peak_mem_bytes", (json_int_t)r->peak_mem_bytes, "eval_seconds", r->eval_s,
                   "tokens", (json_int_t)r->n_tokens, "rows_train", (json_int_t)j->train.n, "rows_eval",
                   (json_int_t)j->eval.n, "lanes", (json_int_t)r->lanes, "threads", (json_int_t)r->threads,
-                  "seed", (json_int_t)j->settings.seed, "classes", j->labels.n);
+                  "seed", (json_int_t)j->settings.seed, "classes", j->labels.n, "step_seconds",
+                  step_seconds(j), "peak_rss_bytes", (json_int_t)sg_cli_peak_rss());
     bad |= !object;
     if (!bad)
         bad = json_dumpf(object, stdout, JSON_REAL_PRECISION(9)) != 0 && !ferror(stdout);

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 /* What launchers tell a process before MPI has started: Open MPI, PMIx, PMI (MPICH, Intel), Slurm. */
@@ -32,6 +33,12 @@ void sg_cli_say(const char *sentence)
         sg_redact(b.data);
     fprintf(stderr, "synthgrid: %s\n", sg_buf_text(&b));
     sg_buf_free(&b);
+}
+
+int64_t sg_cli_peak_rss(void)
+{
+    struct rusage use;
+    return getrusage(RUSAGE_SELF, &use) == 0 ? (int64_t)use.ru_maxrss * 1024 : 0; /* Linux counts in KiB */
 }
 
 int sg_cli_is_tty(void)

@@ -34,6 +34,9 @@ int sg_cli_is_tty(void);
  * working one. */
 sg_status sg_cli_wait_all(const struct sg_team *world, struct sg_err *err) SG_MUST_USE;
 
+/* Bytes of this process that were in memory at the same time, at most: libraries and all, as the system counts. */
+int64_t sg_cli_peak_rss(void);
+
 /* "0:07", "12:30", "3:05:10". */
 void sg_cli_duration(double seconds, char out[24]);
 

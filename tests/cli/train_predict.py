@@ -9,7 +9,8 @@ import sg
 sg.need_encoder()
 SST2 = sg.ROOT / "data" / "sample" / "sst2"
 RTE = sg.ROOT / "data" / "sample" / "rte"
-KEYS = ("seconds", "tokens_per_s", "steps", "accuracy", "macro_f1", "loss", "digest", "peak_mem_bytes")
+KEYS = ("seconds", "tokens_per_s", "steps", "accuracy", "macro_f1", "loss", "digest", "peak_mem_bytes", "step_seconds",
+        "peak_rss_bytes")
 
 
 def lines(text):
@@ -39,6 +40,12 @@ with sg.Folder() as folder:
     results = [train(*data)] + [train(*data, ranks=n) for n in (2, 3)]
     first = results[0]
     sg.check(first["steps"] == 6 and len(first["loss"]) == 6, f"6 steps were asked for: {first}")
+    for other in results:
+        took = other["step_seconds"]
+        sg.check(len(took) == 6 and min(took) > 0, f"not the time of each of 6 steps: {took}")
+        sg.check(math.isclose(sum(took), other["seconds"], rel_tol=1e-6), f"{took} is not {other['seconds']} s together")
+        sg.check(other["peak_rss_bytes"] > 1e7, f"no process this small: {other['peak_rss_bytes']}")
+    sg.check(first["peak_rss_bytes"] > first["peak_mem_bytes"] / 2, f"less memory in use than was asked for: {first}")
     sg.check(all(math.isfinite(x) for x in first["loss"]), f"the loss is no number: {first['loss']}")
     for other in results[1:]:
         for key in ("digest", "loss", "accuracy", "macro_f1", "tokens"):
@@ -59,6 +66,13 @@ with sg.Folder() as folder:
         p = f["probabilities"]
         sg.check(sorted(p) == ["negative", "positive"] and abs(sum(p.values()) - 1) < 1e-6, f"no probabilities: {f}")
         sg.check(p[f["label"]] == max(p.values()) and len(f["logits"]) == 2, f"the label is not the likeliest: {f}")
+
+    out, _ = sg.run("predict", "--model", folder / "saved", "--input", SST2 / "test.jsonl", "--max-length", "64", "--json")
+    *rows, summary = lines(out)
+    sg.check(rows == found, "predict --json changes the rows")
+    sg.check(summary["rows"] == len(gold) and summary["seconds"] > 0 and summary["peak_rss_bytes"] > 1e7,
+             f"predict --json ends with {summary}")
+    sg.check(math.isclose(summary["rows_per_s"] * summary["seconds"], len(gold), rel_tol=1e-6), f"rows a second: {summary}")
 
     # transformers leaves id2label out of config.json where the names are LABEL_0, LABEL_1.
     config = json.loads((folder / "saved" / "config.json").read_text())
