@@ -1,27 +1,12 @@
 #include "model/adamw.h"
 
 #include "base/mem.h"
+#include "mpi/reduce.h"
 
 #include <math.h>
+#include <string.h>
 
-enum { BLOCK = 16384 };
 static const double BETA1 = 0.9, BETA2 = 0.999, EPS = 1e-8; /* PyTorch's defaults */
-
-static int64_t count_blocks(const struct sg_layout *l, struct sg_block *out)
-{
-    int64_t n = 0;
-    for (int i = 0; i < l->n_specs; i++) {
-        const struct sg_spec *s = &l->spec[i];
-        if (s->offset < l->at_dense)
-            continue;
-        for (int64_t at = 0; at < s->n; at += BLOCK, n++)
-            if (out)
-                out[n] = (struct sg_block){.offset = s->offset - l->at_dense + at,
-                                           .n = s->n - at < BLOCK ? s->n - at : BLOCK,
-                                           .decays = s->decays};
-    }
-    return n;
-}
 
 static int64_t most_slots(const struct sg_layout *l, int table, int64_t max_tokens)
 {
@@ -56,28 +41,68 @@ static sg_status create_table(const struct sg_layout *l, int k, float *arena, in
     return SG_OK;
 }
 
+/* The own piece of a bucket in the dense part. */
+static int64_t own_piece(const struct sg_adamw *o, int bucket, int64_t *n)
+{
+    int64_t lo, hi;
+    const int64_t *cut = sg_adamw_cut(o, bucket) + sg_reduce_piece(o->rank, o->size);
+    sg_shards_range(o->layout, bucket, &lo, &hi);
+    *n = cut[1] - cut[0];
+    return lo + cut[0];
+}
+
+static sg_status create_shard(struct sg_adamw *o, struct sg_err *err)
+{
+    int n_buckets = sg_shards_buckets(o->layout);
+    o->n_blocks = sg_shards_blocks(o->layout, NULL);
+    o->cut = sg_alloc((size_t)n_buckets * (size_t)(o->size + 1), sizeof *o->cut);
+    o->block = sg_alloc((size_t)o->n_blocks, sizeof *o->block);
+    o->own = sg_alloc((size_t)o->n_blocks, sizeof *o->own);
+    o->own_start = sg_alloc((size_t)n_buckets + 1, sizeof *o->own_start);
+    if (!o->cut || !o->block || !o->own || !o->own_start)
+        return sg_fail_memory(err, (size_t)o->n_blocks * (sizeof *o->block + sizeof *o->own));
+    sg_shards_blocks(o->layout, o->block);
+    int64_t i = 0, n;
+    for (int b = 0; b < n_buckets; b++) {
+        sg_shards_cut(o->layout, b, o->size, o->cut + (int64_t)b * (o->size + 1));
+        int64_t at = own_piece(o, b, &n);
+        while (i < o->n_blocks && o->block[i].offset < at)
+            i++;
+        for (; i < o->n_blocks && o->block[i].offset < at + n; i++) {
+            o->block[i].state = o->n_state + o->block[i].offset - at;
+            o->own[o->n_own++] = i;
+        }
+        o->n_state += n;
+        o->own_start[b + 1] = o->n_own;
+    }
+    return SG_OK;
+}
+
 sg_status sg_adamw_create(const struct sg_ops *ops, const struct sg_layout *layout, float *arena,
-                          int64_t max_tokens, int64_t n_steps, struct sg_adamw *out, struct sg_err *err)
+                          int64_t max_tokens, int64_t n_steps, int rank, int size, struct sg_adamw *out,
+                          struct sg_err *err)
 {
     sg_status status = SG_OK;
-    struct sg_adamw o = {
-        .ops = ops, .layout = layout, .p = arena, .n_dense = layout->n_total - layout->at_dense};
+    struct sg_adamw o = {.ops = ops,
+                         .layout = layout,
+                         .p = arena,
+                         .n_dense = layout->n_total - layout->at_dense,
+                         .rank = rank,
+                         .size = size,
+                         .n_steps = n_steps};
     int64_t slots = 0;
     for (int k = 0; k < 3; k++) {
         SG_TRY_DONE(create_table(layout, k, arena, max_tokens, &o.table[k], err));
         slots += o.table[k].max_slots;
     }
-    o.n_blocks = count_blocks(layout, NULL);
-    o.n_steps = n_steps;
-    o.m = sg_alloc((size_t)o.n_dense, sizeof *o.m);
-    o.v = sg_alloc((size_t)o.n_dense, sizeof *o.v);
+    SG_TRY_DONE(create_shard(&o, err));
+    o.m = sg_alloc((size_t)o.n_state, sizeof *o.m);
+    o.v = sg_alloc((size_t)o.n_state, sizeof *o.v);
     o.g = sg_alloc((size_t)(o.n_dense + slots * layout->shape.C), sizeof *o.g);
-    o.block = sg_alloc((size_t)o.n_blocks, sizeof *o.block);
     o.partial = sg_alloc((size_t)(o.n_blocks + slots), sizeof *o.partial);
     o.step = sg_alloc((size_t)n_steps, sizeof *o.step);
-    if (!o.m || !o.v || !o.g || !o.block || !o.partial || !o.step)
+    if (!o.m || !o.v || !o.g || !o.partial || !o.step)
         SG_TRY_DONE(sg_fail_memory(err, sg_adamw_bytes(layout, max_tokens)));
-    count_blocks(layout, o.block);
     *out = o;
     return SG_OK;
 done:
@@ -99,10 +124,36 @@ void sg_adamw_destroy(struct sg_adamw *o)
     sg_free(o->m);
     sg_free(o->v);
     sg_free(o->g);
+    sg_free(o->cut);
     sg_free(o->block);
+    sg_free(o->own);
+    sg_free(o->own_start);
     sg_free(o->partial);
     sg_free(o->step);
     *o = (struct sg_adamw){0};
+}
+
+const int64_t *sg_adamw_cut(const struct sg_adamw *o, int bucket)
+{
+    return o->cut + (int64_t)bucket * (o->size + 1);
+}
+
+void sg_adamw_spread(const struct sg_adamw *o, const float *state, float *dense)
+{
+    int64_t n;
+    for (int b = 0; b < sg_shards_buckets(o->layout); b++, state += n) {
+        int64_t at = own_piece(o, b, &n);
+        memcpy(dense + at, state, (size_t)n * sizeof *dense);
+    }
+}
+
+void sg_adamw_collect(const struct sg_adamw *o, const float *dense, float *state)
+{
+    int64_t n;
+    for (int b = 0; b < sg_shards_buckets(o->layout); b++, state += n) {
+        int64_t at = own_piece(o, b, &n);
+        memcpy(state, dense + at, (size_t)n * sizeof *dense);
+    }
 }
 
 void sg_adamw_list(struct sg_adamw *o, int table, const int32_t *row, int64_t n)
@@ -163,12 +214,21 @@ float *sg_adamw_slot_gradient(struct sg_adamw *o, int64_t i)
     return o->g + o->n_dense + i * o->layout->shape.C;
 }
 
+int64_t sg_adamw_n_items(const struct sg_adamw *o)
+{
+    return o->n_own + sg_adamw_n_slots(o);
+}
+
 void sg_adamw_square(struct sg_adamw *o, int64_t i)
 {
-    if (i < o->n_blocks)
-        o->partial[i] = o->ops->sum_squares(o->block[i].n, o->g + o->block[i].offset);
-    else
-        o->partial[i] = o->ops->sum_squares(o->layout->shape.C, sg_adamw_slot_gradient(o, i - o->n_blocks));
+    if (i < o->n_own) {
+        const struct sg_block *b = &o->block[o->own[i]];
+        o->partial[o->own[i]] = o->ops->sum_squares(b->n, o->g + b->offset);
+    } else {
+        int64_t slot = i - o->n_own;
+        o->partial[o->n_blocks + slot] =
+            o->ops->sum_squares(o->layout->shape.C, sg_adamw_slot_gradient(o, slot));
+    }
 }
 
 double sg_adamw_norm(const struct sg_adamw *o)
@@ -204,19 +264,19 @@ void sg_adamw_begin(struct sg_adamw *o, double norm)
 void sg_adamw_update(struct sg_adamw *o, int64_t i)
 {
     const struct sg_adam *s = &o->step[o->n_done];
-    if (i < o->n_blocks) {
-        const struct sg_block *b = &o->block[i];
+    if (i < o->n_own) {
+        const struct sg_block *b = &o->block[o->own[i]];
         struct sg_adam rule = *s;
         if (!b->decays)
             rule.keep = 1.0f;
-        int64_t at = b->offset;
-        o->ops->adam(b->n, &rule, o->p + o->layout->at_dense + at, o->m + at, o->v + at, o->g + at);
+        o->ops->adam(b->n, &rule, o->p + o->layout->at_dense + b->offset, o->m + b->state, o->v + b->state,
+                     o->g + b->offset);
         return;
     }
-    int64_t row;
-    struct sg_table *t = slot_of(o, i - o->n_blocks, &row);
+    int64_t row, slot = i - o->n_own;
+    struct sg_table *t = slot_of(o, slot, &row);
     int64_t at = row * t->C;
-    o->ops->adam(t->C, s, t->p + at, t->m + at, t->v + at, sg_adamw_slot_gradient(o, i - o->n_blocks));
+    o->ops->adam(t->C, s, t->p + at, t->m + at, t->v + at, sg_adamw_slot_gradient(o, slot));
     t->has_state[row] = 1;
     t->n_done[row] = o->n_done + 1;
 }

@@ -1,5 +1,8 @@
 /* AdamW over the arena: dense parameters in blocks, tables row by row.
  *
+ * In a team, m and v of the dense part exist on the rank that owns the block (model/shards.h), which alone
+ * squares and updates it; the rest is for the caller to exchange. The tables' state is on every rank.
+ *
  * A table's row whose gradient is zero still moves: it decays, and its momentum runs out. That depends on the
  * row and the step numbers alone, so it is done later, when the row is next read or at the end: the same
  * operations in the same order as a dense update, hence the same bits, at the price of the rows in use. */
@@ -7,13 +10,7 @@
 #define SG_MODEL_ADAMW_H
 
 #include "model/ops.h"
-#include "model/params.h"
-
-/* A run of parameters under one rule. */
-struct sg_block {
-    int64_t offset, n; /* in the dense part */
-    int decays;
-};
+#include "model/shards.h"
 
 struct sg_table {
     int64_t n_rows, C;
@@ -28,12 +25,18 @@ struct sg_table {
 struct sg_adamw {
     const struct sg_ops *ops;
     const struct sg_layout *layout;
-    float *p, *m, *v,
-        *g; /* p: the whole arena. m, v: its dense part. g: dense part, then the tables' slots */
-    int64_t n_dense;
+    float *p;     /* the whole arena */
+    float *m, *v; /* (n_state) of the own pieces, bucket after bucket */
+    float *g;     /* the dense part's, then the tables' slots' */
+    int64_t n_dense, n_state;
+    int rank, size;
+    int64_t *cut; /* (buckets, size+1) as sg_shards_cut */
     struct sg_block *block;
     int64_t n_blocks;
-    double *partial; /* sums of squares, block by block */
+    int64_t *own;       /* (n_own) the own blocks, ascending */
+    int64_t *own_start; /* (buckets+1) each bucket's first in own */
+    int64_t n_own;
+    double *partial; /* (n_blocks + slots) sums of squares */
     struct sg_table table[3];
     struct sg_adam *step; /* (n_steps) what each step did, for rows that follow later */
     int64_t n_steps, n_done;
@@ -41,13 +44,20 @@ struct sg_adamw {
     int64_t n_warmup;
 };
 
-/* Local. max_tokens: of one whole batch. lr, n_warmup, weight_decay and clip are set by the caller after it.
- */
+/* Local. max_tokens: of one whole batch. rank of size ranks: whose pieces this one's are. lr, n_warmup,
+ * weight_decay and clip are set by the caller after it. */
 sg_status sg_adamw_create(const struct sg_ops *ops, const struct sg_layout *layout, float *arena,
-                          int64_t max_tokens, int64_t n_steps, struct sg_adamw *out,
+                          int64_t max_tokens, int64_t n_steps, int rank, int size, struct sg_adamw *out,
                           struct sg_err *err) SG_MUST_USE;
 void sg_adamw_destroy(struct sg_adamw *o);
+/* Bytes of it on one rank alone. */
 size_t sg_adamw_bytes(const struct sg_layout *layout, int64_t max_tokens);
+
+/* The cuts of a bucket (size+1). */
+const int64_t *sg_adamw_cut(const struct sg_adamw *o, int bucket);
+/* Copies the own pieces of m or v (n_state) to their places in dense (n_dense), or back. */
+void sg_adamw_spread(const struct sg_adamw *o, const float *state, float *dense);
+void sg_adamw_collect(const struct sg_adamw *o, const float *dense, float *state);
 
 /* Lists the rows (n of each table) that the next step's batch uses, in order of first use. Then
  * sg_adamw_follow for each listed row, by any thread: brings it up to date. n_slots: of all tables. */
@@ -57,11 +67,15 @@ void sg_adamw_follow(struct sg_adamw *o, int64_t i);
 /* Slot i's gradient (C), i counted over the three tables. */
 float *sg_adamw_slot_gradient(struct sg_adamw *o, int64_t i);
 
-/* Sum of squares of block i, i < n_blocks + n_slots, into partial; then the norm, summed in order. */
+/* What this rank squares and updates: its own blocks, then the slots. */
+int64_t sg_adamw_n_items(const struct sg_adamw *o);
+
+/* Sum of squares of item i into its place of partial, by any thread; those of other ranks' blocks are for the
+ * caller to fetch. Then the norm, summed in the order of blocks and slots. */
 void sg_adamw_square(struct sg_adamw *o, int64_t i);
 double sg_adamw_norm(const struct sg_adamw *o);
 
-/* One step with that norm: begin, then update for every i < n_blocks + n_slots by any thread, then end. */
+/* One step with that norm: begin, then update for every item by any thread, then end. */
 void sg_adamw_begin(struct sg_adamw *o, double norm);
 void sg_adamw_update(struct sg_adamw *o, int64_t i);
 void sg_adamw_end(struct sg_adamw *o);

@@ -1,3 +1,4 @@
+#include "base/file.h"
 #include "model/trainer.h"
 
 #include <math.h>
@@ -86,8 +87,25 @@ static void slot_gradient(struct sg_trainer *t, int64_t slot, float *scratch)
         memset(g, 0, (size_t)t->layout.shape.C * sizeof *g);
 }
 
+/* The network moves only while it is asked to: the master thread does so between two pieces of work. */
+static void poke(const struct sg_trainer *t)
+{
+    if (t->reduction)
+        sg_reduction_poke(t->reduction);
+}
+
+static void start(const struct sg_trainer *t, int bucket, enum sg_reduce_job job, float *dense)
+{
+    int64_t lo, hi;
+    if (!t->reduction)
+        return;
+    sg_shards_range(&t->layout, bucket, &lo, &hi);
+    sg_reduction_start(t->reduction, bucket, job, dense + lo, sg_adamw_cut(&t->adamw, bucket));
+    sg_reduction_poke(t->reduction);
+}
+
 /* Forward and backward of this rank's lanes: one parallel region, a lane a thread; a barrier before and after
- * each part's weight gradients, which all threads share. */
+ * each part's weight gradients, which all threads share. Then the part's sum over the team begins. */
 static void compute(struct sg_trainer *t, int64_t step, int64_t n_batch)
 {
     struct sg_pass pass = {.s = &t->layout.shape,
@@ -111,8 +129,8 @@ static void compute(struct sg_trainer *t, int64_t step, int64_t n_batch)
             sg_adamw_follow(&t->adamw, i);
         if (hi > lo) {
             sg_encoder_forward(&pass, lo, hi, scratch);
-            sg_head_forward(&pass, lo, hi);
-            sg_head_backward(&pass, lo, hi, n_batch);
+            sg_head_forward(&pass, lo, hi, scratch);
+            sg_head_backward(&pass, lo, hi, n_batch, scratch);
         }
         for (int part = L; part >= -1; part--) {
             if (part < 0 && hi > lo)
@@ -122,8 +140,13 @@ static void compute(struct sg_trainer *t, int64_t step, int64_t n_batch)
 #pragma omp barrier
             int64_t n_tiles = sg_weights_tiles(&pass, part, &t->gradients);
 #pragma omp for schedule(dynamic)
-            for (int64_t i = 0; i < n_tiles; i++)
+            for (int64_t i = 0; i < n_tiles; i++) {
                 sg_weights_tile(&pass, part, i, &t->gradients, scratch);
+                if (me == 0)
+                    poke(t);
+            }
+            if (me == 0)
+                start(t, sg_shards_bucket(part), SG_SCATTER, t->adamw.g);
         }
 #pragma omp for schedule(dynamic, 8)
         for (int64_t i = 0; i < n_slots; i++)
@@ -131,23 +154,94 @@ static void compute(struct sg_trainer *t, int64_t step, int64_t n_batch)
     }
 }
 
-static double gradient_norm(struct sg_trainer *t)
+/* The tables' rows: all of their sum is for every rank. */
+static void start_rows(struct sg_trainer *t)
 {
-    int64_t n = t->adamw.n_blocks + sg_adamw_n_slots(&t->adamw);
+    int64_t n = sg_adamw_n_slots(&t->adamw) * t->layout.shape.C;
+    sg_reduce_cut(n, t->team->size, t->row_cut);
+    sg_reduction_start(t->reduction, sg_shards_buckets(&t->layout), SG_ALLREDUCE,
+                       t->adamw.g + t->adamw.n_dense, t->row_cut);
+}
+
+static sg_status wait(struct sg_trainer *t, struct sg_err *err)
+{
+    double begin = sg_now_s();
+    sg_status status = sg_reduction_wait(t->reduction, err);
+    t->wait_s += sg_now_s() - begin;
+    return status;
+}
+
+/* What MPI has of its own, whose sum depends on the number of ranks: for comparison alone. */
+static sg_status reduce_by_mpi(struct sg_trainer *t, struct sg_err *err)
+{
+    enum { PIECE = 1 << 28 };
+    double begin = sg_now_s();
+    int64_t n = t->adamw.n_dense + sg_adamw_n_slots(&t->adamw) * t->layout.shape.C;
+    for (int64_t at = 0; at < n; at += PIECE)
+        SG_TRY(
+            sg_mpi_check(MPI_Allreduce(MPI_IN_PLACE, t->adamw.g + at, (int)(n - at < PIECE ? n - at : PIECE),
+                                       MPI_FLOAT, MPI_SUM, t->team->comm),
+                         "MPI_Allreduce", err));
+    t->wait_s += sg_now_s() - begin;
+    return SG_OK;
+}
+
+static sg_status reduce(struct sg_trainer *t, struct sg_err *err)
+{
+    if (t->reduction) {
+        start_rows(t);
+        return wait(t, err);
+    }
+    return t->team->size > 1 ? reduce_by_mpi(t, err) : SG_OK;
+}
+
+/* Sums over the team what is one rank's alone, the others adding 0, so that the sum has one order for any
+ * team: each example's loss, each block's squares; and counts those who want to stop. */
+static sg_status exchange(struct sg_trainer *t, int stopping, struct sg_err *err)
+{
+    double *loss = t->shared, *stop = loss + t->batch, *square = stop + 1, *partial = t->adamw.partial;
+    int64_t n_blocks = t->reduction ? t->adamw.n_blocks : 0;
+    memset(t->shared, 0, (size_t)(t->batch + 1 + n_blocks) * sizeof *t->shared);
+    for (int64_t s = 0; s < t->local.B; s++)
+        loss[t->local.seq_example[s]] = t->acts.loss[s];
+    *stop = stopping ? 1.0 : 0.0;
+    for (int64_t i = 0; i < t->adamw.n_own && n_blocks; i++)
+        square[t->adamw.own[i]] = partial[t->adamw.own[i]];
+    double begin = sg_now_s();
+    SG_TRY(sg_reduce_exact_f64(t->team, t->shared, t->batch + 1 + n_blocks, &t->count, err));
+    t->wait_s += sg_now_s() - begin;
+    memcpy(partial, square, (size_t)n_blocks * sizeof *partial);
+    return SG_OK;
+}
+
+static void square_all(struct sg_trainer *t)
+{
+    int64_t n = sg_adamw_n_items(&t->adamw);
 #pragma omp parallel for num_threads(t->threads) schedule(dynamic, 8)
     for (int64_t i = 0; i < n; i++)
         sg_adamw_square(&t->adamw, i);
-    return sg_adamw_norm(&t->adamw);
 }
 
-static void update(struct sg_trainer *t, double norm)
+static void update_items(struct sg_trainer *t, int64_t lo, int64_t hi)
 {
-    int64_t n = t->adamw.n_blocks + sg_adamw_n_slots(&t->adamw);
-    sg_adamw_begin(&t->adamw, norm);
 #pragma omp parallel for num_threads(t->threads) schedule(dynamic, 8)
-    for (int64_t i = 0; i < n; i++)
+    for (int64_t i = lo; i < hi; i++)
         sg_adamw_update(&t->adamw, i);
-    sg_adamw_end(&t->adamw);
+}
+
+/* Each bucket's new parameters set out while the next bucket is updated. */
+static sg_status update(struct sg_trainer *t, double norm, struct sg_err *err)
+{
+    struct sg_adamw *o = &t->adamw;
+    int n_buckets = t->reduction ? sg_shards_buckets(&t->layout) : 0;
+    sg_adamw_begin(o, norm);
+    for (int b = 0; b < n_buckets; b++) {
+        update_items(t, o->own_start[b], o->own_start[b + 1]);
+        start(t, b, SG_GATHER, t->arena + t->layout.at_dense);
+    }
+    update_items(t, n_buckets ? o->n_own : 0, sg_adamw_n_items(o));
+    sg_adamw_end(o);
+    return t->reduction ? wait(t, err) : SG_OK;
 }
 
 sg_status sg_trainer_step(struct sg_trainer *t, int64_t step, int stopping, int *stop, double *loss,
@@ -156,25 +250,17 @@ sg_status sg_trainer_step(struct sg_trainer *t, int64_t step, int stopping, int 
     int64_t n = deal(t, step, n_tokens);
     sort_tokens(t);
     compute(t, step, n);
+    SG_TRY(reduce(t, err));
+    square_all(t);
+    SG_TRY(exchange(t, stopping, err));
 
-    /* Each example's loss is one rank's, the others add 0: so the sum below has one order for any team. */
-    memset(t->losses, 0, (size_t)(t->batch + 1) * sizeof *t->losses);
-    for (int64_t s = 0; s < t->local.B; s++)
-        t->losses[t->local.seq_example[s]] = t->acts.loss[s];
-    t->losses[t->batch] = stopping ? 1.0 : 0.0;
-    SG_TRY(sg_reduce_exact_f64(t->team, t->losses, (int)t->batch + 1, err));
-    double sum = 0.0;
+    double sum = 0.0, norm = sg_adamw_norm(&t->adamw);
     for (int64_t i = 0; i < n; i++)
-        sum += t->losses[i];
+        sum += t->shared[i];
     *loss = sum / (double)n;
-    *stop = t->losses[t->batch] > 0.0;
-
-    int64_t n_floats = t->adamw.n_dense + sg_adamw_n_slots(&t->adamw) * t->layout.shape.C;
-    SG_TRY(sg_reduce_exact(t->team, t->adamw.g, n_floats, t->reduce_scratch, &t->count, err));
-    double norm = gradient_norm(t);
+    *stop = t->shared[t->batch] > 0.0;
     if (!isfinite(*loss) || !isfinite(norm))
         return sg_fail(err, SG_FAILED, "diverged at step %lld: loss %g, gradient norm %g; hint: a smaller lr",
                        (long long)step + 1, *loss, norm);
-    update(t, norm);
-    return SG_OK;
+    return update(t, norm, err);
 }

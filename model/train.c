@@ -62,6 +62,11 @@ static sg_status run_steps(struct sg_trainer *t, const struct sg_train_hooks *ho
             hooks->progress(hooks->context, step + 1, t->n_steps, loss);
     }
     r->train_s = sg_now_s() - begin;
+    struct sg_reduce_count more =
+        t->reduction ? sg_reduction_count(t->reduction) : (struct sg_reduce_count){0};
+    r->n_messages = t->count.n_messages + more.n_messages;
+    r->n_sent_bytes = t->count.n_bytes + more.n_bytes;
+    r->wait_s = t->wait_s;
     r->tokens_per_s = r->train_s > 0.0 ? (double)r->n_tokens / r->train_s : 0.0;
     return SG_OK;
 }

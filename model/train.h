@@ -23,6 +23,10 @@
 struct sg_encoder;
 struct sg_model;
 
+/* How gradients meet. MPI's own sum depends on the library and on the number of ranks, and keeps the whole
+ * optimiser on each: it is there to be measured against (tests/bench), and no study or option reaches it. */
+enum sg_train_reduce { SG_TRAIN_EXACT, SG_TRAIN_MPI_ALLREDUCE };
+
 struct sg_train_settings {
     int64_t epochs;     /* 3 */
     int64_t steps;      /* 0: epochs * ceil(n / batch); else exactly so many optimiser steps */
@@ -37,6 +41,7 @@ struct sg_train_settings {
     double weight_decay; /* 0.01: decoupled; none on biases and LayerNorm */
     double clip;         /* 1.0: global gradient norm; 0 switches it off */
     double dropout;      /* < 0: as config.json says; else hidden, attention and classifier dropout */
+    enum sg_train_reduce reduce;
 };
 struct sg_train_settings sg_train_defaults(void);
 
@@ -67,6 +72,9 @@ struct sg_train_result {
                             float32 */
     size_t peak_mem_bytes;
     int64_t lanes, threads; /* as used */
+    double wait_s; /* of train_s: this rank waited for its team, or moved data that had not moved beside
+                      the arithmetic */
+    int64_t n_messages, n_sent_bytes; /* sent by this rank to its team in all steps */
 };
 void sg_train_result_free(struct sg_train_result *r);
 

@@ -113,22 +113,41 @@ static void most_of_all(struct sg_trainer *t, int64_t *local_T, int64_t *local_B
     }
 }
 
-static sg_status make_buffers(struct sg_trainer *t, struct sg_err *err)
+static sg_status make_reduction(struct sg_trainer *t, int64_t max_slots, struct sg_err *err)
+{
+    int n = sg_shards_buckets(&t->layout);
+    int64_t *n_most = sg_alloc((size_t)n + 1, sizeof *n_most), lo, hi;
+    t->row_cut = sg_alloc((size_t)t->team->size + 1, sizeof *t->row_cut);
+    if (!n_most || !t->row_cut) {
+        sg_free(n_most);
+        return sg_fail_memory(err, (size_t)t->team->size * sizeof *t->row_cut);
+    }
+    for (int b = 0; b < n; b++) {
+        sg_shards_range(&t->layout, b, &lo, &hi);
+        n_most[b] = hi - lo;
+    }
+    n_most[n] = max_slots * t->layout.shape.C;
+    sg_status status = sg_reduction_create(t->team, n + 1, n_most, &t->reduction, err);
+    sg_free(n_most);
+    return status;
+}
+
+static sg_status make_buffers(struct sg_trainer *t, int shares, struct sg_err *err)
 {
     const struct sg_layout *l = &t->layout;
     int n_lanes = t->lane_hi - t->lane_lo;
     t->order = sg_alloc((size_t)t->train->n, sizeof *t->order);
     t->lane_of = sg_alloc((size_t)t->batch, sizeof *t->lane_of);
     t->deal_scratch = sg_alloc((size_t)(t->batch + t->lanes), sizeof *t->deal_scratch);
-    t->losses = sg_alloc((size_t)t->batch + 1, sizeof *t->losses);
-    if (!t->order || !t->lane_of || !t->deal_scratch || !t->losses)
+    if (!t->order || !t->lane_of || !t->deal_scratch)
         return sg_fail_memory(err, (unsigned long long)t->train->n * sizeof *t->order);
     int64_t local_T, local_B, global_T;
     most_of_all(t, &local_T, &local_B, &global_T);
     SG_TRY(sg_batch_create(local_B, local_T, n_lanes, &t->local, err));
     SG_TRY(sg_batch_create(t->batch, global_T, 1, &t->global, err));
     SG_TRY(sg_acts_create(&l->shape, local_T, local_B, n_lanes, 1, 0, &t->acts, err));
-    SG_TRY(sg_adamw_create(t->ops, l, t->arena, global_T, t->n_steps, &t->adamw, err));
+    SG_TRY(sg_adamw_create(t->ops, l, t->arena, global_T, t->n_steps, shares ? t->team->rank : 0,
+                           shares ? t->team->size : 1, &t->adamw, err));
     SG_TRY(sg_params_create_dense(l, t->adamw.g, &t->gradients, err));
 
     int64_t max_slots = 0;
@@ -136,18 +155,15 @@ static sg_status make_buffers(struct sg_trainer *t, struct sg_err *err)
         max_slots += t->adamw.table[k].max_slots;
     t->slot_start = sg_alloc((size_t)max_slots + 1, sizeof *t->slot_start);
     t->slot_token = sg_alloc((size_t)(3 * local_T), sizeof *t->slot_token);
-    int64_t attention = sg_attention_scratch(t->train_tokens.longest),
-            weights = sg_weights_scratch(t->acts.n_vectors, n_lanes > 0 ? n_lanes : 1);
-    t->n_thread_scratch = ((attention > weights ? attention : weights) + 15) / 16 * 16;
+    int64_t n_scratch =
+        sg_pass_scratch(&l->shape, local_T, t->train_tokens.longest, t->acts.n_vectors, n_lanes);
+    t->n_thread_scratch = (n_scratch + 15) / 16 * 16;
     t->thread_scratch = sg_alloc((size_t)(t->threads * t->n_thread_scratch), sizeof *t->thread_scratch);
-    if (!t->slot_start || !t->slot_token || !t->thread_scratch)
+    t->shared = sg_alloc((size_t)(t->batch + 1 + t->adamw.n_blocks), sizeof *t->shared);
+    if (!t->slot_start || !t->slot_token || !t->thread_scratch || !t->shared)
         return sg_fail_memory(err, (unsigned long long)(t->threads * t->n_thread_scratch) * sizeof(float));
-    if (t->team->size > 1) {
-        int64_t n = (t->adamw.n_dense + max_slots * l->shape.C + 1) / 2 + 1;
-        t->reduce_scratch = sg_alloc((size_t)n, sizeof(float));
-        if (!t->reduce_scratch)
-            return sg_fail_memory(err, (unsigned long long)n * sizeof(float));
-    }
+    if (shares)
+        SG_TRY(make_reduction(t, max_slots, err));
     return SG_OK;
 }
 
@@ -185,7 +201,7 @@ sg_status sg_trainer_create(const struct sg_encoder *e, const struct sg_train_se
     int64_t n_words;
     SG_TRY(choose_words(t, &n_words, err));
     SG_TRY(copy_weights(t, n_words, err));
-    SG_TRY(make_buffers(t, err));
+    SG_TRY(make_buffers(t, team->size > 1 && s->reduce == SG_TRAIN_EXACT, err));
     t->adamw.lr = s->lr;
     t->adamw.weight_decay = s->weight_decay;
     t->adamw.clip = s->clip;
@@ -213,7 +229,8 @@ void sg_trainer_destroy(struct sg_trainer *t)
     sg_free(t->slot_start);
     sg_free(t->slot_token);
     sg_free(t->thread_scratch);
-    sg_free(t->reduce_scratch);
-    sg_free(t->losses);
+    sg_reduction_destroy(t->reduction);
+    sg_free(t->row_cut);
+    sg_free(t->shared);
     *t = (struct sg_trainer){0};
 }

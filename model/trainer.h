@@ -37,9 +37,11 @@ struct sg_trainer {
     int64_t *slot_start, *slot_token; /* this rank's tokens, slot by slot */
     float *thread_scratch;            /* (threads, n_thread_scratch) */
     int64_t n_thread_scratch;
-    float *reduce_scratch;
-    double *losses; /* (batch + 1) by place in the batch; then the number of ranks that want to stop */
-    struct sg_reduce_count count;
+    struct sg_reduction *reduction; /* NULL: alone, or MPI_Allreduce instead */
+    int64_t *row_cut;               /* (size+1) pieces of this step's table rows */
+    double *shared; /* losses (batch) by place in the batch, how many ranks want to stop, blocks' squares */
+    double wait_s;  /* spent on the team: moving what compute had no time for, and waiting */
+    struct sg_reduce_count count; /* sent, without the reduction's own */
 };
 
 sg_status sg_trainer_create(const struct sg_encoder *e, const struct sg_train_settings *s,

@@ -97,44 +97,123 @@ static void all_leave_together(void **state)
     MPI_Comm_free(&team.comm);
 }
 
-/* The sum is that of the tree, for lengths that do not divide by the ranks; counts follow the formula. */
+enum { N_BUCKETS = 6, MOST = 2500000 };
+
+/* Every rank's value of float i of a bucket. */
+static float value(int rank, int bucket, int64_t i)
+{
+    return 1.0f / (float)(1 + (7 * rank + 3 * i + bucket) % 97) - 0.3f * (float)((rank + bucket) % 3);
+}
+
+static float tree(int bucket, int64_t i, int lo, int hi)
+{
+    if (hi - lo == 1)
+        return value(lo, bucket, i);
+    int mid = lo + (hi - lo) / 2;
+    return tree(bucket, i, lo, mid) + tree(bucket, i, mid, hi);
+}
+
+/* Several buckets under way at once, of lengths that do not divide, shorter than the team, empty, and longer
+ * than all pieces that may be under way; cut evenly and not. The sums are those of the tree; what was sent is
+ * what the plan foretells. */
 static void reduction_is_the_tree(void **state)
 {
     (void)state;
     struct sg_team team = my_team();
-    static const int64_t sizes[] = {0, 1, 2, 3, 7, 64, 1001};
-    static float x[1001], scratch[1001], tree[8][1001];
-    for (int k = 0; k < 7; k++) {
-        int64_t n = sizes[k];
-        for (int r = 0; r < team.size; r++)
-            for (int64_t i = 0; i < n; i++)
-                tree[r][i] = 1.0f / (float)(1 + (7 * r + 3 * i) % 97) - 0.3f * (float)(r % 3);
-        memcpy(x, tree[team.rank], (size_t)n * sizeof *x);
-        for (int step = 1; step < team.size; step *= 2)
-            for (int r = 0; r < team.size; r += 2 * step)
-                for (int64_t i = 0; i < n; i++)
-                    tree[r][i] += tree[r + step][i];
-        struct sg_reduce_count count = {0};
-        assert_int_equal(sg_reduce_exact(&team, x, n, scratch, &count, &err), SG_OK);
-        assert_memory_equal(x, tree[0], (size_t)n * sizeof *x);
-        if (n % team.size == 0)
-            assert_int_equal(count.n_bytes, 2 * (n - n / team.size) * 4);
+    static const int64_t n[N_BUCKETS] = {1001, 0, 3, MOST, 64, 1};
+    static float x[N_BUCKETS][MOST];
+    int64_t cut[N_BUCKETS][9];
+    struct sg_reduction *r;
+    struct sg_reduce_count want = {0};
+    assert_int_equal(sg_reduction_create(&team, N_BUCKETS, n, &r, &err), SG_OK);
+    for (int round = 0; round < 2; round++) { /* an idle bucket can start again */
+        for (int b = 0; b < N_BUCKETS; b++) {
+            enum sg_reduce_job job = b % 2 ? SG_SCATTER : SG_ALLREDUCE;
+            sg_reduce_cut(n[b], team.size, cut[b]);
+            for (int i = 1; i < team.size && b == 4; i++)
+                cut[b][i] = 60; /* almost all to the first, nothing to most */
+            for (int64_t i = 0; i < n[b]; i++)
+                x[b][i] = value(team.rank, b, i);
+            sg_reduction_start(r, b, job, x[b], cut[b]);
+            sg_reduction_poke(r);
+            sg_reduce_foretell(team.rank, team.size, cut[b], job, &want);
+        }
+        assert_int_equal(sg_reduction_wait(r, &err), SG_OK);
+        for (int b = 1; b < N_BUCKETS; b += 2) {
+            const int64_t *mine = cut[b] + sg_reduce_piece(team.rank, team.size);
+            for (int64_t i = mine[0]; i < mine[1]; i++)
+                if (x[b][i] != tree(b, i, 0, team.size))
+                    fail_msg("bucket %d, float %lld after the scatter", b, (long long)i);
+            sg_reduction_start(r, b, SG_GATHER, x[b], cut[b]);
+            sg_reduce_foretell(team.rank, team.size, cut[b], SG_GATHER, &want);
+        }
+        assert_int_equal(sg_reduction_wait(r, &err), SG_OK);
+        for (int b = 0; b < N_BUCKETS; b++)
+            for (int64_t i = 0; i < n[b]; i++)
+                if (x[b][i] != tree(b, i, 0, team.size))
+                    fail_msg("bucket %d, float %lld", b, (long long)i);
     }
-    double losses[300];
-    for (int i = 0; i < 300; i++)
+    struct sg_reduce_count have = sg_reduction_count(r);
+    assert_int_equal(have.n_bytes, want.n_bytes);
+    assert_int_equal(have.n_messages, want.n_messages);
+    sg_reduction_destroy(r);
+    MPI_Comm_free(&team.comm);
+}
+
+static void doubles_too(void **state)
+{
+    (void)state;
+    struct sg_team team = my_team();
+    enum { N = 5000 };
+    static double losses[N];
+    struct sg_reduce_count have = {0}, want = {0};
+    for (int i = 0; i < N; i++)
         losses[i] = i % team.size == team.rank ? i + 0.25 : 0.0;
-    assert_int_equal(sg_reduce_exact_f64(&team, losses, 300, &err), SG_OK);
-    for (int i = 0; i < 300; i++)
+    assert_int_equal(sg_reduce_exact_f64(&team, losses, N, &have, &err), SG_OK);
+    for (int i = 0; i < N; i++)
         assert_true(losses[i] == i + 0.25);
+    sg_reduce_foretell_f64(team.size, N, &want);
+    assert_int_equal(have.n_bytes, want.n_bytes);
+    assert_int_equal(have.n_messages, want.n_messages);
+
     struct sg_team odd = {.comm = MPI_COMM_WORLD, .rank = 0, .size = 3};
-    assert_int_equal(sg_reduce_exact(&odd, x, 1, scratch, NULL, &err), SG_FAILED);
+    struct sg_reduction *r;
+    int64_t one = 1;
+    assert_int_equal(sg_reduce_exact_f64(&odd, losses, 1, NULL, &err), SG_FAILED);
+    assert_int_equal(sg_reduction_create(&odd, 1, &one, &r, &err), SG_FAILED);
+    MPI_Comm_free(&team.comm);
+}
+
+/* MPI's own sum has other bits, but is a sum: for the benchmark. */
+static void mpi_allreduce_trains_too(void **state)
+{
+    (void)state;
+    struct sg_team team = my_team();
+    struct sg_rows rows;
+    int32_t label[64];
+    struct sg_encoder *e;
+    struct sg_train_result exact, other;
+    struct sg_train_settings s = tiny_settings();
+    assert_true(tiny_rows("bert", &rows, label) > 8);
+    struct sg_examples x = tiny_examples(&rows, label);
+    assert_int_equal(sg_encoder_load(TINY "bert", &e, &err), SG_OK);
+    assert_int_equal(sg_train(e, &s, &x, NULL, &team, NULL, NULL, &exact, &err), SG_OK);
+    s.reduce = SG_TRAIN_MPI_ALLREDUCE;
+    assert_int_equal(sg_train(e, &s, &x, NULL, &team, NULL, NULL, &other, &err), SG_OK);
+    for (int64_t i = 0; i < exact.n_steps; i++)
+        assert_float_equal(exact.loss[i], other.loss[i], 1e-3);
+    sg_train_result_free(&exact);
+    sg_train_result_free(&other);
+    sg_encoder_destroy(e);
+    sg_rows_free(&rows);
     MPI_Comm_free(&team.comm);
 }
 
 int main(int argc, char **argv)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(reduction_is_the_tree), cmocka_unit_test(same_bits),
-                                       cmocka_unit_test(all_leave_together)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(reduction_is_the_tree), cmocka_unit_test(doubles_too), cmocka_unit_test(same_bits),
+        cmocka_unit_test(mpi_allreduce_trains_too), cmocka_unit_test(all_leave_together)};
     int level;
     MPI_Init_thread(&argc, &argv, MPI_THREAD_MULTIPLE, &level);
     MPI_Comm_rank(MPI_COMM_WORLD, &world_rank);
