@@ -3,16 +3,16 @@
  * One pass works on a batch of lanes; a thread works on a range of them and touches only their rows. Sequence
  * of calls:
  *
- *     sg_encoder_forward(pass, lo, hi, scratch);                      each thread its lanes
- *     sg_head_forward(pass, lo, hi);                                   logits (B,K)
- *     sg_head_backward(pass, lo, hi, n);                               losses, gradients of the head
- *     for l = L-1 .. 0: sg_encoder_backward(pass, l, lo, hi, scratch); then, when all lanes are there:
- * sg_weights_* sg_embedding_backward(pass, lo, hi);                             gradient of the embeddings'
- * sum, by token
+ *     sg_encoder_forward(pass, lo, hi, scratch);       each thread its lanes
+ *     sg_head_forward(pass, lo, hi, scratch);          logits (B,K)
+ *     sg_head_backward(pass, lo, hi, n, scratch);      losses, gradients of the head
+ *     for l = L-1 .. 0: sg_encoder_backward(pass, l, lo, hi, scratch); when all lanes are there: sg_weights_*
+ *     sg_embedding_backward(pass, lo, hi);             gradient of the embeddings' sum, by token
  *
- * Weight gradients are products over a lane's tokens. They are not computed by the lane's thread, but tile by
- * tile by whoever is free (sg_weights_tile): a tile's products of all lanes are summed in the lanes' tree
- * while it lies in the L2 cache, so that no second gradient array exists. The last layer computes only the
+ * A row's activations depend on the row alone, so a thread's lanes are one block of rows to every product. Weight
+ * gradients are sums over a lane's tokens. They are not computed by the lane's thread, but tile by
+ * tile by whoever is free (sg_weights_tile): the products of all lanes are summed in the lanes' tree while they lie
+ * in the L1 cache, so that no second gradient array exists. The last layer computes only the
  * first token's row, unless `full`. */
 #ifndef SG_MODEL_ENCODER_H
 #define SG_MODEL_ENCODER_H
@@ -70,12 +70,12 @@ struct sg_pass {
     struct sg_drop drop, drop_attention, drop_head; /* threshold 0: none */
 };
 
-/* scratch: sg_attention_scratch(longest) floats of the thread's own. */
+/* scratch, here and below: sg_pass_scratch floats of the thread's own. */
 void sg_encoder_forward(const struct sg_pass *p, int lo, int hi, float *scratch);
-void sg_head_forward(const struct sg_pass *p, int lo, int hi);
+void sg_head_forward(const struct sg_pass *p, int lo, int hi, float *scratch);
 
 /* Loss is the mean over n examples (the batch's, over all lanes of all ranks). */
-void sg_head_backward(const struct sg_pass *p, int lo, int hi, int64_t n);
+void sg_head_backward(const struct sg_pass *p, int lo, int hi, int64_t n, float *scratch);
 void sg_encoder_backward(const struct sg_pass *p, int layer, int lo, int hi, float *scratch);
 /* Leaves the gradient of word + position + type in a->all.dx (T,C). */
 void sg_embedding_backward(const struct sg_pass *p, int lo, int hi);
@@ -83,8 +83,10 @@ void sg_embedding_backward(const struct sg_pass *p, int lo, int hi);
 /* What sg_weights_tile computes: a layer's weights (layer in [0,L)), the head's (L), the embeddings'
  * LayerNorm (-1). Valid after the backward call of that part and until that of the next one. */
 int64_t sg_weights_tiles(const struct sg_pass *p, int part, const struct sg_params *g);
-/* Tile i of g's arrays. scratch: sg_weights_scratch(lanes) floats of the thread's own. */
+/* Tile i of g's arrays. */
 void sg_weights_tile(const struct sg_pass *p, int part, int64_t i, const struct sg_params *g, float *scratch);
-int64_t sg_weights_scratch(int64_t n_vectors, int lanes);
+
+/* For passes of up to T tokens, sequences of up to `longest`; n_vectors: of sg_acts, 0 in inference. */
+int64_t sg_pass_scratch(const struct sg_shape *s, int64_t T, int64_t longest, int64_t n_vectors, int lanes);
 
 #endif

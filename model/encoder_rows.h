@@ -21,10 +21,10 @@ static inline int is_narrow(const struct sg_pass *p, int layer)
     return layer == (int)p->s->L - 1 && !p->a->full;
 }
 
-/* First row of a lane: a token, or with `narrow` a sequence. Lane n_lanes gives the end. */
-static inline int64_t lane_row(const struct sg_batch *b, int narrow, int lane)
+/* First row of each lane: a token, or with `narrow` a sequence. Entry n_lanes is the end. */
+static inline const int64_t *lane_rows(const struct sg_batch *b, int narrow)
 {
-    return narrow ? b->lane[lane] : b->start[b->lane[lane]];
+    return narrow ? b->lane : b->lane_token;
 }
 
 static inline struct sg_rows_id rows_id(const struct sg_batch *b, int narrow, int64_t row, int layer,

@@ -26,12 +26,11 @@ static sg_status create_worker(const struct sg_infer *job, int64_t longest, stru
 {
     int64_t T = longest > CHUNK_TOKENS ? longest : CHUNK_TOKENS, B = T;
     *w = (struct worker){0};
-    SG_TRY(sg_batch_create(B, T, (int)B, &w->batch, err));
+    SG_TRY(sg_batch_create(B, T, 1, &w->batch, err));
     SG_TRY(sg_acts_create(job->shape, T, B, 0, 0, job->embed, &w->acts, err));
-    w->scratch = sg_alloc((size_t)sg_attention_scratch(longest), sizeof *w->scratch);
-    return w->scratch
-               ? SG_OK
-               : sg_fail_memory(err, (unsigned long long)sg_attention_scratch(longest) * sizeof *w->scratch);
+    int64_t n_scratch = sg_pass_scratch(job->shape, 0, longest, 0, 1);
+    w->scratch = sg_alloc((size_t)n_scratch, sizeof *w->scratch);
+    return w->scratch ? SG_OK : sg_fail_memory(err, (unsigned long long)n_scratch * sizeof *w->scratch);
 }
 
 static void mean_rows(int64_t n, int64_t C, const float *x, float *out)
@@ -56,15 +55,14 @@ static void run_chunk(const struct sg_infer *job, const struct sg_ops *ops, stru
     int64_t C = job->shape->C, K = job->shape->K;
     struct sg_batch *b = &w->batch;
     sg_batch_clear(b);
-    for (int64_t i = from; i < to; i++) {
+    for (int64_t i = from; i < to; i++)
         sg_batch_add(b, job->config, job->tokens, i, job->word_row, i - from, 0);
-        sg_batch_close_lane(b);
-    }
+    sg_batch_close_lane(b);
     struct sg_pass pass = {
         .s = job->shape, .config = job->config, .ops = ops, .p = job->params, .b = b, .a = &w->acts};
-    sg_encoder_forward(&pass, 0, b->n_lanes, w->scratch);
+    sg_encoder_forward(&pass, 0, 1, w->scratch);
     if (!job->embed) {
-        sg_head_forward(&pass, 0, b->n_lanes);
+        sg_head_forward(&pass, 0, 1, w->scratch);
         memcpy(out, w->acts.logits, (size_t)((to - from) * K) * sizeof *out);
         return;
     }

@@ -1,6 +1,5 @@
-/* Inference over many examples: chunks of sequences, a thread each. Every sequence is a lane of its own, so
- * its products have shapes that depend on it alone, and its result does not depend on its neighbours; within
- * a chunk a weight is used for all sequences while it is in the cache. */
+/* Inference over many examples: chunks of sequences, a thread each. A row's result does not depend on the other rows
+ * of its chunk (model/gemm.h), so chunks may be cut anywhere. */
 #ifndef SG_MODEL_INFER_H
 #define SG_MODEL_INFER_H
 

@@ -100,10 +100,12 @@ sg_status sg_batch_create(int64_t max_B, int64_t max_T, int max_lanes, struct sg
 {
     struct sg_batch b = {.max_B = max_B, .max_T = max_T, .max_lanes = max_lanes};
     b.lane = sg_alloc((size_t)max_lanes + 1, sizeof *b.lane);
+    b.lane_token = sg_alloc((size_t)max_lanes + 1, sizeof *b.lane_token);
     b.start = sg_alloc((size_t)max_B + 1, sizeof *b.start);
     int32_t *ints = sg_alloc((size_t)(5 * max_T + 3 * max_B), sizeof *ints);
-    if (!b.lane || !b.start || !ints) {
+    if (!b.lane || !b.lane_token || !b.start || !ints) {
         sg_free(b.lane);
+        sg_free(b.lane_token);
         sg_free(b.start);
         sg_free(ints);
         return sg_fail_memory(err, (unsigned long long)(5 * max_T + 3 * max_B) * sizeof *ints);
@@ -122,6 +124,7 @@ sg_status sg_batch_create(int64_t max_B, int64_t max_T, int max_lanes, struct sg
 void sg_batch_destroy(struct sg_batch *b)
 {
     sg_free(b->lane);
+    sg_free(b->lane_token);
     sg_free(b->start);
     sg_free(b->row[0]);
     *b = (struct sg_batch){0};
@@ -172,8 +175,9 @@ void sg_batch_add(struct sg_batch *b, const struct sg_config *c, const struct sg
 void sg_batch_close_lane(struct sg_batch *b)
 {
     if (b->n_lanes == 0) {
-        b->lane[0] = 0;
+        b->lane[0] = b->lane_token[0] = 0;
         b->start[0] = 0;
     }
     b->lane[++b->n_lanes] = b->B;
+    b->lane_token[b->n_lanes] = b->T;
 }

@@ -35,6 +35,7 @@ struct sg_batch {
     int64_t B, T;             /* sequences, tokens */
     int n_lanes;              /* closed so far */
     int64_t *lane;            /* (n_lanes+1) first sequence of each lane */
+    int64_t *lane_token;      /* (n_lanes+1) its first token */
     int64_t *start;           /* (B+1) first token of each sequence */
     int32_t *row[3];          /* (T) rows in the tables word, position, type */
     int32_t *token, *example; /* (T) what dropout masks are keyed with */

@@ -1,6 +1,7 @@
 #include "model/ops.h"
 
 #include "base/rng.h"
+#include "model/gemm.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -41,9 +42,20 @@ const struct sg_ops *sg_ops_best(void)
     return *list;
 }
 
-int64_t sg_attention_scratch(int64_t n)
+/* Scores and their gradients; keys and values turned; queries, keys, values and outputs where D is no multiple of 16. */
+int64_t sg_attention_scratch(int64_t n, int64_t D)
 {
-    return 2 * (n < SG_ATTENTION_ROWS ? n : SG_ATTENTION_ROWS) * n;
+    int64_t rows = n < SG_ATTENTION_ROWS ? n : SG_ATTENTION_ROWS, n16 = (n + 15) / 16 * 16,
+            D16 = (D + 15) / 16 * 16;
+    return 2 * rows * n16 + 2 * D * n16 + 4 * n * D16;
+}
+
+int64_t sg_pack_floats(int64_t T)
+{
+    int64_t block = SG_GEMM_DEPTH * SG_GEMM_COLS + SG_GEMM_ROWS * SG_GEMM_STRIDE;
+    /* Strips of up to 14 rows of dw, the last ones narrower, and a panel of x. */
+    int64_t strips = T * (SG_DW_ROWS + 16 + SG_GEMM_COLS);
+    return block > strips ? block : strips;
 }
 
 struct sg_drop sg_drop_make(double p, uint64_t seed, int64_t step)

@@ -38,7 +38,7 @@ struct sg_attention {
     int64_t ld_q, ld_kv;
     float scale; /* 1 / sqrt(D) */
     const struct sg_drop *drop;
-    uint32_t site, example; /* masks: item = head, element = query * n_key + key */
+    uint32_t site, example; /* masks: item = head, element = query n16 + key, n16: n_key rounded up to 16s */
 };
 
 /* One AdamW step (Loshchilov and Hutter 2019) with PyTorch's order of operations:
@@ -52,15 +52,19 @@ struct sg_adam {
 struct sg_ops {
     const char *name;
 
+    /* Products. Every element is one chain of fused multiply-adds in ascending order of the summed index, so a row's
+     * result does not depend on how many rows there are (model/gemm.h). pack: sg_pack_floats floats of the
+     * thread's own. */
     /* y (T,N) = x (T,C) w (N,C)' */
     void (*linear)(int64_t T, int64_t N, int64_t C, const float *x, int64_t ld_x, const float *w, float *y,
-                   int64_t ld_y);
+                   int64_t ld_y, float *pack);
     /* dx (T,C) = dy (T,N) w (N,C), or += with add 1 */
     void (*linear_dx)(int64_t T, int64_t N, int64_t C, const float *dy, int64_t ld_dy, const float *w,
-                      int add, float *dx, int64_t ld_dx);
-    /* dw (N,C) = dy (T,N)' x (T,C) */
-    void (*linear_dw)(int64_t T, int64_t N, int64_t C, const float *dy, int64_t ld_dy, const float *x,
-                      int64_t ld_x, float *dw, int64_t ld_dw);
+                      int add, float *dx, int64_t ld_dx, float *pack);
+    /* dw (N,C) = dy' x, summed over lanes in their tree; lane l has the rows lane[l] .. lane[l + 1] of dy and x. An
+     * empty lane adds nothing, no rows at all give zeros. N <= SG_DW_ROWS. */
+    void (*linear_dw)(int n_lanes, const int64_t *lane, int64_t N, int64_t C, const float *dy, int64_t ld_dy,
+                      const float *x, int64_t ld_x, float *dw, int64_t ld_dw, float *pack);
 
     void (*add)(int64_t n, float *y, const float *x);                 /* y += x */
     void (*add_bias)(int64_t T, int64_t N, float *y, const float *b); /* y (T,N) += b (N) */
@@ -114,9 +118,13 @@ struct sg_ops {
     double (*sum_squares)(int64_t n, const float *x);
 };
 
-/* Floats of scratch for attention over sequences of up to n tokens (forward and backward). */
-int64_t sg_attention_scratch(int64_t n);
+/* Floats of scratch for attention over sequences of up to n tokens with heads of D (forward and backward). */
+int64_t sg_attention_scratch(int64_t n, int64_t D);
 enum { SG_ATTENTION_ROWS = 128 }; /* queries at a time: their scores stay in the cache */
+
+/* Floats that products need to pack up to T rows. */
+int64_t sg_pack_floats(int64_t T);
+enum { SG_DW_ROWS = 256 };
 
 extern const struct sg_ops sg_ops_ref;
 

@@ -1,6 +1,7 @@
 /* The fast kernels for x86-64-v3 (Haswell and later). */
 #if defined(__x86_64__)
 #define SG_OPS      sg_ops_avx2
+#define GEMM(name)  name##_avx2
 #define SG_OPS_NAME "blas-avx2"
 #include "model/ops_kernels.inc"
 #else

@@ -1,4 +1,5 @@
-/* The specification: what every kernel means, in plain C with sums in double. */
+/* The specification: what every kernel means, in plain C. Sums are in double, but for products, whose order and
+ * rounding are part of the specification. */
 #include "model/ops.h"
 
 #include "base/rng.h"
@@ -7,39 +8,55 @@
 #include <string.h>
 
 static void linear(int64_t T, int64_t N, int64_t C, const float *x, int64_t ld_x, const float *w, float *y,
-                   int64_t ld_y)
+                   int64_t ld_y, float *pack)
 {
+    (void)pack;
     for (int64_t t = 0; t < T; t++)
         for (int64_t n = 0; n < N; n++) {
-            double sum = 0.0;
+            float sum = 0.0f;
             for (int64_t c = 0; c < C; c++)
-                sum += (double)x[t * ld_x + c] * (double)w[n * C + c];
-            y[t * ld_y + n] = (float)sum;
+                sum = fmaf(x[t * ld_x + c], w[n * C + c], sum);
+            y[t * ld_y + n] = sum;
         }
 }
 
 static void linear_dx(int64_t T, int64_t N, int64_t C, const float *dy, int64_t ld_dy, const float *w,
-                      int add_to, float *dx, int64_t ld_dx)
+                      int add_to, float *dx, int64_t ld_dx, float *pack)
 {
+    (void)pack;
     for (int64_t t = 0; t < T; t++)
         for (int64_t c = 0; c < C; c++) {
-            double sum = add_to ? (double)dx[t * ld_dx + c] : 0.0;
+            float sum = add_to ? dx[t * ld_dx + c] : 0.0f;
             for (int64_t n = 0; n < N; n++)
-                sum += (double)dy[t * ld_dy + n] * (double)w[n * C + c];
-            dx[t * ld_dx + c] = (float)sum;
+                sum = fmaf(dy[t * ld_dy + n], w[n * C + c], sum);
+            dx[t * ld_dx + c] = sum;
         }
 }
 
-static void linear_dw(int64_t T, int64_t N, int64_t C, const float *dy, int64_t ld_dy, const float *x,
-                      int64_t ld_x, float *dw, int64_t ld_dw)
+/* The tree sum over lanes of dy[t] x[t]. */
+static float sum_lanes(int lo, int hi, const int64_t *lane, const float *dy, int64_t ld_dy, const float *x,
+                       int64_t ld_x)
 {
+    if (hi - lo == 1) {
+        float sum = 0.0f;
+        for (int64_t t = lane[lo]; t < lane[hi]; t++)
+            sum = fmaf(dy[t * ld_dy], x[t * ld_x], sum);
+        return sum;
+    }
+    int mid = lo + (hi - lo) / 2;
+    if (lane[lo] == lane[mid])
+        return sum_lanes(mid, hi, lane, dy, ld_dy, x, ld_x);
+    float sum = sum_lanes(lo, mid, lane, dy, ld_dy, x, ld_x);
+    return lane[mid] == lane[hi] ? sum : sum + sum_lanes(mid, hi, lane, dy, ld_dy, x, ld_x);
+}
+
+static void linear_dw(int n_lanes, const int64_t *lane, int64_t N, int64_t C, const float *dy, int64_t ld_dy,
+                      const float *x, int64_t ld_x, float *dw, int64_t ld_dw, float *pack)
+{
+    (void)pack;
     for (int64_t n = 0; n < N; n++)
-        for (int64_t c = 0; c < C; c++) {
-            double sum = 0.0;
-            for (int64_t t = 0; t < T; t++)
-                sum += (double)dy[t * ld_dy + n] * (double)x[t * ld_x + c];
-            dw[n * ld_dw + c] = (float)sum;
-        }
+        for (int64_t c = 0; c < C; c++)
+            dw[n * ld_dw + c] = n_lanes > 0 ? sum_lanes(0, n_lanes, lane, dy + n, ld_dy, x + c, ld_x) : 0.0f;
 }
 
 static void add(int64_t n, float *y, const float *x)
@@ -213,7 +230,9 @@ static double softmax_row(const struct sg_attention *a, int64_t i, int64_t h, fl
 
 static float attention_mask(const struct sg_attention *a, int64_t h, int64_t i, int64_t j)
 {
-    return a->drop->threshold ? mask(a->drop, (uint32_t)h, a->example, a->site, i * a->n_key + j) : 1.0f;
+    return a->drop->threshold
+               ? mask(a->drop, (uint32_t)h, a->example, a->site, i * ((a->n_key + 15) / 16 * 16) + j)
+               : 1.0f;
 }
 
 static void attention(const struct sg_attention *a, float *out, float *lse, float *scratch)

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-/* A tile of 256 x 384 floats and one to add to it lie in an L2 cache of 1 MB beside the packed operands. */
-enum { TILE_ROWS = 256, TILE_COLS = 384, TILE = TILE_ROWS * TILE_COLS };
+/* Enough rows and columns to be worth the packing of their operands; enough tiles to share out among threads. */
+enum { TILE_ROWS = SG_DW_ROWS, TILE_COLS = 768 };
 
 /* dw (N,C) = dy (rows,N)' x (rows,C), over first tokens alone or all tokens. */
 struct product {
@@ -45,37 +45,24 @@ static int64_t tiles_of(const struct product *q)
     return (q->N + TILE_ROWS - 1) / TILE_ROWS * ((q->C + TILE_COLS - 1) / TILE_COLS);
 }
 
-struct tile {
-    const struct sg_pass *pass;
-    const struct product *q;
-    int64_t row, col, n_rows, n_cols;
-};
-
-/* The sum over lanes [lo, hi) into out; 0 when they are empty (out is untouched then). */
-static int sum_lanes(const struct tile *t, int lo, int hi, float *out, int64_t ld_out, float *scratch)
+/* Tile i's part of n: the parts differ by at most one. */
+static void cut(int64_t n, int64_t most, int64_t i, int64_t *at, int64_t *size)
 {
-    const struct product *q = t->q;
-    const struct sg_ops *ops = t->pass->ops;
-    if (hi == lo) /* a rank of a team larger than the lanes has none */
-        return 0;
-    if (hi - lo == 1) {
-        int64_t i = lane_row(t->pass->b, q->narrow, lo), n = lane_row(t->pass->b, q->narrow, hi) - i;
-        if (n == 0)
-            return 0;
-        ops->linear_dw(n, t->n_rows, t->n_cols, q->dy + i * q->N + t->row, q->N, q->x + i * q->C + t->col,
-                       q->C, out, ld_out);
-        return 1;
-    }
-    int mid = lo + (hi - lo) / 2;
-    if (!sum_lanes(t, lo, mid, out, ld_out, scratch))
-        return sum_lanes(t, mid, hi, out, ld_out, scratch);
-    if (sum_lanes(t, mid, hi, scratch, t->n_cols, scratch + TILE))
-        for (int64_t r = 0; r < t->n_rows; r++)
-            ops->add(t->n_cols, out + r * ld_out, scratch + r * t->n_cols);
-    return 1;
+    int64_t parts = (n + most - 1) / most;
+    *at = n * i / parts;
+    *size = n * (i + 1) / parts - *at;
 }
 
-/* The same for a part's vectors, which lanes have left in a->vectors. */
+static void product_tile(const struct sg_pass *p, const struct product *q, int64_t i, float *scratch)
+{
+    int64_t across = (q->C + TILE_COLS - 1) / TILE_COLS, row, n_rows, col, n_cols;
+    cut(q->N, TILE_ROWS, i / across, &row, &n_rows);
+    cut(q->C, TILE_COLS, i % across, &col, &n_cols);
+    p->ops->linear_dw(p->b->n_lanes, lane_rows(p->b, q->narrow), n_rows, n_cols, q->dy + row, q->N,
+                      q->x + col, q->C, q->dw + row * q->C + col, q->C, scratch);
+}
+
+/* The tree sum over lanes [lo, hi) of a part's vectors, which lanes have left in a->vectors; 0 when they are empty. */
 static int sum_vectors(const struct sg_pass *p, int lo, int hi, int64_t n, float *out, float *scratch)
 {
     if (hi == lo)
@@ -128,24 +115,17 @@ void sg_weights_tile(const struct sg_pass *p, int part, int64_t i, const struct 
             i -= tiles;
             continue;
         }
-        int64_t across = (q[j].C + TILE_COLS - 1) / TILE_COLS;
-        struct tile t = {.pass = p, .q = &q[j], .row = i / across * TILE_ROWS, .col = i % across * TILE_COLS};
-        t.n_rows = q[j].N - t.row < TILE_ROWS ? q[j].N - t.row : TILE_ROWS;
-        t.n_cols = q[j].C - t.col < TILE_COLS ? q[j].C - t.col : TILE_COLS;
-        float *out = q[j].dw + t.row * q[j].C + t.col;
-        if (!sum_lanes(&t, 0, p->b->n_lanes, out, q[j].C, scratch))
-            for (int64_t r = 0; r < t.n_rows; r++)
-                memset(out + r * q[j].C, 0, (size_t)t.n_cols * sizeof *out);
+        product_tile(p, &q[j], i, scratch);
         return;
     }
     vectors_of(p, part, g, scratch);
 }
 
-int64_t sg_weights_scratch(int64_t n_vectors, int lanes)
+int64_t sg_pass_scratch(const struct sg_shape *s, int64_t T, int64_t longest, int64_t n_vectors, int lanes)
 {
-    int64_t depth = 1;
+    int64_t depth = 2, attention = sg_attention_scratch(longest, s->D), most = sg_pack_floats(T);
     for (int l = 1; l < lanes; l *= 2)
         depth++;
-    int64_t tiles = depth * TILE, vectors = (depth + 1) * n_vectors;
-    return tiles > vectors ? tiles : vectors;
+    most = attention > most ? attention : most;
+    return depth * n_vectors > most ? depth * n_vectors : most;
 }
