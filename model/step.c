@@ -137,6 +137,8 @@ static void compute(struct sg_trainer *t, int64_t step, int64_t n_batch)
                 sg_embedding_backward(&pass, lo, hi);
             else if (part < L && hi > lo)
                 sg_encoder_backward(&pass, part, lo, hi, scratch);
+            if (me == 0)
+                poke(t);
 #pragma omp barrier
             int64_t n_tiles = sg_weights_tiles(&pass, part, &t->gradients);
 #pragma omp for schedule(dynamic)
