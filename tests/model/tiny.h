@@ -13,13 +13,13 @@
 #define TINY "tests/oracle/model/"
 enum { TINY_LENGTH = 40, TINY_CLASSES = 3 };
 
-/* Rows and labels of <family>/rows.txt; 0 when it cannot be read. Free with tiny_free. */
-static inline int64_t tiny_rows(const char *family, struct sg_rows *rows, int32_t label[64])
+/* Rows and labels of DIR/<name>.txt; 0 when it cannot be read. Free with sg_rows_free. */
+static inline int64_t tiny_texts(const char *dir, const char *name, struct sg_rows *rows, int32_t label[64])
 {
     char path[128];
     char *text = NULL;
     struct sg_err err;
-    snprintf(path, sizeof path, TINY "%s/rows.txt", family);
+    snprintf(path, sizeof path, "%s/%s.txt", dir, name);
     *rows = (struct sg_rows){0};
     if (sg_file_read(path, 1 << 20, &text, NULL, &err) != SG_OK)
         return 0;
@@ -38,6 +38,13 @@ static inline int64_t tiny_rows(const char *family, struct sg_rows *rows, int32_
     }
     sg_free(text);
     return rows->n;
+}
+
+static inline int64_t tiny_rows(const char *family, struct sg_rows *rows, int32_t label[64])
+{
+    char dir[64];
+    snprintf(dir, sizeof dir, TINY "%s", family);
+    return tiny_texts(dir, "rows", rows, label);
 }
 
 static inline struct sg_examples tiny_examples(const struct sg_rows *rows, const int32_t *label)

@@ -1,22 +1,21 @@
 #!/usr/bin/env python3
-"""Tiny random BERT and RoBERTa classifiers with what PyTorch makes of them: tests/oracle/model/<family>/
+"""Tiny random BERT and RoBERTa classifiers and texts for them: tests/oracle/model/<model>/
 
     config.json, model.safetensors, vocab files   the classifier, as transformers saves it
-    rows.txt                                       texts and labels: pairs, an empty text, one token, one that is cut
-    oracle.safetensors                             logits (n,K); grad.<tensor>; loss (20): full-batch AdamW at lr 2e-3 with
-                                                   weight decay 0.01, warm-up 2 of 20 steps, clipping at 1.0, no dropout;
-                                                   final.<tensor>: the weights after it
-Shapes are odd on purpose (C = 24, D = 8, F = 40). Made with torch 2.x, transformers 5.x (versions in oracle.safetensors' metadata).
+    <case>.txt                                     texts and labels, a line each: label|first or label|first|second
+
+`bert` and `roberta` have 3 classes and 64 positions, with odd shapes (C = 24, D = 8, F = 40), and two cases: `rows` (pairs, an
+empty text, one token, one that is cut) and `train` (rows to train on, which leave some words of `rows` and of the vocabulary
+unused). `bert512` and `roberta512` have 26 classes, 512 tokens' positions and half floats (C = 16, F = 36); their cases go through
+the lengths. What PyTorch makes of all that is written by make_train.py. Made with torch 2.15.0, transformers 5.23.0.
 """
 import json
 import os
 import random
 
 import torch
-import transformers
-from safetensors.torch import save_file
 from transformers import (AutoTokenizer, BertConfig, BertForSequenceClassification, RobertaConfig,
-                          RobertaForSequenceClassification, get_linear_schedule_with_warmup)
+                          RobertaForSequenceClassification)
 
 here = os.path.dirname(os.path.abspath(__file__))
 torch.manual_seed(7)
@@ -25,8 +24,12 @@ WORDS = "the a film was not good bad very plot of actors dull bright and but nev
 ROWS = [(" ".join(random.choices(WORDS, k=n)), None) for n in (3, 9, 1, 17, 30, 60)]
 ROWS += [("", None), ("dull", "the plot was bright"), (" ".join(random.choices(WORDS, k=40)), " ".join(random.choices(WORDS, k=25)))]
 ROWS += [(" ".join(random.choices(WORDS, k=5)), " ".join(random.choices(WORDS, k=4))) for _ in range(3)]
-LABELS = [i % 3 for i in range(len(ROWS))]
-LENGTH = 40
+SMALL = dict(hidden_size=24, num_hidden_layers=2, num_attention_heads=3, intermediate_size=40, num_labels=3,
+             hidden_dropout_prob=0.1, attention_probs_dropout_prob=0.1, initializer_range=0.1)
+LONG = dict(SMALL, hidden_size=16, num_attention_heads=2, intermediate_size=36, num_labels=26, initializer_range=0.15)
+# All short ones, then both sides of the blocks' borders.
+LENGTHS = [*range(2, 21), 31, 32, 33, 47, 48, 49, 63, 64, 65, 95, 96, 97, 127, 128, 129, 130, 159, 160, 161, 191, 193, 255, 256,
+           257, 258, 319, 320, 383, 384, 385, 447, 449, 510, 511, 512]
 
 
 def bytes_to_unicode():
@@ -41,15 +44,14 @@ def bytes_to_unicode():
     return out
 
 
-def make(family):
-    folder = os.path.join(here, "model", family)
+def make(name, shape, n_positions, dtype, activation):
+    """Writes the model; returns its folder and tokenizer."""
+    folder = os.path.join(here, "model", name)
     os.makedirs(folder, exist_ok=True)
-    shape = dict(hidden_size=24, num_hidden_layers=2, num_attention_heads=3, intermediate_size=40, num_labels=3,
-                 hidden_dropout_prob=0.1, attention_probs_dropout_prob=0.1, initializer_range=0.1)
-    if family == "bert":
+    if name.startswith("bert"):
         vocab = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"] + WORDS
         open(os.path.join(folder, "vocab.txt"), "w").write("\n".join(vocab) + "\n")
-        config = BertConfig(vocab_size=len(vocab), max_position_embeddings=64, **shape)
+        config = BertConfig(vocab_size=len(vocab), max_position_embeddings=n_positions, hidden_act=activation, **shape)
         model = BertForSequenceClassification(config)
     else:
         letters = sorted({c for w in WORDS for c in w}) + [bytes_to_unicode()[32]]
@@ -57,52 +59,58 @@ def make(family):
         tokens = ["<s>", "<pad>", "</s>", "<unk>"] + letters + ["".join(m) for m in merges] + ["<mask>"]
         json.dump({t: i for i, t in enumerate(tokens)}, open(os.path.join(folder, "vocab.json"), "w"), ensure_ascii=False)
         open(os.path.join(folder, "merges.txt"), "w").write("#version: 0.2\n" + "".join(f"{a} {b}\n" for a, b in merges))
-        config = RobertaConfig(vocab_size=len(tokens), max_position_embeddings=66, type_vocab_size=1, pad_token_id=1,
-                               bos_token_id=0, eos_token_id=2, layer_norm_eps=1e-5, **shape)
+        config = RobertaConfig(vocab_size=len(tokens), max_position_embeddings=n_positions + 2, type_vocab_size=1, pad_token_id=1,
+                               bos_token_id=0, eos_token_id=2, layer_norm_eps=1e-5, hidden_act=activation, **shape)
         model = RobertaForSequenceClassification(config)
     with torch.no_grad():  # biases and gains away from 0 and 1, or their places could be confused unseen
-        for name, p in model.named_parameters():
+        for _, p in model.named_parameters():
             if p.dim() == 1:
                 p.add_(torch.randn_like(p) * 0.1)
-    model.save_pretrained(folder)
+    model.to(dtype).save_pretrained(folder)
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    with open(os.path.join(folder, "rows.txt"), "w") as f:  # label|first, or label|first|second
-        for r, y in zip(ROWS, LABELS):
-            f.write("|".join([str(y)] + [t for t in r if t is not None]) + "\n")
-    encoded = [tokenizer(*[t for t in r if t is not None], truncation=True, max_length=LENGTH) for r in ROWS]
-    batch = tokenizer.pad(encoded, return_tensors="pt")
-    y = torch.tensor(LABELS)
-    out = {"ids": torch.tensor([i for e in encoded for i in e["input_ids"]], dtype=torch.float32),
-           "lengths": torch.tensor([len(e["input_ids"]) for e in encoded], dtype=torch.float32)}
-    model.eval()
-    out["logits"] = model(**batch).logits.detach().clone()
-    loss = torch.nn.functional.cross_entropy(model(**batch).logits, y)
-    loss.backward()
-    for name, p in model.named_parameters():
-        out["grad." + name] = p.grad.detach().clone()
-    no_decay = ("bias", "LayerNorm.weight", "LayerNorm.bias")
-    groups = [{"params": [p for n, p in model.named_parameters() if not n.endswith(no_decay)], "weight_decay": 0.01},
-              {"params": [p for n, p in model.named_parameters() if n.endswith(no_decay)], "weight_decay": 0.0}]
-    optimizer = torch.optim.AdamW(groups, lr=2e-3)
-    schedule = get_linear_schedule_with_warmup(optimizer, 2, 20)
-    losses = []
-    for _ in range(20):
-        loss = torch.nn.functional.cross_entropy(model(**batch).logits, y)
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        schedule.step()
-        losses.append(loss.item())
-    out["loss"] = torch.tensor(losses)
-    for name, p in model.named_parameters():
-        out["final." + name] = p.detach().clone()
-    save_file({k: v.contiguous() for k, v in out.items()}, os.path.join(folder, "oracle.safetensors"),
-              {"torch": torch.__version__, "transformers": transformers.__version__})
     for extra in ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"):
         if os.path.exists(os.path.join(folder, extra)):
             os.remove(os.path.join(folder, extra))
+    return folder, tokenizer
 
 
-make("bert")
-make("roberta")
+def write(folder, case, rows, n_classes):
+    with open(os.path.join(folder, case + ".txt"), "w") as f:
+        for i, row in enumerate(rows):
+            f.write("|".join([str(i % n_classes)] + [t for t in row if t is not None]) + "\n")
+
+
+def words(n, of=WORDS):
+    return " ".join(random.choices(of, k=n))
+
+
+def text_of(tokenizer, n):
+    """A text of exactly n tokens with the special ones; "b" is one token, after a space too."""
+    text = ""
+    while len(tokenizer(text)["input_ids"]) < n:
+        longer = (text + " " + random.choice(WORDS)).strip()
+        text = longer if len(tokenizer(longer)["input_ids"]) <= n - 1 else (text + " b").strip()
+    assert len(tokenizer(text)["input_ids"]) == n
+    return text
+
+
+for family in ("bert", "roberta"):
+    folder, _ = make(family, SMALL, 64, torch.float32, "gelu")
+    write(folder, "rows", ROWS, 3)
+random.seed(8)
+TRAIN = [(words(n, WORDS[:9]), None) for n in (1, 2, 3, 4, 5, 6, 7, 9, 12, 15, 20, 33)] + [("", None)]
+TRAIN += [(words(a, WORDS[:9]), words(b, WORDS[:9])) for a, b in ((1, 1), (3, 8), (8, 3), (15, 30), (2, 5), (6, 6), (0, 3))]
+TRAIN += [("dull", None), (words(5, WORDS[:9]), None)]  # 22 rows: batches of 4 end in one of 2
+for family in ("bert", "roberta"):
+    write(os.path.join(here, "model", family), "train", TRAIN, 3)
+for family, activation in (("bert", "gelu"), ("roberta", "gelu_new")):
+    folder, tokenizer = make(family + "512", LONG, 512, torch.float16, activation)
+    write(folder, "lengths", [(text_of(tokenizer, n), None) for n in LENGTHS], 26)
+    # longest_first: nothing cut, one cut, both cut (then each gets half), with an odd token on either side
+    sizes = [(1, 1), (0, 4), (4, 0), (0, 0), (30, 60), (200, 150), (5, 600), (600, 5), (300, 301), (301, 300), (300, 300), (254, 255)]
+    write(folder, "pairs", [(words(a), words(b)) for a, b in sizes], 26)
+    # only_second: a question and its passage, as in BoolQ
+    write(folder, "passage", [(words(a), words(b)) for a, b in ((9, 20), (9, 500), (12, 600), (40, 700), (1, 0))], 26)
+    write(folder, "one", [("b", None)], 26)
+    write(folder, "empty", [("", None)], 26)
+    write(folder, "longest", [(words(600), None)], 26)
