@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 /* A block is [slack][size, offset][data]; data is aligned. */
 enum { ALIGN = 64, HEADER = 2 * sizeof(size_t) };
@@ -32,6 +33,21 @@ static void count_up(size_t n)
         ;
 }
 
+/* Large arrays in pages of 2 MB where the system has them: touching 4 KB pages for the first time took a tenth of a short
+ * training. A wish, so that its failure means nothing. */
+static void want_huge_pages(char *data, size_t bytes)
+{
+#ifdef MADV_HUGEPAGE
+    const uintptr_t page = (uintptr_t)1 << 21;
+    uintptr_t from = ((uintptr_t)data + page - 1) / page * page, to = ((uintptr_t)data + bytes) / page * page;
+    if (to > from)
+        madvise((void *)from, to - from, MADV_HUGEPAGE);
+#else
+    (void)data;
+    (void)bytes;
+#endif
+}
+
 void *sg_alloc(size_t n, size_t size)
 {
     if ((size && n > (SIZE_MAX - 2 * ALIGN) / size) || should_fail())
@@ -46,6 +62,7 @@ void *sg_alloc(size_t n, size_t size)
     size_t *header = (size_t *)(void *)(data - HEADER);
     header[0] = bytes;
     header[1] = (size_t)(data - raw);
+    want_huge_pages(data, bytes);
     count_up(bytes);
     return data;
 }

@@ -69,7 +69,7 @@ int64_t sg_lanes_auto(const struct sg_tokens *t, int64_t batch)
 {
     int64_t B = batch < t->n ? batch : t->n, lanes = 1;
     double mean = t->n ? (double)t->start[t->n] / (double)t->n * (double)B : 0.0;
-    while (lanes < 8 && mean / (double)(2 * lanes) >= 96.0)
+    while (lanes < 8 && mean / (double)(2 * lanes) >= 48.0)
         lanes *= 2;
     return lanes;
 }
