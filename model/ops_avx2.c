@@ -2,7 +2,7 @@
 #if defined(__x86_64__)
 #define SG_OPS      sg_ops_avx2
 #define GEMM(name)  name##_avx2
-#define SG_OPS_NAME "blas-avx2"
+#define SG_OPS_NAME "avx2"
 #include "model/ops_kernels.inc"
 #else
 typedef int sg_nothing_here; /* ISO C wants a declaration */

@@ -2,7 +2,7 @@
 #if defined(__x86_64__)
 #define SG_OPS      sg_ops_avx512
 #define GEMM(name)  name##_avx512
-#define SG_OPS_NAME "blas-avx512"
+#define SG_OPS_NAME "avx512"
 #include "model/ops_kernels.inc"
 #else
 typedef int sg_nothing_here; /* ISO C wants a declaration */
