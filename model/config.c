@@ -206,7 +206,13 @@ sg_status sg_config_load(const char *dir, struct sg_config *out, struct sg_err *
     if (!path)
         return sg_fail_memory(err, strlen(dir));
     size_t n = 0;
-    sg_status status = sg_file_read(path, max_file, &text, &n, err);
+    /* Anything but a file could hang us, or never end. */
+    sg_status status = !sg_file_exists(path)
+                           ? sg_fail(err, SG_INPUT,
+                                     "%s: no such file, or no regular one; hint: an encoder is a folder of "
+                                     "config.json, model.safetensors and a tokenizer's files",
+                                     path)
+                           : sg_file_read(path, max_file, &text, &n, err);
     if (status == SG_OK)
         status = sg_config_parse(text, n, path, out, err);
     sg_free(text);

@@ -22,7 +22,9 @@ void sg_tokenizer_destroy(struct sg_tokenizer *t)
     }
     sg_free(t->added);
     sg_free(t->raw.token);
+    sg_vocab_free(&t->raw.match);
     sg_free(t->normalized.token);
+    sg_vocab_free(&t->normalized.match);
     sg_free(t);
 }
 
@@ -117,12 +119,11 @@ static const struct sg_added *next_added(const struct sg_added_set *set, const c
                                          size_t *at)
 {
     for (size_t i = *at; i < n; i++) {
-        int first = (unsigned char)text[i];
-        for (int k = set->start[first]; k < set->start[first + 1]; k++)
-            if (set->token[k].len <= n - i && memcmp(text + i, set->token[k].match, set->token[k].len) == 0) {
-                *at = i;
-                return &set->token[k];
-            }
+        int32_t k;
+        if (set->begins[(unsigned char)text[i]] && sg_vocab_longest(&set->match, text + i, n - i, &k)) {
+            *at = i;
+            return &set->token[k];
+        }
     }
     return NULL;
 }

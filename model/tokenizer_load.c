@@ -101,6 +101,9 @@ static sg_status read_added_one(struct loader *l, const json_t *v, struct sg_err
     const char *text = json_string_value(json_object_get(v, "content"));
     if (!text || !text[0])
         return sg_fail(err, SG_INPUT, "%s: an added token has no \"content\"", l->path);
+    if (strlen(text) > SG_MAX_PREFIX / 4) /* normalised, it may be longer */
+        return sg_fail(err, SG_INPUT, "%s: added token \"%.60s...\" is longer than %d bytes", l->path, text,
+                       SG_MAX_PREFIX / 4);
     for (int i = 0; i < l->t->n_added; i++)
         if (strcmp(l->t->added[i].text, text) == 0)
             return sg_fail(err, SG_INPUT, "%s: added token \"%.60s\" is there twice", l->path, text);
@@ -137,30 +140,19 @@ static sg_status read_added(struct loader *l, const json_t *list, struct sg_err 
     return SG_OK;
 }
 
-static int by_match(const void *a, const void *b)
-{
-    const struct sg_added *x = a, *y = b;
-    unsigned char p = (unsigned char)x->match[0], q = (unsigned char)y->match[0];
-    if (p != q)
-        return p < q ? -1 : 1;
-    return x->len > y->len ? -1 : x->len < y->len;
-}
-
 static sg_status make_set(const struct sg_tokenizer *t, int normalized, struct sg_added_set *set,
                           struct sg_err *err)
 {
     set->token = sg_alloc((size_t)t->n_added, sizeof *set->token);
     if (!set->token)
         return sg_fail_memory(err, (size_t)t->n_added * sizeof *set->token);
-    for (int i = 0; i < t->n_added; i++)
-        if (t->added[i].normalized == normalized && t->added[i].len)
-            set->token[set->n++] = t->added[i];
-    if (set->n > 1)
-        qsort(set->token, (size_t)set->n, sizeof *set->token, by_match);
-    for (int b = 0, k = 0; b <= 256; b++) {
-        while (k < set->n && (unsigned char)set->token[k].match[0] < b)
-            k++;
-        set->start[b] = k;
+    for (int i = 0; i < t->n_added; i++) {
+        const struct sg_added *a = &t->added[i];
+        if (a->normalized != normalized || !a->len || sg_vocab_find(&set->match, a->match, a->len) >= 0)
+            continue; /* of two that are the same when normalised, the first */
+        SG_TRY(sg_vocab_put(&set->match, a->match, a->len, set->n, err));
+        set->begins[(unsigned char)a->match[0]] = 1;
+        set->token[set->n++] = *a;
     }
     return SG_OK;
 }
@@ -225,7 +217,7 @@ static sg_status read_wordpiece(struct loader *l, const json_t *model, struct sg
     const json_t *unk = json_object_get(model, "unk_token"),
                  *prefix = json_object_get(model, "continuing_subword_prefix");
     SG_TRY(read_vocab(l, json_object_get(model, "vocab"), err));
-    SG_TRY(sg_json_int(model, "max_input_chars_per_word", 100, 1, 1 << 20, l->path,
+    SG_TRY(sg_json_int(model, "max_input_chars_per_word", 100, 1, SG_MAX_PREFIX / 4, l->path,
                        &l->t->wordpiece.max_word_chars, err));
     return init_wordpiece(l, json_is_string(unk) ? json_string_value(unk) : "[UNK]",
                           json_is_string(prefix) ? json_string_value(prefix) : "##", err);

@@ -27,7 +27,7 @@ struct sg_bpe_scratch {
 struct sg_wordpiece {
     struct sg_vocab continuing; /* the tokens that begin with "##", without it */
     int32_t unk_id;
-    int64_t max_word_chars;
+    int64_t max_word_chars; /* at most SG_MAX_PREFIX / 4 */
 };
 
 struct sg_bpe {
@@ -47,11 +47,11 @@ struct sg_added {
     int single_word, lstrip, rstrip, normalized;
 };
 
-/* Added tokens in the order in which they are tried: by first byte, then the longest first. */
 struct sg_added_set {
     struct sg_added *token; /* borrowed texts */
     int n;
-    int start[257]; /* token[start[b] .. start[b + 1]) begin with byte b */
+    struct sg_vocab match; /* an id is a place in token */
+    char begins[256];      /* whether a token begins with the byte */
 };
 
 /* The post-processor: special tokens and texts in their order. */

@@ -16,21 +16,29 @@ void sg_vocab_free(struct sg_vocab *v)
     *v = (struct sg_vocab){0};
 }
 
-static uint64_t hash(const char *text, size_t n)
+/* FNV-1a, a byte at a time */
+static const uint64_t hash_of_nothing = 0xcbf29ce484222325u;
+
+static uint64_t hash_more(uint64_t h, char byte)
 {
-    uint64_t h = 0xcbf29ce484222325u; /* FNV-1a */
-    for (size_t i = 0; i < n; i++)
-        h = (h ^ (unsigned char)text[i]) * 0x100000001b3u;
-    return h ^ h >> 29;
+    return (h ^ (unsigned char)byte) * 0x100000001b3u;
 }
 
-static struct sg_vocab_slot *find(const struct sg_vocab *v, const char *text, size_t n)
+static struct sg_vocab_slot *find_hashed(const struct sg_vocab *v, uint64_t h, const char *text, size_t n)
 {
-    for (size_t i = hash(text, n);; i++) {
+    for (size_t i = h ^ h >> 29;; i++) {
         struct sg_vocab_slot *s = &v->slot[i & (v->n_slots - 1)];
         if (!s->id || (s->len == n && memcmp(sg_buf_text(&v->text) + s->at, text, n) == 0))
             return s;
     }
+}
+
+static struct sg_vocab_slot *find(const struct sg_vocab *v, const char *text, size_t n)
+{
+    uint64_t h = hash_of_nothing;
+    for (size_t i = 0; i < n; i++)
+        h = hash_more(h, text[i]);
+    return find_hashed(v, h, text, n);
 }
 
 static sg_status grow(struct sg_vocab *v, struct sg_err *err)
@@ -73,6 +81,25 @@ sg_status sg_vocab_put(struct sg_vocab *v, const char *text, size_t n, int32_t i
 int32_t sg_vocab_find(const struct sg_vocab *v, const char *text, size_t n)
 {
     return v->n_slots && n <= v->max_len ? find(v, text, n)->id - 1 : -1;
+}
+
+size_t sg_vocab_longest(const struct sg_vocab *v, const char *text, size_t n, int32_t *id)
+{
+    uint64_t h[SG_MAX_PREFIX + 1]; /* of each prefix: found in one pass, then tried from the longest on */
+    size_t most = n < v->max_len ? n : v->max_len;
+    if (most > SG_MAX_PREFIX)
+        most = SG_MAX_PREFIX;
+    h[0] = hash_of_nothing;
+    for (size_t i = 0; i < most; i++)
+        h[i + 1] = hash_more(h[i], text[i]);
+    for (size_t len = most; len > 0; len--) {
+        if (len < n && ((unsigned char)text[len] & 0xc0) == 0x80)
+            continue; /* inside a code point */
+        *id = find_hashed(v, h[len], text, len)->id - 1;
+        if (*id >= 0)
+            return len;
+    }
+    return 0;
 }
 
 sg_status sg_vocab_put_tails(struct sg_vocab *v, const struct sg_vocab *from, const char *prefix,

@@ -25,6 +25,11 @@ sg_status sg_vocab_put(struct sg_vocab *v, const char *text, size_t n, int32_t i
 /* The id, or -1. */
 int32_t sg_vocab_find(const struct sg_vocab *v, const char *text, size_t n);
 
+/* The length of the longest prefix of text that is a token and ends where a code point does, and its id; 0 if there
+ * is none. At most SG_MAX_PREFIX bytes are looked at, in time that grows with them, however long the tokens are. */
+enum { SG_MAX_PREFIX = 4096 };
+size_t sg_vocab_longest(const struct sg_vocab *v, const char *text, size_t n, int32_t *id);
+
 /* Adds every token of `from` that begins with the prefix and is longer, without it. */
 sg_status sg_vocab_put_tails(struct sg_vocab *v, const struct sg_vocab *from, const char *prefix,
                              struct sg_err *err) SG_MUST_USE;

@@ -14,22 +14,15 @@ static void encode_word(const struct sg_tokenizer *t, const char *word, size_t n
     }
     for (size_t at = 0; at < n;) {
         const struct sg_vocab *vocab = at == 0 ? &t->vocab : &w->continuing;
-        size_t end = n - at > vocab->max_len ? at + vocab->max_len : n;
-        int32_t id = -1;
-        for (; end > at; end--) {
-            if (end < n && ((unsigned char)word[end] & 0xc0) == 0x80)
-                continue; /* inside a code point */
-            id = sg_vocab_find(vocab, word + at, end - at);
-            if (id >= 0)
-                break;
-        }
-        if (id < 0) {
+        int32_t id;
+        size_t len = sg_vocab_longest(vocab, word + at, n - at, &id);
+        if (len == 0) {
             ids->n = first;
             sg_ids_add(ids, w->unk_id);
             return;
         }
         sg_ids_add(ids, id);
-        at = end;
+        at += len;
     }
 }
 

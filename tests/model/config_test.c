@@ -4,6 +4,7 @@
 #include "tests/model/temp.h"
 
 #include <jansson.h>
+#include <sys/stat.h>
 
 static sg_status parse(const char *text, struct sg_config *c, struct sg_err *err)
 {
@@ -90,6 +91,9 @@ static void refuses_hostile_values(void **state)
         {"{\"model_type\":\"bert\",\"layer_norm_eps\":-1e-12}", "layer_norm_eps"},
         {"{\"model_type\":\"bert\",\"layer_norm_eps\":\"1e-12\"}", "layer_norm_eps"},
         {"{\"model_type\":\"bert\",\"layer_norm_eps\":1e999}", "not JSON"},
+        {"{\"model_type\":\"bert\",\"layer_norm_eps\":NaN}", "not JSON"},
+        {"{\"model_type\":\"bert\",\"layer_norm_eps\":\"\\ud800\"}", "not JSON"},
+        {"{\"model_type\":\"bert\xff\"}", "not JSON"},
         {"{\"model_type\":\"bert\",\"hidden_dropout_prob\":1}", "hidden_dropout_prob"},
         {"{\"model_type\":\"bert\",\"hidden_dropout_prob\":-0.1}", "hidden_dropout_prob"},
         {"{\"model_type\":\"bert\",\"classifier_dropout\":2}", "classifier_dropout"},
@@ -162,6 +166,32 @@ static void writes_a_classifier(void **state)
     assert_int_equal(sg_config_load("/nowhere", &back, &err), SG_INPUT);
 }
 
+static void refuses_what_is_no_file(void **state)
+{
+    struct sg_config c;
+    struct sg_err err;
+    char *path = temp_path(*state, "config.json"), deep[200001];
+    unlink(path); /* another test's */
+    assert_int_equal(sg_config_load(*state, &c, &err), SG_INPUT);
+    assert_non_null(strstr(err.text, "no such file"));
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(sg_config_load(*state, &c, &err), SG_INPUT); /* and does not hang */
+    assert_non_null(strstr(err.text, "no regular one"));
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_int_equal(sg_config_load(*state, &c, &err), SG_INPUT);
+    assert_int_equal(rmdir(path), 0);
+    assert_int_equal(symlink("/dev/zero", path), 0);
+    assert_int_equal(sg_config_load(*state, &c, &err), SG_INPUT);
+    assert_int_equal(unlink(path), 0);
+    memset(deep, '[', sizeof deep - 1);
+    deep[sizeof deep - 1] = 0;
+    memcpy(deep, "{\"a\":", 5);
+    assert_int_equal(parse(deep, &c, &err), SG_INPUT);
+    assert_non_null(strstr(err.text, "depth"));
+    sg_free(path);
+}
+
 static void survives_without_memory(void **state)
 {
     (void)state;
@@ -187,7 +217,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(has_the_defaults_of_transformers), cmocka_unit_test(reads_what_is_given),
         cmocka_unit_test(refuses_hostile_values),           cmocka_unit_test(writes_a_classifier),
-        cmocka_unit_test(survives_without_memory),
+        cmocka_unit_test(survives_without_memory),          cmocka_unit_test(refuses_what_is_no_file),
     };
     return cmocka_run_group_tests(tests, temp_setup, temp_teardown);
 }

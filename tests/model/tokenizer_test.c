@@ -5,6 +5,7 @@
 #include "tests/model/temp.h"
 
 #include <jansson.h>
+#include <time.h>
 
 /* Small tokenizers, and what `tokenizers` makes of some lines with them: made by make_tokenizer.py. */
 static const char oracle[] = "tests/oracle";
@@ -217,6 +218,9 @@ static void refuses_hostile_files(void **state)
         {ADDED("{\"id\":5,\"content\":\"a\"}"), "another id"},
         {ADDED("{\"id\":5,\"content\":\"x\"},{\"id\":6,\"content\":\"x\"}"), "twice"},
         {ADDED("{\"id\":5,\"content\":\"x\",\"lstrip\":1}"), "lstrip"},
+        {"{" WP_STEPS "," WP_POST
+         ",\"model\":{\"type\":\"WordPiece\",\"max_input_chars_per_word\":1025," WP_VOCAB "}}",
+         "max_input_chars_per_word"},
         {BPE(BPE_VOCAB), "merges"},
         {BPE(BPE_VOCAB ",\"merges\":[\"a c\"]"), "merge 1"},
         {BPE(BPE_VOCAB ",\"merges\":[\"a b\",\"b a\"]"), "merge 2"},
@@ -283,6 +287,111 @@ static void refuses_hostile_vocab_files(void **state)
     }
 }
 
+/* Loads what is put at NAME in the folder, and takes it away again; NULL and a message in err if it is refused. */
+static struct sg_tokenizer *load_text(void *dir, const char *name, const char *text, size_t n,
+                                      struct sg_err *err)
+{
+    struct sg_tokenizer *t = NULL;
+    char *path = temp_path(dir, name);
+    assert_int_equal(sg_file_write(path, text, n, err), SG_OK);
+    sg_status status = sg_tokenizer_load(dir, &t, err);
+    assert_true(status == SG_OK || status == SG_INPUT);
+    assert_int_equal(unlink(path), 0);
+    sg_free(path);
+    return t;
+}
+
+static char *repeat(const char *unit, size_t n)
+{
+    size_t len = strlen(unit);
+    char *text = sg_alloc(n * len + 1, 1);
+    assert_non_null(text);
+    for (size_t i = 0; i < n; i++)
+        memcpy(text + i * len, unit, len);
+    return text;
+}
+
+/* Processor time that is left for sanitizers to use; without a bound each of these tests takes minutes. */
+static void assert_quick(clock_t begin)
+{
+    assert_true((double)(clock() - begin) / CLOCKS_PER_SEC < 60.0);
+}
+
+/* WordPiece: the longest words that a file can ask for, no part of which is longer than a letter, beside tokens of a
+ * million letters. */
+static void long_words_and_tokens_take_no_time(void **state)
+{
+    struct sg_err err;
+    char *token = repeat("a", 1000000), *text = repeat("aaaaaaaab", 110 * 200);
+    struct sg_buf b = sg_buf_make(4 << 20);
+    int32_t ids[16];
+    int64_t n;
+    sg_buf_printf(
+        &b,
+        "{" WP_STEPS "," WP_POST
+        ",\"model\":{\"type\":\"WordPiece\",\"max_input_chars_per_word\":1024,\"vocab\":{\"[UNK]\":0,"
+        "\"[CLS]\":1,\"[SEP]\":2,\"a\":3,\"##a\":4,\"##b\":5,\"%s\":6,\"##%s\":7}}}",
+        token, token);
+    clock_t begin = clock();
+    struct sg_tokenizer *t = load_text(*state, "tokenizer.json", sg_buf_text(&b), b.len, &err);
+    assert_non_null(t);
+    for (size_t at = 990; text[at]; at += 990)
+        text[at] = ' ';
+    assert_int_equal(sg_tokenizer_encode(t, text, NULL, SG_CUT_LONGEST, 16, ids, NULL, &n, NULL), SG_OK);
+    assert_int_equal(n, 16);
+    assert_int_equal(ids[2], 4);
+    assert_quick(begin);
+    sg_tokenizer_destroy(t);
+    sg_buf_free(&b);
+    sg_free(token);
+    sg_free(text);
+}
+
+/* Added tokens that agree with the text for a long time, and one that would agree for too long. */
+static void many_added_tokens_take_no_time(void **state)
+{
+    struct sg_err err;
+    char *text = repeat("a", 300000);
+    struct sg_buf b = sg_buf_make(4 << 20);
+    int32_t ids[16];
+    int64_t n;
+    sg_buf_puts(&b, "{" WP_STEPS "," WP_POST "," WP_MODEL ",\"added_tokens\":[{\"id\":5,\"content\":\"x\"}");
+    for (int i = 6; i < 5000; i++)
+        sg_buf_printf(&b, ",{\"id\":%d,\"content\":\"%.500s%d\"}", i, text, i);
+    sg_buf_puts(&b, "]}");
+    clock_t begin = clock();
+    struct sg_tokenizer *t = load_text(*state, "tokenizer.json", sg_buf_text(&b), b.len, &err);
+    assert_non_null(t);
+    assert_int_equal(sg_tokenizer_encode(t, text, NULL, SG_CUT_LONGEST, 16, ids, NULL, &n, NULL), SG_OK);
+    assert_quick(begin);
+    sg_tokenizer_destroy(t);
+    sg_buf_clear(&b);
+    sg_buf_printf(&b, ADDED("{\"id\":5,\"content\":\"%.1025s\"}"), text);
+    assert_null(load_text(*state, "tokenizer.json", sg_buf_text(&b), b.len, &err));
+    assert_non_null(strstr(err.text, "longer than 1024 bytes"));
+    sg_buf_free(&b);
+    sg_free(text);
+}
+
+/* Ten million merges are more than a file may hold; two million are not. */
+static void many_merges_take_no_time(void **state)
+{
+    static const char vocab[] = "{\"<s>\":0,\"</s>\":1,\"a\":2,\"aa\":3}";
+    struct sg_err err;
+    char *merges = repeat("a a\n", 10000000), *path = temp_path(*state, "vocab.json");
+    assert_int_equal(sg_file_write(path, vocab, sizeof vocab - 1, &err), SG_OK);
+    clock_t begin = clock();
+    struct sg_tokenizer *t = load_text(*state, "merges.txt", merges, 8000000, &err);
+    assert_non_null(t);
+    sg_tokenizer_destroy(t);
+    assert_null(load_text(*state, "merges.txt", merges, 40000000, &err));
+    assert_non_null(strstr(err.text, "larger than"));
+    assert_quick(begin);
+    assert_int_equal(unlink(path), 0);
+    sg_free(path);
+    sg_free(merges);
+}
+
 static void survives_without_memory(void **state)
 {
     (void)state;
@@ -314,6 +423,9 @@ int main(void)
         cmocka_unit_test(tells_about_itself),
         cmocka_unit_test(refuses_a_length_without_room),
         cmocka_unit_test(only_second_cuts_the_first_when_it_must),
+        cmocka_unit_test(long_words_and_tokens_take_no_time),
+        cmocka_unit_test(many_added_tokens_take_no_time),
+        cmocka_unit_test(many_merges_take_no_time),
         cmocka_unit_test(takes_a_megabyte_of_one_word),
         cmocka_unit_test(refuses_hostile_files),
         cmocka_unit_test(refuses_hostile_vocab_files),
