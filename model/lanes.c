@@ -78,20 +78,22 @@ void sg_lanes_deal(const struct sg_tokens *t, const int64_t *index, int64_t n, i
                    int64_t *lane_of, int64_t *scratch)
 {
     int64_t *order = scratch, *load = scratch + n;
-    memset(load, 0, (size_t)lanes * sizeof *load);
     for (int64_t i = 0; i < n; i++) {
         /* Insertion keeps equal lengths in their order; batches are small. */
         int64_t len = t->start[index[i] + 1] - t->start[index[i]], j = i;
         for (; j > 0 && t->start[index[order[j - 1]] + 1] - t->start[index[order[j - 1]]] < len; j--)
             order[j] = order[j - 1];
         order[j] = i;
+        lane_of[i] = 0;
     }
-    for (int64_t i = 0; i < n; i++) {
-        int64_t len = t->start[index[order[i]] + 1] - t->start[index[order[i]]], best = 0;
-        for (int64_t l = 1; l < lanes; l++)
-            best = load[l] < load[best] ? l : best;
-        load[best] += len * (6 * C + len);
-        lane_of[order[i]] = best;
+    for (int64_t half = lanes / 2; half >= 1; half /= 2) {
+        memset(load, 0, (size_t)lanes * sizeof *load);
+        for (int64_t i = 0; i < n; i++) {
+            int64_t len = t->start[index[order[i]] + 1] - t->start[index[order[i]]],
+                    *lane = &lane_of[order[i]];
+            *lane += load[*lane + half] < load[*lane] ? half : 0;
+            load[*lane] += len * (6 * C + len);
+        }
     }
 }
 

@@ -24,8 +24,9 @@ void sg_tokens_destroy(struct sg_tokens *t);
  * gradients lane by lane costs a step more than 3 % (tests/bench/fine_tune, lanes=1,2,4,8). */
 int64_t sg_lanes_auto(const struct sg_tokens *t, int64_t batch);
 
-/* Deals examples (index (n) into t) over `lanes`: the costliest first, each to the lane with the least so
- * far; ties by place. A cost is that of arithmetic: n (6C + n) for n tokens. lane_of (n); scratch: n + lanes
+/* Deals examples (index (n) into t) over `lanes`: first to two halves of the lanes, then each half's to its halves, and so
+ * on, since ranks and threads own halves of halves. The costliest first, each to the half with less so far, the lower
+ * one when they are equal. A cost is that of arithmetic: n (6C + n) for n tokens. lane_of (n); scratch: n + lanes
  * int64. */
 void sg_lanes_deal(const struct sg_tokens *t, const int64_t *index, int64_t n, int64_t lanes, int64_t C,
                    int64_t *lane_of, int64_t *scratch);
