@@ -12,10 +12,11 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <math.h>
+#include <signal.h>
 #include <string.h>
 
 struct job {
-    const char *encoder_dir, *train_path, *eval_path, *save_dir;
+    const char *encoder_dir, *train_path, *eval_path, *save_dir, *checkpoint;
     int as_json;
     struct sg_train_settings settings;
     struct sg_encoder *encoder;
@@ -101,6 +102,30 @@ static void show_progress(void *context, int64_t step, int64_t n_steps, double l
         fprintf(stderr, "step %" PRId64 "/%" PRId64 "  loss %.4f  %s left\n", step, n_steps, loss, left);
 }
 
+/* With --checkpoint, a signal ends the training between two steps, and what is done is kept. */
+static volatile sig_atomic_t stop_asked;
+
+static void on_signal(int signal_number)
+{
+    (void)signal_number;
+    stop_asked = 1;
+}
+
+static void catch_signals(void)
+{
+    struct sigaction a = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    const int stop[] = {SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
+    sigemptyset(&a.sa_mask);
+    for (size_t i = 0; i < sizeof stop / sizeof stop[0]; i++)
+        sigaction(stop[i], &a, NULL);
+}
+
+static int is_stopping(void *context)
+{
+    (void)context;
+    return stop_asked;
+}
+
 /* Collective over the job. Trains on the largest team of 2^k ranks; the others sleep until it is done. */
 static sg_status job_train(struct job *j, const struct sg_team *world, struct sg_err *err)
 {
@@ -116,7 +141,12 @@ static sg_status job_train(struct job *j, const struct sg_team *world, struct sg
                              .last_s = sg_now_s(),
                              .is_tty = sg_cli_is_tty(),
                              .step_end_s = &j->step_end_s};
-        const struct sg_train_hooks hooks = {.progress = show_progress, .context = &p};
+        const struct sg_train_hooks hooks = {.progress = show_progress,
+                                             .stopping = j->checkpoint ? is_stopping : NULL,
+                                             .context = &p,
+                                             .snapshot = {.path = j->checkpoint, .every_s = 60}};
+        if (j->checkpoint)
+            catch_signals();
         status = sg_train(j->encoder, &j->settings, &train, &eval, &team, &hooks,
                           j->save_dir ? &j->model : NULL, &j->result, err);
         if (status == SG_OK && j->save_dir && world->rank == 0)
@@ -130,14 +160,18 @@ static sg_status job_train(struct job *j, const struct sg_team *world, struct sg
     return sg_agree(world, status, err);
 }
 
-/* Seconds of each step. No call tells when the first begins: it has what the others leave of the whole. */
+/* Seconds of each step; 0 for those of a run that was resumed. No call tells when the first begins: it has
+ * what the others leave of the whole. */
 static json_t *step_seconds(const struct job *j)
 {
     const double *end_s = j->step_end_s;
     int64_t n = j->result.n_steps;
     json_t *list = end_s ? json_array() : NULL;
     for (int64_t i = 0; list && i < n; i++) {
-        double s = i ? end_s[i] - end_s[i - 1] : fmax(j->result.train_s - (end_s[n - 1] - end_s[0]), 0.0);
+        double s = i > j->result.first_step ? end_s[i] - end_s[i - 1]
+                   : i == 0 && j->result.first_step == 0
+                       ? fmax(j->result.train_s - (end_s[n - 1] - end_s[0]), 0.0)
+                       : 0.0;
         if (json_array_append_new(list, json_real(s)) != 0) {
             json_decref(list);
             return NULL;
@@ -219,6 +253,9 @@ int sg_cmd_train(int argc, char **argv)
         {"eval", SG_OPT_TEXT, "FILE", "labelled rows to measure on", .text = &j.eval_path, .required = 1},
         {"save", SG_OPT_TEXT, "DIR", "write the classifier there, as transformers loads it",
          .text = &j.save_dir},
+        {"checkpoint", SG_OPT_TEXT, "FILE",
+         "put the run there every minute and when a signal stops it; go on from it where it is",
+         .text = &j.checkpoint},
         {"json", SG_OPT_FLAG, NULL, "end with one JSON object instead of a table", .flag = &j.as_json},
     };
     const struct sg_usage usage = {

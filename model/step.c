@@ -198,21 +198,24 @@ static sg_status reduce(struct sg_trainer *t, struct sg_err *err)
 }
 
 /* Sums over the team what is one rank's alone, the others adding 0, so that the sum has one order for any
- * team: each example's loss, each block's squares; and counts those who want to stop. */
+ * team: each example's loss, each block's squares, rank 0's word; and counts those who want to stop. */
 static sg_status exchange(struct sg_trainer *t, int stopping, struct sg_err *err)
 {
-    double *loss = t->shared, *stop = loss + t->batch, *square = stop + 1, *partial = t->adamw.partial;
+    double *loss = t->shared, *stop = loss + t->batch, *keep = stop + 1, *square = keep + 1,
+           *partial = t->adamw.partial;
     int64_t n_blocks = t->reduction ? t->adamw.n_blocks : 0;
-    memset(t->shared, 0, (size_t)(t->batch + 1 + n_blocks) * sizeof *t->shared);
+    memset(t->shared, 0, (size_t)(t->batch + 2 + n_blocks) * sizeof *t->shared);
     for (int64_t s = 0; s < t->local.B; s++)
         loss[t->local.seq_example[s]] = t->acts.loss[s];
     *stop = stopping ? 1.0 : 0.0;
+    *keep = t->keep;
     for (int64_t i = 0; i < t->adamw.n_own && n_blocks; i++)
         square[t->adamw.own[i]] = partial[t->adamw.own[i]];
     double begin = sg_now_s();
-    SG_TRY(sg_reduce_exact_f64(t->team, t->shared, t->batch + 1 + n_blocks, &t->count, err));
+    SG_TRY(sg_reduce_exact_f64(t->team, t->shared, t->batch + 2 + n_blocks, &t->count, err));
     t->wait_s += sg_now_s() - begin;
     memcpy(partial, square, (size_t)n_blocks * sizeof *partial);
+    t->keep = *keep;
     return SG_OK;
 }
 

@@ -3,7 +3,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "model/infer.h"
-#include "model/trainer.h"
+#include "model/snapshot.h"
 
 #include <string.h>
 
@@ -40,34 +40,107 @@ size_t sg_train_memory(const struct sg_encoder *e, const struct sg_train_setting
     return bytes;
 }
 
-static sg_status run_steps(struct sg_trainer *t, const struct sg_train_hooks *hooks,
-                           struct sg_train_result *r, struct sg_err *err)
+/* The run of the steps, and when it was last put on disk. */
+struct run {
+    struct sg_trainer *t;
+    const struct sg_train_hooks *hooks;
+    struct sg_snapshot_at at;
+    double begin_s, saved_s;
+    int64_t saved_step;
+};
+
+/* Rank 0's word on the run's snapshot: not worth it yet; worth it if the run stops; due. */
+enum { KEEP_NONE, KEEP_AT_STOP, KEEP_NOW };
+
+static int keep_word(const struct run *r)
 {
+    const struct sg_train_snapshot *s = &r->hooks->snapshot;
+    double now_s = sg_now_s();
+    if (!s->path || r->t->team->rank != 0)
+        return KEEP_NONE;
+    if (now_s - r->saved_s >= s->every_s)
+        return KEEP_NOW;
+    return r->at.step > 0 || now_s - r->begin_s >= s->least_s ? KEEP_AT_STOP : KEEP_NONE;
+}
+
+/* Collective. */
+static sg_status save(struct run *r, int64_t step, struct sg_err *err)
+{
+    const struct sg_train_snapshot *s = &r->hooks->snapshot;
+    struct sg_snapshot_at at = r->at;
+    if (step == r->saved_step)
+        return SG_OK;
+    at.step = step;
+    at.train_s += sg_now_s() - r->begin_s;
+    sg_status status = sg_snapshot_write(r->t, s->path, &at, err);
+    r->saved_s = sg_now_s();
+    r->saved_step = step;
+    return s->may_fail ? SG_OK : status;
+}
+
+static sg_status resume(struct run *r, struct sg_err *err)
+{
+    const struct sg_train_snapshot *s = &r->hooks->snapshot;
+    if (!s->path)
+        return SG_OK;
+    sg_status status = sg_snapshot_read(r->t, s->path, &r->at, err);
+    r->saved_step = r->at.step;
+    if (status != SG_INPUT || !s->may_fail)
+        return status;
+    if (r->t->team->rank == 0)
+        sg_snapshot_remove(s->path);
+    return SG_OK;
+}
+
+static sg_status run_steps(struct run *r, struct sg_err *err)
+{
+    struct sg_trainer *t = r->t;
+    const struct sg_train_hooks *h = r->hooks;
     int stop = 0;
-    double begin = sg_now_s();
-    for (int64_t step = 0; step < t->n_steps; step++) {
-        int wish = hooks && hooks->stopping && hooks->stopping(hooks->context), known = 0;
+    for (int64_t step = r->at.step; step < t->n_steps; step++) {
+        int wish = h->stopping && h->stopping(h->context), word = keep_word(r);
         /* A wish travels with the losses of the step that it came in; the team acts on it before the next
          * one. */
-        if (stop || (t->team->size == 1 && wish))
+        if (stop || (t->team->size == 1 && wish)) {
+            if ((t->team->size == 1 ? word : t->keep) >= KEEP_AT_STOP)
+                SG_TRY(save(r, step, err));
             return sg_fail(err, SG_STOPPED, "training stopped before step %lld of %lld", (long long)step + 1,
                            (long long)t->n_steps);
+        }
         double loss;
         int64_t n_tokens;
-        SG_TRY(sg_trainer_step(t, step, wish, &known, &loss, &n_tokens, err));
-        stop = known;
-        r->loss[step] = (float)loss;
-        r->n_tokens += n_tokens;
-        if (hooks && hooks->progress && t->team->rank == 0)
-            hooks->progress(hooks->context, step + 1, t->n_steps, loss);
+        t->keep = word;
+        SG_TRY(sg_trainer_step(t, step, wish, &stop, &loss, &n_tokens, err));
+        r->at.loss[step] = (float)loss;
+        r->at.n_tokens += n_tokens;
+        if (t->keep >= KEEP_NOW && step + 1 < t->n_steps)
+            SG_TRY(save(r, step + 1, err));
+        if (h->progress && t->team->rank == 0)
+            h->progress(h->context, step + 1, t->n_steps, loss);
     }
-    r->train_s = sg_now_s() - begin;
+    return SG_OK;
+}
+
+/* From the snapshot, where there is one, to the last step. */
+static sg_status fit(struct sg_trainer *t, const struct sg_train_hooks *hooks, struct sg_train_result *out,
+                     struct sg_err *err)
+{
+    static const struct sg_train_hooks none = {0};
+    struct run r = {.t = t, .hooks = hooks ? hooks : &none, .at = {.loss = out->loss}};
+    SG_TRY(resume(&r, err));
+    int64_t n_before = r.at.n_tokens;
+    out->first_step = r.at.step;
+    r.begin_s = r.saved_s = sg_now_s();
+    SG_TRY(run_steps(&r, err));
+    double now_s = sg_now_s() - r.begin_s;
     struct sg_reduce_count more =
         t->reduction ? sg_reduction_count(t->reduction) : (struct sg_reduce_count){0};
-    r->n_messages = t->count.n_messages + more.n_messages;
-    r->n_sent_bytes = t->count.n_bytes + more.n_bytes;
-    r->wait_s = t->wait_s;
-    r->tokens_per_s = r->train_s > 0.0 ? (double)r->n_tokens / r->train_s : 0.0;
+    out->n_tokens = r.at.n_tokens;
+    out->train_s = r.at.train_s + now_s;
+    out->tokens_per_s = now_s > 0.0 ? (double)(out->n_tokens - n_before) / now_s : 0.0;
+    out->n_messages = t->count.n_messages + more.n_messages;
+    out->n_sent_bytes = t->count.n_bytes + more.n_bytes;
+    out->wait_s = t->wait_s;
     return SG_OK;
 }
 
@@ -184,10 +257,12 @@ sg_status sg_train(const struct sg_encoder *e, const struct sg_train_settings *s
     if (status == SG_OK && out_model)
         status = sg_model_create(e, train->n_classes, &m, err);
     SG_TRY_DONE(sg_agree(team, status, err));
-    SG_TRY_DONE(run_steps(&t, hooks, &r, err));
+    SG_TRY_DONE(fit(&t, hooks, &r, err));
     SG_TRY_DONE(sg_agree(team, finish(&t, m, r.digest, err), err));
     if (eval)
         SG_TRY_DONE(evaluate(&t, &r, err));
+    if (hooks && hooks->snapshot.path && team->rank == 0)
+        sg_snapshot_remove(hooks->snapshot.path);
     r.peak_mem_bytes = sg_mem_peak();
     *result = r;
     r = (struct sg_train_result){0};

@@ -54,16 +54,28 @@ struct sg_examples {
     int n_classes; /* K */
 };
 
+/* A file (model/snapshot.h) that a run which was cut off goes on from, with the same bits, on a team of any
+ * size. It is there to be resumed from, and removed when the training is done. */
+struct sg_train_snapshot {
+    const char *path; /* NULL: none; the same on all ranks, of which team rank 0 alone opens it */
+    double every_s;   /* seconds between two writings */
+    double least_s;   /* a run that is stopped later than this writes one more */
+    int may_fail; /* what is not this run's or damaged is removed, what cannot be written is not written; else
+                     both are errors */
+};
+
 struct sg_train_hooks {
     void (*progress)(void *context, int64_t step, int64_t n_steps,
                      double loss);  /* team rank 0, after each step */
     int (*stopping)(void *context); /* any rank, before each step; the team agrees, then SG_STOPPED */
     void *context;
+    struct sg_train_snapshot snapshot;
 };
 
 struct sg_train_result {
-    int64_t n_steps, n_tokens; /* real tokens trained on, over all steps */
-    double train_s, eval_s, tokens_per_s;
+    int64_t n_steps, n_tokens;            /* real tokens trained on, over all steps */
+    double train_s, eval_s, tokens_per_s; /* train_s: with that of the runs that were resumed */
+    int64_t first_step;                   /* resumed after so many steps; 0: from the start */
     float *loss;   /* (n_steps) mean cross-entropy of each step's batch, on every rank */
     float *logits; /* (n_eval, K), on every rank; NULL without eval */
     int64_t n_eval;

@@ -159,7 +159,7 @@ static sg_status make_buffers(struct sg_trainer *t, int shares, struct sg_err *e
         sg_pass_scratch(&l->shape, local_T, t->train_tokens.longest, t->acts.n_vectors, n_lanes);
     t->n_thread_scratch = (n_scratch + 15) / 16 * 16;
     t->thread_scratch = sg_alloc((size_t)(t->threads * t->n_thread_scratch), sizeof *t->thread_scratch);
-    t->shared = sg_alloc((size_t)(t->batch + 1 + t->adamw.n_blocks), sizeof *t->shared);
+    t->shared = sg_alloc((size_t)(t->batch + 2 + t->adamw.n_blocks), sizeof *t->shared);
     if (!t->slot_start || !t->slot_token || !t->thread_scratch || !t->shared)
         return sg_fail_memory(err, (unsigned long long)(t->threads * t->n_thread_scratch) * sizeof(float));
     if (shares)

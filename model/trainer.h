@@ -39,7 +39,9 @@ struct sg_trainer {
     int64_t n_thread_scratch;
     struct sg_reduction *reduction; /* NULL: alone, or MPI_Allreduce instead */
     int64_t *row_cut;               /* (size+1) pieces of this step's table rows */
-    double *shared; /* losses (batch) by place in the batch, how many ranks want to stop, blocks' squares */
+    double *shared; /* losses (batch) by place in the batch, how many ranks want to stop, keep, blocks'
+                       squares */
+    double keep;    /* before a step: rank 0's word, 0 on others; after it: rank 0's, on all */
     double wait_s;  /* spent on the team: moving what compute had no time for, and waiting */
     struct sg_reduce_count count; /* sent, without the reduction's own */
 };

@@ -9,6 +9,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -209,11 +210,103 @@ static void mpi_allreduce_trains_too(void **state)
     MPI_Comm_free(&team.comm);
 }
 
+/* The first `size` ranks; others get 0. */
+static int first_ranks(int size, struct sg_team *team)
+{
+    MPI_Comm_split(MPI_COMM_WORLD, world_rank < size ? 0 : MPI_UNDEFINED, world_rank, &team->comm);
+    team->rank = world_rank;
+    team->size = size;
+    return world_rank < size;
+}
+
+struct stopper {
+    const struct sg_team *team;
+    int asked, after;
+};
+
+static int stop_after(void *context)
+{
+    struct stopper *s = context;
+    return ++s->asked > s->after && s->team->rank == s->team->size - 1;
+}
+
+/* A run stopped on one team goes on on another, in the middle of an epoch, and ends with the bits of one that
+ * was never stopped. */
+static void resumes_on_any_team(void **state)
+{
+    (void)state;
+    struct sg_team alone = {.comm = MPI_COMM_SELF, .size = 1}, team;
+    struct sg_rows rows;
+    int32_t label[64];
+    struct sg_encoder *e;
+    struct sg_train_result one, r;
+    struct sg_train_settings s = tiny_settings();
+    char path[64] = "";
+    if (world_rank == 0)
+        snprintf(path, sizeof path, "/tmp/sg-lanes-test-%ld.snapshot", (long)getpid());
+    MPI_Bcast(path, sizeof path, MPI_CHAR, 0, MPI_COMM_WORLD);
+    assert_true(tiny_rows("roberta", &rows, label) > 8);
+    struct sg_examples x = tiny_examples(&rows, label);
+    s.lanes = 4;
+    assert_int_equal(sg_encoder_load(TINY "roberta", &e, &err), SG_OK);
+    assert_int_equal(sg_train(e, &s, &x, &x, &alone, NULL, NULL, &one, &err), SG_OK);
+    for (int before = 1; before <= world_size; before *= 2)
+        for (int after = 1; after <= world_size; after *= 2) {
+            struct stopper stopper = {&team, 0, 3};
+            struct sg_train_hooks hooks = {
+                .stopping = stop_after, .context = &stopper, .snapshot = {.path = path, .every_s = 0}};
+            if (first_ranks(before, &team)) {
+                assert_int_equal(sg_train(e, &s, &x, &x, &team, &hooks, NULL, &r, &err), SG_STOPPED);
+                MPI_Comm_free(&team.comm);
+            }
+            hooks = (struct sg_train_hooks){.snapshot = {.path = path, .every_s = 1e9}};
+            MPI_Barrier(MPI_COMM_WORLD);
+            if (first_ranks(after, &team)) {
+                assert_int_equal(sg_train(e, &s, &x, &x, &team, &hooks, NULL, &r, &err), SG_OK);
+                assert_int_equal(r.first_step, before == 1 ? 3 : 4);
+                assert_string_equal(r.digest, one.digest);
+                assert_int_equal(r.n_tokens, one.n_tokens);
+                assert_memory_equal(r.loss, one.loss, (size_t)one.n_steps * sizeof *one.loss);
+                assert_memory_equal(r.logits, one.logits,
+                                    (size_t)(one.n_eval * TINY_CLASSES) * sizeof *one.logits);
+                sg_train_result_free(&r);
+                MPI_Comm_free(&team.comm);
+            }
+            MPI_Barrier(MPI_COMM_WORLD);
+            assert_false(world_rank == 0 && sg_file_exists(path));
+        }
+    /* What is no snapshot of this run: all ranks hear of it, or, where that may be, start from the start. */
+    for (int may_fail = 0; may_fail <= 1; may_fail++) {
+        struct sg_train_hooks hooks = {.snapshot = {.path = path, .every_s = 1e9, .may_fail = may_fail}};
+        if (world_rank == 0)
+            assert_int_equal(sg_file_write(path, "SGSNAP01 and so on", 18, &err), SG_OK);
+        team = my_team();
+        int first = world_rank < sg_pow2_floor(world_size);
+        MPI_Barrier(MPI_COMM_WORLD);
+        if (first) {
+            assert_int_equal(sg_train(e, &s, &x, NULL, &team, &hooks, NULL, &r, &err),
+                             may_fail ? SG_OK : SG_INPUT);
+            if (may_fail) {
+                assert_string_equal(r.digest, one.digest);
+                sg_train_result_free(&r);
+            }
+        }
+        MPI_Comm_free(&team.comm);
+    }
+    assert_false(world_rank == 0 && sg_file_exists(path));
+    sg_train_result_free(&one);
+    sg_encoder_destroy(e);
+    sg_rows_free(&rows);
+}
+
 int main(int argc, char **argv)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reduction_is_the_tree), cmocka_unit_test(doubles_too), cmocka_unit_test(same_bits),
-        cmocka_unit_test(mpi_allreduce_trains_too), cmocka_unit_test(all_leave_together)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(reduction_is_the_tree),
+                                       cmocka_unit_test(doubles_too),
+                                       cmocka_unit_test(same_bits),
+                                       cmocka_unit_test(mpi_allreduce_trains_too),
+                                       cmocka_unit_test(resumes_on_any_team),
+                                       cmocka_unit_test(all_leave_together)};
     int level;
     MPI_Init_thread(&argc, &argv, MPI_THREAD_MULTIPLE, &level);
     MPI_Comm_rank(MPI_COMM_WORLD, &world_rank);

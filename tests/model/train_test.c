@@ -232,6 +232,79 @@ static void stops_and_diverges(void **state)
     assert_non_null(strstr(err.text, "diverged at step"));
 }
 
+/* A snapshot of this run after 3 steps, in new memory. */
+static void take_snapshot(const struct sg_train_settings *s, const char *path, char **bytes, size_t *n)
+{
+    struct sg_examples x = tiny_examples(&rows, label);
+    struct sg_train_result r;
+    int asked = 0;
+    struct sg_train_hooks hooks = {
+        .stopping = stop_after_three, .context = &asked, .snapshot = {.path = path, .every_s = 0}};
+    assert_int_equal(sg_train(encoder, s, &x, NULL, &alone, &hooks, NULL, &r, &err), SG_STOPPED);
+    assert_int_equal(sg_file_read(path, 1 << 24, bytes, n, &err), SG_OK);
+}
+
+/* Files that are cut off, changed, another run's, or that lie with a right digest: a sentence, never a crash,
+ * and the file stays. */
+static void bad_snapshots_are_refused(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/sg-train-test-XXXXXX", *good, digest_at_end[SG_HEX];
+    size_t n;
+    struct sg_train_settings s = tiny_settings(), other = s;
+    struct sg_examples x = tiny_examples(&rows, label);
+    struct sg_train_result r;
+    struct sg_train_hooks hooks = {.snapshot = {.path = path, .every_s = 1e9}};
+    int fd = mkstemp(path);
+    assert_true(fd >= 0 && close(fd) == 0);
+    assert_int_equal(sg_train(encoder, &s, &x, NULL, &alone, &hooks, NULL, &r, &err), SG_INPUT); /* empty */
+    assert_int_equal(unlink(path), 0);
+    take_snapshot(&s, path, &good, &n);
+    char *bad = sg_alloc(n + 1, 1);
+    for (size_t i = 0; i < 40; i++) {
+        size_t at = i < 20 ? i * 6 : (i - 20) * n / 20; /* the head's fields, then the rest */
+        assert_int_equal(sg_file_write(path, good, at, &err), SG_OK);
+        assert_int_equal(sg_train(encoder, &s, &x, NULL, &alone, &hooks, NULL, &r, &err), SG_INPUT);
+        memcpy(bad, good, n);
+        bad[at] ^= 0x40;
+        assert_int_equal(sg_file_write(path, bad, n + (i == 0), &err), SG_OK);
+        assert_int_equal(sg_train(encoder, &s, &x, NULL, &alone, &hooks, NULL, &r, &err), SG_INPUT);
+        assert_non_null(strstr(err.text, path));
+        assert_non_null(strstr(err.text, "hint"));
+    }
+    /* step, steps: impossible numbers under a digest that fits */
+    static const int64_t step[] = {-1, 0, 8, INT64_MAX, INT64_MIN};
+    for (size_t i = 0; i < sizeof step / sizeof *step; i++) {
+        memcpy(bad, good, n);
+        memcpy(bad + 80, &step[i], sizeof step[i]);
+        sg_sha256_hex(bad, n - 64, digest_at_end);
+        memcpy(bad + n - 64, digest_at_end, 64);
+        assert_int_equal(sg_file_write(path, bad, n, &err), SG_OK);
+        assert_int_equal(sg_train(encoder, &s, &x, NULL, &alone, &hooks, NULL, &r, &err), SG_INPUT);
+    }
+    assert_int_equal(sg_file_write(path, good, n, &err), SG_OK);
+    other.lr *= 2;
+    assert_int_equal(sg_train(encoder, &other, &x, NULL, &alone, &hooks, NULL, &r, &err), SG_INPUT);
+    assert_non_null(strstr(err.text, "other rows, settings or encoder"));
+    label[2] = (label[2] + 1) % TINY_CLASSES;
+    assert_int_equal(sg_train(encoder, &s, &x, NULL, &alone, &hooks, NULL, &r, &err), SG_INPUT);
+    label[2] = (label[2] + TINY_CLASSES - 1) % TINY_CLASSES;
+    assert_true(sg_file_exists(path));
+
+    /* The good one is taken, and gone at the end; a folder that is not there is told of, or not. */
+    assert_int_equal(sg_train(encoder, &s, &x, NULL, &alone, &hooks, NULL, &r, &err), SG_OK);
+    assert_int_equal(r.first_step, 3);
+    sg_train_result_free(&r);
+    assert_false(sg_file_exists(path));
+    hooks.snapshot = (struct sg_train_snapshot){.path = "/nonexistent/run"};
+    assert_int_equal(sg_train(encoder, &s, &x, NULL, &alone, &hooks, NULL, &r, &err), SG_FAILED);
+    hooks.snapshot.may_fail = 1;
+    assert_int_equal(sg_train(encoder, &s, &x, NULL, &alone, &hooks, NULL, &r, &err), SG_OK);
+    sg_train_result_free(&r);
+    sg_free(good);
+    sg_free(bad);
+}
+
 /* Each allocation fails once: an error, no leak, no crash. */
 static void survives_without_memory(void **state)
 {
@@ -328,11 +401,12 @@ static void memory_is_foretold(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(learns_and_repeats),          cmocka_unit_test(late_rows_equal_a_dense_update),
-        cmocka_unit_test(saves_what_it_loads),         cmocka_unit_test(embeds_unit_rows),
-        cmocka_unit_test(bad_settings_are_refused),    cmocka_unit_test(bad_examples_are_refused),
-        cmocka_unit_test(stops_and_diverges),          cmocka_unit_test(survives_without_memory),
-        cmocka_unit_test(bad_checkpoints_are_refused), cmocka_unit_test(memory_is_foretold),
+        cmocka_unit_test(learns_and_repeats),       cmocka_unit_test(late_rows_equal_a_dense_update),
+        cmocka_unit_test(saves_what_it_loads),      cmocka_unit_test(embeds_unit_rows),
+        cmocka_unit_test(bad_settings_are_refused), cmocka_unit_test(bad_examples_are_refused),
+        cmocka_unit_test(stops_and_diverges),       cmocka_unit_test(bad_snapshots_are_refused),
+        cmocka_unit_test(survives_without_memory),  cmocka_unit_test(bad_checkpoints_are_refused),
+        cmocka_unit_test(memory_is_foretold),
     };
     MPI_Init(NULL, NULL);
     int n_failed = cmocka_run_group_tests(tests, set_up, tear_down);
