@@ -1,8 +1,8 @@
 #include "blas.h"
 
 #include <dlfcn.h>
-#include <omp.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* CBLAS's numbers (its header may be another library's). */
@@ -62,6 +62,17 @@ static void one_thread(void *library, const char *symbol)
         set(1);
 }
 
+/* oneDNN, and builds of the others with OpenMP, ask the runtime that they were linked with. The variable is read when
+ * one is loaded; those that are already there are told. */
+static void one_openmp_thread(void)
+{
+    static const char *const gnu[] = {"libgomp.so.1", NULL}, *const llvm[] = {"libomp.so.5", "libomp.so",
+                                                                              NULL};
+    setenv("OMP_NUM_THREADS", "1", 1);
+    one_thread(open_first(gnu), "omp_set_num_threads");
+    one_thread(open_first(llvm), "omp_set_num_threads");
+}
+
 int sg_bench_blas_open(struct sg_bench_blas found[SG_BENCH_MAX_BLAS])
 {
     static const char *const openblas[] = {"libopenblas.so.0", "libopenblas.so", "libcblas.so.3", NULL},
@@ -69,8 +80,7 @@ int sg_bench_blas_open(struct sg_bench_blas found[SG_BENCH_MAX_BLAS])
                              *const dnnl[] = {"libdnnl.so.3", "libdnnl.so.2", "libdnnl.so", NULL},
                              *const xsmm[] = {SG_BENCH_XSMM, NULL};
     int n = 0;
-    omp_set_num_threads(
-        1); /* oneDNN's threads, and those of builds with OpenMP, are of this process's OpenMP */
+    one_openmp_thread();
     void *library = open_first(openblas);
     one_thread(library, "openblas_set_num_threads");
     if (find(library, "cblas_sgemm", &openblas_sgemm))
