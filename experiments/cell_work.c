@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { LONG_S = 60 }; /* of training that may be lost: a shorter one leaves nothing on disk */
+
 static json_t *rows_json(const struct sg_examples *x)
 {
     json_t *list = json_array();
@@ -32,6 +34,10 @@ sg_status sg_cell_payload(const struct sg_prepared *p, const struct sg_cell *c, 
         s->clip, "dropout", s->dropout, "n_classes", rows.train.n_classes, "cut", (int)rows.train.cut,
         "train", rows_json(&rows.train), "test", rows_json(&rows.test));
     sg_cell_rows_free(&rows);
+    char *path = sg_strf("%s/%s.run", p->study->results, c->id);
+    if (o && path)
+        json_object_set_new(o, "snapshot", json_string(path));
+    sg_free(path);
     char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
     json_decref(o);
     if (!text)
@@ -135,13 +141,20 @@ sg_status sg_cell_work(const struct sg_encoder *encoder, const struct sg_work *w
         status = sg_fail(err, SG_FAILED, "nothing to train on: the pool has no examples");
     status = sg_agree(&w->team, status, err);
     if (status == SG_OK) {
-        struct sg_train_hooks hooks = {.stopping = stopping, .context = (void *)(uintptr_t)w};
+        /* Where the folder is not seen by this node, a cell that was cut off starts from the start. */
+        const char *path = json_string_value(json_object_get(o, "snapshot"));
+        struct sg_train_hooks hooks = {
+            .stopping = stopping,
+            .context = (void *)(uintptr_t)w,
+            .snapshot = {.path = path, .every_s = LONG_S, .least_s = LONG_S, .may_fail = 1}};
         status = sg_train(encoder, &s, &train, &test, &w->team, &hooks, NULL, &r, err);
         if (status == SG_OK) {
             if (w->team.rank == 0)
                 status = write_result(w, &r, result, err);
             status = sg_agree(&w->team, status, err);
         }
+        if (status != SG_STOPPED && path && w->team.rank == 0)
+            sg_train_snapshot_remove(path);
     }
     sg_train_result_free(&r);
     sg_free(memory[0]);

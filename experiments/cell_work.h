@@ -1,8 +1,11 @@
 /* A cell as work for a team: payload (rank 0) -> training (team) -> result (rank 0).
  *
  * Payload: one JSON object {"settings": {...}, "n_classes", "cut", "train": [[label, first, second?], ...],
- * "test": [...]}. Result: int64 length of a JSON header, the header, then float32 loss (n_steps) and logits
- * (n_eval, K). */
+ * "test": [...], "snapshot": "<results>/<id>.run"}. Result: int64 length of a JSON header, the header, then
+ * float32 loss (n_steps) and logits (n_eval, K).
+ *
+ * A cell that trains for longer than a minute is put into its snapshot file, so that a run that is stopped or
+ * killed does not lose it; the file goes when the cell is done. */
 #ifndef SG_EXPERIMENTS_CELL_WORK_H
 #define SG_EXPERIMENTS_CELL_WORK_H
 

@@ -326,7 +326,7 @@ done:
     return status;
 }
 
-void sg_snapshot_remove(const char *path)
+void sg_train_snapshot_remove(const char *path)
 {
     char *tmp = sg_strf("%s.tmp", path);
     unlink(path);

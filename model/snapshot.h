@@ -30,7 +30,4 @@ sg_status sg_snapshot_write(struct sg_trainer *t, const char *path, const struct
 sg_status sg_snapshot_read(struct sg_trainer *t, const char *path, struct sg_snapshot_at *at,
                            struct sg_err *err) SG_MUST_USE;
 
-/* Local. Removes it and what a killed writer has left of one. */
-void sg_snapshot_remove(const char *path);
-
 #endif

@@ -88,7 +88,7 @@ static sg_status resume(struct run *r, struct sg_err *err)
     if (status != SG_INPUT || !s->may_fail)
         return status;
     if (r->t->team->rank == 0)
-        sg_snapshot_remove(s->path);
+        sg_train_snapshot_remove(s->path);
     return SG_OK;
 }
 
@@ -262,7 +262,7 @@ sg_status sg_train(const struct sg_encoder *e, const struct sg_train_settings *s
     if (eval)
         SG_TRY_DONE(evaluate(&t, &r, err));
     if (hooks && hooks->snapshot.path && team->rank == 0)
-        sg_snapshot_remove(hooks->snapshot.path);
+        sg_train_snapshot_remove(hooks->snapshot.path);
     r.peak_mem_bytes = sg_mem_peak();
     *result = r;
     r = (struct sg_train_result){0};

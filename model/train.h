@@ -64,6 +64,9 @@ struct sg_train_snapshot {
                      both are errors */
 };
 
+/* Local. Removes it, and what a killed writer has left of one. */
+void sg_train_snapshot_remove(const char *path);
+
 struct sg_train_hooks {
     void (*progress)(void *context, int64_t step, int64_t n_steps,
                      double loss);  /* team rank 0, after each step */
