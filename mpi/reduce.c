@@ -4,9 +4,9 @@
 
 #include <sched.h>
 
-/* A round is sent in pieces of PIECE floats, DEPTH of them under way: what is received is added while it lies
- * in the cache and while the next one travels, and scratch is small whatever the bucket. */
-enum { PIECE = 1 << 17, DEPTH = 4, F64_PIECE = 4096 };
+/* Messages of a round that are under way: what is received is added while it lies in the cache and while the
+ * next one travels, and scratch is small whatever the bucket. */
+enum { PIECE = SG_REDUCE_FLOATS, F64_PIECE = SG_REDUCE_DOUBLES, DEPTH = 4 };
 
 static sg_status check_team(const struct sg_team *team, struct sg_err *err)
 {

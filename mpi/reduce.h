@@ -36,6 +36,9 @@ struct sg_reduce_count {
     int64_t n_messages, n_bytes; /* sent by one rank */
 };
 
+/* The longest message of each kind. */
+enum { SG_REDUCE_FLOATS = 1 << 17, SG_REDUCE_DOUBLES = 4096 };
+
 /* The plan: pure functions of rank, team size and cuts, for any size 2^k without MPI. cut (size+1): piece i
  * of a bucket is its floats [cut[i], cut[i+1]). */
 

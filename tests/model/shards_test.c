@@ -1,5 +1,6 @@
 /* The plan of the exact reduction for 1 to 64 ranks, without MPI: who sends what to whom; and how the encoders'
  * parameters are cut into pieces. */
+#include "../bench/scaling_model.h"
 #include "base/mem.h"
 #include "model/shards.h"
 #include "mpi/reduce.h"
@@ -122,9 +123,30 @@ static void pieces_end_with_blocks(void **state)
     }
 }
 
+/* What the plan sends in a step of 1 to 64 ranks is what the formula of tests/bench/scaling says. */
+static void step_sends_what_the_formula_says(void **state)
+{
+    (void)state;
+    const struct sg_shape shapes[] = {scaling_shape(24, 2, 30), scaling_shape(384, 6, 3000),
+                                      scaling_shape(768, 12, 3000)};
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        struct sg_layout l;
+        assert_int_equal(sg_layout_create(SG_ROBERTA, &shapes[i], &l, &err), SG_OK);
+        for (int size = 1; size <= SCALING_MAX_RANKS; size *= 2) {
+            struct scaling_counts c = scaling_count(&l, 16, 600, size);
+            assert_int_equal(c.total.n_bytes, scaling_total_bytes(&c, size));
+            assert_true(c.most.n_messages <= scaling_most_messages(&c, size));
+            /* Pieces end with blocks, so no rank has much more than the mean to send. */
+            assert_true(c.most.n_bytes * size <= c.total.n_bytes + c.total.n_bytes / 4 || i == 0);
+        }
+        sg_layout_destroy(&l);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(rounds_fit_together),
-                                       cmocka_unit_test(pieces_end_with_blocks)};
+                                       cmocka_unit_test(pieces_end_with_blocks),
+                                       cmocka_unit_test(step_sends_what_the_formula_says)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
