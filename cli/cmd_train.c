@@ -9,11 +9,13 @@
 #include "model/train.h"
 #include "results/metrics.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <math.h>
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 struct job {
     const char *encoder_dir, *train_path, *eval_path, *save_dir, *checkpoint;
@@ -52,6 +54,21 @@ static sg_status check_pairs(const struct job *j, struct sg_err *err)
     return SG_OK;
 }
 
+/* The folder of a file that will be written later. */
+static sg_status check_writable(const char *path, struct sg_err *err)
+{
+    const char *slash = strrchr(path, '/');
+    char *dir = slash ? sg_strndup(path, slash > path ? (size_t)(slash - path) : 1) : sg_strdup(".");
+    if (!dir)
+        return sg_fail_memory(err, strlen(path));
+    sg_status status = sg_mkdirs(dir, err);
+    if (status == SG_OK && access(dir, W_OK) != 0)
+        status = sg_fail(err, SG_INPUT, "--checkpoint %s: the folder cannot be written to: %s", path,
+                         strerror(errno));
+    sg_free(dir);
+    return status;
+}
+
 /* Local: everything that can be wrong with what the user gave. */
 static sg_status job_load(struct job *j, const struct sg_args *args, const struct sg_team *world,
                           struct sg_err *err)
@@ -73,12 +90,15 @@ static sg_status job_load(struct job *j, const struct sg_args *args, const struc
     SG_TRY(sg_labels_index(&j->labels, j->eval_path, &j->eval, j->eval_label, err));
     if (j->save_dir && world->rank == 0) /* now, and not after an hour of training */
         SG_TRY(sg_mkdirs(j->save_dir, err));
+    if (j->checkpoint && world->rank == 0)
+        SG_TRY(check_writable(j->checkpoint, err));
     return sg_encoder_load(j->encoder_dir, &j->encoder, err);
 }
 
 struct progress {
     double start_s, last_s;
     int is_tty;
+    int64_t first_step;  /* of this process; others were done before it */
     double **step_end_s; /* the job's */
 };
 
@@ -90,11 +110,13 @@ static void show_progress(void *context, int64_t step, int64_t n_steps, double l
         *p->step_end_s = sg_alloc((size_t)n_steps, sizeof **p->step_end_s);
     if (*p->step_end_s)
         (*p->step_end_s)[step - 1] = now_s;
+    if (p->first_step < 0)
+        p->first_step = step - 1;
     if (now_s - p->last_s < (p->is_tty ? 0.1 : 60) && step < n_steps)
         return;
     p->last_s = now_s;
     char left[24];
-    sg_cli_duration((now_s - p->start_s) / (double)step * (double)(n_steps - step), left);
+    sg_cli_duration((now_s - p->start_s) / (double)(step - p->first_step) * (double)(n_steps - step), left);
     if (p->is_tty)
         fprintf(stderr, "\r\033[Kstep %" PRId64 "/%" PRId64 "  loss %.4f  %s left%s", step, n_steps, loss,
                 left, step == n_steps ? "\r\033[K" : "");
@@ -111,10 +133,10 @@ static void on_signal(int signal_number)
     stop_asked = 1;
 }
 
-static void catch_signals(void)
+static void take_signals(void (*handler)(int))
 {
-    struct sigaction a = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
-    const int stop[] = {SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
+    struct sigaction a = {.sa_handler = handler, .sa_flags = SA_RESTART};
+    const int stop[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2};
     sigemptyset(&a.sa_mask);
     for (size_t i = 0; i < sizeof stop / sizeof stop[0]; i++)
         sigaction(stop[i], &a, NULL);
@@ -134,29 +156,37 @@ static sg_status job_train(struct job *j, const struct sg_team *world, struct sg
     SG_TRY(sg_mpi_check(MPI_Comm_split(world->comm, works ? 0 : MPI_UNDEFINED, world->rank, &team.comm),
                         "MPI_Comm_split", err));
     sg_status status = SG_OK;
+    if (j->checkpoint) /* on idle ranks too: one that a signal ends takes the others with it */
+        take_signals(on_signal);
     if (works) {
         struct sg_examples train = {j->train.n, j->train.row, j->train_label, j->train.cut, j->labels.n};
         struct sg_examples eval = {j->eval.n, j->eval.row, j->eval_label, j->eval.cut, j->labels.n};
         struct progress p = {.start_s = sg_now_s(),
                              .last_s = sg_now_s(),
                              .is_tty = sg_cli_is_tty(),
+                             .first_step = -1,
                              .step_end_s = &j->step_end_s};
         const struct sg_train_hooks hooks = {.progress = show_progress,
                                              .stopping = j->checkpoint ? is_stopping : NULL,
                                              .context = &p,
                                              .snapshot = {.path = j->checkpoint, .every_s = 60}};
-        if (j->checkpoint)
-            catch_signals();
         status = sg_train(j->encoder, &j->settings, &train, &eval, &team, &hooks,
                           j->save_dir ? &j->model : NULL, &j->result, err);
         if (status == SG_OK && j->save_dir && world->rank == 0)
             status = sg_model_save(j->model, (const char *const *)j->labels.name, j->save_dir, err);
+        if (status == SG_STOPPED) {
+            struct sg_err why = *err;
+            status = sg_fail(err, SG_STOPPED, "%s; hint: the same command goes on from %s, if that is there",
+                             why.text, j->checkpoint);
+        }
         MPI_Comm_free(&team.comm);
     }
     struct sg_err why = {0};
     sg_status waited = sg_cli_wait_all(world, &why);
     if (status == SG_OK && waited != SG_OK)
         status = sg_fail(err, waited, "%s", why.text);
+    if (j->checkpoint)
+        take_signals(SIG_DFL);
     return sg_agree(world, status, err);
 }
 
@@ -188,7 +218,7 @@ static sg_status print_json(const struct job *j, const struct sg_metrics *m, str
     for (int64_t i = 0; i < r->n_steps; i++)
         bad |= json_array_append_new(loss, json_real((double)r->loss[i]));
     json_t *object =
-        json_pack("{s:f,s:f,s:I,s:f,s:f,s:f,s:o,s:s,s:I,s:f,s:I,s:I,s:I,s:I,s:I,s:I,s:i,s:o,s:I}", "seconds",
+        json_pack("{s:f,s:f,s:I,s:f,s:f,s:f,s:o,s:s,s:I,s:f,s:I,s:I,s:I,s:I,s:I,s:I,s:i,s:o?,s:I}", "seconds",
                   r->train_s, "tokens_per_s", r->tokens_per_s, "steps", (json_int_t)r->n_steps, "accuracy",
                   m->accuracy, "macro_f1", m->macro_f1, "eval_loss", m->loss, "loss", loss, "digest",
                   r->digest, "peak_mem_bytes", (json_int_t)r->peak_mem_bytes, "eval_seconds", r->eval_s,
@@ -282,6 +312,8 @@ int sg_cmd_train(int argc, char **argv)
         status = job_train(&j, &world, &err);
     if (status == SG_OK && world.rank == 0)
         status = job_print(&j, &err);
+    if (status == SG_OK && world.rank == 0 && j.checkpoint) /* what it was kept for is safe */
+        sg_train_snapshot_remove(j.checkpoint);
     job_free(&j);
     return sg_cli_end(&args, &world, status, &err);
 }

@@ -153,7 +153,7 @@ sg_status sg_cell_work(const struct sg_encoder *encoder, const struct sg_work *w
                 status = write_result(w, &r, result, err);
             status = sg_agree(&w->team, status, err);
         }
-        if (status != SG_STOPPED && path && w->team.rank == 0)
+        if (status == SG_OK && path && w->team.rank == 0)
             sg_train_snapshot_remove(path);
     }
     sg_train_result_free(&r);

@@ -92,13 +92,10 @@ sg_status sg_infer_run(const struct sg_infer *job, int64_t first, int64_t n, int
         threads = n_chunks > 1 ? (int)n_chunks : 1;
     for (int i = 0; i < threads; i++)
         SG_TRY_DONE(create_worker(job, longest, &w[i], err));
-
-    int had = sg_blas_threads(1);
 #pragma omp parallel for num_threads(threads) schedule(dynamic)
     for (int64_t i = 0; i < n_chunks; i++)
         run_chunk(job, ops, &w[omp_get_thread_num()], chunk[i], chunk[i + 1],
                   out + (chunk[i] - first) * wide);
-    sg_blas_threads(had);
 done:
     for (int i = 0; w && i < threads; i++)
         destroy_worker(&w[i]);

@@ -8,12 +8,6 @@
 
 extern const struct sg_ops sg_ops_base, sg_ops_avx2, sg_ops_avx512;
 
-/* Threads of a BLAS have no standard interface; what is not linked is NULL here. */
-extern void openblas_set_num_threads(int) __attribute__((weak));
-extern int openblas_get_num_threads(void) __attribute__((weak));
-extern void bli_thread_set_num_threads(long) __attribute__((weak));
-extern long bli_thread_get_num_threads(void) __attribute__((weak));
-
 const struct sg_ops *const *sg_ops_all(void)
 {
     static const struct sg_ops *list[5] = {&sg_ops_ref, &sg_ops_base};
@@ -71,20 +65,4 @@ struct sg_drop sg_drop_make(double p, uint64_t seed, int64_t step)
     d.key[0] = word[0];
     d.key[1] = word[1];
     return d;
-}
-
-int sg_blas_threads(int n)
-{
-    if (openblas_set_num_threads && openblas_get_num_threads) {
-        int before = openblas_get_num_threads();
-        if (before != n)
-            openblas_set_num_threads(n);
-        return before;
-    }
-    if (bli_thread_set_num_threads && bli_thread_get_num_threads) {
-        int before = (int)bli_thread_get_num_threads();
-        bli_thread_set_num_threads(n);
-        return before < 1 ? 1 : before;
-    }
-    return 1;
 }

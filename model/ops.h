@@ -49,8 +49,12 @@ struct sg_adam {
     float take1, beta2, take2, rate, inverse_root, eps, clip;
 };
 
+/* Tables of one kind give the same bits. */
+enum sg_rounding { SG_FUSED, SG_PLAIN, SG_REFERENCE }; /* fused multiply-adds or not; sums in double */
+
 struct sg_ops {
     const char *name;
+    enum sg_rounding rounding;
 
     /* Products. Every element is one chain of fused multiply-adds in ascending order of the summed index, so a row's
      * result does not depend on how many rows there are (model/gemm.h). pack: sg_pack_floats floats of the
@@ -62,7 +66,7 @@ struct sg_ops {
     void (*linear_dx)(int64_t T, int64_t N, int64_t C, const float *dy, int64_t ld_dy, const float *w,
                       int add, float *dx, int64_t ld_dx, float *pack);
     /* dw (N,C) = dy' x, summed over lanes in their tree; lane l has the rows lane[l] .. lane[l + 1] of dy and x. An
-     * empty lane adds nothing, no rows at all give zeros. N <= SG_DW_ROWS. */
+     * empty lane adds nothing, no rows at all give zeros. N <= SG_DW_ROWS, n_lanes <= SG_MAX_LANES. */
     void (*linear_dw)(int n_lanes, const int64_t *lane, int64_t N, int64_t C, const float *dy, int64_t ld_dy,
                       const float *x, int64_t ld_x, float *dw, int64_t ld_dw, float *pack);
 
@@ -124,7 +128,7 @@ enum { SG_ATTENTION_ROWS = 128 }; /* queries at a time: their scores stay in the
 
 /* Floats that products need to pack up to T rows. */
 int64_t sg_pack_floats(int64_t T);
-enum { SG_DW_ROWS = 256 };
+enum { SG_DW_ROWS = 256, SG_MAX_LANES = 1024 };
 
 extern const struct sg_ops sg_ops_ref;
 
@@ -137,9 +141,5 @@ const struct sg_ops *const *sg_ops_all(void);
 
 /* p in [0, 1). key: of seed and step. */
 struct sg_drop sg_drop_make(double p, uint64_t seed, int64_t step);
-
-/* While sg_train and sg_predict run, the BLAS has one thread (lanes are the threads); returns what it had, to
- * give back. */
-int sg_blas_threads(int n);
 
 #endif

@@ -315,6 +315,7 @@ static double sum_squares(int64_t n, const float *x)
 
 const struct sg_ops sg_ops_ref = {
     .name = "ref",
+    .rounding = SG_REFERENCE,
     .linear = linear,
     .linear_dx = linear_dx,
     .linear_dw = linear_dw,

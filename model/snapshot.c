@@ -76,7 +76,8 @@ static sg_status run_of(const struct sg_trainer *t, char hex[SG_HEX], struct sg_
         return sg_fail_memory(err, 1024);
     const struct sg_adamw *o = &t->adamw;
     const char program[] = SG_VERSION " " SG_GIT;
-    int64_t whole[] = {t->batch,
+    int64_t whole[] = {(int64_t)t->ops->rounding,
+                       t->batch,
                        t->n_steps,
                        (int64_t)t->seed,
                        t->lanes,

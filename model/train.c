@@ -5,6 +5,7 @@
 #include "model/infer.h"
 #include "model/snapshot.h"
 
+#include <math.h>
 #include <string.h>
 
 struct sg_train_settings sg_train_defaults(void)
@@ -35,7 +36,10 @@ size_t sg_train_memory(const struct sg_encoder *e, const struct sg_train_setting
     if (sg_layout_create(e->config.family, &shape, &l, NULL) != SG_OK)
         return 0;
     size_t bytes = (size_t)e->layout.n_total * sizeof(float) + (size_t)l.n_total * sizeof(float);
-    bytes += sg_adamw_bytes(&l, T) + sg_acts_bytes(&shape, T, s->batch, 8, 1, 0);
+    int64_t lanes = s->lanes ? s->lanes : 8, threads = s->threads ? s->threads : sg_cores(),
+            scratch = sg_pass_scratch(&shape, T, longest, 9 * shape.C + shape.F, (int)lanes);
+    bytes += sg_adamw_bytes(&l, T) + sg_acts_bytes(&shape, T, s->batch, (int)lanes, 1, 0);
+    bytes += (size_t)((threads < lanes ? threads : lanes) * scratch) * sizeof(float);
     sg_layout_destroy(&l);
     return bytes;
 }
@@ -45,7 +49,7 @@ struct run {
     struct sg_trainer *t;
     const struct sg_train_hooks *hooks;
     struct sg_snapshot_at at;
-    double begin_s, saved_s;
+    double begin_s, saved_s, took_s; /* took_s: of the last writing */
     int64_t saved_step;
 };
 
@@ -58,7 +62,8 @@ static int keep_word(const struct run *r)
     double now_s = sg_now_s();
     if (!s->path || r->t->team->rank != 0)
         return KEEP_NONE;
-    if (now_s - r->saved_s >= s->every_s)
+    /* However slow the disk, writing takes a few per cent of the time. */
+    if (now_s - r->saved_s >= fmax(s->every_s, 30.0 * r->took_s))
         return KEEP_NOW;
     return r->at.step > 0 || now_s - r->begin_s >= s->least_s ? KEEP_AT_STOP : KEEP_NONE;
 }
@@ -72,8 +77,10 @@ static sg_status save(struct run *r, int64_t step, struct sg_err *err)
         return SG_OK;
     at.step = step;
     at.train_s += sg_now_s() - r->begin_s;
+    double begin_s = sg_now_s();
     sg_status status = sg_snapshot_write(r->t, s->path, &at, err);
     r->saved_s = sg_now_s();
+    r->took_s = r->saved_s - begin_s;
     r->saved_step = step;
     return s->may_fail ? SG_OK : status;
 }
@@ -213,7 +220,7 @@ static sg_status evaluate(struct sg_trainer *t, struct sg_train_result *r, struc
                            .params = &t->params,
                            .word_row = t->word_row,
                            .tokens = &t->eval_tokens};
-    status = hi > lo ? sg_infer_run(&job, lo, hi - lo, t->threads, r->logits + lo * K, err) : SG_OK;
+    status = hi > lo ? sg_infer_run(&job, lo, hi - lo, t->cores, r->logits + lo * K, err) : SG_OK;
     SG_TRY(sg_agree(team, status, err));
     for (int root = 0; root < team->size && team->size > 1; root++) {
         int64_t from = n * root / team->size, to = n * (root + 1) / team->size;
@@ -242,6 +249,20 @@ static sg_status make_result(const struct sg_trainer *t, struct sg_train_result 
     return SG_OK;
 }
 
+/* Collective. Processors with and without fused multiply-adds round differently: together they would make a result that
+ * none of them makes alone. */
+static sg_status same_arithmetic(const struct sg_trainer *t, struct sg_err *err)
+{
+    int mine = (int)t->ops->rounding, lowest = 0;
+    SG_TRY(sg_mpi_check(MPI_Allreduce(&mine, &lowest, 1, MPI_INT, MPI_MIN, t->team->comm), "sg_train", err));
+    sg_status status =
+        mine == lowest ? SG_OK
+                       : sg_fail(err, SG_INPUT,
+                                 "this processor or SG_OPS rounds products otherwise than the other ranks "
+                                 "do; hint: run on nodes of one kind");
+    return sg_agree(t->team, status, err);
+}
+
 sg_status sg_train(const struct sg_encoder *e, const struct sg_train_settings *s,
                    const struct sg_examples *train, const struct sg_examples *eval,
                    const struct sg_team *team, const struct sg_train_hooks *hooks,
@@ -250,19 +271,17 @@ sg_status sg_train(const struct sg_encoder *e, const struct sg_train_settings *s
     struct sg_trainer t;
     struct sg_train_result r = {0};
     struct sg_model *m = NULL;
-    int had = sg_blas_threads(1);
     sg_status status = sg_trainer_create(e, s, train, eval, team, &t, err);
     if (status == SG_OK)
         status = make_result(&t, &r, err);
     if (status == SG_OK && out_model)
         status = sg_model_create(e, train->n_classes, &m, err);
     SG_TRY_DONE(sg_agree(team, status, err));
+    SG_TRY_DONE(same_arithmetic(&t, err));
     SG_TRY_DONE(fit(&t, hooks, &r, err));
     SG_TRY_DONE(sg_agree(team, finish(&t, m, r.digest, err), err));
     if (eval)
         SG_TRY_DONE(evaluate(&t, &r, err));
-    if (hooks && hooks->snapshot.path && team->rank == 0)
-        sg_train_snapshot_remove(hooks->snapshot.path);
     r.peak_mem_bytes = sg_mem_peak();
     *result = r;
     r = (struct sg_train_result){0};
@@ -270,7 +289,6 @@ sg_status sg_train(const struct sg_encoder *e, const struct sg_train_settings *s
         *out_model = m;
     m = NULL;
 done:
-    sg_blas_threads(had);
     sg_trainer_destroy(&t);
     sg_model_destroy(m);
     sg_train_result_free(&r);

@@ -28,13 +28,12 @@ struct sg_model;
 enum sg_train_reduce { SG_TRAIN_EXACT, SG_TRAIN_MPI_ALLREDUCE };
 
 struct sg_train_settings {
-    int64_t epochs;     /* 3 */
-    int64_t steps;      /* 0: epochs * ceil(n / batch); else exactly so many optimiser steps */
-    int64_t batch;      /* 16: examples a step, the last batch of an epoch may be smaller */
-    int64_t max_length; /* 256: tokens with the special ones; cut to what the encoder has positions for */
-    int64_t
-        lanes; /* 0: auto (facts/performance.md: the largest power of two <= 8 with about 128 tokens a lane) */
-    int64_t threads;     /* 0: auto (sg_cores); at most lanes are of use */
+    int64_t epochs;      /* 3 */
+    int64_t steps;       /* 0: epochs * ceil(n / batch); else exactly so many optimiser steps */
+    int64_t batch;       /* 16: examples a step, the last batch of an epoch may be smaller */
+    int64_t max_length;  /* 256: tokens with the special ones; cut to what the encoder has positions for */
+    int64_t lanes;       /* 0: auto (sg_lanes_auto), else a power of two */
+    int64_t threads;     /* 0: auto (sg_cores); training uses at most as many as there are lanes */
     uint64_t seed;       /* head initialisation, shuffles, dropout */
     double lr;           /* 5e-5: peak, after linear warm-up; then linear decay to 0 */
     double warmup;       /* 0.1: share of the steps */
@@ -55,7 +54,7 @@ struct sg_examples {
 };
 
 /* A file (model/snapshot.h) that a run which was cut off goes on from, with the same bits, on a team of any
- * size. It is there to be resumed from, and removed when the training is done. */
+ * size. The caller removes it when the result is safe. */
 struct sg_train_snapshot {
     const char *path; /* NULL: none; the same on all ranks, of which team rank 0 alone opens it */
     double every_s;   /* seconds between two writings */

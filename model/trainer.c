@@ -15,7 +15,7 @@ static sg_status check(const struct sg_train_settings *s, const struct sg_exampl
             return sg_fail(err, SG_INPUT, "example %lld has class %d, but there are %d", (long long)i,
                            x->label[i], n_classes);
     if (s->batch < 1 || s->max_length < 5 || (s->steps < 1 && s->epochs < 1) || s->lanes < 0 ||
-        s->lanes > 1024 || (s->lanes & (s->lanes - 1)) || s->threads < 0)
+        s->lanes > SG_MAX_LANES || (s->lanes & (s->lanes - 1)) || s->threads < 0)
         return sg_fail(err, SG_INPUT,
                        "train settings out of bounds; hint: batch >= 1, max_length >= 5, epochs or steps >= "
                        "1, lanes a power of "
@@ -196,6 +196,7 @@ sg_status sg_trainer_create(const struct sg_encoder *e, const struct sg_train_se
     t->lane_lo = (int)(first < t->lanes ? first : t->lanes);
     t->lane_hi = (int)(first + each < t->lanes ? first + each : t->lanes);
     int64_t wanted = s->threads ? s->threads : sg_cores(), useful = t->lane_hi - t->lane_lo;
+    t->cores = (int)wanted;
     t->threads = (int)(wanted < useful ? wanted : useful > 0 ? useful : 1);
 
     int64_t n_words;
@@ -218,6 +219,8 @@ void sg_trainer_destroy(struct sg_trainer *t)
     sg_layout_destroy(&t->layout);
     sg_params_destroy(&t->params);
     sg_params_destroy(&t->gradients);
+    sg_reduction_destroy(
+        t->reduction); /* first: after a failure its messages may still read and write the arrays */
     sg_free(t->arena);
     sg_adamw_destroy(&t->adamw);
     sg_batch_destroy(&t->local);
@@ -229,7 +232,6 @@ void sg_trainer_destroy(struct sg_trainer *t)
     sg_free(t->slot_start);
     sg_free(t->slot_token);
     sg_free(t->thread_scratch);
-    sg_reduction_destroy(t->reduction);
     sg_free(t->row_cut);
     sg_free(t->shared);
     *t = (struct sg_trainer){0};

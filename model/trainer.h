@@ -20,7 +20,7 @@ struct sg_trainer {
     double dropout, attention_dropout, head_dropout;
     int64_t lanes;
     int lane_lo, lane_hi; /* this rank's */
-    int threads;
+    int cores, threads;   /* cores: for evaluation; threads: no more than lanes */
 
     struct sg_tokens train_tokens, eval_tokens;
     int32_t *word_row;       /* (vocabulary) id to row of the small word table, or -1 */

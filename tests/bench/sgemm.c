@@ -40,7 +40,6 @@ int main(int argc, char **argv)
         p.a[i] = (float)(i % 13) - 6.0f;
         p.b[i] = (float)(i % 17) - 8.0f;
     }
-    sg_blas_threads(1);
     double best = 0;
     printf("{\"shapes\": {");
     for (int i = 0; i < N_SHAPES - quick; i++) {

@@ -291,10 +291,12 @@ static void bad_snapshots_are_refused(void **state)
     label[2] = (label[2] + TINY_CLASSES - 1) % TINY_CLASSES;
     assert_true(sg_file_exists(path));
 
-    /* The good one is taken, and gone at the end; a folder that is not there is told of, or not. */
+    /* The good one is taken, and stays until the caller has the result on disk; a folder that is not there is told of, or not. */
     assert_int_equal(sg_train(encoder, &s, &x, NULL, &alone, &hooks, NULL, &r, &err), SG_OK);
     assert_int_equal(r.first_step, 3);
     sg_train_result_free(&r);
+    assert_true(sg_file_exists(path));
+    sg_train_snapshot_remove(path);
     assert_false(sg_file_exists(path));
     hooks.snapshot = (struct sg_train_snapshot){.path = "/nonexistent/run"};
     assert_int_equal(sg_train(encoder, &s, &x, NULL, &alone, &hooks, NULL, &r, &err), SG_FAILED);
