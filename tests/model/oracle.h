@@ -51,7 +51,7 @@ static inline void oracle_rows(struct oracle *o, const char *name, int n_classes
 static inline void oracle_trainer(struct oracle *o, int64_t max_length, int64_t lanes, double dropout)
 {
     struct sg_train_settings s = tiny_settings();
-    struct sg_model *m;
+    struct sg_model *m = NULL;
     s.batch = o->rows.n;
     s.steps = 1000;
     s.lr = 0.0;
