@@ -100,7 +100,7 @@ void sg_lanes_deal(const struct sg_tokens *t, const int64_t *index, int64_t n, i
 sg_status sg_batch_create(int64_t max_B, int64_t max_T, int max_lanes, struct sg_batch *out,
                           struct sg_err *err)
 {
-    struct sg_batch b = {.max_B = max_B, .max_T = max_T, .max_lanes = max_lanes};
+    struct sg_batch b = {0};
     b.lane = sg_alloc((size_t)max_lanes + 1, sizeof *b.lane);
     b.lane_token = sg_alloc((size_t)max_lanes + 1, sizeof *b.lane_token);
     b.start = sg_alloc((size_t)max_B + 1, sizeof *b.start);

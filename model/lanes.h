@@ -43,8 +43,6 @@ struct sg_batch {
     int32_t *first,
         *seq_example; /* (B) the same for first tokens: zeros, and the sequence's place in the batch */
     int32_t *label;   /* (B) */
-    int64_t max_B, max_T;
-    int max_lanes;
 };
 
 sg_status sg_batch_create(int64_t max_B, int64_t max_T, int max_lanes, struct sg_batch *out,

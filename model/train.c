@@ -37,7 +37,7 @@ size_t sg_train_memory(const struct sg_encoder *e, const struct sg_train_setting
         return 0;
     size_t bytes = (size_t)e->layout.n_total * sizeof(float) + (size_t)l.n_total * sizeof(float);
     int64_t lanes = s->lanes ? s->lanes : 8, threads = s->threads ? s->threads : sg_cores(),
-            scratch = sg_pass_scratch(&shape, T, longest, 9 * shape.C + shape.F, (int)lanes);
+            scratch = sg_pass_scratch(&shape, T, longest, l.n_layer_vectors, (int)lanes);
     bytes += sg_adamw_bytes(&l, T) + sg_acts_bytes(&shape, T, s->batch, (int)lanes, 1, 0);
     bytes += (size_t)((threads < lanes ? threads : lanes) * scratch) * sizeof(float);
     sg_layout_destroy(&l);

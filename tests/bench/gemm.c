@@ -61,12 +61,10 @@ static struct product product_of(enum op op, int T, int n_out, int n_in)
     case SCORES:
         p.M = T, p.N = n_out, p.K = n_in, p.turn_b = 1;
         break;
-    case DX:
-        p.M = T, p.N = n_in, p.K = n_out;
-        break;
     case DW:
         p.M = n_out, p.N = n_in, p.K = T, p.turn_a = 1;
         break;
+    case DX:
     case CONTEXT:
         p.M = T, p.N = n_in, p.K = n_out;
         break;
