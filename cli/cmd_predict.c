@@ -50,10 +50,7 @@ static sg_status print_summary(int64_t n_rows, double seconds, struct sg_err *er
     json_t *object = json_pack("{s:I,s:f,s:f,s:I}", "rows", (json_int_t)n_rows, "seconds", seconds,
                                "rows_per_s", seconds > 0 ? (double)n_rows / seconds : 0.0, "peak_rss_bytes",
                                (json_int_t)sg_cli_peak_rss());
-    int bad = !object || (json_dumpf(object, stdout, JSON_REAL_PRECISION(9)) != 0 && !ferror(stdout));
-    putchar('\n');
-    json_decref(object);
-    return bad ? sg_fail(err, SG_FAILED, "the summary cannot be written as JSON") : SG_OK;
+    return sg_cli_print_json(object, "the summary", err);
 }
 
 static sg_status predict(const char *dir, const char *input, int64_t max_length, int64_t threads,

@@ -226,12 +226,11 @@ static sg_status print_json(const struct job *j, const struct sg_metrics *m, str
                   (json_int_t)j->eval.n, "lanes", (json_int_t)r->lanes, "threads", (json_int_t)r->threads,
                   "seed", (json_int_t)j->settings.seed, "classes", j->labels.n, "step_seconds",
                   step_seconds(j), "peak_rss_bytes", (json_int_t)sg_cli_peak_rss());
-    bad |= !object;
-    if (!bad)
-        bad = json_dumpf(object, stdout, JSON_REAL_PRECISION(9)) != 0 && !ferror(stdout);
-    putchar('\n');
-    json_decref(object);
-    return bad ? sg_fail(err, SG_FAILED, "the result cannot be written as JSON") : SG_OK;
+    if (bad) {
+        json_decref(object);
+        object = NULL;
+    }
+    return sg_cli_print_json(object, "the result", err);
 }
 
 static void print_table(const struct job *j, const struct sg_metrics *m, const struct sg_class_metrics *c)

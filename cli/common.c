@@ -120,3 +120,11 @@ sg_status sg_cli_wait_all(const struct sg_team *world, struct sg_err *err)
         sg_sleep_us(5000);
     }
 }
+
+sg_status sg_cli_print_json(json_t *object, const char *what, struct sg_err *err)
+{
+    int bad = !object || (json_dumpf(object, stdout, JSON_REAL_PRECISION(9)) != 0 && !ferror(stdout));
+    putchar('\n');
+    json_decref(object);
+    return bad ? sg_fail(err, SG_FAILED, "%s cannot be written as JSON", what) : SG_OK;
+}

@@ -12,6 +12,7 @@
 #include "cli/options.h"
 #include "mpi/comm.h"
 
+#include <jansson.h>
 #include <stdint.h>
 
 /* Parses; starts MPI where `world` is given. Returns 0 when the command is over before it began (--help,
@@ -39,5 +40,9 @@ int64_t sg_cli_peak_rss(void);
 
 /* "0:07", "12:30", "3:05:10". */
 void sg_cli_duration(double seconds, char out[24]);
+
+/* Prints the object on a line of its own and takes it; NULL, or one that is no JSON, is SG_FAILED: "`what` cannot be
+ * written as JSON". That stdout fails is found at the end, as for all that is printed. */
+sg_status sg_cli_print_json(json_t *object, const char *what, struct sg_err *err) SG_MUST_USE;
 
 #endif
