@@ -79,12 +79,20 @@ static int sum_tokens(const struct sg_trainer *t, int lo, int hi, const int64_t 
     return 1;
 }
 
+/* Whether this rank's gradients are the team's: their squares are then summed while they lie in the cache. */
+static int is_alone(const struct sg_trainer *t)
+{
+    return t->team->size == 1;
+}
+
 static void slot_gradient(struct sg_trainer *t, int64_t slot, float *scratch)
 {
     float *g = sg_adamw_slot_gradient(&t->adamw, slot);
     const int64_t *at = t->slot_token + t->slot_start[slot], *end = t->slot_token + t->slot_start[slot + 1];
     if (t->local.n_lanes == 0 || !sum_tokens(t, 0, t->local.n_lanes, &at, end, g, scratch))
         memset(g, 0, (size_t)t->layout.shape.C * sizeof *g);
+    if (is_alone(t))
+        sg_adamw_square(&t->adamw, t->adamw.n_own + slot);
 }
 
 /* The network moves only while it is asked to: the master thread does so between two pieces of work. */
@@ -118,7 +126,7 @@ static void compute(struct sg_trainer *t, int64_t step, int64_t n_batch)
                            .drop_attention = sg_drop_make(t->attention_dropout, t->seed, step),
                            .drop_head = sg_drop_make(t->head_dropout, t->seed, step)};
     int n_lanes = t->local.n_lanes, L = (int)t->layout.shape.L;
-    int64_t n_slots = sg_adamw_n_slots(&t->adamw);
+    int64_t n_slots = sg_adamw_n_slots(&t->adamw), *own = t->adamw.own_start;
 #pragma omp parallel num_threads(t->threads)
     {
         int me = omp_get_thread_num(), n_threads = omp_get_num_threads();
@@ -147,8 +155,13 @@ static void compute(struct sg_trainer *t, int64_t step, int64_t n_batch)
                 if (me == 0)
                     poke(t);
             }
+            int bucket = sg_shards_bucket(part);
+            int64_t end = is_alone(t) ? own[bucket + 1] : own[bucket];
             if (me == 0)
-                start(t, sg_shards_bucket(part), SG_SCATTER, t->adamw.g);
+                start(t, bucket, SG_SCATTER, t->adamw.g);
+#pragma omp for schedule(dynamic, 8) nowait
+            for (int64_t i = own[bucket]; i < end; i++)
+                sg_adamw_square(&t->adamw, i);
         }
 #pragma omp for schedule(dynamic, 8)
         for (int64_t i = 0; i < n_slots; i++)
@@ -221,7 +234,7 @@ static sg_status exchange(struct sg_trainer *t, int stopping, struct sg_err *err
 
 static void square_all(struct sg_trainer *t)
 {
-    int64_t n = sg_adamw_n_items(&t->adamw);
+    int64_t n = is_alone(t) ? 0 : sg_adamw_n_items(&t->adamw);
 #pragma omp parallel for num_threads(t->threads) schedule(dynamic, 8)
     for (int64_t i = 0; i < n; i++)
         sg_adamw_square(&t->adamw, i);
