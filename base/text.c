@@ -154,6 +154,17 @@ void sg_format_double(double x, char out[32])
     }
 }
 
+void sg_format_duration(double seconds, char out[24])
+{
+    int s = seconds > 0 && seconds < 1e9 ? (int)(seconds + 0.5) : 0;
+    if (s >= 3600)
+        snprintf(out, 24, "%d h %02d min", s / 3600, s / 60 % 60);
+    else if (s >= 60)
+        snprintf(out, 24, "%d min %02d s", s / 60, s % 60);
+    else
+        snprintf(out, 24, "%d s", s);
+}
+
 void sg_buf_safe(struct sg_buf *b, const char *text, size_t max_chars)
 {
     size_t n = strlen(text), count = 0, len;

@@ -28,6 +28,9 @@ int sg_parse_double(const char *text, double *value);
 /* "1", "0.25", "5e-05": the shortest of %.15g, %.16g, %.17g that reads back as the same double. */
 void sg_format_double(double x, char out[32]);
 
+/* "1 h 02 min", "3 min 05 s", "12 s"; what is no time (negative, NaN, 1e9 and more) is "0 s". */
+void sg_format_duration(double seconds, char out[24]);
+
 /* Adds hostile text for a terminal: control characters, escapes, bidi marks and bytes that are no UTF-8
  * become '?' (newline and tab: a blank), cut after max_chars code points with "...". */
 void sg_buf_safe(struct sg_buf *b, const char *text, size_t max_chars);

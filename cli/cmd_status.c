@@ -27,7 +27,7 @@ static sg_status print_status(const json_t *o, const char *path, struct sg_err *
     if (!json_is_object(o) || !json_is_string(json_object_get(o, "phase")))
         return sg_fail(err, SG_INPUT, "%s: not a status file of synthgrid", path);
     struct sg_buf b = sg_buf_make(1 << 16);
-    char elapsed[32], eta[32];
+    char elapsed[24], eta[24];
     sg_format_duration(json_number_value(json_object_get(o, "elapsed_s")), elapsed);
     sg_buf_puts(&b, "study    ");
     sg_buf_safe(&b, text(o, "study"), 200);

@@ -48,11 +48,7 @@ int sg_cli_is_tty(void)
 
 void sg_cli_duration(double seconds, char out[24])
 {
-    long long s = seconds > 0 && seconds < 1e15 ? (long long)(seconds + 0.5) : 0;
-    if (s >= 3600)
-        snprintf(out, 24, "%lld:%02lld:%02lld", s / 3600, s / 60 % 60, s % 60);
-    else
-        snprintf(out, 24, "%lld:%02lld", s / 60, s % 60);
+    sg_format_duration(seconds, out);
 }
 
 int sg_cli_begin(const struct sg_usage *usage, int argc, char **argv, struct sg_args *args,

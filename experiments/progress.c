@@ -2,29 +2,19 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/text.h"
 
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-void sg_format_duration(double seconds, char out[32])
-{
-    long long s = seconds < 0 ? 0 : (long long)(seconds + 0.5);
-    if (s >= 3600)
-        snprintf(out, 32, "%lld h %02lld min", s / 3600, s % 3600 / 60);
-    else if (s >= 60)
-        snprintf(out, 32, "%lld min %02lld s", s / 60, s % 60);
-    else
-        snprintf(out, 32, "%lld s", s);
-}
-
 static void line_of(const struct sg_progress *p, char *line, size_t n)
 {
-    char elapsed[32], eta[48] = "", money[64] = "", waiting[64] = "";
+    char elapsed[24], eta[48] = "", money[64] = "", waiting[64] = "";
     sg_format_duration(p->elapsed_s, elapsed);
     if (p->eta_s >= 0 && p->n_cells_done + p->n_cells_failed < p->n_cells) {
-        char left[32];
+        char left[24];
         sg_format_duration(p->eta_s, left);
         snprintf(eta, sizeof eta, ", %s left", left);
     }

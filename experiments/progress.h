@@ -25,7 +25,4 @@ void sg_progress_show(const struct sg_progress *p, int last);
 sg_status sg_progress_write(const struct sg_progress *p, const char *dir, int last,
                             struct sg_err *err) SG_MUST_USE;
 
-/* "1 h 02 min", "3 min 05 s", "12 s" */
-void sg_format_duration(double seconds, char out[32]);
-
 #endif

@@ -55,6 +55,35 @@ static void utf8_there_and_back(void **state)
     }
 }
 
+static void durations(void **state)
+{
+    (void)state;
+    static const struct {
+        double seconds;
+        const char *text;
+    } row[] = {
+        {0, "0 s"},
+        {0.4, "0 s"},
+        {11.5, "12 s"},
+        {59.4, "59 s"},
+        {59.6, "1 min 00 s"},
+        {185, "3 min 05 s"},
+        {3599.5, "1 h 00 min"},
+        {3779, "1 h 02 min"},
+        {360000, "100 h 00 min"},
+        {-3, "0 s"},
+        {(double)NAN, "0 s"},
+        {(double)INFINITY, "0 s"},
+        {999999999.0, "277777 h 46 min"},
+        {1e9, "0 s"},
+    };
+    for (int i = 0; i < N_OF(row); i++) {
+        char text[24];
+        sg_format_duration(row[i].seconds, text);
+        assert_string_equal(text, row[i].text);
+    }
+}
+
 static void nearest_words(void **state)
 {
     (void)state;
@@ -151,6 +180,7 @@ int main(void)
         cmocka_unit_test(utf8_validity), cmocka_unit_test(utf8_there_and_back),
         cmocka_unit_test(nearest_words), cmocka_unit_test(numbers),
         cmocka_unit_test(safe_text),     cmocka_unit_test(trimmed),
+        cmocka_unit_test(durations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
