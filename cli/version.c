@@ -1,6 +1,3 @@
-/* utf8proc.h and pcre2.h want this before anything else. */
-#define PCRE2_CODE_UNIT_WIDTH 8
-
 #include "cli/version.h"
 
 #include "generated/version.h"
@@ -10,7 +7,6 @@
 #include <jansson.h>
 #include <mpi.h>
 #include <openssl/crypto.h>
-#include <pcre2.h>
 #include <sqlite3.h>
 #include <string.h>
 #include <utf8proc.h>
@@ -42,9 +38,6 @@ void sg_version_text(struct sg_buf *b)
     sg_buf_printf(b, "%s\n", curl_version());
     sg_buf_printf(b, "libyaml %s\n", yaml_get_version_string());
     sg_buf_printf(b, "jansson %s\n", jansson_version_str());
-    char pcre2[64] = "";
-    if (pcre2_config(PCRE2_CONFIG_VERSION, pcre2) > 0)
-        sg_buf_printf(b, "PCRE2 %s\n", pcre2);
     sg_buf_printf(b, "utf8proc %s\n", utf8proc_version());
     sg_buf_printf(b, "%s\n", OpenSSL_version(OPENSSL_VERSION));
     sg_buf_printf(b, "zlib %s\n", zlibVersion());
