@@ -43,9 +43,8 @@ void sg_bpe_init(struct sg_bpe *b, const struct sg_vocab *vocab)
 
 static size_t slot_of(const struct sg_bpe *b, int32_t left, int32_t right)
 {
-    uint64_t h =
-        ((uint64_t)(uint32_t)left << 32 | (uint32_t)right) * 0x9e3779b97f4a7c15u; /* Fibonacci hashing */
-    size_t i = (size_t)(h >> 32) & (b->n_slots - 1);
+    uint64_t h = sg_hash_more(&b->key, sg_hash_more(&b->key, 0, (uint32_t)left), (uint32_t)right);
+    size_t i = sg_hash_place(&b->key, h) & (b->n_slots - 1);
     while (b->merge[i].left >= 0 && (b->merge[i].left != left || b->merge[i].right != right))
         i = (i + 1) & (b->n_slots - 1);
     return i;
@@ -53,6 +52,7 @@ static size_t slot_of(const struct sg_bpe *b, int32_t left, int32_t right)
 
 sg_status sg_bpe_reserve(struct sg_bpe *b, size_t n_merges, struct sg_err *err)
 {
+    SG_TRY(sg_hash_draw(&b->key, err));
     size_t n_slots = 16;
     while (n_slots < 2 * n_merges)
         n_slots *= 2;

@@ -31,6 +31,7 @@ struct sg_wordpiece {
 };
 
 struct sg_bpe {
+    struct sg_hash_key key;
     struct sg_bpe_merge *merge; /* hash table of pairs */
     size_t n_merges, n_slots;
     int32_t byte_id[256]; /* of the token that stands for the byte, or -1 */

@@ -16,17 +16,9 @@ void sg_vocab_free(struct sg_vocab *v)
     *v = (struct sg_vocab){0};
 }
 
-/* FNV-1a, a byte at a time */
-static const uint64_t hash_of_nothing = 0xcbf29ce484222325u;
-
-static uint64_t hash_more(uint64_t h, char byte)
-{
-    return (h ^ (unsigned char)byte) * 0x100000001b3u;
-}
-
 static struct sg_vocab_slot *find_hashed(const struct sg_vocab *v, uint64_t h, const char *text, size_t n)
 {
-    for (size_t i = h ^ h >> 29;; i++) {
+    for (size_t i = sg_hash_place(&v->key, h);; i++) {
         struct sg_vocab_slot *s = &v->slot[i & (v->n_slots - 1)];
         if (!s->id || (s->len == n && memcmp(sg_buf_text(&v->text) + s->at, text, n) == 0))
             return s;
@@ -35,9 +27,9 @@ static struct sg_vocab_slot *find_hashed(const struct sg_vocab *v, uint64_t h, c
 
 static struct sg_vocab_slot *find(const struct sg_vocab *v, const char *text, size_t n)
 {
-    uint64_t h = hash_of_nothing;
+    uint64_t h = 0;
     for (size_t i = 0; i < n; i++)
-        h = hash_more(h, text[i]);
+        h = sg_hash_more(&v->key, h, (unsigned char)text[i]);
     return find_hashed(v, h, text, n);
 }
 
@@ -59,8 +51,10 @@ static sg_status grow(struct sg_vocab *v, struct sg_err *err)
 
 sg_status sg_vocab_put(struct sg_vocab *v, const char *text, size_t n, int32_t id, struct sg_err *err)
 {
-    if (!v->n_slots)
+    if (!v->n_slots) {
         v->text = sg_buf_make(UINT32_MAX);
+        SG_TRY(sg_hash_draw(&v->key, err));
+    }
     if (2 * v->n >= v->n_slots)
         SG_TRY(grow(v, err));
     struct sg_vocab_slot *s = find(v, text, n);
@@ -89,9 +83,9 @@ size_t sg_vocab_longest(const struct sg_vocab *v, const char *text, size_t n, in
     size_t most = n < v->max_len ? n : v->max_len;
     if (most > SG_MAX_PREFIX)
         most = SG_MAX_PREFIX;
-    h[0] = hash_of_nothing;
+    h[0] = 0;
     for (size_t i = 0; i < most; i++)
-        h[i + 1] = hash_more(h[i], text[i]);
+        h[i + 1] = sg_hash_more(&v->key, h[i], (unsigned char)text[i]);
     for (size_t len = most; len > 0; len--) {
         if (len < n && ((unsigned char)text[len] & 0xc0) == 0x80)
             continue; /* inside a code point */

@@ -3,6 +3,7 @@
 #define SG_MODEL_VOCAB_H
 
 #include "base/buf.h"
+#include "base/hash.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -10,6 +11,7 @@
 enum { SG_MAX_ID = (1 << 24) - 1 }; /* no vocabulary comes near it; keeps tables of ids small */
 
 struct sg_vocab {
+    struct sg_hash_key key;
     struct sg_vocab_slot *slot;
     size_t n, n_slots; /* a power of two, at most half full */
     struct sg_buf text;
@@ -18,7 +20,7 @@ struct sg_vocab {
 
 void sg_vocab_free(struct sg_vocab *v);
 
-/* Adds a token or gives a known one another id. SG_FAILED without memory. */
+/* Adds a token or gives a known one another id. SG_FAILED without memory, or random bits for the hash. */
 sg_status sg_vocab_put(struct sg_vocab *v, const char *text, size_t n, int32_t id,
                        struct sg_err *err) SG_MUST_USE;
 
