@@ -4,6 +4,7 @@
 #include "base/rng.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -155,6 +156,43 @@ static const struct sg_tensor_info *find(const struct sg_safetensors *file, cons
     return NULL;
 }
 
+/* The first of n numbers that is NaN or infinite, or n. By blocks without a branch inside, which compilers turn into vectors. */
+static int64_t first_not_finite(const float *x, int64_t n)
+{
+    enum { BLOCK = 256 };
+    for (int64_t at = 0; at < n; at += BLOCK) {
+        int64_t end = n - at < BLOCK ? n : at + BLOCK;
+        uint32_t bad = 0;
+        for (int64_t i = at; i < end; i++) {
+            uint32_t bits;
+            memcpy(&bits, &x[i], sizeof bits);
+            bad |= (bits & 0x7f800000u) == 0x7f800000u;
+        }
+        for (int64_t i = at; bad && i < end; i++)
+            if (!isfinite(x[i]))
+                return i;
+    }
+    return n;
+}
+
+/* Such weights make every loss NaN, which would read as if training had diverged at its first step. */
+static sg_status check_finite(const struct sg_spec *s, const struct sg_tensor_info *t,
+                              const struct sg_safetensors *file, const float *x, struct sg_err *err)
+{
+    int64_t i = first_not_finite(x, s->n);
+    char where[64];
+    if (i == s->n)
+        return SG_OK;
+    if (s->cols)
+        snprintf(where, sizeof where, "%" PRId64 ", %" PRId64, i / s->cols, i % s->cols);
+    else
+        snprintf(where, sizeof where, "%" PRId64, i);
+    return sg_fail(err, SG_INPUT,
+                   "%s: %s[%s] is %s; hint: the file is damaged, or comes from a training that diverged: "
+                   "fetch or make it again",
+                   sg_safetensors_file_of(file, t), t->name, where, isnan(x[i]) ? "NaN" : "infinite");
+}
+
 static sg_status load_one(const struct sg_spec *s, const struct sg_tensor_info *t,
                           const struct sg_safetensors *file, const char *dir, float *out, struct sg_err *err)
 {
@@ -172,7 +210,8 @@ static sg_status load_one(const struct sg_spec *s, const struct sg_tensor_info *
                        "model.safetensors are of two models",
                        dir, t->name, have, want);
     }
-    return sg_safetensors_read(file, t, out, err);
+    SG_TRY(sg_safetensors_read(file, t, out, err));
+    return check_finite(s, t, file, out, err);
 }
 
 sg_status sg_params_load(const struct sg_layout *l, const struct sg_safetensors *file, const char *dir,

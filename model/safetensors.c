@@ -435,6 +435,11 @@ const char *const *sg_safetensors_files(const struct sg_safetensors *s)
     return s->files;
 }
 
+const char *sg_safetensors_file_of(const struct sg_safetensors *s, const struct sg_tensor_info *info)
+{
+    return s->shard[((const struct entry *)info)->shard].path;
+}
+
 static float from_bits(uint32_t bits)
 {
     float x;

@@ -55,6 +55,9 @@ const struct sg_tensor_info *sg_safetensors_find(const struct sg_safetensors *s,
 /* The paths of the files read (the index first), for digests and messages; NULL ends the list. Owned by s. */
 const char *const *sg_safetensors_files(const struct sg_safetensors *s);
 
+/* The path of the file that holds a tensor, owned by s. */
+const char *sg_safetensors_file_of(const struct sg_safetensors *s, const struct sg_tensor_info *info);
+
 /* Local, thread-safe. Writes info->n values to out, converted to float32 (exact for F16 and BF16, rounded to
  * nearest for F64). NaN and infinities are kept. SG_INPUT for SG_DTYPE_OTHER; SG_FAILED when the disk fails
  * or the file has shrunk. */

@@ -2,6 +2,7 @@
 #include "model/trainer.h"
 #include "tiny.h"
 
+#include <jansson.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -390,6 +391,70 @@ static void bad_checkpoints_are_refused(void **state)
     assert_int_equal(system(command), 0);
 }
 
+/* DIR/model.safetensors is the tiny classifier's, with number i of one tensor replaced. */
+static void write_weights(const char *dir, const char *tensor, int64_t i, float x)
+{
+    char path[64], *bytes;
+    size_t n;
+    uint64_t header;
+    snprintf(path, sizeof path, "%s/model.safetensors", dir);
+    assert_int_equal(sg_file_read(TINY "bert/model.safetensors", 1 << 24, &bytes, &n, &err), SG_OK);
+    memcpy(&header, bytes, 8);
+    json_t *json = json_loadb(bytes + 8, header, 0, NULL);
+    const json_t *begin = json_array_get(json_object_get(json_object_get(json, tensor), "data_offsets"), 0);
+    assert_true(json_is_integer(begin));
+    memcpy(bytes + 8 + header + json_integer_value(begin) + i * 4, &x, 4);
+    json_decref(json);
+    assert_int_equal(sg_file_write(path, bytes, n, &err), SG_OK);
+    sg_free(bytes);
+}
+
+/* The place of the first number that is none, wherever it stands in its tensor; not that the loss is NaN at step 1. */
+static void weights_that_are_no_numbers_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *tensor, *words;
+        int64_t i;
+        float x;
+    } row[] = {
+        {"bert.embeddings.word_embeddings.weight", "word_embeddings.weight[0, 0] is NaN", 0, NAN},
+        {"bert.embeddings.word_embeddings.weight", "word_embeddings.weight[24, 23] is infinite", 599,
+         -INFINITY},
+        {"bert.encoder.layer.1.output.dense.weight", "layer.1.output.dense.weight[6, 15] is NaN", 255, -NAN},
+        {"bert.encoder.layer.1.output.dense.weight", "layer.1.output.dense.weight[6, 16] is infinite", 256,
+         INFINITY},
+        {"bert.encoder.layer.0.intermediate.dense.bias", "intermediate.dense.bias[39] is NaN", 39, NAN},
+        {"bert.pooler.dense.bias", "pooler.dense.bias[2] is NaN", 2, NAN},
+        {"bert.embeddings.word_embeddings.weight", NULL, 7, 3.4e38f},
+        {"bert.embeddings.word_embeddings.weight", NULL, 8, 1e-45f},
+        {"classifier.weight", NULL, 1, NAN}, /* an encoder has none: nobody reads it */
+    };
+    char dir[] = "/tmp/sg-train-test-XXXXXX", command[64];
+    struct sg_encoder *e;
+    struct sg_model *m;
+    assert_non_null(mkdtemp(dir));
+    write_copy(dir, "vocab.txt", NULL, NULL);
+    write_copy(dir, "config.json", NULL, NULL);
+    for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
+        write_weights(dir, row[i].tensor, row[i].i, row[i].x);
+        sg_status status = sg_encoder_load(dir, &e, &err);
+        if (!row[i].words) {
+            assert_int_equal(status, SG_OK);
+            sg_encoder_destroy(e);
+            continue;
+        }
+        assert_int_equal(status, SG_INPUT);
+        assert_non_null(strstr(err.text, row[i].words));
+        assert_non_null(strstr(err.text, "/model.safetensors: "));
+        assert_non_null(strstr(err.text, "hint: "));
+    }
+    assert_int_equal(sg_model_load(dir, &m, &err), SG_INPUT);
+    assert_non_null(strstr(err.text, "classifier.weight[0, 1] is NaN"));
+    snprintf(command, sizeof command, "rm -r %s", dir);
+    assert_int_equal(system(command), 0);
+}
+
 static void memory_is_foretold(void **state)
 {
     (void)state;
@@ -408,7 +473,7 @@ int main(void)
         cmocka_unit_test(bad_settings_are_refused), cmocka_unit_test(bad_examples_are_refused),
         cmocka_unit_test(stops_and_diverges),       cmocka_unit_test(bad_snapshots_are_refused),
         cmocka_unit_test(survives_without_memory),  cmocka_unit_test(bad_checkpoints_are_refused),
-        cmocka_unit_test(memory_is_foretold),
+        cmocka_unit_test(memory_is_foretold),       cmocka_unit_test(weights_that_are_no_numbers_are_refused),
     };
     MPI_Init(NULL, NULL);
     int n_failed = cmocka_run_group_tests(tests, set_up, tear_down);
