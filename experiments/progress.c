@@ -72,19 +72,27 @@ sg_status sg_progress_write(const struct sg_progress *p, const char *dir, int la
     written = now;
     char stamp[21];
     sg_utc(stamp);
+    /* jansson takes UTF-8 alone, and gives no object at all otherwise; a path in an error's sentence may be anything, and
+     * why a run stopped must not be lost for it. */
+    struct sg_buf message = sg_buf_make(8192);
+    sg_buf_safe(&message, p->message, 1000);
     json_t *o =
-        json_pack("{s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:f,s:f,s:f,s:i,s:s,s:i}", "study",
-                  p->study, "phase", p->phase, "updated", stamp, "n_cells", (json_int_t)p->n_cells,
-                  "n_cells_done", (json_int_t)p->n_cells_done, "n_cells_failed",
-                  (json_int_t)p->n_cells_failed, "n_pools", (json_int_t)p->n_pools, "n_pools_done",
-                  (json_int_t)p->n_pools_done, "n_completions", (json_int_t)p->n_completions,
-                  "n_requests_left", (json_int_t)p->n_requests_left, "tokens_in", (json_int_t)p->tokens_in,
-                  "tokens_out", (json_int_t)p->tokens_out, "cost_usd", p->cost_usd, "elapsed_s", p->elapsed_s,
-                  "eta_s", p->eta_s, "n_ranks", p->n_ranks, "message", p->message, "pid", (int)getpid());
+        message.failed
+            ? NULL
+            : json_pack("{s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:f,s:f,s:f,s:i,s:s,s:i}", "study",
+                        p->study, "phase", p->phase, "updated", stamp, "n_cells", (json_int_t)p->n_cells,
+                        "n_cells_done", (json_int_t)p->n_cells_done, "n_cells_failed",
+                        (json_int_t)p->n_cells_failed, "n_pools", (json_int_t)p->n_pools, "n_pools_done",
+                        (json_int_t)p->n_pools_done, "n_completions", (json_int_t)p->n_completions,
+                        "n_requests_left", (json_int_t)p->n_requests_left, "tokens_in",
+                        (json_int_t)p->tokens_in, "tokens_out", (json_int_t)p->tokens_out, "cost_usd",
+                        p->cost_usd, "elapsed_s", p->elapsed_s, "eta_s", p->eta_s, "n_ranks", p->n_ranks,
+                        "message", sg_buf_text(&message), "pid", (int)getpid());
     char *text = o ? json_dumps(o, JSON_INDENT(2)) : NULL, *path = sg_path_join(dir, "status.json");
     json_decref(o);
     sg_status status =
         text && path ? sg_file_write(path, text, strlen(text), err) : sg_fail_memory(err, 1024);
+    sg_buf_free(&message);
     free(text);
     sg_free(path);
     return status;

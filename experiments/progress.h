@@ -21,7 +21,7 @@ struct sg_progress {
 /* Rank 0. stderr; `last` 1 ends the line. Call as often as you like: it paces itself. */
 void sg_progress_show(const struct sg_progress *p, int last);
 
-/* Rank 0. Replaces <dir>/status.json; not more often than every 2 s unless `last`. */
+/* Rank 0. Replaces <dir>/status.json, in which the message is one line of UTF-8, whatever bytes it has; not more often than every 2 s unless `last`. */
 sg_status sg_progress_write(const struct sg_progress *p, const char *dir, int last,
                             struct sg_err *err) SG_MUST_USE;
 
