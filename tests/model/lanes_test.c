@@ -131,7 +131,11 @@ static void known_deals(void **state)
         {2, 4, {3, 9, 5, 7}, {0, 0, 1, 1}},         /* costliest first: 9 | 7, 9 | 7 5, 9 3 | 7 5 */
         {2, 5, {4, 4, 300, 4, 4}, {1, 1, 0, 1, 1}}, /* one very long row has a half for itself */
         {4, 5, {4, 4, 300, 4, 4}, {2, 3, 0, 2, 3}}, /* and leaves a lane of its half empty */
-        {8, 4, {40, 10, 10, 10}, {0, 4, 6, 5}},     /* a lane each, four empty */
+        {2,
+         4,
+         {300, 160, 160, 10},
+         {0, 1, 1, 1}},                         /* two of 160 are more tokens than 300, but less arithmetic */
+        {8, 4, {40, 10, 10, 10}, {0, 4, 6, 5}}, /* a lane each, four empty */
     };
     for (size_t k = 0; k < sizeof row / sizeof row[0]; k++) {
         struct deal d;
