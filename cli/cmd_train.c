@@ -9,13 +9,11 @@
 #include "model/train.h"
 #include "results/metrics.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <math.h>
 #include <signal.h>
 #include <string.h>
-#include <unistd.h>
 
 struct job {
     const char *encoder_dir, *train_path, *eval_path, *save_dir, *checkpoint;
@@ -54,21 +52,6 @@ static sg_status check_pairs(const struct job *j, struct sg_err *err)
     return SG_OK;
 }
 
-/* The folder of a file that will be written later. */
-static sg_status check_writable(const char *path, struct sg_err *err)
-{
-    const char *slash = strrchr(path, '/');
-    char *dir = slash ? sg_strndup(path, slash > path ? (size_t)(slash - path) : 1) : sg_strdup(".");
-    if (!dir)
-        return sg_fail_memory(err, strlen(path));
-    sg_status status = sg_mkdirs(dir, err);
-    if (status == SG_OK && access(dir, W_OK) != 0)
-        status = sg_fail(err, SG_INPUT, "--checkpoint %s: the folder cannot be written to: %s", path,
-                         strerror(errno));
-    sg_free(dir);
-    return status;
-}
-
 /* Local: everything that can be wrong with what the user gave. */
 static sg_status job_load(struct job *j, const struct sg_args *args, const struct sg_team *world,
                           struct sg_err *err)
@@ -90,8 +73,8 @@ static sg_status job_load(struct job *j, const struct sg_args *args, const struc
     SG_TRY(sg_labels_index(&j->labels, j->eval_path, &j->eval, j->eval_label, err));
     if (j->save_dir && world->rank == 0) /* now, and not after an hour of training */
         SG_TRY(sg_mkdirs(j->save_dir, err));
-    if (j->checkpoint && world->rank == 0)
-        SG_TRY(check_writable(j->checkpoint, err));
+    if (j->checkpoint && world->rank == 0 && sg_train_snapshot_check(j->checkpoint, err) != SG_OK)
+        return sg_err_at(err, "--checkpoint");
     return sg_encoder_load(j->encoder_dir, &j->encoder, err);
 }
 
@@ -122,6 +105,16 @@ static void show_progress(void *context, int64_t step, int64_t n_steps, double l
                 left, step == n_steps ? "\r\033[K" : "");
     else if (step < n_steps)
         fprintf(stderr, "step %" PRId64 "/%" PRId64 "  loss %.4f  %s left\n", step, n_steps, loss, left);
+}
+
+static void show_warning(void *context, const char *text)
+{
+    const struct progress *p = context;
+    char line[1200];
+    snprintf(line, sizeof line, "warning: %s", text);
+    if (p->is_tty)
+        fputs("\r\033[K", stderr);
+    sg_cli_say(line);
 }
 
 /* With --checkpoint, a signal ends the training between two steps, and what is done is kept. */
@@ -168,6 +161,7 @@ static sg_status job_train(struct job *j, const struct sg_team *world, struct sg
                              .step_end_s = &j->step_end_s};
         const struct sg_train_hooks hooks = {.progress = show_progress,
                                              .stopping = j->checkpoint ? is_stopping : NULL,
+                                             .warn = show_warning,
                                              .context = &p,
                                              .snapshot = {.path = j->checkpoint, .every_s = 60}};
         status = sg_train(j->encoder, &j->settings, &train, &eval, &team, &hooks,
@@ -176,8 +170,8 @@ static sg_status job_train(struct job *j, const struct sg_team *world, struct sg
             status = sg_model_save(j->model, (const char *const *)j->labels.name, j->save_dir, err);
         if (status == SG_STOPPED) {
             struct sg_err why = *err;
-            status = sg_fail(err, SG_STOPPED, "%s; hint: the same command goes on from %s, if that is there",
-                             why.text, j->checkpoint);
+            status = sg_fail(err, SG_STOPPED, "%s; hint: the same command goes on where this one stopped",
+                             why.text);
         }
         MPI_Comm_free(&team.comm);
     }
@@ -311,7 +305,8 @@ int sg_cmd_train(int argc, char **argv)
         status = job_train(&j, &world, &err);
     if (status == SG_OK && world.rank == 0)
         status = job_print(&j, &err);
-    if (status == SG_OK && world.rank == 0 && j.checkpoint) /* what it was kept for is safe */
+    /* What it was kept for is safe: on a full disk the result is not printed, and the checkpoint stays. */
+    if (status == SG_OK && world.rank == 0 && j.checkpoint && fflush(stdout) == 0 && !ferror(stdout))
         sg_train_snapshot_remove(j.checkpoint);
     job_free(&j);
     return sg_cli_end(&args, &world, status, &err);

@@ -83,6 +83,7 @@ int main(int argc, char **argv)
     sg_secret_harden();
     use_plain_shared_memory();
     signal(SIGPIPE, SIG_IGN); /* a closed pipe or connection is an error that is reported, not a death */
+    signal(SIGXFSZ, SIG_IGN); /* and so is a write over the limit on a file's size: EFBIG */
     struct sg_args none = {0};
     struct sg_err err = {0};
     if (argc < 2) {

@@ -5,6 +5,7 @@
 #include "generated/version.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -176,27 +177,27 @@ static sg_status gather_state(struct sg_trainer *t, const float *state, struct s
 }
 
 sg_status sg_snapshot_write(struct sg_trainer *t, const char *path, const struct sg_snapshot_at *at,
-                            struct sg_err *err)
+                            struct sg_err *why, struct sg_err *err)
 {
     int root = t->team->rank == 0;
-    struct writer w = {.path = path, .err = err};
+    struct writer w = {.path = path, .err = why};
     const float *state[2] = {t->adamw.m, t->adamw.v};
     if (root)
         open_writer(&w, t, at);
     for (int k = 0; k < 2; k++) {
-        struct sg_err why;
-        sg_status status = gather_state(t, state[k], &why);
+        sg_status status = gather_state(t, state[k], err);
         if (status != SG_OK) { /* MPI is gone */
             if (root && w.status == SG_OK)
                 w.status = status;
             if (root)
                 close_writer(&w);
-            return sg_fail(err, status, "%s", why.text);
+            return status;
         }
         if (root)
             put(&w, t->adamw.g, (size_t)t->adamw.n_dense * sizeof *t->adamw.g);
     }
-    return sg_agree(t->team, root ? close_writer(&w) : SG_OK, err);
+    why->status = sg_agree(t->team, root ? close_writer(&w) : SG_OK, why);
+    return SG_OK;
 }
 
 /* --- reading --- */
@@ -324,6 +325,33 @@ sg_status sg_snapshot_read(struct sg_trainer *t, const char *path, struct sg_sna
 done:
     if (f)
         fclose(f);
+    return status;
+}
+
+sg_status sg_train_snapshot_check(const char *path, struct sg_err *err)
+{
+    static const char hint[] = "hint: name a file in a folder that can be written to";
+    struct stat st;
+    char *dir = sg_path_dir(path), *tmp = sg_strf("%s.tmp", path);
+    int fd = -1;
+    struct sg_err why;
+    sg_status status = SG_OK;
+    if (!dir || !tmp)
+        SG_TRY_DONE(sg_fail_memory(err, strlen(path)));
+    if (!path[0])
+        SG_TRY_DONE(sg_fail(err, SG_INPUT, "no name of a file; %s", hint));
+    if (sg_mkdirs(dir, &why) != SG_OK)
+        SG_TRY_DONE(sg_fail(err, SG_INPUT, "%s; %s", why.text, hint));
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+        SG_TRY_DONE(sg_fail(err, SG_INPUT, "%s: no regular file; %s", path, hint));
+    fd = open(tmp, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    if (fd < 0)
+        SG_TRY_DONE(sg_fail(err, SG_INPUT, "%s: cannot be written: %s; %s", path, strerror(errno), hint));
+    close(fd);
+    unlink(tmp);
+done:
+    sg_free(dir);
+    sg_free(tmp);
     return status;
 }
 

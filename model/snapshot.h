@@ -21,9 +21,11 @@ struct sg_snapshot_at {
     float *loss; /* (n_steps), the caller's */
 };
 
-/* Collective. Writes it after at->step steps; t->adamw.g is lost (the next step makes it anew). */
+/* Collective. Writes it after at->step steps; t->adamw.g is lost (the next step makes it anew). What the disk
+ * refuses is no failure: why->status and its sentence tell all ranks alike, and the file is as it was. Only
+ * MPI makes it fail. */
 sg_status sg_snapshot_write(struct sg_trainer *t, const char *path, const struct sg_snapshot_at *at,
-                            struct sg_err *err) SG_MUST_USE;
+                            struct sg_err *why, struct sg_err *err) SG_MUST_USE;
 
 /* Collective. Puts the trainer where the file was written; where there is none, both are left as they are. So
  * they are when the file is damaged, cut off, or another run's: SG_INPUT. */

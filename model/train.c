@@ -6,6 +6,7 @@
 #include "model/snapshot.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 struct sg_train_settings sg_train_defaults(void)
@@ -51,6 +52,7 @@ struct run {
     struct sg_snapshot_at at;
     double begin_s, saved_s, took_s; /* took_s: of the last writing */
     int64_t saved_step;
+    int is_warned; /* that it cannot be put there now */
 };
 
 /* Rank 0's word on the run's snapshot: not worth it yet; worth it if the run stops; due. */
@@ -68,21 +70,53 @@ static int keep_word(const struct run *r)
     return r->at.step > 0 || now_s - r->begin_s >= s->least_s ? KEEP_AT_STOP : KEEP_NONE;
 }
 
-/* Collective. */
-static sg_status save(struct run *r, int64_t step, struct sg_err *err)
+/* Collective. What the disk refuses is in *why, on all ranks. */
+static sg_status save(struct run *r, int64_t step, struct sg_err *why, struct sg_err *err)
 {
-    const struct sg_train_snapshot *s = &r->hooks->snapshot;
     struct sg_snapshot_at at = r->at;
+    *why = (struct sg_err){0};
     if (step == r->saved_step)
         return SG_OK;
     at.step = step;
     at.train_s += sg_now_s() - r->begin_s;
     double begin_s = sg_now_s();
-    sg_status status = sg_snapshot_write(r->t, s->path, &at, err);
+    SG_TRY(sg_snapshot_write(r->t, r->hooks->snapshot.path, &at, why, err));
     r->saved_s = sg_now_s();
     r->took_s = r->saved_s - begin_s;
-    r->saved_step = step;
-    return s->may_fail ? SG_OK : status;
+    if (why->status == SG_OK)
+        r->saved_step = step;
+    return SG_OK;
+}
+
+/* Collective. A disk that is full now ends no run that can go on; a person hears of it once, until it works again. */
+static sg_status save_in_passing(struct run *r, int64_t step, struct sg_err *err)
+{
+    struct sg_err why;
+    char text[sizeof why.text + 100];
+    SG_TRY(save(r, step, &why, err));
+    if (why.status != SG_OK && !r->is_warned && r->t->team->rank == 0 && r->hooks->warn) {
+        snprintf(text, sizeof text, "no checkpoint can be written, training goes on and tries again: %s",
+                 why.text);
+        r->hooks->warn(r->hooks->context, text);
+    }
+    r->is_warned = why.status != SG_OK;
+    return SG_OK;
+}
+
+/* Collective. Ends the run before a step; word: whether what it has is worth keeping. */
+static sg_status stop_before(struct run *r, int64_t step, int word, struct sg_err *err)
+{
+    const struct sg_train_snapshot *s = &r->hooks->snapshot;
+    struct sg_err why = {0};
+    if (word >= KEEP_AT_STOP)
+        SG_TRY(save(r, step, &why, err));
+    if (why.status != SG_OK && !s->may_fail)
+        return sg_fail(err, SG_FAILED,
+                       "training stopped before step %lld of %lld, and its checkpoint cannot be written, so "
+                       "that what was trained after step %lld is lost: %s",
+                       (long long)step + 1, (long long)r->t->n_steps, (long long)r->saved_step, why.text);
+    return sg_fail(err, SG_STOPPED, "training stopped before step %lld of %lld", (long long)step + 1,
+                   (long long)r->t->n_steps);
 }
 
 static sg_status resume(struct run *r, struct sg_err *err)
@@ -108,12 +142,8 @@ static sg_status run_steps(struct run *r, struct sg_err *err)
         int wish = h->stopping && h->stopping(h->context), word = keep_word(r);
         /* A wish travels with the losses of the step that it came in; the team acts on it before the next
          * one. */
-        if (stop || (t->team->size == 1 && wish)) {
-            if ((t->team->size == 1 ? word : t->keep) >= KEEP_AT_STOP)
-                SG_TRY(save(r, step, err));
-            return sg_fail(err, SG_STOPPED, "training stopped before step %lld of %lld", (long long)step + 1,
-                           (long long)t->n_steps);
-        }
+        if (stop || (t->team->size == 1 && wish))
+            return stop_before(r, step, t->team->size == 1 ? word : (int)t->keep, err);
         double loss;
         int64_t n_tokens;
         t->keep = word;
@@ -121,7 +151,7 @@ static sg_status run_steps(struct run *r, struct sg_err *err)
         r->at.loss[step] = (float)loss;
         r->at.n_tokens += n_tokens;
         if (t->keep >= KEEP_NOW && step + 1 < t->n_steps)
-            SG_TRY(save(r, step + 1, err));
+            SG_TRY(save_in_passing(r, step + 1, err));
         if (h->progress && t->team->rank == 0)
             h->progress(h->context, step + 1, t->n_steps, loss);
     }

@@ -59,9 +59,12 @@ struct sg_train_snapshot {
     const char *path; /* NULL: none; the same on all ranks, of which team rank 0 alone opens it */
     double every_s;   /* seconds between two writings */
     double least_s;   /* a run that is stopped later than this writes one more */
-    int may_fail; /* what is not this run's or damaged is removed, what cannot be written is not written; else
-                     both are errors */
+    int may_fail; /* what is not this run's or damaged is removed, and a run that is stopped may leave none;
+                     else both are errors. A disk that fails before that ends no run: it is tried again */
 };
+
+/* Local. Makes the folder, and tries whether the file can be written there: else SG_INPUT. */
+sg_status sg_train_snapshot_check(const char *path, struct sg_err *err) SG_MUST_USE;
 
 /* Local. Removes it, and what a killed writer has left of one. */
 void sg_train_snapshot_remove(const char *path);
@@ -70,6 +73,8 @@ struct sg_train_hooks {
     void (*progress)(void *context, int64_t step, int64_t n_steps,
                      double loss);  /* team rank 0, after each step */
     int (*stopping)(void *context); /* any rank, before each step; the team agrees, then SG_STOPPED */
+    void (*warn)(void *context,
+                 const char *text); /* team rank 0: what a person should know, but ends no run */
     void *context;
     struct sg_train_snapshot snapshot;
 };

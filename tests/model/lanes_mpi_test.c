@@ -9,6 +9,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -304,6 +305,90 @@ static void resumes_on_any_team(void **state)
     sg_rows_free(&rows);
 }
 
+struct disk {
+    const struct sg_team *team;
+    char dir[32], path[48];
+    int n_warnings, last_step;
+    double last_s;
+};
+
+static void disk_warns(void *context, const char *text)
+{
+    struct disk *d = context;
+    assert_non_null(strstr(text, d->path));
+    d->n_warnings++;
+}
+
+static int disk_stops(void *context)
+{
+    const struct disk *d = context;
+    return d->last_step >= 5;
+}
+
+/* The folder goes after steps 1 and 4, each time with a checkpoint in it, and comes back after step 3. */
+static void disk_breaks(void *context, int64_t step, int64_t n_steps, double loss)
+{
+    struct disk *d = context;
+    (void)n_steps, (void)loss;
+    double took_s = sg_now_s() - d->last_s;
+    if (step == 1 || step == 4) {
+        assert_true(sg_file_exists(d->path));
+        assert_int_equal(unlink(d->path), 0);
+        assert_int_equal(rmdir(d->dir), 0);
+    } else if (step == 3)
+        assert_int_equal(mkdir(d->dir, 0777), 0);
+    if (step <= 4) /* the next one is due after 30 times what the last one took */
+        sg_sleep_us((int64_t)(31e6 * took_s));
+    d->last_step = (int)step;
+    d->last_s = sg_now_s();
+}
+
+/* A disk that fails ends no run and changes no bit; a run that stops then says on all ranks that nothing is
+ * kept. */
+static void goes_on_without_a_disk(void **state)
+{
+    (void)state;
+    struct sg_team alone = {.comm = MPI_COMM_SELF, .size = 1}, team;
+    struct sg_rows rows;
+    int32_t label[64];
+    struct sg_encoder *e;
+    struct sg_train_result one, r;
+    struct sg_train_settings s = tiny_settings();
+    assert_true(tiny_rows("bert", &rows, label) > 8);
+    struct sg_examples x = tiny_examples(&rows, label);
+    s.steps = 8;
+    s.lanes = 4;
+    assert_int_equal(sg_encoder_load(TINY "bert", &e, &err), SG_OK);
+    assert_int_equal(sg_train(e, &s, &x, NULL, &alone, NULL, NULL, &one, &err), SG_OK);
+    for (int stops = 0; stops <= 1; stops++) {
+        struct disk d = {.team = &team, .dir = "/tmp/sg-disk-XXXXXX", .last_s = sg_now_s()};
+        assert_true(world_rank != 0 || mkdtemp(d.dir));
+        MPI_Bcast(d.dir, sizeof d.dir, MPI_CHAR, 0, MPI_COMM_WORLD);
+        snprintf(d.path, sizeof d.path, "%s/run", d.dir);
+        struct sg_train_hooks hooks = {.progress = disk_breaks,
+                                       .stopping = stops ? disk_stops : NULL,
+                                       .warn = disk_warns,
+                                       .context = &d,
+                                       .snapshot = {.path = d.path, .every_s = 0}};
+        if (!first_ranks(sg_pow2_floor(world_size), &team))
+            continue;
+        if (stops) {
+            assert_int_equal(sg_train(e, &s, &x, NULL, &team, &hooks, NULL, &r, &err), SG_FAILED);
+            assert_non_null(strstr(err.text, "after step 4 is lost"));
+            assert_non_null(strstr(err.text, d.path));
+        } else {
+            assert_int_equal(sg_train(e, &s, &x, NULL, &team, &hooks, NULL, &r, &err), SG_OK);
+            assert_string_equal(r.digest, one.digest);
+            sg_train_result_free(&r);
+        }
+        assert_int_equal(d.n_warnings, world_rank == 0 ? 2 : 0); /* not of each try */
+        MPI_Comm_free(&team.comm);
+    }
+    sg_train_result_free(&one);
+    sg_encoder_destroy(e);
+    sg_rows_free(&rows);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(reduction_is_the_tree),
@@ -311,6 +396,7 @@ int main(int argc, char **argv)
                                        cmocka_unit_test(same_bits),
                                        cmocka_unit_test(mpi_allreduce_trains_too),
                                        cmocka_unit_test(resumes_on_any_team),
+                                       cmocka_unit_test(goes_on_without_a_disk),
                                        cmocka_unit_test(all_leave_together)};
     int level;
     MPI_Init_thread(&argc, &argv, MPI_THREAD_MULTIPLE, &level);

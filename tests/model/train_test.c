@@ -3,6 +3,7 @@
 #include "tiny.h"
 
 #include <jansson.h>
+#include <limits.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -233,6 +234,12 @@ static void stops_and_diverges(void **state)
     assert_non_null(strstr(err.text, "diverged at step"));
 }
 
+static void count_warning(void *context, const char *text)
+{
+    (void)text;
+    ++*(int *)context;
+}
+
 /* A snapshot of this run after 3 steps, in new memory. */
 static void take_snapshot(const struct sg_train_settings *s, const char *path, char **bytes, size_t *n)
 {
@@ -299,13 +306,47 @@ static void bad_snapshots_are_refused(void **state)
     assert_true(sg_file_exists(path));
     sg_train_snapshot_remove(path);
     assert_false(sg_file_exists(path));
-    hooks.snapshot = (struct sg_train_snapshot){.path = "/nonexistent/run"};
-    assert_int_equal(sg_train(encoder, &s, &x, NULL, &alone, &hooks, NULL, &r, &err), SG_FAILED);
-    hooks.snapshot.may_fail = 1;
+    int n_warnings = 0, asked = 0;
+    hooks = (struct sg_train_hooks){
+        .warn = count_warning, .context = &n_warnings, .snapshot = {.path = "/nonexistent/run"}};
     assert_int_equal(sg_train(encoder, &s, &x, NULL, &alone, &hooks, NULL, &r, &err), SG_OK);
     sg_train_result_free(&r);
+    assert_int_equal(n_warnings, 1); /* of all its steps */
+    /* A run that is stopped and leaves nothing says so, but where that may be. */
+    hooks = (struct sg_train_hooks){
+        .stopping = stop_after_three, .context = &asked, .snapshot = {.path = "/nonexistent/run"}};
+    assert_int_equal(sg_train(encoder, &s, &x, NULL, &alone, &hooks, NULL, &r, &err), SG_FAILED);
+    assert_non_null(strstr(err.text, "stopped before step 4"));
+    assert_non_null(strstr(err.text, "/nonexistent/run"));
+    asked = 0;
+    hooks.snapshot.may_fail = 1;
+    assert_int_equal(sg_train(encoder, &s, &x, NULL, &alone, &hooks, NULL, &r, &err), SG_STOPPED);
     sg_free(good);
     sg_free(bad);
+}
+
+static void paths_are_tried_first(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/sg-train-test-XXXXXX", path[6][PATH_MAX];
+    assert_non_null(mkdtemp(dir));
+    snprintf(path[0], sizeof path[0], "%s/new/run", dir);
+    assert_int_equal(sg_train_snapshot_check(path[0], &err), SG_OK);
+    assert_int_equal(sg_file_write(path[0], "x", 1, &err), SG_OK);
+    assert_int_equal(sg_train_snapshot_check(path[0], &err), SG_OK);
+    snprintf(path[1], sizeof path[1], "%s/new", dir); /* a folder */
+    snprintf(path[2], sizeof path[2], "%s/new/", dir);
+    snprintf(path[3], sizeof path[3], "%s/new/run/below", dir); /* a file's */
+    snprintf(path[4], sizeof path[4], "%s/%0300d", dir, 0);     /* too long a name */
+    path[5][0] = 0;
+    for (int i = 1; i < 6; i++) {
+        assert_int_equal(sg_train_snapshot_check(path[i], &err), SG_INPUT);
+        assert_non_null(strstr(err.text, "hint: "));
+    }
+    assert_int_equal(sg_train_snapshot_check("/dev/null", &err), SG_INPUT);
+    assert_int_equal(unlink(path[0]), 0);
+    assert_int_equal(rmdir(path[1]), 0); /* it leaves nothing behind */
+    assert_int_equal(rmdir(dir), 0);
 }
 
 /* Each allocation fails once: an error, no leak, no crash. */
@@ -474,6 +515,7 @@ int main(void)
         cmocka_unit_test(stops_and_diverges),       cmocka_unit_test(bad_snapshots_are_refused),
         cmocka_unit_test(survives_without_memory),  cmocka_unit_test(bad_checkpoints_are_refused),
         cmocka_unit_test(memory_is_foretold),       cmocka_unit_test(weights_that_are_no_numbers_are_refused),
+        cmocka_unit_test(paths_are_tried_first),
     };
     MPI_Init(NULL, NULL);
     int n_failed = cmocka_run_group_tests(tests, set_up, tear_down);
