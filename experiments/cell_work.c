@@ -83,12 +83,12 @@ static sg_status write_result(const struct sg_work *w, const struct sg_train_res
 {
     char host[256] = "";
     gethostname(host, sizeof host - 1);
-    json_t *o =
-        json_pack("{s:I,s:I,s:I,s:i,s:f,s:f,s:i,s:I,s:I,s:s,s:I,s:s}", "n_steps", (json_int_t)r->n_steps,
-                  "n_tokens", (json_int_t)r->n_tokens, "n_eval", (json_int_t)r->n_eval, "n_classes",
-                  r->n_classes, "train_s", r->train_s, "eval_s", r->eval_s, "ranks", w->team.size, "lanes",
-                  (json_int_t)r->lanes, "threads", (json_int_t)r->threads, "weights_sha256", r->digest,
-                  "peak_mem_bytes", (json_int_t)r->peak_mem_bytes, "host", host);
+    json_t *o = json_pack(
+        "{s:I,s:I,s:I,s:i,s:f,s:f,s:i,s:I,s:I,s:s,s:s,s:s,s:I,s:s}", "n_steps", (json_int_t)r->n_steps,
+        "n_tokens", (json_int_t)r->n_tokens, "n_eval", (json_int_t)r->n_eval, "n_classes", r->n_classes,
+        "train_s", r->train_s, "eval_s", r->eval_s, "ranks", w->team.size, "lanes", (json_int_t)r->lanes,
+        "threads", (json_int_t)r->threads, "kernels", r->kernels, "rounding", r->rounding, "weights_sha256",
+        r->digest, "peak_mem_bytes", (json_int_t)r->peak_mem_bytes, "host", host);
     char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
     json_decref(o);
     if (!text)

@@ -264,12 +264,17 @@ static sg_status evaluate(struct sg_trainer *t, struct sg_train_result *r, struc
     return SG_OK;
 }
 
+static const char *const rounding_name[] = {
+    [SG_FUSED] = "fused", [SG_PLAIN] = "plain", [SG_REFERENCE] = "reference"};
+
 static sg_status make_result(const struct sg_trainer *t, struct sg_train_result *r, struct sg_err *err)
 {
     r->n_steps = t->n_steps;
     r->n_classes = t->train->n_classes;
     r->lanes = t->lanes;
     r->threads = t->threads;
+    r->kernels = t->ops->name;
+    r->rounding = rounding_name[t->ops->rounding];
     r->loss = sg_alloc((size_t)t->n_steps, sizeof *r->loss);
     int64_t n = t->eval ? t->eval->n * r->n_classes : 0;
     if (t->eval)

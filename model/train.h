@@ -91,6 +91,8 @@ struct sg_train_result {
                             float32 */
     size_t peak_mem_bytes;
     int64_t lanes, threads; /* as used */
+    const char *kernels;    /* static; this rank's (model/ops.h): avx512, avx2, base, ref */
+    const char *rounding;   /* static; all ranks': fused, plain, reference. Equal bits need the same */
     double wait_s; /* of train_s: this rank waited for its team, or moved data that had not moved beside
                       the arithmetic */
     int64_t n_messages, n_sent_bytes; /* sent by this rank to its team in all steps */

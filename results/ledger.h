@@ -109,7 +109,7 @@ sg_status sg_ledger_cell_status(struct sg_ledger *l, const char *id, char status
 struct sg_ledger_cell {
     const char *id, *status, *reason; /* "done" or "failed" */
     const char *result; /* JSON: n_train, n_raw, n_synthetic, n_steps, n_tokens, train_s, eval_s, ranks,
-                           lanes, threads, weights_sha256, peak_mem_bytes, host */
+                           lanes, threads, kernels, rounding, weights_sha256, peak_mem_bytes, host */
     int64_t n_eval, n_classes, n_loss;
     const float *logits, *loss; /* (n_eval, n_classes), (n_loss); NULL when failed */
 };

@@ -9,7 +9,8 @@
  *   /               attributes: format "synthgrid results", format_version, content_sha256, how_to_read, written, the ledger's meta
  *                   (study, study_text, settings, inputs, encoder_sha256, program, run_*), and what everything in the ledger cost
  *                   (total_requests, total_tokens_in, total_tokens_out, total_cost_usd)
- *   /cells          one row a cell: task, method, mix, size, raw, seeds, status, accuracy, f1, macro_f1, loss, times, pool, id
+ *   /cells          one row a cell: task, method, mix, size, raw, seeds, status, accuracy, f1, macro_f1, loss, times, kernels and
+ *                   rounding (the arithmetic that it was trained with), pool, id
  *   /pools          one row a pool: wanted, got, attempts, rejected, shortfall
  *   /rejects        pool x reason -> count
  *   /examples       pool x position: label, class, text, text_pair, the completion that it came from
@@ -22,6 +23,7 @@
  *   /spend          one row a pool: requests, tokens, cost
  *   /diversity      one row a pool: mean similarity, Vendi score, effective rank
  *
+ * Columns that came later (kernels, rounding) are empty in files that were written before.
  * Cells of this study's plan alone, and the tasks and pools that they name. A number that does not exist (a cell that is planned or
  * failed, an unknown price) is NaN; -1 is "does not apply".
  *
@@ -36,8 +38,8 @@
 /* Rank 0 only. Commits what is pending in the ledger; writes <path>.tmp.<pid> with everything that it holds, checks every return code,
  * opens it again and compares each table with what was read from the ledger (SHA-256 of all rows), fsyncs, renames. Meant to be called
  * again and again during a run. digest (may be NULL) gets the content digest: SHA-256 over all tables but the columns named in their
- * attribute `volatile` (times, hosts, ranks, threads, memory, reasons, sources), and of the attributes study, encoder_sha256 and inputs:
- * equal for equal studies on any number of ranks, killed or not. On failure `path` is as it was. */
+ * attribute `volatile` (times, hosts, ranks, threads, kernels, memory, reasons, sources), and of the attributes study, encoder_sha256
+ * and inputs: equal for equal studies on any number of ranks, killed or not. On failure `path` is as it was. */
 sg_status sg_store_write(struct sg_ledger *l, const char *path, char digest[SG_HEX],
                          struct sg_err *err) SG_MUST_USE;
 

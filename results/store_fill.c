@@ -396,6 +396,8 @@ static sg_status fill_cell(struct fill *f, sqlite3_stmt *s, struct sg_err *err)
         [SG_CELLS_eval_s].x = real_of(result, "eval_s"),
         [SG_CELLS_ranks].x = real_of(result, "ranks"),
         [SG_CELLS_threads].x = real_of(result, "threads"),
+        [SG_CELLS_kernels].text = text_of(result, "kernels"),
+        [SG_CELLS_rounding].text = text_of(result, "rounding"),
         [SG_CELLS_peak_mem_bytes].x = real_of(result, "peak_mem_bytes"),
         [SG_CELLS_host].text = text_of(result, "host"),
         [SG_CELLS_recorded].text = column(s, 6),

@@ -1,6 +1,7 @@
 #include "results/store_tables.h"
 
-#define X_COLUMN(name, type, unit, is_volatile, text) {#name, SG_COL_##type, unit, text, is_volatile},
+#define X_COLUMN(name, type, unit, flags, text)                                                              \
+    {#name, SG_COL_##type, unit, text, ((flags)&SG_COL_VOLATILE) != 0, ((flags)&SG_COL_LATER) != 0},
 #define Y_COLUMNS(list, dataset, plain, text)                                                                \
     static const struct sg_column dataset##_columns[] = {SG_##list(X_COLUMN)};
 SG_TABLES(Y_COLUMNS)

@@ -5,7 +5,10 @@
 
 #include "results/table.h"
 
-/* X(name, type, unit, volatile, description) */
+/* Columns that came after the first files of this version: volatile, and empty, -1 or NaN in a file without them. */
+#define SG_LATER (SG_COL_VOLATILE | SG_COL_LATER)
+
+/* X(name, type, unit, flags: 0, 1 (volatile) or SG_LATER, description) */
 #define SG_CELLS(X)                                                                                          \
     X(cell, INT, "", 0, "ordinal of the cell in the study; other tables refer to it")                        \
     X(task, TEXT, "", 0, "task")                                                                             \
@@ -36,6 +39,8 @@
     X(eval_s, REAL, "s", 1, "wall time of evaluation")                                                       \
     X(ranks, REAL, "ranks", 1, "MPI ranks that trained it together")                                         \
     X(threads, REAL, "threads", 1, "threads a rank")                                                         \
+    X(kernels, TEXT, "", SG_LATER, "kernels of the team's first rank: avx512, avx2, base, ref")              \
+    X(rounding, TEXT, "", SG_LATER, "of products: fused, plain or reference; equal bits need the same")      \
     X(peak_mem_bytes, REAL, "byte", 1, "largest memory of a rank")                                           \
     X(host, TEXT, "", 1, "host of the team's first rank")                                                    \
     X(recorded, TEXT, "", 1, "UTC time of its last change in the ledger")                                    \

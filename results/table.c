@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "results/table_hash.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -384,27 +385,43 @@ static void value_of(enum sg_column_type t, const char *p, union sg_value *v)
     }
 }
 
-/* Whether the dataset has every column of the spec with a type of the same class. */
-static int fits(hid_t dataset, const struct sg_table_spec *s)
+/* Those columns of a spec that a dataset has, as a spec of their own. */
+struct present {
+    struct sg_table_spec spec;
+    struct sg_column column[MAX_COLUMNS];
+    int of[MAX_COLUMNS]; /* their places in the full one */
+};
+
+/* Whether a type in a file can be read as the column's. */
+static int fits(hid_t type, enum sg_column_type t)
 {
     static const H5T_class_t class_of[] = {[SG_COL_TEXT] = H5T_STRING,
                                            [SG_COL_INT] = H5T_INTEGER,
                                            [SG_COL_INT32] = H5T_INTEGER,
                                            [SG_COL_REAL] = H5T_FLOAT,
                                            [SG_COL_REAL32] = H5T_FLOAT};
+    return H5Tget_class(type) == class_of[t] && (t != SG_COL_TEXT || H5Tis_variable_str(type) > 0);
+}
+
+/* 0 when one is missing that every file has, or has another type. p->spec borrows p->column. */
+static int find_columns(hid_t dataset, const struct sg_table_spec *s, struct present *p)
+{
     hid_t type = H5Dget_type(dataset), space = H5Dget_space(dataset);
-    int ok = type >= 0 && space >= 0 && H5Sget_simple_extent_ndims(space) == 1;
-    if (ok && s->plain)
-        ok = H5Tget_class(type) == class_of[s->column[0].type];
-    else
-        ok = ok && H5Tget_class(type) == H5T_COMPOUND;
-    for (int c = 0; ok && !s->plain && c < s->n_columns; c++) {
-        int at = H5Tget_member_index(type, s->column[c].name);
-        hid_t member = at < 0 ? -1 : H5Tget_member_type(type, (unsigned)at);
-        ok = member >= 0 && H5Tget_class(member) == class_of[s->column[c].type] &&
-             (s->column[c].type != SG_COL_TEXT || H5Tis_variable_str(member) > 0);
+    int ok = type >= 0 && space >= 0 && H5Sget_simple_extent_ndims(space) == 1 &&
+             (s->plain ? fits(type, s->column[0].type) : H5Tget_class(type) == H5T_COMPOUND);
+    p->spec = *s;
+    p->spec.column = p->column;
+    p->spec.n_columns = 0;
+    for (int c = 0; ok && c < s->n_columns; c++) {
+        int at = s->plain ? 0 : H5Tget_member_index(type, s->column[c].name);
+        if (at < 0 && s->column[c].is_later)
+            continue;
+        hid_t member = s->plain || at < 0 ? -1 : H5Tget_member_type(type, (unsigned)at);
+        ok = s->plain || (member >= 0 && fits(member, s->column[c].type));
         if (member >= 0)
             H5Tclose(member);
+        p->of[p->spec.n_columns] = c;
+        p->column[p->spec.n_columns++] = s->column[c];
     }
     if (space >= 0)
         H5Sclose(space);
@@ -413,10 +430,40 @@ static int fits(hid_t dataset, const struct sg_table_spec *s)
     return ok;
 }
 
+/* The dataset of a table and its columns; H5Dclose it. */
+static sg_status open_table(hid_t file, const struct sg_table_spec *spec, const char *path,
+                            struct present *present, hid_t *out, struct sg_err *err)
+{
+    hid_t dataset = H5Dopen2(file, spec->name, H5P_DEFAULT);
+    if (dataset >= 0 && find_columns(dataset, spec, present)) {
+        *out = dataset;
+        return SG_OK;
+    }
+    if (dataset >= 0)
+        H5Dclose(dataset);
+    return sg_fail(err, SG_INPUT, "%s: the table /%s is missing, damaged or of another version", path,
+                   spec->name);
+}
+
+/* What a column holds that the file does not have. */
+static union sg_value missing(enum sg_column_type t)
+{
+    switch (t) {
+    case SG_COL_TEXT:
+        return (union sg_value){.text = ""};
+    case SG_COL_INT:
+    case SG_COL_INT32:
+        return (union sg_value){.i = -1};
+    default:
+        return (union sg_value){.x = (double)NAN};
+    }
+}
+
 /* A block of rows from the dataset, handed to `each`. */
 static sg_status read_block(hid_t dataset, hid_t space, hid_t memory_type, const struct sg_table_spec *s,
-                            const struct layout *l, hsize_t from, hsize_t n, char *block, const char *path,
-                            sg_table_row each, void *context, struct sg_err *err)
+                            const struct present *p, const struct layout *l, hsize_t from, hsize_t n,
+                            char *block, const char *path, sg_table_row each, void *context,
+                            struct sg_err *err)
 {
     sg_status status = SG_OK;
     hid_t memory = H5Screate_simple(1, &n, NULL);
@@ -425,9 +472,11 @@ static sg_status read_block(hid_t dataset, hid_t space, hid_t memory_type, const
         H5Dread(dataset, memory_type, memory, space, H5P_DEFAULT, block) < 0)
         status = sg_h5_fail(err, SG_INPUT, path, "damaged");
     union sg_value row[MAX_COLUMNS];
+    for (int c = 0; c < s->n_columns; c++)
+        row[c] = missing(s->column[c].type);
     for (hsize_t i = 0; status == SG_OK && i < n; i++) {
-        for (int c = 0; c < s->n_columns; c++)
-            value_of(s->column[c].type, block + i * l->row_bytes + l->offset[c], &row[c]);
+        for (int c = 0; c < p->spec.n_columns; c++)
+            value_of(p->column[c].type, block + i * l->row_bytes + l->offset[c], &row[p->of[c]]);
         status = each(context, (int64_t)(from + i), row, err);
     }
     if (memory >= 0) {
@@ -441,15 +490,11 @@ sg_status sg_table_each(hid_t file, const struct sg_table_spec *spec, const char
                         void *context, struct sg_err *err)
 {
     sg_status status = SG_OK;
-    struct layout l = layout_of(spec);
-    hid_t dataset = H5Dopen2(file, spec->name, H5P_DEFAULT);
-    if (dataset < 0 || !fits(dataset, spec)) {
-        if (dataset >= 0)
-            H5Dclose(dataset);
-        return sg_fail(err, SG_INPUT, "%s: the table /%s is missing, damaged or of another version", path,
-                       spec->name);
-    }
-    hid_t space = H5Dget_space(dataset), memory_type = row_type(spec, &l, 0);
+    struct present present;
+    hid_t dataset;
+    SG_TRY(open_table(file, spec, path, &present, &dataset, err));
+    struct layout l = layout_of(&present.spec);
+    hid_t space = H5Dget_space(dataset), memory_type = row_type(&present.spec, &l, 0);
     char *block = sg_alloc((size_t)l.n_chunk, l.row_bytes);
     hsize_t n = 0;
     if (!block)
@@ -458,8 +503,8 @@ sg_status sg_table_each(hid_t file, const struct sg_table_spec *spec, const char
         status = sg_h5_fail(err, SG_INPUT, path, "damaged");
     for (hsize_t from = 0; status == SG_OK && from < n; from += (hsize_t)l.n_chunk) {
         hsize_t some = n - from < (hsize_t)l.n_chunk ? n - from : (hsize_t)l.n_chunk;
-        status =
-            read_block(dataset, space, memory_type, spec, &l, from, some, block, path, each, context, err);
+        status = read_block(dataset, space, memory_type, spec, &present, &l, from, some, block, path, each,
+                            context, err);
     }
     sg_free(block);
     if (memory_type >= 0)
@@ -497,10 +542,14 @@ sg_status sg_table_verify(hid_t file, const struct sg_table_spec *spec, const ch
                           char content[SG_HEX], struct sg_err *err)
 {
     char mine[SG_HEX], all[SG_HEX];
-    struct sg_table_hash *hash = sg_table_hash_create(spec);
+    struct present present;
+    hid_t dataset;
+    SG_TRY(open_table(file, spec, path, &present, &dataset, err));
+    H5Dclose(dataset);
+    struct sg_table_hash *hash = sg_table_hash_create(&present.spec);
     if (!hash)
         return sg_fail_memory(err, 1 << 15);
-    sg_status status = sg_table_each(file, spec, path, verify_row, hash, err);
+    sg_status status = sg_table_each(file, &present.spec, path, verify_row, hash, err);
     if (status != SG_OK) {
         sg_table_hash_discard(hash);
         return status;

@@ -31,7 +31,9 @@ struct sg_column {
     const char *unit; /* "" for none */
     const char *description;
     int is_volatile; /* differs between runs of the same study: not in the content digest */
+    int is_later;    /* files that were written before it was added are read without it; volatile */
 };
+enum { SG_COL_VOLATILE = 1, SG_COL_LATER = 2 }; /* for lists of columns */
 
 struct sg_table_spec {
     const char *name, *description;
@@ -77,13 +79,13 @@ sg_status sg_table_finish(struct sg_table *t, char content[SG_HEX], struct sg_er
 void sg_table_discard(struct sg_table *t); /* NULL is fine */
 
 /* Calls `each` for every row in order; texts are valid during the call. SG_INPUT when the table or a column
- * is missing, or damaged. */
+ * is missing, or damaged. A later column that the file does not have is "", -1 or NaN. */
 typedef sg_status (*sg_table_row)(void *context, int64_t at, const union sg_value *row, struct sg_err *err);
 sg_status sg_table_each(hid_t file, const struct sg_table_spec *spec, const char *path, sg_table_row each,
                         void *context, struct sg_err *err) SG_MUST_USE;
 
 /* Reads a table whole and compares both digests with its attributes: SG_INPUT "damaged" when they differ.
- * content as above. */
+ * content as above. The digests are of the columns that the file has. */
 sg_status sg_table_verify(hid_t file, const struct sg_table_spec *spec, const char *path,
                           char content[SG_HEX], struct sg_err *err) SG_MUST_USE;
 

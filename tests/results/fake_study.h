@@ -69,10 +69,12 @@ static sg_status fake_cell(struct sg_ledger *l, const struct fake *f, int i, str
     snprintf(result, sizeof result,
              "{\"n_train\":%d,\"n_raw\":%d,\"n_synthetic\":%d,\"n_steps\":3,\"n_tokens\":1000,\"train_s\":%s,"
              "\"ranks\":%d,\"lanes\":8,"
-             "\"threads\":%d,\"weights_sha256\":\"w%d\",\"peak_mem_bytes\":%d,\"host\":\"%s\"}",
+             "\"threads\":%d,\"kernels\":\"%s\",\"rounding\":\"fused\",\"weights_sha256\":\"w%d\","
+             "\"peak_mem_bytes\":%d,\"host\":\"%s\"}",
              fake_cells[i].raw + fake_cells[i].size, fake_cells[i].raw, fake_cells[i].size,
-             f->other_machine ? "9.5" : "1.25", f->other_machine ? 4 : 1, f->other_machine ? 16 : 2, i,
-             f->other_machine ? 999 : 1000, f->other_machine ? "far" : "near");
+             f->other_machine ? "9.5" : "1.25", f->other_machine ? 4 : 1, f->other_machine ? 16 : 2,
+             f->other_machine ? "avx2" : "avx512", i, f->other_machine ? 999 : 1000,
+             f->other_machine ? "far" : "near");
     c.result = result;
     c.n_eval = FAKE_TEST;
     c.n_classes = 2;

@@ -105,6 +105,8 @@ static void the_ledger_comes_back(void **state)
             assert_true(fabs(row[SG_CELLS_accuracy].x - (5 + i > 10 ? 1 : 0.1 * (5 + i))) < 1e-12);
         const int numbers[] = {SG_CELLS_accuracy, SG_CELLS_macro_f1, SG_CELLS_loss,    SG_CELLS_n_test,
                                SG_CELLS_n_train,  SG_CELLS_train_s,  SG_CELLS_n_steps, SG_CELLS_train_loss};
+        assert_string_equal(row[SG_CELLS_kernels].text, done ? "avx512" : "");
+        assert_string_equal(row[SG_CELLS_rounding].text, done ? "fused" : "");
         for (size_t k = 0; k < sizeof numbers / sizeof *numbers; k++)
             if (!done != !!isnan(row[numbers[k]].x))
                 fail_msg("cell %d, column %s: %g", i, seen.spec->column[numbers[k]].name, row[numbers[k]].x);
@@ -191,6 +193,56 @@ static void the_digest_is_the_studys(void **state)
             assert_string_equal(digest, first);
         }
         sg_ledger_close(l);
+    }
+}
+
+static sg_status copy_row(void *context, int64_t at, const union sg_value *row, struct sg_err *e)
+{
+    (void)at;
+    return sg_table_add(context, row, e);
+}
+
+/* A file from before the later columns: whole, with the same digest, and they are empty in it. One that lacks
+ * another column is none of ours. */
+static void older_files_are_read(void **state)
+{
+    (void)state;
+    const struct sg_table_spec *now = &sg_store_tables[SG_T_CELLS];
+    struct sg_column column[SG_N_CELLS];
+    char digest[SG_HEX], older_digest[SG_HEX], path[300];
+    snprintf(path, sizeof path, "%s", in_scratch("older.h5"));
+    sg_ledger_close(make("older", &(struct fake){0}, path, digest));
+    for (int damaged = 0; damaged <= 1; damaged++) {
+        struct sg_table_spec old = {.name = "cells", .description = "x", .column = column};
+        struct sg_table *table;
+        for (int c = 0; c < now->n_columns; c++)
+            if (!now->column[c].is_later && !(damaged && c == SG_CELLS_id))
+                column[old.n_columns++] = now->column[c];
+        assert_int_equal(old.n_columns, SG_N_CELLS - 2 - damaged);
+        hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
+        /* The digests are of the table's name, too: away with the new one before the old one is made. */
+        assert_true(H5Lmove(file, "cells", file, "now", H5P_DEFAULT, H5P_DEFAULT) >= 0);
+        struct sg_table_spec source = old;
+        source.name = "now";
+        OK(sg_table_create(file, &old, path, &table, &err));
+        OK(sg_table_each(file, &source, path, copy_row, table, &err));
+        OK(sg_table_finish(table, NULL, &err));
+        assert_true(H5Ldelete(file, "now", H5P_DEFAULT) >= 0);
+        assert_true(H5Fclose(file) >= 0);
+        if (damaged) {
+            assert_int_equal(sg_store_verify(path, &err), SG_INPUT);
+            assert_non_null(strstr(err.text, "/cells"));
+            break;
+        }
+        OK(sg_store_verify(path, &err));
+        OK(sg_store_digest(path, older_digest, &err));
+        assert_string_equal(older_digest, digest);
+        look(path, SG_T_CELLS);
+        assert_int_equal(seen.n, FAKE_CELLS);
+        assert_string_equal(seen.row[0][SG_CELLS_kernels].text, "");
+        assert_string_equal(seen.row[0][SG_CELLS_rounding].text, "");
+        assert_string_equal(seen.row[0][SG_CELLS_host].text, "near");
+        assert_string_equal(seen.row[7][SG_CELLS_id].text, "cell7");
     }
 }
 
@@ -351,6 +403,7 @@ int main(void)
         cmocka_unit_test(the_ledger_comes_back),
         cmocka_unit_test(the_digest_is_the_studys),
         cmocka_unit_test(other_studies_in_the_ledger_do_not_show),
+        cmocka_unit_test(older_files_are_read),
         cmocka_unit_test(an_empty_study),
         cmocka_unit_test(failures_leave_the_old_file),
         cmocka_unit_test(a_full_disk_leaves_the_old_file),
