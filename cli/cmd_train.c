@@ -99,7 +99,8 @@ static void show_progress(void *context, int64_t step, int64_t n_steps, double l
         return;
     p->last_s = now_s;
     char left[24];
-    sg_cli_duration((now_s - p->start_s) / (double)(step - p->first_step) * (double)(n_steps - step), left);
+    sg_format_duration((now_s - p->start_s) / (double)(step - p->first_step) * (double)(n_steps - step),
+                       left);
     if (p->is_tty)
         fprintf(stderr, "\r\033[Kstep %" PRId64 "/%" PRId64 "  loss %.4f  %s left%s", step, n_steps, loss,
                 left, step == n_steps ? "\r\033[K" : "");
@@ -231,7 +232,7 @@ static void print_table(const struct job *j, const struct sg_metrics *m, const s
 {
     const struct sg_train_result *r = &j->result;
     char took[24];
-    sg_cli_duration(r->train_s, took);
+    sg_format_duration(r->train_s, took);
     printf("accuracy %.4f   macro-F1 %.4f   loss %.4f   on %" PRId64 " rows\n\n", m->accuracy, m->macro_f1,
            m->loss, m->n);
     printf("%-32s %9s %9s %9s %8s\n", "class", "precision", "recall", "F1", "rows");

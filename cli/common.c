@@ -46,11 +46,6 @@ int sg_cli_is_tty(void)
     return isatty(STDERR_FILENO);
 }
 
-void sg_cli_duration(double seconds, char out[24])
-{
-    sg_format_duration(seconds, out);
-}
-
 int sg_cli_begin(const struct sg_usage *usage, int argc, char **argv, struct sg_args *args,
                  struct sg_team *world, int *code)
 {

@@ -38,9 +38,6 @@ sg_status sg_cli_wait_all(const struct sg_team *world, struct sg_err *err) SG_MU
 /* Bytes of this process that were in memory at the same time, at most: libraries and all, as the system counts. */
 int64_t sg_cli_peak_rss(void);
 
-/* sg_format_duration of base/text.h. */
-void sg_cli_duration(double seconds, char out[24]);
-
 /* Prints the object on a line of its own and takes it; NULL, or one that is no JSON, is SG_FAILED: "`what` cannot be
  * written as JSON". That stdout fails is found at the end, as for all that is printed. */
 sg_status sg_cli_print_json(json_t *object, const char *what, struct sg_err *err) SG_MUST_USE;
