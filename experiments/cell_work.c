@@ -2,9 +2,12 @@
 
 #include "base/mem.h"
 
+#include <dirent.h>
 #include <jansson.h>
 #include <string.h>
 #include <unistd.h>
+
+#define SNAPSHOT ".run" /* after the cell's id */
 
 enum { LONG_S = 60 }; /* of training that may be lost: a shorter one leaves nothing on disk */
 
@@ -34,7 +37,7 @@ sg_status sg_cell_payload(const struct sg_prepared *p, const struct sg_cell *c, 
         s->clip, "dropout", s->dropout, "n_classes", rows.train.n_classes, "cut", (int)rows.train.cut,
         "train", rows_json(&rows.train), "test", rows_json(&rows.test));
     sg_cell_rows_free(&rows);
-    char *path = sg_strf("%s/%s.run", p->study->results, c->id);
+    char *path = sg_strf("%s/%s" SNAPSHOT, p->study->results, c->id);
     if (o && path)
         json_object_set_new(o, "snapshot", json_string(path));
     sg_free(path);
@@ -45,6 +48,49 @@ sg_status sg_cell_payload(const struct sg_prepared *p, const struct sg_cell *c, 
     sg_buf_puts(payload, text);
     free(text);
     return sg_buf_check(payload, "the message of a cell", err);
+}
+
+/* Whether a name in the results folder is that of a snapshot, or of what a killed writer has left of one (model/snapshot.h). */
+static int is_snapshot(const char *name, char id[SG_HEX])
+{
+    static const char *const end[] = {SNAPSHOT, SNAPSHOT ".tmp"};
+    size_t n = strspn(name, "0123456789abcdef");
+    if (n != SG_HEX - 1 || (strcmp(name + n, end[0]) != 0 && strcmp(name + n, end[1]) != 0))
+        return 0;
+    memcpy(id, name, n);
+    id[n] = 0;
+    return 1;
+}
+
+/* Whether a run of this study may still go on from the cell's snapshot: a failed cell may be tried again. */
+static sg_status is_open(const struct sg_prepared *p, struct sg_ledger *l, const char *id, int *open,
+                         struct sg_err *err)
+{
+    char status[16];
+    *open = 0;
+    for (int64_t i = 0; i < p->grid.n_cells && !*open; i++)
+        *open = strcmp(p->grid.cell[i].id, id) == 0;
+    SG_TRY(sg_ledger_cell_status(l, id, status, err));
+    *open &= strcmp(status, "done") != 0;
+    return SG_OK;
+}
+
+sg_status sg_cell_tidy(const struct sg_prepared *p, struct sg_ledger *l, struct sg_err *err)
+{
+    DIR *dir = opendir(p->study->results);
+    sg_status status = SG_OK;
+    for (const struct dirent *e; dir && status == SG_OK && (e = readdir(dir));) {
+        char id[SG_HEX];
+        int open;
+        if (!is_snapshot(e->d_name, id))
+            continue;
+        status = is_open(p, l, id, &open, err);
+        if (status == SG_OK && !open)
+            unlinkat(dirfd(dir), e->d_name, 0);
+    }
+    if (dir)
+        closedir(dir);
+    return status;
 }
 
 /* Rows that borrow their text from the JSON tree. */

@@ -5,7 +5,8 @@
  * float32 loss (n_steps) and logits (n_eval, K).
  *
  * A cell that trains for longer than a minute is put into its snapshot file, so that a run that is stopped or
- * killed does not lose it; the file goes when the cell is done. */
+ * killed does not lose it. The file goes when the cell is done, and when a run begins whose study does not have
+ * the cell. */
 #ifndef SG_EXPERIMENTS_CELL_WORK_H
 #define SG_EXPERIMENTS_CELL_WORK_H
 
@@ -15,6 +16,10 @@
 /* Rank 0. */
 sg_status sg_cell_payload(const struct sg_prepared *p, const struct sg_cell *c, struct sg_buf *payload,
                           struct sg_err *err) SG_MUST_USE;
+
+/* Rank 0, before any cell is trained. Removes the snapshot files that nothing will go on from: of cells that are done, or
+ * not in this study. What cannot be removed stays. */
+sg_status sg_cell_tidy(const struct sg_prepared *p, struct sg_ledger *l, struct sg_err *err) SG_MUST_USE;
 
 /* Collective over w->team; `encoder` is each rank's own copy. */
 sg_status sg_cell_work(const struct sg_encoder *encoder, const struct sg_work *w, struct sg_buf *result,

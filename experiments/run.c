@@ -497,6 +497,7 @@ static sg_status open_run(struct run *r, int64_t *n_missing, struct sg_err *err)
     SG_TRY(sg_ledger_open(s->results, SG_LEDGER_WRITE, &r->ledger, err));
     SG_TRY(sg_provenance_write(r->ledger, r->p, r->world, err));
     SG_TRY(enter_plan(r, err));
+    SG_TRY(sg_cell_tidy(r->p, r->ledger, err));
     SG_TRY(count_missing(r, n_missing, err));
     if (*n_missing && s->generator.recording && !s->generator.base_url) {
         SG_TRY(sg_recording_read(s->generator.recording, import_one, r, err));

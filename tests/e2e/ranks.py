@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """The master oracle: the same study on 1, 2, 3, 4 and 8 ranks, and killed half-way, gives the same results.h5 (by digest)."""
+import contextlib
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import time
 
@@ -56,9 +58,19 @@ with sg.Folder() as folder:
     out, _ = sg.run("run", *sg.SMALL, "--results", results, ranks=2)
     sg.check(sg.digest(out) == expected, "a killed and resumed run gives another digest")
 
-    # Nothing is left to do: the same again trains nothing.
+    # Each cell tells the arithmetic that it was trained with.
+    with contextlib.closing(sqlite3.connect(results / "ledger.sqlite")) as ledger:  # an open one is in the next run's way
+        found = ledger.execute("SELECT result FROM cells WHERE status='done'").fetchall()
+    for result in (json.loads(text) for (text,) in found):
+        sg.check(result["kernels"] in ("avx512", "avx2", "base", "ref") and result["rounding"] in ("fused", "plain", "reference"),
+                 f"trained with {result}")
+
+    # Nothing is left to do: the same again trains nothing, and removes what another study's cell has left.
+    stray = results / ("0123456789abcdef" * 4 + ".run")
+    stray.write_text("")
     before = os.stat(results / "ledger.sqlite").st_size
     out, err = sg.run("run", *sg.SMALL, "--results", results, ranks=2)
     sg.check(sg.digest(out) == expected, "a run with nothing left to do changed the results")
     sg.check("nothing is left to do" in err, "it does not say that nothing is left to do:\n" + err)
+    sg.check(not stray.exists(), "a snapshot that nothing goes on from stays")
 print("ok")
