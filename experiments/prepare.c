@@ -23,6 +23,17 @@ static sg_status read_shots(struct sg_prepared *p, int task, struct sg_err *err)
     return status;
 }
 
+/* The rows that near-duplicates are looked for in; they are hashed when the first pool asks. */
+static sg_status make_near(struct sg_prepared *p, int task, struct sg_err *err)
+{
+    const struct sg_study *s = p->study;
+    SG_TRY(sg_near_create(s->filter_near > 0 ? s->filter_near : SG_NEAR_MARK, &p->near[task], err));
+    sg_near_add_rows(p->near[task], SG_NEAR_RAW, &p->data[task].train);
+    if (s->filter_leakage)
+        sg_near_add_rows(p->near[task], SG_NEAR_TEST, &p->data[task].test);
+    return SG_OK;
+}
+
 static sg_status make_pool(struct sg_prepared *p, int64_t i, struct sg_err *err)
 {
     const struct sg_study *s = p->study;
@@ -36,6 +47,9 @@ static sg_status make_pool(struct sg_prepared *p, int64_t i, struct sg_err *err)
         .raw = &p->shots[k->task],
         .test = s->filter_leakage ? &p->data[k->task].test : NULL,
         .check_duplicates = s->filter_duplicates,
+        .near = p->near[k->task],
+        .near_filter = s->filter_near,
+        .near_digest = p->data[k->task].digest,
     };
     return sg_pool_create(&spec, &p->pool[i], err);
 }
@@ -62,11 +76,13 @@ static sg_status fill(struct sg_prepared *p, struct sg_err *err)
     const struct sg_study *s = p->study;
     p->data = sg_alloc((size_t)s->n_tasks, sizeof *p->data);
     p->shots = sg_alloc((size_t)s->n_tasks, sizeof *p->shots);
-    if (!p->data || !p->shots)
+    p->near = sg_alloc((size_t)s->n_tasks, sizeof(struct sg_near *));
+    if (!p->data || !p->shots || !p->near)
         return sg_fail_memory(err, (size_t)s->n_tasks * sizeof *p->data);
     for (int t = 0; t < s->n_tasks; t++) {
         SG_TRY(sg_task_data_read(s, t, &p->data[t], err));
         SG_TRY(read_shots(p, t, err));
+        SG_TRY(make_near(p, t, err));
     }
     SG_TRY(sg_grid_expand(s, &p->grid, err));
     p->pool = sg_alloc((size_t)p->grid.n_pools + 1, sizeof(struct sg_pool *));
@@ -116,9 +132,12 @@ void sg_prepared_destroy(struct sg_prepared *p)
             sg_task_data_free(&p->data[t]);
         if (p->shots)
             sg_rows_free(&p->shots[t]);
+        if (p->near)
+            sg_near_destroy(p->near[t]);
     }
     sg_free(p->data);
     sg_free(p->shots);
+    sg_free(p->near);
     sg_encoder_destroy(p->encoder);
     sg_study_destroy(p->study);
     sg_free(p);

@@ -16,6 +16,7 @@ struct sg_prepared {
     struct sg_rows
         *shots; /* (n_tasks): the raw rows that few-shot examples come from: the study's smallest raw size,
                    data seed 0, so that no method sees more labelled rows than the raw cells do */
+    struct sg_near **near; /* (n_tasks): training and test rows, where near-duplicates are looked for */
     struct sg_grid grid;
     struct sg_pool **pool; /* (grid.n_pools) */
 };

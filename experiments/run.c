@@ -219,6 +219,19 @@ static sg_status add_cell(struct run *r, int64_t i, struct sg_err *err)
     return sg_engine_add(r->engine, &item, &id, err);
 }
 
+/* Each near-duplicate: [completion, position or -1, what it resembles, its row or position, similarity]. */
+static json_t *near_json(const struct sg_pool *pool)
+{
+    int64_t n;
+    const struct sg_pool_near *x = sg_pool_near(pool, &n);
+    json_t *list = json_array();
+    for (int64_t i = 0; i < n; i++)
+        json_array_append_new(list, json_pack("[sIsIf]", x[i].key, (json_int_t)x[i].position,
+                                              sg_near_name(x[i].match.kind), (json_int_t)x[i].match.index,
+                                              x[i].match.similarity));
+    return list;
+}
+
 static char *rejects_json(const struct sg_pool *pool)
 {
     const int64_t *n = sg_pool_rejects(pool);
@@ -226,6 +239,7 @@ static char *rejects_json(const struct sg_pool *pool)
     for (int k = SG_ACCEPTED + 1; k < SG_N_REJECTS; k++)
         json_object_set_new(o, sg_reject_name((enum sg_reject)k), json_integer(n[k]));
     json_object_set_new(o, "n_attempts", json_integer(sg_pool_n_attempts(pool)));
+    json_object_set_new(o, "near", near_json(pool));
     char *text = json_dumps(o, JSON_SORT_KEYS | JSON_COMPACT);
     json_decref(o);
     return text;

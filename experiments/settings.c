@@ -1,6 +1,7 @@
 #include "experiments/settings.h"
 
 #include "base/text.h"
+#include "gen/near.h"
 
 #include <ctype.h>
 #include <jansson.h>
@@ -161,6 +162,11 @@ static const struct sg_setting table[] = {
      .help = "drop synthetic examples that repeat an earlier one or a raw one"},
     {"filter.leakage", SG_SET_FLAG, 0, STUDY(filter_leakage), .initial = "true",
      .help = "drop synthetic examples that repeat a test row"},
+    {"filter.near_duplicates", SG_SET_REAL, SG_SET_NULL, STUDY(filter_near), RANGE(SG_NEAR_MIN, 1), .none = 0,
+     .none_word = "false", .initial = "false",
+     .help = "drop synthetic examples whose three-word runs overlap this much (Jaccard index, like 0.8) with "
+             "a training "
+             "row, a test row or an earlier example; false: they are kept, and marked from 0.8 on"},
     {"train.encoder", SG_SET_TEXT, 0, STUDY(encoder), .initial = "data/encoders/minilm-l6",
      .unit = "a folder", .help = "pre-trained encoder in Hugging Face format (BERT or RoBERTa family)"},
     {"train.epochs", SG_SET_INT, 0, STUDY(train.epochs), RANGE(1, 10000), .initial = "3",

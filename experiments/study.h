@@ -39,7 +39,8 @@ struct sg_study {
     struct sg_generator generator;
     double budget_usd; /* < 0: none set */
     int filter_duplicates, filter_leakage;
-    char *encoder; /* folder */
+    double filter_near; /* Jaccard index from which near-duplicates are dropped; 0: none are */
+    char *encoder;      /* folder */
     struct sg_train_settings train;
     char *results; /* folder */
     void *arena;   /* what the strings above live in */

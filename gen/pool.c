@@ -30,15 +30,18 @@ struct sg_pool {
     int64_t *cursor;         /* (K): the next attempt */
     json_t *taken;           /* folded texts of raw rows and earlier positions */
     json_t *test;            /* folded texts of test rows */
+    struct sg_near *near;    /* the examples, for near-duplicates; NULL: not looked for */
+    int64_t n_pairs;
+    struct sg_pool_near *pair;
     int64_t rejects[SG_N_REJECTS], n_attempts;
     char shortfall[1000];
 };
 
 const char *sg_reject_name(enum sg_reject r)
 {
-    static const char *const names[SG_N_REJECTS] = {"accepted", "failed",     "empty", "cut_off",
-                                                    "refused",  "unparsable", "echo",  "duplicate",
-                                                    "leakage",  "too_long"};
+    static const char *const names[SG_N_REJECTS] = {
+        "accepted",  "failed",  "empty",    "cut_off",  "refused",   "unparsable", "echo",
+        "duplicate", "leakage", "too_long", "near_raw", "near_test", "near_pool"};
     return names[r];
 }
 
@@ -77,6 +80,11 @@ static sg_status make_id(struct sg_pool *p, struct sg_err *err)
     add_text(sha, numbers);
     add_rows(sha, s->raw);
     add_rows(sha, s->test);
+    if (s->near && s->near_filter > 0) { /* else the id is what it was before there was this filter */
+        snprintf(numbers, sizeof numbers, "near_duplicates %.17g", s->near_filter);
+        add_text(sha, numbers);
+        add_text(sha, s->near_digest);
+    }
     sg_sha256_finish_hex(sha, p->id);
     return SG_OK;
 }
@@ -140,6 +148,51 @@ static sg_status is_echo(const struct sg_request *q, const struct sg_parsed *x, 
     return status;
 }
 
+/* The most similar text of the rows and of the examples so far. */
+static sg_status find_near(struct sg_pool *p, const struct sg_parsed *x, struct sg_near_match *out,
+                           struct sg_err *err)
+{
+    struct sg_near_match own;
+    SG_TRY(sg_near_find(p->spec.near, x->first, x->second, out, err));
+    SG_TRY(sg_near_find(p->near, x->first, x->second, &own, err));
+    if (own.similarity > out->similarity)
+        *out = own;
+    return SG_OK;
+}
+
+static sg_status note_pair(struct sg_pool *p, const char *key, int64_t position,
+                           const struct sg_near_match *match, struct sg_err *err)
+{
+    if ((p->n_pairs & (p->n_pairs - 1)) == 0) { /* full at each power of two */
+        struct sg_pool_near *more =
+            sg_realloc(p->pair, p->n_pairs ? 2 * (size_t)p->n_pairs : 1, sizeof *more);
+        if (!more)
+            return sg_fail_memory(err, 2 * (size_t)p->n_pairs * sizeof *more);
+        p->pair = more;
+    }
+    struct sg_pool_near *n = &p->pair[p->n_pairs++];
+    *n = (struct sg_pool_near){.position = position, .match = *match};
+    memcpy(n->key, key, SG_HEX);
+    return SG_OK;
+}
+
+/* Looks for a near-duplicate of an example that passed all else; rejects it where the study says so. */
+static sg_status judge_near(struct sg_pool *p, const struct sg_request *q, const struct sg_parsed *x,
+                            enum sg_reject *reason, struct sg_err *err)
+{
+    static const enum sg_reject of[SG_N_NEAR_KINDS] = {[SG_NEAR_RAW] = SG_REJECT_NEAR_RAW,
+                                                       [SG_NEAR_TEST] = SG_REJECT_NEAR_TEST,
+                                                       [SG_NEAR_POOL] = SG_REJECT_NEAR_POOL};
+    struct sg_near_match match = {0};
+    SG_TRY(find_near(p, x, &match, err));
+    if (p->spec.near_filter > 0)
+        *reason = of[match.kind];
+    if (match.kind)
+        SG_TRY(note_pair(p, q->key, *reason == SG_ACCEPTED ? p->n : -1, &match, err));
+    return *reason == SG_ACCEPTED ? sg_near_add(p->near, SG_NEAR_POOL, p->n, x->first, x->second, err)
+                                  : SG_OK;
+}
+
 static sg_status judge(struct sg_pool *p, const struct sg_request *q, const struct sg_parsed *x,
                        enum sg_reject *reason, struct sg_err *err)
 {
@@ -155,6 +208,8 @@ static sg_status judge(struct sg_pool *p, const struct sg_request *q, const stru
         *reason = SG_REJECT_LEAKAGE;
     else if (p->spec.check_duplicates && json_object_get(p->taken, folded))
         *reason = SG_REJECT_DUPLICATE;
+    if (status == SG_OK && *reason == SG_ACCEPTED && p->near)
+        status = judge_near(p, q, x, reason, err);
     sg_buf_free(&b);
     return status;
 }
@@ -185,6 +240,8 @@ sg_status sg_pool_create(const struct sg_pool_spec *spec, struct sg_pool **out, 
         status = remember_rows(p->taken, spec->raw, err);
     if (status == SG_OK)
         status = remember_rows(p->test, spec->test, err);
+    if (status == SG_OK && spec->near)
+        status = sg_near_create(sg_near_threshold(spec->near), &p->near, err);
     if (status != SG_OK) {
         sg_pool_destroy(p);
         return status;
@@ -206,6 +263,8 @@ void sg_pool_destroy(struct sg_pool *p)
     sg_free(p->example);
     sg_free(p->filled);
     sg_free(p->cursor);
+    sg_near_destroy(p->near);
+    sg_free(p->pair);
     json_decref(p->taken);
     json_decref(p->test);
     sg_free(p);
@@ -420,6 +479,12 @@ const int64_t *sg_pool_rejects(const struct sg_pool *p)
 int64_t sg_pool_n_attempts(const struct sg_pool *p)
 {
     return p->n_attempts;
+}
+
+const struct sg_pool_near *sg_pool_near(const struct sg_pool *p, int64_t *n)
+{
+    *n = p->n_pairs;
+    return p->pair;
 }
 
 const char *sg_pool_shortfall(const struct sg_pool *p)

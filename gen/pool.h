@@ -18,6 +18,7 @@
 #define SG_GEN_POOL_H
 
 #include "base/rows.h"
+#include "gen/near.h"
 #include "gen/request.h"
 #include "gen/task.h"
 
@@ -33,6 +34,11 @@ struct sg_pool_spec {
         *raw; /* labelled rows that few-shot examples are drawn from; all known to the task */
     const struct sg_rows *test; /* for the leakage check; NULL: no check */
     int check_duplicates;       /* against raw, examples of the prompt and earlier positions */
+    /* Near-duplicates of training rows, test rows and earlier positions. `near` holds the rows, shared by the pools of a
+     * task; NULL: not looked for. filter 0: they are kept and marked; else its threshold, and they are rejected. */
+    struct sg_near *near;
+    double near_filter;
+    const char *near_digest; /* of the rows in `near`: with a filter the content depends on them */
 };
 
 /* Why an attempt gave no example. */
@@ -48,6 +54,9 @@ enum sg_reject {
                            */
     SG_REJECT_LEAKAGE,    /* of a test row */
     SG_REJECT_TOO_LONG,
+    SG_REJECT_NEAR_RAW,  /* a near-duplicate of a training row */
+    SG_REJECT_NEAR_TEST, /* ... of a test row */
+    SG_REJECT_NEAR_POOL, /* ... of an earlier position */
     SG_N_REJECTS
 };
 const char *sg_reject_name(enum sg_reject r);
@@ -94,6 +103,13 @@ struct sg_pool_example sg_pool_get(const struct sg_pool *p, int64_t j);
 int64_t sg_pool_prefix(const struct sg_pool *p, int64_t size);
 const int64_t *sg_pool_rejects(const struct sg_pool *p); /* counts, (SG_N_REJECTS) */
 int64_t sg_pool_n_attempts(const struct sg_pool *p);
+/* Every example that nearly repeats another text, kept or rejected, in the order of the attempts; *n of them, borrowed. */
+struct sg_pool_near {
+    char key[SG_HEX]; /* of the completion */
+    int64_t position; /* in the pool; -1: rejected */
+    struct sg_near_match match;
+};
+const struct sg_pool_near *sg_pool_near(const struct sg_pool *p, int64_t *n);
 /* "" or "class joy: 17 of 20 after 96 attempts; ..." */
 const char *sg_pool_shortfall(const struct sg_pool *p);
 

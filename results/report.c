@@ -210,6 +210,23 @@ static void rejects_cell(struct sg_sheet *s, const struct sg_report_pool *p)
     sg_buf_free(&b);
 }
 
+/* "  near: sst2 one_shot: 3 of a training row, 1 of a test row" */
+static void near_lines(const struct draw *r)
+{
+    for (int64_t i = 0; i < r->d->n_pools; i++) {
+        const struct sg_report_pool *p = &r->d->pool[i];
+        if (!(p->n_near_raw + p->n_near_test + p->n_near_pool > 0))
+            continue;
+        sg_buf_puts(r->out, r->form == SG_REPORT_MARKDOWN ? "\n- near-duplicates kept: "
+                                                          : "  near-duplicates kept: ");
+        foreign(r, p->task, 60);
+        sg_buf_puts(r->out, " ");
+        foreign(r, p->method, 60);
+        sg_buf_printf(r->out, ": %.0f of a test row, %.0f of a training row, %.0f of another example\n",
+                      p->n_near_test, p->n_near_raw, p->n_near_pool);
+    }
+}
+
 static void pools_table(const struct draw *r)
 {
     static const char *const heads[] = {"task",     "method",   "seed",       "status", "got",
@@ -249,6 +266,7 @@ static void pools_table(const struct draw *r)
         foreign(r, p->shortfall, 300);
         sg_buf_puts(r->out, "\n");
     }
+    near_lines(r);
     sg_buf_puts(r->out, r->form == SG_REPORT_MARKDOWN ? "" : "\n");
     caption(r, "Similarity: mean cosine between two examples' embeddings. Vendi: effective number of "
                "different examples.");

@@ -28,7 +28,8 @@ struct sg_report_pool {
     char *task, *method, *model, *status, *shortfall;
     int64_t seed_generation;
     double n_wanted, n, n_attempts, n_rejected;
-    json_t *rejects; /* reason -> count */
+    double n_near_raw, n_near_test, n_near_pool; /* kept near-duplicates; NaN in older files */
+    json_t *rejects;                             /* reason -> count */
     double mean_similarity, vendi;
     int64_t n_requests, n_failed, tokens_in, tokens_out, n_tokens_estimated, n_recorded;
     double cost_usd; /* NaN: unknown */

@@ -13,6 +13,7 @@
  *                   rounding (the arithmetic that it was trained with), pool, id
  *   /pools          one row a pool: wanted, got, attempts, rejected, shortfall
  *   /rejects        pool x reason -> count
+ *   /near_duplicates  pool x example that nearly repeats another text, kept or rejected: what it resembles, how much
  *   /examples       pool x position: label, class, text, text_pair, the completion that it came from
  *   /classes        task x class: name, test rows
  *   /test_rows      task x row: label, text, text_pair
@@ -23,7 +24,8 @@
  *   /spend          one row a pool: requests, tokens, cost
  *   /diversity      one row a pool: mean similarity, Vendi score, effective rank
  *
- * Columns that came later (kernels, rounding) are empty in files that were written before.
+ * What came later (kernels and rounding of /cells, n_near_* of /pools, /near_duplicates) is empty in files that were written before, and no
+ * part of the content digest.
  * Cells of this study's plan alone, and the tasks and pools that they name. A number that does not exist (a cell that is planned or
  * failed, an unknown price) is NaN; -1 is "does not apply".
  *

@@ -22,6 +22,7 @@ struct pool {
     const char *task, *method, *model; /* in `settings` */
     json_t *settings;                  /* the pool's, or while it is not there yet its first cell's; owned */
     double n_rejected;
+    double n_near_raw, n_near_test, n_near_pool; /* kept ones */
 };
 
 struct fill {
@@ -435,6 +436,38 @@ static sg_status fill_rejects(struct fill *f, int64_t at, const json_t *rejects,
     return SG_OK;
 }
 
+/* The list "near" of the ledger's rejects: [completion, position, what it resembles, its place, similarity] each. */
+static sg_status fill_near(struct fill *f, int64_t at, const json_t *near, struct sg_err *err)
+{
+    struct pool *p = &f->pool[at];
+    p->n_near_raw = p->n_near_test = p->n_near_pool = near ? 0 : (double)NAN;
+    for (size_t i = 0; i < json_array_size(near); i++) {
+        const json_t *x = json_array_get(near, i);
+        const char *key = json_string_value(json_array_get(x, 0)),
+                   *kind = json_string_value(json_array_get(x, 2));
+        int64_t position = json_integer_value(json_array_get(x, 1));
+        if (!key || !kind)
+            return sg_fail(err, SG_INPUT, "the ledger is damaged: a pool's near-duplicates");
+        if (position >= 0) {
+            p->n_near_raw += strcmp(kind, "raw") == 0;
+            p->n_near_test += strcmp(kind, "test") == 0;
+            p->n_near_pool += strcmp(kind, "pool") == 0;
+        }
+        union sg_value row[SG_N_NEAR] = {
+            [SG_NEAR_pool].i = at,
+            [SG_NEAR_task].text = p->task,
+            [SG_NEAR_method].text = p->method,
+            [SG_NEAR_position].i = position,
+            [SG_NEAR_resembles].text = kind,
+            [SG_NEAR_row].i = json_integer_value(json_array_get(x, 3)),
+            [SG_NEAR_similarity].x = json_number_value(json_array_get(x, 4)),
+            [SG_NEAR_completion].text = key,
+        };
+        SG_TRY(sg_table_add(f->table[SG_T_NEAR], row, err));
+    }
+    return SG_OK;
+}
+
 static sg_status fill_examples(struct fill *f, int64_t at, struct sg_err *err)
 {
     const struct pool *p = &f->pool[at];
@@ -569,6 +602,7 @@ static sg_status fill_pool(struct fill *f, int64_t at, struct sg_err *err)
     p->method = text_of(p->settings, "method");
     p->model = text_of(p->settings, "model");
     SG_TRY_DONE(fill_rejects(f, at, rejects, err));
+    SG_TRY_DONE(fill_near(f, at, json_object_get(rejects, "near"), err));
     union sg_value row[SG_N_POOLS] = {
         [SG_POOLS_pool].i = at,
         [SG_POOLS_task].text = p->task,
@@ -580,6 +614,9 @@ static sg_status fill_pool(struct fill *f, int64_t at, struct sg_err *err)
         [SG_POOLS_n].x = there ? (double)sqlite3_column_int64(s, 2) : (double)NAN,
         [SG_POOLS_n_attempts].x = real_of(rejects, "n_attempts"),
         [SG_POOLS_n_rejected].x = p->n_rejected,
+        [SG_POOLS_n_near_raw].x = p->n_near_raw,
+        [SG_POOLS_n_near_test].x = p->n_near_test,
+        [SG_POOLS_n_near_pool].x = p->n_near_pool,
         [SG_POOLS_shortfall].text = there ? column(s, 4) : "",
         [SG_POOLS_id].text = p->id,
         [SG_POOLS_settings].text = there ? column(s, 0) : "",

@@ -60,6 +60,9 @@
     X(n_attempts, REAL, "", 0, "completions tried")                                                          \
     X(n_rejected, REAL, "", 0, "completions without a usable example; reasons in /rejects")                  \
     X(shortfall, TEXT, "", 0, "what is missing")                                                             \
+    X(n_near_raw, REAL, "examples", SG_LATER, "kept ones that are near-duplicates of a training row")        \
+    X(n_near_test, REAL, "examples", SG_LATER, "kept ones that are near-duplicates of a test row")           \
+    X(n_near_pool, REAL, "examples", SG_LATER, "kept ones that are near-duplicates of an earlier example")   \
     X(id, TEXT, "", 0, "SHA-256 of all that determines the content")                                         \
     X(settings, TEXT, "", 1, "generator settings, a JSON object")
 
@@ -69,6 +72,16 @@
     X(method, TEXT, "", 0, "generation method")                                                              \
     X(reason, TEXT, "", 0, "why an attempt gave no example")                                                 \
     X(count, INT, "", 0, "attempts")
+
+#define SG_NEAR(X)                                                                                           \
+    X(pool, INT, "", SG_LATER, "ordinal in /pools")                                                          \
+    X(task, TEXT, "", SG_LATER, "task")                                                                      \
+    X(method, TEXT, "", SG_LATER, "generation method")                                                       \
+    X(position, INT, "", SG_LATER, "place of the example in the pool; -1: rejected")                         \
+    X(resembles, TEXT, "", SG_LATER, "raw: a training row; test: a test row; pool: an earlier example")      \
+    X(row, INT, "", SG_LATER, "place of what it resembles, in its file or in the pool")                      \
+    X(similarity, REAL, "1", SG_LATER, "Jaccard index of both texts' runs of three words")                   \
+    X(completion, TEXT, "", SG_LATER, "key of the completion in the ledger: SHA-256 of the request")
 
 #define SG_EXAMPLES(X)                                                                                       \
     X(pool, INT, "", 0, "ordinal in /pools")                                                                 \
@@ -162,7 +175,8 @@
     Y(CURVES, curves, 0, "Training loss of each finished cell")                                              \
     Y(PER_CLASS, per_class, 0, "Precision, recall and F1 of each class in each finished cell")               \
     Y(SPEND, spend, 0, "What each pool's completions cost")                                                  \
-    Y(DIVERSITY, diversity, 0, "How different the examples of each pool are from one another")
+    Y(DIVERSITY, diversity, 0, "How different the examples of each pool are from one another")               \
+    Y(NEAR, near_duplicates, 0, "Examples that nearly repeat another text, kept or rejected")
 
 /* SG_T_<LIST>: index of a table; SG_<LIST>_<column>: index of a column; SG_N_<LIST>: their number. */
 #define SG_Y_INDEX(list, dataset, plain, text) SG_T_##list,
@@ -172,6 +186,7 @@ enum sg_table_index { SG_TABLES(SG_Y_INDEX) SG_N_TABLES };
 #define SG_X_CELLS(name, ...)                    SG_CELLS_##name,
 #define SG_X_POOLS(name, ...)                    SG_POOLS_##name,
 #define SG_X_REJECTS(name, ...)                  SG_REJECTS_##name,
+#define SG_X_NEAR(name, ...)                     SG_NEAR_##name,
 #define SG_X_EXAMPLES(name, ...)                 SG_EXAMPLES_##name,
 #define SG_X_CLASSES(name, ...)                  SG_CLASSES_##name,
 #define SG_X_TEST_ROWS(name, ...)                SG_TEST_ROWS_##name,

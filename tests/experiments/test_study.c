@@ -115,6 +115,7 @@ static void test_overrides(void **state)
                        "seeds.train=3",
                        "budget.usd=2.5",
                        "filter.leakage=false",
+                       "filter.near_duplicates=0.9",
                        "train.lanes=auto",
                        "data.test=dev.jsonl",
                        "results=/tmp/r"};
@@ -137,6 +138,7 @@ static void test_overrides(void **state)
     assert_true(s->train.lr == .001 && s->budget_usd == 2.5);
     assert_int_equal(s->seeds_train, 3);
     assert_false(s->filter_leakage);
+    assert_true(s->filter_near == 0.9);
     assert_string_equal(s->test_name, "dev.jsonl");
     assert_string_equal(s->results, "/tmp/r");
     sg_study_destroy(s);
@@ -151,7 +153,7 @@ static void test_resolved(void **state)
     assert_string_equal(
         s->resolved,
         "{\"data\":{\"dir\":\"data\",\"test\":null,\"train\":null},\"filter\":{\"duplicates\":true,"
-        "\"leakage\":true},"
+        "\"leakage\":true,\"near_duplicates\":null},"
         "\"generator\":{\"api_key_env\":\"OPENAI_API_KEY\",\"base_url\":null,\"max_tokens\":256,\"model\":"
         "\"a\\\"b\","
         "\"provider\":\"openai\",\"recording\":null,\"retries\":8,\"temperature\":1,\"timeout_s\":600,\"top_"
@@ -243,6 +245,8 @@ static void test_bad(void **state)
         {"train: {lr: nan}\n", NULL, "s.yaml:5:13: train.lr must be a number from 1e-12 to 1, not \"nan\""},
         {"train: {lanes: 6}\n", NULL,
          "s.yaml:5:16: train.lanes must be a power of two (1, 2, 4, ... 64), not 6"},
+        {"filter: {near_duplicates: 0.2}\n", NULL,
+         "s.yaml:5:27: filter.near_duplicates must be a number from 0.5 to 1, or false, not \"0.2\""},
         {"filter: {leakage: yes}\n", NULL, "s.yaml:5:19: filter.leakage must be true or false, not \"yes\""},
         {"mixes: [raw, syntetic]\n", NULL,
          "s.yaml:5:14: mixes must be a list [...] of raw, synthetic, raw+synthetic, not \"syntetic\"; hint: "

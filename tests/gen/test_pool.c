@@ -8,7 +8,7 @@
 /* A world in which every request has one completion, a function of its key; `bought` says which ones are at
  * hand. */
 struct world {
-    int n_bought, fail_every, reject_every, same_every;
+    int n_bought, fail_every, reject_every, same_every, nearly_every;
     char bought[20000][SG_HEX];
     char text[400];
     int all; /* everything is at hand */
@@ -41,6 +41,8 @@ static sg_status lookup(void *context, const char *key, struct sg_found *out, st
         snprintf(w->text, sizeof w->text, "...");
     else if (w->same_every && x % (unsigned)w->same_every == 2)
         snprintf(w->text, sizeof w->text, "the same old text");
+    else if (w->nearly_every && x % (unsigned)w->nearly_every == 1)
+        snprintf(w->text, sizeof w->text, "the same old text in nearly the same old words %.16s", key);
     else
         snprintf(w->text, sizeof w->text, "text number %.16s", key);
     out->text = w->text;
@@ -238,6 +240,102 @@ static void checks_against_rows(void **state)
     sg_rows_free(&test);
 }
 
+static void near_duplicates_are_marked_or_rejected(void **state)
+{
+    (void)state;
+    struct sg_task t = mood_task();
+    struct sg_generator g = some_generator();
+    struct sg_rows raw = {0}, test = {0};
+    add_row(&raw, "the first film of the year that one must see twice", NULL, "bad");
+    add_row(&test, "no other film has so many sheep in its last scene", NULL, "good");
+    static const struct {
+        const char *text;
+        double filter;
+        enum sg_reject reason;
+        enum sg_near_kind kind;
+        int64_t n; /* kept of 2: the second one, with the same text, is its exact duplicate */
+    } cases[] = {{"the first film of the year that one must see", 0, SG_ACCEPTED, SG_NEAR_RAW, 1},
+                 {"the first film of the year that one must see", 0.8, SG_REJECT_NEAR_RAW, SG_NEAR_RAW, 0},
+                 {"the first film of the year that one must see", 0.95, SG_ACCEPTED, SG_NEAR_NONE, 1},
+                 {"No other film has so many sheep in its last", 0, SG_ACCEPTED, SG_NEAR_TEST, 1},
+                 {"No other film has so many sheep in its last", 0.8, SG_REJECT_NEAR_TEST, SG_NEAR_TEST, 0}};
+    for (int i = 0; i < N_OF(cases); i++) {
+        struct sg_near *rows = NULL;
+        struct sg_err err;
+        assert_int_equal(sg_near_create(cases[i].filter > 0 ? cases[i].filter : SG_NEAR_MARK, &rows, &err),
+                         SG_OK);
+        sg_near_add_rows(rows, SG_NEAR_RAW, &raw);
+        sg_near_add_rows(rows, SG_NEAR_TEST, &test);
+        struct sg_pool_spec spec = {.task = &t,
+                                    .method = SG_ZERO_SHOT,
+                                    .generator = &g,
+                                    .n = 2,
+                                    .raw = &raw,
+                                    .test = &test,
+                                    .check_duplicates = 1,
+                                    .near = rows,
+                                    .near_filter = cases[i].filter,
+                                    .near_digest = "d"};
+        struct world *w = sg_alloc(1, sizeof *w);
+        w->always = cases[i].text;
+        struct sg_pool *p = complete(&spec, w, 0, 0);
+        int64_t n;
+        const struct sg_pool_near *pair = sg_pool_near(p, &n);
+        assert_int_equal(sg_pool_n(p), cases[i].n);
+        assert_true(sg_pool_rejects(p)[cases[i].reason] > 0);
+        assert_int_equal(n, cases[i].kind == SG_NEAR_NONE ? 0 : cases[i].n ? 1 : sg_pool_n_attempts(p));
+        if (n) {
+            assert_int_equal(pair->match.kind, cases[i].kind);
+            assert_int_equal(pair->position, cases[i].n ? 0 : -1);
+            assert_int_equal(pair->match.index, 0);
+            assert_int_equal(strlen(pair->key), 64);
+            assert_true(pair->match.similarity >= 0.8 && pair->match.similarity < 1);
+        }
+        /* Only a filter makes another pool of it. */
+        spec.near = NULL;
+        struct sg_pool *plain = new_pool(&spec);
+        assert_int_equal(strcmp(sg_pool_id(plain), sg_pool_id(p)) == 0, cases[i].filter == 0);
+        sg_pool_destroy(plain);
+        sg_pool_destroy(p);
+        sg_near_destroy(rows);
+        sg_free(w);
+    }
+    sg_rows_free(&raw);
+    sg_rows_free(&test);
+}
+
+/* A filter is a view: the pool with it takes the completions that the pool without it bought, then only buys what
+ * replaces the dropped ones. */
+static void a_filter_buys_replacements_alone(void **state)
+{
+    (void)state;
+    struct sg_task t = mood_task();
+    struct sg_generator g = some_generator();
+    struct sg_near *rows = NULL;
+    struct sg_err err;
+    assert_int_equal(sg_near_create(0.5, &rows, &err), SG_OK);
+    struct sg_pool_spec spec = {
+        .task = &t, .method = SG_ZERO_SHOT, .generator = &g, .n = 30, .check_duplicates = 1};
+    struct world *w = sg_alloc(1, sizeof *w);
+    w->nearly_every = 3;
+    sg_pool_destroy(complete(&spec, w, 0, 0));
+    int before = w->n_bought;
+    spec.near = rows;
+    spec.near_filter = 0.5;
+    spec.near_digest = "";
+    struct sg_pool *p = complete(&spec, w, 0, 0); /* `buy` fails at a key that was bought before */
+    int64_t n_near = sg_pool_rejects(p)[SG_REJECT_NEAR_POOL];
+    assert_int_equal(sg_pool_n(p), 30);
+    assert_true(n_near > 0);
+    assert_in_range(w->n_bought, before + 1, before + n_near);
+    spec.near = NULL;
+    sg_pool_destroy(complete(&spec, w, 0, 0)); /* and back again */
+    assert_in_range(w->n_bought, before + 1, before + n_near);
+    sg_pool_destroy(p);
+    sg_near_destroy(rows);
+    sg_free(w);
+}
+
 static void ids(void **state)
 {
     (void)state;
@@ -300,6 +398,8 @@ int main(void)
                                        cmocka_unit_test(a_class_that_stays_short),
                                        cmocka_unit_test(no_topics_at_all),
                                        cmocka_unit_test(checks_against_rows),
+                                       cmocka_unit_test(near_duplicates_are_marked_or_rejected),
+                                       cmocka_unit_test(a_filter_buys_replacements_alone),
                                        cmocka_unit_test(ids),
                                        cmocka_unit_test(estimates_and_bad_specs)};
     return cmocka_run_group_tests(tests, NULL, NULL);

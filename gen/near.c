@@ -1,0 +1,287 @@
+#include "gen/near.h"
+
+#include "base/buf.h"
+#include "base/hash.h"
+#include "base/mem.h"
+#include "base/rng.h"
+#include "gen/parse.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { N_PERMUTATIONS = 128, MAX_BANDS = 64, MAX_PENDING = 2 };
+
+struct text {
+    enum sg_near_kind kind;
+    int32_t n;     /* shingles */
+    uint32_t seen; /* the last search that compared it */
+    int64_t index;
+    uint64_t *shingle; /* (n) ascending, distinct */
+};
+
+struct sg_near {
+    double threshold;
+    int n_bands;
+    uint64_t a[N_PERMUTATIONS], b[N_PERMUTATIONS];
+    struct sg_hash_key fixed, places;
+    int64_t n, room; /* texts, and how many there is memory for */
+    struct text *text;
+    uint32_t *band; /* (room, n_bands): hash of each band */
+    int32_t *next;  /* (room, n_bands): the next of its chain, or -1 */
+    int32_t *head;  /* (n_slots): text * n_bands + band, or -1 */
+    uint64_t n_slots;
+    uint32_t n_searches;
+    struct {
+        enum sg_near_kind kind;
+        const struct sg_rows *rows;
+    } pending[MAX_PENDING];
+    int n_pending;
+};
+
+const char *sg_near_name(enum sg_near_kind k)
+{
+    static const char *const names[SG_N_NEAR_KINDS] = {"", "raw", "test", "pool"};
+    return names[k];
+}
+
+sg_status sg_near_create(double threshold, struct sg_near **out, struct sg_err *err)
+{
+    struct sg_near *n = sg_alloc(1, sizeof *n);
+    if (!n)
+        return sg_fail_memory(err, sizeof *n);
+    n->threshold = threshold;
+    n->n_bands = threshold >= 0.7 ? 32 : 64;
+    struct sg_rng r = sg_rng_make(sg_seed_of("near-duplicates"), 0);
+    for (int i = 0; i < N_PERMUTATIONS; i++) {
+        n->a[i] = sg_rng_u64(&r) | 1;
+        n->b[i] = sg_rng_u64(&r);
+    }
+    n->fixed = (struct sg_hash_key){sg_rng_u64(&r) >> 4, sg_rng_u64(&r)};
+    sg_status status = sg_hash_draw(&n->places, err);
+    if (status == SG_OK)
+        *out = n;
+    else
+        sg_near_destroy(n);
+    return status;
+}
+
+void sg_near_destroy(struct sg_near *n)
+{
+    if (!n)
+        return;
+    for (int64_t i = 0; i < n->n; i++)
+        sg_free(n->text[i].shingle);
+    sg_free(n->text);
+    sg_free(n->band);
+    sg_free(n->next);
+    sg_free(n->head);
+    sg_free(n);
+}
+
+double sg_near_threshold(const struct sg_near *n)
+{
+    return n->threshold;
+}
+
+/* ---- shingles ---- */
+
+static int by_value(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+static uint64_t hash_of(const struct sg_near *n, const char *s, size_t len)
+{
+    uint64_t h = 0;
+    for (size_t i = 0; i < len; i++)
+        h = sg_hash_more(&n->fixed, h, (unsigned char)s[i]);
+    return sg_hash_place(&n->fixed, h);
+}
+
+/* Sorted hashes of the runs of three words; *out is the caller's (sg_free). */
+static sg_status shingles(const struct sg_near *n, const char *first, const char *second, uint64_t **out,
+                          int32_t *n_out, struct sg_err *err)
+{
+    struct sg_buf b = sg_buf_make((size_t)1 << 26);
+    sg_buf_folded(&b, first);
+    if (second) {
+        sg_buf_puts(&b, " | ");
+        sg_buf_folded(&b, second);
+    }
+    sg_status status = sg_buf_check(&b, "a text", err);
+    const char *s = sg_buf_text(&b);
+    size_t len = strlen(s), n_words = 1;
+    for (size_t i = 0; i < len; i++)
+        n_words += s[i] == ' ';
+    uint64_t *list = status == SG_OK ? sg_alloc(n_words, sizeof *list) : NULL;
+    if (status == SG_OK && !list)
+        status = sg_fail_memory(err, n_words * sizeof *list);
+    if (status == SG_OK) {
+        int32_t count = 0, kept = 0;
+        size_t begin[SG_NEAR_SHINGLE] = {0}, words = 0; /* where the last three words begin */
+        for (size_t from = 0; from <= len; words++) {
+            size_t to = from + strcspn(s + from, " ");
+            begin[words % SG_NEAR_SHINGLE] = from;
+            if (words + 1 >= SG_NEAR_SHINGLE) {
+                size_t at = begin[(words + 1) % SG_NEAR_SHINGLE];
+                list[count++] = hash_of(n, s + at, to - at);
+            }
+            from = to + 1;
+        }
+        if (!count)
+            list[count++] = hash_of(n, s, len);
+        qsort(list, (size_t)count, sizeof *list, by_value);
+        for (int32_t i = 0; i < count; i++)
+            if (!kept || list[i] != list[kept - 1])
+                list[kept++] = list[i];
+        *out = list;
+        *n_out = kept;
+    }
+    sg_buf_free(&b);
+    return status;
+}
+
+static double jaccard(const uint64_t *x, int32_t n_x, const uint64_t *y, int32_t n_y)
+{
+    int32_t both = 0, i = 0, j = 0;
+    while (i < n_x && j < n_y) {
+        both += x[i] == y[j];
+        uint64_t a = x[i], b = y[j];
+        i += a <= b;
+        j += b <= a;
+    }
+    return (double)both / (double)(n_x + n_y - both);
+}
+
+/* ---- bands ---- */
+
+static void sign(const struct sg_near *n, const uint64_t *shingle, int32_t n_shingles,
+                 uint32_t band[MAX_BANDS])
+{
+    uint32_t least[N_PERMUTATIONS];
+    memset(least, 0xff, sizeof least);
+    for (int32_t s = 0; s < n_shingles; s++)
+        for (int i = 0; i < N_PERMUTATIONS; i++) {
+            /* The upper half of a product with an odd number (Dietzfelbinger et al., "A reliable randomized algorithm
+             * for the closest-pair problem", 1997). */
+            uint32_t x = (uint32_t)((n->a[i] * shingle[s] + n->b[i]) >> 32);
+            least[i] = x < least[i] ? x : least[i];
+        }
+    int rows = N_PERMUTATIONS / n->n_bands;
+    for (int k = 0; k < n->n_bands; k++) {
+        uint64_t h = 0;
+        for (int i = 0; i < rows; i++)
+            h = sg_hash_more(&n->fixed, h, least[k * rows + i]);
+        band[k] = (uint32_t)sg_hash_place(&n->fixed, h);
+    }
+}
+
+static uint64_t slot_of(const struct sg_near *n, int k, uint32_t band)
+{
+    uint64_t h = sg_hash_more(&n->places, (uint64_t)k, band);
+    return sg_hash_place(&n->places, h) & (n->n_slots - 1);
+}
+
+static void chain(struct sg_near *n, int64_t i)
+{
+    for (int k = 0; k < n->n_bands; k++) {
+        int64_t at = i * n->n_bands + k;
+        uint64_t slot = slot_of(n, k, n->band[at]);
+        n->next[at] = n->head[slot];
+        n->head[slot] = (int32_t)at;
+    }
+}
+
+static sg_status grow(struct sg_near *n, struct sg_err *err)
+{
+    int64_t room = n->room ? 2 * n->room : 64;
+    size_t links = (size_t)room * (size_t)n->n_bands;
+    if (links > INT32_MAX)
+        return sg_fail(
+            err, SG_INPUT,
+            "there are more than %lld rows to look for near-duplicates in; hint: take fewer training rows",
+            (long long)n->room);
+    struct text *text = sg_realloc(n->text, (size_t)room, sizeof *text);
+    n->text = text ? text : n->text;
+    uint32_t *band = sg_realloc(n->band, links, sizeof *band);
+    n->band = band ? band : n->band;
+    int32_t *next = sg_realloc(n->next, links, sizeof *next);
+    n->next = next ? next : n->next;
+    int32_t *head = sg_alloc(links, sizeof *head);
+    if (!text || !band || !next || !head) {
+        sg_free(head);
+        return sg_fail_memory(err, links * sizeof *head);
+    }
+    sg_free(n->head);
+    n->head = head;
+    memset(head, 0xff, links * sizeof *head);
+    n->n_slots = links; /* 64 2^i texts of 32 or 64 bands: a power of two */
+    n->room = room;
+    for (int64_t i = 0; i < n->n; i++)
+        chain(n, i);
+    return SG_OK;
+}
+
+sg_status sg_near_add(struct sg_near *n, enum sg_near_kind kind, int64_t index, const char *first,
+                      const char *second, struct sg_err *err)
+{
+    if (n->n == n->room)
+        SG_TRY(grow(n, err));
+    struct text *t = &n->text[n->n];
+    *t = (struct text){.kind = kind, .index = index};
+    SG_TRY(shingles(n, first, second, &t->shingle, &t->n, err));
+    sign(n, t->shingle, t->n, n->band + n->n * n->n_bands);
+    chain(n, n->n++);
+    return SG_OK;
+}
+
+void sg_near_add_rows(struct sg_near *n, enum sg_near_kind kind, const struct sg_rows *rows)
+{
+    n->pending[n->n_pending].kind = kind;
+    n->pending[n->n_pending++].rows = rows;
+}
+
+static sg_status add_pending(struct sg_near *n, struct sg_err *err)
+{
+    for (; n->n_pending; n->n_pending--) {
+        const struct sg_rows *rows = n->pending[n->n_pending - 1].rows;
+        for (int64_t i = 0; i < rows->n; i++)
+            SG_TRY(sg_near_add(n, n->pending[n->n_pending - 1].kind, i, rows->row[i].first,
+                               rows->row[i].second, err));
+    }
+    return SG_OK;
+}
+
+/* ---- searching ---- */
+
+sg_status sg_near_find(struct sg_near *n, const char *first, const char *second, struct sg_near_match *out,
+                       struct sg_err *err)
+{
+    SG_TRY(add_pending(n, err));
+    uint64_t *shingle = NULL;
+    uint32_t band[MAX_BANDS];
+    int32_t n_shingles = 0;
+    int64_t best = -1;
+    double similarity = 0;
+    SG_TRY(shingles(n, first, second, &shingle, &n_shingles, err));
+    sign(n, shingle, n_shingles, band);
+    n->n_searches++;
+    for (int k = 0; n->n && k < n->n_bands; k++)
+        for (int32_t at = n->head[slot_of(n, k, band[k])]; at >= 0; at = n->next[at]) {
+            int64_t i = at / n->n_bands;
+            struct text *t = &n->text[i];
+            if (at % n->n_bands != k || n->band[at] != band[k] || t->seen == n->n_searches)
+                continue;
+            t->seen = n->n_searches;
+            double x = jaccard(shingle, n_shingles, t->shingle, t->n);
+            if (x >= n->threshold && (x > similarity || (x == similarity && i < best))) {
+                similarity = x;
+                best = i;
+            }
+        }
+    *out = best < 0 ? (struct sg_near_match){0}
+                    : (struct sg_near_match){n->text[best].kind, n->text[best].index, similarity};
+    sg_free(shingle);
+    return SG_OK;
+}
