@@ -62,6 +62,38 @@ static int has_mix(const struct sg_study *s, enum sg_mix mix)
     return 0;
 }
 
+/* All sizes and mixes of one way to generate. */
+static void add_arm(struct expansion *e, struct sg_cell c, int first_pool)
+{
+    const struct sg_study *s = e->s;
+    for (int z = 0; z < s->n_sizes; z++)
+        for (int x = 0; x < s->n_mixes; x++) {
+            c.mix = s->mix[x];
+            c.size = s->size[z];
+            c.raw = 0;
+            if (c.mix == SG_MIX_SYNTHETIC)
+                add_seeds(e, c, first_pool);
+            for (int r = 0; c.mix == SG_MIX_BOTH && r < s->n_raw; r++) {
+                c.raw = s->raw[r];
+                add_seeds(e, c, first_pool);
+            }
+        }
+}
+
+/* Pools of one task and method: wordings and who chooses the class. */
+static int n_arms(const struct sg_study *s)
+{
+    return s->n_conditionings * s->n_variants;
+}
+
+void sg_arm_name(const struct sg_study *s, int method, int conditioning, int variant, char name[160])
+{
+    const char *v = s->variant[variant];
+    int is_default = strcmp(v, "default") == 0;
+    snprintf(name, 160, "%s%s%s%s", sg_method_name((enum sg_method)method),
+             conditioning == SG_BY_NONE ? " unconditioned" : "", is_default ? "" : " ", is_default ? "" : v);
+}
+
 static void expand(struct expansion *e)
 {
     const struct sg_study *s = e->s;
@@ -69,18 +101,15 @@ static void expand(struct expansion *e)
     for (int task = 0; task < s->n_tasks; task++) {
         if (has_mix(s, SG_MIX_RAW))
             add_raw(e, task);
-        for (int m = 0; m < s->n_methods; m++, pool += (int)s->seeds_generation)
-            for (int z = 0; z < s->n_sizes; z++)
-                for (int x = 0; x < s->n_mixes; x++) {
-                    struct sg_cell c = {
-                        .task = task, .method = (int)s->method[m], .mix = s->mix[x], .size = s->size[z]};
-                    if (c.mix == SG_MIX_SYNTHETIC)
-                        add_seeds(e, c, pool);
-                    for (int r = 0; c.mix == SG_MIX_BOTH && r < s->n_raw; r++) {
-                        c.raw = s->raw[r];
-                        add_seeds(e, c, pool);
-                    }
-                }
+        for (int m = 0; m < s->n_methods; m++)
+            for (int c = 0; c < s->n_conditionings; c++)
+                for (int v = 0; v < s->n_variants; v++, pool += (int)s->seeds_generation)
+                    add_arm(e,
+                            (struct sg_cell){.task = task,
+                                             .method = (int)s->method[m],
+                                             .conditioning = (int)s->conditioning[c],
+                                             .variant = v},
+                            pool);
     }
 }
 
@@ -88,7 +117,7 @@ static void expand(struct expansion *e)
 static double bound(const struct sg_study *s)
 {
     double seeds = (double)s->seeds_generation * (double)s->seeds_data * (double)s->seeds_train;
-    double raw = s->n_raw + 1.0, synthetic = (double)s->n_methods * s->n_sizes * s->n_mixes + 1.0;
+    double raw = s->n_raw + 1.0, synthetic = (double)s->n_methods * n_arms(s) * s->n_sizes * s->n_mixes + 1.0;
     return s->n_tasks * seeds * raw * synthetic;
 }
 
@@ -103,7 +132,7 @@ sg_status sg_grid_expand(const struct sg_study *s, struct sg_grid *out, struct s
     expand(&e);
     int pools = has_mix(s, SG_MIX_SYNTHETIC) || has_mix(s, SG_MIX_BOTH);
     struct sg_grid g = {.n_cells = e.n};
-    g.n_pools = pools ? (int64_t)s->n_tasks * s->n_methods * s->seeds_generation : 0;
+    g.n_pools = pools ? (int64_t)s->n_tasks * s->n_methods * n_arms(s) * s->seeds_generation : 0;
     g.cell = sg_alloc((size_t)g.n_cells, sizeof *g.cell);
     g.pool = sg_alloc((size_t)g.n_pools, sizeof *g.pool);
     if (!g.cell || !g.pool) {
@@ -113,8 +142,13 @@ sg_status sg_grid_expand(const struct sg_study *s, struct sg_grid *out, struct s
     e = (struct expansion){.s = s, .cell = g.cell};
     expand(&e);
     for (int64_t i = 0; i < g.n_pools; i++) {
-        int64_t seed = i % s->seeds_generation, tm = i / s->seeds_generation;
-        g.pool[i] = (struct sg_pool_key){(int)(tm / s->n_methods), (int)s->method[tm % s->n_methods], seed};
+        int64_t arm = i / s->seeds_generation, tm = arm / n_arms(s);
+        g.pool[i] = (struct sg_pool_key){.task = (int)(tm / s->n_methods),
+                                         .method = (int)s->method[tm % s->n_methods],
+                                         .conditioning =
+                                             (int)s->conditioning[arm / s->n_variants % s->n_conditionings],
+                                         .variant = (int)(arm % s->n_variants),
+                                         .seed_generation = i % s->seeds_generation};
     }
     *out = g;
     return SG_OK;

@@ -43,6 +43,9 @@ static sg_status make_pool(struct sg_prepared *p, int64_t i, struct sg_err *err)
         .method = (enum sg_method)k->method,
         .generator = &s->generator,
         .seed = k->seed_generation,
+        .variant = s->variant[k->variant],
+        .conditioning = (enum sg_conditioning)k->conditioning,
+        .n_examples = s->examples_per_request,
         .n = s->size[s->n_sizes - 1],
         .raw = &p->shots[k->task],
         .test = s->filter_leakage ? &p->data[k->task].test : NULL,
@@ -207,17 +210,19 @@ char *sg_cell_settings(const struct sg_prepared *p, const struct sg_cell *c)
     for (int k = 0; k < t->n_classes; k++)
         json_array_append_new(names, json_string(t->class_[k].name));
     const struct sg_train_settings *g = &s->train;
-    return dump(
-        json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:f, "
-                  "s:f, s:f, s:f, s:f}",
-                  "task", t->name, "method", c->method < 0 ? "" : sg_method_name((enum sg_method)c->method),
-                  "mix", sg_mix_name(c->mix), "size", (json_int_t)c->size, "raw", (json_int_t)c->raw,
-                  "seed_generation", (json_int_t)c->seed_generation, "seed_data", (json_int_t)c->seed_data,
-                  "seed_train", (json_int_t)c->seed_train, "class_names", names, "encoder", s->encoder,
-                  "encoder_sha256", sg_encoder_digest(p->encoder), "data_sha256", p->data[c->task].digest,
-                  "epochs", (json_int_t)g->epochs, "steps", (json_int_t)g->steps, "batch",
-                  (json_int_t)g->batch, "max_length", (json_int_t)g->max_length, "lr", g->lr, "warmup",
-                  g->warmup, "weight_decay", g->weight_decay, "clip", g->clip, "dropout", g->dropout));
+    char arm[160] = "";
+    if (c->method >= 0)
+        sg_arm_name(s, c->method, c->conditioning, c->variant, arm);
+    return dump(json_pack(
+        "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:f, "
+        "s:f, s:f, s:f, s:f}",
+        "task", t->name, "method", arm, "mix", sg_mix_name(c->mix), "size", (json_int_t)c->size, "raw",
+        (json_int_t)c->raw, "seed_generation", (json_int_t)c->seed_generation, "seed_data",
+        (json_int_t)c->seed_data, "seed_train", (json_int_t)c->seed_train, "class_names", names, "encoder",
+        s->encoder, "encoder_sha256", sg_encoder_digest(p->encoder), "data_sha256", p->data[c->task].digest,
+        "epochs", (json_int_t)g->epochs, "steps", (json_int_t)g->steps, "batch", (json_int_t)g->batch,
+        "max_length", (json_int_t)g->max_length, "lr", g->lr, "warmup", g->warmup, "weight_decay",
+        g->weight_decay, "clip", g->clip, "dropout", g->dropout));
 }
 
 char *sg_pool_settings(const struct sg_prepared *p, int64_t i)
@@ -229,12 +234,16 @@ char *sg_pool_settings(const struct sg_prepared *p, int64_t i)
     json_t *names = json_array();
     for (int c = 0; c < t->n_classes; c++)
         json_array_append_new(names, json_string(t->class_[c].name));
-    return dump(json_pack("{s:s, s:s, s:s, s:s, s:f, s:f, s:I, s:I, s:I, s:s, s:o}", "task", t->name,
-                          "method", sg_method_name((enum sg_method)k->method), "provider", g->provider,
-                          "model", g->model, "temperature", g->temperature, "top_p", g->top_p, "max_tokens",
-                          (json_int_t)(t->max_tokens ? t->max_tokens : g->max_tokens), "seed_generation",
-                          (json_int_t)k->seed_generation, "n_wanted", (json_int_t)s->size[s->n_sizes - 1],
-                          "task_sha256", t->digest, "class_names", names));
+    char arm[160];
+    sg_arm_name(s, k->method, k->conditioning, k->variant, arm);
+    return dump(json_pack(
+        "{s:s, s:s, s:s, s:s, s:f, s:f, s:I, s:I, s:I, s:s, s:o, s:s, s:s, s:I}", "task", t->name, "method",
+        arm, "provider", g->provider, "model", g->model, "temperature", g->temperature, "top_p", g->top_p,
+        "max_tokens", (json_int_t)sg_pool_max_tokens(p->pool[i]), "seed_generation",
+        (json_int_t)k->seed_generation, "n_wanted", (json_int_t)s->size[s->n_sizes - 1], "task_sha256",
+        t->digest, "class_names", names, "conditioning",
+        sg_conditioning_name((enum sg_conditioning)k->conditioning), "prompt_variant", s->variant[k->variant],
+        "examples_per_request", (json_int_t)s->examples_per_request));
 }
 
 double sg_cell_cost(const struct sg_prepared *p, const struct sg_cell *c)

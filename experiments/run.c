@@ -144,7 +144,6 @@ static sg_status add_chunk(struct run *r, int64_t pool, struct sg_requests *all,
                            struct sg_err *err)
 {
     const struct sg_study *s = r->p->study;
-    const struct sg_task *t = &s->task[r->p->grid.pool[pool].task];
     struct chunk *c = sg_alloc(1, sizeof *c);
     if (!c)
         return sg_fail_memory(err, sizeof *c);
@@ -156,8 +155,7 @@ static sg_status add_chunk(struct run *r, int64_t pool, struct sg_requests *all,
         return sg_fail_memory(err, 1024);
     }
     for (int64_t i = from; i < to; i++) {
-        double usd =
-            worst_usd(&s->generator, &all->item[i], t->max_tokens ? t->max_tokens : s->generator.max_tokens);
+        double usd = worst_usd(&s->generator, &all->item[i], sg_pool_max_tokens(r->p->pool[pool]));
         if (r->budget_usd >= 0 && r->spent_usd + r->reserved_usd + usd > r->budget_usd) {
             if (r->chunks || c->requests.n) {
                 r->pool[pool].waits = 1;

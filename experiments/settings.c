@@ -1,7 +1,7 @@
 #include "experiments/settings.h"
 
 #include "base/text.h"
-#include "gen/near.h"
+#include "gen/pool.h"
 
 #include <ctype.h>
 #include <jansson.h>
@@ -13,6 +13,11 @@ static const char *const mix_names[] = {"raw", "synthetic", "raw+synthetic"};
 const char *sg_mix_name(enum sg_mix m)
 {
     return mix_names[m];
+}
+
+static const char *conditioning_choice(int i)
+{
+    return i < SG_N_CONDITIONINGS ? sg_conditioning_name((enum sg_conditioning)i) : NULL;
 }
 
 static const char *mix_choice(int i)
@@ -99,6 +104,13 @@ static const struct sg_setting table[] = {
     {"methods", SG_SET_CHOICES, 0, LIST(method, n_methods), .choice = method_choice,
      .initial = "[zero_shot, zero_shot_topic, one_shot, few_shot_3, few_shot_5]",
      .help = "how the LLM is asked for examples"},
+    {"conditioning", SG_SET_CHOICES, 0, LIST(conditioning, n_conditionings), .choice = conditioning_choice,
+     .initial = "[label]",
+     .help = "label: the prompt names the class of the example; none: the LLM writes a text, then chooses "
+             "its class"},
+    {"prompt_variants", SG_SET_TEXTS, 0, LIST(variant, n_variants), .initial = "[default]", .unit = "names",
+     .check = sg_settings_check_name,
+     .help = "wordings of the prompts: default, and names in the task files' prompt_variants"},
     {"sizes", SG_SET_INTS, SG_SET_NULL, LIST(size, n_sizes), RANGE(1, 1e7), .unit = "examples",
      .help = "synthetic training examples, like sizes: [100, 500]: prefixes of one pool; needed by every mix "
              "but raw"},
@@ -136,6 +148,9 @@ static const struct sg_setting table[] = {
      .help = "nucleus sampling"},
     {"generator.max_tokens", SG_SET_INT, 0, STUDY(generator.max_tokens), RANGE(1, 1e6), .unit = "tokens",
      .initial = "256", .help = "of one completion, where the task file does not say"},
+    {"generator.examples_per_request", SG_SET_INT, 0, STUDY(examples_per_request), RANGE(1, SG_MAX_EXAMPLES),
+     .unit = "examples", .initial = "1",
+     .help = "asked for in one request, as a numbered list; each is checked by itself"},
     {"generator.connections", SG_SET_INT, SG_SET_PLACE, STUDY(generator.connections), RANGE(1, 10000),
      .unit = "connections", .initial = "16", .help = "requests in flight at once, all ranks together"},
     {"generator.requests_per_min", SG_SET_INT, SG_SET_NULL | SG_SET_PLACE, STUDY(generator.requests_per_min),

@@ -32,26 +32,50 @@ static sg_status check_axes(const struct sg_reading *r, const struct sg_study *s
     return SG_OK;
 }
 
-/* What the study's methods need of a task's prompts. */
+/* Which template a method needs and a wording does not have; NULL: it has all. */
+static const char *lacking(enum sg_method m, const struct sg_prompts *w)
+{
+    if (sg_method_shots(m) > 0)
+        return !w->few_shot ? "few_shot" : !w->example ? "example" : NULL;
+    if (m == SG_ZERO_SHOT_TOPIC)
+        return !w->zero_shot_topic ? "zero_shot_topic" : !w->topics ? "topics" : NULL;
+    return !w->zero_shot ? "zero_shot" : NULL;
+}
+
+/* What the study's methods need of a task's prompts, in one wording. */
+static sg_status check_wording(const struct sg_study *s, const struct sg_task *t, const char *variant,
+                               enum sg_conditioning c, const struct sg_yaml *at, struct sg_err *err)
+{
+    struct sg_prompts w;
+    if (!sg_task_wording(t, variant, c, &w))
+        return sg_yaml_fail(
+            at, err, "task %s has no prompt variant \"%s\"; hint: add it to prompt_variants in the task file",
+            t->name, variant);
+    for (int i = 0; i < s->n_methods; i++) {
+        const char *lacks = lacking(s->method[i], &w);
+        const char *group =
+            lacks && strcmp(lacks, "topics") != 0 && c == SG_BY_NONE ? "unconditioned" : "prompts";
+        if (lacks && strcmp(variant, "default") != 0)
+            return sg_yaml_fail(at, err,
+                                "prompt variant \"%s\" of task %s has no %s.%s, which method %s needs; hint: "
+                                "add it to the task file",
+                                variant, t->name, group, lacks, sg_method_name(s->method[i]));
+        if (lacks)
+            return sg_yaml_fail(at, err,
+                                "task %s has no %s.%s, which method %s needs; hint: add it to the task file",
+                                t->name, group, lacks, sg_method_name(s->method[i]));
+    }
+    return SG_OK;
+}
+
 static sg_status check_prompts(const struct sg_study *s, const struct sg_task *t, const struct sg_yaml *at,
                                struct sg_err *err)
 {
     if (!uses(s, SG_MIX_SYNTHETIC) && !uses(s, SG_MIX_BOTH))
         return SG_OK;
-    for (int i = 0; i < s->n_methods; i++) {
-        enum sg_method m = s->method[i];
-        const char *lacks = NULL;
-        if (sg_method_shots(m) > 0)
-            lacks = !t->prompt.few_shot ? "few_shot" : !t->prompt.example ? "example" : NULL;
-        else if (m == SG_ZERO_SHOT_TOPIC)
-            lacks = !t->prompt.zero_shot_topic ? "zero_shot_topic" : !t->prompt.topics ? "topics" : NULL;
-        else if (!t->prompt.zero_shot)
-            lacks = "zero_shot";
-        if (lacks)
-            return sg_yaml_fail(
-                at, err, "task %s has no prompts.%s, which method %s needs; hint: add it to the task file",
-                t->name, lacks, sg_method_name(m));
-    }
+    for (int v = 0; v < s->n_variants; v++)
+        for (int c = 0; c < s->n_conditionings; c++)
+            SG_TRY(check_wording(s, t, s->variant[v], s->conditioning[c], at, err));
     return SG_OK;
 }
 

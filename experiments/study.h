@@ -27,6 +27,11 @@ struct sg_study {
     struct sg_task *task;
     int n_methods;
     enum sg_method *method;
+    int n_conditionings;
+    enum sg_conditioning *conditioning;
+    int n_variants;
+    char **variant; /* prompt variants; "default" is the task's own wording */
+    int64_t examples_per_request;
     int n_sizes;
     int64_t *size; /* ascending, distinct */
     int n_raw;
@@ -55,8 +60,9 @@ void sg_study_destroy(struct sg_study *s);
 
 /* One training run of the grid. */
 struct sg_cell {
-    int task;   /* index into study->task */
-    int method; /* enum sg_method, or -1 for raw-only */
+    int task;                  /* index into study->task */
+    int method;                /* enum sg_method, or -1 for raw-only */
+    int conditioning, variant; /* of its pool; 0 for raw-only */
     enum sg_mix mix;
     int64_t size; /* synthetic examples; 0 for raw-only */
     int64_t raw;  /* raw examples; 0 for synthetic-only */
@@ -68,12 +74,16 @@ struct sg_cell {
 };
 struct sg_pool_key {
     int task, method;
+    int conditioning; /* enum sg_conditioning */
+    int variant;      /* index into study->variant */
     int64_t seed_generation;
 };
+/* What results call the method: "zero_shot", "zero_shot unconditioned", "zero_shot formal" (a prompt variant). */
+void sg_arm_name(const struct sg_study *s, int method, int conditioning, int variant, char name[160]);
 struct sg_grid {
     int64_t n_cells, n_pools;
-    struct sg_cell *cell; /* raw-only cells once for a task, raw size and seeds; order: task, method, size,
-                             mix, raw, seeds */
+    struct sg_cell *cell; /* raw-only cells once for a task, raw size and seeds; order: task, method,
+                             conditioning, variant, size, mix, raw, seeds */
     struct sg_pool_key *pool;
 };
 

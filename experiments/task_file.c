@@ -16,7 +16,8 @@
 /* What the table fills; classes are read from their tree. */
 struct task_fill {
     struct sg_task task;
-    const struct sg_yaml *classes;
+    const struct sg_yaml *classes, *variants;
+    struct sg_variant *variant; /* (task.n_variants), read from `variants` */
 };
 
 static const char *cut_choice(int i)
@@ -31,6 +32,11 @@ static sg_status check_line(const struct sg_yaml *at, const char *key, const cha
 }
 
 #define TASK(field) .offset = offsetof(struct task_fill, task.field)
+#define UNCONDITIONED(name, use)                                                                             \
+    {                                                                                                        \
+        "unconditioned." #name, SG_SET_TEXT, SG_SET_NULL, TASK(unconditioned.name), .unit = "a template",    \
+                                                                                    .help = use              \
+    }
 #define PROMPT(name, use)                                                                                    \
     {                                                                                                        \
         "prompts." #name, SG_SET_TEXT, SG_SET_NULL, TASK(prompt.name), .unit = "a template", .help = use     \
@@ -72,11 +78,39 @@ static const struct sg_setting table[] = {
     PROMPT(topics, "asks for a list of {n} topics"),
     PROMPT(rephrase, "asks to say an example in other words"),
     PROMPT(classify, "asks for the class of a row"),
+    UNCONDITIONED(zero_shot,
+                  "asks for an example and, in a last line \"Label: ...\", which of {classes} it is"),
+    UNCONDITIONED(zero_shot_topic, "the same, about {topic}"),
+    UNCONDITIONED(few_shot, "the same, after {examples}; without them they come as a dialogue"),
+    UNCONDITIONED(example, "how one example with its label reads"),
+    {"prompt_variants", SG_SET_TREE, SG_SET_NULL, .offset = offsetof(struct task_fill, variants),
+     .unit = "a group of variants",
+     .help = "other wordings, `name: {zero_shot: ..., unconditioned: {...}}`; what one does not say is as in "
+             "prompts"},
 };
 enum { N_TABLE = sizeof table / sizeof table[0] };
 _Static_assert((int)N_TABLE <= (int)SG_SCHEMA_MAX, "sg_reading.at has a place for every row");
 
 static const struct sg_schema schema = {table, N_TABLE, 0};
+
+#define VARIANT(key, field)                                                                                  \
+    {                                                                                                        \
+        key, SG_SET_TEXT, SG_SET_NULL, .offset = offsetof(struct sg_variant, field), .unit = "a template"    \
+    }
+static const struct sg_setting variant_table[] = {
+    VARIANT("system", prompt.system),
+    VARIANT("zero_shot", prompt.zero_shot),
+    VARIANT("zero_shot_topic", prompt.zero_shot_topic),
+    VARIANT("few_shot", prompt.few_shot),
+    VARIANT("example", prompt.example),
+    VARIANT("topics", prompt.topics),
+    VARIANT("unconditioned.zero_shot", unconditioned.zero_shot),
+    VARIANT("unconditioned.zero_shot_topic", unconditioned.zero_shot_topic),
+    VARIANT("unconditioned.few_shot", unconditioned.few_shot),
+    VARIANT("unconditioned.example", unconditioned.example),
+};
+enum { N_VARIANT_TABLE = sizeof variant_table / sizeof variant_table[0] };
+static const struct sg_schema variant_schema = {variant_table, N_VARIANT_TABLE, 0};
 
 /* Which placeholders a template may hold, and which it must (the first word of each pair; {text} is {first}).
  */
@@ -85,18 +119,25 @@ static const struct {
     size_t offset;
     const char *known, *needed;
 } templates[] = {
-    {"prompts.system", offsetof(struct sg_task, prompt.system), "classes", ""},
-    {"prompts.zero_shot", offsetof(struct sg_task, prompt.zero_shot), "class classes", "class"},
-    {"prompts.zero_shot_topic", offsetof(struct sg_task, prompt.zero_shot_topic), "class classes topic",
+    {"prompts.system", offsetof(struct sg_variant, prompt.system), "classes", ""},
+    {"prompts.zero_shot", offsetof(struct sg_variant, prompt.zero_shot), "class classes", "class"},
+    {"prompts.zero_shot_topic", offsetof(struct sg_variant, prompt.zero_shot_topic), "class classes topic",
      "class topic"},
-    {"prompts.few_shot", offsetof(struct sg_task, prompt.few_shot), "class classes examples", "class"},
-    {"prompts.example", offsetof(struct sg_task, prompt.example), "class classes first second text",
+    {"prompts.few_shot", offsetof(struct sg_variant, prompt.few_shot), "class classes examples", "class"},
+    {"prompts.example", offsetof(struct sg_variant, prompt.example), "class classes first second text",
      "first second"},
-    {"prompts.topics", offsetof(struct sg_task, prompt.topics), "n classes", "n"},
-    {"prompts.rephrase", offsetof(struct sg_task, prompt.rephrase), "class classes first second text",
+    {"prompts.topics", offsetof(struct sg_variant, prompt.topics), "n classes", "n"},
+    {"prompts.rephrase", offsetof(struct sg_variant, prompt.rephrase), "class classes first second text",
      "first second"},
-    {"prompts.classify", offsetof(struct sg_task, prompt.classify), "classes first second text",
+    {"prompts.classify", offsetof(struct sg_variant, prompt.classify), "classes first second text",
      "classes first second"},
+    {"unconditioned.zero_shot", offsetof(struct sg_variant, unconditioned.zero_shot), "classes", "classes"},
+    {"unconditioned.zero_shot_topic", offsetof(struct sg_variant, unconditioned.zero_shot_topic),
+     "classes topic", "classes topic"},
+    {"unconditioned.few_shot", offsetof(struct sg_variant, unconditioned.few_shot), "classes examples",
+     "classes"},
+    {"unconditioned.example", offsetof(struct sg_variant, unconditioned.example),
+     "class classes first second text", "class first second"},
 };
 
 /* Whether `word` (n bytes) is one of the words of a list. */
@@ -122,15 +163,22 @@ static void add_placeholders(struct sg_buf *b, const char *list, int is_pair)
     }
 }
 
+/* As `r` calls the template: a variant's key has no "prompts." before it. */
+static const char *key_of(const struct sg_reading *r, int t)
+{
+    const char *key = templates[t].key;
+    return r->schema == &variant_schema && strncmp(key, "prompts.", 8) == 0 ? key + 8 : key;
+}
+
 static sg_status fail_template(const struct sg_reading *r, int t, int is_pair, const char *path,
                                struct sg_err *err, const char *what, const char *word)
 {
     struct sg_buf b = sg_buf_make(sizeof err->text), shown = sg_buf_make(sizeof err->text);
     add_placeholders(&b, templates[t].known, is_pair);
     sg_buf_safe(&shown, word, 40);
-    sg_status status = sg_schema_fail(r, templates[t].key, path, err,
+    sg_status status = sg_schema_fail(r, key_of(r, t), path, err,
                                       "%s: %s{%s; hint: known here: %s; a brace itself is written {{ or }}",
-                                      templates[t].key, what, sg_buf_text(&shown), sg_buf_text(&b));
+                                      key_of(r, t), what, sg_buf_text(&shown), sg_buf_text(&b));
     sg_buf_free(&b);
     sg_buf_free(&shown);
     return status;
@@ -146,9 +194,8 @@ static sg_status check_template(const struct sg_reading *r, int t, const char *t
             continue;
         }
         if (*p == '}')
-            return sg_schema_fail(r, templates[t].key, path, err,
-                                  "%s: a } without its {; hint: a brace itself is written }}",
-                                  templates[t].key);
+            return sg_schema_fail(r, key_of(r, t), path, err,
+                                  "%s: a } without its {; hint: a brace itself is written }}", key_of(r, t));
         if (*p != '{')
             continue;
         size_t n = 0;
@@ -169,21 +216,48 @@ static sg_status check_template(const struct sg_reading *r, int t, const char *t
     for (const char *need = templates[t].needed; *need; need += strspn(need, " ")) {
         size_t n = strcspn(need, " ");
         if (!has_word(used + 1, need, n) && (is_pair || strncmp(need, "second", n) != 0))
-            return sg_schema_fail(r, templates[t].key, path, err, "%s does not use {%.*s}; hint: it must",
-                                  templates[t].key, (int)n, need);
+            return sg_schema_fail(r, key_of(r, t), path, err, "%s does not use {%.*s}; hint: it must",
+                                  key_of(r, t), (int)n, need);
         need += n;
     }
     return SG_OK;
 }
 
-static sg_status check_templates(const struct sg_reading *r, const struct sg_task *task, const char *path,
-                                 struct sg_err *err)
+/* The templates of a wording. `r` knows them as prompts.zero_shot (the task's own) or zero_shot (a variant's). */
+static sg_status check_templates(const struct sg_reading *r, const struct sg_variant *v, int is_pair,
+                                 const char *path, struct sg_err *err)
 {
     for (size_t t = 0; t < sizeof templates / sizeof templates[0]; t++) {
         const char *text;
-        memcpy(&text, (const char *)task + templates[t].offset, sizeof text);
+        memcpy(&text, (const char *)v + templates[t].offset, sizeof text);
         if (text)
-            SG_TRY(check_template(r, (int)t, text, task->second != NULL, path, err));
+            SG_TRY(check_template(r, (int)t, text, is_pair, path, err));
+    }
+    return SG_OK;
+}
+
+/* Reads `prompt_variants:` into a list of the arena. */
+static sg_status read_variants(struct task_fill *f, const char *path, struct sg_arena *arena,
+                               struct sg_err *err)
+{
+    const struct sg_yaml *tree = f->variants;
+    if (!tree)
+        return SG_OK;
+    if (tree->kind != SG_YAML_MAP)
+        return sg_yaml_fail(
+            tree, err, "prompt_variants must be a group; hint: prompt_variants: {formal: {zero_shot: ...}}");
+    f->variant = sg_arena_alloc(arena, (size_t)tree->n + 1, sizeof *f->variant);
+    if (!f->variant)
+        return sg_fail_memory(err, (size_t)tree->n * sizeof *f->variant);
+    for (const struct sg_yaml *c = tree->child; c; c = c->next) {
+        struct sg_variant *v = &f->variant[f->task.n_variants++];
+        struct sg_reading r = {.schema = &variant_schema, .arena = arena, .base = v};
+        SG_TRY(sg_settings_check_name(c, "a prompt variant", c->key, err));
+        if (strcmp(c->key, "default") == 0)
+            return sg_yaml_fail(c, err, "the variant \"default\" is what prompts: says; hint: another name");
+        v->name = (char *)(uintptr_t)c->key;
+        SG_TRY(sg_schema_apply(&r, c, err));
+        SG_TRY(check_templates(&r, v, f->task.second != NULL, path, err));
     }
     return SG_OK;
 }
@@ -237,6 +311,20 @@ static sg_status check_pair(const struct sg_reading *r, const struct sg_task *t,
     return SG_OK;
 }
 
+/* 0 without memory; what there is already is the task's. */
+static int own_variant(const struct sg_variant *in, struct sg_variant *out)
+{
+    int good = (out->name = sg_strdup(in->name)) != NULL;
+    for (int i = 0; i < N_VARIANT_TABLE; i++) {
+        char *text;
+        memcpy(&text, (const char *)in + variant_table[i].offset, sizeof text);
+        char *copy = sg_strdup(text);
+        good &= !text || copy;
+        memcpy((char *)out + variant_table[i].offset, &copy, sizeof copy);
+    }
+    return good;
+}
+
 /* The tree's texts live in an arena; a task owns its own. */
 static sg_status own(const struct sg_task *in, struct sg_task *out, struct sg_err *err)
 {
@@ -257,11 +345,40 @@ static sg_status own(const struct sg_task *in, struct sg_task *out, struct sg_er
             *slot = sg_strdup(*slot);
             failed |= had && !*slot;
         }
+    t.variant = sg_alloc((size_t)in->n_variants + 1, sizeof *t.variant);
+    t.n_variants = t.variant ? in->n_variants : 0;
+    failed |= !t.variant;
+    for (int i = 0; i < t.n_variants; i++)
+        failed |= !own_variant(&in->variant[i], &t.variant[i]);
     if (failed) {
         sg_task_free(&t);
         return sg_fail_memory(err, sizeof t);
     }
     *out = t;
+    return SG_OK;
+}
+
+/* Of the text without the two groups that only some studies use: their wordings enter the ids of their own pools alone
+ * (gen/pool.c). A group ends where the next line begins with another key. */
+static sg_status digest_of(const char *text, size_t n, char hex[SG_HEX], struct sg_err *err)
+{
+    static const char *const group[] = {"unconditioned:", "prompt_variants:"};
+    struct sg_sha256_stream *sha = sg_sha256_create();
+    if (!sha)
+        return sg_fail_memory(err, 256);
+    int skips = 0;
+    for (size_t at = 0; at < n;) {
+        const char *line = text + at, *end = memchr(line, '\n', n - at);
+        size_t len = end ? (size_t)(end - line) + 1 : n - at;
+        if (!strchr(" \t\r\n#", *line))
+            skips = 0;
+        for (int g = 0; g < 2; g++)
+            skips |= len >= strlen(group[g]) && strncmp(line, group[g], strlen(group[g])) == 0;
+        if (!skips)
+            sg_sha256_add(sha, line, len);
+        at += len;
+    }
+    sg_sha256_finish_hex(sha, hex);
     return SG_OK;
 }
 
@@ -281,10 +398,14 @@ static sg_status parse(const char *path, const char *text, size_t n, struct sg_a
     SG_TRY(sg_schema_complete(&r, path, err));
     SG_TRY(read_classes(&fill, arena, err));
     SG_TRY(check_pair(&r, &fill.task, path, err));
-    SG_TRY(check_templates(&r, &fill.task, path, err));
+    const struct sg_variant own_wording = {.prompt = fill.task.prompt,
+                                           .unconditioned = fill.task.unconditioned};
+    SG_TRY(check_templates(&r, &own_wording, fill.task.second != NULL, path, err));
+    SG_TRY(read_variants(&fill, path, arena, err));
     if (!fill.task.title)
         fill.task.title = fill.task.name;
-    sg_sha256_hex(text, n, fill.task.digest);
+    SG_TRY(digest_of(text, n, fill.task.digest, err));
+    fill.task.variant = fill.variant;
     return own(&fill.task, out, err);
 }
 

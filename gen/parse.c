@@ -508,6 +508,11 @@ sg_status sg_parse_completion(const struct sg_task *t, const char *text, const c
         sg_free(clean);
         return SG_OK;
     }
+    if (strlen(clean) > SG_MAX_COMPLETION_BYTES) {
+        *reason = SG_REJECT_TOO_LONG; /* some steps take the square of it */
+        sg_free(clean);
+        return SG_OK;
+    }
     struct sg_parsed p = {0};
     if (t->second)
         *reason = t->second_comes_first ? parse_pair(t, clean, cut, &p.second, &p.first)

@@ -12,7 +12,10 @@
 #include "gen/pool.h"
 #include "gen/prompt.h"
 
-enum { SG_MAX_TEXT_BYTES = 8000 }; /* of one text of an example */
+enum {
+    SG_MAX_TEXT_BYTES = 8000,        /* of one text of an example */
+    SG_MAX_COMPLETION_BYTES = 100000 /* of what one example is looked for in; reasoning does not count */
+};
 
 /* Texts in the encoder's order; second NULL for single texts. Owned by whoever has it. */
 struct sg_parsed {

@@ -1,7 +1,7 @@
 #include "gen/pool.h"
 
 #include "base/mem.h"
-#include "gen/parse.h"
+#include "gen/parse_many.h"
 #include "gen/prompt.h"
 
 #include <jansson.h>
@@ -14,6 +14,13 @@ struct example {
     int32_t label;
     char *first, *second;
     char key[SG_HEX];
+    int64_t ordinal; /* among all good examples of the pool, in the order of the attempts */
+};
+
+/* Good examples of one class that wait for their position. */
+struct queue {
+    int64_t n, head, room;
+    struct example *item;
 };
 
 struct sg_pool {
@@ -27,7 +34,10 @@ struct sg_pool {
     int64_t n;               /* filled */
     struct example *example; /* (n) */
     int64_t *filled;         /* (spec.n + 1): examples among the first j positions */
-    int64_t *cursor;         /* (K): the next attempt */
+    int64_t *cursor;         /* (K): the next attempt; all classes use the first where the LLM chooses */
+    struct queue *queue;     /* (K) */
+    int finished;            /* all positions are filled or given up */
+    int64_t n_good;          /* examples that queued up, used or not */
     json_t *taken;           /* folded texts of raw rows and earlier positions */
     json_t *test;            /* folded texts of test rows */
     struct sg_near *near;    /* the examples, for near-duplicates; NULL: not looked for */
@@ -40,8 +50,8 @@ struct sg_pool {
 const char *sg_reject_name(enum sg_reject r)
 {
     static const char *const names[SG_N_REJECTS] = {
-        "accepted",  "failed",  "empty",    "cut_off",  "refused",   "unparsable", "echo",
-        "duplicate", "leakage", "too_long", "near_raw", "near_test", "near_pool"};
+        "accepted", "failed",   "empty",       "cut_off", "refused",  "unparsable", "echo",     "duplicate",
+        "leakage",  "too_long", "wrong_label", "surplus", "near_raw", "near_test",  "near_pool"};
     return names[r];
 }
 
@@ -63,6 +73,31 @@ static void add_rows(struct sg_sha256_stream *s, const struct sg_rows *rows)
     add_text(s, "end of rows");
 }
 
+/* What differs from one labelled example a request in the task's own words: nothing is added for that, so that ids stay what
+ * they were before there was anything else. */
+static void add_arm(struct sg_sha256_stream *sha, const struct sg_pool_spec *s)
+{
+    struct sg_prompts w;
+    char number[64];
+    if (s->n_examples > 1) {
+        snprintf(number, sizeof number, "examples_per_request %lld", (long long)s->n_examples);
+        add_text(sha, number);
+    }
+    if ((!s->variant || strcmp(s->variant, "default") == 0) && s->conditioning == SG_BY_LABEL)
+        return;
+    if (!sg_task_wording(s->task, s->variant ? s->variant : "default", s->conditioning, &w))
+        return; /* the prompter has refused it */
+    const char *const text[] = {sg_conditioning_name(s->conditioning),
+                                w.system,
+                                w.zero_shot,
+                                w.zero_shot_topic,
+                                w.few_shot,
+                                w.example,
+                                w.topics};
+    for (size_t i = 0; i < sizeof text / sizeof text[0]; i++)
+        add_text(sha, text[i]);
+}
+
 static sg_status make_id(struct sg_pool *p, struct sg_err *err)
 {
     const struct sg_pool_spec *s = &p->spec;
@@ -80,6 +115,7 @@ static sg_status make_id(struct sg_pool *p, struct sg_err *err)
     add_text(sha, numbers);
     add_rows(sha, s->raw);
     add_rows(sha, s->test);
+    add_arm(sha, s);
     if (s->near && s->near_filter > 0) { /* else the id is what it was before there was this filter */
         snprintf(numbers, sizeof numbers, "near_duplicates %.17g", s->near_filter);
         add_text(sha, numbers);
@@ -188,8 +224,8 @@ static sg_status judge_near(struct sg_pool *p, const struct sg_request *q, const
     if (p->spec.near_filter > 0)
         *reason = of[match.kind];
     if (match.kind)
-        SG_TRY(note_pair(p, q->key, *reason == SG_ACCEPTED ? p->n : -1, &match, err));
-    return *reason == SG_ACCEPTED ? sg_near_add(p->near, SG_NEAR_POOL, p->n, x->first, x->second, err)
+        SG_TRY(note_pair(p, q->key, *reason == SG_ACCEPTED ? p->n_good : -1, &match, err));
+    return *reason == SG_ACCEPTED ? sg_near_add(p->near, SG_NEAR_POOL, p->n_good, x->first, x->second, err)
                                   : SG_OK;
 }
 
@@ -225,13 +261,22 @@ sg_status sg_pool_create(const struct sg_pool_spec *spec, struct sg_pool **out, 
     p->topics_done = spec->method != SG_ZERO_SHOT_TOPIC;
     p->example = sg_alloc((size_t)spec->n + 1, sizeof *p->example);
     p->filled = sg_alloc((size_t)spec->n + 1, sizeof *p->filled);
+    p->spec.n_examples = spec->n_examples > 1 ? spec->n_examples : 1;
     p->cursor = sg_alloc((size_t)spec->task->n_classes, sizeof *p->cursor);
+    p->queue = sg_alloc((size_t)spec->task->n_classes, sizeof *p->queue);
     p->taken = json_object();
     p->test = json_object();
-    sg_status status = p->example && p->filled && p->cursor && p->taken && p->test
+    sg_status status = p->example && p->filled && p->cursor && p->queue && p->taken && p->test
                            ? SG_OK
                            : sg_fail_memory(err, (size_t)spec->n * sizeof *p->example);
-    struct sg_prompter_spec ps = {spec->task, spec->method, spec->generator, spec->seed, spec->raw};
+    struct sg_prompter_spec ps = {.task = spec->task,
+                                  .method = spec->method,
+                                  .generator = spec->generator,
+                                  .seed = spec->seed,
+                                  .raw = spec->raw,
+                                  .variant = spec->variant,
+                                  .conditioning = spec->conditioning,
+                                  .n_examples = spec->n_examples};
     if (status == SG_OK)
         status = sg_prompter_create(&ps, &p->prompter, err);
     if (status == SG_OK)
@@ -250,14 +295,24 @@ sg_status sg_pool_create(const struct sg_pool_spec *spec, struct sg_pool **out, 
     return SG_OK;
 }
 
+static void example_free(struct example *e)
+{
+    sg_free(e->first);
+    sg_free(e->second);
+}
+
 void sg_pool_destroy(struct sg_pool *p)
 {
     if (!p)
         return;
-    for (int64_t i = 0; i < p->n; i++) {
-        sg_free(p->example[i].first);
-        sg_free(p->example[i].second);
+    for (int64_t i = 0; i < p->n; i++)
+        example_free(&p->example[i]);
+    for (int k = 0; p->queue && k < p->spec.task->n_classes; k++) {
+        for (int64_t i = p->queue[k].head; i < p->queue[k].n; i++)
+            example_free(&p->queue[k].item[i]);
+        sg_free(p->queue[k].item);
     }
+    sg_free(p->queue);
     sg_prompter_destroy(p->prompter);
     sg_topics_free(&p->topics);
     sg_free(p->example);
@@ -294,7 +349,14 @@ static sg_status list_request(struct sg_requests *list, struct sg_request *q, st
  * for more begins with the same examples. */
 static int64_t attempts_cap(const struct sg_pool *p, int64_t j)
 {
-    return 4 * (j / p->spec.task->n_classes + 1) + 16;
+    int64_t k = p->spec.task->n_classes, cap = 4 * (j / k + 1) + 16;
+    return p->spec.conditioning == SG_BY_NONE ? k * cap : cap;
+}
+
+/* What an attempt asks for: a class, or -1. */
+static int asked_class(const struct sg_pool *p, int class_)
+{
+    return p->spec.conditioning == SG_BY_NONE ? -1 : class_;
 }
 
 /* Reads topic lists until there are enough topics; lists the next one when it is not there yet. */
@@ -321,79 +383,143 @@ static sg_status advance_topics(struct sg_pool *p, sg_completion_lookup lookup, 
     return SG_OK;
 }
 
-static sg_status take_attempt(struct sg_pool *p, const struct sg_request *q, const struct sg_found *f,
-                              int class_, int *accepted, struct sg_err *err)
+static int64_t n_waiting(const struct queue *q)
 {
-    struct sg_parsed x = {0};
-    enum sg_reject reason = SG_REJECT_FAILED;
+    return q->n - q->head;
+}
+
+/* Takes the texts of x. */
+static sg_status enqueue(struct sg_pool *p, int class_, const char *key, struct sg_parsed *x,
+                         struct sg_err *err)
+{
+    struct queue *q = &p->queue[class_];
+    if (q->n == q->room) {
+        struct example *more = sg_realloc(q->item, q->room ? 2 * (size_t)q->room : 8, sizeof *more);
+        if (!more)
+            return sg_fail_memory(err, 2 * (size_t)q->room * sizeof *more);
+        q->item = more;
+        q->room = q->room ? 2 * q->room : 8;
+    }
+    struct example *e = &q->item[q->n++];
+    *e = (struct example){.label = class_, .first = x->first, .second = x->second, .ordinal = p->n_good++};
+    memcpy(e->key, key, SG_HEX);
+    *x = (struct sg_parsed){0};
+    return SG_OK;
+}
+
+/* Judges one example of a completion, and puts a good one into its class's queue. */
+static sg_status take_candidate(struct sg_pool *p, const struct sg_request *q, struct sg_candidate *c,
+                                int class_, struct sg_err *err)
+{
+    if (c->reason == SG_ACCEPTED)
+        SG_TRY(judge(p, q, &c->x, &c->reason, err));
+    if (c->reason == SG_ACCEPTED) {
+        SG_TRY(remember(p->taken, c->x.first, c->x.second, err));
+        SG_TRY(enqueue(p, class_, q->key, &c->x, err));
+    } else {
+        p->rejects[c->reason]++;
+    }
+    return SG_OK;
+}
+
+/* The attempts that class k draws from. */
+static int64_t *cursor_of(struct sg_pool *p, int class_)
+{
+    return &p->cursor[p->spec.conditioning == SG_BY_NONE ? 0 : class_];
+}
+
+static sg_status take_attempt(struct sg_pool *p, const struct sg_request *q, const struct sg_found *f,
+                              int class_, struct sg_err *err)
+{
+    struct sg_candidate c[SG_MAX_EXAMPLES] = {{.reason = SG_REJECT_FAILED}};
+    int64_t n = 1;
     sg_status status = SG_OK;
-    *accepted = 0;
+    int chooses = p->spec.conditioning == SG_BY_NONE;
     if (f->status == SG_OK)
-        status = sg_parse_completion(p->spec.task, f->text, f->finish_reason, &reason, &x, err);
-    if (status == SG_OK && reason == SG_ACCEPTED)
-        status = judge(p, q, &x, &reason, err);
-    if (status == SG_OK && reason == SG_ACCEPTED)
-        status = remember(p->taken, x.first, x.second, err);
+        status = sg_parse_examples(p->spec.task, f->text, f->finish_reason, p->spec.n_examples, chooses, c,
+                                   &n, err);
+    if (status != SG_OK)
+        return status;
+    for (int64_t i = 0; status == SG_OK && i < n; i++)
+        status = take_candidate(p, q, &c[i], chooses ? c[i].class_ : class_, err);
+    for (int64_t i = 0; i < n; i++)
+        sg_parsed_free(&c[i].x);
     if (status == SG_OK) {
         p->n_attempts++;
-        p->rejects[reason]++;
-        p->cursor[class_]++;
-        if (reason == SG_ACCEPTED) {
-            struct example *e = &p->example[p->n++];
-            *e = (struct example){.label = class_, .first = x.first, .second = x.second};
-            memcpy(e->key, q->key, SG_HEX);
-            x = (struct sg_parsed){0};
-            *accepted = 1;
-        }
+        ++*cursor_of(p, class_);
     }
-    sg_parsed_free(&x);
     return status;
 }
 
-/* Tries attempts for the position until one is accepted (*state 1), one is not there yet (0), or the class is
+static void take_from_queue(struct sg_pool *p, int class_)
+{
+    struct queue *q = &p->queue[class_];
+    p->example[p->n++] = q->item[q->head++];
+    p->rejects[SG_ACCEPTED]++;
+}
+
+/* Tries attempts for the position until its class has an example (*state 1), one is not there yet (0), or the class is
  * short (2). */
 static sg_status fill_position(struct sg_pool *p, sg_completion_lookup lookup, void *context, int *state,
                                struct sg_err *err)
 {
     int class_ = (int)(p->position % p->spec.task->n_classes);
+    int64_t *cursor = cursor_of(p, class_);
     *state = 2;
-    while (p->cursor[class_] < attempts_cap(p, p->position) &&
+    while (!n_waiting(&p->queue[class_]) && *cursor < attempts_cap(p, p->position) &&
            (p->topics.n || p->spec.method != SG_ZERO_SHOT_TOPIC)) {
         struct sg_request q = {0};
         struct sg_found f = {0};
-        int accepted = 0;
-        SG_TRY(sg_prompter_attempt(p->prompter, class_, p->cursor[class_], &p->topics, &q, err));
+        SG_TRY(sg_prompter_attempt(p->prompter, asked_class(p, class_), *cursor, &p->topics, &q, err));
         sg_status status = lookup(context, q.key, &f, err);
         if (status == SG_OK && f.found)
-            status = take_attempt(p, &q, &f, class_, &accepted, err);
+            status = take_attempt(p, &q, &f, class_, err);
         sg_free(q.canonical);
         SG_TRY(status);
-        if (!f.found || accepted) {
-            *state = accepted;
+        if (!f.found) {
+            *state = 0;
             return SG_OK;
         }
+    }
+    if (n_waiting(&p->queue[class_])) {
+        take_from_queue(p, class_);
+        *state = 1;
     }
     return SG_OK;
 }
 
-/* As many attempts a class as it has open positions: those that are not there yet. */
+static sg_status list_attempt(struct sg_pool *p, int class_, int64_t attempt, sg_completion_lookup lookup,
+                              void *context, struct sg_requests *missing, struct sg_err *err)
+{
+    struct sg_request q = {0};
+    struct sg_found f = {0};
+    SG_TRY(sg_prompter_attempt(p->prompter, asked_class(p, class_), attempt, &p->topics, &q, err));
+    sg_status status = lookup(context, q.key, &f, err);
+    if (status == SG_OK && !f.found)
+        status = list_request(missing, &q, err);
+    sg_free(q.canonical);
+    return status;
+}
+
+/* As many attempts as the open positions need if each gives all its examples: those that are not there yet. What waits in a
+ * queue needs none. Each attempt is counted for the position that it would fill, whose cap holds. */
 static sg_status list_missing(struct sg_pool *p, sg_completion_lookup lookup, void *context,
                               struct sg_requests *missing, struct sg_err *err)
 {
-    int64_t k = p->spec.task->n_classes;
-    for (int64_t j = p->position; j < p->spec.n; j++) {
-        int class_ = (int)(j % k);
-        int64_t attempt = p->cursor[class_] + (j - p->position) / k;
-        if (attempt >= attempts_cap(p, j))
-            continue;
-        struct sg_request q = {0};
-        struct sg_found f = {0};
-        SG_TRY(sg_prompter_attempt(p->prompter, class_, attempt, &p->topics, &q, err));
-        sg_status status = lookup(context, q.key, &f, err);
-        if (status == SG_OK && !f.found)
-            status = list_request(missing, &q, err);
-        sg_free(q.canonical);
-        SG_TRY(status);
+    int k = p->spec.task->n_classes, streams = p->spec.conditioning == SG_BY_NONE ? 1 : k;
+    for (int s = 0; s < streams; s++) {
+        int64_t need = 0;
+        for (int64_t j = p->position; j < p->spec.n; j++) {
+            int class_ = (int)(j % k);
+            if (streams > 1 && class_ != s)
+                continue;
+            int64_t before = (j - p->position) / k; /* open positions of this class before j */
+            if (before < n_waiting(&p->queue[class_]))
+                continue;
+            int64_t attempt = p->cursor[s] + need / p->spec.n_examples;
+            if (need++ % p->spec.n_examples == 0 && attempt < attempts_cap(p, j))
+                SG_TRY(list_attempt(p, s, attempt, lookup, context, missing, err));
+        }
     }
     return SG_OK;
 }
@@ -411,8 +537,38 @@ static void name_shortfall(struct sg_pool *p)
             at += (size_t)snprintf(p->shortfall + at, sizeof p->shortfall - at,
                                    "%sclass %s: %lld of %lld after %lld attempts", at ? "; " : "",
                                    p->spec.task->class_[c].name, (long long)got, (long long)wanted,
-                                   (long long)p->cursor[c]);
+                                   (long long)*cursor_of(p, (int)c));
     }
+}
+
+/* Where the good example with this ordinal went; -1: nowhere. */
+static int64_t position_of(const int64_t *place, int64_t ordinal)
+{
+    return ordinal < 0 ? -1 : place[ordinal] - 1;
+}
+
+/* Names what is missing and what is left over; near-duplicates get positions for ordinals. Done once. */
+static sg_status finish(struct sg_pool *p, struct sg_err *err)
+{
+    if (p->finished)
+        return SG_OK;
+    int64_t *place = sg_alloc((size_t)p->n_good + 1, sizeof *place); /* position + 1; 0: left over */
+    if (!place)
+        return sg_fail_memory(err, (size_t)p->n_good * sizeof *place);
+    for (int64_t i = 0; i < p->n; i++)
+        place[p->example[i].ordinal] = i + 1;
+    for (int64_t i = 0; i < p->n_pairs; i++) {
+        struct sg_pool_near *x = &p->pair[i];
+        x->position = position_of(place, x->position);
+        if (x->match.kind == SG_NEAR_POOL)
+            x->match.index = position_of(place, x->match.index);
+    }
+    sg_free(place);
+    for (int k = 0; k < p->spec.task->n_classes; k++)
+        p->rejects[SG_REJECT_SURPLUS] += n_waiting(&p->queue[k]);
+    name_shortfall(p);
+    p->finished = 1;
+    return SG_OK;
 }
 
 sg_status sg_pool_advance(struct sg_pool *p, sg_completion_lookup lookup, void *context,
@@ -428,8 +584,7 @@ sg_status sg_pool_advance(struct sg_pool *p, sg_completion_lookup lookup, void *
             return list_missing(p, lookup, context, missing, err);
         p->filled[++p->position] = p->n;
     }
-    name_shortfall(p);
-    return SG_OK;
+    return finish(p, err);
 }
 
 int sg_pool_complete(const struct sg_pool *p)
@@ -445,14 +600,21 @@ void sg_pool_estimate(const struct sg_pool *p, int64_t *n_requests, int64_t *tok
     struct sg_topics one = {1, item};
     struct sg_request q = {0};
     struct sg_err ignored;
-    int64_t max_tokens = p->spec.task->max_tokens ? p->spec.task->max_tokens : p->spec.generator->max_tokens;
-    *n_requests = p->spec.n + (p->spec.method == SG_ZERO_SHOT_TOPIC);
+    int64_t max_tokens = sg_prompter_max_tokens(p->prompter);
+    *n_requests =
+        (p->spec.n + p->spec.n_examples - 1) / p->spec.n_examples + (p->spec.method == SG_ZERO_SHOT_TOPIC);
     *tokens_in = 0;
-    if (sg_prompter_attempt(p->prompter, 0, 0, &one, &q, &ignored) == SG_OK)
+    if (sg_prompter_attempt(p->prompter, asked_class(p, 0), 0, &one, &q, &ignored) == SG_OK)
         *tokens_in = (int64_t)strlen(q.canonical) / 4; /* about four bytes of English a token */
     sg_free(q.canonical);
     *tokens_out =
         max_tokens * 6 / 10; /* measured: recorded completions use about this share of their limit */
+}
+
+int64_t sg_pool_max_tokens(const struct sg_pool *p)
+{
+    int64_t n = sg_prompter_max_tokens(p->prompter);
+    return p->topics_done || n > SG_TOPICS_MAX_TOKENS ? n : SG_TOPICS_MAX_TOKENS;
 }
 
 int64_t sg_pool_n(const struct sg_pool *p)

@@ -1,11 +1,13 @@
-/* A pool: the synthetic examples of one (task, method, generator, generation seed), filled from completions.
+/* A pool: the synthetic examples of one (task, method, wording, conditioning, generator, generation seed), filled from
+ * completions.
  *
  * Position j of a pool has class j mod K, so the classes are balanced at every prefix, and a smaller size is
  * a prefix of a larger. Each class has numbered attempts 0, 1, 2, ...; attempt a of class k has one request,
- * drawn by the counter-based RNG from (task, method, generation seed, class, attempt) alone. Positions are
- * filled in order: position j takes the next attempt of its class whose completion parses and passes the
- * checks against positions < j. So the content is a function of the completions, never of the order in which
- * they arrive, and asking for more only appends.
+ * drawn by the counter-based RNG from (task, method, generation seed, class, attempt) alone. Where the LLM chooses the
+ * class (conditioning none), all classes share one row of attempts. An attempt's completion holds one example or several;
+ * those that parse and pass the checks against all examples before them queue up for their class. Positions are filled in
+ * order: position j takes the first of its class's queue, and tries attempts while the queue is empty. So the content is a
+ * function of the completions, never of the order in which they arrive, and asking for more only appends.
  *
  *     sg_pool_create(&spec, &pool, err);
  *     while (!sg_pool_complete(pool)) {
@@ -24,12 +26,17 @@
 
 struct sg_pool;
 
+enum { SG_MAX_EXAMPLES = 50 }; /* of one request */
+
 struct sg_pool_spec {
     const struct sg_task *task;
     enum sg_method method;
     const struct sg_generator *generator;
-    int64_t seed; /* generation seed, counted from 0 */
-    int64_t n;    /* examples wanted: the study's largest size */
+    int64_t seed;        /* generation seed, counted from 0 */
+    const char *variant; /* wording; NULL: "default" */
+    enum sg_conditioning conditioning;
+    int64_t n_examples; /* of one request: 1 to SG_MAX_EXAMPLES; 0 is 1 */
+    int64_t n;          /* examples wanted: the study's largest size */
     const struct sg_rows
         *raw; /* labelled rows that few-shot examples are drawn from; all known to the task */
     const struct sg_rows *test; /* for the leakage check; NULL: no check */
@@ -54,9 +61,11 @@ enum sg_reject {
                            */
     SG_REJECT_LEAKAGE,    /* of a test row */
     SG_REJECT_TOO_LONG,
-    SG_REJECT_NEAR_RAW,  /* a near-duplicate of a training row */
-    SG_REJECT_NEAR_TEST, /* ... of a test row */
-    SG_REJECT_NEAR_POOL, /* ... of an earlier position */
+    SG_REJECT_WRONG_LABEL, /* the label that the LLM chose is no class */
+    SG_REJECT_SURPLUS,     /* a good example of a class that had enough */
+    SG_REJECT_NEAR_RAW,    /* a near-duplicate of a training row */
+    SG_REJECT_NEAR_TEST,   /* ... of a test row */
+    SG_REJECT_NEAR_POOL,   /* ... of an earlier position */
     SG_N_REJECTS
 };
 const char *sg_reject_name(enum sg_reject r);
@@ -88,7 +97,8 @@ const char *sg_pool_id(const struct sg_pool *p);
 
 /* Fills as many positions as the completions at hand allow, and lists the requests needed next (empty when
  * complete; for zero_shot_topic first the topic list's). The i-th position of a class is skipped when the
- * class has made 4 i + 16 attempts without filling it (i from 1); sg_pool_shortfall names what is open. */
+ * class has made 4 i + 16 attempts without filling it (i from 1), or, where the LLM chooses the class, all classes together
+ * K (4 i + 16); sg_pool_shortfall names what is open. */
 sg_status sg_pool_advance(struct sg_pool *p, sg_completion_lookup lookup, void *context,
                           struct sg_requests *missing, struct sg_err *err) SG_MUST_USE;
 int sg_pool_complete(const struct sg_pool *p);
@@ -97,12 +107,16 @@ int sg_pool_complete(const struct sg_pool *p);
  * `plan`). */
 void sg_pool_estimate(const struct sg_pool *p, int64_t *n_requests, int64_t *tokens_in, int64_t *tokens_out);
 
+/* The longest answer that a request of this pool asks for now. */
+int64_t sg_pool_max_tokens(const struct sg_pool *p);
+
 int64_t sg_pool_n(const struct sg_pool *p); /* examples so far */
 struct sg_pool_example sg_pool_get(const struct sg_pool *p, int64_t j);
 /* Examples among the first `size` positions: size, or less where a class is short. */
 int64_t sg_pool_prefix(const struct sg_pool *p, int64_t size);
-const int64_t *sg_pool_rejects(const struct sg_pool *p); /* counts, (SG_N_REJECTS) */
-int64_t sg_pool_n_attempts(const struct sg_pool *p);
+/* Counts of examples, and of completions without any, (SG_N_REJECTS). */
+const int64_t *sg_pool_rejects(const struct sg_pool *p);
+int64_t sg_pool_n_attempts(const struct sg_pool *p); /* completions */
 /* Every example that nearly repeats another text, kept or rejected, in the order of the attempts; *n of them, borrowed. */
 struct sg_pool_near {
     char key[SG_HEX]; /* of the completion */

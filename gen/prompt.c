@@ -11,9 +11,10 @@ enum { MAX_PROMPT_BYTES = 4 << 20 };
 
 struct sg_prompter {
     struct sg_prompter_spec spec;
-    char *classes;     /* all readable names, for {classes} */
-    int64_t *by_class; /* (raw->n) row indices, class by class */
-    int64_t *start;    /* (K+1) where a class begins in by_class */
+    struct sg_prompts prompt; /* in force */
+    char *classes;            /* all readable names, for {classes} */
+    int64_t *by_class;        /* (raw->n) row indices, class by class */
+    int64_t *start;           /* (K+1) where a class begins in by_class */
 };
 
 void sg_topics_free(struct sg_topics *t)
@@ -116,7 +117,12 @@ sg_status sg_prompter_create(const struct sg_prompter_spec *spec, struct sg_prom
     if (!p)
         return sg_fail_memory(err, sizeof *p);
     p->spec = *spec;
-    sg_status status = sort_rows(p, err);
+    const char *variant = spec->variant ? spec->variant : "default";
+    sg_status status = SG_OK;
+    if (!sg_task_wording(spec->task, variant, spec->conditioning, &p->prompt))
+        status = sg_fail(err, SG_INPUT, "task %s has no prompt variant %s", spec->task->name, variant);
+    if (status == SG_OK)
+        status = sort_rows(p, err);
     if (status == SG_OK)
         status = list_classes(p, err);
     if (status == SG_OK)
@@ -178,7 +184,8 @@ int sg_prompter_shots(const struct sg_prompter *p, int class_, int64_t attempt, 
     if (want == 0)
         return 0;
     struct sg_rng r = draw(p, "examples", class_, attempt);
-    int64_t first = p->start[class_], n_own = p->start[class_ + 1] - first;
+    /* Without a class all rows are others. */
+    int64_t first = class_ < 0 ? 0 : p->start[class_], n_own = class_ < 0 ? 0 : p->start[class_ + 1] - first;
     int64_t own[SG_MAX_SHOTS], other[SG_MAX_SHOTS];
     int n_shown_own = draw_distinct(&r, n_own, n_own, 0, want, own);
     int n_other = draw_distinct(&r, p->spec.raw->n, first, n_own, want - n_shown_own, other);
@@ -231,13 +238,13 @@ static sg_status add_shots_inside(const struct sg_prompter *p, const int64_t *sh
     for (int i = 0; status == SG_OK && i < n_shots; i++) {
         struct sg_prompt_values x = values_of_row(p, shot[i]);
         sg_buf_puts(&b, i ? "\n\n" : "");
-        status = sg_prompt_fill(&b, p->spec.task->prompt.example, &x, err);
+        status = sg_prompt_fill(&b, p->prompt.example, &x, err);
     }
     if (status == SG_OK)
         status = sg_buf_check(&b, "the examples of a prompt", err);
     v.examples = sg_buf_text(&b);
     if (status == SG_OK)
-        status = add_message(messages, "user", p->spec.task->prompt.few_shot, &v, err);
+        status = add_message(messages, "user", p->prompt.few_shot, &v, err);
     sg_buf_free(&b);
     return status;
 }
@@ -247,10 +254,22 @@ static sg_status add_shots_as_dialogue(const struct sg_prompter *p, const int64_
 {
     for (int i = 0; i < n_shots; i++) {
         struct sg_prompt_values x = values_of_row(p, shot[i]);
-        SG_TRY(add_message(messages, "user", p->spec.task->prompt.few_shot, &x, err));
-        SG_TRY(add_message(messages, "assistant", p->spec.task->prompt.example, &x, err));
+        SG_TRY(add_message(messages, "user", p->prompt.few_shot, &x, err));
+        SG_TRY(add_message(messages, "assistant", p->prompt.example, &x, err));
     }
-    return add_message(messages, "user", p->spec.task->prompt.few_shot, &v, err);
+    return add_message(messages, "user", p->prompt.few_shot, &v, err);
+}
+
+/* Ends the last message with the wish for a list. */
+static sg_status ask_for_list(json_t *messages, int64_t n, struct sg_err *err)
+{
+    json_t *last = json_array_get(messages, json_array_size(messages) - 1);
+    const char *content = json_string_value(json_object_get(last, "content"));
+    char *text = sg_strf("%s\n\nDo this %lld times, each time differently. Number them: 1. to %lld.",
+                         content ? content : "", (long long)n, (long long)n);
+    int bad = !text || json_object_set_new(last, "content", json_string(text));
+    sg_free(text);
+    return bad ? sg_fail_memory(err, 1 << 16) : SG_OK;
 }
 
 /* Takes over `messages`. */
@@ -274,36 +293,47 @@ static sg_status finish(const struct sg_prompter *p, json_t *messages, int64_t i
     return SG_OK;
 }
 
+int64_t sg_prompter_max_tokens(const struct sg_prompter *p)
+{
+    int64_t n = p->spec.n_examples > 1 ? p->spec.n_examples : 1, max = p->spec.task->max_tokens;
+    max = max ? max : p->spec.generator->max_tokens;
+    return n * (max + (p->spec.conditioning == SG_BY_NONE ? SG_LABEL_TOKENS : 0));
+}
+
 sg_status sg_prompter_attempt(const struct sg_prompter *p, int class_, int64_t attempt,
                               const struct sg_topics *topics, struct sg_request *out, struct sg_err *err)
 {
     const struct sg_task *t = p->spec.task;
-    struct sg_prompt_values v = {.class_ = t->class_[class_].readable, .classes = p->classes};
+    struct sg_prompt_values v = {.class_ = class_ < 0 ? NULL : t->class_[class_].readable,
+                                 .classes = p->classes};
+    int64_t n = p->spec.n_examples > 1 ? p->spec.n_examples : 1;
     json_t *messages = json_array();
     sg_status status = messages ? SG_OK : sg_fail_memory(err, 1024);
-    if (status == SG_OK && t->prompt.system)
-        status = add_message(messages, "system", t->prompt.system, &v, err);
+    if (status == SG_OK && p->prompt.system)
+        status = add_message(messages, "system", p->prompt.system, &v, err);
     if (status != SG_OK) {
         /* nothing to add to */
     } else if (p->spec.method == SG_ZERO_SHOT) {
-        status = add_message(messages, "user", t->prompt.zero_shot, &v, err);
+        status = add_message(messages, "user", p->prompt.zero_shot, &v, err);
     } else if (p->spec.method == SG_ZERO_SHOT_TOPIC) {
         struct sg_rng r = draw(p, "topic", class_, attempt);
         v.topic = topics && topics->n ? topics->item[sg_rng_below(&r, (uint64_t)topics->n)] : NULL;
-        status = add_message(messages, "user", t->prompt.zero_shot_topic, &v, err);
+        status = add_message(messages, "user", p->prompt.zero_shot_topic, &v, err);
     } else {
         int64_t shot[SG_MAX_SHOTS];
         int n_shots = sg_prompter_shots(p, class_, attempt, shot);
-        status = strstr(t->prompt.few_shot, "{examples}")
+        status = strstr(p->prompt.few_shot, "{examples}")
                      ? add_shots_inside(p, shot, n_shots, v, messages, err)
                      : add_shots_as_dialogue(p, shot, n_shots, v, messages, err);
     }
+    if (status == SG_OK && n > 1)
+        status = ask_for_list(messages, n, err);
     if (status != SG_OK) {
         json_decref(messages);
         return status;
     }
-    int64_t max_tokens = t->max_tokens ? t->max_tokens : p->spec.generator->max_tokens;
-    return finish(p, messages, attempt, sampling_seed(p, "sampling", class_, attempt), max_tokens, out, err);
+    return finish(p, messages, attempt, sampling_seed(p, "sampling", class_, attempt),
+                  sg_prompter_max_tokens(p), out, err);
 }
 
 sg_status sg_prompter_topics(const struct sg_prompter *p, int64_t index, struct sg_request *out,
@@ -311,8 +341,8 @@ sg_status sg_prompter_topics(const struct sg_prompter *p, int64_t index, struct 
 {
     struct sg_prompt_values v = {.classes = p->classes, .n = SG_N_TOPICS};
     json_t *messages = json_array();
-    sg_status status = messages ? add_message(messages, "user", p->spec.task->prompt.topics, &v, err)
-                                : sg_fail_memory(err, 1024);
+    sg_status status =
+        messages ? add_message(messages, "user", p->prompt.topics, &v, err) : sg_fail_memory(err, 1024);
     if (status != SG_OK) {
         json_decref(messages);
         return status;

@@ -18,8 +18,9 @@
 
 enum {
     SG_MAX_SHOTS = 5,
-    SG_N_TOPICS = 20,          /* asked for in one list */
-    SG_TOPICS_MAX_TOKENS = 320 /* 20 lines of up to 16 tokens */
+    SG_N_TOPICS = 20,           /* asked for in one list */
+    SG_TOPICS_MAX_TOKENS = 320, /* 20 lines of up to 16 tokens */
+    SG_LABEL_TOKENS = 16        /* what a chosen label may add to an example */
 };
 
 /* Topics to sample from; owned by whoever made the list. */
@@ -36,6 +37,11 @@ struct sg_prompter_spec {
     const struct sg_generator *generator;
     int64_t seed;              /* generation seed */
     const struct sg_rows *raw; /* where examples come from; may be NULL for methods without */
+    const char *variant;       /* wording; NULL: "default" */
+    enum sg_conditioning conditioning;
+    int64_t
+        n_examples; /* asked for in one request; 0 is 1. More: the last message ends with a line that asks for a
+                           numbered list, and max_tokens grows */
 };
 
 /* Borrows what the spec points to. SG_INPUT when the method shows examples and there are none, or a row's
@@ -47,7 +53,11 @@ void sg_prompter_destroy(struct sg_prompter *p);
 /* Indices into raw of the examples that an attempt shows, in the order shown; returns how many: the method's
  * shots, or all rows where there are fewer. Rows of the wanted class first come into the draw; others fill
  * up, and are shown before them. */
+/* class_: -1 where the LLM chooses it; shots then come from all rows alike. */
 int sg_prompter_shots(const struct sg_prompter *p, int class_, int64_t attempt, int64_t shot[SG_MAX_SHOTS]);
+
+/* The longest answer that an attempt asks for. */
+int64_t sg_prompter_max_tokens(const struct sg_prompter *p);
 
 /* The request of an attempt. topics: needed for zero_shot_topic only. */
 sg_status sg_prompter_attempt(const struct sg_prompter *p, int class_, int64_t attempt,

@@ -17,6 +17,29 @@ struct sg_class {
     char *readable; /* as in a prompt: "negative (the writer did not like the film)" */
 };
 
+/* Templates; NULL where a task has none. */
+struct sg_prompts {
+    char *system;
+    char *zero_shot;       /* {class} */
+    char *zero_shot_topic; /* {class} {topic} */
+    char *few_shot;        /* {class} {examples}; for one_shot, few_shot_3, few_shot_5 */
+    char *example;         /* how one example reads inside {examples}: {class} {first} {second} */
+    char *topics;          /* {n} */
+    char *rephrase;        /* {class} {first} {second} */
+    char *classify;        /* {classes} {first} {second} */
+};
+
+/* Another wording of the same task: what it does not say is as in the task. */
+struct sg_variant {
+    char *name;
+    struct sg_prompts prompt, unconditioned;
+};
+
+/* Who chooses the class of an example: this program (the prompt names it), or the LLM, which writes a text and then the
+ * line "Label: ..." with one of the {classes}. */
+enum sg_conditioning { SG_BY_LABEL, SG_BY_NONE, SG_N_CONDITIONINGS };
+const char *sg_conditioning_name(enum sg_conditioning c); /* "label", "none" */
+
 struct sg_task {
     char *name, *title;
     char *first, *second; /* column names in the encoder's order; second NULL for a single text */
@@ -32,22 +55,24 @@ struct sg_task {
      */
     char *first_mark, *second_mark;
     int second_comes_first; /* the LLM writes `second` before `first` */
-    struct {
-        char *system;          /* may be NULL */
-        char *zero_shot;       /* {class} */
-        char *zero_shot_topic; /* {class} {topic} */
-        char *few_shot;        /* {class} {examples}; for one_shot, few_shot_3, few_shot_5 */
-        char *example;         /* how one example reads inside {examples}: {class} {first} {second} */
-        char *topics;          /* {n} */
-        char *rephrase;        /* {class} {first} {second} */
-        char *classify;        /* {classes} {first} {second} */
-    } prompt;
-    char digest[65]; /* SHA-256 of the file's text */
+    struct sg_prompts prompt;
+    struct sg_prompts
+        unconditioned; /* instead, where the LLM chooses the class: no {class} but in `example` */
+    int n_variants;
+    struct sg_variant *variant; /* prompt_variants: */
+    char digest
+        [65]; /* SHA-256 of the file's text without `unconditioned:` and `prompt_variants:`, so that new wordings
+                        leave the pools of the others as they are */
 };
 
 /* Index of a class by its name in the data, or -1. */
 int sg_task_class(const struct sg_task *t, const char *name);
 void sg_task_free(struct sg_task *t);
+
+/* The templates in force, borrowed from the task: its own, then those of the variant ("default": none), then the
+ * unconditioned ones of either. 0 when there is no such variant. */
+int sg_task_wording(const struct sg_task *t, const char *variant, enum sg_conditioning c,
+                    struct sg_prompts *out);
 
 /* The five methods of the paper. */
 enum sg_method { SG_ZERO_SHOT, SG_ZERO_SHOT_TOPIC, SG_ONE_SHOT, SG_FEW_SHOT_3, SG_FEW_SHOT_5, SG_N_METHODS };

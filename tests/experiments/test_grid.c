@@ -107,6 +107,49 @@ static void test_counts(void **state)
     }
 }
 
+/* Conditioning and wording are axes of the synthetic cells alone, each arm with pools of its own. */
+static void test_arms(void **state)
+{
+    (void)state;
+    put("tasks/worded.yaml",
+        "task: worded\nclasses: {no: negative, yes: positive}\n"
+        "prompts: {zero_shot: 'A {class} one.'}\n"
+        "unconditioned: {zero_shot: 'One of {classes}.'}\n"
+        "prompt_variants:\n"
+        "  formal: {zero_shot: 'Sir, a {class} one.', unconditioned: {zero_shot: 'Sir, {classes}.'}}\n");
+    const char *o[] = {"tasks=[worded]", "methods=[zero_shot]", "conditioning=[label,none]",
+                       "prompt_variants=[formal,default]", "seeds.generation=3"};
+    struct sg_study *s = make(5, o);
+    struct sg_grid g;
+    struct sg_err err = {0};
+    assert_int_equal(sg_grid_expand(s, &g, &err), SG_OK);
+    assert_int_equal(g.n_pools, 12);
+    assert_int_equal(count(&g, SG_MIX_RAW), 1);
+    assert_int_equal(count(&g, SG_MIX_SYNTHETIC), 4 * 2 * 3);
+    int seen[2][2][3] = {0};
+    for (int64_t i = 0; i < g.n_pools; i++)
+        seen[g.pool[i].conditioning][g.pool[i].variant][g.pool[i].seed_generation]++;
+    for (int i = 0; i < 12; i++)
+        assert_int_equal(((int *)seen)[i], 1);
+    for (int64_t i = 0; i < g.n_cells; i++)
+        if (g.cell[i].pool >= 0) {
+            const struct sg_pool_key *k = &g.pool[g.cell[i].pool];
+            assert_int_equal(k->conditioning, g.cell[i].conditioning);
+            assert_int_equal(k->variant, g.cell[i].variant);
+            assert_int_equal(k->seed_generation, g.cell[i].seed_generation);
+        }
+    static const char *const name[2][2] = {{"zero_shot formal", "zero_shot"},
+                                           {"zero_shot unconditioned formal", "zero_shot unconditioned"}};
+    for (int c = 0; c < 2; c++)
+        for (int v = 0; v < 2; v++) {
+            char arm[160];
+            sg_arm_name(s, SG_ZERO_SHOT, c, v, arm);
+            assert_string_equal(arm, name[c][v]);
+        }
+    sg_grid_free(&g);
+    sg_study_destroy(s);
+}
+
 static void test_too_large(void **state)
 {
     (void)state;
@@ -261,9 +304,9 @@ int main(void)
 {
     const struct CMUnitTest shipped[] = {cmocka_unit_test(test_shipped), cmocka_unit_test(test_sample)};
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_quickstart),  cmocka_unit_test(test_counts),
-        cmocka_unit_test(test_too_large),   cmocka_unit_test(test_ids),
-        cmocka_unit_test(test_ids_of_task), cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_quickstart), cmocka_unit_test(test_counts), cmocka_unit_test(test_arms),
+        cmocka_unit_test(test_too_large),  cmocka_unit_test(test_ids),    cmocka_unit_test(test_ids_of_task),
+        cmocka_unit_test(test_memory),
     };
     int n_failed = cmocka_run_group_tests(shipped, NULL, NULL);
     return n_failed + cmocka_run_group_tests(tests, scratch_enter, scratch_leave);

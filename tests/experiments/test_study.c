@@ -152,15 +152,18 @@ static void test_resolved(void **state)
     assert_int_equal(read_study(base_study, "generator.model=a\"b", &s, &err), SG_OK);
     assert_string_equal(
         s->resolved,
-        "{\"data\":{\"dir\":\"data\",\"test\":null,\"train\":null},\"filter\":{\"duplicates\":true,"
+        "{\"conditioning\":[\"label\"],\"data\":{\"dir\":\"data\",\"test\":null,\"train\":null},\"filter\":{"
+        "\"duplicates\":true,"
         "\"leakage\":true,\"near_duplicates\":null},"
-        "\"generator\":{\"api_key_env\":\"OPENAI_API_KEY\",\"base_url\":null,\"max_tokens\":256,\"model\":"
+        "\"generator\":{\"api_key_env\":\"OPENAI_API_KEY\",\"base_url\":null,\"examples_per_request\":1,"
+        "\"max_tokens\":256,\"model\":"
         "\"a\\\"b\","
         "\"provider\":\"openai\",\"recording\":null,\"retries\":8,\"temperature\":1,\"timeout_s\":600,\"top_"
         "p\":1,"
         "\"usd_per_1m_input\":null,\"usd_per_1m_output\":null},\"methods\":[\"zero_shot\",\"zero_shot_"
         "topic\",\"one_shot\","
-        "\"few_shot_3\",\"few_shot_5\"],\"mixes\":[\"raw\",\"synthetic\",\"raw+synthetic\"],\"raw\":[40],"
+        "\"few_shot_3\",\"few_shot_5\"],\"mixes\":[\"raw\",\"synthetic\",\"raw+synthetic\"],\"prompt_"
+        "variants\":[\"default\"],\"raw\":[40],"
         "\"seeds\":{\"data\":1,\"generation\":1,\"train\":1},\"sizes\":[20,60],\"study\":\"small\",\"tasks\":"
         "[\"single\"],"
         "\"train\":{\"batch\":16,\"clip\":1,\"dropout\":null,\"encoder\":\"data/encoders/"
@@ -214,7 +217,9 @@ static void test_bad(void **state)
          "s.yaml:5:9: unknown setting \"seeds.foo\"; hint: known here: seeds.generation, seeds.data, "
          "seeds.train"},
         {"wholly_unheard_of: 3\n", NULL,
-         "s.yaml:5:1: unknown setting \"wholly_unheard_of\"; hint: known here: study, tasks, methods, sizes, "
+         "s.yaml:5:1: unknown setting \"wholly_unheard_of\"; hint: known here: study, tasks, methods, "
+         "conditioning, "
+         "prompt_variants, sizes, "
          "raw, mixes, "
          "seeds.*, data.*, generator.*, budget.*, filter.*, train.*, results"},
         {"train: {seed: 3}\n", NULL,
@@ -245,6 +250,18 @@ static void test_bad(void **state)
         {"train: {lr: nan}\n", NULL, "s.yaml:5:13: train.lr must be a number from 1e-12 to 1, not \"nan\""},
         {"train: {lanes: 6}\n", NULL,
          "s.yaml:5:16: train.lanes must be a power of two (1, 2, 4, ... 64), not 6"},
+        {"prompt_variants: [formal]\n", NULL,
+         "s.yaml:2:9: task single has no prompt variant \"formal\"; hint: add it to prompt_variants in the "
+         "task file"},
+        {"methods: [zero_shot]\nconditioning: [none]\n", NULL,
+         "s.yaml:2:9: task single has no unconditioned.zero_shot, which method zero_shot needs; hint: add it "
+         "to the "
+         "task file"},
+        {"conditioning: [nothing]\n", NULL,
+         "s.yaml:5:16: conditioning must be a list [...] of label, none, not \"nothing\""},
+        {"generator: {examples_per_request: 51}\n", NULL,
+         "s.yaml:5:35: generator.examples_per_request must be a whole number from 1 to 50 examples, not "
+         "\"51\""},
         {"filter: {near_duplicates: 0.2}\n", NULL,
          "s.yaml:5:27: filter.near_duplicates must be a number from 0.5 to 1, or false, not \"0.2\""},
         {"filter: {leakage: yes}\n", NULL, "s.yaml:5:19: filter.leakage must be true or false, not \"yes\""},

@@ -116,6 +116,78 @@ static void test_bad(void **state)
     }
 }
 
+/* Wordings that only some studies use leave the digest, and so the pools of the others, as they are. */
+static void test_wordings(void **state)
+{
+    (void)state;
+    static const char more[] = "unconditioned:\n"
+                               "  zero_shot: One of {classes}.\n"
+                               "# a remark inside\n"
+                               "prompt_variants:\n"
+                               "  formal:\n"
+                               "    system: You are formal.\n"
+                               "    zero_shot: |-\n"
+                               "      Sir, a {class} one.\n"
+                               "\n"
+                               "    unconditioned: {zero_shot: 'Sir: {classes}.'}\n"
+                               "  terse: {zero_shot: '{class}:'}\n";
+    static const char base[] =
+        "task: t\nclasses: {a: A, b: B}\nprompts:\n  zero_shot: A {class} one.\n  topics: '{n} things'\n";
+    char text[2000];
+    struct sg_task plain, t;
+    struct sg_prompts w;
+    struct sg_err err = {0};
+    put("t.yaml", base);
+    assert_int_equal(sg_task_read("t.yaml", &plain, &err), SG_OK);
+    for (int order = 0; order < 2; order++) {
+        snprintf(text, sizeof text, "%s%s", order ? more : base, order ? base : more);
+        put("t.yaml", text);
+        assert_int_equal(sg_task_read("t.yaml", &t, &err), SG_OK);
+        assert_string_equal(t.digest, plain.digest);
+        assert_int_equal(t.n_variants, 2);
+        assert_true(sg_task_wording(&t, "default", SG_BY_LABEL, &w));
+        assert_string_equal(w.zero_shot, "A {class} one.");
+        assert_null(w.system);
+        assert_true(sg_task_wording(&t, "default", SG_BY_NONE, &w));
+        assert_string_equal(w.zero_shot, "One of {classes}.");
+        assert_true(sg_task_wording(&t, "formal", SG_BY_LABEL, &w));
+        assert_string_equal(w.zero_shot, "Sir, a {class} one.");
+        assert_string_equal(w.system, "You are formal.");
+        assert_string_equal(w.topics, "{n} things"); /* the task's own */
+        assert_true(sg_task_wording(&t, "formal", SG_BY_NONE, &w));
+        assert_string_equal(w.zero_shot, "Sir: {classes}.");
+        assert_true(sg_task_wording(&t, "terse", SG_BY_NONE, &w));
+        assert_null(w.zero_shot); /* not the labelled prompt, and not another wording's */
+        assert_false(sg_task_wording(&t, "none", SG_BY_LABEL, &w));
+        sg_task_free(&t);
+    }
+    snprintf(text, sizeof text, "%s# another file\n%s", base, more);
+    put("t.yaml", text);
+    assert_int_equal(sg_task_read("t.yaml", &t, &err), SG_OK);
+    assert_string_not_equal(t.digest, plain.digest);
+    sg_task_free(&t);
+    sg_task_free(&plain);
+    static const struct {
+        const char *text, *message;
+    } bad[] = {
+        {"unconditioned: {zero_shot: 'A {class} one of {classes}'}\n", "unknown placeholder {class}"},
+        {"unconditioned: {zero_shot: 'Any.'}\n", "unconditioned.zero_shot does not use {classes}"},
+        {"prompt_variants: {x: {zero_shot: 'Any.'}}\n", "zero_shot does not use {class}"},
+        {"prompt_variants: {default: {zero_shot: '{class}'}}\n", "another name"},
+        {"prompt_variants: {'a b': {zero_shot: '{class}'}}\n", "a prompt variant"},
+        {"prompt_variants: [formal]\n", "must be a group"},
+        {"prompt_variants: {x: {zero_shott: '{class}'}}\n", "zero_shot"},
+        {"prompt_variants: {x: text}\n", ""},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        snprintf(text, sizeof text, "%s%s", base, bad[i].text);
+        put("t.yaml", text);
+        assert_int_equal(sg_task_read("t.yaml", &t, &err), SG_INPUT);
+        if (!strstr(err.text, bad[i].message) || !strstr(err.text, "t.yaml"))
+            fail_msg("\"%s\": %s", bad[i].text, err.text);
+    }
+}
+
 static void test_class_forms(void **state)
 {
     (void)state;
@@ -158,8 +230,8 @@ static void test_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_single),      cmocka_unit_test(test_pair),   cmocka_unit_test(test_bad),
-        cmocka_unit_test(test_class_forms), cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_single),   cmocka_unit_test(test_pair),        cmocka_unit_test(test_bad),
+        cmocka_unit_test(test_wordings), cmocka_unit_test(test_class_forms), cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, scratch_enter, scratch_leave);
 }

@@ -8,7 +8,7 @@
 /* A world in which every request has one completion, a function of its key; `bought` says which ones are at
  * hand. */
 struct world {
-    int n_bought, fail_every, reject_every, same_every, nearly_every;
+    int n_bought, fail_every, reject_every, same_every, nearly_every, lean;
     char bought[20000][SG_HEX];
     char text[400];
     int all; /* everything is at hand */
@@ -66,14 +66,15 @@ static struct sg_pool *new_pool(const struct sg_pool_spec *spec)
 }
 
 /* Completes the pool, buying `chunk` of the missing ones a time, in an order of its own (0: all of them). */
-static struct sg_pool *complete(const struct sg_pool_spec *spec, struct world *w, int chunk, uint64_t order)
+static struct sg_pool *complete_by(const struct sg_pool_spec *spec, struct world *w, int chunk,
+                                   uint64_t order, sg_completion_lookup look)
 {
     struct sg_pool *p = new_pool(spec);
     struct sg_rng r = sg_rng_make(order, 0);
     struct sg_err err;
     for (int rounds = 0; !sg_pool_complete(p); rounds++) {
         struct sg_requests missing = {0};
-        assert_int_equal(sg_pool_advance(p, lookup, w, &missing, &err), SG_OK);
+        assert_int_equal(sg_pool_advance(p, look, w, &missing, &err), SG_OK);
         assert_true(rounds < 5000);
         assert_int_equal(missing.n == 0, sg_pool_complete(p));
         int64_t pick[4000];
@@ -87,6 +88,11 @@ static struct sg_pool *complete(const struct sg_pool_spec *spec, struct world *w
         sg_requests_free(&missing);
     }
     return p;
+}
+
+static struct sg_pool *complete(const struct sg_pool_spec *spec, struct world *w, int chunk, uint64_t order)
+{
+    return complete_by(spec, w, chunk, order, lookup);
 }
 
 static void assert_same(const struct sg_pool *a, const struct sg_pool *b, int64_t n)
@@ -336,6 +342,147 @@ static void a_filter_buys_replacements_alone(void **state)
     sg_free(w);
 }
 
+/* Lookup in which the LLM chooses the class: the world's text, then a label that leans to "good", or none at all. */
+static sg_status labelled_lookup(void *context, const char *key, struct sg_found *out, struct sg_err *err)
+{
+    struct world *w = context;
+    SG_TRY(lookup(context, key, out, err));
+    unsigned x = of_key(key) / 64;
+    static const char *const label[] = {"positive", "negative", "positive", "positive", "odd"};
+    if (out->found && w->lean)
+        snprintf(w->text + strlen(w->text), 40, "\nLabel: %s", w->lean == 2 ? "positive" : label[x % 5]);
+    return SG_OK;
+}
+
+static void the_llm_chooses_the_class(void **state)
+{
+    (void)state;
+    struct sg_task t = mood_task();
+    t.unconditioned.zero_shot = TEXT("Write a review. Label: one of {classes}.");
+    struct sg_generator g = some_generator();
+    struct sg_pool_spec spec = {.task = &t,
+                                .method = SG_ZERO_SHOT,
+                                .generator = &g,
+                                .n = 31,
+                                .conditioning = SG_BY_NONE,
+                                .check_duplicates = 1};
+    struct world *w = sg_alloc(1, sizeof *w), *v = sg_alloc(1, sizeof *v);
+    w->lean = v->lean = 1;
+    w->reject_every = v->reject_every = 7;
+    struct sg_pool *a = complete_by(&spec, w, 0, 1, labelled_lookup),
+                   *b = complete_by(&spec, v, 3, 2, labelled_lookup);
+    assert_int_equal(sg_pool_n(a), 31); /* balanced, though the LLM is not */
+    assert_string_equal(sg_pool_shortfall(a), "");
+    assert_same(a, b, 31);
+    for (int64_t j = 0; j < 31; j++)
+        assert_int_equal(sg_pool_get(a, j).label, j % 2);
+    const int64_t *r = sg_pool_rejects(a);
+    assert_true(r[SG_REJECT_SURPLUS] > 0 && r[SG_REJECT_WRONG_LABEL] > 0);
+    int64_t sum = 0;
+    for (int i = 0; i < SG_N_REJECTS; i++)
+        sum += r[i];
+    assert_int_equal(sum, sg_pool_n_attempts(a));
+    /* A smaller pool is a prefix, its id the same; a labelled one has another. */
+    for (int64_t n = 1; n < 31; n += 6) {
+        spec.n = n;
+        struct sg_pool *small = complete_by(&spec, w, 0, 0, labelled_lookup);
+        assert_int_equal(sg_pool_n(small), n);
+        assert_same(small, a, n);
+        assert_string_equal(sg_pool_id(small), sg_pool_id(a));
+        sg_pool_destroy(small);
+    }
+    spec.conditioning = SG_BY_LABEL;
+    struct sg_pool *labelled = new_pool(&spec);
+    assert_string_not_equal(sg_pool_id(labelled), sg_pool_id(a));
+    sg_pool_destroy(labelled);
+    sg_pool_destroy(a);
+    sg_pool_destroy(b);
+    /* One class alone: the other is given up on after the attempts of all classes together. */
+    memset(w, 0, sizeof *w);
+    w->lean = 2;
+    spec.conditioning = SG_BY_NONE;
+    spec.n = 10;
+    a = complete_by(&spec, w, 0, 0, labelled_lookup);
+    assert_int_equal(sg_pool_n(a), 5);
+    assert_int_equal(sg_pool_n_attempts(a), 2 * (4 * 5 + 16));
+    assert_string_equal(sg_pool_shortfall(a), "class bad: 0 of 5 after 72 attempts");
+    sg_pool_destroy(a);
+    sg_free(w);
+    sg_free(v);
+}
+
+/* Three examples a completion, of which the middle one is the same everywhere. */
+static sg_status listed_lookup(void *context, const char *key, struct sg_found *out, struct sg_err *err)
+{
+    struct world *w = context;
+    SG_TRY(lookup(context, key, out, err));
+    snprintf(w->text, sizeof w->text,
+             "Here they are:\n1. first text %.12s\n2. the one that all have\n3. third text %.12s", key, key);
+    return SG_OK;
+}
+
+static void several_examples_a_request(void **state)
+{
+    (void)state;
+    struct sg_task t = mood_task();
+    struct sg_generator g = some_generator();
+    struct sg_pool_spec spec = {
+        .task = &t, .method = SG_ZERO_SHOT, .generator = &g, .n = 30, .n_examples = 3, .check_duplicates = 1};
+    struct world *w = sg_alloc(1, sizeof *w), *v = sg_alloc(1, sizeof *v);
+    struct sg_pool *a = complete_by(&spec, w, 0, 1, listed_lookup),
+                   *b = complete_by(&spec, v, 2, 2, listed_lookup);
+    int64_t n, in, out;
+    sg_pool_estimate(a, &n, &in, &out);
+    assert_int_equal(n, 10);
+    assert_int_equal(sg_pool_max_tokens(a), 3 * 48);
+    assert_int_equal(sg_pool_n(a), 30);
+    assert_same(a, b, 30);
+    assert_int_equal(w->n_bought, v->n_bought);
+    assert_in_range(w->n_bought, 14, 16); /* two of three are good */
+    assert_int_equal(sg_pool_n_attempts(a), w->n_bought);
+    assert_int_equal(sg_pool_rejects(a)[SG_REJECT_DUPLICATE], w->n_bought - 1);
+    assert_string_equal(sg_pool_get(a, 0).key, sg_pool_get(a, 2).key); /* class bad: both of one completion */
+    spec.n_examples = 1;
+    struct sg_pool *single = new_pool(&spec);
+    assert_string_not_equal(sg_pool_id(single), sg_pool_id(a));
+    sg_pool_destroy(single);
+    sg_pool_destroy(a);
+    sg_pool_destroy(b);
+    sg_free(w);
+    sg_free(v);
+}
+
+static void wordings_are_pools_of_their_own(void **state)
+{
+    (void)state;
+    struct sg_task t = mood_task();
+    struct sg_variant variant = {.name = TEXT("formal"),
+                                 .prompt = {.zero_shot = TEXT("Sir, a {class} review.")}};
+    struct sg_generator g = some_generator();
+    struct sg_pool_spec spec = {.task = &t, .method = SG_ZERO_SHOT, .generator = &g, .n = 4};
+    struct sg_pool *before = new_pool(&spec);
+    t.n_variants = 1;
+    t.variant = &variant;
+    struct sg_pool *same = new_pool(&spec);
+    assert_string_equal(sg_pool_id(before), sg_pool_id(same));
+    spec.variant = "formal";
+    struct world *w = sg_alloc(1, sizeof *w);
+    struct sg_pool *formal = complete(&spec, w, 0, 0);
+    assert_string_not_equal(sg_pool_id(before), sg_pool_id(formal));
+    spec.variant = "default";
+    struct sg_pool *plain = complete(&spec, w, 0, 0); /* other keys: `buy` would fail */
+    assert_int_equal(w->n_bought, 8);
+    spec.variant = "none";
+    struct sg_pool *none = NULL;
+    struct sg_err err;
+    assert_int_equal(sg_pool_create(&spec, &none, &err), SG_INPUT);
+    sg_pool_destroy(before);
+    sg_pool_destroy(same);
+    sg_pool_destroy(formal);
+    sg_pool_destroy(plain);
+    sg_free(w);
+}
+
 static void ids(void **state)
 {
     (void)state;
@@ -400,6 +547,9 @@ int main(void)
                                        cmocka_unit_test(checks_against_rows),
                                        cmocka_unit_test(near_duplicates_are_marked_or_rejected),
                                        cmocka_unit_test(a_filter_buys_replacements_alone),
+                                       cmocka_unit_test(the_llm_chooses_the_class),
+                                       cmocka_unit_test(several_examples_a_request),
+                                       cmocka_unit_test(wordings_are_pools_of_their_own),
                                        cmocka_unit_test(ids),
                                        cmocka_unit_test(estimates_and_bad_specs)};
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,7 +14,7 @@ static struct sg_request ask(const struct sg_prompter *p, int class_, int64_t at
 static struct sg_prompter *prompter(const struct sg_task *t, enum sg_method m, const struct sg_generator *g,
                                     int64_t seed, const struct sg_rows *raw)
 {
-    struct sg_prompter_spec spec = {t, m, g, seed, raw};
+    struct sg_prompter_spec spec = {.task = t, .method = m, .generator = g, .seed = seed, .raw = raw};
     struct sg_prompter *p = NULL;
     struct sg_err err;
     assert_int_equal(sg_prompter_create(&spec, &p, &err), SG_OK);
@@ -205,7 +205,8 @@ static void bad_specs(void **state)
     add_row(&foreign, "x", NULL, "neither");
     struct sg_prompter *p = NULL;
     struct sg_err err;
-    struct sg_prompter_spec spec = {&t, SG_ONE_SHOT, &g, 0, &none};
+    struct sg_prompter_spec spec = {
+        .task = &t, .method = SG_ONE_SHOT, .generator = &g, .seed = 0, .raw = &none};
     assert_int_equal(sg_prompter_create(&spec, &p, &err), SG_INPUT);
     assert_non_null(strstr(err.text, "one_shot"));
     spec.raw = &foreign;

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A stub LLM server: OpenAI's chat completions on loopback, deterministic answers, scripted faults, a log of what it billed.
 
-    llm_stub.py [--port 0] [--log FILE] [--script FILE] [--latency SECONDS] [--key KEY]
+    llm_stub.py [--port 0] [--log FILE] [--script FILE] [--latency SECONDS] [--key KEY] [--near N]
 
 Prints its base URL. The answer to a request is a function of its body alone, so any order, retry or number of ranks gets the
 same text. The log has one JSON object a chat request: number, time, key (SHA-256 of the body), status, billed tokens.
@@ -34,15 +34,29 @@ def sentence(digest, salt, n=12):
 
 
 def answer_text(body, digest):
+    """What is asked for: a topic list; one example, or a numbered list of them; each with a label where the prompt wants one."""
     prompt = body["messages"][-1]["content"]
     listing = re.search(r"\b[Ll]ist (\d+)\b", prompt)
     if listing:
         return "\n".join(f"{i + 1}. {sentence(digest, i, 3)[:-1]}" for i in range(int(listing.group(1))))
+    many = re.search(r"Number them: 1\. to (\d+)\.", prompt)
+    if many:
+        return "\n\n".join(f"{i + 1}. {example(prompt, digest, f'{i} ')}" for i in range(int(many.group(1))))
+    return example(prompt, digest, "")
+
+
+def example(prompt, digest, salt):
     marks = re.findall(r"^(Premise|Hypothesis|Passage|Question):", prompt, re.M)
-    if marks:
-        order = list(dict.fromkeys(marks[-2:]))
-        return "\n".join(f"{m}: {sentence(digest, m)}" for m in order)
-    return sentence(digest, "text")
+    order = list(dict.fromkeys(marks[-2:]))
+    text = "\n".join(f"{m}: {sentence(digest, salt + m)}" for m in order) or sentence(digest, salt + "text")
+    bits = hashlib.sha256(f"{digest}/{salt}bits".encode()).digest()
+    if options.near and not marks and bits[0] % options.near == 0:  # all but the last of twelve words are the same
+        text = sentence("near", "text", 11)[:-1] + " " + sentence(digest, salt + "last", 1)[:-1].lower() + "."
+    labels = re.search(r'"Label: \.\.\.".* one of these: (.*)\.$', prompt, re.M)
+    if labels:
+        choice = labels.group(1).split("; ")
+        text += "\nLabel: " + ("none of them" if bits[1] % 8 == 0 else choice[bits[2] % len(choice)])
+    return text
 
 
 class Server(http.server.ThreadingHTTPServer):
@@ -165,6 +179,7 @@ parser.add_argument("--log")
 parser.add_argument("--script")
 parser.add_argument("--latency", type=float, default=0)
 parser.add_argument("--key")
+parser.add_argument("--near", type=int, default=0, help="about every N-th single text nearly repeats the others of its kind")
 options = parser.parse_args()
 script = json.load(open(options.script)) if options.script else []
 server = Server(("127.0.0.1", options.port), Handler)

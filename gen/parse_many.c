@@ -1,0 +1,146 @@
+#include "gen/parse_many.h"
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "gen/clean.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- the label ---- */
+
+/* Where the last "Label:" begins that stands at a line's start or after a blank, a bracket or decoration. */
+static char *last_label(char *s)
+{
+    char *last = NULL;
+    for (char *p = s; *p; p++)
+        if ((p == s || strchr(" \n*_([\"", p[-1])) && sg_starts_with(p, "label"))
+            if (p[5 + strspn(p + 5, " *_\"")] == ':')
+                last = p;
+    return last;
+}
+
+static sg_status is_same(const char *folded, const char *name, int *yes, struct sg_err *err)
+{
+    struct sg_buf b = sg_buf_make((size_t)1 << 20);
+    sg_buf_folded(&b, name);
+    sg_status status = sg_buf_check(&b, "a class name", err);
+    *yes = status == SG_OK && strcmp(sg_buf_text(&b), folded) == 0;
+    sg_buf_free(&b);
+    return status;
+}
+
+/* Takes the label line off the item. *class_: -1 when it names no class. 0 in *found: there is none. */
+static sg_status take_label(const struct sg_task *t, char *item, int *found, int *class_, struct sg_err *err)
+{
+    char *label = last_label(item);
+    *class_ = -1;
+    *found = label != NULL;
+    if (!label)
+        return SG_OK;
+    char *value = strchr(label, ':') + 1;
+    size_t n = strcspn(value, "\n");
+    if (n > 1000) /* no class has such a name */
+        n = 1000;
+    struct sg_buf b = sg_buf_make((size_t)1 << 20);
+    char *copy = sg_strndup(value, n);
+    sg_status status = copy ? SG_OK : sg_fail_memory(err, n);
+    while (copy && !sg_utf8_valid(copy, strlen(copy)))
+        copy[strlen(copy) - 1] = 0; /* cut inside a character */
+    if (status == SG_OK) {
+        sg_buf_folded(&b, copy);
+        status = sg_buf_check(&b, "a label", err);
+    }
+    for (int k = 0; status == SG_OK && k < t->n_classes && *class_ < 0; k++) {
+        int name = 0, readable = 0;
+        status = is_same(sg_buf_text(&b), t->class_[k].name, &name, err);
+        if (status == SG_OK)
+            status = is_same(sg_buf_text(&b), t->class_[k].readable, &readable, err);
+        if (name || readable)
+            *class_ = k;
+    }
+    sg_buf_free(&b);
+    sg_free(copy);
+    while (label > item && strchr(" \n*_([\"", label[-1]))
+        label--;
+    *label = 0;
+    return status;
+}
+
+static sg_status parse_one(const struct sg_task *t, char *item, const char *finish_reason, int wants_label,
+                           struct sg_candidate *out, struct sg_err *err)
+{
+    int found = 1;
+    *out = (struct sg_candidate){.class_ = -1};
+    if (wants_label)
+        SG_TRY(take_label(t, item, &found, &out->class_, err));
+    /* With its label a text is whole, wherever the completion was cut. */
+    const char *reason = wants_label && out->class_ >= 0 ? "stop" : finish_reason;
+    SG_TRY(sg_parse_completion(t, item, reason, &out->reason, &out->x, err));
+    if (!wants_label || out->reason != SG_ACCEPTED || out->class_ >= 0)
+        return SG_OK;
+    int cut = finish_reason && strcmp(finish_reason, "length") == 0;
+    out->reason = cut ? SG_REJECT_CUT_OFF : found ? SG_REJECT_WRONG_LABEL : SG_REJECT_UNPARSABLE;
+    sg_parsed_free(&out->x);
+    return SG_OK;
+}
+
+/* ---- the list ---- */
+
+/* Where the item with this number begins ("3. ", "**3)** "), its text in *text; NULL when there is none. */
+static char *find_item(char *s, int64_t number, char **text)
+{
+    for (char *line = s; *line;) {
+        char *p = line + strspn(line, " *_#(");
+        char *end;
+        if (isdigit((unsigned char)*p) && strtoll(p, &end, 10) == number && strchr(".):", *end) && *end) {
+            *text = end + 1 + strspn(end + 1, "*_): ");
+            return line;
+        }
+        line += strcspn(line, "\n");
+        line += *line == '\n';
+    }
+    return NULL;
+}
+
+static sg_status parse_list(const struct sg_task *t, char *s, const char *finish_reason, int64_t n,
+                            int wants_label, struct sg_candidate *out, int64_t *n_out, struct sg_err *err)
+{
+    char *text, *next = NULL, *next_text = NULL;
+    if (n < 2 || !find_item(s, 1, &text)) {
+        *n_out = 1;
+        return parse_one(t, s, finish_reason, wants_label, out, err);
+    }
+    *n_out = 0;
+    for (int64_t i = 1; i <= n; i++, text = next_text) {
+        next = find_item(text, i + 1, &next_text);
+        if (next)
+            *next = 0;
+        SG_TRY(parse_one(t, text, next ? "stop" : finish_reason, wants_label, &out[i - 1], err));
+        *n_out = i;
+        if (!next)
+            break;
+    }
+    return SG_OK;
+}
+
+sg_status sg_parse_examples(const struct sg_task *t, const char *text, const char *finish_reason, int64_t n,
+                            int wants_label, struct sg_candidate *out, int64_t *n_out, struct sg_err *err)
+{
+    *n_out = 1;
+    /* One text without a label, and all that is no text at all. */
+    if ((n < 2 && !wants_label) || !text || !sg_utf8_valid(text, strlen(text))) {
+        *out = (struct sg_candidate){.class_ = -1};
+        return sg_parse_completion(t, text, finish_reason, &out->reason, &out->x, err);
+    }
+    char *clean = sg_clean_copy(text);
+    if (!clean)
+        return sg_fail_memory(err, strlen(text));
+    sg_status status = parse_list(t, clean, finish_reason, n, wants_label, out, n_out, err);
+    if (status != SG_OK)
+        for (int64_t i = 0; i < *n_out; i++)
+            sg_parsed_free(&out[i].x);
+    sg_free(clean);
+    return status;
+}

@@ -1,0 +1,50 @@
+#!/usr/bin/env python3
+"""Ways to fill a pool, against the stub: who chooses the class, wordings, several examples a request, near-duplicates as a view."""
+import json
+
+import sg
+
+sg.need_encoder()
+with sg.Folder() as folder, sg.Stub(folder, "--near", "5") as stub:
+    study = ["experiments/quickstart.yaml", "tasks=[sst2]", "methods=[zero_shot,few_shot_3]", "sizes=[11]", "mixes=[raw,synthetic]",
+             "conditioning=[label,none]", "prompt_variants=[default,plain]", "generator.examples_per_request=3",
+             "generator.max_tokens=64", "train.steps=1", "train.max_length=32", f"generator.base_url={stub.url}"]
+
+    def keys():
+        return [r["key"] for r in stub.requests() if r["path"].endswith("/chat/completions")]
+
+    def pools(results):
+        return json.loads(sg.run("report", results, "--format", "json")[0])["pools"]
+
+    one = folder / "one"
+    out, _ = sg.run("run", *study, "--results", one, ranks=1)
+    digest, bought = sg.digest(out), keys()
+    sg.check(len(set(bought)) == len(bought), "a request was sent twice")
+    names = [f"{m}{c}{v}" for m in ("zero_shot", "few_shot_3") for c in ("", " unconditioned") for v in ("", " plain")]
+    found = pools(one)
+    sg.check([p["method"] for p in found] == names, f"pools {[p['method'] for p in found]}")
+    for p in found:
+        sg.check(p["status"] == "complete" and p["n"] == 11, f"{p['method']}: {p['n']} of 11, {p['shortfall']}")
+        sg.check(p["n_attempts"] < 11, f"{p['method']}: {p['n_attempts']} requests for 11 examples, three a request")
+        sg.check(("wrong_label" in p["rejects"]) <= ("unconditioned" in p["method"]), f"{p['method']}: {p['rejects']}")
+    sg.check(any("wrong_label" in p["rejects"] for p in found), "no label was wrong")
+    n_near = sum(p["n_near_pool"] for p in found)
+    sg.check(n_near > 0, "no near-duplicates among the examples")
+    sg.check("near-duplicates kept" in out, "the report does not count them:\n" + out[-3000:])
+
+    two, _ = sg.run("run", *study, "--results", folder / "two", ranks=2)
+    sg.check(sg.digest(two) == digest, "two ranks fill other pools than one")
+    sg.check(sorted(set(keys())) == sorted(bought), "two ranks ask for something else")
+
+    # A filter is a view of what was bought: only what replaces the dropped ones is asked for, and nothing when it goes again.
+    before = len(keys())
+    sg.run("run", *study, "filter.near_duplicates=0.8", "--results", one, ranks=2)
+    more = keys()[before:]
+    found = pools(one)
+    dropped = sum(p["rejects"].get("near_pool", 0) for p in found)
+    sg.check(dropped > 0 and all(p["n_near_pool"] == 0 and p["n"] == 11 for p in found), f"the filter dropped {dropped}")
+    sg.check(len(more) <= dropped and not set(more) & set(bought), f"{len(more)} requests for {dropped} dropped examples")
+    before = len(keys())
+    again, _ = sg.run("run", *study, "--results", one, ranks=1)
+    sg.check(sg.digest(again) == digest and len(keys()) == before, "without the filter the study is not what it was")
+    print("ok:", before, "requests,", int(n_near), "near-duplicates")

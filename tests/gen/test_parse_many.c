@@ -1,0 +1,175 @@
+#include "fixture.h"
+
+#include "gen/parse_many.h"
+
+#include <stdlib.h>
+
+enum { MOST = 4 };
+
+static int64_t parse(const struct sg_task *t, const char *text, const char *finish, int64_t n, int label,
+                     struct sg_candidate out[MOST])
+{
+    int64_t n_out = 0;
+    struct sg_err err;
+    assert_int_equal(sg_parse_examples(t, text, finish, n, label, out, &n_out, &err), SG_OK);
+    assert_in_range(n_out, 1, n);
+    return n_out;
+}
+
+static void labels(void **state)
+{
+    (void)state;
+    const struct sg_task t = mood_task();
+    static const struct {
+        const char *text, *finish;
+        enum sg_reject reason;
+        int class_;
+        const char *first;
+    } cases[] = {
+        {"A film to forget.\nLabel: negative", "stop", SG_ACCEPTED, 0, "A film to forget."},
+        {"A film to forget.\nLabel: good", "stop", SG_ACCEPTED, 1, "A film to forget."}, /* the data's name */
+        {"Review: A film to keep.\n\n**Label:** Positive.", "stop", SG_ACCEPTED, 1, "A film to keep."},
+        {"A film to keep. (Label: POSITIVE)", "stop", SG_ACCEPTED, 1, "A film to keep."},
+        {"The label: on it was odd.\nLabel: positive", "stop", SG_ACCEPTED, 1, "The label: on it was odd."},
+        {"A film to keep.\nLabel: positive", "length", SG_ACCEPTED, 1, "A film to keep."}, /* whole in time */
+        {"A film to keep.\nLabel: very positive", "stop", SG_REJECT_WRONG_LABEL, -1, NULL},
+        {"A film to keep.\nLabel:", "stop", SG_REJECT_WRONG_LABEL, -1, NULL},
+        {"A film to keep.\nLabel: posi", "length", SG_REJECT_CUT_OFF, -1, NULL},
+        {"A film to keep.", "stop", SG_REJECT_UNPARSABLE, -1, NULL},
+        {"A film to keep. It was so", "length", SG_REJECT_CUT_OFF, -1, NULL},
+        {"Label: positive", "stop", SG_REJECT_EMPTY, -1, NULL},
+        {"I cannot write that.\nLabel: negative", "stop", SG_REJECT_REFUSED, -1, NULL},
+        {"", "stop", SG_REJECT_EMPTY, -1, NULL},
+        {NULL, "content_filter", SG_REJECT_REFUSED, -1, NULL},
+        {"bad \xff\xfe\nLabel: positive", "stop", SG_REJECT_UNPARSABLE, -1, NULL},
+    };
+    for (int i = 0; i < N_OF(cases); i++) {
+        struct sg_candidate c[MOST];
+        assert_int_equal(parse(&t, cases[i].text, cases[i].finish, 1, 1, c), 1);
+        if (c->reason != cases[i].reason)
+            fail_msg("case %d: %s, not %s", i, sg_reject_name(c->reason), sg_reject_name(cases[i].reason));
+        if (cases[i].first) {
+            assert_string_equal(c->x.first, cases[i].first);
+            assert_int_equal(c->class_, cases[i].class_);
+        } else {
+            assert_null(c->x.first);
+        }
+        sg_parsed_free(&c->x);
+    }
+}
+
+static void pairs_with_labels(void **state)
+{
+    (void)state;
+    const struct sg_task t = quiz_task();
+    struct sg_candidate c[MOST];
+    assert_int_equal(parse(&t,
+                           "1. Passage: Owls fly at night.\nQuestion: Do owls fly at noon?\nLabel: no\n\n"
+                           "2. Passage: Cats see well.\nQuestion: Do cats see?\nLabel: maybe\n",
+                           "stop", 3, 1, c),
+                     2);
+    assert_int_equal(c[0].reason, SG_ACCEPTED);
+    assert_int_equal(c[0].class_, 0);
+    assert_string_equal(c[0].x.first, "Do owls fly at noon?");
+    assert_string_equal(c[0].x.second, "Owls fly at night.");
+    assert_int_equal(c[1].reason, SG_REJECT_WRONG_LABEL);
+    sg_parsed_free(&c[0].x);
+}
+
+static void lists(void **state)
+{
+    (void)state;
+    const struct sg_task t = mood_task();
+    static const struct {
+        const char *text, *finish;
+        int64_t n, n_out;
+        const char *first[MOST]; /* NULL: rejected */
+        enum sg_reject last;     /* why the last one was, or SG_ACCEPTED */
+    } cases[] = {
+        {"1. A dull film.\n2. A loud film.\n3. A long film.",
+         "stop",
+         3,
+         3,
+         {"A dull film.", "A loud film.", "A long film."},
+         SG_ACCEPTED},
+        {"Sure, here they are:\n\n1) \"A dull film.\"\n\n**2)** A loud film.",
+         "stop",
+         3,
+         2,
+         {"A dull film.", "A loud film."},
+         SG_ACCEPTED},
+        {"1. A dull film.\n2. A loud film.\n3. A long film.",
+         "stop",
+         2,
+         2,
+         {"A dull film.", "A loud film."},
+         SG_ACCEPTED},
+        {"1. A dull film.\n2. A loud", "length", 3, 2, {"A dull film."}, SG_REJECT_CUT_OFF},
+        {"1. A dull film.\n2. I cannot write that.\n3. A long film.",
+         "stop",
+         3,
+         3,
+         {"A dull film.", NULL, "A long film."},
+         SG_ACCEPTED},
+        {"A dull film without any number.", "stop", 3, 1, {"A dull film without any number."}, SG_ACCEPTED},
+        {"1. A dull film that took 2. hours in 2014.\n2. A loud film.",
+         "stop",
+         3,
+         2,
+         {"A dull film that took 2. hours in 2014.", "A loud film."},
+         SG_ACCEPTED},
+        {"99999999999999999999999. A dull film.", "stop", 3, 1, {NULL}, SG_N_REJECTS}, /* whatever it is */
+        {"1.", "stop", 3, 1, {NULL}, SG_REJECT_EMPTY},
+        {"", "stop", 3, 1, {NULL}, SG_REJECT_EMPTY},
+    };
+    for (int i = 0; i < N_OF(cases); i++) {
+        struct sg_candidate c[MOST];
+        int64_t n = parse(&t, cases[i].text, cases[i].finish, cases[i].n, 0, c);
+        assert_int_equal(n, cases[i].n_out);
+        for (int64_t k = 0; k < n; k++) {
+            if (cases[i].first[k]) {
+                assert_int_equal(c[k].reason, SG_ACCEPTED);
+                assert_string_equal(c[k].x.first, cases[i].first[k]);
+            } else if (cases[i].last != SG_N_REJECTS) {
+                assert_int_not_equal(c[k].reason, SG_ACCEPTED);
+            }
+            sg_parsed_free(&c[k].x);
+        }
+        if (cases[i].last != SG_N_REJECTS)
+            assert_int_equal(c[n - 1].reason, cases[i].last);
+    }
+}
+
+/* A megabyte of what a list or a label is recognised by: an answer in linear time, and no read outside. */
+static void hostile(void **state)
+{
+    (void)state;
+    const struct sg_task t = mood_task(), pair = quiz_task();
+    static const char *const piece[] = {"1. ",      "label:",   "Label: \n",       "\n1.\n2.",
+                                        "[[[[[[[[", "{\"a\":",  "\xf0\x9f",        "** ** _",
+                                        "(1) ",     "Passage:", "Question: \n1. ", "\"\"\""};
+    enum { N = 1 << 20 };
+    char *text = malloc(N + 20);
+    for (int i = 0; i < N_OF(piece); i++) {
+        size_t n = 0;
+        while (n < N) {
+            memcpy(text + n, piece[i], strlen(piece[i]));
+            n += strlen(piece[i]);
+        }
+        text[n] = 0;
+        for (int p = 0; p < 2; p++) {
+            struct sg_candidate c[MOST];
+            int64_t m = parse(p ? &pair : &t, text, i % 2 ? "stop" : "length", MOST, 1, c);
+            for (int64_t k = 0; k < m; k++)
+                sg_parsed_free(&c[k].x);
+        }
+    }
+    free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(labels), cmocka_unit_test(pairs_with_labels),
+                                       cmocka_unit_test(lists), cmocka_unit_test(hostile)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
