@@ -46,6 +46,7 @@ static sg_status make_pool(struct sg_prepared *p, int64_t i, struct sg_err *err)
         .variant = s->variant[k->variant],
         .conditioning = (enum sg_conditioning)k->conditioning,
         .n_examples = s->examples_per_request,
+        .structured = s->structured_output,
         .n = s->size[s->n_sizes - 1],
         .raw = &p->shots[k->task],
         .test = s->filter_leakage ? &p->data[k->task].test : NULL,

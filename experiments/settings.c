@@ -151,6 +151,10 @@ static const struct sg_setting table[] = {
     {"generator.examples_per_request", SG_SET_INT, 0, STUDY(examples_per_request), RANGE(1, SG_MAX_EXAMPLES),
      .unit = "examples", .initial = "1",
      .help = "asked for in one request, as a numbered list; each is checked by itself"},
+    {"generator.structured_output", SG_SET_FLAG, 0, STUDY(structured_output), .initial = "false",
+     .help = "ask for JSON by a schema (response_format); an endpoint that knows none, or an answer that is "
+             "none, is read "
+             "as plain text"},
     {"generator.connections", SG_SET_INT, SG_SET_PLACE, STUDY(generator.connections), RANGE(1, 10000),
      .unit = "connections", .initial = "16", .help = "requests in flight at once, all ranks together"},
     {"generator.requests_per_min", SG_SET_INT, SG_SET_NULL | SG_SET_PLACE, STUDY(generator.requests_per_min),

@@ -32,6 +32,7 @@ struct sg_study {
     int n_variants;
     char **variant; /* prompt variants; "default" is the task's own wording */
     int64_t examples_per_request;
+    int structured_output;
     int n_sizes;
     int64_t *size; /* ascending, distinct */
     int n_raw;

@@ -5,6 +5,7 @@
 #include "gen/clean.h"
 
 #include <ctype.h>
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -125,19 +126,78 @@ static sg_status parse_list(const struct sg_task *t, char *s, const char *finish
     return SG_OK;
 }
 
-sg_status sg_parse_examples(const struct sg_task *t, const char *text, const char *finish_reason, int64_t n,
-                            int wants_label, struct sg_candidate *out, int64_t *n_out, struct sg_err *err)
+/* ---- JSON ---- */
+
+/* Adds "Mark: value" on a line of its own. */
+static void add_line(struct sg_buf *b, const char *mark, const json_t *value)
+{
+    sg_buf_printf(b, "%s%s: ", b->len ? "\n" : "", mark);
+    for (const char *s = json_string_value(value); s && *s; s++)
+        sg_buf_add(b, *s == '\n' || *s == '\r' ? " " : s, 1);
+}
+
+/* One object of the list as the text that a plain answer would have been; NULL when it is none or lacks a part. */
+static char *as_text(const struct sg_task *t, const json_t *o, int wants_label)
+{
+    const json_t *first = json_object_get(o, t->first_mark);
+    const json_t *second = t->second ? json_object_get(o, t->second_mark) : NULL,
+                 *label = json_object_get(o, "Label");
+    if (!json_is_string(first) || (t->second && !json_is_string(second)) ||
+        (wants_label && !json_is_string(label)))
+        return NULL;
+    struct sg_buf b = sg_buf_make((size_t)64 << 20);
+    if (t->second_comes_first)
+        add_line(&b, t->second_mark, second);
+    add_line(&b, t->first_mark, first);
+    if (t->second && !t->second_comes_first)
+        add_line(&b, t->second_mark, second);
+    if (wants_label)
+        add_line(&b, "Label", label);
+    return sg_buf_take(&b);
+}
+
+/* jansson refuses what is nested deeper than 2048 levels. */
+static sg_status parse_json(const struct sg_task *t, const char *s, const char *finish_reason,
+                            struct sg_wanted w, struct sg_candidate *out, int64_t *n_out, struct sg_err *err)
+{
+    json_t *o = json_loads(s, JSON_REJECT_DUPLICATES, NULL);
+    const json_t *list = json_object_get(o, "examples");
+    size_t n = json_array_size(list);
+    sg_status status = SG_OK;
+    int cut = finish_reason && strcmp(finish_reason, "length") == 0;
+    *n_out = 1;
+    *out = (struct sg_candidate){.class_ = -1,
+                                 .reason = cut && !o    ? SG_REJECT_CUT_OFF
+                                           : list && !n ? SG_REJECT_EMPTY
+                                                        : SG_REJECT_UNPARSABLE};
+    for (size_t i = 0; status == SG_OK && i < n && i < (size_t)w.n; i++) {
+        char *text = as_text(t, json_array_get(list, i), w.label);
+        out[i] = (struct sg_candidate){.class_ = -1, .reason = SG_REJECT_UNPARSABLE};
+        if (text)
+            status = parse_one(t, text, "stop", w.label, &out[i], err);
+        sg_free(text);
+        *n_out = (int64_t)i + 1;
+    }
+    json_decref(o);
+    return status;
+}
+
+sg_status sg_parse_examples(const struct sg_task *t, const char *text, const char *finish_reason,
+                            struct sg_wanted w, struct sg_candidate *out, int64_t *n_out, struct sg_err *err)
 {
     *n_out = 1;
     /* One text without a label, and all that is no text at all. */
-    if ((n < 2 && !wants_label) || !text || !sg_utf8_valid(text, strlen(text))) {
+    if ((w.n < 2 && !w.label && !w.structured) || !text || !sg_utf8_valid(text, strlen(text))) {
         *out = (struct sg_candidate){.class_ = -1};
         return sg_parse_completion(t, text, finish_reason, &out->reason, &out->x, err);
     }
     char *clean = sg_clean_copy(text);
     if (!clean)
         return sg_fail_memory(err, strlen(text));
-    sg_status status = parse_list(t, clean, finish_reason, n, wants_label, out, n_out, err);
+    sg_text_trim(clean);
+    sg_status status = w.structured && *clean == '{'
+                           ? parse_json(t, clean, finish_reason, w, out, n_out, err)
+                           : parse_list(t, clean, finish_reason, w.n, w.label, out, n_out, err);
     if (status != SG_OK)
         for (int64_t i = 0; i < *n_out; i++)
             sg_parsed_free(&out[i].x);

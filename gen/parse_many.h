@@ -3,7 +3,7 @@
  * Several are a numbered list ("1. ...", "2) ..."), each taken apart by sg_parse_completion; what stands before the first
  * number is no example, and what lacks numbers is one. A chosen label is the line "Label: <class>" after the text, by the
  * class's name or its readable one; nothing else is a class. The completion may be anything: it is checked for UTF-8 first,
- * and at most n examples come out of it. Local, pure. */
+ * and at most n examples come out of it. JSON is turned into the plain form first: nothing passes for having come as JSON. Local, pure. */
 #ifndef SG_GEN_PARSE_MANY_H
 #define SG_GEN_PARSE_MANY_H
 
@@ -15,10 +15,17 @@ struct sg_candidate {
     struct sg_parsed x;
 };
 
-/* out: (n) of the caller's, sg_parsed_free each. *n_out: 1 to n; a completion without any example is one rejected
- * candidate. wants_label: whether each example must tell its class. */
-sg_status sg_parse_examples(const struct sg_task *t, const char *text, const char *finish_reason, int64_t n,
-                            int wants_label, struct sg_candidate *out, int64_t *n_out,
+/* What the prompt asked for. */
+struct sg_wanted {
+    int64_t n; /* examples, at most */
+    int label; /* each must tell its class */
+    int structured; /* JSON: {"examples": [{"<mark>": "...", "Label": "..."}]}; what is none is read as plain text */
+};
+
+/* out: (w.n) of the caller's, sg_parsed_free each. *n_out: 1 to w.n; a completion without any example is one rejected
+ * candidate. */
+sg_status sg_parse_examples(const struct sg_task *t, const char *text, const char *finish_reason,
+                            struct sg_wanted w, struct sg_candidate *out, int64_t *n_out,
                             struct sg_err *err) SG_MUST_USE;
 
 #endif

@@ -83,6 +83,8 @@ static void add_arm(struct sg_sha256_stream *sha, const struct sg_pool_spec *s)
         snprintf(number, sizeof number, "examples_per_request %lld", (long long)s->n_examples);
         add_text(sha, number);
     }
+    if (s->structured)
+        add_text(sha, "structured");
     if ((!s->variant || strcmp(s->variant, "default") == 0) && s->conditioning == SG_BY_LABEL)
         return;
     if (!sg_task_wording(s->task, s->variant ? s->variant : "default", s->conditioning, &w))
@@ -276,7 +278,8 @@ sg_status sg_pool_create(const struct sg_pool_spec *spec, struct sg_pool **out, 
                                   .raw = spec->raw,
                                   .variant = spec->variant,
                                   .conditioning = spec->conditioning,
-                                  .n_examples = spec->n_examples};
+                                  .n_examples = spec->n_examples,
+                                  .structured = spec->structured};
     if (status == SG_OK)
         status = sg_prompter_create(&ps, &p->prompter, err);
     if (status == SG_OK)
@@ -436,8 +439,9 @@ static sg_status take_attempt(struct sg_pool *p, const struct sg_request *q, con
     sg_status status = SG_OK;
     int chooses = p->spec.conditioning == SG_BY_NONE;
     if (f->status == SG_OK)
-        status = sg_parse_examples(p->spec.task, f->text, f->finish_reason, p->spec.n_examples, chooses, c,
-                                   &n, err);
+        status = sg_parse_examples(p->spec.task, f->text, f->finish_reason,
+                                   (struct sg_wanted){p->spec.n_examples, chooses, p->spec.structured}, c, &n,
+                                   err);
     if (status != SG_OK)
         return status;
     for (int64_t i = 0; status == SG_OK && i < n; i++)

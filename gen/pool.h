@@ -35,6 +35,7 @@ struct sg_pool_spec {
     int64_t seed;        /* generation seed, counted from 0 */
     const char *variant; /* wording; NULL: "default" */
     enum sg_conditioning conditioning;
+    int structured;     /* ask for JSON by a schema */
     int64_t n_examples; /* of one request: 1 to SG_MAX_EXAMPLES; 0 is 1 */
     int64_t n;          /* examples wanted: the study's largest size */
     const struct sg_rows

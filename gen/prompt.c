@@ -272,15 +272,55 @@ static sg_status ask_for_list(json_t *messages, int64_t n, struct sg_err *err)
     return bad ? sg_fail_memory(err, 1 << 16) : SG_OK;
 }
 
-/* Takes over `messages`. */
-static sg_status finish(const struct sg_prompter *p, json_t *messages, int64_t index, int64_t seed,
-                        int64_t max_tokens, struct sg_request *out, struct sg_err *err)
+static int add_property(json_t *properties, json_t *required, const char *name, json_t *value)
+{
+    return json_object_set_new(properties, name, value) || json_array_append_new(required, json_string(name));
+}
+
+/* {"examples": [{"Premise": "...", "Hypothesis": "...", "Label": "..."}, ...]}: the task's marks in the order in which the LLM
+ * writes, then the class where it chooses one. NULL without memory. */
+static json_t *response_format(const struct sg_prompter *p)
+{
+    const struct sg_task *t = p->spec.task;
+    json_t *properties = json_object(), *required = json_array(), *classes = json_array();
+    const char *lead = t->second_comes_first ? t->second_mark : t->first_mark;
+    const char *trail = t->second_comes_first ? t->first_mark : t->second_mark;
+    int bad = add_property(properties, required, lead, json_pack("{ss}", "type", "string"));
+    if (t->second)
+        bad |= add_property(properties, required, trail, json_pack("{ss}", "type", "string"));
+    for (int k = 0; k < t->n_classes; k++)
+        bad |= json_array_append_new(classes, json_string(t->class_[k].readable));
+    if (p->spec.conditioning == SG_BY_NONE)
+        bad |= add_property(properties, required, "Label",
+                            json_pack("{ss sO}", "type", "string", "enum", classes));
+    json_decref(classes);
+    json_t *item = json_pack("{ss so so sb}", "type", "object", "properties", properties, "required",
+                             required, "additionalProperties", 0);
+    json_t *list = json_pack("{s{ss so}}", "examples", "type", "array", "items", item);
+    json_t *schema = json_pack("{ss so s[s] sb}", "type", "object", "properties", list, "required",
+                               "examples", "additionalProperties", 0);
+    json_t *o = json_pack("{ss s{ss sb so}}", "type", "json_schema", "json_schema", "name", "examples",
+                          "strict", 1, "schema", schema);
+    if (bad) {
+        json_decref(o);
+        return NULL;
+    }
+    return o;
+}
+
+/* Takes over `messages` and `format` (NULL: none). */
+static sg_status finish(const struct sg_prompter *p, json_t *messages, json_t *format, int64_t index,
+                        int64_t seed, int64_t max_tokens, struct sg_request *out, struct sg_err *err)
 {
     const struct sg_generator *g = p->spec.generator;
     json_t *o =
         json_pack("{sI sI so ss ss sI sf sf}", "index", (json_int_t)index, "max_tokens",
                   (json_int_t)max_tokens, "messages", messages, "model", g->model, "provider", g->provider,
                   "seed", (json_int_t)seed, "temperature", g->temperature, "top_p", g->top_p);
+    if (format && json_object_set_new(o, "response_format", format)) {
+        json_decref(o);
+        o = NULL;
+    }
     char *text = o ? json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII) : NULL;
     json_decref(o);
     struct sg_request r = {.canonical = sg_strdup(text)};
@@ -297,7 +337,8 @@ int64_t sg_prompter_max_tokens(const struct sg_prompter *p)
 {
     int64_t n = p->spec.n_examples > 1 ? p->spec.n_examples : 1, max = p->spec.task->max_tokens;
     max = max ? max : p->spec.generator->max_tokens;
-    return n * (max + (p->spec.conditioning == SG_BY_NONE ? SG_LABEL_TOKENS : 0));
+    return n * (max + (p->spec.conditioning == SG_BY_NONE ? SG_LABEL_TOKENS : 0) +
+                (p->spec.structured ? SG_JSON_TOKENS : 0));
 }
 
 sg_status sg_prompter_attempt(const struct sg_prompter *p, int class_, int64_t attempt,
@@ -332,7 +373,12 @@ sg_status sg_prompter_attempt(const struct sg_prompter *p, int class_, int64_t a
         json_decref(messages);
         return status;
     }
-    return finish(p, messages, attempt, sampling_seed(p, "sampling", class_, attempt),
+    json_t *format = p->spec.structured ? response_format(p) : NULL;
+    if (p->spec.structured && !format) {
+        json_decref(messages);
+        return sg_fail_memory(err, 4096);
+    }
+    return finish(p, messages, format, attempt, sampling_seed(p, "sampling", class_, attempt),
                   sg_prompter_max_tokens(p), out, err);
 }
 
@@ -347,5 +393,6 @@ sg_status sg_prompter_topics(const struct sg_prompter *p, int64_t index, struct 
         json_decref(messages);
         return status;
     }
-    return finish(p, messages, index, sampling_seed(p, "topics", -1, index), SG_TOPICS_MAX_TOKENS, out, err);
+    return finish(p, messages, NULL, index, sampling_seed(p, "topics", -1, index), SG_TOPICS_MAX_TOKENS, out,
+                  err);
 }

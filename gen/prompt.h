@@ -20,7 +20,8 @@ enum {
     SG_MAX_SHOTS = 5,
     SG_N_TOPICS = 20,           /* asked for in one list */
     SG_TOPICS_MAX_TOKENS = 320, /* 20 lines of up to 16 tokens */
-    SG_LABEL_TOKENS = 16        /* what a chosen label may add to an example */
+    SG_LABEL_TOKENS = 16,       /* what a chosen label may add to an example */
+    SG_JSON_TOKENS = 24         /* what JSON around it may */
 };
 
 /* Topics to sample from; owned by whoever made the list. */
@@ -42,6 +43,7 @@ struct sg_prompter_spec {
     int64_t
         n_examples; /* asked for in one request; 0 is 1. More: the last message ends with a line that asks for a
                            numbered list, and max_tokens grows */
+    int structured; /* asks for JSON by a schema ("response_format") */
 };
 
 /* Borrows what the spec points to. SG_INPUT when the method shows examples and there are none, or a row's

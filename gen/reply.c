@@ -64,6 +64,8 @@ char *sg_wire_body(const struct sg_request *q, const struct sg_adapt *adapt)
         json_object_del(o, "top_p");
     if (adapt->no_seed)
         json_object_del(o, "seed");
+    if (adapt->no_format)
+        json_object_del(o, "response_format");
     char *text = json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS), *copy = text ? sg_strdup(text) : NULL;
     free(text);
     json_decref(o);
@@ -97,8 +99,9 @@ static int learn(const char *param, const char *code, const char *message, const
     } known[] = {{"max_tokens", !sent->completion_tokens, &adapt->completion_tokens},
                  {"temperature", !sent->no_temperature, &adapt->no_temperature},
                  {"top_p", !sent->no_top_p, &adapt->no_top_p},
-                 {"seed", !sent->no_seed, &adapt->no_seed}};
-    for (int i = 0; i < 4; i++) {
+                 {"seed", !sent->no_seed, &adapt->no_seed},
+                 {"response_format", !sent->no_format, &adapt->no_format}};
+    for (int i = 0; i < 5; i++) {
         char quoted[40];
         snprintf(quoted, sizeof quoted, "'%s'", known[i].name);
         if (known[i].was_sent &&

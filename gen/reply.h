@@ -18,7 +18,7 @@ enum sg_verdict {
 /* What an endpoint has refused so far, and how it is spoken to since. */
 struct sg_adapt {
     int completion_tokens; /* max_completion_tokens instead of max_tokens */
-    int no_temperature, no_top_p, no_seed;
+    int no_temperature, no_top_p, no_seed, no_format;
 };
 
 /* One HTTP exchange. */

@@ -47,4 +47,19 @@ with sg.Folder() as folder, sg.Stub(folder, "--near", "5") as stub:
     before = len(keys())
     again, _ = sg.run("run", *study, "--results", one, ranks=1)
     sg.check(sg.digest(again) == digest and len(keys()) == before, "without the filter the study is not what it was")
+    # JSON by a schema; an endpoint that knows none is asked in plain words, and the answers are good as well.
+    structured = [*study, "methods=[zero_shot]", "prompt_variants=[default]", "mixes=[synthetic]", "generator.structured_output=true"]
+    sg.run("run", *structured, "--results", folder / "json", ranks=1)
+    sg.check(all(p["status"] == "complete" for p in pools(folder / "json")), f"JSON: {pools(folder / 'json')}")
+    sg.check(all("response_format" in r["fields"] for r in stub.requests()[-3:]), "no schema was sent")
+    script = folder / "script.json"
+    script.write_text(json.dumps([{"fault": "status", "status": 400, "needs": "response_format", "body": json.dumps({"error": {
+        "message": "Invalid parameter: 'response_format' of type 'json_schema' is not supported with this model.",
+        "param": "response_format", "code": None}})}]))
+    (folder / "old").mkdir()
+    with sg.Stub(folder / "old", "--script", str(script)) as old:
+        plain = [f"generator.base_url={old.url}" if a.startswith("generator.base_url") else a for a in structured]
+        sg.run("run", *plain, "--results", folder / "plain", ranks=1)
+        sg.check(all(p["status"] == "complete" for p in pools(folder / "plain")), f"plain: {pools(folder / 'plain')}")
+        sg.check("response_format" not in old.requests()[-1]["fields"], "the refused parameter was sent again")
     print("ok:", before, "requests,", int(n_near), "near-duplicates")

@@ -5,13 +5,16 @@
 #include <stdlib.h>
 
 enum { MOST = 4 };
+static int structured;
 
 static int64_t parse(const struct sg_task *t, const char *text, const char *finish, int64_t n, int label,
                      struct sg_candidate out[MOST])
 {
     int64_t n_out = 0;
     struct sg_err err;
-    assert_int_equal(sg_parse_examples(t, text, finish, n, label, out, &n_out, &err), SG_OK);
+    assert_int_equal(
+        sg_parse_examples(t, text, finish, (struct sg_wanted){n, label, structured}, out, &n_out, &err),
+        SG_OK);
     assert_in_range(n_out, 1, n);
     return n_out;
 }
@@ -140,6 +143,73 @@ static void lists(void **state)
     }
 }
 
+static void json(void **state)
+{
+    (void)state;
+    const struct sg_task t = mood_task(), pair = quiz_task();
+    static const struct {
+        const char *text, *finish;
+        int is_pair, label;
+        int64_t n_out;
+        enum sg_reject reason[MOST];
+        const char *first;
+    } cases[] = {
+        {"{\"examples\": [{\"Review\": \"A dull\\nfilm.\"}]}",
+         "stop",
+         0,
+         0,
+         1,
+         {SG_ACCEPTED},
+         "A dull film."},
+        {"```json\n{\"examples\": [{\"Review\": \"A dull film.\", \"Label\": \"negative\"}, {\"Review\": \"A "
+         "loud "
+         "film.\", \"Label\": \"loud\"}]}\n```",
+         "stop",
+         0,
+         1,
+         2,
+         {SG_ACCEPTED, SG_REJECT_WRONG_LABEL},
+         "A dull film."},
+        {"{\"examples\": [{\"Passage\": \"Owls fly.\", \"Question\": \"Do owls fly?\", \"Label\": \"yes\"}]}",
+         "stop",
+         1,
+         1,
+         1,
+         {SG_ACCEPTED},
+         "Do owls fly?"},
+        {"{\"examples\": [{\"Question\": \"Do owls fly?\"}]}", "stop", 1, 0, 1, {SG_REJECT_UNPARSABLE}, NULL},
+        {"{\"examples\": [{\"Review\": 3}, 4, {\"Review\": \"\"}]}",
+         "stop",
+         0,
+         0,
+         3,
+         {SG_REJECT_UNPARSABLE, SG_REJECT_UNPARSABLE, SG_REJECT_EMPTY},
+         NULL},
+        {"{\"examples\": [{\"Review\": \"A dull fi", "length", 0, 0, 1, {SG_REJECT_CUT_OFF}, NULL},
+        {"{\"examples\": [{\"Review\": \"A dull fi", "stop", 0, 0, 1, {SG_REJECT_UNPARSABLE}, NULL},
+        {"{\"examples\": []}", "stop", 0, 0, 1, {SG_REJECT_EMPTY}, NULL},
+        {"{\"reviews\": []}", "stop", 0, 0, 1, {SG_REJECT_UNPARSABLE}, NULL},
+        {"Review: A dull film.", "stop", 0, 0, 1, {SG_ACCEPTED}, "A dull film."}, /* no JSON: plain */
+        {"", "stop", 0, 0, 1, {SG_REJECT_EMPTY}, NULL},
+    };
+    structured = 1;
+    for (int i = 0; i < N_OF(cases); i++) {
+        struct sg_candidate c[MOST];
+        int64_t n =
+            parse(cases[i].is_pair ? &pair : &t, cases[i].text, cases[i].finish, MOST, cases[i].label, c);
+        assert_int_equal(n, cases[i].n_out);
+        for (int64_t k = 0; k < n; k++)
+            if (c[k].reason != cases[i].reason[k])
+                fail_msg("case %d: %s, not %s", i, sg_reject_name(c[k].reason),
+                         sg_reject_name(cases[i].reason[k]));
+        if (cases[i].first)
+            assert_string_equal(c[0].x.first, cases[i].first);
+        for (int64_t k = 0; k < n; k++)
+            sg_parsed_free(&c[k].x);
+    }
+    structured = 0;
+}
+
 /* A megabyte of what a list or a label is recognised by: an answer in linear time, and no read outside. */
 static void hostile(void **state)
 {
@@ -157,9 +227,10 @@ static void hostile(void **state)
             n += strlen(piece[i]);
         }
         text[n] = 0;
-        for (int p = 0; p < 2; p++) {
+        for (int p = 0; p < 4; p++) {
+            structured = p > 1;
             struct sg_candidate c[MOST];
-            int64_t m = parse(p ? &pair : &t, text, i % 2 ? "stop" : "length", MOST, 1, c);
+            int64_t m = parse(p % 2 ? &pair : &t, text, i % 2 ? "stop" : "length", MOST, 1, c);
             for (int64_t k = 0; k < m; k++)
                 sg_parsed_free(&c[k].x);
         }
@@ -170,6 +241,7 @@ static void hostile(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(labels), cmocka_unit_test(pairs_with_labels),
-                                       cmocka_unit_test(lists), cmocka_unit_test(hostile)};
+                                       cmocka_unit_test(lists), cmocka_unit_test(json),
+                                       cmocka_unit_test(hostile)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -442,6 +442,12 @@ static void several_examples_a_request(void **state)
     assert_int_equal(sg_pool_n_attempts(a), w->n_bought);
     assert_int_equal(sg_pool_rejects(a)[SG_REJECT_DUPLICATE], w->n_bought - 1);
     assert_string_equal(sg_pool_get(a, 0).key, sg_pool_get(a, 2).key); /* class bad: both of one completion */
+    spec.structured = 1;
+    struct sg_pool *json = new_pool(&spec);
+    assert_string_not_equal(sg_pool_id(json), sg_pool_id(a));
+    assert_int_equal(sg_pool_max_tokens(json), 3 * (48 + 24));
+    sg_pool_destroy(json);
+    spec.structured = 0;
     spec.n_examples = 1;
     struct sg_pool *single = new_pool(&spec);
     assert_string_not_equal(sg_pool_id(single), sg_pool_id(a));

@@ -196,6 +196,66 @@ static void topics(void **state)
     sg_prompter_destroy(p);
 }
 
+/* What is asked where the LLM chooses the class, in other words, for several examples, or by a schema: requests of their own,
+ * and what is left at its default does not show in a request. */
+static void arms(void **state)
+{
+    (void)state;
+    struct sg_task t = mood_task();
+    struct sg_variant formal = {.name = TEXT("formal"),
+                                .prompt = {.few_shot = TEXT("Sir, a {class} one:\n{examples}")}};
+    t.unconditioned = (struct sg_prompts){.few_shot = TEXT("One of {classes}:\n{examples}"),
+                                          .example = TEXT("{text}\nLabel: {class}")};
+    t.n_variants = 1;
+    t.variant = &formal;
+    struct sg_generator g = some_generator();
+    struct sg_rows raw = some_rows(4);
+    const struct sg_prompter_spec base = {
+        .task = &t, .method = SG_FEW_SHOT_3, .generator = &g, .raw = &raw, .n_examples = 1};
+    struct sg_prompter_spec spec[5] = {base, base, base, base, base};
+    spec[1].conditioning = SG_BY_NONE;
+    spec[2].variant = "formal";
+    spec[3].n_examples = 4;
+    spec[4].structured = 1;
+    static const struct {
+        const char *has, *lacks;
+    } want[5] = {{"\"max_tokens\":48", "response_format"},
+                 {"One of negative; positive:", "positive: "},
+                 {"Sir, a positive one:", "Write one more"},
+                 {"\\n\\nDo this 4 times, each time differently. Number them: 1. to 4.", "Sir"},
+                 {"\"response_format\":{\"json_schema\":{\"name\":\"examples\",\"schema\":{"
+                  "\"additionalProperties\":false,"
+                  "\"properties\":{\"examples\":{\"items\":{\"additionalProperties\":false,\"properties\":{"
+                  "\"Review\":{\"type\":"
+                  "\"string\"}},\"required\":[\"Review\"]",
+                  "Label"}};
+    char key[5][SG_HEX];
+    for (int i = 0; i < 5; i++) {
+        struct sg_prompter *p = NULL;
+        struct sg_request q = {0};
+        struct sg_err err;
+        assert_int_equal(sg_prompter_create(&spec[i], &p, &err), SG_OK);
+        assert_int_equal(
+            sg_prompter_attempt(p, spec[i].conditioning == SG_BY_NONE ? -1 : 1, 0, NULL, &q, &err), SG_OK);
+        if (!strstr(q.canonical, want[i].has) || strstr(q.canonical, want[i].lacks))
+            fail_msg("request %d: %s", i, q.canonical);
+        memcpy(key[i], q.key, SG_HEX);
+        for (int k = 0; k < i; k++)
+            assert_string_not_equal(key[k], key[i]);
+        if (spec[i].conditioning == SG_BY_NONE) {
+            int64_t shot[SG_MAX_SHOTS];
+            int n_good = 0;
+            for (int64_t a = 0; a < 20; a++)
+                for (int n = sg_prompter_shots(p, -1, a, shot); n--;)
+                    n_good += shot[n] % 2;
+            assert_in_range(n_good, 15, 45); /* of 60: from both classes */
+        }
+        sg_free(q.canonical);
+        sg_prompter_destroy(p);
+    }
+    sg_rows_free(&raw);
+}
+
 static void bad_specs(void **state)
 {
     (void)state;
@@ -224,6 +284,7 @@ int main(void)
                                        cmocka_unit_test(fewer_rows_than_shots),
                                        cmocka_unit_test(examples_as_a_dialogue),
                                        cmocka_unit_test(topics),
+                                       cmocka_unit_test(arms),
                                        cmocka_unit_test(bad_specs)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -40,9 +40,19 @@ def answer_text(body, digest):
     if listing:
         return "\n".join(f"{i + 1}. {sentence(digest, i, 3)[:-1]}" for i in range(int(listing.group(1))))
     many = re.search(r"Number them: 1\. to (\d+)\.", prompt)
+    if "response_format" in body:
+        fields = body["response_format"]["json_schema"]["schema"]["properties"]["examples"]["items"]["required"]
+        plain = [example(prompt, digest, f"{i} ") for i in range(int(many.group(1)) if many else 1)]
+        return json.dumps({"examples": [fill(fields, text) for text in plain]})
     if many:
         return "\n\n".join(f"{i + 1}. {example(prompt, digest, f'{i} ')}" for i in range(int(many.group(1))))
     return example(prompt, digest, "")
+
+
+def fill(fields, text):
+    """The lines "Mark: ..." of an example as an object; its first field may stand without a mark."""
+    lines = dict(line.split(": ", 1) if ": " in line else (fields[0], line) for line in text.split("\n"))
+    return {field: lines.get(field, "") for field in fields}
 
 
 def example(prompt, digest, salt):
