@@ -58,7 +58,7 @@
     X(n_wanted, REAL, "examples", 0, "examples asked for")                                                   \
     X(n, REAL, "examples", 0, "examples in it")                                                              \
     X(n_attempts, REAL, "", 0, "completions tried")                                                          \
-    X(n_rejected, REAL, "", 0, "completions without a usable example; reasons in /rejects")                  \
+    X(n_rejected, REAL, "", 0, "examples rejected, and answers without one; reasons in /rejects")            \
     X(shortfall, TEXT, "", 0, "what is missing")                                                             \
     X(n_near_raw, REAL, "examples", SG_LATER, "kept ones that are near-duplicates of a training row")        \
     X(n_near_test, REAL, "examples", SG_LATER, "kept ones that are near-duplicates of a test row")           \
@@ -70,8 +70,8 @@
     X(pool, INT, "", 0, "ordinal in /pools")                                                                 \
     X(task, TEXT, "", 0, "task")                                                                             \
     X(method, TEXT, "", 0, "generation method")                                                              \
-    X(reason, TEXT, "", 0, "why an attempt gave no example")                                                 \
-    X(count, INT, "", 0, "attempts")
+    X(reason, TEXT, "", 0, "why an example was rejected, or an answer held none: see docs/pools.md")         \
+    X(count, INT, "", 0, "examples, and answers without one")
 
 #define SG_NEAR(X)                                                                                           \
     X(pool, INT, "", SG_LATER, "ordinal in /pools")                                                          \
@@ -144,7 +144,7 @@
     X(model, TEXT, "", 0, "the LLM")                                                                         \
     X(n_requests, INT, "", 0, "completions that the pool used; one that two pools share counts in both")     \
     X(n_failed, INT, "", 0, "requests given up on")                                                          \
-    X(n_rejected, REAL, "", 0, "completions without a usable example")                                       \
+    X(n_rejected, REAL, "", 0, "examples rejected, and answers without one")                                 \
     X(tokens_in, INT, "tokens", 0, "prompt tokens")                                                          \
     X(tokens_out, INT, "tokens", 0, "completion tokens")                                                     \
     X(n_tokens_estimated, INT, "", 0, "requests whose tokens the server did not tell")                       \
