@@ -83,6 +83,11 @@ void *sg_realloc(void *p, size_t n, size_t size)
     return fresh;
 }
 
+void *sg_grown(void *p, int64_t n, size_t size)
+{
+    return (n & (n - 1)) == 0 ? sg_realloc(p, n ? 2 * (size_t)n : 1, size) : p;
+}
+
 void sg_free(void *p)
 {
     if (!p)

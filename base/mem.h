@@ -6,6 +6,7 @@
 #define SG_BASE_MEM_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* Zeroed memory for n things of `size` bytes, or NULL (also when n*size overflows). n = 0 gives a valid
  * pointer. */
@@ -14,6 +15,10 @@ void *sg_alloc(size_t n, size_t size);
 /* As realloc: keeps what was there, zeroes what is new; on NULL the old block is untouched. `p` may be NULL.
  */
 void *sg_realloc(void *p, size_t n, size_t size);
+
+/* Room for one more behind the n things of a list that grew one by one through this function: at powers of two it
+ * doubles. On NULL the old block is untouched. */
+void *sg_grown(void *p, int64_t n, size_t size);
 
 /* NULL is fine. */
 void sg_free(void *p);

@@ -37,12 +37,10 @@ void sg_rows_free(struct sg_rows *rows)
 sg_status sg_rows_add(struct sg_rows *rows, const char *first, const char *second, const char *label,
                       struct sg_err *err)
 {
-    if ((rows->n & (rows->n - 1)) == 0) { /* full at each power of two */
-        struct sg_row *more = sg_realloc(rows->row, rows->n ? 2 * (size_t)rows->n : 1, sizeof *more);
-        if (!more)
-            return sg_fail_memory(err, 2 * (size_t)rows->n * sizeof *more);
-        rows->row = more;
-    }
+    struct sg_row *row = sg_grown(rows->row, rows->n, sizeof *row);
+    if (!row)
+        return sg_fail_memory(err, 2 * (size_t)rows->n * sizeof *row);
+    rows->row = row;
     struct sg_row r = {sg_strdup(first), sg_strdup(second), sg_strdup(label), 0};
     if ((first && !r.first) || (second && !r.second) || (label && !r.label)) {
         sg_free(r.first);

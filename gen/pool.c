@@ -19,7 +19,7 @@ struct example {
 
 /* Good examples of one class that wait for their position. */
 struct queue {
-    int64_t n, head, room;
+    int64_t n, head;
     struct example *item;
 };
 
@@ -201,13 +201,10 @@ static sg_status find_near(struct sg_pool *p, const struct sg_parsed *x, struct 
 static sg_status note_pair(struct sg_pool *p, const char *key, int64_t position,
                            const struct sg_near_match *match, struct sg_err *err)
 {
-    if ((p->n_pairs & (p->n_pairs - 1)) == 0) { /* full at each power of two */
-        struct sg_pool_near *more =
-            sg_realloc(p->pair, p->n_pairs ? 2 * (size_t)p->n_pairs : 1, sizeof *more);
-        if (!more)
-            return sg_fail_memory(err, 2 * (size_t)p->n_pairs * sizeof *more);
-        p->pair = more;
-    }
+    struct sg_pool_near *pair = sg_grown(p->pair, p->n_pairs, sizeof *pair);
+    if (!pair)
+        return sg_fail_memory(err, 2 * (size_t)p->n_pairs * sizeof *pair);
+    p->pair = pair;
     struct sg_pool_near *n = &p->pair[p->n_pairs++];
     *n = (struct sg_pool_near){.position = position, .match = *match};
     memcpy(n->key, key, SG_HEX);
@@ -278,7 +275,7 @@ sg_status sg_pool_create(const struct sg_pool_spec *spec, struct sg_pool **out, 
                                   .raw = spec->raw,
                                   .variant = spec->variant,
                                   .conditioning = spec->conditioning,
-                                  .n_examples = spec->n_examples,
+                                  .n_examples = p->spec.n_examples,
                                   .structured = spec->structured};
     if (status == SG_OK)
         status = sg_prompter_create(&ps, &p->prompter, err);
@@ -337,12 +334,10 @@ const char *sg_pool_id(const struct sg_pool *p)
 
 static sg_status list_request(struct sg_requests *list, struct sg_request *q, struct sg_err *err)
 {
-    if ((list->n & (list->n - 1)) == 0) { /* full at each power of two */
-        struct sg_request *more = sg_realloc(list->item, list->n ? 2 * (size_t)list->n : 1, sizeof *more);
-        if (!more)
-            return sg_fail_memory(err, 2 * (size_t)list->n * sizeof *more);
-        list->item = more;
-    }
+    struct sg_request *item = sg_grown(list->item, list->n, sizeof *item);
+    if (!item)
+        return sg_fail_memory(err, 2 * (size_t)list->n * sizeof *item);
+    list->item = item;
     list->item[list->n++] = *q;
     q->canonical = NULL;
     return SG_OK;
@@ -396,13 +391,10 @@ static sg_status enqueue(struct sg_pool *p, int class_, const char *key, struct 
                          struct sg_err *err)
 {
     struct queue *q = &p->queue[class_];
-    if (q->n == q->room) {
-        struct example *more = sg_realloc(q->item, q->room ? 2 * (size_t)q->room : 8, sizeof *more);
-        if (!more)
-            return sg_fail_memory(err, 2 * (size_t)q->room * sizeof *more);
-        q->item = more;
-        q->room = q->room ? 2 * q->room : 8;
-    }
+    struct example *item = sg_grown(q->item, q->n, sizeof *item);
+    if (!item)
+        return sg_fail_memory(err, 2 * (size_t)q->n * sizeof *item);
+    q->item = item;
     struct example *e = &q->item[q->n++];
     *e = (struct example){.label = class_, .first = x->first, .second = x->second, .ordinal = p->n_good++};
     memcpy(e->key, key, SG_HEX);

@@ -11,12 +11,6 @@
 
 static const char *const mix_names[SG_N_REPORT_MIXES] = {"raw", "synthetic", "raw+synthetic"};
 
-/* Room for one more in an array of n. */
-static void *grown(void *p, int64_t n, size_t size)
-{
-    return (n & (n - 1)) == 0 ? sg_realloc(p, (size_t)(n ? 2 * n : 1), size) : p;
-}
-
 /* Names from outside, as valid UTF-8 without control characters: JSON takes nothing else. */
 static json_t *json_of(const char *text)
 {
@@ -44,7 +38,7 @@ static sg_status read_class(void *context, int64_t at, const union sg_value *row
     (void)at;
     int64_t t = task_of(d, row[SG_CLASSES_task].text);
     if (t < 0) {
-        void *task = grown(d->task, d->n_tasks, sizeof *d->task);
+        void *task = sg_grown(d->task, d->n_tasks, sizeof *d->task);
         if (!task)
             return no_memory(err);
         d->task = task;
@@ -67,7 +61,7 @@ static sg_status read_class(void *context, int64_t at, const union sg_value *row
 static sg_status read_cell(void *context, int64_t at, const union sg_value *row, struct sg_err *err)
 {
     struct sg_report_data *d = context;
-    void *cell = grown(d->cell, at, sizeof *d->cell);
+    void *cell = sg_grown(d->cell, at, sizeof *d->cell);
     if (!cell)
         return no_memory(err);
     d->cell = cell;
@@ -106,7 +100,7 @@ static sg_status read_cell(void *context, int64_t at, const union sg_value *row,
 static sg_status read_pool(void *context, int64_t at, const union sg_value *row, struct sg_err *err)
 {
     struct sg_report_data *d = context;
-    void *pool = grown(d->pool, at, sizeof *d->pool);
+    void *pool = sg_grown(d->pool, at, sizeof *d->pool);
     if (!pool)
         return no_memory(err);
     d->pool = pool;

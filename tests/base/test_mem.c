@@ -37,6 +37,26 @@ static void realloc_keeps_and_zeroes(void **state)
     sg_free(p);
 }
 
+static void lists_grow_one_by_one(void **state)
+{
+    (void)state;
+    int64_t *list = NULL;
+    for (int64_t n = 0; n < 1000; n++) {
+        int64_t *more = sg_grown(list, n, sizeof *more);
+        assert_non_null(more);
+        list = more;
+        list[n] = n;
+    }
+    for (int64_t i = 0; i < 1000; i++)
+        assert_int_equal(list[i], i);
+    assert_ptr_equal(sg_grown(list, 1000, sizeof *list), list); /* there is room up to 1024 */
+    sg_mem_fail_at(1);
+    assert_null(sg_grown(list, 1024, sizeof *list));
+    assert_true(sg_mem_fail_at(0));
+    assert_int_equal(list[999], 999);
+    sg_free(list);
+}
+
 static void sizes_that_overflow_are_refused(void **state)
 {
     (void)state;
@@ -78,6 +98,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(blocks_are_aligned_zeroed_and_counted),
         cmocka_unit_test(realloc_keeps_and_zeroes),
+        cmocka_unit_test(lists_grow_one_by_one),
         cmocka_unit_test(sizes_that_overflow_are_refused),
         cmocka_unit_test(the_nth_allocation_fails_once),
         cmocka_unit_test(strings),
