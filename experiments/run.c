@@ -217,7 +217,7 @@ static sg_status add_cell(struct run *r, int64_t i, struct sg_err *err)
     return sg_engine_add(r->engine, &item, &id, err);
 }
 
-/* Each near-duplicate: [completion, position or -1, what it resembles, its row or position, similarity]. */
+/* "near" of struct sg_ledger_pool's rejects. */
 static json_t *near_json(const struct sg_pool *pool)
 {
     int64_t n;

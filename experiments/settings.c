@@ -153,8 +153,7 @@ static const struct sg_setting table[] = {
      .help = "asked for in one request, as a numbered list; each is checked by itself"},
     {"generator.structured_output", SG_SET_FLAG, 0, STUDY(structured_output), .initial = "false",
      .help = "ask for JSON by a schema (response_format); an endpoint that knows none, or an answer that is "
-             "none, is read "
-             "as plain text"},
+             "none, is read as plain text"},
     {"generator.connections", SG_SET_INT, SG_SET_PLACE, STUDY(generator.connections), RANGE(1, 10000),
      .unit = "connections", .initial = "16", .help = "requests in flight at once, all ranks together"},
     {"generator.requests_per_min", SG_SET_INT, SG_SET_NULL | SG_SET_PLACE, STUDY(generator.requests_per_min),
@@ -183,9 +182,9 @@ static const struct sg_setting table[] = {
      .help = "drop synthetic examples that repeat a test row"},
     {"filter.near_duplicates", SG_SET_REAL, SG_SET_NULL, STUDY(filter_near), RANGE(SG_NEAR_MIN, 1), .none = 0,
      .none_word = "false", .initial = "false",
-     .help = "drop synthetic examples whose three-word runs overlap this much (Jaccard index, like 0.8) with "
-             "a training "
-             "row, a test row or an earlier example; false: they are kept, and marked from 0.8 on"},
+     .help =
+         "drop synthetic examples whose three-word runs overlap this much (Jaccard index, like 0.8) with "
+         "a training row, a test row or an earlier example; false: they are kept, and marked from 0.8 on"},
     {"train.encoder", SG_SET_TEXT, 0, STUDY(encoder), .initial = "data/encoders/minilm-l6",
      .unit = "a folder", .help = "pre-trained encoder in Hugging Face format (BERT or RoBERTa family)"},
     {"train.epochs", SG_SET_INT, 0, STUDY(train.epochs), RANGE(1, 10000), .initial = "3",

@@ -3,7 +3,8 @@
  * Several are a numbered list ("1. ...", "2) ..."), each taken apart by sg_parse_completion; what stands before the first
  * number is no example, and what lacks numbers is one. A chosen label is the line "Label: <class>" after the text, by the
  * class's name or its readable one; nothing else is a class. The completion may be anything: it is checked for UTF-8 first,
- * and at most n examples come out of it. JSON is turned into the plain form first: nothing passes for having come as JSON. Local, pure. */
+ * and at most n examples come out of it. JSON is turned into the plain form first: nothing passes for having come as JSON.
+ * Local, pure. */
 #ifndef SG_GEN_PARSE_MANY_H
 #define SG_GEN_PARSE_MANY_H
 

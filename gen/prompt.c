@@ -117,6 +117,7 @@ sg_status sg_prompter_create(const struct sg_prompter_spec *spec, struct sg_prom
     if (!p)
         return sg_fail_memory(err, sizeof *p);
     p->spec = *spec;
+    p->spec.n_examples = spec->n_examples > 1 ? spec->n_examples : 1;
     const char *variant = spec->variant ? spec->variant : "default";
     sg_status status = SG_OK;
     if (!sg_task_wording(spec->task, variant, spec->conditioning, &p->prompt))
@@ -282,18 +283,19 @@ static int add_property(json_t *properties, json_t *required, const char *name, 
 static json_t *response_format(const struct sg_prompter *p)
 {
     const struct sg_task *t = p->spec.task;
-    json_t *properties = json_object(), *required = json_array(), *classes = json_array();
+    json_t *properties = json_object(), *required = json_array();
     const char *lead = t->second_comes_first ? t->second_mark : t->first_mark;
     const char *trail = t->second_comes_first ? t->first_mark : t->second_mark;
     int bad = add_property(properties, required, lead, json_pack("{ss}", "type", "string"));
     if (t->second)
         bad |= add_property(properties, required, trail, json_pack("{ss}", "type", "string"));
-    for (int k = 0; k < t->n_classes; k++)
-        bad |= json_array_append_new(classes, json_string(t->class_[k].readable));
-    if (p->spec.conditioning == SG_BY_NONE)
+    if (p->spec.conditioning == SG_BY_NONE) {
+        json_t *classes = json_array();
+        for (int k = 0; k < t->n_classes; k++)
+            bad |= json_array_append_new(classes, json_string(t->class_[k].readable));
         bad |= add_property(properties, required, "Label",
-                            json_pack("{ss sO}", "type", "string", "enum", classes));
-    json_decref(classes);
+                            json_pack("{ss so}", "type", "string", "enum", classes));
+    }
     json_t *item = json_pack("{ss so so sb}", "type", "object", "properties", properties, "required",
                              required, "additionalProperties", 0);
     json_t *list = json_pack("{s{ss so}}", "examples", "type", "array", "items", item);
@@ -335,10 +337,9 @@ static sg_status finish(const struct sg_prompter *p, json_t *messages, json_t *f
 
 int64_t sg_prompter_max_tokens(const struct sg_prompter *p)
 {
-    int64_t n = p->spec.n_examples > 1 ? p->spec.n_examples : 1, max = p->spec.task->max_tokens;
-    max = max ? max : p->spec.generator->max_tokens;
-    return n * (max + (p->spec.conditioning == SG_BY_NONE ? SG_LABEL_TOKENS : 0) +
-                (p->spec.structured ? SG_JSON_TOKENS : 0));
+    int64_t max = p->spec.task->max_tokens ? p->spec.task->max_tokens : p->spec.generator->max_tokens;
+    return p->spec.n_examples * (max + (p->spec.conditioning == SG_BY_NONE ? SG_LABEL_TOKENS : 0) +
+                                 (p->spec.structured ? SG_JSON_TOKENS : 0));
 }
 
 sg_status sg_prompter_attempt(const struct sg_prompter *p, int class_, int64_t attempt,
@@ -347,7 +348,6 @@ sg_status sg_prompter_attempt(const struct sg_prompter *p, int class_, int64_t a
     const struct sg_task *t = p->spec.task;
     struct sg_prompt_values v = {.class_ = class_ < 0 ? NULL : t->class_[class_].readable,
                                  .classes = p->classes};
-    int64_t n = p->spec.n_examples > 1 ? p->spec.n_examples : 1;
     json_t *messages = json_array();
     sg_status status = messages ? SG_OK : sg_fail_memory(err, 1024);
     if (status == SG_OK && p->prompt.system)
@@ -367,8 +367,8 @@ sg_status sg_prompter_attempt(const struct sg_prompter *p, int class_, int64_t a
                      ? add_shots_inside(p, shot, n_shots, v, messages, err)
                      : add_shots_as_dialogue(p, shot, n_shots, v, messages, err);
     }
-    if (status == SG_OK && n > 1)
-        status = ask_for_list(messages, n, err);
+    if (status == SG_OK && p->spec.n_examples > 1)
+        status = ask_for_list(messages, p->spec.n_examples, err);
     if (status != SG_OK) {
         json_decref(messages);
         return status;

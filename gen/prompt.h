@@ -40,9 +40,9 @@ struct sg_prompter_spec {
     const struct sg_rows *raw; /* where examples come from; may be NULL for methods without */
     const char *variant;       /* wording; NULL: "default" */
     enum sg_conditioning conditioning;
-    int64_t
-        n_examples; /* asked for in one request; 0 is 1. More: the last message ends with a line that asks for a
-                           numbered list, and max_tokens grows */
+    /* Asked for in one request; 0 is 1. More: the last message ends with a line that asks for a numbered list, and
+     * max_tokens grows. */
+    int64_t n_examples;
     int structured; /* asks for JSON by a schema ("response_format") */
 };
 
@@ -54,8 +54,7 @@ void sg_prompter_destroy(struct sg_prompter *p);
 
 /* Indices into raw of the examples that an attempt shows, in the order shown; returns how many: the method's
  * shots, or all rows where there are fewer. Rows of the wanted class first come into the draw; others fill
- * up, and are shown before them. */
-/* class_: -1 where the LLM chooses it; shots then come from all rows alike. */
+ * up, and are shown before them. class_: -1 where the LLM chooses it; shots then come from all rows alike. */
 int sg_prompter_shots(const struct sg_prompter *p, int class_, int64_t attempt, int64_t shot[SG_MAX_SHOTS]);
 
 /* The longest answer that an attempt asks for. */

@@ -25,8 +25,9 @@ struct sg_generator {
 
 /* What is sent, as canonical JSON (sorted keys, compact):
  * {"index":..,"max_tokens":..,"messages":[..],"model":"..","provider":"..",
- * "seed":..,"temperature":..,"top_p":..}, and "response_format":.. where structured output is asked for. key = SHA-256 of that text: it determines the answer's place in the
- * ledger; where the endpoint lives and whose key pays does not enter. */
+ * "seed":..,"temperature":..,"top_p":..}, and "response_format":.. where structured output is asked for.
+ * key = SHA-256 of that text: it determines the answer's place in the ledger; where the endpoint lives and whose key pays
+ * does not enter. */
 struct sg_request {
     char key[SG_HEX];
     char *canonical; /* sg_free */

@@ -56,13 +56,12 @@ struct sg_task {
     char *first_mark, *second_mark;
     int second_comes_first; /* the LLM writes `second` before `first` */
     struct sg_prompts prompt;
-    struct sg_prompts
-        unconditioned; /* instead, where the LLM chooses the class: no {class} but in `example` */
+    struct sg_prompts unconditioned; /* where the LLM chooses the class: no {class} but in `example` */
     int n_variants;
     struct sg_variant *variant; /* prompt_variants: */
-    char digest
-        [65]; /* SHA-256 of the file's text without `unconditioned:` and `prompt_variants:`, so that new wordings
-                        leave the pools of the others as they are */
+    /* SHA-256 of the file's text without `unconditioned:` and `prompt_variants:`, so that new wordings leave the pools of
+     * the others as they are. */
+    char digest[65];
 };
 
 /* Index of a class by its name in the data, or -1. */

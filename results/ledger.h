@@ -86,8 +86,9 @@ struct sg_ledger_pool {
     int64_t ordinal;
     const char *settings; /* JSON: task, method, generator..., generation_seed, n_wanted */
     const char *status;   /* "complete" | "short" | "failed" */
-    const char *
-        rejects; /* JSON: reason -> count; "n_attempts" and "near" (see near_json of experiments/run.c) too */
+    /* JSON: reason -> count; "n_attempts"; "near": each near-duplicate as [completion's key, position or -1 (rejected),
+     * "raw" | "test" | "pool", its row or position, similarity]. */
+    const char *rejects;
     const char *shortfall;
     int64_t n;
     const struct sg_ledger_example *example;

@@ -24,8 +24,8 @@
  *   /spend          one row a pool: requests, tokens, cost
  *   /diversity      one row a pool: mean similarity, Vendi score, effective rank
  *
- * What came later (kernels and rounding of /cells, n_near_* of /pools, /near_duplicates) is empty in files that were written before, and no
- * part of the content digest.
+ * What came later (kernels and rounding of /cells, n_near_* of /pools, /near_duplicates) is empty in files that were
+ * written before, and no part of the content digest.
  * Cells of this study's plan alone, and the tasks and pools that they name. A number that does not exist (a cell that is planned or
  * failed, an unknown price) is NaN; -1 is "does not apply".
  *

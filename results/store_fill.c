@@ -436,7 +436,7 @@ static sg_status fill_rejects(struct fill *f, int64_t at, const json_t *rejects,
     return SG_OK;
 }
 
-/* The list "near" of the ledger's rejects: [completion, position, what it resembles, its place, similarity] each. */
+/* "near" of struct sg_ledger_pool's rejects. */
 static sg_status fill_near(struct fill *f, int64_t at, const json_t *near, struct sg_err *err)
 {
     struct pool *p = &f->pool[at];
