@@ -4,10 +4,18 @@
 #include "base/text.h"
 #include "gen/clean.h"
 
-#include <ctype.h>
 #include <jansson.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
+
+/* Past the characters of `set`. A loop, since strspn and its like may read to the end of the text (as sanitizers do): the
+ * square of its length, when it is called line by line. */
+static char *past(char *p, const char *set)
+{
+    while (*p && strchr(set, *p))
+        p++;
+    return p;
+}
 
 /* ---- the label ---- */
 
@@ -17,7 +25,7 @@ static char *last_label(char *s)
     char *last = NULL;
     for (char *p = s; *p; p++)
         if ((p == s || strchr(" \n*_([\"", p[-1])) && sg_starts_with(p, "label"))
-            if (p[5 + strspn(p + 5, " *_\"")] == ':')
+            if (*past(p + 5, " *_\"") == ':')
                 last = p;
     return last;
 }
@@ -92,14 +100,16 @@ static sg_status parse_one(const struct sg_task *t, char *item, const char *fini
 /* Where the item with this number begins ("3. ", "**3)** "), its text in *text; NULL when there is none. */
 static char *find_item(char *s, int64_t number, char **text)
 {
+    char digits[24];
+    size_t n = (size_t)snprintf(digits, sizeof digits, "%lld", (long long)number);
     for (char *line = s; *line;) {
-        char *p = line + strspn(line, " *_#(");
-        char *end;
-        if (isdigit((unsigned char)*p) && strtoll(p, &end, 10) == number && strchr(".):", *end) && *end) {
-            *text = end + 1 + strspn(end + 1, "*_): ");
+        char *p = past(past(line, " *_#("), "0");
+        if (strncmp(p, digits, n) == 0 && p[n] && strchr(".):", p[n])) {
+            *text = past(p + n + 1, "*_): ");
             return line;
         }
-        line += strcspn(line, "\n");
+        while (*line && *line != '\n')
+            line++;
         line += *line == '\n';
     }
     return NULL;
