@@ -4,51 +4,74 @@
 
 #include <stdio.h>
 
-/* The options that `run` and `plan` share end up in the same struct; --results DIR is the override
+enum action { PLAN, RUN, GENERATE };
+
+static const struct {
+    const char *name, *about;
+} actions[] = {
+    [PLAN] = {"plan",
+              "Prints the grid of a study: cells, requests, tokens, cost, memory, and what is there already. "
+              "Asks nobody and spends nothing."},
+    [RUN] =
+        {"run",
+         "Runs a study: buys the data once, trains every cell, writes results.h5 and prints the main table. "
+         "Run it again to resume."},
+    [GENERATE] =
+        {"generate",
+         "Buys what a study asks of its LLM and trains nothing: for a machine with a network, before `run "
+         "--offline` on one without. Needs no mpirun. Prints what each pool has and is short of; run it "
+         "again "
+         "to resume. Ends with 3 at a limit or when the server is away, and with 4 when a pool stayed "
+         "empty."},
+};
+
+/* The options that these commands share end up in the same struct; --results DIR is the override
  * results=DIR. */
-static int study_command(const char *command, int argc, char **argv, int is_plan)
+static int study_command(enum action action, int argc, char **argv)
 {
     const char *results = NULL;
     int as_json = 0;
-    struct sg_run_options o = {.max_usd = -1};
+    int is_plan = action == PLAN;
+    struct sg_run_options o = {.max_usd = -1, .buy_only = action == GENERATE};
+    const struct sg_option option_results = {.name = "results",
+                                             .type = SG_OPT_TEXT,
+                                             .argument = "DIR",
+                                             .help = "instead of the study's `results`",
+                                             .text = &results},
+                           option_usd = {.name = "max-usd",
+                                         .type = SG_OPT_NUMBER,
+                                         .argument = "USD",
+                                         .help = "hard limit, instead of budget.usd",
+                                         .number = &o.max_usd},
+                           option_quiet = {.name = "quiet",
+                                           .type = SG_OPT_FLAG,
+                                           .help = "no progress, no closing table",
+                                           .flag = &o.quiet};
+    const struct sg_option plan_options[] = {
+        option_results,
+        {.name = "json", .type = SG_OPT_FLAG, .help = "a JSON object instead of text", .flag = &as_json},
+    };
     const struct sg_option run_options[] = {
-        {.name = "results",
-         .type = SG_OPT_TEXT,
-         .argument = "DIR",
-         .help = "instead of the study's `results`",
-         .text = &results},
-        {.name = "max-usd",
-         .type = SG_OPT_NUMBER,
-         .argument = "USD",
-         .help = "hard limit, instead of budget.usd",
-         .number = &o.max_usd},
+        option_results,
+        option_usd,
+        option_quiet,
         {.name = "offline",
          .type = SG_OPT_FLAG,
-         .help = "open no socket; say first what is missing",
+         .help = "open no socket; list first what is missing",
          .flag = &o.offline},
         {.name = "retry-failed",
          .type = SG_OPT_FLAG,
          .help = "train cells again that failed before",
          .flag = &o.retry_failed},
-        {.name = "quiet", .type = SG_OPT_FLAG, .help = "no progress, no closing table", .flag = &o.quiet},
     };
-    const struct sg_option plan_options[] = {
-        run_options[0],
-        {.name = "json", .type = SG_OPT_FLAG, .help = "a JSON object instead of text", .flag = &as_json},
-    };
-    const struct sg_usage usage = {.command = command,
+    const int n_options[] = {[PLAN] = 2, [RUN] = 5, [GENERATE] = 3}; /* generate: the first three of run */
+    const struct sg_usage usage = {.command = actions[action].name,
                                    .positional = "STUDY",
                                    .n_positional = 1,
                                    .overrides = "key=value",
-                                   .about = is_plan ? "Prints the grid of a study: cells, requests, tokens, "
-                                                      "cost, memory, and what is there already. "
-                                                      "Asks nobody and spends nothing."
-                                                    : "Runs a study: buys the data once, trains every cell, "
-                                                      "writes results.h5 and prints the main table. "
-                                                      "Run it again to resume.",
+                                   .about = actions[action].about,
                                    .option = is_plan ? plan_options : run_options,
-                                   .n_options =
-                                       is_plan ? 2 : (int)(sizeof run_options / sizeof run_options[0])};
+                                   .n_options = n_options[action]};
     struct sg_args args;
     struct sg_team world;
     struct sg_err err = {0};
@@ -87,10 +110,15 @@ static int study_command(const char *command, int argc, char **argv, int is_plan
 
 int sg_cmd_run(int argc, char **argv)
 {
-    return study_command("run", argc, argv, 0);
+    return study_command(RUN, argc, argv);
 }
 
 int sg_cmd_plan(int argc, char **argv)
 {
-    return study_command("plan", argc, argv, 1);
+    return study_command(PLAN, argc, argv);
+}
+
+int sg_cmd_generate(int argc, char **argv)
+{
+    return study_command(GENERATE, argc, argv);
 }

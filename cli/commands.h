@@ -4,6 +4,7 @@
 #define SG_CLI_COMMANDS_H
 
 int sg_cmd_run(int argc, char **argv);
+int sg_cmd_generate(int argc, char **argv);
 int sg_cmd_plan(int argc, char **argv);
 int sg_cmd_status(int argc, char **argv);
 int sg_cmd_report(int argc, char **argv);

@@ -7,6 +7,7 @@
 #include "experiments/cell_work.h"
 #include "experiments/endpoint.h"
 #include "experiments/measure.h"
+#include "experiments/pools_text.h"
 #include "experiments/progress.h"
 #include "experiments/provenance.h"
 #include "gen/recording.h"
@@ -201,6 +202,8 @@ static sg_status add_cell(struct run *r, int64_t i, struct sg_err *err)
 {
     const struct sg_cell *c = &r->p->grid.cell[i];
     char status[16];
+    if (r->options->buy_only)
+        return SG_OK;
     SG_TRY(sg_ledger_cell_status(r->ledger, c->id, status, err));
     if (strcmp(status, "done") == 0 || (strcmp(status, "failed") == 0 && !r->options->retry_failed)) {
         r->progress.n_cells_done += status[0] == 'd';
@@ -427,7 +430,9 @@ static sg_status tick(void *context, const struct sg_engine *e, struct sg_err *e
     struct sg_engine_state s = sg_engine_state(e);
     r->progress.elapsed_s = now - r->started;
     r->progress.phase =
-        s.n_running && r->progress.n_requests_left && s.rank_s_done == 0 ? "generating" : "training";
+        r->options->buy_only || (s.n_running && r->progress.n_requests_left && s.rank_s_done == 0)
+            ? "generating"
+            : "training";
     /* Cells whose pools are not filled yet are no items yet, so the engine's own count of what is left is too low. */
     r->progress.eta_s =
         s.cost_done > 0 ? (r->cost - s.cost_done) * s.rank_s_done / s.cost_done / r->world->size : -1;
@@ -489,8 +494,8 @@ static sg_status enter_plan(struct run *r, struct sg_err *err)
     return sg_ledger_commit(r->ledger, err);
 }
 
-/* How many requests the pools miss now. */
-static sg_status count_missing(struct run *r, int64_t *n, struct sg_err *err)
+/* How many requests the pools miss now; of_pool, where not NULL: (n_pools). */
+static sg_status count_missing(struct run *r, int64_t *n, int64_t *of_pool, struct sg_err *err)
 {
     *n = 0;
     for (int64_t i = 0; i < r->p->grid.n_pools; i++) {
@@ -498,6 +503,8 @@ static sg_status count_missing(struct run *r, int64_t *n, struct sg_err *err)
         struct lookup l = {r, i};
         SG_TRY(sg_pool_advance(r->p->pool[i], lookup, &l, &missing, err));
         *n += missing.n;
+        if (of_pool)
+            of_pool[i] = missing.n;
         sg_requests_free(&missing);
     }
     return SG_OK;
@@ -510,11 +517,11 @@ static sg_status open_run(struct run *r, int64_t *n_missing, struct sg_err *err)
     SG_TRY(sg_provenance_write(r->ledger, r->p, r->world, err));
     SG_TRY(enter_plan(r, err));
     SG_TRY(sg_cell_tidy(r->p, r->ledger, err));
-    SG_TRY(count_missing(r, n_missing, err));
+    SG_TRY(count_missing(r, n_missing, NULL, err));
     if (*n_missing && s->generator.recording && !s->generator.base_url) {
         SG_TRY(sg_recording_read(s->generator.recording, import_one, r, err));
         SG_TRY(sg_ledger_commit(r->ledger, err));
-        SG_TRY(count_missing(r, n_missing, err));
+        SG_TRY(count_missing(r, n_missing, NULL, err));
     }
     struct sg_ledger_totals t;
     SG_TRY(sg_ledger_totals(r->ledger, &t, err));
@@ -560,7 +567,12 @@ static sg_status print_tables(const struct run *r, struct sg_err *err)
 {
     struct sg_buf text = sg_buf_make((size_t)1 << 28);
     struct sg_err second = {0};
-    sg_status status = sg_report(r->h5_path, SG_REPORT_TERMINAL, &text, &second);
+    sg_status status = SG_OK;
+    if (r->options->buy_only) {
+        sg_pools_text_bought(r->p, &text);
+        status = sg_buf_check(&text, "the table of pools", &second);
+    } else
+        status = sg_report(r->h5_path, SG_REPORT_TERMINAL, &text, &second);
     if (status == SG_OK)
         fputs(sg_buf_text(&text), stdout);
     sg_buf_free(&text);
@@ -594,6 +606,12 @@ static sg_status finish(struct run *r, sg_status status, struct sg_err *err)
         SG_TRY(print_tables(r, err));
         printf("results  %s\ndigest   %s\n", r->h5_path, digest);
     }
+    if (status == SG_OK && r->options->buy_only && sg_pools_text_n_empty(r->p))
+        status = sg_fail(
+            err, SG_PARTIAL,
+            "%lld of %lld pools have no example, so their cells will fail; hint: what the model wrote is in "
+            "/examples and /pools of %s",
+            (long long)sg_pools_text_n_empty(r->p), (long long)g->n_pools, r->h5_path);
     if (status == SG_OK && g->n_cells_failed)
         status =
             sg_fail(err, SG_PARTIAL,
@@ -622,6 +640,32 @@ static void catch_signals(void)
     signal(SIGXFSZ, SIG_IGN); /* a write over the file size limit then fails with EFBIG */
 }
 
+/* --offline, and completions are missing: which, and the command that gets them. */
+static sg_status say_missing(struct run *r, struct sg_err *err)
+{
+    int64_t n, *of_pool = sg_alloc((size_t)r->p->grid.n_pools + 1, sizeof *of_pool);
+    if (!of_pool)
+        return sg_fail_memory(err, (size_t)r->p->grid.n_pools * sizeof *of_pool);
+    struct sg_buf text = sg_buf_make((size_t)1 << 28);
+    sg_status status = count_missing(r, &n, of_pool, err);
+    if (status == SG_OK) {
+        sg_pools_text_missing(r->p, of_pool, &text);
+        status = sg_buf_check(&text, "the list of what is missing", err);
+    }
+    if (status == SG_OK) {
+        fputs(sg_buf_text(&text), stderr);
+        status =
+            sg_fail(err, SG_INPUT,
+                    "--offline, but %lld completions are missing; hint: `synthgrid generate %s results=%s` "
+                    "with the same "
+                    "key=value settings, where there is a network, gets them; or set generator.recording",
+                    (long long)n, r->p->study->path, r->p->study->results);
+    }
+    sg_buf_free(&text);
+    sg_free(of_pool);
+    return status;
+}
+
 static sg_status start(struct run *r, struct sg_endpoint *endpoint, struct sg_err *err)
 {
     int64_t n_missing;
@@ -635,11 +679,7 @@ static sg_status start(struct run *r, struct sg_endpoint *endpoint, struct sg_er
     if (!n_missing)
         return SG_OK;
     if (r->options->offline)
-        return sg_fail(
-            err, SG_INPUT,
-            "--offline, but %lld completions are missing; hint: run once without --offline where there "
-            "is a network, or set generator.recording",
-            (long long)n_missing);
+        return say_missing(r, err);
     SG_TRY(sg_endpoint_open(endpoint, r->p->study, n_missing, r->budget_usd, err));
     r->origin = endpoint->origin;
     return SG_OK;
@@ -721,7 +761,7 @@ sg_status sg_run(const struct sg_team *world, const struct sg_run_options *o, st
     buyer.generator = &share;
     status = engine_run(&r, world, p, &buyer, err);
     sg_client_destroy(buyer.client);
-    if (status == SG_OK)
+    if (status == SG_OK && !o->buy_only)
         status = sg_measure_diversity(world, p, r.ledger, NULL, err);
     if (world->rank == 0)
         status = finish(&r, status, err);

@@ -11,12 +11,13 @@ struct sg_run_options {
     const char *const *overrides;
     double max_usd;   /* < 0: the study's budget.usd */
     int offline;      /* open no socket; say what is missing before any work */
+    int buy_only;     /* `generate`: fill the pools and train nothing */
     int retry_failed; /* train cells again that failed in an earlier run */
     int quiet;        /* no progress, no closing table */
 };
 
 /* Collective over all ranks. Resumes what <results>/ledger.sqlite has; ends with <results>/results.h5 and
- * status.json. SG_OK; SG_PARTIAL when cells failed; SG_STOPPED at a limit or signal; SG_INPUT before any work
+ * status.json. SG_OK; SG_PARTIAL when cells failed (buy_only: pools stayed empty); SG_STOPPED at a limit or signal; SG_INPUT before any work
  * for what the user has to change. */
 sg_status sg_run(const struct sg_team *world, const struct sg_run_options *o, struct sg_err *err) SG_MUST_USE;
 

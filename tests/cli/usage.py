@@ -4,7 +4,7 @@ import subprocess
 
 import sg
 
-COMMANDS = ("run", "plan", "status", "report", "recording", "train", "predict", "tokenize")
+COMMANDS = ("run", "generate", "plan", "status", "report", "recording", "train", "predict", "tokenize")
 
 out, err = sg.run("--help")
 for name in COMMANDS:

@@ -1,0 +1,55 @@
+#!/usr/bin/env python3
+"""Two phases: `generate` buys without a launcher and trains nothing, `run --offline` says what is missing or asks nobody."""
+import json
+
+import sg
+
+sg.need_encoder()
+with sg.Folder() as folder, sg.Stub(folder) as stub:
+    study = ["experiments/quickstart.yaml", "tasks=[sst2,boolq]", "methods=[zero_shot,zero_shot_topic]", "sizes=[4]",
+             "train.steps=2", "train.max_length=32", f"generator.base_url={stub.url}"]
+    results = folder / "results"
+
+    _, err = sg.run("run", *study, "--results", results, "--offline", code=2)
+    sg.check(stub.requests() == [], "--offline asked the server")
+    for words in ("sst2         zero_shot ", "boolq        zero_shot_topic ", "completions are missing", "`synthgrid generate "):
+        sg.check(words in err, f"--offline does not say {words!r}:\n{err}")
+    sg.check(sum(line.startswith("synthgrid: ") for line in err.splitlines()) == 1, "more than one error:\n" + err)
+
+    bought, _ = sg.run("generate", *study, "--results", results)
+    digest = sg.digest(bought)
+    rows = [line.split() for line in bought.splitlines() if line.startswith(("sst2 ", "boolq "))]
+    sg.check(len(rows) == 4 and all(row[3:5] == ["4", "4"] for row in rows), "the table does not show four full pools:\n" + bought)
+    status = json.loads((results / "status.json").read_text())
+    sg.check(status["n_cells_done"] == 0 and status["n_pools_done"] == 4, f"status.json: {status}")
+    n = len(stub.requests())
+    sg.check(n and len({r["key"] for r in stub.requests()}) == n, "a request was sent twice")
+
+    again, _ = sg.run("generate", *study, "--results", results, ranks=2)
+    sg.check(sg.digest(again) == digest and len(stub.requests()) == n, "generate does not resume")
+
+    # The key of nobody, and a server that is not there: whatever asked for a socket would fail.
+    offline = [a for a in study if not a.startswith("generator.base_url")] + ["generator.base_url=http://127.0.0.1:9/v1"]
+    trained, _ = sg.run("run", *offline, "--results", results, "--offline", ranks=2)
+    whole, _ = sg.run("run", *study, "--results", folder / "whole", ranks=2)
+    sg.check(sg.digest(trained) == sg.digest(whole), "generate and run --offline give other results than run")
+
+    # A server that gives no usable text: nothing to train on is told, with its own exit code.
+    script = folder / "script.json"
+    script.write_text('[{"fault": "refuse"}]')
+    (folder / "refuses").mkdir()
+    with sg.Stub(folder / "refuses", "--script", str(script)) as refuses:
+        poor = [*study[:-1], f"generator.base_url={refuses.url}", "tasks=[sst2]", "methods=[zero_shot]"]
+        out, err = sg.run("generate", *poor, "--results", folder / "empty", code=4)
+        sg.check("short: " in out and "have no example" in err, "an empty pool is not told of:\n" + out + err)
+
+    # A server that goes away: resumable.
+    script.write_text('[{"from": 6, "fault": "status", "status": 503}]')
+    (folder / "down").mkdir()
+    with sg.Stub(folder / "down", "--script", str(script)) as down:
+        gone = [*study[:-1], f"generator.base_url={down.url}"]
+        out, err = sg.run("generate", *gone, "generator.retries=1", "--results", folder / "gone", code=3)
+        sg.check("not bought yet" in out and "run again" in err, "it does not say how to go on:\n" + out + err)
+    back, _ = sg.run("generate", *study, "--results", folder / "gone")
+    sg.check(sg.digest(back) == digest, "a server that was away for a while shows in the pools")
+    print("ok:", n, "requests")
