@@ -1,31 +1,38 @@
-/* Requests as work for a rank's network thread: payload (rank 0) -> answers, each sent to rank 0 as it
- * arrives.
+/* A rank's part in buying completions: it sends what rank 0's desk (experiments/desk.h) tells it to, and says what
+ * came of each attempt. One item of network work a rank, for as long as there is something to buy.
  *
- * Payload: a JSON array of canonical requests (strings). Events: int32 rank, then the answer's JSON
- * (gen/request.h). */
+ * Told: one message a request (its id, what the endpoint has refused so far, its canonical text); an empty one ends
+ * the work. Events: a first one when the rank is ready, then one an attempt. */
 #ifndef SG_EXPERIMENTS_BUY_H
 #define SG_EXPERIMENTS_BUY_H
 
 #include "gen/client.h"
 #include "mpi/engine.h"
 
-/* What a rank's network thread keeps between items. */
+/* What a rank's network thread keeps. */
 struct sg_buyer {
     const struct sg_generator *generator;
     const char *api_key;      /* NULL: none */
-    int64_t connections;      /* this rank's share */
+    int64_t connections;      /* of this rank at most */
     int rank;                 /* in the job */
-    struct sg_client *client; /* made at the first item */
+    struct sg_client *client; /* made by the work */
 };
 
-/* Rank 0. */
-sg_status sg_buy_payload(const struct sg_requests *r, struct sg_buf *payload, struct sg_err *err) SG_MUST_USE;
-
-/* Local. SG_STOPPED only when the engine asked for it; an endpoint that is down or out of money is SG_FAILED. */
+/* Local, network thread. Until it is told to end. SG_STOPPED only when the engine asked for it. */
 sg_status sg_buy_work(struct sg_buyer *b, const struct sg_work *w, struct sg_err *err) SG_MUST_USE;
 
-/* Rank 0. An event's rank and answer (sg_answer_free). */
-sg_status sg_buy_event(const void *bytes, size_t n, int *rank, struct sg_answer *out,
-                       struct sg_err *err) SG_MUST_USE;
+/* Rank 0. Tells an item to send a request. */
+sg_status sg_buy_tell(struct sg_engine *e, int64_t item, int64_t id, const struct sg_adapt *adapt,
+                      const char *canonical, struct sg_err *err) SG_MUST_USE;
+
+/* Rank 0. What a rank has said. */
+struct sg_buy_event {
+    int rank;
+    int64_t room;          /* > 0: the rank is ready for so many requests at once, and the rest is unset */
+    struct sg_adapt adapt; /* what the endpoint has refused, as far as that rank knows */
+    struct sg_client_result result;
+};
+/* sg_answer_free(&out->result.answer) when done. */
+sg_status sg_buy_event(const void *bytes, size_t n, struct sg_buy_event *out, struct sg_err *err) SG_MUST_USE;
 
 #endif

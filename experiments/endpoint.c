@@ -2,8 +2,8 @@
 
 #include "base/mem.h"
 #include "base/secret.h"
+#include "gen/provider.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 sg_status sg_endpoint_open(struct sg_endpoint *e, const struct sg_study *s, int64_t n_missing,
@@ -11,8 +11,8 @@ sg_status sg_endpoint_open(struct sg_endpoint *e, const struct sg_study *s, int6
 {
     const struct sg_generator *g = &s->generator;
     SG_TRY(sg_secret_take(g->api_key_env, &e->api_key, err));
-    const char *from_env = getenv("OPENAI_BASE_URL");
-    if (!e->api_key && !g->base_url && !(from_env && from_env[0]))
+    const char *address = sg_provider_address(g);
+    if (!e->api_key && !address)
         return sg_fail(err, SG_INPUT,
                        "%lld completions are needed, but there is neither a recording that has them, nor a "
                        "key (%s is not set), nor "
@@ -30,11 +30,15 @@ sg_status sg_endpoint_open(struct sg_endpoint *e, const struct sg_study *s, int6
             err, SG_INPUT,
             "budget.usd cannot be kept without the endpoint's prices; hint: set "
             "generator.usd_per_1m_input and generator.usd_per_1m_output (0 for a server of your own)");
-    const char *address = g->base_url ? g->base_url : from_env;
-    if (address && address[0] && !(e->base_url = sg_strdup(address)))
+    if (address && !(e->base_url = sg_strdup(address)))
         return sg_fail_memory(err, strlen(address));
     SG_TRY(sg_client_create(g, e->api_key, 1, &e->client, err));
     e->origin = sg_client_origin(e->client);
+    if (!sg_client_is_local(e->client) && (g->usd_per_1m_input < 0 || g->usd_per_1m_output < 0))
+        return sg_fail(err, SG_INPUT,
+                       "what %s costs is not known; hint: set generator.usd_per_1m_input and "
+                       "generator.usd_per_1m_output (0 for a server of your own), and budget.usd",
+                       e->origin);
     return sg_client_check(e->client, err);
 }
 

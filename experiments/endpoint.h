@@ -14,7 +14,8 @@ struct sg_endpoint {
 };
 
 /* Rank 0. Takes the key from the environment, refuses what would fail later (no key for OpenAI's own address,
- * a price without a budget, a budget without a price), and asks the server once. */
+ * a price without a budget, a budget without a price, somebody else's server without one), and asks the server
+ * once. */
 sg_status sg_endpoint_open(struct sg_endpoint *e, const struct sg_study *s, int64_t n_missing,
                            double budget_usd, struct sg_err *err) SG_MUST_USE;
 

@@ -5,6 +5,7 @@
 #include "base/secret.h"
 #include "experiments/buy.h"
 #include "experiments/cell_work.h"
+#include "experiments/desk.h"
 #include "experiments/endpoint.h"
 #include "experiments/measure.h"
 #include "experiments/pools_text.h"
@@ -22,6 +23,9 @@
 
 enum { KIND_BUY, KIND_CELL, N_KINDS };
 
+/* How often the desk is looked after: beside the 200 ms of a request it is nothing. */
+static const double BUY_TURN_S = 0.002;
+
 struct run;
 
 struct cell_user {
@@ -29,18 +33,9 @@ struct cell_user {
     int64_t cell, n_raw, n_synthetic;
 };
 
-struct chunk {
-    struct chunk *next, **self; /* in the run's list */
-    struct run *run;
-    int64_t pool;
-    struct sg_requests requests;
-    double reserved_usd;
-};
-
 struct pool_state {
-    int64_t n_in_flight; /* chunks handed out */
-    int waits;           /* for money that is reserved for other requests */
-    json_t *asked;       /* keys of the completions that it has looked at: a JSON object as a set */
+    int64_t n_asked; /* requests that are not over */
+    json_t *asked;   /* keys of the completions that it has looked at: a JSON object as a set */
 };
 
 /* Rank 0's view; coordinator thread while the engine runs. */
@@ -50,15 +45,12 @@ struct run {
     struct sg_prepared *p;
     struct sg_ledger *ledger;
     struct sg_engine *engine;
-    struct cell_user *cell;                     /* (n_cells) */
-    struct pool_state *pool;                    /* (n_pools) */
-    struct chunk *chunks;                       /* queued or with a rank */
-    const char *origin;                         /* of the endpoint; NULL without one */
-    double budget_usd, spent_usd, reserved_usd; /* budget < 0: none */
-    char halted[600]; /* why no more requests are sent: budget, endpoint; "" while they are */
-    sg_status halted_status;
-    int is_endpoint_dead; /* what is queued already is not sent either */
-    double started, stored;
+    struct cell_user *cell;  /* (n_cells) */
+    struct pool_state *pool; /* (n_pools) */
+    struct sg_desk *desk;
+    const char *origin; /* of the endpoint; NULL without one */
+    double budget_usd;  /* < 0: none */
+    double started, stored, shown;
     int warned;  /* that status.json cannot be written */
     double cost; /* of all cells that were to do when the run began */
     struct sg_progress progress;
@@ -109,91 +101,6 @@ static sg_status put_answer(struct run *r, const char *request, const struct sg_
         .rank = rank,
     };
     return sg_ledger_completion_put(r->ledger, &c, err);
-}
-
-/* The most that a request can cost: a token has at least one byte; the answer is as long as allowed. */
-static double worst_usd(const struct sg_generator *g, const struct sg_request *q, int64_t max_tokens)
-{
-    if (g->usd_per_1m_input < 0 || g->usd_per_1m_output < 0)
-        return 0;
-    return ((double)strlen(q->canonical) * g->usd_per_1m_input + (double)max_tokens * g->usd_per_1m_output) /
-           1e6;
-}
-
-static void halt(struct run *r, sg_status status, const char *why)
-{
-    if (r->halted[0])
-        return;
-    snprintf(r->halted, sizeof r->halted, "%s", why);
-    r->halted_status = status;
-}
-
-static void chunk_free(struct chunk *c)
-{
-    if (c->self) {
-        *c->self = c->next;
-        if (c->next)
-            c->next->self = c->self;
-    }
-    sg_requests_free(&c->requests);
-    sg_free(c);
-}
-
-/* Queues requests[from, to) of a pool as one item, within the budget. Answers cost less than what is reserved
- * for them, so a request that does not fit waits as long as others are on their way. */
-static sg_status add_chunk(struct run *r, int64_t pool, struct sg_requests *all, int64_t from, int64_t to,
-                           struct sg_err *err)
-{
-    const struct sg_study *s = r->p->study;
-    struct chunk *c = sg_alloc(1, sizeof *c);
-    if (!c)
-        return sg_fail_memory(err, sizeof *c);
-    c->run = r;
-    c->pool = pool;
-    c->requests.item = sg_alloc((size_t)(to - from), sizeof *c->requests.item);
-    if (!c->requests.item) {
-        sg_free(c);
-        return sg_fail_memory(err, 1024);
-    }
-    for (int64_t i = from; i < to; i++) {
-        double usd = worst_usd(&s->generator, &all->item[i], sg_pool_max_tokens(r->p->pool[pool]));
-        if (r->budget_usd >= 0 && r->spent_usd + r->reserved_usd + usd > r->budget_usd) {
-            if (r->chunks || c->requests.n) {
-                r->pool[pool].waits = 1;
-                break;
-            }
-            char why[200];
-            snprintf(why, sizeof why,
-                     "budget: %.4f of %.4f USD spent, and the next request could pass the limit; hint: run "
-                     "again with a larger --max-usd",
-                     r->spent_usd, r->budget_usd);
-            halt(r, SG_STOPPED, why);
-            break;
-        }
-        r->reserved_usd += usd;
-        c->reserved_usd += usd;
-        c->requests.item[c->requests.n++] = all->item[i]; /* takes the strings */
-        all->item[i].canonical = NULL;
-    }
-    if (c->requests.n == 0) {
-        chunk_free(c);
-        return SG_OK;
-    }
-    struct sg_item item = {.kind = KIND_BUY, .cost = (double)c->requests.n, .max_ranks = 1, .user = c};
-    int64_t id;
-    sg_status status = sg_engine_add(r->engine, &item, &id, err);
-    if (status != SG_OK) {
-        chunk_free(c);
-        return status;
-    }
-    c->next = r->chunks;
-    c->self = &r->chunks;
-    if (c->next)
-        c->next->self = &c->next;
-    r->chunks = c;
-    r->pool[pool].n_in_flight++;
-    r->progress.n_requests_left += c->requests.n;
-    return SG_OK;
 }
 
 /* ---- cells ---- */
@@ -307,7 +214,6 @@ static sg_status step_pool(struct run *r, int64_t i, struct sg_err *err)
     struct sg_pool *pool = r->p->pool[i];
     struct sg_requests missing = {0};
     struct lookup l = {r, i};
-    r->pool[i].waits = 0;
     SG_TRY(sg_pool_advance(pool, lookup, &l, &missing, err));
     sg_status status = SG_OK;
     if (sg_pool_complete(pool)) {
@@ -316,28 +222,18 @@ static sg_status step_pool(struct run *r, int64_t i, struct sg_err *err)
         for (int64_t c = 0; status == SG_OK && c < r->p->grid.n_cells; c++)
             if (r->p->grid.cell[c].pool == i)
                 status = add_cell(r, c, err);
-    } else if (!r->halted[0]) {
-        /* A chunk keeps one rank's connections busy a few times over; all ranks get a share of a large pool.
-         */
-        int64_t share = r->p->study->generator.connections / r->world->size;
-        int64_t size = 4 * (share < 1 ? 1 : share);
-        for (int64_t from = 0; status == SG_OK && from < missing.n && !r->halted[0] && !r->pool[i].waits;
-             from += size)
-            status = add_chunk(r, i, &missing, from, from + size < missing.n ? from + size : missing.n, err);
+    } else if (sg_desk_look(r->desk).dead == SG_OK) {
+        for (int64_t k = 0; status == SG_OK && k < missing.n; k++) {
+            status = sg_desk_ask_take(r->desk, i, &missing.item[k], err);
+            r->pool[i].n_asked += status == SG_OK;
+            r->progress.n_requests_left += status == SG_OK;
+        }
     }
     sg_requests_free(&missing);
     return status;
 }
 
 /* ---- the engine's callbacks ---- */
-
-static sg_status buy_prepare(void *context, void *user, struct sg_buf *payload, struct sg_err *err)
-{
-    (void)context;
-    const struct chunk *c = user;
-    const struct sg_requests none = {0};
-    return sg_buy_payload(c->run->is_endpoint_dead ? &none : &c->requests, payload, err);
-}
 
 static sg_status buy_work(void *context, const struct sg_work *w, struct sg_buf *result, struct sg_err *err)
 {
@@ -349,51 +245,34 @@ static sg_status buy_event(void *context, void *user, const void *bytes, size_t 
                            struct sg_err *err)
 {
     (void)context, (void)e;
-    struct chunk *c = user;
-    struct run *r = c->run;
-    struct sg_answer a = {0};
-    int rank;
-    SG_TRY(sg_buy_event(bytes, n, &rank, &a, err));
-    const char *request = NULL;
-    for (int64_t i = 0; i < c->requests.n; i++)
-        if (strcmp(c->requests.item[i].key, a.key) == 0)
-            request = c->requests.item[i].canonical;
-    char source[300];
-    snprintf(source, sizeof source, "live %s", r->origin ? r->origin : "");
-    sg_status status = put_answer(r, request, &a, source, rank, err);
-    r->progress.n_completions++;
-    r->progress.n_requests_left--;
-    r->progress.tokens_in += a.tokens_in;
-    r->progress.tokens_out += a.tokens_out;
-    if (a.cost_usd > 0)
-        r->spent_usd += a.cost_usd;
-    sg_answer_free(&a);
-    return status;
+    return sg_desk_event(user, bytes, n, err);
 }
 
 static sg_status buy_done(void *context, void *user, const struct sg_outcome *o, struct sg_engine *e,
                           struct sg_err *err)
 {
     (void)context, (void)e;
-    struct chunk *c = user;
-    struct run *r = c->run;
-    int64_t pool = c->pool;
-    r->reserved_usd -= c->reserved_usd;
-    chunk_free(c);
-    SG_TRY(sg_ledger_commit(r->ledger, err)); /* paid answers are durable before a pool counts them */
-    if (o->status != SG_OK) {
-        r->is_endpoint_dead = 1;
-        halt(r, o->status == SG_INPUT ? SG_INPUT : SG_STOPPED, o->reason);
+    return sg_desk_done(user, o, err);
+}
+
+/* The desk's: a request of pool `i` is answered, given up on, or left. */
+static sg_status on_request_over(void *context, int64_t i, const char *request, const struct sg_answer *a,
+                                 int rank, struct sg_err *err)
+{
+    struct run *r = context;
+    r->progress.n_requests_left--;
+    if (a) {
+        char source[300];
+        snprintf(source, sizeof source, "live %s", r->origin ? r->origin : "");
+        SG_TRY(put_answer(r, request, a, source, rank, err));
+        r->progress.n_completions++;
+        r->progress.tokens_in += a->tokens_in;
+        r->progress.tokens_out += a->tokens_out;
     }
-    if (--r->pool[pool].n_in_flight == 0)
-        SG_TRY(step_pool(r, pool, err));
-    /* One that waits again says that there is no money for the others either. */
-    for (int64_t i = 0, enough = 1; enough && !r->halted[0] && i < r->p->grid.n_pools; i++)
-        if (r->pool[i].waits && r->pool[i].n_in_flight == 0) {
-            SG_TRY(step_pool(r, i, err));
-            enough = !r->pool[i].waits;
-        }
-    return SG_OK;
+    if (--r->pool[i].n_asked)
+        return SG_OK;
+    SG_TRY(sg_ledger_commit(r->ledger, err)); /* paid answers are durable before a pool counts them */
+    return step_pool(r, i, err);
 }
 
 static sg_status cell_prepare(void *context, void *user, struct sg_buf *payload, struct sg_err *err)
@@ -428,6 +307,12 @@ static sg_status tick(void *context, const struct sg_engine *e, struct sg_err *e
     struct run *r = context;
     double now = sg_now_s();
     struct sg_engine_state s = sg_engine_state(e);
+    if (s.draining)
+        sg_desk_stop(r->desk, "stopped as asked");
+    SG_TRY(sg_desk_turn(r->desk, err));
+    if (now - r->shown < 0.2)
+        return SG_OK;
+    r->shown = now;
     r->progress.elapsed_s = now - r->started;
     r->progress.phase =
         r->options->buy_only || (s.n_running && r->progress.n_requests_left && s.rank_s_done == 0)
@@ -436,7 +321,7 @@ static sg_status tick(void *context, const struct sg_engine *e, struct sg_err *e
     /* Cells whose pools are not filled yet are no items yet, so the engine's own count of what is left is too low. */
     r->progress.eta_s =
         s.cost_done > 0 ? (r->cost - s.cost_done) * s.rank_s_done / s.cost_done / r->world->size : -1;
-    r->progress.cost_usd = r->spent_usd;
+    r->progress.cost_usd = sg_desk_look(r->desk).spent_usd;
     if (sg_ledger_pending_s(r->ledger) > 0.5)
         SG_TRY(sg_ledger_commit(r->ledger, err));
     /* results.h5 and status.json can be made again from the ledger: that one of them cannot be written now ends no run. */
@@ -523,10 +408,14 @@ static sg_status open_run(struct run *r, int64_t *n_missing, struct sg_err *err)
         SG_TRY(sg_ledger_commit(r->ledger, err));
         SG_TRY(count_missing(r, n_missing, NULL, err));
     }
-    struct sg_ledger_totals t;
-    SG_TRY(sg_ledger_totals(r->ledger, &t, err));
-    r->spent_usd = t.cost_usd;
-    return SG_OK;
+    return sg_desk_create(&(struct sg_desk_settings){.generator = &s->generator,
+                                                     .ledger = r->ledger,
+                                                     .budget_usd = r->budget_usd,
+                                                     .n_ranks = r->world->size,
+                                                     .kind = KIND_BUY,
+                                                     .over = on_request_over,
+                                                     .context = r},
+                          &r->desk, err);
 }
 
 static sg_status make_run(struct run *r, struct sg_err *err)
@@ -583,9 +472,10 @@ static sg_status finish(struct run *r, sg_status status, struct sg_err *err)
 {
     char digest[SG_HEX] = "";
     struct sg_progress *g = &r->progress;
-    if (status == SG_OK && r->halted[0])
-        status = sg_fail(err, r->halted_status, "%s", r->halted);
-    if (status != SG_OK && status != SG_STOPPED && !r->halted[0])
+    struct sg_governor_state bought = sg_desk_look(r->desk);
+    if (status == SG_OK && bought.dead != SG_OK)
+        status = sg_fail(err, bought.dead, "%s", bought.why);
+    else if (status != SG_OK && status != SG_STOPPED)
         return status; /* something broke: keep the ledger and the old file as they are */
     struct sg_err second = {0};
     sg_status stored = sg_ledger_commit(r->ledger, &second);
@@ -689,7 +579,7 @@ static sg_status engine_run(struct run *r, const struct sg_team *world, struct s
                             struct sg_buyer *buyer, struct sg_err *err)
 {
     const struct sg_kind kinds[N_KINDS] = {
-        [KIND_BUY] = {"completions", SG_SLOT_NETWORK, buy_prepare, buy_work, buy_done, buy_event, buyer},
+        [KIND_BUY] = {"completions", SG_SLOT_NETWORK, NULL, buy_work, buy_done, buy_event, buyer},
         [KIND_CELL] = {"cell", SG_SLOT_COMPUTE, cell_prepare, cell_work, cell_done, NULL, p->encoder},
     };
     struct sg_engine *engine = NULL;
@@ -697,6 +587,7 @@ static sg_status engine_run(struct run *r, const struct sg_team *world, struct s
     sg_status status = SG_OK;
     if (world->rank == 0) {
         r->engine = engine;
+        sg_desk_attach(r->desk, engine);
         r->started = r->stored = sg_now_s();
         status = queue_all(r, err);
         int64_t there = r->progress.n_cells_done + r->progress.n_cells_failed;
@@ -706,7 +597,7 @@ static sg_status engine_run(struct run *r, const struct sg_team *world, struct s
                     there == r->progress.n_cells ? "; nothing is left to do" : "");
     }
     status = sg_agree(world, status, err);
-    struct sg_engine_hooks hooks = {.tick = tick, .context = r};
+    struct sg_engine_hooks hooks = {.tick = tick, .tick_s = BUY_TURN_S, .context = r};
     if (status == SG_OK)
         status = sg_engine_run(engine, world->rank == 0 ? &hooks : NULL, err);
     sg_engine_destroy(engine);
@@ -749,16 +640,12 @@ sg_status sg_run(const struct sg_team *world, const struct sg_run_options *o, st
         status = start(&r, &endpoint, err);
     SG_TRY_DONE(sg_agree(world, status, err));
     SG_TRY_DONE(sg_endpoint_share(&endpoint, world, err));
-    int64_t connections = p->study->generator.connections / world->size;
-    struct sg_buyer buyer = {.generator = &p->study->generator,
+    struct sg_generator generator = p->study->generator;
+    generator.base_url = endpoint.base_url;
+    struct sg_buyer buyer = {.generator = &generator,
                              .api_key = endpoint.api_key,
                              .rank = world->rank,
-                             .connections = connections < 1 ? 1 : connections};
-    struct sg_generator share = *buyer.generator; /* this rank's part of the study's limits */
-    share.requests_per_min = (share.requests_per_min + world->size - 1) / world->size;
-    share.tokens_per_min = (share.tokens_per_min + world->size - 1) / world->size;
-    share.base_url = endpoint.base_url;
-    buyer.generator = &share;
+                             .connections = (generator.connections + world->size - 1) / world->size};
     status = engine_run(&r, world, p, &buyer, err);
     sg_client_destroy(buyer.client);
     if (status == SG_OK && !o->buy_only)
@@ -768,9 +655,8 @@ sg_status sg_run(const struct sg_team *world, const struct sg_run_options *o, st
     status = sg_agree(world, status, err);
 done:
     sg_endpoint_close(&endpoint);
+    sg_desk_destroy(r.desk);
     sg_ledger_close(r.ledger);
-    while (r.chunks)
-        chunk_free(r.chunks);
     for (int64_t i = 0; r.pool && i < p->grid.n_pools; i++)
         json_decref(r.pool[i].asked);
     sg_free(r.cell);

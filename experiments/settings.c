@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "gen/pool.h"
+#include "gen/provider.h"
 
 #include <ctype.h>
 #include <jansson.h>
@@ -48,13 +49,13 @@ sg_status sg_settings_check_name(const struct sg_yaml *at, const char *key, cons
 static sg_status check_provider(const struct sg_yaml *at, const char *key, const char *text,
                                 struct sg_err *err)
 {
-    if (strcmp(text, "openai") == 0)
+    if (sg_provider_find(text))
         return SG_OK;
-    return sg_yaml_fail(
-        at, err,
-        "%s must be openai: any endpoint that speaks OpenAI's chat completions; hint: its address goes into "
-        "generator.base_url",
-        key);
+    return sg_yaml_fail(at, err,
+                        "%s must be openai (any endpoint that speaks OpenAI's chat completions) or "
+                        "anthropic; hint: the address "
+                        "goes into generator.base_url",
+                        key);
 }
 
 static sg_status check_url(const struct sg_yaml *at, const char *key, const char *text, struct sg_err *err)
@@ -133,15 +134,19 @@ static const struct sg_setting table[] = {
      .help = "test rows in each task's folder, like dev.jsonl; empty: as the task file says (test.jsonl)"},
     {"generator.provider", SG_SET_TEXT, 0, STUDY(generator.provider), .check = check_provider,
      .initial = "openai", .unit = "a provider",
-     .help = "openai: any endpoint that speaks OpenAI's chat completions"},
+     .help = "openai: any endpoint that speaks OpenAI's chat completions; anthropic: its messages"},
     {"generator.base_url", SG_SET_TEXT, SG_SET_NULL, STUDY(generator.base_url), .check = check_url,
      .unit = "an address",
-     .help = "the endpoint, like http://127.0.0.1:8080/v1; empty: $OPENAI_BASE_URL, then OpenAI's own"},
+     .help =
+         "the endpoint, like http://127.0.0.1:8080/v1; empty: $OPENAI_BASE_URL ($ANTHROPIC_BASE_URL), then "
+         "the provider's own"},
     {"generator.model", SG_SET_TEXT, 0, STUDY(generator.model), .initial = "gpt-3.5-turbo",
      .unit = "a model's name", .help = "the model, as the endpoint calls it"},
     {"generator.api_key_env", SG_SET_TEXT, 0, STUDY(generator.api_key_env), .check = check_variable,
      .initial = "OPENAI_API_KEY", .unit = "a variable's name",
-     .help = "the environment variable that holds the key (never the key); unset: a server that wants none"},
+     .help = "the environment variable that holds the key (never the key), ANTHROPIC_API_KEY for anthropic; "
+             "unset: "
+             "a server that wants none"},
     {"generator.temperature", SG_SET_REAL, 0, STUDY(generator.temperature), RANGE(0, 2), .initial = "1.0",
      .help = "sampling temperature"},
     {"generator.top_p", SG_SET_REAL, 0, STUDY(generator.top_p), RANGE(0, 1), .initial = "1.0",

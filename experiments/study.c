@@ -5,6 +5,7 @@
 #include "experiments/paths.h"
 #include "experiments/settings.h"
 #include "experiments/task_file.h"
+#include "gen/provider.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -125,6 +126,20 @@ static sg_status read_tasks(const struct sg_reading *r, struct sg_settings *all,
     return status;
 }
 
+/* What depends on the provider. */
+static sg_status check_generator(const struct sg_reading *r, const char *path, struct sg_generator *g,
+                                 struct sg_err *err)
+{
+    const struct sg_provider *p = sg_provider_find(g->provider);
+    if (!sg_schema_at(r, "generator.api_key_env"))
+        g->api_key_env = p->api_key_env;
+    if (strcmp(p->name, "anthropic") == 0 && !sg_schema_at(r, "generator.model"))
+        return sg_schema_fail(r, "generator.provider", path, err,
+                              "generator.provider %s needs generator.model; hint: name one of its models",
+                              p->name);
+    return SG_OK;
+}
+
 /* Where a path is, in the arena. */
 static sg_status locate(const char *path, struct sg_arena *arena, char **out, struct sg_err *err)
 {
@@ -190,6 +205,7 @@ static sg_status read_all(struct sg_settings *all, const char *path, int n_overr
         SG_TRY(sg_schema_override(&r, overrides[i], err));
     SG_TRY(sg_schema_complete(&r, path, err));
     SG_TRY(sg_settings_check_train(&r, path, &s->train, err));
+    SG_TRY(check_generator(&r, path, &s->generator, err));
     SG_TRY(check_axes(&r, s, err));
     SG_TRY(read_tasks(&r, all, err));
     return finish(all, arena, err);

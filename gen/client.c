@@ -2,54 +2,49 @@
 
 #include "base/file.h"
 #include "base/mem.h"
-#include "base/rng.h"
 #include "base/secret.h"
 #include "base/text.h"
-#include "gen/reply.h"
+#include "gen/governor.h"
+#include "gen/provider.h"
 
 #include <arpa/inet.h>
 #include <curl/curl.h>
 #include <jansson.h>
-#include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
+#include <time.h>
 
 /* A completion of 100,000 tokens is below 1 MB; what is larger is not an answer. libcurl's own limit does not
  * hold for chunked or compressed bodies before 8.4, so the write callback counts. */
 static const size_t max_reply = (size_t)16 << 20;
 
-/* The official SDK obeys a server's delay up to 120 s; a longer one is surfaced instead. */
-static const double max_server_delay_s = 120;
-
-/* So many requests that fail for good, one after the other, are no bad luck with single prompts. */
-enum { max_failures = 8 };
+struct transfer {
+    struct sg_client *client;
+    CURL *easy;
+    int running;
+    int64_t id;
+    struct sg_request request;
+    char *wire;
+    struct sg_adapt sent; /* as the wire body was made */
+    struct sg_buf body;
+    int too_large;
+    struct sg_headers headers;
+    double started_s;
+};
 
 struct sg_client {
     const struct sg_generator *g;
+    const struct sg_provider *provider;
     CURLM *multi;
     struct curl_slist *headers;
     char *chat_url, *models_url, *origin;
     int64_t n_connections;
     int is_local;
     struct sg_adapt adapt;
-    struct sg_rng rng;   /* for the jitter of delays only */
-    double next_start_s; /* pacing: no request starts before it */
-};
-
-struct transfer {
-    struct sg_client *client;
-    const struct sg_request *request; /* NULL: the slot is free */
-    CURL *easy;
-    int running;
-    char *wire;
-    struct sg_adapt sent; /* as the wire body was made */
-    struct sg_buf body;
-    int too_large, should_retry, attempts;
-    double retry_after_s, not_before_s, started_s;
-    char *request_id;
+    struct transfer *slot; /* (n_connections) */
+    int64_t n_busy;
 };
 
 static void init_curl(void)
@@ -100,10 +95,14 @@ static sg_status make_urls(struct sg_client *c, const char *base, int has_key, s
     size_t n = path ? strlen(path) : 0;
     while (n && path[n - 1] == '/')
         n--;
+    const char *version = c->provider->version_path ? c->provider->version_path : "";
+    size_t n_version = strlen(version);
+    if (n >= n_version && n_version && strncmp(path + n - n_version, version, n_version) == 0)
+        version = "";
     char **const url[] = {&c->chat_url, &c->models_url, &c->origin};
-    static const char *const tail[] = {"/chat/completions", "/models", ""};
+    const char *const tail[] = {c->provider->chat_path, "/models", ""};
     for (int i = 0; status == SG_OK && i < 3; i++) {
-        char *whole = sg_strf("%.*s%s", (int)n, path ? path : "", tail[i]);
+        char *whole = sg_strf("%.*s%s%s", (int)n, path ? path : "", version, tail[i]);
         if (i == 2)
             curl_url_set(u, CURLUPART_QUERY, NULL, 0);
         curl_url_set(u, CURLUPART_FRAGMENT, NULL, 0);
@@ -128,12 +127,14 @@ static sg_status make_headers(struct sg_client *c, const char *api_key, struct s
     struct curl_slist *more = curl_slist_append(NULL, "Content-Type: application/json");
     c->headers = more;
     if (more && api_key) {
-        char *line = sg_strf("Authorization: Bearer %s", api_key);
+        char *line = sg_strf("%s%s", c->provider->key_header, api_key);
         more = line ? curl_slist_append(c->headers, line) : NULL;
         for (volatile char *p = line; p && *p; p++)
             *p = 0;
         sg_free(line);
     }
+    if (more && c->provider->other_header)
+        more = curl_slist_append(c->headers, c->provider->other_header);
     /* No "Expect: 100-continue": it costs a round trip on every request. */
     if (more)
         more = curl_slist_append(c->headers, "Expect:");
@@ -149,11 +150,15 @@ sg_status sg_client_create(const struct sg_generator *g, const char *api_key, in
     if (!c)
         return sg_fail_memory(err, sizeof *c);
     c->g = g;
+    c->provider = sg_provider_find(g->provider);
     c->n_connections = connections < 1 ? 1 : connections;
-    c->rng = sg_rng_make((uint64_t)(sg_now_s() * 1e9), 0);
-    const char *base = g->base_url ? g->base_url : getenv("OPENAI_BASE_URL");
-    sg_status status =
-        make_urls(c, base && base[0] ? base : "https://api.openai.com/v1", api_key != NULL, err);
+    c->slot = sg_alloc((size_t)c->n_connections, sizeof *c->slot);
+    sg_status status = c->slot ? SG_OK : sg_fail_memory(err, (size_t)c->n_connections * sizeof *c->slot);
+    for (int64_t i = 0; c->slot && i < c->n_connections; i++)
+        c->slot[i] = (struct transfer){.client = c, .body = sg_buf_make(max_reply)};
+    const char *base = sg_provider_address(g);
+    if (status == SG_OK)
+        status = make_urls(c, base ? base : c->provider->base_url, api_key != NULL, err);
     if (status == SG_OK)
         status = make_headers(c, api_key, err);
     if (status == SG_OK && !(c->multi = curl_multi_init()))
@@ -172,6 +177,9 @@ void sg_client_destroy(struct sg_client *c)
 {
     if (!c)
         return;
+    if (c->slot)
+        sg_client_abandon(c);
+    sg_free(c->slot);
     curl_multi_cleanup(c->multi);
     curl_slist_free_all(c->headers);
     sg_free(c->chat_url);
@@ -185,6 +193,26 @@ const char *sg_client_origin(const struct sg_client *c)
     return c->origin;
 }
 
+int sg_client_is_local(const struct sg_client *c)
+{
+    return c->is_local;
+}
+
+const struct sg_adapt *sg_client_adapt(const struct sg_client *c)
+{
+    return &c->adapt;
+}
+
+void sg_client_learn(struct sg_client *c, const struct sg_adapt *more)
+{
+    sg_adapt_merge(&c->adapt, more);
+}
+
+int64_t sg_client_room(const struct sg_client *c)
+{
+    return c->n_connections - c->n_busy;
+}
+
 /* ---- one transfer ---- */
 
 static size_t on_body(char *bytes, size_t size, size_t n, void *context)
@@ -195,39 +223,11 @@ static size_t on_body(char *bytes, size_t size, size_t n, void *context)
     return t->body.failed ? 0 : size * n;
 }
 
-/* The value of header `name` in one line, or NULL. */
-static const char *header_value(const char *line, size_t n, const char *name, char out[200])
-{
-    size_t k = strlen(name);
-    if (n <= k || line[k] != ':' || strncasecmp(line, name, k) != 0)
-        return NULL;
-    snprintf(out, 200, "%.*s", (int)(n - k - 1 < 199 ? n - k - 1 : 199), line + k + 1);
-    return sg_text_trim(out);
-}
-
 static size_t on_header(char *line, size_t size, size_t n, void *context)
 {
     struct transfer *t = context;
-    char buffer[200];
-    const char *v;
-    double x;
-    size_t len = size * n;
-    if ((v = header_value(line, len, "retry-after-ms", buffer)) && sg_parse_double(v, &x) && x >= 0)
-        t->retry_after_s = x / 1000;
-    else if ((v = header_value(line, len, "retry-after", buffer)) && t->retry_after_s < 0) {
-        time_t date = sg_parse_double(v, &x) ? (time_t)-1 : curl_getdate(v, NULL);
-        if (date != (time_t)-1)
-            x = difftime(date, time(NULL));
-        else if (!sg_parse_double(v, &x))
-            x = -1;
-        if (x >= 0)
-            t->retry_after_s = x;
-    } else if ((v = header_value(line, len, "x-should-retry", buffer)))
-        t->should_retry = strcmp(v, "true") == 0 ? 1 : strcmp(v, "false") == 0 ? 0 : -1;
-    else if ((v = header_value(line, len, "x-request-id", buffer)) && !t->request_id &&
-             sg_utf8_valid(v, strlen(v)))
-        t->request_id = sg_strdup(v);
-    return len;
+    sg_headers_add(&t->headers, line, size * n, (double)time(NULL));
+    return size * n;
 }
 
 static void set_common(struct sg_client *c, CURL *easy, struct transfer *t)
@@ -258,27 +258,29 @@ static void set_common(struct sg_client *c, CURL *easy, struct transfer *t)
         curl_easy_setopt(easy, CURLOPT_CAINFO, ca);
 }
 
-static void reset_reply(struct transfer *t)
+static void release(struct transfer *t)
 {
-    sg_buf_clear(&t->body);
-    t->too_large = 0;
-    t->should_retry = -1;
-    t->retry_after_s = -1;
-    sg_free(t->request_id);
-    t->request_id = NULL;
+    if (t->running)
+        curl_multi_remove_handle(t->client->multi, t->easy);
+    curl_easy_cleanup(t->easy);
+    sg_free(t->wire);
+    sg_free(t->request.canonical);
+    sg_buf_free(&t->body);
+    *t = (struct transfer){.client = t->client, .body = sg_buf_make(max_reply)};
 }
 
-static sg_status begin(struct transfer *t, struct sg_err *err)
+static sg_status begin(struct transfer *t, int64_t id, const struct sg_request *q, struct sg_err *err)
 {
     struct sg_client *c = t->client;
-    if (!t->easy && !(t->easy = curl_easy_init()))
-        return sg_fail_memory(err, 4096);
-    reset_reply(t);
-    sg_free(t->wire);
+    t->id = id;
+    t->headers = sg_headers_make();
     t->sent = c->adapt;
-    t->wire = sg_wire_body(t->request, &t->sent);
-    if (!t->wire)
-        return sg_fail_memory(err, strlen(t->request->canonical));
+    memcpy(t->request.key, q->key, SG_HEX);
+    t->request.canonical = sg_strdup(q->canonical);
+    t->wire = sg_wire_body(q, &t->sent);
+    t->easy = curl_easy_init();
+    if (!t->request.canonical || !t->wire || !t->easy)
+        return sg_fail_memory(err, 2 * strlen(q->canonical));
     set_common(c, t->easy, t);
     curl_easy_setopt(t->easy, CURLOPT_URL, c->chat_url);
     curl_easy_setopt(t->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(t->wire));
@@ -287,180 +289,58 @@ static sg_status begin(struct transfer *t, struct sg_err *err)
     if (curl_multi_add_handle(c->multi, t->easy) != CURLM_OK)
         return sg_fail_memory(err, 4096);
     t->running = 1;
-    t->attempts++;
     t->started_s = sg_now_s();
     return SG_OK;
 }
 
-static void release(struct transfer *t)
+sg_status sg_client_send(struct sg_client *c, int64_t id, const struct sg_request *q, struct sg_err *err)
 {
-    if (t->running)
-        curl_multi_remove_handle(t->client->multi, t->easy);
-    curl_easy_cleanup(t->easy);
-    sg_free(t->wire);
-    sg_buf_free(&t->body);
-    sg_free(t->request_id);
-    *t = (struct transfer){.client = t->client, .body = sg_buf_make(max_reply)};
-}
-
-/* ---- the loop ---- */
-
-struct loop {
-    struct sg_client *client;
-    const struct sg_requests *requests;
-    const struct sg_client_calls *calls;
-    struct transfer *slot; /* (n_connections) */
-    int64_t next, n_busy;  /* the next request that was never sent; occupied slots */
-    int64_t n_failures;    /* in a row, with no answer between them */
-    sg_status dead;        /* why nothing more is sent; SG_OK while it is */
-    char why[600];
-};
-
-/* Seconds that a request of this size claims of the minute's budget: the pace is even, so no window holds
- * more. */
-static double pace_s(const struct sg_generator *g, const struct sg_request *q)
-{
-    double s = g->requests_per_min > 0 ? 60.0 / (double)g->requests_per_min : 0;
-    double tokens = (double)strlen(q->canonical) / 4 + (double)g->max_tokens;
-    double t = g->tokens_per_min > 0 ? 60.0 * tokens / (double)g->tokens_per_min : 0;
-    return s > t ? s : t;
-}
-
-static sg_status start_some(struct loop *l, struct sg_err *err)
-{
-    struct sg_client *c = l->client;
-    double now = sg_now_s();
-    for (int64_t i = 0; i < c->n_connections && l->dead == SG_OK; i++) {
-        struct transfer *t = &l->slot[i];
-        if (t->running || now < c->next_start_s || (t->request && now < t->not_before_s))
+    for (int64_t i = 0; i < c->n_connections; i++) {
+        struct transfer *t = &c->slot[i];
+        if (t->running)
             continue;
-        if (!t->request) {
-            if (l->next == l->requests->n)
-                continue;
-            t->request = &l->requests->item[l->next++];
-            l->n_busy++;
-        }
-        SG_TRY(begin(t, err));
-        double pace = pace_s(c->g, t->request);
-        c->next_start_s = (c->next_start_s > now ? c->next_start_s : now) + pace;
+        sg_status status = begin(t, id, q, err);
+        if (status == SG_OK)
+            c->n_busy++;
+        else
+            release(t);
+        return status;
     }
-    return SG_OK;
+    return sg_fail(err, SG_FAILED, "all %lld connections are busy", (long long)c->n_connections);
 }
 
-/* Hands an answer on and frees the slot. */
-static sg_status deliver(struct loop *l, struct transfer *t, struct sg_answer *a, sg_status status,
-                         const char *reason, struct sg_err *err)
+static sg_status on_done(struct transfer *t, int curl_code, sg_client_each each, void *context,
+                         struct sg_err *err)
 {
-    memcpy(a->key, t->request->key, SG_HEX);
-    a->status = status;
-    a->attempts = t->attempts;
-    a->latency_s = sg_now_s() - t->started_s;
-    if (status != SG_OK) {
-        a->reason = sg_strdup(reason);
-        a->cost_usd = -1;
-    }
-    l->n_failures = status == SG_OK ? 0 : l->n_failures + 1;
-    if (l->n_failures >= max_failures && l->dead == SG_OK) {
-        l->dead = SG_STOPPED;
-        snprintf(l->why, sizeof l->why,
-                 "%d requests in a row failed, the last one with: %.400s; hint: mend that, then run again",
-                 max_failures, reason);
-    }
-    sg_status result = l->calls->answer(l->calls->context, a, err);
-    sg_answer_free(a);
-    release(t);
-    l->n_busy--;
-    return result;
-}
-
-/* Full jitter (AWS, "Exponential backoff and jitter"), but never sooner than the server says. */
-static double delay_s(struct sg_client *c, const struct transfer *t)
-{
-    double cap = 0.5 * pow(2, t->attempts < 8 ? t->attempts : 8);
-    double own = sg_rng_uniform(&c->rng) * (cap < 60 ? cap : 60);
-    return t->retry_after_s > own ? t->retry_after_s + 0.1 * sg_rng_uniform(&c->rng) : own;
-}
-
-/* A server that is not there, or has no room for anybody, says nothing about this request: were it recorded as
- * failed, an outage of minutes would be in the pool for ever. */
-static int is_outage(int curl_code, long http_status)
-{
-    return curl_code == CURLE_COULDNT_CONNECT || curl_code == CURLE_COULDNT_RESOLVE_HOST ||
-           curl_code == CURLE_COULDNT_RESOLVE_PROXY || http_status == 429 || http_status == 502 ||
-           http_status == 503;
-}
-
-static sg_status on_done(struct loop *l, struct transfer *t, int curl_code, struct sg_err *err)
-{
-    struct sg_client *c = l->client;
-    struct sg_answer a = {0};
+    struct sg_client *c = t->client;
     struct sg_reply r = {.curl_code = curl_code,
                          .body = sg_buf_text(&t->body),
                          .n_body = t->body.len,
                          .too_large = t->too_large,
-                         .retry_after_s = t->retry_after_s,
-                         .should_retry = t->should_retry,
+                         .headers = t->headers,
                          .sent = t->sent};
+    struct sg_client_result result = {.id = t->id};
     curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &r.http_status);
-    a.http_status = (int)r.http_status;
-    a.request_id = t->request_id;
-    t->request_id = NULL;
-    curl_multi_remove_handle(c->multi, t->easy);
-    t->running = 0;
-    char reason[600];
-    sg_status dead = SG_OK;
-    enum sg_verdict verdict = sg_reply_judge(c->g, t->request, &r, &c->adapt, &a, reason, &dead);
-    if (verdict == SG_REPLY_ANSWER)
-        return deliver(l, t, &a, SG_OK, NULL, err);
-    if (verdict == SG_REPLY_RETRY && t->retry_after_s > max_server_delay_s) {
-        snprintf(l->why, sizeof l->why, "the server asks to wait %.0f s (%.400s); hint: run again then",
-                 t->retry_after_s, reason);
-        l->dead = SG_STOPPED;
-        verdict = SG_REPLY_ENDPOINT;
-    } else if (verdict == SG_REPLY_RETRY && t->attempts > c->g->retries &&
-               is_outage(curl_code, r.http_status)) {
-        snprintf(l->why, sizeof l->why,
-                 "%.200s has not taken a request in %d tries (%.300s); hint: run again when it does",
-                 c->origin, t->attempts, reason);
-        l->dead = SG_STOPPED;
-        verdict = SG_REPLY_ENDPOINT;
-    } else if (verdict == SG_REPLY_ENDPOINT) {
-        snprintf(l->why, sizeof l->why, "%s", reason);
-        l->dead = dead;
-    }
-    if (verdict == SG_REPLY_ADAPT ||
-        (verdict == SG_REPLY_RETRY && t->attempts <= c->g->retries && l->dead == SG_OK)) {
-        t->not_before_s = verdict == SG_REPLY_ADAPT ? 0 : sg_now_s() + delay_s(c, t);
-        sg_answer_free(&a);
-        return SG_OK;
-    }
-    if (verdict == SG_REPLY_ENDPOINT ||
-        l->dead != SG_OK) { /* nothing is known about this request: it stays to be asked */
-        sg_answer_free(&a);
-        release(t);
-        l->n_busy--;
-        return SG_OK;
-    }
-    return deliver(l, t, &a, SG_FAILED, reason, err);
+    result.attempt = sg_reply_judge(c->g, &t->request, &r, &c->adapt, &result.answer);
+    memcpy(result.answer.key, t->request.key, SG_HEX);
+    result.answer.http_status = (int)r.http_status;
+    result.answer.latency_s = sg_now_s() - t->started_s;
+    release(t);
+    c->n_busy--;
+    sg_status status = each(context, &result, err);
+    sg_answer_free(&result.answer);
+    return status;
 }
 
-/* Once the endpoint is dead, what only waits for another try is given up; what is on the wire may still be
- * paid for. */
-static void drop_waiting(struct loop *l)
+sg_status sg_client_turn(struct sg_client *c, int timeout_ms, sg_client_each each, void *context,
+                         struct sg_err *err)
 {
-    for (int64_t i = 0; i < l->client->n_connections; i++)
-        if (l->slot[i].request && !l->slot[i].running) {
-            release(&l->slot[i]);
-            l->n_busy--;
-        }
-}
-
-static sg_status turn(struct loop *l, struct sg_err *err)
-{
-    struct sg_client *c = l->client;
     int n_running, n_left;
-    SG_TRY(start_some(l, err));
     CURLMcode rc = curl_multi_perform(c->multi, &n_running);
+    if (rc == CURLM_OK && n_running == c->n_busy)
+        rc = curl_multi_poll(c->multi, NULL, 0, timeout_ms, NULL);
+    if (rc == CURLM_OK)
+        rc = curl_multi_perform(c->multi, &n_running);
     if (rc != CURLM_OK)
         return sg_fail(err, SG_FAILED, "libcurl: %s", curl_multi_strerror(rc));
     CURLMsg *m;
@@ -470,42 +350,72 @@ static sg_status turn(struct loop *l, struct sg_err *err)
         struct transfer *t = NULL;
         int code = (int)m->data.result;
         curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&t);
-        SG_TRY(on_done(l, t, code, err));
+        SG_TRY(on_done(t, code, each, context, err));
     }
-    if (l->dead != SG_OK)
-        drop_waiting(l);
-    if (l->n_busy || (l->next < l->requests->n && l->dead == SG_OK))
-        curl_multi_poll(c->multi, NULL, 0, n_running ? 50 : 10, NULL);
     return SG_OK;
+}
+
+void sg_client_abandon(struct sg_client *c)
+{
+    for (int64_t i = 0; i < c->n_connections; i++)
+        release(&c->slot[i]);
+    c->n_busy = 0;
+}
+
+/* ---- one rank alone ---- */
+
+struct alone {
+    struct sg_governor *governor;
+    const struct sg_client_calls *calls;
+};
+
+static sg_status on_result(void *context, struct sg_client_result *r, struct sg_err *err)
+{
+    struct alone *l = context;
+    enum sg_fate fate = sg_governor_done(l->governor, sg_now_s(), r->id, &r->attempt);
+    if (fate != SG_FATE_ANSWERED && fate != SG_FATE_FAILED)
+        return SG_OK;
+    r->answer.attempts = sg_governor_attempts(l->governor, r->id);
+    if (fate == SG_FATE_FAILED)
+        sg_answer_fail(&r->answer, r->attempt.reason);
+    return l->calls->answer(l->calls->context, &r->answer, err);
+}
+
+static sg_status drive(struct sg_client *c, struct alone *l, const struct sg_requests *requests,
+                       struct sg_err *err)
+{
+    for (int64_t i = 0, id; i < requests->n; i++)
+        SG_TRY(sg_governor_add(l->governor, sg_request_tokens(&requests->item[i]),
+                               sg_request_worst_usd(c->g, &requests->item[i]), &id, err));
+    for (;;) {
+        struct sg_governor_state s = sg_governor_look(l->governor);
+        if (!s.n_waiting && !s.n_flying)
+            return s.dead == SG_OK ? SG_OK : sg_fail(err, s.dead, "%s", s.why);
+        int stop = l->calls->stopping ? l->calls->stopping(l->calls->context) : 0;
+        if (stop)
+            sg_governor_stop(l->governor, SG_STOPPED, "stopped while asking the LLM");
+        if (stop == 2)
+            return sg_fail(err, SG_STOPPED, "stopped while asking the LLM");
+        int64_t id;
+        while (sg_governor_next(l->governor, sg_now_s(), &id))
+            SG_TRY(sg_client_send(c, id, &requests->item[id], err));
+        SG_TRY(sg_client_turn(c, 5, on_result, l, err));
+    }
 }
 
 sg_status sg_client_run(struct sg_client *c, const struct sg_requests *requests,
                         const struct sg_client_calls *calls, struct sg_err *err)
 {
-    struct loop l = {.client = c, .requests = requests, .calls = calls};
-    l.slot = sg_alloc((size_t)c->n_connections, sizeof *l.slot);
-    if (!l.slot)
-        return sg_fail_memory(err, (size_t)c->n_connections * sizeof *l.slot);
-    for (int64_t i = 0; i < c->n_connections; i++) {
-        l.slot[i].client = c;
-        l.slot[i].body = sg_buf_make(max_reply);
-    }
-    sg_status status = SG_OK;
-    while (status == SG_OK && (l.n_busy || (l.next < requests->n && l.dead == SG_OK))) {
-        int stop = calls->stopping ? calls->stopping(calls->context) : 0;
-        if (stop && l.dead == SG_OK) {
-            l.dead = SG_STOPPED;
-            snprintf(l.why, sizeof l.why, "stopped while asking the LLM");
-        }
-        if (stop == 2)
-            break;
-        status = turn(&l, err);
-    }
-    for (int64_t i = 0; i < c->n_connections; i++)
-        release(&l.slot[i]);
-    sg_free(l.slot);
-    if (status == SG_OK && l.dead != SG_OK)
-        status = sg_fail(err, l.dead, "%s", l.why);
+    struct alone l = {.calls = calls};
+    l.governor = sg_governor_create(&(struct sg_governor_settings){.connections = c->n_connections,
+                                                                   .requests_per_min = c->g->requests_per_min,
+                                                                   .tokens_per_min = c->g->tokens_per_min,
+                                                                   .retries = c->g->retries,
+                                                                   .budget_usd = -1,
+                                                                   .seed = (uint64_t)(sg_now_s() * 1e9)});
+    sg_status status = l.governor ? drive(c, &l, requests, err) : sg_fail_memory(err, 1024);
+    sg_client_abandon(c);
+    sg_governor_destroy(l.governor);
     return status;
 }
 
@@ -546,8 +456,7 @@ sg_status sg_client_check(struct sg_client *c, struct sg_err *err)
 {
     double deadline = sg_now_s() + 60; /* llama.cpp answers 503 while it loads its model */
     for (;;) {
-        struct transfer t = {
-            .client = c, .body = sg_buf_make(max_reply), .retry_after_s = -1, .should_retry = -1};
+        struct transfer t = {.client = c, .body = sg_buf_make(max_reply), .headers = sg_headers_make()};
         t.easy = curl_easy_init();
         if (!t.easy)
             return sg_fail_memory(err, 4096);

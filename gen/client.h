@@ -1,23 +1,53 @@
-/* A chat client for OpenAI-compatible endpoints: many requests at once from one event loop (libcurl multi).
+/* A chat client (gen/provider.h): many requests at once from one event loop (libcurl multi).
  *
- * Runs in a rank's network thread. No redirects, TLS always verified, plain http only to loopback unless no
- * key is set, answers bounded in size, retries with full jitter and the server's own delay
- * (facts/ecosystem.md section 3). */
+ * Runs in a rank's network thread. It sends what it is given, once, and says what came of it; when to send, and
+ * whether again, is the governor's to say (gen/governor.h), which sits on rank 0. No redirects, TLS always
+ * verified, plain http only to loopback unless no key is set, answers bounded in size. */
 #ifndef SG_GEN_CLIENT_H
 #define SG_GEN_CLIENT_H
 
-#include "gen/request.h"
+#include "gen/reply.h"
 
 struct sg_client;
 
-/* Local. `api_key` may be NULL (a server that needs none); `connections` is this rank's share. SG_INPUT for
- * an address that is not http(s), or http to another host with a key. */
+/* Local. `api_key` may be NULL (a server that needs none); `connections`: the most requests in flight here.
+ * SG_INPUT for an address that is not http(s), or http to another host with a key. */
 sg_status sg_client_create(const struct sg_generator *g, const char *api_key, int64_t connections,
                            struct sg_client **out, struct sg_err *err) SG_MUST_USE;
 void sg_client_destroy(struct sg_client *c);
 
 /* Local. The base URL in use, without user-info and query: for messages and provenance. */
 const char *sg_client_origin(const struct sg_client *c);
+
+/* Local. Whether the server is on this node: a model of one's own. */
+int sg_client_is_local(const struct sg_client *c);
+
+/* Local. What the endpoint has refused so far, as far as this client knows; and what another has found out. */
+const struct sg_adapt *sg_client_adapt(const struct sg_client *c);
+void sg_client_learn(struct sg_client *c, const struct sg_adapt *more);
+
+/* Local. How many more requests fit. */
+int64_t sg_client_room(const struct sg_client *c);
+
+/* Local. Begins one attempt of a request (copied); it needs room. `id` comes back with the result. */
+sg_status sg_client_send(struct sg_client *c, int64_t id, const struct sg_request *q,
+                         struct sg_err *err) SG_MUST_USE;
+
+struct sg_client_result {
+    int64_t id;
+    struct sg_attempt attempt;
+    struct sg_answer
+        answer; /* key, http_status, latency_s; the rest when it was answered. Freed by the client. */
+};
+typedef sg_status (*sg_client_each)(void *context, struct sg_client_result *r, struct sg_err *err);
+
+/* Local. Moves all attempts on, for at most timeout_ms while nothing happens, and hands on those that have ended.
+ * A failure of the callback ends the turn with it. */
+sg_status sg_client_turn(struct sg_client *c, int timeout_ms, sg_client_each each, void *context,
+                         struct sg_err *err) SG_MUST_USE;
+
+/* Local. Drops what is in flight. */
+void sg_client_abandon(struct sg_client *c);
 
 struct sg_client_calls {
     /* Each answer once, as it arrives; any failure of the callback ends the run with it. */
@@ -27,9 +57,10 @@ struct sg_client_calls {
     void *context;
 };
 
-/* Local, blocking. Sends all requests. SG_OK when each one was answered or given up on; SG_INPUT or
- * SG_STOPPED (with the reason) when the endpoint is unusable (key, address, billing, or down after all
- * retries): the requests not yet answered are then left alone; SG_STOPPED also when asked to stop. */
+/* Local, blocking. Sends all requests under a governor of its own, with the generator's limits. SG_OK when each
+ * one was answered or given up on; SG_INPUT or SG_STOPPED (with the reason) when the endpoint is unusable (key,
+ * address, billing, or down after all retries): the requests not yet answered are then left alone; SG_STOPPED
+ * also when asked to stop. */
 sg_status sg_client_run(struct sg_client *c, const struct sg_requests *requests,
                         const struct sg_client_calls *calls, struct sg_err *err) SG_MUST_USE;
 

@@ -6,9 +6,13 @@
 
 #include <curl/curl.h>
 #include <jansson.h>
+#include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <time.h>
 
 /* The object that describes an error: {"error": {...}}, [{"error": {...}}] (Gemini), or the body itself.
  * Borrowed. */
@@ -47,11 +51,29 @@ void sg_reply_error_text(const char *body, size_t n, char *out, size_t n_out)
     json_decref(o);
 }
 
+/* Anthropic has the system's text beside the messages, and no seed; a top_p of 1 says nothing, but its newer models
+ * refuse it beside a temperature. */
+static void say_for_anthropic(json_t *o)
+{
+    json_t *messages = json_object_get(o, "messages"), *first = json_array_get(messages, 0);
+    const char *role = json_string_value(json_object_get(first, "role"));
+    if (role && strcmp(role, "system") == 0) {
+        json_object_set(o, "system", json_object_get(first, "content"));
+        json_array_remove(messages, 0);
+    }
+    json_object_del(o, "seed");
+    if (json_number_value(json_object_get(o, "top_p")) == 1)
+        json_object_del(o, "top_p");
+}
+
 char *sg_wire_body(const struct sg_request *q, const struct sg_adapt *adapt)
 {
     json_t *o = json_loads(q->canonical, 0, NULL);
     if (!o)
         return NULL;
+    const char *provider = json_string_value(json_object_get(o, "provider"));
+    if (provider && strcmp(provider, "anthropic") == 0)
+        say_for_anthropic(o);
     json_object_del(o, "provider");
     json_object_del(o, "index");
     if (adapt->completion_tokens) {
@@ -72,6 +94,31 @@ char *sg_wire_body(const struct sg_request *q, const struct sg_adapt *adapt)
     return copy;
 }
 
+void sg_adapt_merge(struct sg_adapt *adapt, const struct sg_adapt *more)
+{
+    adapt->completion_tokens |= more->completion_tokens;
+    adapt->no_temperature |= more->no_temperature;
+    adapt->no_top_p |= more->no_top_p;
+    adapt->no_seed |= more->no_seed;
+    adapt->no_format |= more->no_format;
+}
+
+void sg_adapt_text(const struct sg_adapt *adapt, char out[80])
+{
+    const struct {
+        int refused;
+        const char *name;
+    } all[] = {{adapt->completion_tokens, "max_tokens"},
+               {adapt->no_temperature, "temperature"},
+               {adapt->no_top_p, "top_p"},
+               {adapt->no_seed, "seed"},
+               {adapt->no_format, "response_format"}};
+    out[0] = 0;
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        if (all[i].refused)
+            snprintf(out + strlen(out), 80 - strlen(out), "%s%s", out[0] ? " " : "", all[i].name);
+}
+
 static int is_one_of(const char *word, const char *const *list)
 {
     for (; *list; list++)
@@ -80,9 +127,14 @@ static int is_one_of(const char *word, const char *const *list)
     return 0;
 }
 
-static const char *const billing[] = {
-    "insufficient_quota",           "credit_balance_exhausted",          "organization_spend_limit_exceeded",
-    "project_spend_limit_exceeded", "organization_usage_limit_exceeded", NULL};
+static const char *const billing[] = {"insufficient_quota",
+                                      "credit_balance_exhausted",
+                                      "organization_spend_limit_exceeded",
+                                      "project_spend_limit_exceeded",
+                                      "organization_usage_limit_exceeded",
+                                      "billing_error",
+                                      NULL};
+static const char *const overload[] = {"slow_down", "server_is_overloaded", "overloaded_error", NULL};
 
 /* A 400 that names a parameter which can be left out or renamed. Requests that were on their way when it was
  * learned get the same 400: what counts is whether this one was sent in the old form. */
@@ -113,8 +165,36 @@ static int learn(const char *param, const char *code, const char *message, const
     return 0;
 }
 
-static enum sg_verdict judge_error(const struct sg_generator *g, const struct sg_reply *r,
-                                   struct sg_adapt *adapt, char reason[600], sg_status *dead)
+/* Ends the endpoint. */
+SG_PRINTF(3, 4)
+static void kill_endpoint(struct sg_attempt *t, sg_status dead, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(t->reason, sizeof t->reason, format, args);
+    va_end(args);
+    t->kind = SG_ATTEMPT_ENDPOINT;
+    t->dead = dead;
+}
+
+/* What an HTTP status says that is no answer and ends nothing. */
+static void judge_status(long s, const char *code, const char *type, int should_retry, struct sg_attempt *t)
+{
+    int has_no_room = s == 503 || s == 529 || is_one_of(code, overload) || is_one_of(type, overload);
+    int retry = should_retry >= 0 ? should_retry : s == 408 || s == 409 || s == 429 || s >= 500;
+    t->kind = !retry        ? SG_ATTEMPT_REFUSED
+              : has_no_room ? SG_ATTEMPT_OVERLOAD
+              : s == 429    ? SG_ATTEMPT_RATE
+                            : SG_ATTEMPT_FAULT;
+    /* A server that is not there, or has no room for anybody, says nothing about this request: were it recorded as
+     * failed, an outage of minutes would be in the pool for ever. */
+    t->outage = has_no_room || s == 429 || s == 502;
+    /* A gateway that has waited in vain, or lost the answer: the model behind it may have written one. */
+    t->maybe_paid = s == 408 || s == 502 || s == 504 || (s >= 520 && s <= 527);
+}
+
+static void judge_error(const struct sg_generator *g, const struct sg_reply *r, struct sg_adapt *adapt,
+                        struct sg_attempt *t)
 {
     char message[400], code[80], type[80], param[80];
     sg_reply_error_text(r->body, r->n_body, message, sizeof message);
@@ -125,43 +205,33 @@ static enum sg_verdict judge_error(const struct sg_generator *g, const struct sg
     field_text(e, "param", param);
     json_decref(o);
     long s = r->http_status;
-    snprintf(reason, 600, "HTTP %ld%s%s", s, message[0] ? ": " : "", message);
-    if (s == 401 || s == 403) {
-        snprintf(reason, 600, "the server refuses the key (HTTP %ld%s%s); hint: check the variable %s", s,
-                 message[0] ? ": " : "", message, g->api_key_env);
-        *dead = SG_INPUT;
-        return SG_REPLY_ENDPOINT;
+    const char *colon = message[0] ? ": " : "";
+    if (s == 402 || is_one_of(code, billing) || (s == 429 && is_one_of(type, billing)) ||
+        (s == 400 && strstr(message, "credit balance is too low")))
+        kill_endpoint(t, SG_STOPPED,
+                      "the account has no money or quota left (HTTP %ld%s%s); hint: run again when it has", s,
+                      colon, message);
+    else if (s == 401 || s == 403)
+        kill_endpoint(t, SG_INPUT, "the server refuses the key (HTTP %ld%s%s); hint: check the variable %s",
+                      s, colon, message, g->api_key_env);
+    else if (s == 404)
+        kill_endpoint(t, SG_INPUT,
+                      "the server knows no such model or address (HTTP 404%s%s); hint: check generator.model "
+                      "(%s) and generator.base_url",
+                      colon, message, g->model);
+    else if (s >= 300 && s < 400)
+        kill_endpoint(
+            t, SG_INPUT,
+            "the server redirects (HTTP %ld), which would carry the key elsewhere; hint: put the final "
+            "address into generator.base_url",
+            s);
+    else {
+        snprintf(t->reason, sizeof t->reason, "HTTP %ld%s%s", s, colon, message);
+        if (s == 400 && learn(param, code, message, &r->sent, adapt))
+            t->kind = SG_ATTEMPT_ADAPT;
+        else
+            judge_status(s, code, type, r->headers.should_retry, t);
     }
-    if (s == 404) {
-        snprintf(
-            reason, 600,
-            "the server knows no such model or address (HTTP 404%s%s); hint: check generator.model (%s) and "
-            "generator.base_url",
-            message[0] ? ": " : "", message, g->model);
-        *dead = SG_INPUT;
-        return SG_REPLY_ENDPOINT;
-    }
-    if (s >= 300 && s < 400) {
-        snprintf(reason, 600,
-                 "the server redirects (HTTP %ld), which would carry the key elsewhere; hint: put the final "
-                 "address "
-                 "into generator.base_url",
-                 s);
-        *dead = SG_INPUT;
-        return SG_REPLY_ENDPOINT;
-    }
-    if (s == 402 || is_one_of(code, billing) || (s == 429 && is_one_of(type, billing))) {
-        snprintf(reason, 600,
-                 "the account has no money or quota left (HTTP %ld%s%s); hint: run again when it has", s,
-                 message[0] ? ": " : "", message);
-        *dead = SG_STOPPED;
-        return SG_REPLY_ENDPOINT;
-    }
-    if (s == 400 && learn(param, code, message, &r->sent, adapt))
-        return SG_REPLY_ADAPT;
-    if (r->should_retry >= 0)
-        return r->should_retry ? SG_REPLY_RETRY : SG_REPLY_FAIL;
-    return s == 408 || s == 409 || s == 429 || s >= 500 ? SG_REPLY_RETRY : SG_REPLY_FAIL;
 }
 
 static int64_t count(const json_t *usage, const char *name, int64_t estimate, int *estimated)
@@ -183,76 +253,258 @@ static char *text_without_nul(const json_t *v)
     return copy;
 }
 
-static enum sg_verdict judge_answer(const struct sg_generator *g, const struct sg_request *q,
-                                    const struct sg_reply *r, struct sg_answer *a, char reason[600])
+/* What both APIs say, in OpenAI's words. Borrowed, but for text (sg_free). */
+struct said {
+    char *text;
+    const char *finish;
+    json_int_t cached; /* input tokens that the usage counts apart */
+    const char *in, *out;
+};
+
+static int read_openai(const json_t *o, struct said *s)
+{
+    const json_t *choice = json_array_get(json_object_get(o, "choices"), 0),
+                 *message = json_object_get(choice, "message");
+    if (!json_is_object(message))
+        return 0;
+    const json_t *content = json_object_get(message, "content");
+    s->text = text_without_nul(content);
+    s->finish = json_is_string(json_object_get(message, "refusal")) && !json_is_string(content)
+                    ? "refusal"
+                    : json_string_value(json_object_get(choice, "finish_reason"));
+    s->in = "prompt_tokens";
+    s->out = "completion_tokens";
+    return 1;
+}
+
+static int read_anthropic(const json_t *o, struct said *s)
+{
+    static const char *const words[][2] = {
+        {"end_turn", "stop"}, {"stop_sequence", "stop"}, {"max_tokens", "length"}};
+    const json_t *blocks = json_object_get(o, "content"), *usage = json_object_get(o, "usage"), *block;
+    if (!json_is_array(blocks))
+        return 0;
+    struct sg_buf b = sg_buf_make((size_t)16 << 20);
+    size_t i;
+    json_array_foreach (blocks, i, block) {
+        const char *type = json_string_value(json_object_get(block, "type"));
+        char *part =
+            type && strcmp(type, "text") == 0 ? text_without_nul(json_object_get(block, "text")) : NULL;
+        if (part)
+            sg_buf_puts(&b, part);
+        sg_free(part);
+    }
+    s->text = b.len && !b.failed ? sg_strdup(sg_buf_text(&b)) : NULL;
+    sg_buf_free(&b);
+    s->finish = json_string_value(json_object_get(o, "stop_reason"));
+    for (i = 0; s->finish && i < sizeof words / sizeof words[0]; i++)
+        if (strcmp(s->finish, words[i][0]) == 0) {
+            s->finish = words[i][1];
+            break;
+        }
+    s->cached = json_integer_value(json_object_get(usage, "cache_creation_input_tokens")) +
+                json_integer_value(json_object_get(usage, "cache_read_input_tokens"));
+    s->in = "input_tokens";
+    s->out = "output_tokens";
+    return 1;
+}
+
+static void judge_answer(const struct sg_generator *g, const struct sg_request *q, const struct sg_reply *r,
+                         struct sg_answer *a, struct sg_attempt *t)
 {
     json_error_t why;
     /* A paid answer is not thrown away for a NUL in its text. */
     json_t *o = json_loadb(r->body, r->n_body, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &why);
-    const json_t *choice = json_array_get(json_object_get(o, "choices"), 0),
-                 *message = json_object_get(choice, "message");
-    if (!json_is_object(message)) {
-        snprintf(reason, 600, "the server's answer is %s; not a chat completion",
+    struct said s = {0};
+    if (!(strcmp(g->provider, "anthropic") == 0 ? read_anthropic : read_openai)(o, &s)) {
+        snprintf(t->reason, sizeof t->reason, "the server's answer is %s; not a chat completion",
                  o ? "JSON of another shape" : "cut off or no JSON");
+        t->maybe_paid = 1;
         json_decref(o);
-        return SG_REPLY_RETRY;
+        return;
     }
-    const char *text = json_string_value(json_object_get(message, "content"));
-    const char *finish = json_string_value(json_object_get(choice, "finish_reason"));
-    const char *refusal = json_string_value(json_object_get(message, "refusal"));
-    const char *model = json_string_value(json_object_get(o, "model")),
-               *id = json_string_value(json_object_get(o, "id"));
     const json_t *usage = json_object_get(o, "usage");
+    const char *id =
+        r->headers.request_id[0] ? r->headers.request_id : json_string_value(json_object_get(o, "id"));
+    t->kind = SG_ATTEMPT_ANSWERED;
     a->status = SG_OK;
-    a->text = text_without_nul(json_object_get(message, "content"));
-    a->finish_reason = sg_strdup(refusal && !text ? "refusal" : finish);
-    a->model = sg_strdup(model);
-    if (!a->request_id)
-        a->request_id = sg_strdup(id);
+    a->text = s.text;
+    a->finish_reason = sg_strdup(s.finish);
+    a->model = sg_strdup(json_string_value(json_object_get(o, "model")));
+    a->request_id = sg_strdup(id);
     char *const server_text[] = {a->text, a->finish_reason, a->model, a->request_id};
     for (size_t i = 0; i < sizeof server_text / sizeof server_text[0]; i++)
         if (server_text[i])
             sg_redact(server_text[i]);
     a->tokens_estimated = 0;
-    a->tokens_in = count(usage, "prompt_tokens", (int64_t)strlen(q->canonical) / 4, &a->tokens_estimated);
-    a->tokens_out =
-        count(usage, "completion_tokens", text ? (int64_t)strlen(text) / 4 + 1 : 0, &a->tokens_estimated);
+    a->tokens_in = s.cached + count(usage, s.in, (int64_t)strlen(q->canonical) / 4, &a->tokens_estimated);
+    a->tokens_out = count(usage, s.out, s.text ? (int64_t)strlen(s.text) / 4 + 1 : 0, &a->tokens_estimated);
     a->cost_usd = -1;
     if (g->usd_per_1m_input >= 0 && g->usd_per_1m_output >= 0)
-        a->cost_usd =
-            ((double)a->tokens_in * g->usd_per_1m_input + (double)a->tokens_out * g->usd_per_1m_output) / 1e6;
+        a->cost_usd = a->tokens_estimated ? sg_request_worst_usd(g, q)
+                                          : ((double)a->tokens_in * g->usd_per_1m_input +
+                                             (double)a->tokens_out * g->usd_per_1m_output) /
+                                                1e6;
+    t->cost_usd = a->cost_usd;
     json_decref(o);
-    return SG_REPLY_ANSWER;
 }
 
-enum sg_verdict sg_reply_judge(const struct sg_generator *g, const struct sg_request *q,
-                               const struct sg_reply *r, struct sg_adapt *adapt, struct sg_answer *a,
-                               char reason[600], sg_status *dead)
+/* No bytes of the request have left. */
+static int never_left(int curl_code)
 {
-    reason[0] = 0;
-    if (r->too_large) {
-        snprintf(reason, 600, "the server's answer is larger than any completion can be");
-        return SG_REPLY_FAIL;
-    }
+    return curl_code == CURLE_COULDNT_CONNECT || curl_code == CURLE_COULDNT_RESOLVE_HOST ||
+           curl_code == CURLE_COULDNT_RESOLVE_PROXY || curl_code == CURLE_SSL_CONNECT_ERROR;
+}
+
+static void judge_failure(const struct sg_reply *r, struct sg_attempt *t)
+{
+    const char *why = curl_easy_strerror((CURLcode)r->curl_code);
     if (r->curl_code == CURLE_PEER_FAILED_VERIFICATION || r->curl_code == CURLE_SSL_CACERT_BADFILE) {
-        snprintf(
-            reason, 600,
-            "the server's TLS certificate is not trusted (%s); hint: set SSL_CERT_FILE for a CA of your own",
-            curl_easy_strerror((CURLcode)r->curl_code));
-        *dead = SG_INPUT;
-        return SG_REPLY_ENDPOINT;
+        kill_endpoint(
+            t, SG_INPUT,
+            "the server's TLS certificate is not trusted (%s); hint: set SSL_CERT_FILE for a CA of your "
+            "own",
+            why);
+    } else if (r->curl_code == CURLE_UNSUPPORTED_PROTOCOL || r->curl_code == CURLE_URL_MALFORMAT) {
+        kill_endpoint(t, SG_INPUT, "generator.base_url cannot be used: %s", why);
+    } else {
+        snprintf(t->reason, sizeof t->reason, "%s", why);
+        t->outage = never_left(r->curl_code) && r->curl_code != CURLE_SSL_CONNECT_ERROR;
+        t->maybe_paid = !never_left(r->curl_code);
     }
-    if (r->curl_code == CURLE_UNSUPPORTED_PROTOCOL || r->curl_code == CURLE_URL_MALFORMAT) {
-        snprintf(reason, 600, "generator.base_url cannot be used: %s",
-                 curl_easy_strerror((CURLcode)r->curl_code));
-        *dead = SG_INPUT;
-        return SG_REPLY_ENDPOINT;
+}
+
+struct sg_attempt sg_reply_judge(const struct sg_generator *g, const struct sg_request *q,
+                                 const struct sg_reply *r, struct sg_adapt *adapt, struct sg_answer *a)
+{
+    struct sg_attempt t = sg_attempt_make();
+    const struct sg_headers *h = &r->headers;
+    t.retry_after_s = h->retry_after_s;
+    t.limit_requests = h->limit_requests;
+    t.limit_tokens = h->limit_tokens;
+    t.left_requests = h->left_requests;
+    t.left_tokens = h->left_tokens;
+    t.reset_requests_s = h->reset_requests_s;
+    t.reset_tokens_s = h->reset_tokens_s;
+    if (r->too_large) {
+        snprintf(t.reason, sizeof t.reason, "the server's answer is larger than any completion can be");
+        t.kind = SG_ATTEMPT_REFUSED;
+        t.maybe_paid = 1;
+    } else if (r->curl_code != CURLE_OK) {
+        judge_failure(r, &t);
+    } else if (r->http_status == 200) {
+        judge_answer(g, q, r, a, &t);
+    } else {
+        judge_error(g, r, adapt, &t);
     }
-    if (r->curl_code != CURLE_OK) {
-        snprintf(reason, 600, "%s", curl_easy_strerror((CURLcode)r->curl_code));
-        return SG_REPLY_RETRY;
+    return t;
+}
+
+/* ---- headers ---- */
+
+struct sg_headers sg_headers_make(void)
+{
+    return (struct sg_headers){.retry_after_s = -1,
+                               .should_retry = -1,
+                               .limit_requests = -1,
+                               .limit_tokens = -1,
+                               .left_requests = -1,
+                               .left_tokens = -1,
+                               .reset_requests_s = -1,
+                               .reset_tokens_s = -1};
+}
+
+/* The value of header `name` in one line, or NULL. */
+static const char *header_value(const char *line, size_t n, const char *name, char out[200])
+{
+    size_t k = strlen(name);
+    if (n <= k || line[k] != ':' || strncasecmp(line, name, k) != 0)
+        return NULL;
+    snprintf(out, 200, "%.*s", (int)(n - k - 1 < 199 ? n - k - 1 : 199), line + k + 1);
+    return sg_text_trim(out);
+}
+
+static double number_of(const char *v)
+{
+    double x;
+    return sg_parse_double(v, &x) && x >= 0 ? x : -1;
+}
+
+/* "12ms", "1s", "6m0s", "1h2m3s" as Go writes them, seconds as a bare number, or a moment (RFC 3339); -1: none. */
+static double duration_of(const char *v, double unix_s)
+{
+    struct tm t = {0};
+    if (sscanf(v, "%4d-%2d-%2dT%2d:%2d:%2d", &t.tm_year, &t.tm_mon, &t.tm_mday, &t.tm_hour, &t.tm_min,
+               &t.tm_sec) == 6) {
+        t.tm_year -= 1900;
+        t.tm_mon--;
+        return fmax((double)timegm(&t) - unix_s, 0);
     }
-    if (r->http_status == 200)
-        return judge_answer(g, q, r, a, reason);
-    return judge_error(g, r, adapt, reason, dead);
+    if (number_of(v) >= 0)
+        return number_of(v);
+    static const struct {
+        const char *name;
+        double s;
+    } units[] = {{"ms", 1e-3}, {"us", 1e-6}, {"h", 3600}, {"m", 60}, {"s", 1}};
+    double sum = 0;
+    while (*v) {
+        size_t n = strspn(v, "0123456789."), u = 0;
+        char digits[32];
+        if (!n || n >= sizeof digits)
+            return -1;
+        snprintf(digits, sizeof digits, "%.*s", (int)n, v);
+        v += n;
+        while (u < 5 && strncmp(v, units[u].name, strlen(units[u].name)) != 0)
+            u++;
+        if (u == 5 || number_of(digits) < 0)
+            return -1;
+        sum += number_of(digits) * units[u].s;
+        v += strlen(units[u].name);
+    }
+    return sum > 0 ? sum : -1;
+}
+
+/* Seconds, or an HTTP date; -1: neither. */
+static double retry_after_of(const char *v, double unix_s)
+{
+    double x;
+    if (sg_parse_double(v, &x))
+        return x >= 0 ? x : -1;
+    time_t date = curl_getdate(v, NULL);
+    return date == (time_t)-1 ? -1 : fmax((double)date - unix_s, 0);
+}
+
+void sg_headers_add(struct sg_headers *h, const char *line, size_t n, double unix_s)
+{
+    struct {
+        const char *name, *other; /* OpenAI's and Anthropic's */
+        double *out;
+        int is_duration;
+    } const limits[] = {
+        {"x-ratelimit-limit-requests", "anthropic-ratelimit-requests-limit", &h->limit_requests, 0},
+        {"x-ratelimit-limit-tokens", "anthropic-ratelimit-tokens-limit", &h->limit_tokens, 0},
+        {"x-ratelimit-remaining-requests", "anthropic-ratelimit-requests-remaining", &h->left_requests, 0},
+        {"x-ratelimit-remaining-tokens", "anthropic-ratelimit-tokens-remaining", &h->left_tokens, 0},
+        {"x-ratelimit-reset-requests", "anthropic-ratelimit-requests-reset", &h->reset_requests_s, 1},
+        {"x-ratelimit-reset-tokens", "anthropic-ratelimit-tokens-reset", &h->reset_tokens_s, 1},
+    };
+    char buffer[200];
+    const char *v;
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++)
+        if ((v = header_value(line, n, limits[i].name, buffer)) ||
+            (v = header_value(line, n, limits[i].other, buffer))) {
+            *limits[i].out = limits[i].is_duration ? duration_of(v, unix_s) : number_of(v);
+            return;
+        }
+    if ((v = header_value(line, n, "retry-after-ms", buffer)) && number_of(v) >= 0) {
+        h->retry_after_s = number_of(v) / 1000;
+        h->is_exact = 1;
+    } else if ((v = header_value(line, n, "retry-after", buffer)) && !h->is_exact)
+        h->retry_after_s = retry_after_of(v, unix_s);
+    else if ((v = header_value(line, n, "x-should-retry", buffer)))
+        h->should_retry = strcmp(v, "true") == 0 ? 1 : strcmp(v, "false") == 0 ? 0 : -1;
+    else if (((v = header_value(line, n, "x-request-id", buffer)) ||
+              (v = header_value(line, n, "request-id", buffer))) &&
+             !h->request_id[0] && sg_utf8_valid(v, strlen(v)))
+        snprintf(h->request_id, sizeof h->request_id, "%s", v);
 }

@@ -4,22 +4,35 @@
 #define SG_GEN_REPLY_H
 
 #include "base/buf.h"
+#include "gen/governor.h"
 #include "gen/request.h"
-
-enum sg_verdict {
-    SG_REPLY_ANSWER,   /* filled into the answer */
-    SG_REPLY_RETRY,    /* transient */
-    SG_REPLY_FAIL,     /* this request will never work */
-    SG_REPLY_ENDPOINT, /* no request will: key, address, model, billing */
-    SG_REPLY_ADAPT /* the server refuses a parameter that can be said in another way; sg_adapt has learned it
-                    */
-};
 
 /* What an endpoint has refused so far, and how it is spoken to since. */
 struct sg_adapt {
     int completion_tokens; /* max_completion_tokens instead of max_tokens */
     int no_temperature, no_top_p, no_seed, no_format;
 };
+
+/* Adds what `more` knows. */
+void sg_adapt_merge(struct sg_adapt *adapt, const struct sg_adapt *more);
+
+/* The refused parameters by name, "" when there is none; for people and for the results. */
+void sg_adapt_text(const struct sg_adapt *adapt, char out[80]);
+
+/* What the headers of an answer say. */
+struct sg_headers {
+    double retry_after_s; /* < 0: not said */
+    int is_exact;         /* said in milliseconds, which wins */
+    int should_retry;     /* x-should-retry: -1 not said, 0, 1 */
+    /* Limits a minute, what is left, seconds until it is whole again; < 0: not said. */
+    double limit_requests, limit_tokens, left_requests, left_tokens, reset_requests_s, reset_tokens_s;
+    char request_id[200]; /* "" when not said */
+};
+struct sg_headers sg_headers_make(void);
+
+/* Local. Reads one header line (not NUL-terminated). unix_s: the time, for those who send a date. retry-after-ms is
+ * preferred to retry-after, whose date may lie in the past (0); nonsense is passed over. */
+void sg_headers_add(struct sg_headers *h, const char *line, size_t n, double unix_s);
 
 /* One HTTP exchange. */
 struct sg_reply {
@@ -28,18 +41,16 @@ struct sg_reply {
     const char *body; /* NUL-terminated */
     size_t n_body;
     int too_large;
-    double retry_after_s; /* < 0: not said */
-    int should_retry;     /* x-should-retry: -1 not said, 0, 1 */
+    struct sg_headers headers;
     struct sg_adapt sent; /* how the endpoint was spoken to when the request left */
 };
 
-/* Local. `reason` gets one redacted sentence when the verdict is not ANSWER; *dead the status for ENDPOINT.
- * `a` gets text, tokens, model, cost on ANSWER. */
-enum sg_verdict sg_reply_judge(const struct sg_generator *g, const struct sg_request *q,
-                               const struct sg_reply *r, struct sg_adapt *adapt, struct sg_answer *a,
-                               char reason[600], sg_status *dead);
+/* Local. What came of an attempt, with its reason. `a` gets text, tokens, model, request id, cost when ANSWERED.
+ * ADAPT: the server refuses a parameter that can be left out or renamed; *adapt has learned it. */
+struct sg_attempt sg_reply_judge(const struct sg_generator *g, const struct sg_request *q,
+                                 const struct sg_reply *r, struct sg_adapt *adapt, struct sg_answer *a);
 
-/* Local. The body that goes over the wire for a canonical request (sg_free). */
+/* Local. The body that goes over the wire for a canonical request, in the words of its provider (sg_free). */
 char *sg_wire_body(const struct sg_request *q, const struct sg_adapt *adapt);
 
 /* "message" of an error body in any of the known shapes, redacted and made printable; "" when there is none.

@@ -15,6 +15,26 @@ void sg_requests_free(struct sg_requests *r)
     *r = (struct sg_requests){0};
 }
 
+static double max_tokens(const struct sg_request *q)
+{
+    json_t *o = json_loads(q->canonical, 0, NULL);
+    json_int_t n = json_integer_value(json_object_get(o, "max_tokens"));
+    json_decref(o);
+    return (double)n;
+}
+
+double sg_request_tokens(const struct sg_request *q)
+{
+    return (double)strlen(q->canonical) / 4 + max_tokens(q);
+}
+
+double sg_request_worst_usd(const struct sg_generator *g, const struct sg_request *q)
+{
+    if (g->usd_per_1m_input < 0 || g->usd_per_1m_output < 0)
+        return 0;
+    return ((double)strlen(q->canonical) * g->usd_per_1m_input + max_tokens(q) * g->usd_per_1m_output) / 1e6;
+}
+
 void sg_answer_free(struct sg_answer *a)
 {
     sg_free(a->reason);
@@ -23,6 +43,14 @@ void sg_answer_free(struct sg_answer *a)
     sg_free(a->model);
     sg_free(a->request_id);
     *a = (struct sg_answer){0};
+}
+
+void sg_answer_fail(struct sg_answer *a, const char *reason)
+{
+    a->status = SG_FAILED;
+    sg_free(a->reason);
+    a->reason = sg_strdup(reason);
+    a->cost_usd = -1;
 }
 
 /* jansson takes valid UTF-8 only; a server's text is checked where it comes in, ours is valid anyway. */

@@ -10,8 +10,8 @@
 
 /* The `generator:` part of a study. Strings are borrowed from the study. */
 struct sg_generator {
-    const char *provider; /* "openai" */
-    const char *base_url; /* NULL: $OPENAI_BASE_URL, then https://api.openai.com/v1 */
+    const char *provider; /* "openai", "anthropic": gen/provider.h */
+    const char *base_url; /* NULL: the provider's variable, then its own address */
     const char *model;
     const char *api_key_env; /* the variable's name */
     double temperature, top_p;
@@ -39,6 +39,14 @@ struct sg_requests {
 };
 void sg_requests_free(struct sg_requests *r); /* leaves it empty */
 
+/* What a request counts of a limit on tokens: an estimate of its prompt (4 bytes a token) and all of max_tokens, as
+ * OpenAI counts it. */
+double sg_request_tokens(const struct sg_request *q);
+
+/* The most that one attempt can cost: a token has at least one byte, and the answer is as long as allowed. 0 where
+ * a price is unknown. */
+double sg_request_worst_usd(const struct sg_generator *g, const struct sg_request *q);
+
 /* An LLM's answer to one request, or why there is none. Strings owned by whoever filled it. */
 struct sg_answer {
     char key[SG_HEX];
@@ -53,9 +61,12 @@ struct sg_answer {
     int64_t tokens_in, tokens_out;
     int tokens_estimated; /* usage was missing */
     double latency_s;
-    double cost_usd; /* < 0: unknown price */
+    double cost_usd; /* < 0: unknown price; the most it can have been when tokens are estimated */
 };
 void sg_answer_free(struct sg_answer *a);
+
+/* Makes it the answer to a request that was given up on. */
+void sg_answer_fail(struct sg_answer *a, const char *reason);
 
 /* To and from one JSON object (for MPI messages, recordings and the ledger's import). The caller frees the
  * text with sg_free (NULL: no memory, or a text that is not UTF-8). */

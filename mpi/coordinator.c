@@ -10,7 +10,7 @@
 #include <string.h>
 
 enum { DRAIN = 1, QUICK = 2 };
-static const double TICK_S = 0.2;
+static const double TICK_S = 0.2; /* where the hooks do not say */
 
 struct sg_coordinator {
     struct sg_engine *e;
@@ -306,7 +306,7 @@ static void tick(struct sg_coordinator *c)
     struct sg_err err = {0};
     if (c->hooks.tick)
         judge(c, c->hooks.tick(c->hooks.context, c->e, &err), &err, "tick");
-    c->next_tick_s = sg_engine_clock() + TICK_S;
+    c->next_tick_s = sg_engine_clock() + (c->hooks.tick_s > 0 ? c->hooks.tick_s : TICK_S);
 }
 
 /* One mail to each rank; on want of memory the rest follows at the next turn. */
@@ -366,6 +366,27 @@ sg_status sg_engine_add(struct sg_engine *e, const struct sg_item *item, int64_t
     return sg_items_add(&e->coordinator->items, item, e->kinds[item->kind].slot, id, err);
 }
 
+sg_status sg_engine_tell(struct sg_engine *e, int64_t item, const void *bytes, size_t n, struct sg_err *err)
+{
+    struct sg_coordinator *c = e->coordinator;
+    if (!c || item < 0 || item >= c->items.n || c->items.record[item].state != SG_ITEM_RUNNING)
+        return sg_fail(err, SG_FAILED, "sg_engine_tell: item %lld is not running", (long long)item);
+    const struct sg_item_record *r = &c->items.record[item];
+    struct sg_mail *mail = n <= SG_BODY_MAX ? sg_mail_new(SG_MAIL_TELL, item) : NULL;
+    if (mail && n && !(mail->body = sg_alloc(n, 1))) {
+        sg_mail_free(mail);
+        mail = NULL;
+    }
+    if (!mail)
+        return sg_fail_memory(err, n);
+    if (n)
+        memcpy(mail->body, bytes, n);
+    mail->head.n_body = (int64_t)n;
+    mail->head.slot = (int)r->slot;
+    sg_post_send_take(&e->post, r->rank, mail);
+    return SG_OK;
+}
+
 struct sg_engine_state sg_engine_state(const struct sg_engine *e)
 {
     struct sg_coordinator *c = e->coordinator;
@@ -386,6 +407,7 @@ struct sg_engine_state sg_engine_state(const struct sg_engine *e)
         .rank_s_done = s->rank_s_done,
         .busy_s = s->busy_s + (double)s->n_busy * now_s - s->start_sum_s,
     };
+    state.draining = c->level != 0;
     if (c->begin_s > 0)
         state.idle_s = (now_s - c->begin_s) * c->n_ranks - state.busy_s;
     pthread_mutex_unlock(&s->lock);

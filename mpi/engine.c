@@ -105,7 +105,7 @@ void sg_engine_destroy(struct sg_engine *e)
         return;
     sg_coordinator_destroy(e->coordinator);
     for (int s = 0; s < SG_N_SLOTS; s++)
-        sg_mail_free_all(&e->work[s]);
+        sg_mail_free_all(&e->work[s]), sg_mail_free_all(&e->told[s]);
     sg_post_close(&e->post);
     if (e->self != MPI_COMM_NULL)
         MPI_Comm_free(&e->self);
@@ -135,7 +135,8 @@ static void pass_on_request(struct sg_engine *e)
 
 static void deliver_take(struct sg_engine *e, struct sg_mail *mail)
 {
-    if (mail->head.type == SG_MAIL_WORK || mail->head.type == SG_MAIL_QUICK || mail->head.type == SG_MAIL_END)
+    if (mail->head.type == SG_MAIL_WORK || mail->head.type == SG_MAIL_QUICK ||
+        mail->head.type == SG_MAIL_END || mail->head.type == SG_MAIL_TELL)
         sg_worker_mail_take(e, mail);
     else if (e->coordinator)
         sg_coordinator_mail_take(e->coordinator, mail);

@@ -39,6 +39,7 @@ struct sg_engine;
 struct sg_work {
     struct sg_team team; /* COMPUTE: 2^k ranks (k >= 0); NETWORK: MPI_COMM_NULL, size 1 */
     int64_t item;
+    enum sg_slot slot;
     const void *payload; /* as prepare wrote it, on every rank of the team */
     size_t n_payload;
     /* Local, cheap, any thread: 1 once the run has to end quickly; work then returns SG_STOPPED soon. Ranks
@@ -84,6 +85,11 @@ struct sg_kind {
  */
 sg_status sg_work_emit(const struct sg_work *w, const void *bytes, size_t n, struct sg_err *err) SG_MUST_USE;
 
+/* Local, any thread of the work's rank 0. What rank 0 of the job has told this work by sg_engine_tell, in order;
+ * found 0: nothing now. Replaces what is in `out`. */
+sg_status sg_work_take(const struct sg_work *w, struct sg_buf *out, int *found,
+                       struct sg_err *err) SG_MUST_USE;
+
 struct sg_item {
     int kind;      /* index into kinds */
     double cost;   /* estimate in seconds of one rank; sets the order (longest first) and the team sizes */
@@ -94,9 +100,10 @@ struct sg_item {
 };
 
 struct sg_engine_hooks {
-    /* Rank 0, coordinator thread, about 5 times a second. Returning anything but SG_OK stops the run with it:
+    /* Rank 0, coordinator thread, every tick_s. Returning anything but SG_OK stops the run with it:
      * SG_STOPPED drains (no new items; those in hand finish), others end it. May be NULL. */
     sg_status (*tick)(void *context, const struct sg_engine *e, struct sg_err *err);
+    double tick_s; /* 0: 0.2 s */
     void *context;
 };
 
@@ -108,6 +115,12 @@ sg_status sg_engine_create(const struct sg_team *world, const struct sg_kind *ki
  * two. On failure nothing is added. */
 sg_status sg_engine_add(struct sg_engine *e, const struct sg_item *item, int64_t *id,
                         struct sg_err *err) SG_MUST_USE;
+
+/* Rank 0, coordinator thread. Sends bytes to a running item (its team's rank 0), which takes them with
+ * sg_work_take; copies them. SG_FAILED when the item is not running. What arrives after its work has ended is
+ * dropped. */
+sg_status sg_engine_tell(struct sg_engine *e, int64_t item, const void *bytes, size_t n,
+                         struct sg_err *err) SG_MUST_USE;
 
 /* Collective over all ranks. hooks: rank 0 (others may pass NULL). The status is the same on all ranks: SG_OK
  * when all items are done (failed ones included), SG_STOPPED, or the failure of a callback; so are the words.
@@ -125,6 +138,7 @@ struct sg_engine_state {
     double cost_done;      /* of COMPUTE items that are done and did not fail */
     double rank_s_done;    /* what these took: sum of wall_s * n_ranks */
     double busy_s, idle_s; /* of COMPUTE slots, all ranks, in this run */
+    int draining;          /* nothing is handed out any more: a request to stop, a limit or a failure */
 };
 struct sg_engine_state sg_engine_state(const struct sg_engine *e);
 

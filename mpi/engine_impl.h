@@ -28,7 +28,7 @@ struct sg_engine {
 
     pthread_mutex_t lock; /* of what follows */
     pthread_cond_t news;
-    struct sg_mail_list work[SG_N_SLOTS];
+    struct sg_mail_list work[SG_N_SLOTS], told[SG_N_SLOTS]; /* told: for the work in hand */
     int go, ended; /* the service thread may begin; the run is over */
     sg_status end_status;
     char end_text[sizeof((struct sg_err *)0)->text];

@@ -6,7 +6,8 @@
  *
  *     rank 0 -> worker   WORK   kind, item, slot, n_ranks; body: the team's world ranks if n_ranks > 1
  * (padded to 64 bytes), then the payload (to the team's first rank only) QUICK  running work shall stop END
- * status, text: the run's; the last word of the coordinator worker -> rank 0   EVENT  item; body: what
+ * status, text: the run's; the last word of the coordinator TELL   item, slot; body: what sg_engine_tell was given
+ * worker -> rank 0   EVENT  item; body: what
  * sg_work_emit was given RESULT item, status, text, wall_s; body: the result ASK    how: a signal or a call
  * asked this rank to end the run BYE    the last word of a worker, in answer to END */
 #ifndef SG_MPI_WIRE_H
@@ -23,6 +24,7 @@ enum sg_mail_type {
     SG_MAIL_WORK,
     SG_MAIL_QUICK,
     SG_MAIL_END,
+    SG_MAIL_TELL,
     SG_MAIL_EVENT,
     SG_MAIL_RESULT,
     SG_MAIL_ASK,

@@ -33,6 +33,11 @@ void sg_worker_mail_take(struct sg_engine *e, struct sg_mail *mail)
         pthread_cond_broadcast(&e->news);
         pthread_mutex_unlock(&e->lock);
         return;
+    case SG_MAIL_TELL:
+        pthread_mutex_lock(&e->lock);
+        sg_mail_push(&e->told[mail->head.slot], mail);
+        pthread_mutex_unlock(&e->lock);
+        return;
     case SG_MAIL_QUICK:
         atomic_store(&e->quick, 1);
         break;
@@ -134,7 +139,7 @@ static void do_work(struct sg_engine *e, enum sg_slot slot, struct sg_mail *mail
 {
     struct sg_err err = {0};
     struct sg_buf result = sg_buf_make(SG_BODY_MAX);
-    struct sg_work w = {.item = mail->head.item, .stopping = stopping, .engine = e};
+    struct sg_work w = {.item = mail->head.item, .slot = slot, .stopping = stopping, .engine = e};
     w.team =
         (struct sg_team){.comm = slot == SG_SLOT_COMPUTE ? e->self : MPI_COMM_NULL, .rank = 0, .size = 1};
     int leader = mail->head.n_ranks == 1;
@@ -185,4 +190,30 @@ sg_status sg_work_emit(const struct sg_work *w, const void *bytes, size_t n, str
     }
     sg_post_send_take(&w->engine->post, 0, mail);
     return SG_OK;
+}
+
+sg_status sg_work_take(const struct sg_work *w, struct sg_buf *out, int *found, struct sg_err *err)
+{
+    struct sg_engine *e = w->engine;
+    *found = 0;
+    pthread_mutex_lock(&e->lock);
+    struct sg_mail *mail = sg_mail_pop(&e->told[w->slot]);
+    while (mail && mail->head.item != w->item) { /* for work that has ended meanwhile */
+        sg_mail_free(mail);
+        mail = sg_mail_pop(&e->told[w->slot]);
+    }
+    pthread_mutex_unlock(&e->lock);
+    if (!mail)
+        return SG_OK;
+    sg_status status = SG_OK;
+    if (mail->head.n_body && !mail->body) {
+        status = sg_fail_memory(err, (unsigned long long)mail->head.n_body);
+    } else {
+        sg_buf_clear(out);
+        sg_buf_add(out, mail->body, (size_t)mail->head.n_body);
+        status = sg_buf_check(out, "what the work was told", err);
+    }
+    *found = status == SG_OK;
+    sg_mail_free(mail);
+    return status;
 }

@@ -35,6 +35,11 @@ static const char schema[] =
     "CREATE TABLE diversity(pool TEXT PRIMARY KEY, result TEXT NOT NULL) WITHOUT ROWID;"
     "INSERT INTO meta VALUES('version', '1'); COMMIT";
 
+/* Of a later version, which the older ones can do without. */
+static const char sent_schema[] = "CREATE TABLE IF NOT EXISTS sent(id INTEGER PRIMARY KEY AUTOINCREMENT, key "
+                                  "TEXT NOT NULL, usd REAL NOT NULL,"
+                                  " created TEXT)";
+
 static const char *const sql[N_SQL] = {
     [SQL_META_SET] = "INSERT INTO meta VALUES(?1,?2) ON CONFLICT(name) DO UPDATE SET value=excluded.value",
     [SQL_META_GET] = "SELECT value FROM meta WHERE name=?1",
@@ -52,6 +57,8 @@ static const char *const sql[N_SQL] = {
         "SELECT key, request, status, reason, text, finish_reason, model, request_id, http_status, attempts, "
         "tokens_in,"
         " tokens_out, tokens_estimated, latency_s, cost_usd, source, rank FROM completions WHERE key=?1",
+    [SQL_SENT_PUT] = "INSERT INTO sent(key, usd, created) VALUES(?1,?2,?3)",
+    [SQL_SENT_SETTLE] = "DELETE FROM sent WHERE id=?1",
     [SQL_POOL_PUT] = "INSERT OR REPLACE INTO pools(id, ordinal, settings, status, n, rejects, shortfall) "
                      "VALUES(?1,?2,?3,?4,?5,?6,?7)",
     [SQL_POOL_CLEAR_EXAMPLES] = "DELETE FROM examples WHERE pool=?1",
@@ -289,13 +296,13 @@ static sg_status open_writer(struct sg_ledger *l, const char *dir, struct sg_err
                        sqlite3_errmsg(l->db));
     SG_TRY(run_sql(l, "PRAGMA synchronous=FULL", "fsync cannot be switched on", err));
     if (fresh)
-        return run_sql(l, schema, "its tables cannot be made", err);
-    if (!ask(l->db, "PRAGMA quick_check(1)", NULL, word, sizeof word))
+        SG_TRY(run_sql(l, schema, "its tables cannot be made", err));
+    else if (!ask(l->db, "PRAGMA quick_check(1)", NULL, word, sizeof word))
         return open_fail(l, dir, err);
-    if (strcmp(word, "ok") != 0)
+    else if (strcmp(word, "ok") != 0)
         return sg_fail(err, SG_INPUT, "%s: damaged (%s); hint: restore it from a copy, or use another folder",
                        l->path, word);
-    return SG_OK;
+    return run_sql(l, sent_schema, "its tables cannot be made", err);
 }
 
 /* "file:<path>?immutable=1" with the path escaped (sqlite.org/uri.html). */

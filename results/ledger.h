@@ -19,6 +19,7 @@
  *   test_rows(task, position, label, first, second, PRIMARY KEY(task, position))
  *   pool_completions(pool, position, completion, PRIMARY KEY(pool, position))          what a pool asked for,
  * rejected answers too diversity(pool PRIMARY KEY, result)                           JSON object
+ *   sent(id PRIMARY KEY, key, usd, created)                       left and not settled: may have been paid for
  *
  * All functions: rank 0 only. A transaction is opened by the first write and committed by sg_ledger_commit
  * (fsync): what was put before a commit counts only after it. */
@@ -70,6 +71,19 @@ sg_status sg_ledger_completion_put(struct sg_ledger *l, const struct sg_ledger_c
  */
 sg_status sg_ledger_completion_get(struct sg_ledger *l, const char *key, int *found,
                                    struct sg_ledger_completion *out, struct sg_err *err) SG_MUST_USE;
+/* A request that may cost up to `usd` is about to leave (commit before it does); *id is for its settling: when it
+ * has been answered, or refused without being charged for. */
+sg_status sg_ledger_sent_put(struct sg_ledger *l, const char *key, double usd, int64_t *id,
+                             struct sg_err *err) SG_MUST_USE;
+sg_status sg_ledger_sent_settle(struct sg_ledger *l, int64_t id, struct sg_err *err) SG_MUST_USE;
+/* What has left and was never settled: it may have been paid for. A ledger that is open for writing. */
+struct sg_ledger_unsettled {
+    int64_t n;
+    double usd;
+};
+sg_status sg_ledger_unsettled(struct sg_ledger *l, struct sg_ledger_unsettled *out,
+                              struct sg_err *err) SG_MUST_USE;
+
 /* All of them, by key. */
 sg_status sg_ledger_completions_each(struct sg_ledger *l,
                                      sg_status (*each)(void *context, const struct sg_ledger_completion *c,

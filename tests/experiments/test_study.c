@@ -304,9 +304,10 @@ static void test_bad(void **state)
         {"", "train.epoch=3",
          "override train.epoch: unknown setting \"train.epoch\"; hint: did you mean \"train.epochs\"?"},
         {"", "generator.provider=anthropic",
-         "override generator.provider: generator.provider must be openai: any endpoint that speaks OpenAI's "
-         "chat completions; "
-         "hint: its address goes into generator.base_url"},
+         "override generator.provider: generator.provider anthropic needs generator.model; hint: name one of "
+         "its "
+         "models"},
+        {"", "generator.provider=cohere", NULL},
         {"", "generator.base_url=localhost:8080",
          "override generator.base_url: generator.base_url must be an address like http://127.0.0.1:8080/v1"},
         {"", "generator.base_url=https://me:pw@host/v1",

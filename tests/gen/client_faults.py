@@ -28,12 +28,13 @@ class Outcome:
         self.log = log
 
 
-def play(script, n=4, connections=2, retries=8, timeout=10, per_min=0, latency=0, key=KEY, url=None, server_key=None, env=None):
+def play(script, n=4, connections=2, retries=8, timeout=10, per_min=0, latency=0, key=KEY, url=None, server_key=None, env=None,
+         limits=()):
     with tempfile.TemporaryDirectory() as folder:
         log = pathlib.Path(folder, "log.jsonl")
         pathlib.Path(folder, "script.json").write_text(json.dumps(script))
         command = [sys.executable, str(STUB), "--log", str(log), "--script", f"{folder}/script.json", "--latency", str(latency)]
-        stub = subprocess.Popen(command + (["--key", server_key] if server_key else []), stdout=subprocess.PIPE,
+        stub = subprocess.Popen(command + (["--key", server_key] if server_key else []) + list(limits), stdout=subprocess.PIPE,
                                 stderr=subprocess.DEVNULL, text=True)
         try:
             address = stub.stdout.readline().strip()
@@ -175,6 +176,26 @@ def learns_parameters():
     assert len(o.ok) == 5 and "temperature" not in o.log[-1]["fields"]
 
 
+def speaks_anthropic():
+    o = play([{"from": 2, "to": 2, "fault": "length"}, {"from": 3, "to": 3, "fault": "refuse"}, {"from": 4, "to": 4, "fault": "nousage"},
+              status(529, 5, 5, body={"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}})],
+             n=6, connections=1, server_key=KEY, env={"PROBE_PROVIDER": "anthropic", "PROBE_CHECK": "1"})
+    assert o.status == 0 and len(o.ok) == 6 and len(o.log) == 7, (o.error, o.failed)
+    assert all(r["path"] == "/v1/messages" and r["fields"] == ["max_tokens", "messages", "model", "system", "temperature"] for r in o.log)
+    assert sorted(a["finish_reason"] for a in o.ok) == ["length", "refusal", "stop", "stop", "stop", "stop"]
+    assert sum(a["text"] is None for a in o.ok) == 1 and sum(a["tokens_estimated"] for a in o.ok) == 1
+    o = play([], n=1, server_key="another", env={"PROBE_PROVIDER": "anthropic"})
+    assert o.status == 2 and "PROBE_KEY" in o.error, o.error
+
+
+def heeds_limits():
+    """The server says 300 requests a minute, which is 5 a second here; the burst at the start meets it."""
+    o = play([], n=20, connections=10, limits=["--limit-requests", "5", "--window", "1"])
+    assert o.status == 0 and len(o.ok) == 20, o.error
+    refused = sum(r["status"] == 429 for r in o.log)
+    assert refused <= 9 and 2.5 <= o.seconds < 15, (refused, o.seconds)
+
+
 def no_proxy_for_loopback():
     o = play([], n=1, env={"http_proxy": "http://127.0.0.1:9", "all_proxy": "http://127.0.0.1:9", "PROBE_CHECK": "1"})
     assert o.status == 0 and len(o.ok) == 1, o.error
@@ -199,7 +220,7 @@ def stops_when_asked():
 
 CASES = [all_well, waits_as_told, a_long_wait_is_said, transient_faults, a_hang_times_out, retries_end, an_outage_is_no_answer,
          one_bad_request,
-         unusable_endpoints, an_answer_on_its_way_is_kept, an_echoed_key, a_redirect, too_large, odd_answers, learns_parameters,
+         unusable_endpoints, an_answer_on_its_way_is_kept, an_echoed_key, a_redirect, too_large, odd_answers, learns_parameters, speaks_anthropic, heeds_limits,
          no_proxy_for_loopback, keeps_the_pace, uses_its_connections, stops_when_asked]
 chosen = [c for c in CASES if c.__name__ in sys.argv[2:]] or CASES
 bad = 0

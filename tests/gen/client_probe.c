@@ -1,5 +1,5 @@
 /* client_probe URL N CONNECTIONS RETRIES TIMEOUT_S [REQUESTS_PER_MIN]: sends N requests with the key of
- * $PROBE_KEY and prints one JSON object an answer, then one with the status, the error and the seconds. Stops
+ * $PROBE_KEY (to $PROBE_PROVIDER, openai) and prints one JSON object an answer, then one with the status, the error and the seconds. Stops
  * when answer number $PROBE_STOP has come. */
 #include "base/file.h"
 #include "base/mem.h"
@@ -37,7 +37,8 @@ int main(int argc, char **argv)
     struct sg_err err = {0};
     const char *key = NULL;
     sg_status status = sg_secret_take("PROBE_KEY", &key, &err);
-    struct sg_generator g = {.provider = "openai",
+    const char *provider = getenv("PROBE_PROVIDER") ? getenv("PROBE_PROVIDER") : "openai";
+    struct sg_generator g = {.provider = provider,
                              .base_url = argv[1],
                              .model = "stub",
                              .api_key_env = "PROBE_KEY",
@@ -52,10 +53,11 @@ int main(int argc, char **argv)
     struct sg_requests requests = {.item = sg_alloc((size_t)atoi(argv[2]), sizeof *requests.item)};
     for (int i = 0; i < atoi(argv[2]); i++) {
         struct sg_request *q = &requests.item[requests.n++];
-        q->canonical = sg_strf("{\"index\":%d,\"max_tokens\":48,\"messages\":[{\"content\":\"Write "
-                               "%d.\",\"role\":\"user\"}],\"model\":\"stub\","
-                               "\"provider\":\"openai\",\"seed\":%d,\"temperature\":1.0,\"top_p\":1.0}",
-                               i, i, i);
+        q->canonical =
+            sg_strf("{\"index\":%d,\"max_tokens\":48,\"messages\":[{\"content\":\"Be brief.\",\"role\":"
+                    "\"system\"},{\"content\":\"Write %d.\",\"role\":\"user\"}],\"model\":\"stub\","
+                    "\"provider\":\"%s\",\"seed\":%d,\"temperature\":1.0,\"top_p\":1.0}",
+                    i, i, provider, i);
         sg_sha256_hex(q->canonical, strlen(q->canonical), q->key);
     }
     struct sg_client *c = NULL;

@@ -11,14 +11,14 @@ static const struct sg_request question = {
         "{\"index\":0,\"max_tokens\":48,\"messages\":[],\"model\":\"m\",\"provider\":\"openai\",\"seed\":1,"
         "\"temperature\":1.0,\"top_p\":1.0}")};
 
-static enum sg_verdict judge(long http, const char *body, struct sg_adapt *adapt, struct sg_answer *a,
-                             char reason[600], sg_status *dead)
+static struct sg_attempt judge(const char *provider, long http, const char *body, struct sg_answer *a)
 {
     struct sg_generator g = some_generator();
+    g.provider = provider;
     struct sg_adapt none = {0};
     struct sg_reply r = {
-        .http_status = http, .body = body, .n_body = strlen(body), .retry_after_s = -1, .should_retry = -1};
-    return sg_reply_judge(&g, &question, &r, adapt ? adapt : &none, a, reason, dead);
+        .http_status = http, .body = body, .n_body = strlen(body), .headers = sg_headers_make()};
+    return sg_reply_judge(&g, &question, &r, &none, a);
 }
 
 static void verdicts(void **state)
@@ -27,40 +27,48 @@ static void verdicts(void **state)
     static const struct {
         long http;
         const char *body;
-        enum sg_verdict verdict;
+        enum sg_attempt_kind kind;
         sg_status dead;
         const char *says;
     } cases[] = {
-        {401, "{\"error\":{\"message\":\"no\"}}", SG_REPLY_ENDPOINT, SG_INPUT, "OPENAI_API_KEY"},
-        {403, "", SG_REPLY_ENDPOINT, SG_INPUT, "OPENAI_API_KEY"},
-        {404, "<html>", SG_REPLY_ENDPOINT, SG_INPUT, "generator.model"},
-        {307, "", SG_REPLY_ENDPOINT, SG_INPUT, "redirect"},
-        {429, "{\"error\":{\"message\":\"slow\",\"code\":\"rate_limit_exceeded\"}}", SG_REPLY_RETRY, SG_OK,
+        {401, "{\"error\":{\"message\":\"no\"}}", SG_ATTEMPT_ENDPOINT, SG_INPUT, "OPENAI_API_KEY"},
+        {403, "", SG_ATTEMPT_ENDPOINT, SG_INPUT, "OPENAI_API_KEY"},
+        {404, "<html>", SG_ATTEMPT_ENDPOINT, SG_INPUT, "generator.model"},
+        {307, "", SG_ATTEMPT_ENDPOINT, SG_INPUT, "redirect"},
+        {429, "{\"error\":{\"message\":\"slow\",\"code\":\"rate_limit_exceeded\"}}", SG_ATTEMPT_RATE, SG_OK,
          "slow"},
         {429, "{\"error\":{\"type\":\"insufficient_quota\",\"code\":\"insufficient_quota\"}}",
-         SG_REPLY_ENDPOINT, SG_STOPPED, "money"},
+         SG_ATTEMPT_ENDPOINT, SG_STOPPED, "money"},
         {429, "{\"status\":429,\"error\":\"INSUFFICIENT QUOTA\",\"message\":\"too many at once\"}",
-         SG_REPLY_RETRY, SG_OK, "too many"},
-        {402, "{}", SG_REPLY_ENDPOINT, SG_STOPPED, "money"},
-        {500, "", SG_REPLY_RETRY, SG_OK, "HTTP 500"},
-        {503, "[{\"error\":{\"code\":503,\"message\":\"loading\"}}]", SG_REPLY_RETRY, SG_OK, "loading"},
-        {529, "{\"error\":\"overloaded\"}", SG_REPLY_RETRY, SG_OK, "overloaded"},
-        {408, "", SG_REPLY_RETRY, SG_OK, ""},
-        {400, "{\"error\":{\"message\":\"context too long\",\"code\":400}}", SG_REPLY_FAIL, SG_OK,
+         SG_ATTEMPT_RATE, SG_OK, "too many"},
+        {402, "{}", SG_ATTEMPT_ENDPOINT, SG_STOPPED, "money"},
+        {500, "", SG_ATTEMPT_FAULT, SG_OK, "HTTP 500"},
+        {503, "[{\"error\":{\"code\":503,\"message\":\"loading\"}}]", SG_ATTEMPT_OVERLOAD, SG_OK, "loading"},
+        {529, "{\"error\":\"overloaded\"}", SG_ATTEMPT_OVERLOAD, SG_OK, "overloaded"},
+        {408, "", SG_ATTEMPT_FAULT, SG_OK, ""},
+        {400, "{\"error\":{\"message\":\"context too long\",\"code\":400}}", SG_ATTEMPT_REFUSED, SG_OK,
          "context too long"},
-        {422, "", SG_REPLY_FAIL, SG_OK, ""},
-        {200, "<html>", SG_REPLY_RETRY, SG_OK, "no JSON"},
-        {200, "{\"choices\":[{\"message\":{\"con", SG_REPLY_RETRY, SG_OK, "cut off"},
-        {200, "{\"choices\":[]}", SG_REPLY_RETRY, SG_OK, "another shape"},
-        {200, "[1]", SG_REPLY_RETRY, SG_OK, "another shape"},
+        {503, "{\"error\":{\"code\":\"slow_down\"}}", SG_ATTEMPT_OVERLOAD, SG_OK, "503"},
+        {429, "{\"error\":{\"code\":\"slow_down\"}}", SG_ATTEMPT_OVERLOAD, SG_OK, "429"},
+        {429, "{\"type\":\"error\",\"error\":{\"type\":\"rate_limit_error\",\"message\":\"slow\"}}",
+         SG_ATTEMPT_RATE, SG_OK, "slow"},
+        {400,
+         "{\"type\":\"error\",\"error\":{\"type\":\"invalid_request_error\",\"message\":\"Your credit "
+         "balance is "
+         "too low to access the API\"}}",
+         SG_ATTEMPT_ENDPOINT, SG_STOPPED, "money"},
+        {422, "", SG_ATTEMPT_REFUSED, SG_OK, ""},
+        {200, "<html>", SG_ATTEMPT_FAULT, SG_OK, "no JSON"},
+        {200, "{\"choices\":[{\"message\":{\"con", SG_ATTEMPT_FAULT, SG_OK, "cut off"},
+        {200, "{\"choices\":[]}", SG_ATTEMPT_FAULT, SG_OK, "another shape"},
+        {200, "[1]", SG_ATTEMPT_FAULT, SG_OK, "another shape"},
     };
     for (int i = 0; i < N_OF(cases); i++) {
         struct sg_answer a = {0};
-        char reason[600];
-        sg_status dead = SG_OK;
-        assert_int_equal(judge(cases[i].http, cases[i].body, NULL, &a, reason, &dead), cases[i].verdict);
-        assert_int_equal(dead, cases[i].dead);
-        assert_non_null(strstr(reason, cases[i].says));
+        struct sg_attempt t = judge("openai", cases[i].http, cases[i].body, &a);
+        assert_int_equal(t.kind, cases[i].kind);
+        assert_int_equal(t.dead, cases[i].dead);
+        assert_non_null(strstr(t.reason, cases[i].says));
         sg_answer_free(&a);
     }
 }
@@ -69,16 +77,15 @@ static void answers(void **state)
 {
     (void)state;
     struct sg_answer a = {0};
-    char reason[600];
-    sg_status dead;
     assert_int_equal(
         judge(
-            200,
+            "openai", 200,
             "{\"id\":\"c1\",\"model\":\"m-2\",\"new\":[1],\"choices\":[{\"finish_reason\":\"stop\","
             "\"message\":{\"content\":"
             "\"hi\",\"reasoning_content\":\"hm\"}}],\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":2}}",
-            NULL, &a, reason, &dead),
-        SG_REPLY_ANSWER);
+            &a)
+            .kind,
+        SG_ATTEMPT_ANSWERED);
     assert_string_equal(a.text, "hi");
     assert_string_equal(a.finish_reason, "stop");
     assert_string_equal(a.model, "m-2");
@@ -86,19 +93,21 @@ static void answers(void **state)
     assert_true(a.tokens_in == 7 && a.tokens_out == 2 && !a.tokens_estimated && a.cost_usd < 0);
     sg_answer_free(&a);
 
-    assert_int_equal(judge(200, "{\"choices\":[{\"message\":{\"content\":\"a\\u0000b\"}}],\"usage\":null}",
-                           NULL, &a, reason, &dead),
-                     SG_REPLY_ANSWER);
+    assert_int_equal(
+        judge("openai", 200, "{\"choices\":[{\"message\":{\"content\":\"a\\u0000b\"}}],\"usage\":null}", &a)
+            .kind,
+        SG_ATTEMPT_ANSWERED);
     assert_string_equal(a.text, "a b");
     assert_true(a.tokens_estimated && a.tokens_in > 0);
     sg_answer_free(&a);
 
     assert_int_equal(
         judge(
-            200,
+            "openai", 200,
             "{\"choices\":[{\"message\":{\"content\":null,\"refusal\":\"no\"},\"finish_reason\":\"stop\"}]}",
-            NULL, &a, reason, &dead),
-        SG_REPLY_ANSWER);
+            &a)
+            .kind,
+        SG_ATTEMPT_ANSWERED);
     assert_null(a.text);
     assert_string_equal(a.finish_reason, "refusal");
     sg_answer_free(&a);
@@ -116,22 +125,17 @@ static void parameters(void **state)
     struct sg_adapt adapt = {0}, before = adapt;
     struct sg_generator g = some_generator();
     struct sg_answer a = {0};
-    char reason[600];
-    sg_status dead = SG_OK;
-    struct sg_reply r = {.http_status = 400,
-                         .body = refused,
-                         .n_body = strlen(refused),
-                         .retry_after_s = -1,
-                         .should_retry = -1};
-    assert_int_equal(sg_reply_judge(&g, &question, &r, &adapt, &a, reason, &dead), SG_REPLY_ADAPT);
+    struct sg_reply r = {
+        .http_status = 400, .body = refused, .n_body = strlen(refused), .headers = sg_headers_make()};
+    assert_int_equal(sg_reply_judge(&g, &question, &r, &adapt, &a).kind, SG_ATTEMPT_ADAPT);
     assert_int_equal(adapt.completion_tokens, 1);
     r.sent = before; /* a second one that was on its way */
-    assert_int_equal(sg_reply_judge(&g, &question, &r, &adapt, &a, reason, &dead), SG_REPLY_ADAPT);
+    assert_int_equal(sg_reply_judge(&g, &question, &r, &adapt, &a).kind, SG_ATTEMPT_ADAPT);
     r.sent = adapt; /* it was sent in the new form, and refused all the same */
-    assert_int_equal(sg_reply_judge(&g, &question, &r, &adapt, &a, reason, &dead), SG_REPLY_FAIL);
+    assert_int_equal(sg_reply_judge(&g, &question, &r, &adapt, &a).kind, SG_ATTEMPT_REFUSED);
     r.body = heat;
     r.n_body = strlen(heat);
-    assert_int_equal(sg_reply_judge(&g, &question, &r, &adapt, &a, reason, &dead), SG_REPLY_ADAPT);
+    assert_int_equal(sg_reply_judge(&g, &question, &r, &adapt, &a).kind, SG_ATTEMPT_ADAPT);
     char *wire = sg_wire_body(&question, &adapt);
     assert_string_equal(
         wire, "{\"max_completion_tokens\":48,\"messages\":[],\"model\":\"m\",\"seed\":1,\"top_p\":1.0}");
@@ -148,22 +152,167 @@ static void connection_errors(void **state)
     (void)state;
     static const struct {
         int code;
-        enum sg_verdict verdict;
-    } cases[] = {{CURLE_COULDNT_CONNECT, SG_REPLY_RETRY},
-                 {CURLE_OPERATION_TIMEDOUT, SG_REPLY_RETRY},
-                 {CURLE_PARTIAL_FILE, SG_REPLY_RETRY},
-                 {CURLE_PEER_FAILED_VERIFICATION, SG_REPLY_ENDPOINT},
-                 {CURLE_UNSUPPORTED_PROTOCOL, SG_REPLY_ENDPOINT}};
+        enum sg_attempt_kind kind;
+        int outage, maybe_paid;
+    } cases[] = {{CURLE_COULDNT_CONNECT, SG_ATTEMPT_FAULT, 1, 0},
+                 {CURLE_COULDNT_RESOLVE_HOST, SG_ATTEMPT_FAULT, 1, 0},
+                 {CURLE_SSL_CONNECT_ERROR, SG_ATTEMPT_FAULT, 0, 0},
+                 {CURLE_OPERATION_TIMEDOUT, SG_ATTEMPT_FAULT, 0, 1},
+                 {CURLE_PARTIAL_FILE, SG_ATTEMPT_FAULT, 0, 1},
+                 {CURLE_PEER_FAILED_VERIFICATION, SG_ATTEMPT_ENDPOINT, 0, 0},
+                 {CURLE_UNSUPPORTED_PROTOCOL, SG_ATTEMPT_ENDPOINT, 0, 0}};
     struct sg_generator g = some_generator();
     for (int i = 0; i < N_OF(cases); i++) {
         struct sg_adapt adapt = {0};
         struct sg_answer a = {0};
-        char reason[600];
-        sg_status dead = SG_OK;
-        struct sg_reply r = {.curl_code = cases[i].code, .body = "", .retry_after_s = -1, .should_retry = -1};
-        assert_int_equal(sg_reply_judge(&g, &question, &r, &adapt, &a, reason, &dead), cases[i].verdict);
-        assert_true(strlen(reason) > 5);
+        struct sg_reply r = {.curl_code = cases[i].code, .body = "", .headers = sg_headers_make()};
+        struct sg_attempt t = sg_reply_judge(&g, &question, &r, &adapt, &a);
+        assert_int_equal(t.kind, cases[i].kind);
+        assert_int_equal(t.outage, cases[i].outage);
+        assert_int_equal(t.maybe_paid, cases[i].maybe_paid);
+        assert_true(strlen(t.reason) > 5);
     }
+}
+
+/* What a gateway swallowed may have been written all the same, and so may an answer that came in pieces; a refusal
+ * costs nothing. */
+static void money(void **state)
+{
+    (void)state;
+    static const struct {
+        long http;
+        int maybe_paid;
+    } cases[] = {{200, 1}, {408, 1}, {502, 1}, {504, 1}, {524, 1},
+                 {429, 0}, {500, 0}, {503, 0}, {529, 0}, {400, 0}};
+    for (int i = 0; i < N_OF(cases); i++) {
+        struct sg_answer a = {0};
+        assert_int_equal(judge("openai", cases[i].http, "<html>", &a).maybe_paid, cases[i].maybe_paid);
+    }
+    struct sg_generator g = some_generator();
+    g.usd_per_1m_input = 1;
+    g.usd_per_1m_output = 1000;
+    struct sg_adapt none = {0};
+    static const char body[] = "{\"choices\":[{\"message\":{\"content\":\"a\"},\"finish_reason\":\"stop\"}]}";
+    struct sg_reply r = {
+        .http_status = 200, .body = body, .n_body = strlen(body), .headers = sg_headers_make()};
+    struct sg_answer a = {0};
+    struct sg_attempt t = sg_reply_judge(&g, &question, &r, &none, &a);
+    assert_true(a.tokens_estimated && t.cost_usd == sg_request_worst_usd(&g, &question) &&
+                t.cost_usd > 0.048);
+    sg_answer_free(&a);
+}
+
+static void anthropic(void **state)
+{
+    (void)state;
+    struct sg_answer a = {0};
+    assert_int_equal(
+        judge("anthropic", 200,
+              "{\"id\":\"msg_1\",\"type\":\"message\",\"model\":\"c-1\",\"content\":[{\"type\":\"thinking\","
+              "\"thinking\":\"hm\"},{\"type\":\"text\",\"text\":\"A fine\"},{\"type\":\"text\",\"text\":\" "
+              "film.\"}],"
+              "\"stop_reason\":\"end_turn\",\"usage\":{\"input_tokens\":7,\"cache_read_input_tokens\":3,"
+              "\"output_tokens\":4}}",
+              &a)
+            .kind,
+        SG_ATTEMPT_ANSWERED);
+    assert_string_equal(a.text, "A fine film.");
+    assert_string_equal(a.finish_reason, "stop");
+    assert_string_equal(a.model, "c-1");
+    assert_string_equal(a.request_id, "msg_1");
+    assert_true(a.tokens_in == 10 && a.tokens_out == 4 && !a.tokens_estimated);
+    sg_answer_free(&a);
+    static const struct {
+        const char *said, *kept;
+    } ends[] = {{"max_tokens", "length"}, {"stop_sequence", "stop"}, {"refusal", "refusal"}};
+    for (int i = 0; i < N_OF(ends); i++) {
+        char body[200];
+        snprintf(body, sizeof body, "{\"content\":[],\"stop_reason\":\"%s\"}", ends[i].said);
+        assert_int_equal(judge("anthropic", 200, body, &a).kind, SG_ATTEMPT_ANSWERED);
+        assert_string_equal(a.finish_reason, ends[i].kept);
+        assert_true(!a.text && a.tokens_estimated);
+        sg_answer_free(&a);
+    }
+    assert_int_equal(
+        judge("anthropic", 529, "{\"error\":{\"type\":\"overloaded_error\",\"message\":\"Overloaded\"}}", &a)
+            .kind,
+        SG_ATTEMPT_OVERLOAD);
+    assert_int_equal(judge("anthropic", 200, "{\"choices\":[{\"message\":{\"content\":\"a\"}}]}", &a).kind,
+                     SG_ATTEMPT_FAULT);
+
+    const struct sg_request q = {
+        .canonical = TEXT(
+            "{\"index\":0,\"max_tokens\":48,\"messages\":[{\"content\":\"Be brief.\",\"role\":\"system\"},{"
+            "\"content\":\"Hi\",\"role\":\"user\"}],\"model\":\"m\",\"provider\":\"anthropic\",\"seed\":1,"
+            "\"temperature\":0.5,\"top_p\":1.0}")};
+    struct sg_adapt adapt = {0};
+    char *wire = sg_wire_body(&q, &adapt);
+    assert_string_equal(
+        wire, "{\"max_tokens\":48,\"messages\":[{\"content\":\"Hi\",\"role\":\"user\"}],\"model\":\"m\","
+              "\"system\":\"Be brief.\",\"temperature\":0.5}");
+    sg_free(wire);
+}
+
+static struct sg_headers heard(const char *const *lines)
+{
+    struct sg_headers h = sg_headers_make();
+    for (; *lines; lines++)
+        sg_headers_add(&h, *lines, strlen(*lines), 1000000000); /* 2001-09-09 01:46:40 */
+    return h;
+}
+
+static void headers(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *lines[3];
+        double wait_s;
+    } waits[] = {{{"Retry-After: 7\r\n"}, 7},
+                 {{"retry-after: 0.25"}, 0.25},
+                 {{"retry-after: Sun, 09 Sep 2001 01:47:10 GMT\r\n"}, 30},
+                 {{"retry-after: Mon, 01 Jan 2001 00:00:00 GMT"}, 0},
+                 {{"retry-after: 30", "retry-after-ms: 300"}, 0.3},
+                 {{"retry-after-ms: 300", "retry-after: 30"}, 0.3},
+                 {{"retry-after-ms: nan", "retry-after: 30"}, 30},
+                 {{"retry-after: nan"}, -1},
+                 {{"retry-after: -1"}, -1},
+                 {{"retry-after: soon"}, -1},
+                 {{"retry-after: 1e9"}, 1e9},
+                 {{"x-retry-after: 5"}, -1}};
+    for (int i = 0; i < N_OF(waits); i++)
+        assert_true(heard(waits[i].lines).retry_after_s == waits[i].wait_s);
+    static const struct {
+        const char *said;
+        double s;
+    } resets[] = {{"1s", 1},
+                  {"6m0s", 360},
+                  {"12ms", 0.012},
+                  {"1h2m3s", 3723},
+                  {"8.64s", 8.64},
+                  {"20", 20},
+                  {"-1", -1},
+                  {"", -1},
+                  {"1x", -1},
+                  {"s", -1},
+                  {"2001-09-09T01:47:40Z", 60}};
+    for (int i = 0; i < N_OF(resets); i++) {
+        char line[80];
+        snprintf(line, sizeof line, "x-ratelimit-reset-requests: %s", resets[i].said);
+        double s = heard((const char *const[]){line, NULL}).reset_requests_s;
+        assert_true(s > resets[i].s - 1e-9 && s < resets[i].s + 1e-9);
+    }
+    struct sg_headers h =
+        heard((const char *const[]){"x-ratelimit-limit-requests: 600", "x-ratelimit-limit-tokens: 60000",
+                                    "X-RateLimit-Remaining-Requests: 0", "x-ratelimit-remaining-tokens: -1",
+                                    "x-request-id: r1", "request-id: r2", "x-should-retry: false", NULL});
+    assert_true(h.limit_requests == 600 && h.limit_tokens == 60000 && h.left_requests == 0 &&
+                h.left_tokens == -1);
+    assert_true(h.should_retry == 0);
+    assert_string_equal(h.request_id, "r1");
+    h = heard((const char *const[]){"anthropic-ratelimit-requests-limit: 50",
+                                    "anthropic-ratelimit-tokens-remaining: 9", "request-id: r2", NULL});
+    assert_true(h.limit_requests == 50 && h.left_tokens == 9);
+    assert_string_equal(h.request_id, "r2");
 }
 
 /* Servers repeat the key in their messages, and put escape codes into them. */
@@ -184,9 +333,7 @@ static void hostile_messages(void **state)
     static const char echo[] =
         "{\"choices\":[{\"message\":{\"content\":\"your key: sk-canary-0123456789\"}}]}";
     struct sg_answer a = {0};
-    char reason[600];
-    sg_status dead;
-    assert_int_equal(judge(200, echo, NULL, &a, reason, &dead), SG_REPLY_ANSWER);
+    assert_int_equal(judge("openai", 200, echo, &a).kind, SG_ATTEMPT_ANSWERED);
     assert_null(strstr(a.text, "canary"));
     sg_answer_free(&a);
     sg_secret_wipe();
@@ -194,8 +341,9 @@ static void hostile_messages(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(verdicts), cmocka_unit_test(answers),
-                                       cmocka_unit_test(parameters), cmocka_unit_test(connection_errors),
-                                       cmocka_unit_test(hostile_messages)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(verdicts),          cmocka_unit_test(answers),          cmocka_unit_test(parameters),
+        cmocka_unit_test(connection_errors), cmocka_unit_test(hostile_messages), cmocka_unit_test(money),
+        cmocka_unit_test(anthropic),         cmocka_unit_test(headers)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -474,7 +474,7 @@ static void refused(void)
 
     /* ticks while it sleeps, about five a second; and the engine runs again, with more in it */
     int n_ticks = 0;
-    struct sg_engine_hooks hooks = {state_tick, &n_ticks};
+    struct sg_engine_hooks hooks = {.tick = state_tick, .context = &n_ticks};
     CHECK_OK(sg_engine_run(e, world.rank ? NULL : &hooks, &err), err);
     CHECK(world.rank || (n_ticks >= 3 && n_ticks <= 15));
     if (world.rank == 0)
@@ -515,6 +515,88 @@ static void out_of_memory(void)
     }
 }
 
+/* --- telling: rank 0 talks with running work, one item a rank; each number comes back as it was told --- */
+
+enum { N_TOLD = 200 };
+struct talk {
+    int64_t id, n_heard;
+    int is_over;
+};
+
+static sg_status talk_work(void *context, const struct sg_work *w, struct sg_buf *result, struct sg_err *err)
+{
+    (void)context, (void)result;
+    int64_t number = -1; /* ready */
+    struct sg_buf b = sg_buf_make(1 << 16);
+    int found, ended = 0;
+    SG_TRY(sg_work_emit(w, &number, sizeof number, err));
+    while (!ended) {
+        SG_TRY(sg_work_take(w, &b, &found, err));
+        if (!found) {
+            nap_ms(1);
+        } else if (b.len) {
+            CHECK(b.len == sizeof number);
+            memcpy(&number, b.data, sizeof number);
+            SG_TRY(sg_work_emit(w, &number, sizeof number, err));
+        } else {
+            ended = 1;
+        }
+    }
+    sg_buf_free(&b);
+    return SG_OK;
+}
+
+/* The first word gets ten numbers, each other one the next, the last one the end; and words behind the end, which
+ * are dropped. */
+static sg_status talk_event(void *context, void *user, const void *bytes, size_t n, struct sg_engine *e,
+                            struct sg_err *err)
+{
+    (void)context;
+    struct talk *t = user;
+    int64_t number;
+    CHECK(n == sizeof number);
+    memcpy(&number, bytes, sizeof number);
+    CHECK(number == t->n_heard++ - 1); /* in order */
+    for (int64_t next = number < 0 ? 0 : number + 10; next <= number + 10 && next < N_TOLD; next++)
+        SG_TRY(sg_engine_tell(e, t->id, &next, sizeof next, err));
+    if (number == N_TOLD - 1) {
+        SG_TRY(sg_engine_tell(e, t->id, NULL, 0, err));
+        SG_TRY(sg_engine_tell(e, t->id, &number, sizeof number, err));
+    }
+    return SG_OK;
+}
+
+static sg_status talk_done(void *context, void *user, const struct sg_outcome *o, struct sg_engine *e,
+                           struct sg_err *err)
+{
+    (void)context;
+    struct talk *t = user;
+    struct sg_err why;
+    CHECK_OK(o->status, *err);
+    t->is_over = 1;
+    return t->n_heard == N_TOLD + 1 && sg_engine_tell(e, N_TOLD, NULL, 0, &why) == SG_FAILED
+               ? SG_OK
+               : sg_fail(err, SG_FAILED, "item %lld heard %lld words", (long long)t->id,
+                         (long long)t->n_heard);
+}
+
+static struct talk talks[64];
+
+static void fill_talks(struct sg_engine *e)
+{
+    for (int i = 0; i < world.size + 2; i++) /* two come later, to where words were left behind */
+        talks[i].id = add(e, (struct sg_item){.kind = 0, .cost = 1, .max_ranks = 1, .user = &talks[i]});
+}
+
+static void telling(void)
+{
+    struct sg_err err = {0};
+    struct sg_kind kind = {"talk", SG_SLOT_NETWORK, NULL, talk_work, talk_done, talk_event, NULL};
+    CHECK_OK(run(&kind, 1, fill_talks, &err), err);
+    for (int i = 0; world.rank == 0 && i < world.size + 2; i++)
+        CHECK(talks[i].is_over);
+}
+
 int main(int argc, char **argv)
 {
     struct sg_err err = {0};
@@ -522,14 +604,9 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         void (*test)(void);
-    } tests[] = {{"dependencies", dependencies},
-                 {"adaptive", adaptive},
-                 {"teams", teams},
-                 {"failing items", failing_items},
-                 {"events", events},
-                 {"throughput", throughput},
-                 {"idle", idle},
-                 {"refused", refused},
+    } tests[] = {{"dependencies", dependencies},   {"adaptive", adaptive}, {"teams", teams},
+                 {"failing items", failing_items}, {"events", events},     {"telling", telling},
+                 {"throughput", throughput},       {"idle", idle},         {"refused", refused},
                  {"out of memory", out_of_memory}};
     for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) {
         double start_s = MPI_Wtime();

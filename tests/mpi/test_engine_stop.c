@@ -146,7 +146,7 @@ static struct sg_engine *make(work_function compute, work_function network, int 
 
 static sg_status run(struct sg_engine *e, struct sg_err *err)
 {
-    struct sg_engine_hooks hooks = {tick, NULL};
+    struct sg_engine_hooks hooks = {.tick = tick};
     *err = (struct sg_err){0};
     double start_s = MPI_Wtime();
     sg_status status = sg_engine_run(e, &hooks, err);

@@ -180,6 +180,33 @@ static sg_status collect(void *context, const struct sg_ledger_completion *c, st
     return strcmp(c->key, "stop") == 0 ? sg_fail(e, SG_STOPPED, "enough") : SG_OK;
 }
 
+/* A request that left and was not settled stays on the list, over any number of runs. */
+static void unsettled_requests(void **state)
+{
+    (void)state;
+    const char *dir = in_scratch("unsettled");
+    struct sg_ledger *l = open_it(dir);
+    struct sg_ledger_unsettled u;
+    int64_t a, b, again;
+    OK(sg_ledger_unsettled(l, &u, &err));
+    assert_true(u.n == 0 && u.usd == 0);
+    OK(sg_ledger_sent_put(l, "k1", 0.25, &a, &err));
+    OK(sg_ledger_sent_put(l, "k2", 0.5, &b, &err));
+    OK(sg_ledger_sent_put(l, "k2", 1.0, &again, &err));
+    OK(sg_ledger_sent_settle(l, a, &err));
+    OK(sg_ledger_commit(l, &err));
+    OK(sg_ledger_sent_settle(l, b, &err)); /* not committed */
+    sg_ledger_close(l);
+    l = open_it(dir);
+    OK(sg_ledger_unsettled(l, &u, &err));
+    assert_true(u.n == 2 && u.usd == 1.5);
+    OK(sg_ledger_sent_settle(l, again, &err));
+    OK(sg_ledger_commit(l, &err));
+    OK(sg_ledger_unsettled(l, &u, &err));
+    assert_true(u.n == 1 && u.usd == 0.5);
+    sg_ledger_close(l);
+}
+
 static void each_completion_by_key(void **state)
 {
     (void)state;
@@ -489,15 +516,11 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(crash_keeps_the_committed),
-        cmocka_unit_test(close_commits_nothing),
-        cmocka_unit_test(first_valid_record_wins),
-        cmocka_unit_test(each_completion_by_key),
-        cmocka_unit_test(cells_and_pools),
-        cmocka_unit_test(a_held_lease_refuses),
-        cmocka_unit_test(whose_lease_may_be_taken),
-        cmocka_unit_test(foreign_and_damaged_files),
-        cmocka_unit_test(a_full_disk),
+        cmocka_unit_test(crash_keeps_the_committed), cmocka_unit_test(close_commits_nothing),
+        cmocka_unit_test(first_valid_record_wins),   cmocka_unit_test(each_completion_by_key),
+        cmocka_unit_test(unsettled_requests),        cmocka_unit_test(cells_and_pools),
+        cmocka_unit_test(a_held_lease_refuses),      cmocka_unit_test(whose_lease_may_be_taken),
+        cmocka_unit_test(foreign_and_damaged_files), cmocka_unit_test(a_full_disk),
         cmocka_unit_test(a_reader_writes_nothing),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

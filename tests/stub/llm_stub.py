@@ -1,10 +1,14 @@
 #!/usr/bin/env python3
-"""A stub LLM server: OpenAI's chat completions on loopback, deterministic answers, scripted faults, a log of what it billed.
+"""A stub LLM server: OpenAI's chat completions and Anthropic's messages on loopback, deterministic answers, scripted faults, limits,
+a log of what it billed.
 
-    llm_stub.py [--port 0] [--log FILE] [--script FILE] [--latency SECONDS] [--key KEY] [--near N]
+    llm_stub.py [--port 0] [--log FILE] [--script FILE] [--latency SECONDS] [--key KEY] [--near N] [--price IN OUT]
+                [--limit-requests N] [--limit-tokens N] [--window SECONDS]
 
 Prints its base URL. The answer to a request is a function of its body alone, so any order, retry or number of ranks gets the
-same text. The log has one JSON object a chat request: number, time, key (SHA-256 of the body), status, billed tokens.
+same text. The log has one JSON object a chat request: number, time, key (SHA-256 of the body), status, billed tokens, and with --price (USD
+per million tokens) what they cost. Over its limits (in any --window, 60 s) it answers 429 with the headers of OpenAI; a request counts
+with its prompt and max_tokens.
 
 The script is a JSON list; the first entry that fits a chat request plays:
     {"from": 1, "to": 3, "fault": "status", "status": 429, "headers": {"retry-after": "0.1"}, "body": "..."}
@@ -78,7 +82,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     lock = threading.Lock()
-    n_chat, played = 0, set()
+    limit_headers = {}
+    n_chat, played, recent = 0, set(), []
 
     def log_message(self, *_):
         pass
@@ -88,7 +93,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(data)))
-        for name, value in (headers or {}).items():
+        for name, value in {**self.limit_headers, **(headers or {})}.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(data[:len(data) - cut] if cut else data)
@@ -97,7 +102,33 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.close_connection = True
 
     def authorised(self):
-        return not options.key or self.headers.get("Authorization") == f"Bearer {options.key}"
+        said = self.headers.get("Authorization", "").removeprefix("Bearer ")
+        return not options.key or options.key == (self.headers.get("x-api-key") if self.is_messages() else
+                                                  said or self.headers.get("x-api-key"))
+
+    def is_messages(self):
+        return self.path.endswith("/messages")
+
+    def admit(self, body):
+        """Counts a request against the limits. The headers that tell of them, and the seconds to wait when it does not get in."""
+        if not options.limit_requests and not options.limit_tokens:
+            return {}, None
+        now, size = time.monotonic(), len(json.dumps(body["messages"])) // 4 + body.get("max_tokens", 0)
+        with self.lock:
+            while self.recent and self.recent[0][0] <= now - options.window:
+                self.recent.pop(0)
+            left = options.limit_requests - len(self.recent), options.limit_tokens - sum(n for _, n in self.recent)
+            wait = None
+            if options.limit_requests and left[0] < 1 or options.limit_tokens and left[1] < size and self.recent:
+                wait = self.recent[0][0] + options.window - now
+            else:
+                self.recent.append((now, size))
+        headers = {}
+        for name, limit, rest in (("requests", options.limit_requests, left[0]), ("tokens", options.limit_tokens, left[1])):
+            if limit:
+                headers |= {f"x-ratelimit-limit-{name}": str(round(limit * 60 / options.window)),
+                            f"x-ratelimit-remaining-{name}": str(max(rest, 0)), f"x-ratelimit-reset-{name}": "1s"}
+        return headers, wait
 
     def do_GET(self):
         if not self.authorised():
@@ -110,6 +141,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if options.log:
             line = json.dumps({"number": number, "time": time.monotonic(), "path": self.path, "key": digest, "status": status,
                                "tokens_in": tokens[0], "tokens_out": tokens[1], "fault": fault,
+                               "usd": (tokens[0] * options.price[0] + tokens[1] * options.price[1]) / 1e6,
                                "fields": self.fields})
             with self.lock, open(options.log, "a") as f:
                 f.write(line + "\n")
@@ -132,6 +164,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if not self.authorised():
             self.note(number, digest, 401)
             return self.send(401, json.dumps({"error": {"message": "Incorrect API key provided", "code": "invalid_api_key"}}))
+        self.limit_headers, wait = self.admit(body)
+        if wait is not None:
+            self.note(number, digest, 429)
+            return self.send(429, json.dumps({"error": {"message": "Rate limit reached", "code": "rate_limit_exceeded"}}),
+                             {"retry-after-ms": str(round(wait * 1000))})
+        if self.is_messages() and (not self.headers.get("anthropic-version") or "max_tokens" not in body or "seed" in body or
+                                   any(m["role"] == "system" for m in body["messages"])):
+            self.note(number, digest, 400)
+            return self.send(400, json.dumps({"type": "error", "error": {"type": "invalid_request_error",
+                                                                         "message": "not a request for messages"}}))
         self.reply(number, body, digest, entry or {})
 
     def reply(self, number, body, digest, e):
@@ -174,6 +216,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         answer = {"id": f"chatcmpl-{digest[:12]}", "object": "chat.completion", "created": 0, "model": "stub-1",
                   "choices": [] if fault == "empty" else [choice],
                   "usage": {"prompt_tokens": usage[0], "completion_tokens": usage[1], "total_tokens": sum(usage)}}
+        if self.is_messages():
+            text = choice["message"]["content"]
+            stop = {"stop": "end_turn", "length": "max_tokens", "content_filter": "refusal"}[choice["finish_reason"]]
+            answer = {"id": f"msg_{digest[:12]}", "type": "message", "role": "assistant", "model": "stub-1",
+                      "content": [] if text is None else [{"type": "text", "text": text}], "stop_reason": stop,
+                      "usage": {"input_tokens": usage[0], "output_tokens": usage[1]}}
         if fault == "nousage":
             del answer["usage"]
         data = json.dumps(answer)
@@ -190,6 +238,10 @@ parser.add_argument("--script")
 parser.add_argument("--latency", type=float, default=0)
 parser.add_argument("--key")
 parser.add_argument("--near", type=int, default=0, help="about every N-th single text nearly repeats the others of its kind")
+parser.add_argument("--price", type=float, nargs=2, default=(0, 0))
+parser.add_argument("--limit-requests", type=int, default=0)
+parser.add_argument("--limit-tokens", type=int, default=0)
+parser.add_argument("--window", type=float, default=60)
 options = parser.parse_args()
 script = json.load(open(options.script)) if options.script else []
 server = Server(("127.0.0.1", options.port), Handler)

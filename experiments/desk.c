@@ -1,0 +1,271 @@
+#include "experiments/desk.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+
+#include <string.h>
+
+struct ask {
+    struct sg_request request; /* canonical NULL: over */
+    int64_t owner, sent;       /* sent: its row in the ledger, 0: none */
+    struct seat *seat;         /* where it is in flight; NULL: nowhere */
+};
+
+/* A rank's work. */
+struct seat {
+    struct sg_desk *desk;
+    int64_t item, room, n_flying; /* room 0: not ready yet, or over */
+};
+
+struct sg_desk {
+    struct sg_desk_settings s;
+    struct sg_governor *governor;
+    struct sg_engine *engine;
+    struct sg_adapt adapt;
+    struct ask *ask; /* (n) by the governor's id */
+    int64_t n;
+    struct seat *seat; /* (n_seats) */
+    int64_t *leaving;  /* (connections) scratch */
+    int n_seats, is_open, is_closing, is_swept;
+};
+
+sg_status sg_desk_create(const struct sg_desk_settings *s, struct sg_desk **out, struct sg_err *err)
+{
+    const struct sg_generator *g = s->generator;
+    struct sg_ledger_totals totals;
+    struct sg_ledger_unsettled unsettled;
+    SG_TRY(sg_ledger_totals(s->ledger, &totals, err));
+    SG_TRY(sg_ledger_unsettled(s->ledger, &unsettled, err));
+    struct sg_desk *d = sg_alloc(1, sizeof *d);
+    if (!d)
+        return sg_fail_memory(err, sizeof *d);
+    d->s = *s;
+    d->n_seats = g->connections < s->n_ranks ? (int)g->connections : s->n_ranks;
+    d->seat = sg_alloc((size_t)d->n_seats, sizeof *d->seat);
+    d->leaving = sg_alloc((size_t)g->connections, sizeof *d->leaving);
+    d->governor =
+        sg_governor_create(&(struct sg_governor_settings){.connections = g->connections,
+                                                          .requests_per_min = g->requests_per_min,
+                                                          .tokens_per_min = g->tokens_per_min,
+                                                          .retries = g->retries,
+                                                          .budget_usd = s->budget_usd,
+                                                          .spent_usd = totals.cost_usd + unsettled.usd,
+                                                          .seed = (uint64_t)(sg_now_s() * 1e9)});
+    if (!d->seat || !d->leaving || !d->governor) {
+        sg_desk_destroy(d);
+        return sg_fail_memory(err, (size_t)g->connections * sizeof *d->leaving);
+    }
+    *out = d;
+    return SG_OK;
+}
+
+void sg_desk_destroy(struct sg_desk *d)
+{
+    if (!d)
+        return;
+    for (int64_t i = 0; i < d->n; i++)
+        sg_free(d->ask[i].request.canonical);
+    sg_governor_destroy(d->governor);
+    sg_free(d->ask);
+    sg_free(d->seat);
+    sg_free(d->leaving);
+    sg_free(d);
+}
+
+void sg_desk_attach(struct sg_desk *d, struct sg_engine *e)
+{
+    d->engine = e;
+}
+
+static sg_status open_seats(struct sg_desk *d, struct sg_err *err)
+{
+    for (int i = 0; i < d->n_seats; i++) {
+        d->seat[i].desk = d;
+        struct sg_item item = {.kind = d->s.kind, .cost = 1, .max_ranks = 1, .user = &d->seat[i]};
+        SG_TRY(sg_engine_add(d->engine, &item, &d->seat[i].item, err));
+    }
+    d->is_open = 1;
+    return SG_OK;
+}
+
+sg_status sg_desk_ask_take(struct sg_desk *d, int64_t owner, struct sg_request *q, struct sg_err *err)
+{
+    if (!d->is_open)
+        SG_TRY(open_seats(d, err));
+    struct ask *more = sg_grown(d->ask, d->n, sizeof *more);
+    if (!more)
+        return sg_fail_memory(err, (size_t)d->n * sizeof *more);
+    d->ask = more;
+    int64_t id;
+    SG_TRY(sg_governor_add(d->governor, sg_request_tokens(q), sg_request_worst_usd(d->s.generator, q), &id,
+                           err));
+    d->ask[d->n++] = (struct ask){.request = *q, .owner = owner};
+    q->canonical = NULL;
+    return SG_OK;
+}
+
+/* ---- leaving ---- */
+
+/* The rank that has most room; NULL: none has any. */
+static struct seat *roomiest(struct sg_desk *d)
+{
+    struct seat *best = NULL;
+    for (int i = 0; i < d->n_seats; i++) {
+        struct seat *s = &d->seat[i];
+        if (s->room > s->n_flying && (!best || s->room - s->n_flying > best->room - best->n_flying))
+            best = s;
+    }
+    return best;
+}
+
+static sg_status let_go(struct sg_desk *d, struct sg_err *err)
+{
+    const struct sg_generator *g = d->s.generator;
+    int may_cost = g->usd_per_1m_input != 0 || g->usd_per_1m_output != 0;
+    int64_t n = 0, id;
+    struct seat *seat;
+    double now = sg_now_s();
+    while (n < g->connections && (seat = roomiest(d)) && sg_governor_next(d->governor, now, &id)) {
+        struct ask *a = &d->ask[id];
+        a->seat = seat;
+        seat->n_flying++;
+        d->leaving[n++] = id;
+        if (may_cost)
+            SG_TRY(sg_ledger_sent_put(d->s.ledger, a->request.key, sg_request_worst_usd(g, &a->request),
+                                      &a->sent, err));
+    }
+    if (n && may_cost)
+        SG_TRY(sg_ledger_commit(d->s.ledger, err));
+    for (int64_t i = 0; i < n; i++) {
+        const struct ask *a = &d->ask[d->leaving[i]];
+        SG_TRY(sg_buy_tell(d->engine, a->seat->item, d->leaving[i], &d->adapt, a->request.canonical, err));
+    }
+    return SG_OK;
+}
+
+static sg_status end_request(struct sg_desk *d, struct ask *a, const struct sg_answer *answer, int rank,
+                             struct sg_err *err)
+{
+    struct sg_request q = a->request;
+    a->request.canonical = NULL;
+    sg_status status = d->s.over(d->s.context, a->owner, q.canonical, answer, rank, err);
+    sg_free(q.canonical);
+    return status;
+}
+
+/* An endpoint that is dead: what waits is left to a later run. */
+static sg_status sweep(struct sg_desk *d, struct sg_err *err)
+{
+    d->is_swept = 1;
+    for (int64_t i = 0; i < d->n; i++)
+        if (d->ask[i].request.canonical && !d->ask[i].seat)
+            SG_TRY(end_request(d, &d->ask[i], NULL, -1, err));
+    return SG_OK;
+}
+
+static sg_status close_seat(struct seat *s, struct sg_err *err)
+{
+    s->room = 0;
+    return sg_engine_tell(s->desk->engine, s->item, NULL, 0, err);
+}
+
+sg_status sg_desk_turn(struct sg_desk *d, struct sg_err *err)
+{
+    if (!d->is_open || d->is_closing)
+        return SG_OK;
+    SG_TRY(let_go(d, err));
+    struct sg_governor_state s = sg_governor_look(d->governor);
+    if (s.dead != SG_OK && !d->is_swept)
+        SG_TRY(sweep(d, err));
+    if (s.n_waiting || s.n_flying)
+        return SG_OK;
+    d->is_closing = 1;
+    for (int i = 0; i < d->n_seats; i++)
+        if (d->seat[i].room)
+            SG_TRY(close_seat(&d->seat[i], err));
+    return SG_OK;
+}
+
+/* ---- coming back ---- */
+
+/* What the endpoint has refused goes into the results: their requests were not what the study says. */
+static sg_status note_adapt(struct sg_desk *d, const struct sg_adapt *news, struct sg_err *err)
+{
+    char before[80], after[80];
+    sg_adapt_text(&d->adapt, before);
+    sg_adapt_merge(&d->adapt, news);
+    sg_adapt_text(&d->adapt, after);
+    return strcmp(before, after) == 0 ? SG_OK
+                                      : sg_ledger_meta_set(d->s.ledger, "generator_refused", after, err);
+}
+
+static sg_status take_result(struct sg_desk *d, int64_t id, int rank, const struct sg_attempt *attempt,
+                             struct sg_answer *answer, struct sg_err *err)
+{
+    struct ask *a = &d->ask[id];
+    a->seat->n_flying--;
+    a->seat = NULL;
+    enum sg_fate fate = sg_governor_done(d->governor, sg_now_s(), id, attempt);
+    int is_settled = attempt->kind == SG_ATTEMPT_ANSWERED || !attempt->maybe_paid;
+    if (a->sent && is_settled)
+        SG_TRY(sg_ledger_sent_settle(d->s.ledger, a->sent, err));
+    a->sent = 0;
+    if (fate == SG_FATE_AGAIN)
+        return SG_OK;
+    if (fate == SG_FATE_LEFT)
+        return end_request(d, a, NULL, rank, err);
+    answer->attempts = sg_governor_attempts(d->governor, id);
+    if (fate == SG_FATE_FAILED)
+        sg_answer_fail(answer, attempt->reason);
+    return end_request(d, a, answer, rank, err);
+}
+
+sg_status sg_desk_event(void *user, const void *bytes, size_t n, struct sg_err *err)
+{
+    struct seat *s = user;
+    struct sg_desk *d = s->desk;
+    struct sg_buy_event e;
+    SG_TRY(sg_buy_event(bytes, n, &e, err));
+    if (e.room) {
+        s->room = e.room;
+        return d->is_closing ? close_seat(s, err) : SG_OK;
+    }
+    sg_status status = SG_OK;
+    int64_t id = e.result.id;
+    if (id < 0 || id >= d->n || d->ask[id].seat != s)
+        status = sg_fail(err, SG_FAILED, "rank %d answers a request that it does not have", e.rank);
+    if (status == SG_OK)
+        status = note_adapt(d, &e.adapt, err);
+    if (status == SG_OK)
+        status = take_result(d, id, e.rank, &e.result.attempt, &e.result.answer, err);
+    sg_answer_free(&e.result.answer);
+    return status;
+}
+
+sg_status sg_desk_done(void *user, const struct sg_outcome *o, struct sg_err *err)
+{
+    struct seat *s = user;
+    struct sg_desk *d = s->desk;
+    s->room = 0;
+    if (o->status == SG_OK)
+        return SG_OK;
+    /* A rank that cannot send: what it had in flight may have been paid for. */
+    sg_governor_stop(d->governor, o->status == SG_INPUT ? SG_INPUT : SG_STOPPED, o->reason);
+    struct sg_attempt lost = sg_attempt_make();
+    lost.maybe_paid = 1;
+    struct sg_answer none = {0};
+    for (int64_t i = 0; i < d->n; i++)
+        if (d->ask[i].seat == s)
+            SG_TRY(take_result(d, i, o->rank, &lost, &none, err));
+    return SG_OK;
+}
+
+void sg_desk_stop(struct sg_desk *d, const char *why)
+{
+    sg_governor_stop(d->governor, SG_STOPPED, why);
+}
+
+struct sg_governor_state sg_desk_look(const struct sg_desk *d)
+{
+    return sg_governor_look(d->governor);
+}

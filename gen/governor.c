@@ -1,0 +1,430 @@
+#include "gen/governor.h"
+
+#include "base/mem.h"
+#include "base/rng.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Attempts need not be equally long on their way to the server: even spacing at a little less than the limit, and
+ * a window that is a second longer than the server's. */
+static const double share = 0.97, window_s = 61;
+
+/* Whoever asks comes by every few milliseconds: so much lateness is caught up, so that none of the rate is lost. */
+static const double slack_s = 0.25;
+
+/* The official SDK obeys a server's delay up to 120 s; a longer one is surfaced instead. */
+static const double max_server_delay_s = 120;
+
+static const double max_delay_s = 60;
+
+/* So many requests that fail, one after the other, are no bad luck with single prompts. */
+enum { MAX_FAILURES = 8 };
+
+struct ticket {
+    double tokens, usd, sent_s, not_before_s;
+    int attempts;
+};
+
+struct departure {
+    double time_s, tokens;
+};
+
+struct sg_governor {
+    struct sg_governor_settings s;
+    struct ticket *ticket; /* (cap) by id */
+    int64_t n, cap;
+    int64_t next;            /* the first that never left */
+    int64_t *again, n_again; /* (cap) those that wait for another attempt */
+    int64_t n_flying;
+    double spent_usd, reserved_usd;
+
+    struct departure *log; /* (cap_log) a ring: what left in the last 61 s */
+    int64_t log_first, n_log, cap_log;
+    double log_tokens;
+    double next_request_s, next_tokens_s;  /* the even pace */
+    double server_requests, server_tokens; /* its limits a minute; 0: unknown */
+    double pause_s;                        /* nothing leaves before it */
+
+    double cut_rate, cut_s;                /* requests/s after the last 429, and when it was; 0: never */
+    double peak_rate;                      /* how fast it was before, which sets how fast it grows */
+    double window, halved_s;               /* requests in flight at most; when it was halved last */
+    int64_t n_faults, n_trips, n_failures; /* in a row, with no answer between them */
+    double open_s;                         /* the breaker: nothing leaves before it */
+
+    sg_status dead;
+    char why[600];
+    struct sg_rng rng;
+};
+
+struct sg_governor *sg_governor_create(const struct sg_governor_settings *s)
+{
+    struct sg_governor *g = sg_alloc(1, sizeof *g);
+    if (!g)
+        return NULL;
+    g->s = *s;
+    if (g->s.connections < 1)
+        g->s.connections = 1;
+    g->window = (double)g->s.connections;
+    g->spent_usd = s->spent_usd;
+    g->next_request_s = g->next_tokens_s = g->pause_s = g->open_s = g->cut_s = g->halved_s = -HUGE_VAL;
+    g->rng = sg_rng_make(s->seed, 0);
+    return g;
+}
+
+void sg_governor_destroy(struct sg_governor *g)
+{
+    if (!g)
+        return;
+    sg_free(g->ticket);
+    sg_free(g->again);
+    sg_free(g->log);
+    sg_free(g);
+}
+
+/* A copy of a list of n with room for `cap`; frees the old one. NULL without memory: the old one stays. */
+static void *widen(void *list, int64_t n, int64_t cap, size_t size)
+{
+    void *wider = sg_alloc((size_t)cap, size);
+    if (wider && n)
+        memcpy(wider, list, (size_t)n * size);
+    if (wider)
+        sg_free(list);
+    return wider;
+}
+
+sg_status sg_governor_add(struct sg_governor *g, double tokens, double usd, int64_t *id, struct sg_err *err)
+{
+    if (g->n == g->cap) {
+        int64_t cap = g->cap ? 2 * g->cap : 64;
+        /* Room to wait again is made now, so that nothing can fail later. */
+        void *again = widen(g->again, g->n_again, cap, sizeof *g->again);
+        g->again = again ? again : g->again;
+        void *ticket = again ? widen(g->ticket, g->n, cap, sizeof *g->ticket) : NULL;
+        if (!ticket)
+            return sg_fail_memory(err, (unsigned long long)cap * sizeof *g->ticket);
+        g->ticket = ticket;
+        g->cap = cap;
+    }
+    g->ticket[g->n] = (struct ticket){.tokens = tokens, .usd = usd, .not_before_s = -HUGE_VAL};
+    *id = g->n++;
+    return SG_OK;
+}
+
+void sg_governor_stop(struct sg_governor *g, sg_status status, const char *why)
+{
+    if (g->dead != SG_OK)
+        return;
+    g->dead = status;
+    snprintf(g->why, sizeof g->why, "%s", why);
+}
+
+/* ---- rate ---- */
+
+static void forget_old(struct sg_governor *g, double now_s)
+{
+    while (g->n_log && g->log[g->log_first].time_s <= now_s - window_s) {
+        g->log_tokens -= g->log[g->log_first].tokens;
+        g->log_first = (g->log_first + 1) % g->cap_log;
+        g->n_log--;
+    }
+    if (!g->n_log)
+        g->log_tokens = 0;
+}
+
+/* 0 without memory. */
+static int remember(struct sg_governor *g, double now_s, double tokens)
+{
+    if (g->n_log == g->cap_log) {
+        int64_t cap = g->cap_log ? 2 * g->cap_log : 256;
+        struct departure *log = sg_alloc((size_t)cap, sizeof *log);
+        if (!log)
+            return 0;
+        for (int64_t i = 0; i < g->n_log; i++)
+            log[i] = g->log[(g->log_first + i) % g->cap_log];
+        sg_free(g->log);
+        g->log = log;
+        g->log_first = 0;
+        g->cap_log = cap;
+    }
+    g->log[(g->log_first + g->n_log++) % g->cap_log] = (struct departure){now_s, tokens};
+    g->log_tokens += tokens;
+    return 1;
+}
+
+/* The lower of our limit and the server's, a minute; 0: none. */
+static double lower(int64_t ours, double server)
+{
+    return ours > 0 && server > 0 ? fmin((double)ours, server) : ours > 0 ? (double)ours : server;
+}
+
+/* What is left of the rate after a 429: it grows by the rate before in a minute. */
+static double cut_rate(const struct sg_governor *g, double now_s)
+{
+    return g->cut_rate > 0 ? g->cut_rate + g->peak_rate * (now_s - g->cut_s) / 60 : HUGE_VAL;
+}
+
+static int rate_allows(struct sg_governor *g, double now_s, double tokens)
+{
+    if (now_s < g->pause_s || now_s < g->next_request_s || now_s < g->next_tokens_s)
+        return 0;
+    forget_old(g, now_s);
+    double requests = lower(g->s.requests_per_min, g->server_requests),
+           per_min = lower(g->s.tokens_per_min, g->server_tokens);
+    if (requests > 0 && (double)g->n_log + 1 > requests && g->n_log)
+        return 0;
+    /* One that is larger than the limit goes alone. */
+    return per_min <= 0 || g->log_tokens + tokens <= per_min || !g->n_log;
+}
+
+/* Nothing is saved up while nobody asks. */
+static double later(double due_s, double now_s, double pace_s)
+{
+    return (due_s < now_s - slack_s ? now_s : due_s) + pace_s;
+}
+
+static void pace(struct sg_governor *g, double now_s, double tokens)
+{
+    double requests = lower(g->s.requests_per_min, g->server_requests),
+           per_min = lower(g->s.tokens_per_min, g->server_tokens);
+    double gap_s = fmax(requests > 0 ? 60 / (share * requests) : 0, 1 / cut_rate(g, now_s));
+    g->next_request_s = later(g->next_request_s, now_s, gap_s);
+    g->next_tokens_s = later(g->next_tokens_s, now_s, per_min > 0 ? 60 * tokens / (share * per_min) : 0);
+}
+
+/* How many a second left in the last 10 s, or since the first of them. */
+static double recent_rate(const struct sg_governor *g, double now_s)
+{
+    int64_t n = 0;
+    double first_s = now_s;
+    for (int64_t i = g->n_log - 1; i >= 0; i--) {
+        double t = g->log[(g->log_first + i) % g->cap_log].time_s;
+        if (t < now_s - 10)
+            break;
+        first_s = t;
+        n++;
+    }
+    return (double)(n > 1 ? n : 1) / fmax(now_s - first_s, 1);
+}
+
+/* A header's limits are hints: nonsense (Azure has sent -1) is passed over, and a pause of hours is left to the
+ * 429 that will say so. */
+static void heed(double limit, double left, double reset_s, double now_s, double *server, double *pause_s)
+{
+    if (limit >= 1 && limit < 1e15)
+        *server = limit;
+    if (limit >= 1 && left >= 0 && left < 1 && reset_s > 0)
+        *pause_s = fmax(*pause_s, now_s + fmin(reset_s, 60));
+}
+
+/* ---- leaving ---- */
+
+/* The request whose turn it is, or -1. *at: its place among those that wait again, or -1. */
+static int64_t choose(const struct sg_governor *g, double now_s, int64_t *at)
+{
+    *at = -1;
+    for (int64_t i = 0; i < g->n_again; i++) {
+        double due = g->ticket[g->again[i]].not_before_s;
+        if (due <= now_s && (*at < 0 || due < g->ticket[g->again[*at]].not_before_s))
+            *at = i;
+    }
+    return *at >= 0 ? g->again[*at] : g->next < g->n ? g->next : -1;
+}
+
+static int is_affordable(struct sg_governor *g, double usd)
+{
+    if (g->s.budget_usd < 0 || g->spent_usd + g->reserved_usd + usd <= g->s.budget_usd)
+        return 1;
+    /* Answers cost less than what is reserved for them: what does not fit waits for those that are on their way. */
+    char why[200];
+    snprintf(
+        why, sizeof why,
+        "budget: %.4f of %.4f USD spent, and the next request could pass the limit; hint: run again with a "
+        "larger --max-usd",
+        g->spent_usd, g->s.budget_usd);
+    if (!g->n_flying)
+        sg_governor_stop(g, SG_STOPPED, why);
+    return 0;
+}
+
+int sg_governor_next(struct sg_governor *g, double now_s, int64_t *id)
+{
+    if (g->dead != SG_OK || (double)g->n_flying >= floor(g->window) || now_s < g->open_s ||
+        (g->n_faults >= MAX_FAILURES && g->n_flying))
+        return 0;
+    int64_t at, chosen = choose(g, now_s, &at);
+    if (chosen < 0)
+        return 0;
+    struct ticket *t = &g->ticket[chosen];
+    if (!rate_allows(g, now_s, t->tokens) || !is_affordable(g, t->usd) || !remember(g, now_s, t->tokens))
+        return 0;
+    pace(g, now_s, t->tokens);
+    if (at >= 0)
+        g->again[at] = g->again[--g->n_again];
+    else
+        g->next++;
+    t->attempts++;
+    t->sent_s = now_s;
+    g->n_flying++;
+    g->reserved_usd += t->usd;
+    *id = chosen;
+    return 1;
+}
+
+/* ---- coming back ---- */
+
+struct sg_attempt sg_attempt_make(void)
+{
+    return (struct sg_attempt){.kind = SG_ATTEMPT_FAULT,
+                               .cost_usd = -1,
+                               .retry_after_s = -1,
+                               .limit_requests = -1,
+                               .limit_tokens = -1,
+                               .left_requests = -1,
+                               .left_tokens = -1,
+                               .reset_requests_s = -1,
+                               .reset_tokens_s = -1};
+}
+
+static void settle(struct sg_governor *g, const struct ticket *t, const struct sg_attempt *a)
+{
+    g->n_flying--;
+    g->reserved_usd -= t->usd;
+    if (!g->n_flying)
+        g->reserved_usd = 0; /* what rounding has left */
+    if (a->kind == SG_ATTEMPT_ANSWERED && a->cost_usd > 0)
+        g->spent_usd += a->cost_usd;
+    else if (a->kind != SG_ATTEMPT_ANSWERED && a->maybe_paid)
+        g->spent_usd += t->usd;
+}
+
+static void on_answer(struct sg_governor *g)
+{
+    g->n_faults = g->n_trips = g->n_failures = 0;
+    g->window = fmin(g->window + 1 / g->window, (double)g->s.connections);
+}
+
+static void on_rate(struct sg_governor *g, const struct ticket *t, double now_s)
+{
+    if (t->sent_s < g->cut_s)
+        return;
+    double rate = fmin(cut_rate(g, now_s), recent_rate(g, now_s));
+    g->peak_rate = fmax(rate, 0.95 * g->peak_rate); /* a storm is forgotten sooner than it came */
+    g->cut_rate = fmax(0.7 * rate, g->peak_rate / 16);
+    g->cut_s = now_s;
+}
+
+static void on_overload(struct sg_governor *g, const struct ticket *t, double now_s)
+{
+    if (t->sent_s < g->halved_s)
+        return;
+    g->window = fmax(g->window / 2, 1);
+    g->halved_s = now_s;
+}
+
+static void on_fault(struct sg_governor *g, double now_s)
+{
+    if (++g->n_faults < MAX_FAILURES || now_s < g->open_s)
+        return;
+    double pause_s = fmin(ldexp(1, (int)(g->n_trips < 6 ? g->n_trips : 6)), max_delay_s);
+    g->open_s = now_s + pause_s * (0.5 + 0.5 * sg_rng_uniform(&g->rng));
+    g->n_trips++;
+}
+
+static double delay_s(struct sg_governor *g, const struct ticket *t, const struct sg_attempt *a)
+{
+    double cap = 0.5 * ldexp(1, t->attempts < 8 ? t->attempts : 8);
+    double own = sg_rng_uniform(&g->rng) * fmin(cap, max_delay_s);
+    return a->retry_after_s > own ? a->retry_after_s + 0.1 * sg_rng_uniform(&g->rng) : own;
+}
+
+static enum sg_fate fail(struct sg_governor *g, const struct sg_attempt *a)
+{
+    if (g->dead != SG_OK)
+        return SG_FATE_LEFT;
+    if (++g->n_failures >= MAX_FAILURES) {
+        char why[600];
+        snprintf(why, sizeof why,
+                 "%d requests in a row failed, the last one with: %.400s; hint: mend that, then run again",
+                 MAX_FAILURES, a->reason);
+        sg_governor_stop(g, SG_STOPPED, why);
+    }
+    return SG_FATE_FAILED;
+}
+
+static enum sg_fate try_again(struct sg_governor *g, int64_t id, double now_s, const struct sg_attempt *a)
+{
+    struct ticket *t = &g->ticket[id];
+    char why[600];
+    if (a->retry_after_s > max_server_delay_s) {
+        snprintf(why, sizeof why, "the server asks to wait %.0f s (%.400s); hint: run again then",
+                 a->retry_after_s, a->reason);
+        sg_governor_stop(g, SG_STOPPED, why);
+    } else if (t->attempts > g->s.retries && a->outage) {
+        snprintf(why, sizeof why,
+                 "the server has not taken a request in %d tries (%.400s); hint: run again when it does",
+                 t->attempts, a->reason);
+        sg_governor_stop(g, SG_STOPPED, why);
+    }
+    if (g->dead != SG_OK)
+        return SG_FATE_LEFT;
+    if (t->attempts > g->s.retries)
+        return fail(g, a);
+    double wait_s = delay_s(g, t, a);
+    t->not_before_s = now_s + wait_s;
+    if (a->kind == SG_ATTEMPT_RATE && a->retry_after_s > 0) /* the limit is everybody's */
+        g->pause_s = fmax(g->pause_s, now_s + a->retry_after_s);
+    g->again[g->n_again++] = id;
+    return SG_FATE_AGAIN;
+}
+
+enum sg_fate sg_governor_done(struct sg_governor *g, double now_s, int64_t id, const struct sg_attempt *a)
+{
+    struct ticket *t = &g->ticket[id];
+    settle(g, t, a);
+    heed(a->limit_requests, a->left_requests, a->reset_requests_s, now_s, &g->server_requests, &g->pause_s);
+    heed(a->limit_tokens, a->left_tokens, a->reset_tokens_s, now_s, &g->server_tokens, &g->pause_s);
+    switch (a->kind) {
+    case SG_ATTEMPT_ANSWERED:
+        on_answer(g);
+        return SG_FATE_ANSWERED;
+    case SG_ATTEMPT_REFUSED:
+        return fail(g, a);
+    case SG_ATTEMPT_ENDPOINT:
+        sg_governor_stop(g, a->dead, a->reason);
+        return SG_FATE_LEFT;
+    case SG_ATTEMPT_ADAPT:
+        if (g->dead != SG_OK)
+            return SG_FATE_LEFT;
+        t->not_before_s = now_s;
+        g->again[g->n_again++] = id;
+        return SG_FATE_AGAIN;
+    case SG_ATTEMPT_RATE:
+        on_rate(g, t, now_s);
+        break;
+    case SG_ATTEMPT_OVERLOAD:
+        on_overload(g, t, now_s);
+        on_fault(g, now_s);
+        break;
+    case SG_ATTEMPT_FAULT:
+        on_fault(g, now_s);
+        break;
+    }
+    return try_again(g, id, now_s, a);
+}
+
+int sg_governor_attempts(const struct sg_governor *g, int64_t id)
+{
+    return g->ticket[id].attempts;
+}
+
+struct sg_governor_state sg_governor_look(const struct sg_governor *g)
+{
+    return (struct sg_governor_state){.n_waiting = g->dead == SG_OK ? g->n - g->next + g->n_again : 0,
+                                      .n_flying = g->n_flying,
+                                      .spent_usd = g->spent_usd,
+                                      .reserved_usd = g->reserved_usd,
+                                      .dead = g->dead,
+                                      .why = g->why};
+}

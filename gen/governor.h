@@ -1,0 +1,97 @@
+/* When a request may leave: one judge of rate, money and failures for all ranks of a run.
+ *
+ * Rank 0 has it; ranks send what it lets go and report what came of it, so no rank needs an idea of any limit.
+ * A plain struct with an explicit clock (seconds of any origin that never run backwards): a test plays days in
+ * no time.
+ *
+ *     sg_governor_add(g, tokens, usd, &id, err);               a request waits
+ *     while (sg_governor_next(g, now, &id)) send(id);           it leaves; its worst cost is reserved
+ *     what = sg_governor_done(g, now, id, &report);             every attempt that left, once
+ *
+ * Rate: attempts leave evenly at 97 % of the limit, and what has left in the last 61 s never passes it, so no 60 s
+ * window at the server does, unless an attempt is more than a second on its way there. A request counts with its
+ * prompt and all of max_tokens, as OpenAI counts it. A server's own limits (headers) lower the study's.
+ * A 429 cuts the rate to 70 % of what it was, an overload halves the requests in flight; both grow again steadily
+ * (AIMD), and what left before a cut does not cut again. Delays: the server's own, else full jitter (AWS,
+ * "Exponential backoff and jitter"). Circuit breaker: 8 failures in a row, and a single request probes, after pauses
+ * of 1, 2, 4, ... 60 s, until one is answered.
+ * Money: the most that an attempt can cost is reserved before it leaves; spent + reserved never passes the budget.
+ * An attempt that may have been paid for (the connection broke after it left) stays spent at that. */
+#ifndef SG_GEN_GOVERNOR_H
+#define SG_GEN_GOVERNOR_H
+
+#include "base/err.h"
+
+#include <stdint.h>
+
+struct sg_governor_settings {
+    int64_t connections;                      /* most requests in flight */
+    int64_t requests_per_min, tokens_per_min; /* 0: no limit of our own */
+    int64_t retries;                          /* of one request, for passing failures */
+    double budget_usd, spent_usd;             /* budget < 0: none */
+    uint64_t seed;                            /* of the jitter */
+};
+
+struct sg_governor;
+
+/* NULL without memory. */
+struct sg_governor *sg_governor_create(const struct sg_governor_settings *s);
+void sg_governor_destroy(struct sg_governor *g);
+
+/* A request that waits to be sent: what it counts in tokens, and the most that one attempt can cost. Ids count
+ * from 0. One that comes when the endpoint is dead is left at once. */
+sg_status sg_governor_add(struct sg_governor *g, double tokens, double usd, int64_t *id,
+                          struct sg_err *err) SG_MUST_USE;
+
+/* 1: request *id leaves now. 0: nothing may leave yet. */
+int sg_governor_next(struct sg_governor *g, double now_s, int64_t *id);
+
+enum sg_attempt_kind {
+    SG_ATTEMPT_ANSWERED,
+    SG_ATTEMPT_RATE,     /* 429: too much in too short a time */
+    SG_ATTEMPT_OVERLOAD, /* the server has no room: 503, 529, slow_down */
+    SG_ATTEMPT_FAULT,    /* network, timeout, other 5xx, an answer that is none */
+    SG_ATTEMPT_ADAPT,    /* again, at once, in other words */
+    SG_ATTEMPT_REFUSED,  /* this request will never work */
+    SG_ATTEMPT_ENDPOINT, /* no request will */
+};
+
+/* What one attempt came to. Plain data: it travels between ranks as it is. */
+struct sg_attempt {
+    enum sg_attempt_kind kind;
+    int outage;           /* says nothing about the request: nobody was there, or there was no room */
+    int maybe_paid;       /* it left, and whether the provider charges for it is not known */
+    double cost_usd;      /* of an answer; < 0: unknown */
+    double retry_after_s; /* < 0: not said */
+    /* The server's limits a minute, what is left of them, and the seconds until they are whole again; < 0: not said. */
+    double limit_requests, limit_tokens, left_requests, left_tokens, reset_requests_s, reset_tokens_s;
+    sg_status dead;   /* of ENDPOINT */
+    char reason[600]; /* one redacted sentence unless ANSWERED */
+};
+
+/* An attempt of which nothing is known yet. */
+struct sg_attempt sg_attempt_make(void);
+
+enum sg_fate {
+    SG_FATE_ANSWERED, /* store the answer */
+    SG_FATE_FAILED,   /* store the failure: given up on */
+    SG_FATE_AGAIN,    /* waits for another attempt */
+    SG_FATE_LEFT      /* nothing is known about it: it stays to be asked by a later run */
+};
+enum sg_fate sg_governor_done(struct sg_governor *g, double now_s, int64_t id, const struct sg_attempt *a);
+
+/* Attempts of a request so far. */
+int sg_governor_attempts(const struct sg_governor *g, int64_t id);
+
+/* Nothing leaves any more; what is in flight is still reported. The first reason stays. */
+void sg_governor_stop(struct sg_governor *g, sg_status status, const char *why);
+
+struct sg_governor_state {
+    int64_t n_waiting, n_flying; /* waiting: 0 once the endpoint is dead */
+    double spent_usd, reserved_usd;
+    sg_status dead;  /* SG_OK while requests may leave; SG_STOPPED: at a limit; SG_INPUT: the user must act */
+    const char *why; /* "" while alive */
+};
+struct sg_governor_state sg_governor_look(const struct sg_governor *g);
+
+#endif

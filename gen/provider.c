@@ -1,0 +1,41 @@
+#include "gen/provider.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct sg_provider table[] = {
+    {.name = "openai",
+     .base_url = "https://api.openai.com/v1",
+     .base_url_env = "OPENAI_BASE_URL",
+     .api_key_env = "OPENAI_API_KEY",
+     .chat_path = "/chat/completions",
+     .key_header = "Authorization: Bearer "},
+    {.name = "anthropic",
+     .base_url = "https://api.anthropic.com/v1",
+     .base_url_env = "ANTHROPIC_BASE_URL",
+     .api_key_env = "ANTHROPIC_API_KEY",
+     .chat_path = "/messages",
+     .key_header = "x-api-key: ",
+     .other_header = "anthropic-version: 2023-06-01",
+     .version_path = "/v1"},
+};
+enum { N = sizeof table / sizeof table[0] };
+
+const char *sg_provider_name(int i)
+{
+    return i < N ? table[i].name : NULL;
+}
+
+const struct sg_provider *sg_provider_find(const char *name)
+{
+    for (int i = 0; i < N; i++)
+        if (strcmp(table[i].name, name) == 0)
+            return &table[i];
+    return NULL;
+}
+
+const char *sg_provider_address(const struct sg_generator *g)
+{
+    const char *from_env = getenv(sg_provider_find(g->provider)->base_url_env);
+    return g->base_url ? g->base_url : from_env && from_env[0] ? from_env : NULL;
+}

@@ -1,0 +1,30 @@
+/* The APIs that synthgrid speaks, a row each: where they live and how they are addressed. What their messages look
+ * like is in gen/reply.c. */
+#ifndef SG_GEN_PROVIDER_H
+#define SG_GEN_PROVIDER_H
+
+#include "gen/request.h"
+
+struct sg_provider {
+    const char *name;
+    const char *base_url,
+        *base_url_env;        /* where it lives, unless the study or this variable says otherwise */
+    const char *api_key_env;  /* where its users keep their key */
+    const char *chat_path;    /* behind the base URL */
+    const char *key_header;   /* the key follows */
+    const char *other_header; /* NULL: none */
+    /* What the base URL's path ends in; added where it is missing: $ANTHROPIC_BASE_URL comes without it. NULL: the
+     * base URL is taken as it is. */
+    const char *version_path;
+};
+
+/* NULL: no such provider. */
+const struct sg_provider *sg_provider_find(const char *name);
+
+/* The name of provider i, NULL behind the last. */
+const char *sg_provider_name(int i);
+
+/* The address that was asked for: the study's, else the environment's; NULL: neither. */
+const char *sg_provider_address(const struct sg_generator *g);
+
+#endif

@@ -1,0 +1,131 @@
+#!/usr/bin/env python3
+"""Buying for real money, against the stub: one rate for all ranks, a budget that holds through faults, kills and restarts, nothing bought
+twice unknowingly, another provider, and what an endpoint refuses in the results."""
+import collections
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import time
+
+import sg
+
+sg.need_encoder()
+SMALL = ["experiments/quickstart.yaml", "tasks=[sst2]", "methods=[zero_shot]", "mixes=[synthetic]", "train.steps=2",
+         "train.max_length=32"]
+
+
+def study(stub, *more):
+    return [*SMALL, f"generator.base_url={stub.url}", *more]
+
+
+def script(folder, entries):
+    (folder / "script.json").write_text(json.dumps(entries))
+    return "--script", str(folder / "script.json")
+
+
+def ask(results, query):
+    with sqlite3.connect(f"file:{results}/ledger.sqlite?mode=ro", uri=True) as db:
+        return db.execute(query).fetchall()
+
+
+def fullest(times, seconds):
+    return max(sum(t <= u < t + seconds for u in times) for t in times)
+
+
+def billed(stub):
+    return sum(r["usd"] for r in stub.requests())
+
+
+def twice(stub):
+    """How often each body was billed again."""
+    count = collections.Counter(r["key"] for r in stub.requests() if r["usd"])
+    return sum(n - 1 for n in count.values())
+
+
+# 600 requests a minute over 1 and 3 ranks: the stub's minute is 6 s long, and it refuses what is over.
+with sg.Folder() as folder:
+    for ranks in (1, 3):
+        (folder / str(ranks)).mkdir()
+        with sg.Stub(folder / str(ranks), "--limit-requests", "60", "--window", "6") as stub:
+            sg.run("run", *study(stub, "sizes=[100]", "generator.requests_per_min=600"), "--results", folder / f"r{ranks}", ranks=ranks)
+            log = stub.requests()
+            times = sorted(r["time"] for r in log)
+            rate = 60 * (len(times) - 1) / (times[-1] - times[0])
+            print(f"{ranks} ranks: {len(log)} requests, {rate:.0f} a minute, at most {fullest(times, 6)} of 60 in a window")
+            sg.check(all(r["status"] == 200 for r in log), "the stub refused some")
+            sg.check(len(log) >= 100 and fullest(times, 6) <= 60, "over the limit")
+            # A pool's last answers are awaited before its next requests; training shares the 2 cores.
+            sg.check(rate >= 480, "the limit is not used")
+
+# A budget with every kind of fault; stops, and goes on with a higher one. What the stub has billed never passes the limit.
+with sg.Folder() as folder:
+    faults = [{"from": 3, "to": 5, "fault": "cut"}, {"from": 8, "to": 8, "fault": "reset"}, {"from": 10, "to": 11, "fault": "status", "status": 500},
+              {"from": 14, "to": 15, "fault": "length"}, {"from": 17, "to": 17, "fault": "nousage"},
+              {"from": 19, "to": 20, "fault": "status", "status": 429, "headers": {"retry-after-ms": "100"}}]
+    with sg.Stub(folder, *script(folder, faults), "--price", "1000", "2000") as stub:
+        priced = study(stub, "sizes=[40]", "generator.usd_per_1m_input=1000", "generator.usd_per_1m_output=2000", "generator.connections=4")
+        results, limit, stops = folder / "r", 1.5, 0
+        while True:
+            done = subprocess.run(sg.command("run", *priced, f"budget.usd={limit}", "--results", results, ranks=2), cwd=sg.ROOT,
+                                  env=sg.ENVIRONMENT, capture_output=True, text=True, timeout=100)
+            print(f"limit {limit:.2f} USD: exit code {done.returncode}, {billed(stub):.4f} billed")
+            sg.check(billed(stub) <= limit, "over the budget")
+            if done.returncode == 0:
+                break
+            sg.check(done.returncode == 3 and "--max-usd" in done.stderr, f"exit code {done.returncode}: {done.stderr[-500:]}")
+            stops += 1
+            limit *= 2
+            sg.check(stops < 12, "it never ends")
+        sg.check(stops >= 1, "the first limit was no limit")
+        spent = ask(results, "SELECT total(cost_usd) FROM completions")[0][0] + ask(results, "SELECT total(usd) FROM sent")[0][0]
+        sg.check(billed(stub) <= spent + 1e-9, f"the ledger knows of {spent} USD, the stub billed {billed(stub)}")
+        sg.check(twice(stub) <= ask(results, "SELECT count(*) FROM sent")[0][0] <= 4, "something was bought twice without a word")
+
+# Killed in the middle: the bill shows no key twice, but for those that the ledger lists, at most as many as were in flight.
+with sg.Folder() as folder:
+    with sg.Stub(folder, "--price", "1", "1", "--latency", "0.1") as stub:
+        priced = study(stub, "sizes=[60]", "generator.usd_per_1m_input=1", "generator.usd_per_1m_output=1", "generator.connections=4", "budget.usd=1")
+        results, n_kills = folder / "r", 0
+        for ranks, after in ((1, 12), (2, 25), (2, 40)):
+            process = subprocess.Popen(sg.command("run", *priced, "--results", results, ranks=ranks), cwd=sg.ROOT, env=sg.ENVIRONMENT,
+                                       start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            deadline = time.monotonic() + 60
+            while len(stub.requests()) < after and process.poll() is None and time.monotonic() < deadline:
+                time.sleep(0.01)
+            n_kills += process.poll() is None
+            try:
+                os.killpg(process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            process.wait()
+            for _ in range(100):
+                if subprocess.run(["pgrep", "-f", str(results)], stdout=subprocess.DEVNULL).returncode != 0:
+                    break
+                time.sleep(0.1)
+        sg.run("run", *priced, "--results", results, ranks=1)
+        listed = ask(results, "SELECT count(*) FROM sent")[0][0]
+        print(f"{n_kills} kills: {twice(stub)} bought twice, {listed} listed as possibly paid for")
+        sg.check(n_kills == 3, "a kill hit nothing")
+        sg.check(twice(stub) <= listed <= 4 * n_kills, "bought twice without being listed")
+
+# Anthropic's messages; and an endpoint that refuses parameters, which shows in the results.
+with sg.Folder() as folder:
+    with sg.Stub(folder) as stub:
+        sg.run("run", *study(stub, "sizes=[4]", "generator.provider=anthropic", "generator.model=stub"), "--results", folder / "r", ranks=2)
+        sg.check({r["path"] for r in stub.requests()} == {"/v1/messages"}, "not Anthropic's address")
+    (folder / "refuses").mkdir()
+    refusal = {"fault": "status", "status": 400, "needs": "max_tokens", "body": json.dumps(
+        {"error": {"message": "use max_completion_tokens", "param": "max_tokens", "code": "unsupported_parameter"}})}
+    with sg.Stub(folder / "refuses", *script(folder, [refusal])) as stub:
+        sg.run("run", *study(stub, "sizes=[8]", "generator.connections=2"), "--results", folder / "adapted", ranks=2)
+        sg.check(sum(r["status"] == 400 for r in stub.requests()) <= 2, "not every rank was told")
+    sg.check(ask(folder / "adapted", "SELECT value FROM meta WHERE name='generator_refused'") == [("max_tokens",)], "not in the ledger")
+    sg.check(b"generator_refused" in (folder / "adapted" / "results.h5").read_bytes(), "not in results.h5")
+
+# Somebody else's server without a price is refused before any work.
+_, err = sg.run("run", *SMALL, "sizes=[4]", "generator.base_url=https://llm.example.invalid/v1", "generator.recording=",
+                "generator.usd_per_1m_input=", code=2)
+sg.check("usd_per_1m_input" in err, "it does not ask for the price:\n" + err)
+print("ok")

@@ -1,0 +1,487 @@
+/* The governor against a simulated server, on a clock of its own: hours in no time. */
+#include "fixture.h"
+
+#include "base/rng.h"
+#include "gen/governor.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* ---- the world: ranks at different distances, a server that counts ---- */
+
+enum { MAX_FLYING = 512 };
+
+struct flight {
+    int64_t id;
+    double arrive_s, back_s;
+    int has_arrived;
+    struct sg_attempt came;
+};
+
+struct arrival {
+    double time_s, tokens;
+};
+
+struct world {
+    struct sg_governor *g;
+    struct sg_rng rng;
+    double now_s, end_s, step_s, latency_s;
+    int n_ranks, n_flying;
+    struct flight flight[MAX_FLYING];
+    struct arrival *log; /* what has arrived at the server, in order of arrival */
+    int64_t n_log, cap_log, window_first;
+    double window_tokens; /* of log[window_first, n_log): the last 60 s */
+    double *tokens;       /* by id */
+    int64_t n_asked, n_answered, n_failed, n_left, n_429;
+    /* What the server makes of an arrival. */
+    struct sg_attempt (*serve)(struct world *w, int64_t id);
+    double limit_requests, limit_tokens; /* of the server; 0: none */
+    int says_limits;
+    double down_from_s, down_to_s;
+    double bill_usd, worst_usd; /* what the server has billed; the most that a request can cost */
+};
+
+static struct sg_attempt answered(double usd)
+{
+    struct sg_attempt a = sg_attempt_make();
+    a.kind = SG_ATTEMPT_ANSWERED;
+    a.cost_usd = usd;
+    return a;
+}
+
+static struct sg_attempt failed(enum sg_attempt_kind kind, int outage)
+{
+    struct sg_attempt a = sg_attempt_make();
+    a.kind = kind;
+    a.outage = outage;
+    snprintf(a.reason, sizeof a.reason, "scripted");
+    return a;
+}
+
+static struct world make_world(const struct sg_governor_settings *s, int n_ranks)
+{
+    struct world w = {
+        .g = sg_governor_create(s), .n_ranks = n_ranks, .step_s = 0.005, .latency_s = 1, .end_s = 1e9};
+    assert_non_null(w.g);
+    w.rng = sg_rng_make(s->seed, 7);
+    return w;
+}
+
+static void free_world(struct world *w)
+{
+    sg_governor_destroy(w->g);
+    sg_free(w->log);
+    sg_free(w->tokens);
+}
+
+static void ask(struct world *w, int64_t n, double low, double high, double usd)
+{
+    struct sg_err err;
+    double *tokens = sg_alloc((size_t)(w->n_asked + n), sizeof *tokens);
+    assert_non_null(tokens);
+    if (w->n_asked)
+        memcpy(tokens, w->tokens, (size_t)w->n_asked * sizeof *tokens);
+    sg_free(w->tokens);
+    w->tokens = tokens;
+    for (int64_t i = 0, id; i < n; i++) {
+        double size = low + (high - low) * sg_rng_uniform(&w->rng);
+        assert_int_equal(sg_governor_add(w->g, size, usd, &id, &err), SG_OK);
+        w->tokens[w->n_asked++] = size;
+    }
+}
+
+static void arrive(struct world *w, struct flight *f)
+{
+    if (w->n_log == w->cap_log) {
+        int64_t cap = w->cap_log ? 2 * w->cap_log : 1024;
+        struct arrival *log = sg_alloc((size_t)cap, sizeof *log);
+        assert_non_null(log);
+        if (w->n_log)
+            memcpy(log, w->log, (size_t)w->n_log * sizeof *log);
+        sg_free(w->log);
+        w->log = log;
+        w->cap_log = cap;
+    }
+    w->log[w->n_log++] = (struct arrival){w->now_s, w->tokens[f->id]};
+    w->window_tokens += w->tokens[f->id];
+    for (; w->log[w->window_first].time_s <= w->now_s - 60; w->window_first++)
+        w->window_tokens -= w->log[w->window_first].tokens;
+    f->has_arrived = 1;
+    f->came = w->serve(w, f->id);
+    w->n_429 += f->came.kind == SG_ATTEMPT_RATE;
+}
+
+/* One step of the clock. 0: nothing is left to do. */
+static int step(struct world *w)
+{
+    int64_t id;
+    w->now_s += w->step_s;
+    for (int i = 0; i < w->n_flying; i++) {
+        struct flight *f = &w->flight[i];
+        if (!f->has_arrived && w->now_s >= f->arrive_s)
+            arrive(w, f);
+        if (!f->has_arrived || w->now_s < f->back_s)
+            continue;
+        enum sg_fate fate = sg_governor_done(w->g, w->now_s, f->id, &f->came);
+        w->n_answered += fate == SG_FATE_ANSWERED;
+        w->n_failed += fate == SG_FATE_FAILED;
+        w->n_left += fate == SG_FATE_LEFT;
+        *f = w->flight[--w->n_flying];
+        i--;
+    }
+    while (sg_governor_next(w->g, w->now_s, &id)) {
+        assert_true(w->n_flying < MAX_FLYING);
+        double way_s =
+            0.02 * (double)sg_rng_below(&w->rng, (uint64_t)w->n_ranks) + 0.2 * sg_rng_uniform(&w->rng);
+        double back_s = w->now_s + way_s + w->latency_s * (0.5 + sg_rng_uniform(&w->rng));
+        w->flight[w->n_flying++] = (struct flight){.id = id, .arrive_s = w->now_s + way_s, .back_s = back_s};
+    }
+    struct sg_governor_state s = sg_governor_look(w->g);
+    assert_int_equal(s.n_flying, w->n_flying);
+    return (s.n_waiting || s.n_flying) && w->now_s < w->end_s;
+}
+
+/* The fullest 60 s at the server. */
+static void fullest(const struct world *w, double *requests, double *tokens)
+{
+    double sum = 0;
+    *requests = *tokens = 0;
+    for (int64_t first = 0, i = 0; i < w->n_log; i++) {
+        sum += w->log[i].tokens;
+        for (; w->log[first].time_s <= w->log[i].time_s - 60; first++)
+            sum -= w->log[first].tokens;
+        *requests = fmax(*requests, (double)(i - first + 1));
+        *tokens = fmax(*tokens, sum);
+    }
+}
+
+/* A server with a sliding window of 60 s, which says its limits or not. */
+static struct sg_attempt serve_limited(struct world *w, int64_t id)
+{
+    double requests = (double)(w->n_log - w->window_first), tokens = w->window_tokens;
+    int over = (w->limit_requests > 0 && requests > w->limit_requests) ||
+               (w->limit_tokens > 0 && tokens > w->limit_tokens + 1e-6);
+    if (over) { /* it did not get in */
+        w->n_log--;
+        w->window_tokens -= w->tokens[id];
+    }
+    struct sg_attempt a = over ? failed(SG_ATTEMPT_RATE, 1) : answered(0);
+    if (w->now_s >= w->down_from_s && w->now_s < w->down_to_s)
+        a = failed(SG_ATTEMPT_OVERLOAD, 1);
+    if (w->says_limits) {
+        a.limit_requests = w->limit_requests;
+        a.limit_tokens = w->limit_tokens;
+        a.left_requests = fmax(w->limit_requests - requests, 0);
+        a.reset_requests_s = 1;
+    }
+    return a;
+}
+
+/* ---- rate ---- */
+
+static void keeps_the_limits(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t requests, tokens;
+        double low, high; /* tokens of a request */
+        int n_ranks;
+        double used; /* of the limit that binds */
+    } cases[] = {
+        {600, 60000, 100, 100, 1, 0.9}, {600, 60000, 100, 100, 2, 0.9}, {600, 60000, 100, 100, 8, 0.9},
+        {600, 60000, 20, 80, 8, 0.9},   {600, 60000, 60, 900, 2, 0.9},  {600, 0, 50, 60, 8, 0.9},
+        {0, 60000, 300, 300, 8, 0.9},   {3, 0, 50, 60, 2, 0.9},         {1, 0, 50, 60, 1, 0.9},
+        {70, 0, 50, 60, 2, 0.9},        {6000, 0, 50, 60, 8, 0.9},      {0, 1000, 400, 400, 1, 0.75}};
+    for (int i = 0; i < N_OF(cases); i++) {
+        struct sg_governor_settings s = {.connections = 200,
+                                         .requests_per_min = cases[i].requests,
+                                         .tokens_per_min = cases[i].tokens,
+                                         .budget_usd = -1,
+                                         .seed = (uint64_t)i};
+        struct world w = make_world(&s, cases[i].n_ranks);
+        w.serve = serve_limited;
+        w.limit_requests = (double)s.requests_per_min;
+        w.limit_tokens = (double)s.tokens_per_min;
+        w.end_s = 2 * 3600;
+        ask(&w, s.requests_per_min ? 130 * s.requests_per_min : 30000, cases[i].low, cases[i].high, 0);
+        while (step(&w))
+            ;
+        double requests, tokens, sum = 0;
+        fullest(&w, &requests, &tokens);
+        for (int64_t k = 0; k < w.n_log; k++)
+            sum += w.log[k].tokens;
+        double used = fmax(w.limit_requests > 0 ? (double)w.n_log / (w.limit_requests * 120) : 0,
+                           w.limit_tokens > 0 ? sum / (w.limit_tokens * 120) : 0);
+        printf("%4lld requests, %5lld tokens a minute on %d ranks: at most %.0f and %.0f in 60 s, %.1f %% "
+               "used\n",
+               (long long)s.requests_per_min, (long long)s.tokens_per_min, cases[i].n_ranks, requests, tokens,
+               100 * used);
+        assert_true(w.n_429 == 0 && w.n_log > 100);
+        assert_true(w.limit_requests <= 0 || requests <= w.limit_requests);
+        assert_true(w.limit_tokens <= 0 || tokens <= w.limit_tokens);
+        assert_true(used >= cases[i].used && used <= 1);
+        free_world(&w);
+    }
+}
+
+/* The study knows no limit; the server has one, and says so or not. */
+static void finds_the_servers_limit(void **state)
+{
+    (void)state;
+    for (int says = 0; says < 2; says++) {
+        struct sg_governor_settings s = {.connections = 64, .retries = 20, .budget_usd = -1, .seed = 5};
+        struct world w = make_world(&s, 2);
+        w.serve = serve_limited;
+        w.limit_requests = 600;
+        w.says_limits = says;
+        w.end_s = 3600;
+        ask(&w, 50000, 50, 60, 0);
+        while (step(&w))
+            ;
+        double share_429 = (double)w.n_429 / (double)(w.n_429 + w.n_answered),
+               used = (double)w.n_answered / 36000;
+        printf("a limit that the server %s: %.2f %% 429s, %.0f %% used\n", says ? "says" : "keeps to itself",
+               100 * share_429, 100 * used);
+        assert_int_equal(sg_governor_look(w.g).dead, SG_OK);
+        assert_int_equal(w.n_failed, 0);
+        assert_true(share_429 < (says ? 0.01 : 0.10) && used > (says ? 0.9 : 0.7));
+        free_world(&w);
+    }
+}
+
+static void waits_out_an_outage(void **state)
+{
+    (void)state;
+    struct sg_governor_settings s = {.connections = 64, .retries = 30, .budget_usd = -1, .seed = 3};
+    struct world w = make_world(&s, 2);
+    w.serve = serve_limited;
+    w.down_from_s = 60;
+    w.down_to_s = 660;
+    ask(&w, 20000, 50, 60, 0);
+    int64_t before = 0, during = 0;
+    while (step(&w)) {
+        before = w.now_s < w.down_from_s + 2 ? w.n_log : before;
+        during = w.now_s < w.down_to_s ? w.n_log : during;
+    }
+    printf("%lld attempts in 10 minutes without a server; over after %.0f s\n", (long long)(during - before),
+           w.now_s);
+    assert_true(w.n_answered == 20000 && sg_governor_look(w.g).dead == SG_OK);
+    assert_true(during - before < 60); /* 64 connections with retries of a minute each would be 640 */
+    assert_true(w.now_s < 660 + 60 + 20000 / 64.0 * 1.2 + 60);
+    free_world(&w);
+}
+
+/* ---- single attempts ---- */
+
+/* Lets one leave, reports it, and says what became of it. */
+static enum sg_fate play(struct sg_governor *g, double now_s, struct sg_attempt a)
+{
+    int64_t id;
+    assert_int_equal(sg_governor_next(g, now_s, &id), 1);
+    return sg_governor_done(g, now_s, id, &a);
+}
+
+static struct sg_governor *fresh(int64_t connections, int64_t retries, int n)
+{
+    struct sg_governor_settings s = {.connections = connections, .retries = retries, .budget_usd = -1};
+    struct sg_governor *g = sg_governor_create(&s);
+    struct sg_err err;
+    for (int64_t i = 0, id; i < n; i++)
+        assert_int_equal(sg_governor_add(g, 10, 0, &id, &err), SG_OK);
+    return g;
+}
+
+/* The first moment after `from_s` at which something may leave. */
+static double next_leave(struct sg_governor *g, double from_s)
+{
+    int64_t id;
+    for (double t = from_s; t < from_s + 1000; t += 0.01)
+        if (sg_governor_next(g, t, &id))
+            return t;
+    return -1;
+}
+
+static void obeys_the_server(void **state)
+{
+    (void)state;
+    struct sg_governor *g = fresh(4, 8, 4);
+    struct sg_attempt slow = failed(SG_ATTEMPT_RATE, 1);
+    slow.retry_after_s = 30;
+    assert_int_equal(play(g, 100, slow), SG_FATE_AGAIN);
+    double t = next_leave(g, 100); /* the pause is everybody's */
+    assert_true(t >= 130 && t < 131);
+    sg_governor_destroy(g);
+
+    g = fresh(4, 8, 4);
+    struct sg_attempt empty = answered(0);
+    empty.limit_requests = 60;
+    empty.left_requests = 0;
+    empty.reset_requests_s = 8;
+    assert_int_equal(play(g, 100, empty), SG_FATE_ANSWERED);
+    t = next_leave(g, 100);
+    assert_true(t >= 108 && t < 108.1);
+    sg_governor_destroy(g);
+
+    g = fresh(4, 8, 4);
+    struct sg_attempt nonsense = answered(0); /* Azure has sent this */
+    nonsense.limit_requests = nonsense.limit_tokens = -1;
+    nonsense.left_requests = nonsense.reset_requests_s = 0;
+    assert_int_equal(play(g, 100, nonsense), SG_FATE_ANSWERED);
+    assert_true(next_leave(g, 100) < 100.1);
+    sg_governor_destroy(g);
+
+    g = fresh(4, 8, 4);
+    slow.retry_after_s = 3600;
+    assert_int_equal(play(g, 100, slow), SG_FATE_LEFT);
+    assert_int_equal(sg_governor_look(g).dead, SG_STOPPED);
+    assert_non_null(strstr(sg_governor_look(g).why, "3600"));
+    assert_true(next_leave(g, 100) < 0);
+    sg_governor_destroy(g);
+}
+
+static void ends(void **state)
+{
+    (void)state;
+    /* Billing: at once, and what is still in flight is kept. */
+    struct sg_governor *g = fresh(4, 8, 9);
+    int64_t first, second = 0;
+    assert_int_equal(sg_governor_next(g, 1, &first) && sg_governor_next(g, 1, &second), 1);
+    struct sg_attempt broke = failed(SG_ATTEMPT_ENDPOINT, 0);
+    broke.dead = SG_STOPPED;
+    assert_int_equal(sg_governor_done(g, 2, first, &broke), SG_FATE_LEFT);
+    assert_true(next_leave(g, 2) < 0);
+    struct sg_attempt good = answered(0);
+    assert_int_equal(sg_governor_done(g, 3, second, &good), SG_FATE_ANSWERED);
+    struct sg_governor_state s = sg_governor_look(g);
+    assert_true(s.dead == SG_STOPPED && !s.n_waiting && !s.n_flying && strcmp(s.why, "scripted") == 0);
+    sg_governor_destroy(g);
+
+    /* Retries end: a fault is this request's; an outage is the endpoint's. */
+    for (int outage = 0; outage < 2; outage++) {
+        g = fresh(1, 2, 1);
+        struct sg_attempt bad = failed(SG_ATTEMPT_FAULT, outage);
+        double t = 0;
+        int64_t id;
+        for (int i = 0; i < 3; i++) {
+            for (; !sg_governor_next(g, t, &id); t += 0.01)
+                assert_true(t < 1000);
+            assert_int_equal(sg_governor_attempts(g, id), i + 1);
+            enum sg_fate want = i < 2 ? SG_FATE_AGAIN : outage ? SG_FATE_LEFT : SG_FATE_FAILED;
+            assert_int_equal(sg_governor_done(g, t, id, &bad), want);
+        }
+        assert_int_equal(sg_governor_look(g).dead, outage ? SG_STOPPED : SG_OK);
+        sg_governor_destroy(g);
+    }
+
+    /* Eight requests that fail for good, and nothing between them: no bad luck. */
+    g = fresh(1, 0, 20);
+    for (int i = 0; i < 8; i++) {
+        assert_int_equal(sg_governor_look(g).dead, SG_OK);
+        assert_int_equal(play(g, i, failed(SG_ATTEMPT_REFUSED, 0)), SG_FATE_FAILED);
+    }
+    assert_int_equal(sg_governor_look(g).dead, SG_STOPPED);
+    sg_governor_destroy(g);
+}
+
+/* A full jitter: the delays of many requests after one fault are spread from nothing to the cap. */
+static void jitter(void **state)
+{
+    (void)state;
+    double low = 1e9, high = 0, sum = 0;
+    for (int i = 0; i < 200; i++) {
+        struct sg_governor_settings s = {
+            .connections = 1, .retries = 8, .budget_usd = -1, .seed = (uint64_t)i};
+        struct sg_governor *g = sg_governor_create(&s);
+        struct sg_err err;
+        int64_t id;
+        assert_int_equal(sg_governor_add(g, 1, 0, &id, &err), SG_OK);
+        assert_int_equal(play(g, 0, failed(SG_ATTEMPT_FAULT, 0)), SG_FATE_AGAIN);
+        double t = next_leave(g, 0);
+        low = fmin(low, t);
+        high = fmax(high, t);
+        sum += t;
+        sg_governor_destroy(g);
+    }
+    assert_true(low < 0.1 && high > 0.9 && high < 1.1 && sum > 80 && sum < 120);
+}
+
+/* ---- money ---- */
+
+/* Every kind of luck. What cannot be known, the server bills or not. */
+static struct sg_attempt serve_for_money(struct world *w, int64_t id)
+{
+    (void)id;
+    double luck = sg_rng_uniform(&w->rng);
+    struct sg_attempt a;
+    if (luck < 0.1)
+        return failed(SG_ATTEMPT_FAULT, 0); /* HTTP 500 */
+    if (luck < 0.2) {
+        a = failed(SG_ATTEMPT_FAULT, 0); /* timeout */
+        a.maybe_paid = 1;
+        w->bill_usd += sg_rng_below(&w->rng, 2) ? w->worst_usd : 0;
+        return a;
+    }
+    if (luck < 0.25)
+        return failed(SG_ATTEMPT_RATE, 1);
+    a = answered(luck < 0.4 ? w->worst_usd : w->worst_usd * sg_rng_uniform(&w->rng));
+    w->bill_usd += a.cost_usd;
+    return a;
+}
+
+static void never_over_the_budget(void **state)
+{
+    (void)state;
+    double least_used = 1;
+    for (int run = 0; run < 100; run++) {
+        struct sg_rng rng = sg_rng_make((uint64_t)run, 1);
+        int64_t n = 200 + (int64_t)sg_rng_below(&rng, 800);
+        struct sg_governor_settings s = {
+            .connections = 1 + (int64_t)sg_rng_below(&rng, 64), .retries = 30, .seed = (uint64_t)run};
+        double worst = 0.0001 * (1 + (double)sg_rng_below(&rng, 100));
+        s.budget_usd = (double)n * worst * (0.1 + 0.3 * sg_rng_uniform(&rng));
+        double bill = 0, spent = 0;
+        int64_t n_left = n;
+        for (int again = 0; n_left; again++) { /* stopped, then again with a higher limit */
+            assert_true(again < 40);
+            s.spent_usd = spent;
+            struct world w = make_world(&s, 4);
+            w.serve = serve_for_money;
+            w.worst_usd = worst;
+            w.bill_usd = bill;
+            w.step_s = 0.02;
+            ask(&w, n_left, 50, 60, worst);
+            while (step(&w))
+                assert_true(w.bill_usd <= s.budget_usd * (1 + 1e-12));
+            struct sg_governor_state look = sg_governor_look(w.g);
+            assert_true(w.bill_usd <= look.spent_usd + 1e-9 && look.spent_usd <= s.budget_usd * (1 + 1e-12));
+            assert_true(look.reserved_usd == 0);
+            n_left -= w.n_answered + w.n_failed;
+            if (n_left) {
+                assert_int_equal(look.dead, SG_STOPPED);
+                assert_non_null(strstr(look.why, "--max-usd"));
+                least_used = fmin(least_used, (look.spent_usd + worst) / s.budget_usd);
+            }
+            bill = w.bill_usd;
+            spent = look.spent_usd;
+            free_world(&w);
+            s.budget_usd *= 1.5;
+        }
+    }
+    printf("a stop at the limit had spent at least %.1f %% of it, but for the next request\n",
+           100 * least_used);
+    assert_true(least_used >= 1 - 1e-9); /* no stop while the next request would have fitted */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(keeps_the_limits),
+        cmocka_unit_test(finds_the_servers_limit),
+        cmocka_unit_test(waits_out_an_outage),
+        cmocka_unit_test(obeys_the_server),
+        cmocka_unit_test(ends),
+        cmocka_unit_test(jitter),
+        cmocka_unit_test(never_over_the_budget),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
