@@ -303,6 +303,10 @@ static void test_bad(void **state)
         {"", "study=../x", NULL},
         {"", "train.epoch=3",
          "override train.epoch: unknown setting \"train.epoch\"; hint: did you mean \"train.epochs\"?"},
+        {"", "generator.provider=mistral",
+         "override generator.provider: generator.provider must be openai (any endpoint that speaks OpenAI's "
+         "chat "
+         "completions) or anthropic; hint: the address goes into generator.base_url"},
         {"", "generator.provider=anthropic",
          "override generator.provider: generator.provider anthropic needs generator.model; hint: name one of "
          "its "
