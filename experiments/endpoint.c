@@ -25,7 +25,7 @@ sg_status sg_endpoint_open(struct sg_endpoint *e, const struct sg_study *s, int6
         return sg_fail(
             err, SG_INPUT,
             "this endpoint has a price, but the study has no limit; hint: set budget.usd, or --max-usd");
-    if (budget_usd >= 0 && (g->usd_per_1m_input < 0 || g->usd_per_1m_output < 0))
+    if (budget_usd >= 0 && !sg_generator_has_prices(g))
         return sg_fail(
             err, SG_INPUT,
             "budget.usd cannot be kept without the endpoint's prices; hint: set "
@@ -34,7 +34,7 @@ sg_status sg_endpoint_open(struct sg_endpoint *e, const struct sg_study *s, int6
         return sg_fail_memory(err, strlen(address));
     SG_TRY(sg_client_create(g, e->api_key, 1, &e->client, err));
     e->origin = sg_client_origin(e->client);
-    if (!sg_client_is_local(e->client) && (g->usd_per_1m_input < 0 || g->usd_per_1m_output < 0))
+    if (!sg_client_is_local(e->client) && !sg_generator_has_prices(g))
         return sg_fail(err, SG_INPUT,
                        "what %s costs is not known; hint: set generator.usd_per_1m_input and "
                        "generator.usd_per_1m_output (0 for a server of your own), and budget.usd",

@@ -101,13 +101,6 @@ static sg_status count_cells(struct sg_prepared *p, struct sources *from, struct
     return SG_OK;
 }
 
-static double usd(const struct sg_generator *g, int64_t in, int64_t out)
-{
-    if (g->usd_per_1m_input < 0 || g->usd_per_1m_output < 0)
-        return -1;
-    return ((double)in * g->usd_per_1m_input + (double)out * g->usd_per_1m_output) / 1e6;
-}
-
 static void print_text(const struct sg_prepared *p, const struct sources *from, const struct counts *n,
                        struct sg_buf *out)
 {
@@ -135,7 +128,7 @@ static void print_text(const struct sg_prepared *p, const struct sources *from, 
                       (long long)from->n_recorded);
     sg_buf_printf(out, "to ask   %lld requests now, about %lld tokens in, %lld out", (long long)n->n_missing,
                   (long long)n->missing_in, (long long)n->missing_out);
-    double cost = usd(&s->generator, n->missing_in, n->missing_out);
+    double cost = sg_generator_usd(&s->generator, (double)n->missing_in, (double)n->missing_out);
     if (n->n_missing == 0)
         sg_buf_printf(out, ": nothing to buy\n");
     else if (cost < 0)
@@ -153,7 +146,7 @@ static sg_status print_json(const struct sg_prepared *p, const struct counts *n,
                             struct sg_err *err)
 {
     const struct sg_study *s = p->study;
-    double cost = usd(&s->generator, n->missing_in, n->missing_out);
+    double cost = sg_generator_usd(&s->generator, (double)n->missing_in, (double)n->missing_out);
     json_t *o = json_pack("{s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:f,s:I,s:s}", "study", s->name,
                           "n_cells", (json_int_t)n->n_cells, "n_cells_done", (json_int_t)n->n_cells_done,
                           "n_pools", (json_int_t)p->grid.n_pools, "n_requests", (json_int_t)n->n_requests,

@@ -339,12 +339,9 @@ static void judge_answer(const struct sg_generator *g, const struct sg_request *
     a->tokens_estimated = 0;
     a->tokens_in = s.cached + count(usage, s.in, (int64_t)strlen(q->canonical) / 4, &a->tokens_estimated);
     a->tokens_out = count(usage, s.out, s.text ? (int64_t)strlen(s.text) / 4 + 1 : 0, &a->tokens_estimated);
-    a->cost_usd = -1;
-    if (g->usd_per_1m_input >= 0 && g->usd_per_1m_output >= 0)
-        a->cost_usd = a->tokens_estimated ? sg_request_worst_usd(g, q)
-                                          : ((double)a->tokens_in * g->usd_per_1m_input +
-                                             (double)a->tokens_out * g->usd_per_1m_output) /
-                                                1e6;
+    a->cost_usd = a->tokens_estimated && sg_generator_has_prices(g)
+                      ? sg_request_worst_usd(g, q)
+                      : sg_generator_usd(g, (double)a->tokens_in, (double)a->tokens_out);
     t->cost_usd = a->cost_usd;
     json_decref(o);
 }

@@ -28,11 +28,22 @@ double sg_request_tokens(const struct sg_request *q)
     return (double)strlen(q->canonical) / 4 + max_tokens(q);
 }
 
+int sg_generator_has_prices(const struct sg_generator *g)
+{
+    return g->usd_per_1m_input >= 0 && g->usd_per_1m_output >= 0;
+}
+
+double sg_generator_usd(const struct sg_generator *g, double tokens_in, double tokens_out)
+{
+    if (!sg_generator_has_prices(g))
+        return -1;
+    return (tokens_in * g->usd_per_1m_input + tokens_out * g->usd_per_1m_output) / 1e6;
+}
+
 double sg_request_worst_usd(const struct sg_generator *g, const struct sg_request *q)
 {
-    if (g->usd_per_1m_input < 0 || g->usd_per_1m_output < 0)
-        return 0;
-    return ((double)strlen(q->canonical) * g->usd_per_1m_input + max_tokens(q) * g->usd_per_1m_output) / 1e6;
+    double usd = sg_generator_usd(g, (double)strlen(q->canonical), max_tokens(q));
+    return usd < 0 ? 0 : usd;
 }
 
 void sg_answer_free(struct sg_answer *a)

@@ -43,6 +43,12 @@ void sg_requests_free(struct sg_requests *r); /* leaves it empty */
  * OpenAI counts it. */
 double sg_request_tokens(const struct sg_request *q);
 
+/* Whether both prices are known. */
+int sg_generator_has_prices(const struct sg_generator *g);
+
+/* What so many tokens cost; -1 where a price is unknown. */
+double sg_generator_usd(const struct sg_generator *g, double tokens_in, double tokens_out);
+
 /* The most that one attempt can cost: a token has at least one byte, and the answer is as long as allowed. 0 where
  * a price is unknown. */
 double sg_request_worst_usd(const struct sg_generator *g, const struct sg_request *q);
