@@ -7,8 +7,9 @@
 
 struct ask {
     struct sg_request request; /* canonical NULL: over */
-    int64_t owner, sent;       /* sent: its row in the ledger, 0: none */
-    struct seat *seat;         /* where it is in flight; NULL: nowhere */
+    double worst_usd;
+    int64_t owner, sent; /* sent: its row in the ledger, 0: none */
+    struct seat *seat;   /* where it is in flight; NULL: nowhere */
 };
 
 /* A rank's work. */
@@ -97,9 +98,9 @@ sg_status sg_desk_ask_take(struct sg_desk *d, int64_t owner, struct sg_request *
         return sg_fail_memory(err, (size_t)d->n * sizeof *more);
     d->ask = more;
     int64_t id;
-    SG_TRY(sg_governor_add(d->governor, sg_request_tokens(q), sg_request_worst_usd(d->s.generator, q), &id,
-                           err));
-    d->ask[d->n++] = (struct ask){.request = *q, .owner = owner};
+    double usd = sg_request_worst_usd(d->s.generator, q);
+    SG_TRY(sg_governor_add(d->governor, sg_request_tokens(q), usd, &id, err));
+    d->ask[d->n++] = (struct ask){.request = *q, .worst_usd = usd, .owner = owner};
     q->canonical = NULL;
     return SG_OK;
 }
@@ -131,8 +132,7 @@ static sg_status let_go(struct sg_desk *d, struct sg_err *err)
         seat->n_flying++;
         d->leaving[n++] = id;
         if (may_cost)
-            SG_TRY(sg_ledger_sent_put(d->s.ledger, a->request.key, sg_request_worst_usd(g, &a->request),
-                                      &a->sent, err));
+            SG_TRY(sg_ledger_sent_put(d->s.ledger, a->request.key, a->worst_usd, &a->sent, err));
     }
     if (n && may_cost)
         SG_TRY(sg_ledger_commit(d->s.ledger, err));
@@ -206,8 +206,7 @@ static sg_status take_result(struct sg_desk *d, int64_t id, int rank, const stru
     a->seat->n_flying--;
     a->seat = NULL;
     enum sg_fate fate = sg_governor_done(d->governor, sg_now_s(), id, attempt);
-    int is_settled = attempt->kind == SG_ATTEMPT_ANSWERED || !attempt->maybe_paid;
-    if (a->sent && is_settled)
+    if (a->sent && !attempt->maybe_paid)
         SG_TRY(sg_ledger_sent_settle(d->s.ledger, a->sent, err));
     a->sent = 0;
     if (fate == SG_FATE_AGAIN)

@@ -295,7 +295,7 @@ static void settle(struct sg_governor *g, const struct ticket *t, const struct s
         g->reserved_usd = 0; /* what rounding has left */
     if (a->kind == SG_ATTEMPT_ANSWERED && a->cost_usd > 0)
         g->spent_usd += a->cost_usd;
-    else if (a->kind != SG_ATTEMPT_ANSWERED && a->maybe_paid)
+    else if (a->maybe_paid)
         g->spent_usd += t->usd;
 }
 

@@ -60,7 +60,7 @@ enum sg_attempt_kind {
 struct sg_attempt {
     enum sg_attempt_kind kind;
     int outage;           /* says nothing about the request: nobody was there, or there was no room */
-    int maybe_paid;       /* it left, and whether the provider charges for it is not known */
+    int maybe_paid;       /* it left, and whether the provider charges for it is not known; 0 when ANSWERED */
     double cost_usd;      /* of an answer; < 0: unknown */
     double retry_after_s; /* < 0: not said */
     /* The server's limits a minute, what is left of them, and the seconds until they are whole again; < 0: not said. */
