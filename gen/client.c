@@ -4,7 +4,6 @@
 #include "base/mem.h"
 #include "base/secret.h"
 #include "base/text.h"
-#include "gen/governor.h"
 #include "gen/provider.h"
 
 #include <arpa/inet.h>
@@ -208,11 +207,6 @@ void sg_client_learn(struct sg_client *c, const struct sg_adapt *more)
     sg_adapt_merge(&c->adapt, more);
 }
 
-int64_t sg_client_room(const struct sg_client *c)
-{
-    return c->n_connections - c->n_busy;
-}
-
 /* ---- one transfer ---- */
 
 static size_t on_body(char *bytes, size_t size, size_t n, void *context)
@@ -360,63 +354,6 @@ void sg_client_abandon(struct sg_client *c)
     for (int64_t i = 0; i < c->n_connections; i++)
         release(&c->slot[i]);
     c->n_busy = 0;
-}
-
-/* ---- one rank alone ---- */
-
-struct alone {
-    struct sg_governor *governor;
-    const struct sg_client_calls *calls;
-};
-
-static sg_status on_result(void *context, struct sg_client_result *r, struct sg_err *err)
-{
-    struct alone *l = context;
-    enum sg_fate fate = sg_governor_done(l->governor, sg_now_s(), r->id, &r->attempt);
-    if (fate != SG_FATE_ANSWERED && fate != SG_FATE_FAILED)
-        return SG_OK;
-    r->answer.attempts = sg_governor_attempts(l->governor, r->id);
-    if (fate == SG_FATE_FAILED)
-        sg_answer_fail(&r->answer, r->attempt.reason);
-    return l->calls->answer(l->calls->context, &r->answer, err);
-}
-
-static sg_status drive(struct sg_client *c, struct alone *l, const struct sg_requests *requests,
-                       struct sg_err *err)
-{
-    for (int64_t i = 0, id; i < requests->n; i++)
-        SG_TRY(sg_governor_add(l->governor, sg_request_tokens(&requests->item[i]),
-                               sg_request_worst_usd(c->g, &requests->item[i]), &id, err));
-    for (;;) {
-        struct sg_governor_state s = sg_governor_look(l->governor);
-        if (!s.n_waiting && !s.n_flying)
-            return s.dead == SG_OK ? SG_OK : sg_fail(err, s.dead, "%s", s.why);
-        int stop = l->calls->stopping ? l->calls->stopping(l->calls->context) : 0;
-        if (stop)
-            sg_governor_stop(l->governor, SG_STOPPED, "stopped while asking the LLM");
-        if (stop == 2)
-            return sg_fail(err, SG_STOPPED, "stopped while asking the LLM");
-        int64_t id;
-        while (sg_governor_next(l->governor, sg_now_s(), &id))
-            SG_TRY(sg_client_send(c, id, &requests->item[id], err));
-        SG_TRY(sg_client_turn(c, 5, on_result, l, err));
-    }
-}
-
-sg_status sg_client_run(struct sg_client *c, const struct sg_requests *requests,
-                        const struct sg_client_calls *calls, struct sg_err *err)
-{
-    struct alone l = {.calls = calls};
-    l.governor = sg_governor_create(&(struct sg_governor_settings){.connections = c->n_connections,
-                                                                   .requests_per_min = c->g->requests_per_min,
-                                                                   .tokens_per_min = c->g->tokens_per_min,
-                                                                   .retries = c->g->retries,
-                                                                   .budget_usd = -1,
-                                                                   .seed = (uint64_t)(sg_now_s() * 1e9)});
-    sg_status status = l.governor ? drive(c, &l, requests, err) : sg_fail_memory(err, 1024);
-    sg_client_abandon(c);
-    sg_governor_destroy(l.governor);
-    return status;
 }
 
 /* ---- the check before any work ---- */

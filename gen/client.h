@@ -26,10 +26,7 @@ int sg_client_is_local(const struct sg_client *c);
 const struct sg_adapt *sg_client_adapt(const struct sg_client *c);
 void sg_client_learn(struct sg_client *c, const struct sg_adapt *more);
 
-/* Local. How many more requests fit. */
-int64_t sg_client_room(const struct sg_client *c);
-
-/* Local. Begins one attempt of a request (copied); it needs room. `id` comes back with the result. */
+/* Local. Begins one attempt of a request (copied); SG_FAILED when all connections are busy. `id` comes back with the result. */
 sg_status sg_client_send(struct sg_client *c, int64_t id, const struct sg_request *q,
                          struct sg_err *err) SG_MUST_USE;
 
@@ -48,21 +45,6 @@ sg_status sg_client_turn(struct sg_client *c, int timeout_ms, sg_client_each eac
 
 /* Local. Drops what is in flight. */
 void sg_client_abandon(struct sg_client *c);
-
-struct sg_client_calls {
-    /* Each answer once, as it arrives; any failure of the callback ends the run with it. */
-    sg_status (*answer)(void *context, const struct sg_answer *a, struct sg_err *err);
-    int (*stopping)(
-        void *context); /* 1: start no more requests, wait for those in flight; 2: give up at once */
-    void *context;
-};
-
-/* Local, blocking. Sends all requests under a governor of its own, with the generator's limits. SG_OK when each
- * one was answered or given up on; SG_INPUT or SG_STOPPED (with the reason) when the endpoint is unusable (key,
- * address, billing, or down after all retries): the requests not yet answered are then left alone; SG_STOPPED
- * also when asked to stop. */
-sg_status sg_client_run(struct sg_client *c, const struct sg_requests *requests,
-                        const struct sg_client_calls *calls, struct sg_err *err) SG_MUST_USE;
 
 /* Local, blocking. Is there a server, does it take the key, does it know the model (GET /models; an endpoint
  * without it is accepted)? SG_INPUT with the cure when not. */

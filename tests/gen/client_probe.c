@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/secret.h"
 #include "gen/client.h"
+#include "gen/governor.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,10 +13,16 @@
 
 static int n_answers, stop_after;
 
-static sg_status on_answer(void *context, const struct sg_answer *a, struct sg_err *err)
+static sg_status on_result(void *context, struct sg_client_result *r, struct sg_err *err)
 {
-    (void)context;
-    char *json = sg_answer_to_json(a);
+    struct sg_governor *governor = context;
+    enum sg_fate fate = sg_governor_done(governor, sg_now_s(), r->id, &r->attempt);
+    if (fate != SG_FATE_ANSWERED && fate != SG_FATE_FAILED)
+        return SG_OK;
+    r->answer.attempts = sg_governor_attempts(governor, r->id);
+    if (fate == SG_FATE_FAILED)
+        sg_answer_fail(&r->answer, r->attempt.reason);
+    char *json = sg_answer_to_json(&r->answer);
     if (!json)
         return sg_fail_memory(err, 1);
     printf("%s\n", json);
@@ -24,10 +31,38 @@ static sg_status on_answer(void *context, const struct sg_answer *a, struct sg_e
     return SG_OK;
 }
 
-static int stopping(void *context)
+static sg_status drive(struct sg_client *c, struct sg_governor *governor, const struct sg_generator *g,
+                       const struct sg_requests *requests, struct sg_err *err)
 {
-    (void)context;
-    return stop_after && n_answers >= stop_after;
+    for (int64_t i = 0, id; i < requests->n; i++)
+        SG_TRY(sg_governor_add(governor, sg_request_tokens(&requests->item[i]),
+                               sg_request_worst_usd(g, &requests->item[i]), &id, err));
+    for (;;) {
+        struct sg_governor_state s = sg_governor_look(governor);
+        if (!s.n_waiting && !s.n_flying)
+            return s.dead == SG_OK ? SG_OK : sg_fail(err, s.dead, "%s", s.why);
+        if (stop_after && n_answers >= stop_after)
+            sg_governor_stop(governor, SG_STOPPED, "stopped while asking the LLM");
+        int64_t id;
+        while (sg_governor_next(governor, sg_now_s(), &id))
+            SG_TRY(sg_client_send(c, id, &requests->item[id], err));
+        SG_TRY(sg_client_turn(c, 5, on_result, governor, err));
+    }
+}
+
+/* One rank alone, under a governor of its own. */
+static sg_status run(struct sg_client *c, const struct sg_generator *g, const struct sg_requests *requests,
+                     struct sg_err *err)
+{
+    struct sg_governor *governor =
+        sg_governor_create(&(struct sg_governor_settings){.connections = g->connections,
+                                                          .requests_per_min = g->requests_per_min,
+                                                          .retries = g->retries,
+                                                          .budget_usd = -1,
+                                                          .seed = (uint64_t)(sg_now_s() * 1e9)});
+    sg_status status = governor ? drive(c, governor, g, requests, err) : sg_fail_memory(err, 1024);
+    sg_governor_destroy(governor);
+    return status;
 }
 
 int main(int argc, char **argv)
@@ -61,14 +96,13 @@ int main(int argc, char **argv)
         sg_sha256_hex(q->canonical, strlen(q->canonical), q->key);
     }
     struct sg_client *c = NULL;
-    struct sg_client_calls calls = {.answer = on_answer, .stopping = stopping};
     double start = sg_now_s();
     if (status == SG_OK)
         status = sg_client_create(&g, key, g.connections, &c, &err);
     if (status == SG_OK && getenv("PROBE_CHECK"))
         status = sg_client_check(c, &err);
     if (status == SG_OK)
-        status = sg_client_run(c, &requests, &calls, &err);
+        status = run(c, &g, &requests, &err);
     /* Its text is plain: no quote or backslash but those of addresses. */
     printf("{\"end\":%d,\"seconds\":%.3f}\n%s\n", (int)status, sg_now_s() - start,
            status == SG_OK ? "" : err.text);
