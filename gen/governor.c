@@ -274,17 +274,14 @@ int sg_governor_next(struct sg_governor *g, double now_s, int64_t *id)
 
 /* ---- coming back ---- */
 
+struct sg_server_limits sg_server_limits_make(void)
+{
+    return (struct sg_server_limits){-1, -1, -1, -1, -1, -1, -1};
+}
+
 struct sg_attempt sg_attempt_make(void)
 {
-    return (struct sg_attempt){.kind = SG_ATTEMPT_FAULT,
-                               .cost_usd = -1,
-                               .retry_after_s = -1,
-                               .limit_requests = -1,
-                               .limit_tokens = -1,
-                               .left_requests = -1,
-                               .left_tokens = -1,
-                               .reset_requests_s = -1,
-                               .reset_tokens_s = -1};
+    return (struct sg_attempt){.kind = SG_ATTEMPT_FAULT, .cost_usd = -1, .said = sg_server_limits_make()};
 }
 
 static void settle(struct sg_governor *g, const struct ticket *t, const struct sg_attempt *a)
@@ -336,7 +333,7 @@ static double delay_s(struct sg_governor *g, const struct ticket *t, const struc
 {
     double cap = 0.5 * ldexp(1, t->attempts < 8 ? t->attempts : 8);
     double own = sg_rng_uniform(&g->rng) * fmin(cap, max_delay_s);
-    return a->retry_after_s > own ? a->retry_after_s + 0.1 * sg_rng_uniform(&g->rng) : own;
+    return a->said.retry_after_s > own ? a->said.retry_after_s + 0.1 * sg_rng_uniform(&g->rng) : own;
 }
 
 static enum sg_fate fail(struct sg_governor *g, const struct sg_attempt *a)
@@ -357,9 +354,9 @@ static enum sg_fate try_again(struct sg_governor *g, int64_t id, double now_s, c
 {
     struct ticket *t = &g->ticket[id];
     char why[600];
-    if (a->retry_after_s > max_server_delay_s) {
+    if (a->said.retry_after_s > max_server_delay_s) {
         snprintf(why, sizeof why, "the server asks to wait %.0f s (%.400s); hint: run again then",
-                 a->retry_after_s, a->reason);
+                 a->said.retry_after_s, a->reason);
         sg_governor_stop(g, SG_STOPPED, why);
     } else if (t->attempts > g->s.retries && a->outage) {
         snprintf(why, sizeof why,
@@ -373,8 +370,8 @@ static enum sg_fate try_again(struct sg_governor *g, int64_t id, double now_s, c
         return fail(g, a);
     double wait_s = delay_s(g, t, a);
     t->not_before_s = now_s + wait_s;
-    if (a->kind == SG_ATTEMPT_RATE && a->retry_after_s > 0) /* the limit is everybody's */
-        g->pause_s = fmax(g->pause_s, now_s + a->retry_after_s);
+    if (a->kind == SG_ATTEMPT_RATE && a->said.retry_after_s > 0) /* the limit is everybody's */
+        g->pause_s = fmax(g->pause_s, now_s + a->said.retry_after_s);
     g->again[g->n_again++] = id;
     return SG_FATE_AGAIN;
 }
@@ -383,8 +380,10 @@ enum sg_fate sg_governor_done(struct sg_governor *g, double now_s, int64_t id, c
 {
     struct ticket *t = &g->ticket[id];
     settle(g, t, a);
-    heed(a->limit_requests, a->left_requests, a->reset_requests_s, now_s, &g->server_requests, &g->pause_s);
-    heed(a->limit_tokens, a->left_tokens, a->reset_tokens_s, now_s, &g->server_tokens, &g->pause_s);
+    heed(a->said.limit_requests, a->said.left_requests, a->said.reset_requests_s, now_s, &g->server_requests,
+         &g->pause_s);
+    heed(a->said.limit_tokens, a->said.left_tokens, a->said.reset_tokens_s, now_s, &g->server_tokens,
+         &g->pause_s);
     switch (a->kind) {
     case SG_ATTEMPT_ANSWERED:
         on_answer(g);

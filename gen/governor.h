@@ -56,15 +56,24 @@ enum sg_attempt_kind {
     SG_ATTEMPT_ENDPOINT, /* no request will */
 };
 
+/* What a server says of its limits, each < 0 where it does not. */
+struct sg_server_limits {
+    double retry_after_s;
+    double limit_requests, limit_tokens;     /* a minute */
+    double left_requests, left_tokens;       /* of these */
+    double reset_requests_s, reset_tokens_s; /* until they are whole again */
+};
+
+/* Nothing is said. */
+struct sg_server_limits sg_server_limits_make(void);
+
 /* What one attempt came to. Plain data: it travels between ranks as it is. */
 struct sg_attempt {
     enum sg_attempt_kind kind;
-    int outage;           /* says nothing about the request: nobody was there, or there was no room */
-    int maybe_paid;       /* it left, and whether the provider charges for it is not known; 0 when ANSWERED */
-    double cost_usd;      /* of an answer; < 0: unknown */
-    double retry_after_s; /* < 0: not said */
-    /* The server's limits a minute, what is left of them, and the seconds until they are whole again; < 0: not said. */
-    double limit_requests, limit_tokens, left_requests, left_tokens, reset_requests_s, reset_tokens_s;
+    int outage;      /* says nothing about the request: nobody was there, or there was no room */
+    int maybe_paid;  /* it left, and whether the provider charges for it is not known; 0 when ANSWERED */
+    double cost_usd; /* of an answer; < 0: unknown */
+    struct sg_server_limits said;
     sg_status dead;   /* of ENDPOINT */
     char reason[600]; /* one redacted sentence unless ANSWERED */
 };

@@ -375,14 +375,7 @@ struct sg_attempt sg_reply_judge(const struct sg_generator *g, const struct sg_r
                                  const struct sg_reply *r, struct sg_adapt *adapt, struct sg_answer *a)
 {
     struct sg_attempt t = sg_attempt_make();
-    const struct sg_headers *h = &r->headers;
-    t.retry_after_s = h->retry_after_s;
-    t.limit_requests = h->limit_requests;
-    t.limit_tokens = h->limit_tokens;
-    t.left_requests = h->left_requests;
-    t.left_tokens = h->left_tokens;
-    t.reset_requests_s = h->reset_requests_s;
-    t.reset_tokens_s = h->reset_tokens_s;
+    t.said = r->headers.said;
     if (r->too_large) {
         snprintf(t.reason, sizeof t.reason, "the server's answer is larger than any completion can be");
         t.kind = SG_ATTEMPT_REFUSED;
@@ -401,14 +394,7 @@ struct sg_attempt sg_reply_judge(const struct sg_generator *g, const struct sg_r
 
 struct sg_headers sg_headers_make(void)
 {
-    return (struct sg_headers){.retry_after_s = -1,
-                               .should_retry = -1,
-                               .limit_requests = -1,
-                               .limit_tokens = -1,
-                               .left_requests = -1,
-                               .left_tokens = -1,
-                               .reset_requests_s = -1,
-                               .reset_tokens_s = -1};
+    return (struct sg_headers){.said = sg_server_limits_make(), .should_retry = -1};
 }
 
 /* The value of header `name` in one line, or NULL. */
@@ -478,12 +464,13 @@ void sg_headers_add(struct sg_headers *h, const char *line, size_t n, double uni
         double *out;
         int is_duration;
     } const limits[] = {
-        {"x-ratelimit-limit-requests", "anthropic-ratelimit-requests-limit", &h->limit_requests, 0},
-        {"x-ratelimit-limit-tokens", "anthropic-ratelimit-tokens-limit", &h->limit_tokens, 0},
-        {"x-ratelimit-remaining-requests", "anthropic-ratelimit-requests-remaining", &h->left_requests, 0},
-        {"x-ratelimit-remaining-tokens", "anthropic-ratelimit-tokens-remaining", &h->left_tokens, 0},
-        {"x-ratelimit-reset-requests", "anthropic-ratelimit-requests-reset", &h->reset_requests_s, 1},
-        {"x-ratelimit-reset-tokens", "anthropic-ratelimit-tokens-reset", &h->reset_tokens_s, 1},
+        {"x-ratelimit-limit-requests", "anthropic-ratelimit-requests-limit", &h->said.limit_requests, 0},
+        {"x-ratelimit-limit-tokens", "anthropic-ratelimit-tokens-limit", &h->said.limit_tokens, 0},
+        {"x-ratelimit-remaining-requests", "anthropic-ratelimit-requests-remaining", &h->said.left_requests,
+         0},
+        {"x-ratelimit-remaining-tokens", "anthropic-ratelimit-tokens-remaining", &h->said.left_tokens, 0},
+        {"x-ratelimit-reset-requests", "anthropic-ratelimit-requests-reset", &h->said.reset_requests_s, 1},
+        {"x-ratelimit-reset-tokens", "anthropic-ratelimit-tokens-reset", &h->said.reset_tokens_s, 1},
     };
     char buffer[200];
     const char *v;
@@ -494,10 +481,10 @@ void sg_headers_add(struct sg_headers *h, const char *line, size_t n, double uni
             return;
         }
     if ((v = header_value(line, n, "retry-after-ms", buffer)) && number_of(v) >= 0) {
-        h->retry_after_s = number_of(v) / 1000;
+        h->said.retry_after_s = number_of(v) / 1000;
         h->is_exact = 1;
     } else if ((v = header_value(line, n, "retry-after", buffer)) && !h->is_exact)
-        h->retry_after_s = retry_after_of(v, unix_s);
+        h->said.retry_after_s = retry_after_of(v, unix_s);
     else if ((v = header_value(line, n, "x-should-retry", buffer)))
         h->should_retry = strcmp(v, "true") == 0 ? 1 : strcmp(v, "false") == 0 ? 0 : -1;
     else if (((v = header_value(line, n, "x-request-id", buffer)) ||

@@ -21,11 +21,9 @@ void sg_adapt_text(const struct sg_adapt *adapt, char out[80]);
 
 /* What the headers of an answer say. */
 struct sg_headers {
-    double retry_after_s; /* < 0: not said */
-    int is_exact;         /* said in milliseconds, which wins */
+    struct sg_server_limits said;
+    int is_exact;         /* retry_after_s was said in milliseconds, which wins */
     int should_retry;     /* x-should-retry: -1 not said, 0, 1 */
-    /* Limits a minute, what is left, seconds until it is whole again; < 0: not said. */
-    double limit_requests, limit_tokens, left_requests, left_tokens, reset_requests_s, reset_tokens_s;
     char request_id[200]; /* "" when not said */
 };
 struct sg_headers sg_headers_make(void);

@@ -169,10 +169,10 @@ static struct sg_attempt serve_limited(struct world *w, int64_t id)
     if (w->now_s >= w->down_from_s && w->now_s < w->down_to_s)
         a = failed(SG_ATTEMPT_OVERLOAD, 1);
     if (w->says_limits) {
-        a.limit_requests = w->limit_requests;
-        a.limit_tokens = w->limit_tokens;
-        a.left_requests = fmax(w->limit_requests - requests, 0);
-        a.reset_requests_s = 1;
+        a.said.limit_requests = w->limit_requests;
+        a.said.limit_tokens = w->limit_tokens;
+        a.said.left_requests = fmax(w->limit_requests - requests, 0);
+        a.said.reset_requests_s = 1;
     }
     return a;
 }
@@ -306,7 +306,7 @@ static void obeys_the_server(void **state)
     (void)state;
     struct sg_governor *g = fresh(4, 8, 4);
     struct sg_attempt slow = failed(SG_ATTEMPT_RATE, 1);
-    slow.retry_after_s = 30;
+    slow.said.retry_after_s = 30;
     assert_int_equal(play(g, 100, slow), SG_FATE_AGAIN);
     double t = next_leave(g, 100); /* the pause is everybody's */
     assert_true(t >= 130 && t < 131);
@@ -314,9 +314,9 @@ static void obeys_the_server(void **state)
 
     g = fresh(4, 8, 4);
     struct sg_attempt empty = answered(0);
-    empty.limit_requests = 60;
-    empty.left_requests = 0;
-    empty.reset_requests_s = 8;
+    empty.said.limit_requests = 60;
+    empty.said.left_requests = 0;
+    empty.said.reset_requests_s = 8;
     assert_int_equal(play(g, 100, empty), SG_FATE_ANSWERED);
     t = next_leave(g, 100);
     assert_true(t >= 108 && t < 108.1);
@@ -324,14 +324,14 @@ static void obeys_the_server(void **state)
 
     g = fresh(4, 8, 4);
     struct sg_attempt nonsense = answered(0); /* Azure has sent this */
-    nonsense.limit_requests = nonsense.limit_tokens = -1;
-    nonsense.left_requests = nonsense.reset_requests_s = 0;
+    nonsense.said.limit_requests = nonsense.said.limit_tokens = -1;
+    nonsense.said.left_requests = nonsense.said.reset_requests_s = 0;
     assert_int_equal(play(g, 100, nonsense), SG_FATE_ANSWERED);
     assert_true(next_leave(g, 100) < 100.1);
     sg_governor_destroy(g);
 
     g = fresh(4, 8, 4);
-    slow.retry_after_s = 3600;
+    slow.said.retry_after_s = 3600;
     assert_int_equal(play(g, 100, slow), SG_FATE_LEFT);
     assert_int_equal(sg_governor_look(g).dead, SG_STOPPED);
     assert_non_null(strstr(sg_governor_look(g).why, "3600"));

@@ -280,7 +280,7 @@ static void headers(void **state)
                  {{"retry-after: 1e9"}, 1e9},
                  {{"x-retry-after: 5"}, -1}};
     for (int i = 0; i < N_OF(waits); i++)
-        assert_true(heard(waits[i].lines).retry_after_s == waits[i].wait_s);
+        assert_true(heard(waits[i].lines).said.retry_after_s == waits[i].wait_s);
     static const struct {
         const char *said;
         double s;
@@ -298,20 +298,20 @@ static void headers(void **state)
     for (int i = 0; i < N_OF(resets); i++) {
         char line[80];
         snprintf(line, sizeof line, "x-ratelimit-reset-requests: %s", resets[i].said);
-        double s = heard((const char *const[]){line, NULL}).reset_requests_s;
+        double s = heard((const char *const[]){line, NULL}).said.reset_requests_s;
         assert_true(s > resets[i].s - 1e-9 && s < resets[i].s + 1e-9);
     }
     struct sg_headers h =
         heard((const char *const[]){"x-ratelimit-limit-requests: 600", "x-ratelimit-limit-tokens: 60000",
                                     "X-RateLimit-Remaining-Requests: 0", "x-ratelimit-remaining-tokens: -1",
                                     "x-request-id: r1", "request-id: r2", "x-should-retry: false", NULL});
-    assert_true(h.limit_requests == 600 && h.limit_tokens == 60000 && h.left_requests == 0 &&
-                h.left_tokens == -1);
+    assert_true(h.said.limit_requests == 600 && h.said.limit_tokens == 60000 && h.said.left_requests == 0 &&
+                h.said.left_tokens == -1);
     assert_true(h.should_retry == 0);
     assert_string_equal(h.request_id, "r1");
     h = heard((const char *const[]){"anthropic-ratelimit-requests-limit: 50",
                                     "anthropic-ratelimit-tokens-remaining: 9", "request-id: r2", NULL});
-    assert_true(h.limit_requests == 50 && h.left_tokens == 9);
+    assert_true(h.said.limit_requests == 50 && h.said.left_tokens == 9);
     assert_string_equal(h.request_id, "r2");
 }
 
