@@ -3,8 +3,6 @@
 #include "base/file.h"
 #include "base/mem.h"
 
-#include <string.h>
-
 struct ask {
     struct sg_request request; /* canonical NULL: over */
     double worst_usd;
@@ -191,12 +189,12 @@ sg_status sg_desk_turn(struct sg_desk *d, struct sg_err *err)
 /* What the endpoint has refused goes into the results: their requests were not what the study says. */
 static sg_status note_adapt(struct sg_desk *d, const struct sg_adapt *news, struct sg_err *err)
 {
-    char before[80], after[80];
-    sg_adapt_text(&d->adapt, before);
-    sg_adapt_merge(&d->adapt, news);
-    sg_adapt_text(&d->adapt, after);
-    return strcmp(before, after) == 0 ? SG_OK
-                                      : sg_ledger_meta_set(d->s.ledger, "generator_refused", after, err);
+    char names[80];
+    if (!(news->refused & ~d->adapt.refused))
+        return SG_OK;
+    d->adapt.refused |= news->refused;
+    sg_adapt_text(&d->adapt, names);
+    return sg_ledger_meta_set(d->s.ledger, "generator_refused", names, err);
 }
 
 static sg_status take_result(struct sg_desk *d, int64_t id, int rank, const struct sg_attempt *attempt,

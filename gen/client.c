@@ -204,7 +204,7 @@ const struct sg_adapt *sg_client_adapt(const struct sg_client *c)
 
 void sg_client_learn(struct sg_client *c, const struct sg_adapt *more)
 {
-    sg_adapt_merge(&c->adapt, more);
+    c->adapt.refused |= more->refused;
 }
 
 /* ---- one transfer ---- */

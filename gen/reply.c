@@ -14,6 +14,15 @@
 #include <strings.h>
 #include <time.h>
 
+/* What an endpoint may refuse and be spoken to without: bit i of sg_adapt. */
+static const char *const parameters[] = {"max_tokens", "temperature", "top_p", "seed", "response_format"};
+enum { N_PARAMETERS = sizeof parameters / sizeof parameters[0] };
+
+static int is_refused(const struct sg_adapt *adapt, int i)
+{
+    return adapt->refused >> i & 1;
+}
+
 /* The object that describes an error: {"error": {...}}, [{"error": {...}}] (Gemini), or the body itself.
  * Borrowed. */
 static const json_t *error_object(const json_t *body)
@@ -76,47 +85,25 @@ char *sg_wire_body(const struct sg_request *q, const struct sg_adapt *adapt)
         say_for_anthropic(o);
     json_object_del(o, "provider");
     json_object_del(o, "index");
-    if (adapt->completion_tokens) {
-        json_object_set(o, "max_completion_tokens", json_object_get(o, "max_tokens"));
-        json_object_del(o, "max_tokens");
+    for (int i = 0; i < N_PARAMETERS; i++) {
+        if (!is_refused(adapt, i))
+            continue;
+        if (strcmp(parameters[i], "max_tokens") == 0)
+            json_object_set(o, "max_completion_tokens", json_object_get(o, parameters[i]));
+        json_object_del(o, parameters[i]);
     }
-    if (adapt->no_temperature)
-        json_object_del(o, "temperature");
-    if (adapt->no_top_p)
-        json_object_del(o, "top_p");
-    if (adapt->no_seed)
-        json_object_del(o, "seed");
-    if (adapt->no_format)
-        json_object_del(o, "response_format");
     char *text = json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS), *copy = text ? sg_strdup(text) : NULL;
     free(text);
     json_decref(o);
     return copy;
 }
 
-void sg_adapt_merge(struct sg_adapt *adapt, const struct sg_adapt *more)
-{
-    adapt->completion_tokens |= more->completion_tokens;
-    adapt->no_temperature |= more->no_temperature;
-    adapt->no_top_p |= more->no_top_p;
-    adapt->no_seed |= more->no_seed;
-    adapt->no_format |= more->no_format;
-}
-
 void sg_adapt_text(const struct sg_adapt *adapt, char out[80])
 {
-    const struct {
-        int refused;
-        const char *name;
-    } all[] = {{adapt->completion_tokens, "max_tokens"},
-               {adapt->no_temperature, "temperature"},
-               {adapt->no_top_p, "top_p"},
-               {adapt->no_seed, "seed"},
-               {adapt->no_format, "response_format"}};
     out[0] = 0;
-    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
-        if (all[i].refused)
-            snprintf(out + strlen(out), 80 - strlen(out), "%s%s", out[0] ? " " : "", all[i].name);
+    for (int i = 0; i < N_PARAMETERS; i++)
+        if (is_refused(adapt, i))
+            snprintf(out + strlen(out), 80 - strlen(out), "%s%s", out[0] ? " " : "", parameters[i]);
 }
 
 static int is_one_of(const char *word, const char *const *list)
@@ -145,20 +132,12 @@ static int learn(const char *param, const char *code, const char *message, const
     if (strncmp(code, "unsupported", 11) != 0 && !strstr(message, "nsupported") &&
         !strstr(message, "not supported"))
         return 0;
-    struct {
-        const char *name;
-        int was_sent, *flag;
-    } known[] = {{"max_tokens", !sent->completion_tokens, &adapt->completion_tokens},
-                 {"temperature", !sent->no_temperature, &adapt->no_temperature},
-                 {"top_p", !sent->no_top_p, &adapt->no_top_p},
-                 {"seed", !sent->no_seed, &adapt->no_seed},
-                 {"response_format", !sent->no_format, &adapt->no_format}};
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < N_PARAMETERS; i++) {
         char quoted[40];
-        snprintf(quoted, sizeof quoted, "'%s'", known[i].name);
-        if (known[i].was_sent &&
-            (strcmp(param, known[i].name) == 0 || (!param[0] && strstr(message, quoted)))) {
-            *known[i].flag = 1;
+        snprintf(quoted, sizeof quoted, "'%s'", parameters[i]);
+        if (!is_refused(sent, i) &&
+            (strcmp(param, parameters[i]) == 0 || (!param[0] && strstr(message, quoted)))) {
+            adapt->refused |= 1U << i;
             return 1;
         }
     }

@@ -9,12 +9,9 @@
 
 /* What an endpoint has refused so far, and how it is spoken to since. */
 struct sg_adapt {
-    int completion_tokens; /* max_completion_tokens instead of max_tokens */
-    int no_temperature, no_top_p, no_seed, no_format;
+    unsigned
+        refused; /* parameters, a bit each; max_tokens is said as max_completion_tokens then, the others are left out */
 };
-
-/* Adds what `more` knows. */
-void sg_adapt_merge(struct sg_adapt *adapt, const struct sg_adapt *more);
 
 /* The refused parameters by name, "" when there is none; for people and for the results. */
 void sg_adapt_text(const struct sg_adapt *adapt, char out[80]);
