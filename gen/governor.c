@@ -33,10 +33,10 @@ struct departure {
 
 struct sg_governor {
     struct sg_governor_settings s;
-    struct ticket *ticket; /* (cap) by id */
-    int64_t n, cap;
+    struct ticket *ticket; /* (n) by id */
+    int64_t n;
     int64_t next;            /* the first that never left */
-    int64_t *again, n_again; /* (cap) those that wait for another attempt */
+    int64_t *again, n_again; /* (n_again, with room for n) those that wait for another attempt */
     int64_t n_flying;
     double spent_usd, reserved_usd;
 
@@ -83,30 +83,15 @@ void sg_governor_destroy(struct sg_governor *g)
     sg_free(g);
 }
 
-/* A copy of a list of n with room for `cap`; frees the old one. NULL without memory: the old one stays. */
-static void *widen(void *list, int64_t n, int64_t cap, size_t size)
-{
-    void *wider = sg_alloc((size_t)cap, size);
-    if (wider && n)
-        memcpy(wider, list, (size_t)n * size);
-    if (wider)
-        sg_free(list);
-    return wider;
-}
-
 sg_status sg_governor_add(struct sg_governor *g, double tokens, double usd, int64_t *id, struct sg_err *err)
 {
-    if (g->n == g->cap) {
-        int64_t cap = g->cap ? 2 * g->cap : 64;
-        /* Room to wait again is made now, so that nothing can fail later. */
-        void *again = widen(g->again, g->n_again, cap, sizeof *g->again);
-        g->again = again ? again : g->again;
-        void *ticket = again ? widen(g->ticket, g->n, cap, sizeof *g->ticket) : NULL;
-        if (!ticket)
-            return sg_fail_memory(err, (unsigned long long)cap * sizeof *g->ticket);
-        g->ticket = ticket;
-        g->cap = cap;
-    }
+    /* Room to wait again is made now, so that nothing can fail later. */
+    int64_t *again = sg_grown(g->again, g->n, sizeof *again);
+    g->again = again ? again : g->again;
+    struct ticket *ticket = again ? sg_grown(g->ticket, g->n, sizeof *ticket) : NULL;
+    if (!ticket)
+        return sg_fail_memory(err, (unsigned long long)g->n * sizeof *ticket);
+    g->ticket = ticket;
     g->ticket[g->n] = (struct ticket){.tokens = tokens, .usd = usd, .not_before_s = -HUGE_VAL};
     *id = g->n++;
     return SG_OK;
