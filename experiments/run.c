@@ -23,7 +23,7 @@
 
 enum { KIND_BUY, KIND_CELL, N_KINDS };
 
-/* How often the desk is looked after: beside the 200 ms of a request it is nothing. */
+/* How often the desk is looked after while there is something to buy: beside the 200 ms of a request it is nothing. */
 static const double BUY_TURN_S = 0.002;
 
 struct run;
@@ -597,7 +597,9 @@ static sg_status engine_run(struct run *r, const struct sg_team *world, struct s
                     there == r->progress.n_cells ? "; nothing is left to do" : "");
     }
     status = sg_agree(world, status, err);
-    struct sg_engine_hooks hooks = {.tick = tick, .tick_s = BUY_TURN_S, .context = r};
+    /* All that is missing was asked for in queue_all: a run that has nothing to buy then never will. */
+    struct sg_engine_hooks hooks = {
+        .tick = tick, .tick_s = r->progress.n_requests_left ? BUY_TURN_S : 0, .context = r};
     if (status == SG_OK)
         status = sg_engine_run(engine, world->rank == 0 ? &hooks : NULL, err);
     sg_engine_destroy(engine);

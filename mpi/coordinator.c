@@ -406,8 +406,8 @@ struct sg_engine_state sg_engine_state(const struct sg_engine *e)
         .cost_done = s->cost_done,
         .rank_s_done = s->rank_s_done,
         .busy_s = s->busy_s + (double)s->n_busy * now_s - s->start_sum_s,
+        .draining = c->level != 0,
     };
-    state.draining = c->level != 0;
     if (c->begin_s > 0)
         state.idle_s = (now_s - c->begin_s) * c->n_ranks - state.busy_s;
     pthread_mutex_unlock(&s->lock);
