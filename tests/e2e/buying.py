@@ -3,8 +3,6 @@
 twice unknowingly, another provider, and what an endpoint refuses in the results."""
 import collections
 import json
-import os
-import signal
 import sqlite3
 import subprocess
 import time
@@ -89,21 +87,12 @@ with sg.Folder() as folder:
         priced = study(stub, "sizes=[60]", "generator.usd_per_1m_input=1", "generator.usd_per_1m_output=1", "generator.connections=4", "budget.usd=1")
         results, n_kills = folder / "r", 0
         for ranks, after in ((1, 12), (2, 25), (2, 40)):
-            process = subprocess.Popen(sg.command("run", *priced, "--results", results, ranks=ranks), cwd=sg.ROOT, env=sg.ENVIRONMENT,
-                                       start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            process = sg.begin("run", *priced, "--results", results, ranks=ranks)
             deadline = time.monotonic() + 60
             while len(stub.requests()) < after and process.poll() is None and time.monotonic() < deadline:
                 time.sleep(0.01)
             n_kills += process.poll() is None
-            try:
-                os.killpg(process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-            process.wait()
-            for _ in range(100):
-                if subprocess.run(["pgrep", "-f", str(results)], stdout=subprocess.DEVNULL).returncode != 0:
-                    break
-                time.sleep(0.1)
+            sg.kill_all(process, results)
         sg.run("run", *priced, "--results", results, ranks=1)
         listed = ask(results, "SELECT count(*) FROM sent")[0][0]
         print(f"{n_kills} kills: {twice(stub)} bought twice, {listed} listed as possibly paid for")

@@ -10,7 +10,6 @@ import pathlib
 import random
 import signal
 import sqlite3
-import subprocess
 import sys
 import time
 
@@ -72,9 +71,7 @@ with sg.Folder() as folder, sg.Stub(folder, "--latency", "0.05") as stub:
     while n_killed < N_KILLS and n_ended == 0:
         ranks = random.choice((1, 2, 4))
         before = len(stub.requests())
-        run = subprocess.Popen(sg.command("generate", *study, "--quiet", "--results", folder / "killed", ranks=ranks), cwd=sg.ROOT,
-                               env=sg.ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                               start_new_session=True)
+        run = sg.begin("generate", *study, "--quiet", "--results", folder / "killed", ranks=ranks)
         # A life ends after some answers of it, so that all kills together fall into one buying.
         enough = before + random.randint(1, max(2, 2 * n_calm // (3 * N_KILLS)))
         while len(stub.requests()) < enough and run.poll() is None:
@@ -92,7 +89,7 @@ with sg.Folder() as folder, sg.Stub(folder, "--latency", "0.05") as stub:
             for p in [run.pid, *processes]:
                 kill(p)
         n_killed += 1
-        run.communicate(timeout=60)
+        run.wait(timeout=60)
         gone(processes)
     sg.check(n_killed == N_KILLS, f"the buying was over after {n_killed} kills, not {N_KILLS}")
     ends, _ = sg.run("generate", *study, "--results", folder / "killed", ranks=random.choice((1, 2, 4)))

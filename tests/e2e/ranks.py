@@ -3,9 +3,7 @@
 import contextlib
 import json
 import os
-import signal
 import sqlite3
-import subprocess
 import time
 
 import sg
@@ -34,9 +32,7 @@ with sg.Folder() as folder:
     results = folder / "killed"
     n_hit = 0
     for attempt, ranks in enumerate((2, 3, 1, 4)):
-        process = subprocess.Popen(sg.command("run", *sg.SMALL, "--results", results, ranks=ranks), cwd=sg.ROOT,
-                                   env=sg.ENVIRONMENT, start_new_session=True, stdout=subprocess.DEVNULL,
-                                   stderr=subprocess.DEVNULL)
+        process = sg.begin("run", *sg.SMALL, "--results", results, ranks=ranks)
         # In the middle of the work: once more cells are done than at the start, or, first, while there are none.
         deadline, start = time.monotonic() + 60, cells_done(results)
         while time.monotonic() < deadline and process.poll() is None:
@@ -44,16 +40,7 @@ with sg.Folder() as folder:
                 break
             time.sleep(0.02)
         n_hit += 0 < cells_done(results) < 10
-        try:
-            os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-        process.wait()
-        # mpirun puts the ranks into groups of their own: they end when it is gone, within seconds.
-        for _ in range(100):
-            if subprocess.run(["pgrep", "-f", str(results)], stdout=subprocess.DEVNULL).returncode != 0:
-                break
-            time.sleep(0.1)
+        sg.kill_all(process, results)
     sg.check(n_hit > 0, "no kill hit a run that had some of its cells")
     out, _ = sg.run("run", *sg.SMALL, "--results", results, ranks=2)
     sg.check(sg.digest(out) == expected, "a killed and resumed run gives another digest")

@@ -4,6 +4,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -55,6 +56,26 @@ def run(*arguments, ranks=0, code=0, env=None, timeout=280):
         print(done.stdout[-3000:], done.stderr[-3000:], sep="\n")
         fail(f"{' '.join(map(str, arguments))} on {ranks} ranks: exit code {done.returncode}, not {code}")
     return done.stdout, done.stderr
+
+
+def begin(*arguments, ranks=0):
+    """Starts the program in a session of its own, to be killed; what it prints goes nowhere."""
+    return subprocess.Popen(command(*arguments, ranks=ranks), cwd=ROOT, env=ENVIRONMENT, start_new_session=True,
+                            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def kill_all(process, results):
+    """SIGKILL for what `begin` has started, and waits until nothing runs that names the folder."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    process.wait()
+    # mpirun puts the ranks into groups of their own: they end when it is gone, within seconds.
+    for _ in range(100):
+        if subprocess.run(["pgrep", "-f", str(results)], stdout=subprocess.DEVNULL).returncode != 0:
+            break
+        time.sleep(0.1)
 
 
 def digest(stdout):
