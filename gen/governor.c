@@ -5,7 +5,6 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 
 /* Attempts need not be equally long on their way to the server: even spacing at a little less than the limit, and
  * a window that is a second longer than the server's. */
