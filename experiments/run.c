@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/secret.h"
+#include "experiments/asking.h"
 #include "experiments/buy.h"
 #include "experiments/cell_work.h"
 #include "experiments/desk.h"
@@ -11,11 +12,9 @@
 #include "experiments/pools_text.h"
 #include "experiments/progress.h"
 #include "experiments/provenance.h"
-#include "gen/recording.h"
 #include "results/report.h"
 #include "results/store.h"
 
-#include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,11 +32,6 @@ struct cell_user {
     int64_t cell, n_raw, n_synthetic;
 };
 
-struct pool_state {
-    int64_t n_asked; /* requests that are not over */
-    json_t *asked;   /* keys of the completions that it has looked at: a JSON object as a set */
-};
-
 /* Rank 0's view; coordinator thread while the engine runs. */
 struct run {
     const struct sg_run_options *options;
@@ -45,8 +39,9 @@ struct run {
     struct sg_prepared *p;
     struct sg_ledger *ledger;
     struct sg_engine *engine;
-    struct cell_user *cell;  /* (n_cells) */
-    struct pool_state *pool; /* (n_pools) */
+    struct cell_user *cell; /* (n_cells) */
+    struct sg_asking *asking;
+    int64_t *n_asked; /* (sg_asking_n): requests that are not over */
     struct sg_desk *desk;
     const char *origin; /* of the endpoint; NULL without one */
     double budget_usd;  /* < 0: none */
@@ -56,52 +51,6 @@ struct run {
     struct sg_progress progress;
     char *h5_path;
 };
-
-/* ---- completions ---- */
-
-struct lookup {
-    struct run *run;
-    int64_t pool;
-};
-
-static sg_status lookup(void *context, const char *key, struct sg_found *out, struct sg_err *err)
-{
-    struct lookup *l = context;
-    struct sg_ledger_completion c;
-    SG_TRY(sg_ledger_completion_get(l->run->ledger, key, &out->found, &c, err));
-    if (out->found) {
-        out->status = (sg_status)c.status;
-        out->text = c.text;
-        out->finish_reason = c.finish_reason;
-        json_object_set_new(l->run->pool[l->pool].asked, key, json_true());
-    }
-    return SG_OK;
-}
-
-static sg_status put_answer(struct run *r, const char *request, const struct sg_answer *a, const char *source,
-                            int rank, struct sg_err *err)
-{
-    struct sg_ledger_completion c = {
-        .key = a->key,
-        .request = request,
-        .status = (int)a->status,
-        .reason = a->reason,
-        .text = a->text,
-        .finish_reason = a->finish_reason,
-        .model = a->model,
-        .request_id = a->request_id,
-        .http_status = a->http_status,
-        .attempts = a->attempts,
-        .tokens_in = a->tokens_in,
-        .tokens_out = a->tokens_out,
-        .tokens_estimated = a->tokens_estimated,
-        .latency_s = a->latency_s,
-        .cost_usd = a->cost_usd,
-        .source = source,
-        .rank = rank,
-    };
-    return sg_ledger_completion_put(r->ledger, &c, err);
-}
 
 /* ---- cells ---- */
 
@@ -127,105 +76,29 @@ static sg_status add_cell(struct run *r, int64_t i, struct sg_err *err)
     return sg_engine_add(r->engine, &item, &id, err);
 }
 
-/* "near" of struct sg_ledger_pool's rejects. */
-static json_t *near_json(const struct sg_pool *pool)
+/* Asker i is complete: its results are kept, and the cells that waited for it queue. */
+static sg_status end_asker(struct run *r, int64_t i, struct sg_err *err)
 {
-    int64_t n;
-    const struct sg_pool_near *x = sg_pool_near(pool, &n);
-    json_t *list = json_array();
-    for (int64_t i = 0; i < n; i++)
-        json_array_append_new(list, json_pack("[sIsIf]", x[i].key, (json_int_t)x[i].position,
-                                              sg_near_name(x[i].match.kind), (json_int_t)x[i].match.index,
-                                              x[i].match.similarity));
-    return list;
+    r->progress.n_pools_done++;
+    SG_TRY(sg_asking_store(r->asking, i, err));
+    for (int64_t c = 0; c < r->p->grid.n_cells; c++)
+        if (r->p->grid.cell[c].pool == i)
+            SG_TRY(add_cell(r, c, err));
+    return SG_OK;
 }
 
-static char *rejects_json(const struct sg_pool *pool)
+/* Moves an asker on: from the ledger, then it is complete, or what it misses is queued. */
+static sg_status step_asker(struct run *r, int64_t i, struct sg_err *err)
 {
-    const int64_t *n = sg_pool_rejects(pool);
-    json_t *o = json_object();
-    for (int k = SG_ACCEPTED + 1; k < SG_N_REJECTS; k++)
-        json_object_set_new(o, sg_reject_name((enum sg_reject)k), json_integer(n[k]));
-    json_object_set_new(o, "n_attempts", json_integer(sg_pool_n_attempts(pool)));
-    json_object_set_new(o, "near", near_json(pool));
-    char *text = json_dumps(o, JSON_SORT_KEYS | JSON_COMPACT);
-    json_decref(o);
-    return text;
-}
-
-static int by_text(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* The keys that a pool has looked at, sorted, since the order in which answers arrive must not show. Borrowed
- * strings. */
-static const char **asked_keys(const struct pool_state *s)
-{
-    const char **keys = sg_alloc(json_object_size(s->asked) + 1, sizeof *keys), *key;
-    json_t *value;
-    size_t n = 0;
-    if (!keys)
-        return NULL;
-    json_object_foreach (s->asked, key, value)
-        keys[n++] = key;
-    qsort(keys, n, sizeof *keys, by_text);
-    return keys;
-}
-
-static sg_status store_pool(struct run *r, int64_t i, struct sg_err *err)
-{
-    const struct sg_pool *pool = r->p->pool[i];
-    int64_t n = sg_pool_n(pool);
-    const char **asked = asked_keys(&r->pool[i]);
-    struct sg_ledger_example *e = sg_alloc((size_t)n + 1, sizeof *e);
-    char *settings = sg_pool_settings(r->p, i), *rejects = rejects_json(pool);
-    sg_status status = e && settings && rejects && asked ? SG_OK : sg_fail_memory(err, (size_t)n * sizeof *e);
-    if (status == SG_OK) {
-        for (int64_t j = 0; j < n; j++) {
-            struct sg_pool_example x = sg_pool_get(pool, j);
-            e[j] = (struct sg_ledger_example){x.label, x.first, x.second, x.key};
-        }
-        const char *shortfall = sg_pool_shortfall(pool);
-        struct sg_ledger_pool lp = {.id = sg_pool_id(pool),
-                                    .ordinal = i,
-                                    .settings = settings,
-                                    .status = n == 0         ? "failed"
-                                              : shortfall[0] ? "short"
-                                                             : "complete",
-                                    .rejects = rejects,
-                                    .shortfall = shortfall,
-                                    .n = n,
-                                    .example = e,
-                                    .n_asked = (int64_t)json_object_size(r->pool[i].asked),
-                                    .asked = asked};
-        status = sg_ledger_pool_put(r->ledger, &lp, err);
-    }
-    sg_free(e);
-    sg_free(asked);
-    sg_free(settings);
-    free(rejects);
-    return status;
-}
-
-/* Moves a pool on: fills it from the ledger, then queues what it misses, or its cells when it is complete. */
-static sg_status step_pool(struct run *r, int64_t i, struct sg_err *err)
-{
-    struct sg_pool *pool = r->p->pool[i];
     struct sg_requests missing = {0};
-    struct lookup l = {r, i};
-    SG_TRY(sg_pool_advance(pool, lookup, &l, &missing, err));
+    SG_TRY(sg_asking_advance(r->asking, i, &missing, err));
     sg_status status = SG_OK;
-    if (sg_pool_complete(pool)) {
-        r->progress.n_pools_done++;
-        status = store_pool(r, i, err);
-        for (int64_t c = 0; status == SG_OK && c < r->p->grid.n_cells; c++)
-            if (r->p->grid.cell[c].pool == i)
-                status = add_cell(r, c, err);
-    } else if (sg_desk_look(r->desk).dead == SG_OK) {
+    if (sg_asking_complete(r->asking, i))
+        status = end_asker(r, i, err);
+    else if (sg_desk_look(r->desk).dead == SG_OK) {
         for (int64_t k = 0; status == SG_OK && k < missing.n; k++) {
             status = sg_desk_ask_take(r->desk, i, &missing.item[k], err);
-            r->pool[i].n_asked += status == SG_OK;
+            r->n_asked[i] += status == SG_OK;
             r->progress.n_requests_left += status == SG_OK;
         }
     }
@@ -255,7 +128,7 @@ static sg_status buy_done(void *context, void *user, const struct sg_outcome *o,
     return sg_desk_done(user, o, err);
 }
 
-/* The desk's: a request of pool `i` is answered, given up on, or left. */
+/* The desk's: a request of asker `i` is answered, given up on, or left. */
 static sg_status on_request_over(void *context, int64_t i, const char *request, const struct sg_answer *a,
                                  int rank, struct sg_err *err)
 {
@@ -264,15 +137,15 @@ static sg_status on_request_over(void *context, int64_t i, const char *request, 
     if (a) {
         char source[300];
         snprintf(source, sizeof source, "live %s", r->origin ? r->origin : "");
-        SG_TRY(put_answer(r, request, a, source, rank, err));
+        SG_TRY(sg_asking_put(r->asking, request, a, source, rank, err));
         r->progress.n_completions++;
         r->progress.tokens_in += a->tokens_in;
         r->progress.tokens_out += a->tokens_out;
     }
-    if (--r->pool[i].n_asked)
+    if (--r->n_asked[i])
         return SG_OK;
-    SG_TRY(sg_ledger_commit(r->ledger, err)); /* paid answers are durable before a pool counts them */
-    return step_pool(r, i, err);
+    SG_TRY(sg_ledger_commit(r->ledger, err)); /* paid answers are durable before an asker counts them */
+    return step_asker(r, i, err);
 }
 
 static sg_status cell_prepare(void *context, void *user, struct sg_buf *payload, struct sg_err *err)
@@ -342,15 +215,6 @@ static sg_status tick(void *context, const struct sg_engine *e, struct sg_err *e
 
 /* ---- start ---- */
 
-static sg_status import_one(void *context, const struct sg_request *q, const struct sg_answer *a,
-                            struct sg_err *err)
-{
-    struct run *r = context;
-    char source[300];
-    snprintf(source, sizeof source, "recording %s", r->p->study->generator.recording);
-    return put_answer(r, q->canonical, a, source, -1, err);
-}
-
 /* The study as the ledger sees it: test rows and planned cells. */
 static sg_status enter_plan(struct run *r, struct sg_err *err)
 {
@@ -379,22 +243,6 @@ static sg_status enter_plan(struct run *r, struct sg_err *err)
     return sg_ledger_commit(r->ledger, err);
 }
 
-/* How many requests the pools miss now; of_pool, where not NULL: (n_pools). */
-static sg_status count_missing(struct run *r, int64_t *n, int64_t *of_pool, struct sg_err *err)
-{
-    *n = 0;
-    for (int64_t i = 0; i < r->p->grid.n_pools; i++) {
-        struct sg_requests missing = {0};
-        struct lookup l = {r, i};
-        SG_TRY(sg_pool_advance(r->p->pool[i], lookup, &l, &missing, err));
-        *n += missing.n;
-        if (of_pool)
-            of_pool[i] = missing.n;
-        sg_requests_free(&missing);
-    }
-    return SG_OK;
-}
-
 static sg_status open_run(struct run *r, int64_t *n_missing, struct sg_err *err)
 {
     struct sg_study *s = r->p->study;
@@ -402,11 +250,14 @@ static sg_status open_run(struct run *r, int64_t *n_missing, struct sg_err *err)
     SG_TRY(sg_provenance_write(r->ledger, r->p, r->world, err));
     SG_TRY(enter_plan(r, err));
     SG_TRY(sg_cell_tidy(r->p, r->ledger, err));
-    SG_TRY(count_missing(r, n_missing, NULL, err));
+    SG_TRY(sg_asking_create(r->p, r->ledger, &r->asking, err));
+    r->n_asked = sg_alloc((size_t)sg_asking_n(r->asking) + 1, sizeof *r->n_asked);
+    if (!r->n_asked)
+        return sg_fail_memory(err, (size_t)sg_asking_n(r->asking) * sizeof *r->n_asked);
+    SG_TRY(sg_asking_count(r->asking, n_missing, NULL, err));
     if (*n_missing && s->generator.recording && !s->generator.base_url) {
-        SG_TRY(sg_recording_read(s->generator.recording, import_one, r, err));
-        SG_TRY(sg_ledger_commit(r->ledger, err));
-        SG_TRY(count_missing(r, n_missing, NULL, err));
+        SG_TRY(sg_asking_import(r->asking, s->generator.recording, err));
+        SG_TRY(sg_asking_count(r->asking, n_missing, NULL, err));
     }
     return sg_desk_create(&(struct sg_desk_settings){.generator = &s->generator,
                                                      .ledger = r->ledger,
@@ -422,13 +273,9 @@ static sg_status make_run(struct run *r, struct sg_err *err)
 {
     const struct sg_study *s = r->p->study;
     r->cell = sg_alloc((size_t)r->p->grid.n_cells + 1, sizeof *r->cell);
-    r->pool = sg_alloc((size_t)r->p->grid.n_pools + 1, sizeof *r->pool);
     r->h5_path = sg_path_join(s->results, "results.h5");
-    if (!r->cell || !r->pool || !r->h5_path)
+    if (!r->cell || !r->h5_path)
         return sg_fail_memory(err, (size_t)r->p->grid.n_cells * sizeof *r->cell);
-    for (int64_t i = 0; i < r->p->grid.n_pools; i++)
-        if (!(r->pool[i].asked = json_object()))
-            return sg_fail_memory(err, 1024);
     r->budget_usd = r->options->max_usd >= 0 ? r->options->max_usd : s->budget_usd;
     r->progress = (struct sg_progress){.study = s->name,
                                        .phase = "starting",
@@ -445,8 +292,8 @@ static sg_status queue_all(struct run *r, struct sg_err *err)
     for (int64_t i = 0; i < r->p->grid.n_cells; i++)
         if (r->p->grid.cell[i].pool < 0)
             SG_TRY(add_cell(r, i, err));
-    for (int64_t i = 0; i < r->p->grid.n_pools; i++)
-        SG_TRY(step_pool(r, i, err));
+    for (int64_t i = 0; i < sg_asking_n(r->asking); i++)
+        SG_TRY(step_asker(r, i, err));
     return sg_ledger_commit(r->ledger, err);
 }
 
@@ -533,13 +380,13 @@ static void catch_signals(void)
 /* --offline, and completions are missing: which, and the command that gets them. */
 static sg_status say_missing(struct run *r, struct sg_err *err)
 {
-    int64_t n, *of_pool = sg_alloc((size_t)r->p->grid.n_pools + 1, sizeof *of_pool);
-    if (!of_pool)
-        return sg_fail_memory(err, (size_t)r->p->grid.n_pools * sizeof *of_pool);
+    int64_t n, *of = sg_alloc((size_t)sg_asking_n(r->asking) + 1, sizeof *of);
+    if (!of)
+        return sg_fail_memory(err, (size_t)sg_asking_n(r->asking) * sizeof *of);
     struct sg_buf text = sg_buf_make((size_t)1 << 28);
-    sg_status status = count_missing(r, &n, of_pool, err);
+    sg_status status = sg_asking_count(r->asking, &n, of, err);
     if (status == SG_OK) {
-        sg_pools_text_missing(r->p, of_pool, &text);
+        sg_pools_text_missing(r->p, of, &text);
         status = sg_buf_check(&text, "the list of what is missing", err);
     }
     if (status == SG_OK) {
@@ -552,7 +399,7 @@ static sg_status say_missing(struct run *r, struct sg_err *err)
                     (long long)n, r->p->study->path, r->p->study->results);
     }
     sg_buf_free(&text);
-    sg_free(of_pool);
+    sg_free(of);
     return status;
 }
 
@@ -658,11 +505,10 @@ sg_status sg_run(const struct sg_team *world, const struct sg_run_options *o, st
 done:
     sg_endpoint_close(&endpoint);
     sg_desk_destroy(r.desk);
+    sg_asking_destroy(r.asking);
     sg_ledger_close(r.ledger);
-    for (int64_t i = 0; r.pool && i < p->grid.n_pools; i++)
-        json_decref(r.pool[i].asked);
     sg_free(r.cell);
-    sg_free(r.pool);
+    sg_free(r.n_asked);
     sg_free(r.h5_path);
     sg_prepared_destroy(p);
     return status;

@@ -1,0 +1,231 @@
+#include "experiments/asking.h"
+
+#include "base/mem.h"
+#include "gen/recording.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct asker {
+    json_t *asked; /* keys of the completions that it has looked at: a JSON object as a set */
+};
+
+struct sg_asking {
+    const struct sg_prepared *p;
+    struct sg_ledger *ledger;
+    int64_t n;
+    struct asker *asker; /* (n) */
+};
+
+sg_status sg_asking_create(const struct sg_prepared *p, struct sg_ledger *l, struct sg_asking **out,
+                           struct sg_err *err)
+{
+    struct sg_asking *a = sg_alloc(1, sizeof *a);
+    if (!a)
+        return sg_fail_memory(err, sizeof *a);
+    *a = (struct sg_asking){.p = p, .ledger = l, .n = p->grid.n_pools};
+    a->asker = sg_alloc((size_t)a->n + 1, sizeof *a->asker);
+    int whole = a->asker != NULL;
+    for (int64_t i = 0; whole && i < a->n; i++)
+        whole = (a->asker[i].asked = json_object()) != NULL;
+    if (!whole) {
+        sg_asking_destroy(a);
+        return sg_fail_memory(err, (size_t)p->grid.n_pools * sizeof *a->asker);
+    }
+    *out = a;
+    return SG_OK;
+}
+
+void sg_asking_destroy(struct sg_asking *a)
+{
+    if (!a)
+        return;
+    for (int64_t i = 0; a->asker && i < a->n; i++)
+        json_decref(a->asker[i].asked);
+    sg_free(a->asker);
+    sg_free(a);
+}
+
+int64_t sg_asking_n(const struct sg_asking *a)
+{
+    return a->n;
+}
+
+/* ---- completions ---- */
+
+struct lookup {
+    struct sg_asking *asking;
+    int64_t asker;
+};
+
+static sg_status lookup(void *context, const char *key, struct sg_found *out, struct sg_err *err)
+{
+    struct lookup *l = context;
+    struct sg_ledger_completion c;
+    SG_TRY(sg_ledger_completion_get(l->asking->ledger, key, &out->found, &c, err));
+    if (out->found) {
+        out->status = (sg_status)c.status;
+        out->text = c.text;
+        out->finish_reason = c.finish_reason;
+        json_object_set_new(l->asking->asker[l->asker].asked, key, json_true());
+    }
+    return SG_OK;
+}
+
+sg_status sg_asking_put(struct sg_asking *a, const char *request, const struct sg_answer *answer,
+                        const char *source, int rank, struct sg_err *err)
+{
+    struct sg_ledger_completion c = {
+        .key = answer->key,
+        .request = request,
+        .status = (int)answer->status,
+        .reason = answer->reason,
+        .text = answer->text,
+        .finish_reason = answer->finish_reason,
+        .model = answer->model,
+        .request_id = answer->request_id,
+        .http_status = answer->http_status,
+        .attempts = answer->attempts,
+        .tokens_in = answer->tokens_in,
+        .tokens_out = answer->tokens_out,
+        .tokens_estimated = answer->tokens_estimated,
+        .latency_s = answer->latency_s,
+        .cost_usd = answer->cost_usd,
+        .source = source,
+        .rank = rank,
+    };
+    return sg_ledger_completion_put(a->ledger, &c, err);
+}
+
+struct import {
+    struct sg_asking *asking;
+    const char *path;
+};
+
+static sg_status import_one(void *context, const struct sg_request *q, const struct sg_answer *answer,
+                            struct sg_err *err)
+{
+    struct import *i = context;
+    char source[300];
+    snprintf(source, sizeof source, "recording %s", i->path);
+    return sg_asking_put(i->asking, q->canonical, answer, source, -1, err);
+}
+
+sg_status sg_asking_import(struct sg_asking *a, const char *recording, struct sg_err *err)
+{
+    struct import i = {a, recording};
+    SG_TRY(sg_recording_read(recording, import_one, &i, err));
+    return sg_ledger_commit(a->ledger, err);
+}
+
+/* ---- askers ---- */
+
+sg_status sg_asking_advance(struct sg_asking *a, int64_t i, struct sg_requests *missing, struct sg_err *err)
+{
+    struct lookup l = {a, i};
+    return sg_pool_advance(a->p->pool[i], lookup, &l, missing, err);
+}
+
+int sg_asking_complete(const struct sg_asking *a, int64_t i)
+{
+    return sg_pool_complete(a->p->pool[i]);
+}
+
+sg_status sg_asking_count(struct sg_asking *a, int64_t *n, int64_t *of, struct sg_err *err)
+{
+    *n = 0;
+    for (int64_t i = 0; i < a->n; i++) {
+        struct sg_requests missing = {0};
+        SG_TRY(sg_asking_advance(a, i, &missing, err));
+        *n += missing.n;
+        if (of)
+            of[i] = missing.n;
+        sg_requests_free(&missing);
+    }
+    return SG_OK;
+}
+
+/* ---- what a pool leaves in the ledger ---- */
+
+/* "near" of struct sg_ledger_pool's rejects. */
+static json_t *near_json(const struct sg_pool *pool)
+{
+    int64_t n;
+    const struct sg_pool_near *x = sg_pool_near(pool, &n);
+    json_t *list = json_array();
+    for (int64_t i = 0; i < n; i++)
+        json_array_append_new(list, json_pack("[sIsIf]", x[i].key, (json_int_t)x[i].position,
+                                              sg_near_name(x[i].match.kind), (json_int_t)x[i].match.index,
+                                              x[i].match.similarity));
+    return list;
+}
+
+static char *rejects_json(const struct sg_pool *pool)
+{
+    const int64_t *n = sg_pool_rejects(pool);
+    json_t *o = json_object();
+    for (int k = SG_ACCEPTED + 1; k < SG_N_REJECTS; k++)
+        json_object_set_new(o, sg_reject_name((enum sg_reject)k), json_integer(n[k]));
+    json_object_set_new(o, "n_attempts", json_integer(sg_pool_n_attempts(pool)));
+    json_object_set_new(o, "near", near_json(pool));
+    char *text = json_dumps(o, JSON_SORT_KEYS | JSON_COMPACT);
+    json_decref(o);
+    return text;
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The keys that a pool has looked at, sorted, since the order in which answers arrive must not show. Borrowed
+ * strings. */
+static const char **asked_keys(const struct asker *s)
+{
+    const char **keys = sg_alloc(json_object_size(s->asked) + 1, sizeof *keys), *key;
+    json_t *value;
+    size_t n = 0;
+    if (!keys)
+        return NULL;
+    json_object_foreach (s->asked, key, value)
+        keys[n++] = key;
+    qsort(keys, n, sizeof *keys, by_text);
+    return keys;
+}
+
+sg_status sg_asking_store(struct sg_asking *a, int64_t i, struct sg_err *err)
+{
+    const struct sg_pool *pool = a->p->pool[i];
+    int64_t n = sg_pool_n(pool);
+    const char **asked = asked_keys(&a->asker[i]);
+    struct sg_ledger_example *e = sg_alloc((size_t)n + 1, sizeof *e);
+    char *settings = sg_pool_settings(a->p, i), *rejects = rejects_json(pool);
+    sg_status status = e && settings && rejects && asked ? SG_OK : sg_fail_memory(err, (size_t)n * sizeof *e);
+    if (status == SG_OK) {
+        for (int64_t j = 0; j < n; j++) {
+            struct sg_pool_example x = sg_pool_get(pool, j);
+            e[j] = (struct sg_ledger_example){x.label, x.first, x.second, x.key};
+        }
+        const char *shortfall = sg_pool_shortfall(pool);
+        struct sg_ledger_pool lp = {.id = sg_pool_id(pool),
+                                    .ordinal = i,
+                                    .settings = settings,
+                                    .status = n == 0         ? "failed"
+                                              : shortfall[0] ? "short"
+                                                             : "complete",
+                                    .rejects = rejects,
+                                    .shortfall = shortfall,
+                                    .n = n,
+                                    .example = e,
+                                    .n_asked = (int64_t)json_object_size(a->asker[i].asked),
+                                    .asked = asked};
+        status = sg_ledger_pool_put(a->ledger, &lp, err);
+    }
+    sg_free(e);
+    sg_free(asked);
+    sg_free(settings);
+    free(rejects);
+    return status;
+}

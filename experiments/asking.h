@@ -1,0 +1,44 @@
+/* What a study asks its LLM for. An asker is one part of the study that needs completions: a pool. It says which ones it
+ * needs next, is given them from the ledger, and is complete when it needs no more; then its results go into the ledger.
+ *
+ *     sg_asking_create(p, ledger, &a, err);
+ *     sg_asking_advance(a, i, &missing, err);       asker i: what is it to be bought next?
+ *     ... buy `missing`, sg_asking_put each answer, sg_ledger_commit ...
+ *     if (sg_asking_complete(a, i)) sg_asking_store(a, i, err);
+ *
+ * Rank 0 only, one thread at a time. Askers count from 0; the first ones are the grid's pools, in its order. */
+#ifndef SG_EXPERIMENTS_ASKING_H
+#define SG_EXPERIMENTS_ASKING_H
+
+#include "experiments/prepare.h"
+
+struct sg_asking;
+
+/* Borrows both until destroy. */
+sg_status sg_asking_create(const struct sg_prepared *p, struct sg_ledger *l, struct sg_asking **out,
+                           struct sg_err *err) SG_MUST_USE;
+void sg_asking_destroy(struct sg_asking *a);
+
+/* How many askers there are. */
+int64_t sg_asking_n(const struct sg_asking *a);
+
+/* Moves asker i on as far as the ledger has its completions, and lists those that it needs next (sg_requests_free). */
+sg_status sg_asking_advance(struct sg_asking *a, int64_t i, struct sg_requests *missing,
+                            struct sg_err *err) SG_MUST_USE;
+int sg_asking_complete(const struct sg_asking *a, int64_t i);
+
+/* Advances all; *n: what they need next, altogether; of (sg_asking_n), where not NULL: each. */
+sg_status sg_asking_count(struct sg_asking *a, int64_t *n, int64_t *of, struct sg_err *err) SG_MUST_USE;
+
+/* Puts what asker i has come to into the ledger (uncommitted). */
+sg_status sg_asking_store(struct sg_asking *a, int64_t i, struct sg_err *err) SG_MUST_USE;
+
+/* Puts an answer into the ledger (uncommitted). request: its canonical text; source: "live <origin>" or "recording <file>";
+ * rank: that bought it, -1: none. */
+sg_status sg_asking_put(struct sg_asking *a, const char *request, const struct sg_answer *answer,
+                        const char *source, int rank, struct sg_err *err) SG_MUST_USE;
+
+/* Puts all answers of a recording into the ledger, and commits. */
+sg_status sg_asking_import(struct sg_asking *a, const char *recording, struct sg_err *err) SG_MUST_USE;
+
+#endif
