@@ -29,7 +29,7 @@ static void add_raw(struct expansion *e, int task)
         for (int64_t d = 0; d < s->seeds_data; d++)
             for (int64_t t = 0; t < s->seeds_train; t++)
                 add(e, (struct sg_cell){.task = task,
-                                        .method = -1,
+                                        .arm = {.method = -1},
                                         .mix = SG_MIX_RAW,
                                         .raw = s->raw[r],
                                         .seed_generation = -1,
@@ -80,18 +80,30 @@ static void add_arm(struct expansion *e, struct sg_cell c, int first_pool)
         }
 }
 
-/* Pools of one task and method: wordings and who chooses the class. */
-static int n_arms(const struct sg_study *s)
+int64_t sg_arm_count(const struct sg_study *s)
 {
-    return s->n_conditionings * s->n_variants;
+    return (int64_t)s->n_methods * s->n_conditionings * s->n_variants;
 }
 
-void sg_arm_name(const struct sg_study *s, int method, int conditioning, int variant, char name[160])
+struct sg_arm sg_arm_get(const struct sg_study *s, int64_t i)
 {
-    const char *v = s->variant[variant];
+    struct sg_arm a = {.variant = (int)(i % s->n_variants)};
+    i /= s->n_variants;
+    a.conditioning = (int)s->conditioning[i % s->n_conditionings];
+    a.method = (int)s->method[i / s->n_conditionings];
+    return a;
+}
+
+void sg_arm_name(const struct sg_study *s, const struct sg_arm *a, char name[160])
+{
+    name[0] = '\0';
+    if (a->method < 0)
+        return;
+    const char *v = s->variant[a->variant];
     int is_default = strcmp(v, "default") == 0;
-    snprintf(name, 160, "%s%s%s%s", sg_method_name((enum sg_method)method),
-             conditioning == SG_BY_NONE ? " unconditioned" : "", is_default ? "" : " ", is_default ? "" : v);
+    snprintf(name, 160, "%s%s%s%s", sg_method_name((enum sg_method)a->method),
+             a->conditioning == SG_BY_NONE ? " unconditioned" : "", is_default ? "" : " ",
+             is_default ? "" : v);
 }
 
 static void expand(struct expansion *e)
@@ -101,15 +113,8 @@ static void expand(struct expansion *e)
     for (int task = 0; task < s->n_tasks; task++) {
         if (has_mix(s, SG_MIX_RAW))
             add_raw(e, task);
-        for (int m = 0; m < s->n_methods; m++)
-            for (int c = 0; c < s->n_conditionings; c++)
-                for (int v = 0; v < s->n_variants; v++, pool += (int)s->seeds_generation)
-                    add_arm(e,
-                            (struct sg_cell){.task = task,
-                                             .method = (int)s->method[m],
-                                             .conditioning = (int)s->conditioning[c],
-                                             .variant = v},
-                            pool);
+        for (int64_t a = 0; a < sg_arm_count(s); a++, pool += (int)s->seeds_generation)
+            add_arm(e, (struct sg_cell){.task = task, .arm = sg_arm_get(s, a)}, pool);
     }
 }
 
@@ -117,7 +122,7 @@ static void expand(struct expansion *e)
 static double bound(const struct sg_study *s)
 {
     double seeds = (double)s->seeds_generation * (double)s->seeds_data * (double)s->seeds_train;
-    double raw = s->n_raw + 1.0, synthetic = (double)s->n_methods * n_arms(s) * s->n_sizes * s->n_mixes + 1.0;
+    double raw = s->n_raw + 1.0, synthetic = (double)sg_arm_count(s) * s->n_sizes * s->n_mixes + 1.0;
     return s->n_tasks * seeds * raw * synthetic;
 }
 
@@ -132,7 +137,7 @@ sg_status sg_grid_expand(const struct sg_study *s, struct sg_grid *out, struct s
     expand(&e);
     int pools = has_mix(s, SG_MIX_SYNTHETIC) || has_mix(s, SG_MIX_BOTH);
     struct sg_grid g = {.n_cells = e.n};
-    g.n_pools = pools ? (int64_t)s->n_tasks * s->n_methods * n_arms(s) * s->seeds_generation : 0;
+    g.n_pools = pools ? s->n_tasks * sg_arm_count(s) * s->seeds_generation : 0;
     g.cell = sg_alloc((size_t)g.n_cells, sizeof *g.cell);
     g.pool = sg_alloc((size_t)g.n_pools, sizeof *g.pool);
     if (!g.cell || !g.pool) {
@@ -142,12 +147,9 @@ sg_status sg_grid_expand(const struct sg_study *s, struct sg_grid *out, struct s
     e = (struct expansion){.s = s, .cell = g.cell};
     expand(&e);
     for (int64_t i = 0; i < g.n_pools; i++) {
-        int64_t arm = i / s->seeds_generation, tm = arm / n_arms(s);
-        g.pool[i] = (struct sg_pool_key){.task = (int)(tm / s->n_methods),
-                                         .method = (int)s->method[tm % s->n_methods],
-                                         .conditioning =
-                                             (int)s->conditioning[arm / s->n_variants % s->n_conditionings],
-                                         .variant = (int)(arm % s->n_variants),
+        int64_t arm = i / s->seeds_generation;
+        g.pool[i] = (struct sg_pool_key){.task = (int)(arm / sg_arm_count(s)),
+                                         .arm = sg_arm_get(s, arm % sg_arm_count(s)),
                                          .seed_generation = i % s->seeds_generation};
     }
     *out = g;

@@ -4,7 +4,7 @@ static void name_of(const struct sg_prepared *p, int64_t i, struct sg_buf *out)
 {
     const struct sg_pool_key *k = &p->grid.pool[i];
     char arm[160];
-    sg_arm_name(p->study, k->method, k->conditioning, k->variant, arm);
+    sg_arm_name(p->study, &k->arm, arm);
     sg_buf_printf(out, "%-12s %-24s %4lld", p->study->task[k->task].name, arm, (long long)k->seed_generation);
 }
 

@@ -40,11 +40,11 @@ static sg_status make_pool(struct sg_prepared *p, int64_t i, struct sg_err *err)
     const struct sg_pool_key *k = &p->grid.pool[i];
     struct sg_pool_spec spec = {
         .task = &s->task[k->task],
-        .method = (enum sg_method)k->method,
+        .method = (enum sg_method)k->arm.method,
         .generator = &s->generator,
         .seed = k->seed_generation,
-        .variant = s->variant[k->variant],
-        .conditioning = (enum sg_conditioning)k->conditioning,
+        .variant = s->variant[k->arm.variant],
+        .conditioning = (enum sg_conditioning)k->arm.conditioning,
         .n_examples = s->examples_per_request,
         .structured = s->structured_output,
         .n = s->size[s->n_sizes - 1],
@@ -211,9 +211,8 @@ char *sg_cell_settings(const struct sg_prepared *p, const struct sg_cell *c)
     for (int k = 0; k < t->n_classes; k++)
         json_array_append_new(names, json_string(t->class_[k].name));
     const struct sg_train_settings *g = &s->train;
-    char arm[160] = "";
-    if (c->method >= 0)
-        sg_arm_name(s, c->method, c->conditioning, c->variant, arm);
+    char arm[160];
+    sg_arm_name(s, &c->arm, arm);
     return dump(json_pack(
         "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:f, "
         "s:f, s:f, s:f, s:f}",
@@ -236,15 +235,15 @@ char *sg_pool_settings(const struct sg_prepared *p, int64_t i)
     for (int c = 0; c < t->n_classes; c++)
         json_array_append_new(names, json_string(t->class_[c].name));
     char arm[160];
-    sg_arm_name(s, k->method, k->conditioning, k->variant, arm);
+    sg_arm_name(s, &k->arm, arm);
     return dump(json_pack(
         "{s:s, s:s, s:s, s:s, s:f, s:f, s:I, s:I, s:I, s:s, s:o, s:s, s:s, s:I}", "task", t->name, "method",
         arm, "provider", g->provider, "model", g->model, "temperature", g->temperature, "top_p", g->top_p,
         "max_tokens", (json_int_t)sg_pool_max_tokens(p->pool[i]), "seed_generation",
         (json_int_t)k->seed_generation, "n_wanted", (json_int_t)s->size[s->n_sizes - 1], "task_sha256",
         t->digest, "class_names", names, "conditioning",
-        sg_conditioning_name((enum sg_conditioning)k->conditioning), "prompt_variant", s->variant[k->variant],
-        "examples_per_request", (json_int_t)s->examples_per_request));
+        sg_conditioning_name((enum sg_conditioning)k->arm.conditioning), "prompt_variant",
+        s->variant[k->arm.variant], "examples_per_request", (json_int_t)s->examples_per_request));
 }
 
 double sg_cell_cost(const struct sg_prepared *p, const struct sg_cell *c)

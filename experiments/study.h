@@ -59,11 +59,24 @@ sg_status sg_study_read(const char *path, int n_overrides, const char *const *ov
                         struct sg_study **out, struct sg_err *err) SG_MUST_USE;
 void sg_study_destroy(struct sg_study *s);
 
+/* One way to generate examples of a task: what tells its pools from each other, but for the seed. The axes of the study:
+ * one that is added is a field here and a digit in sg_arm_get. */
+struct sg_arm {
+    int method;       /* enum sg_method, or -1 for raw-only */
+    int conditioning; /* enum sg_conditioning; 0 for raw-only */
+    int variant;      /* index into study->variant; 0 for raw-only */
+};
+/* How many there are, and arm i of them: methods first, then conditionings, then variants. */
+int64_t sg_arm_count(const struct sg_study *s);
+struct sg_arm sg_arm_get(const struct sg_study *s, int64_t i);
+/* What results call the method: "zero_shot", "zero_shot unconditioned", "zero_shot formal" (a prompt variant); "" for
+ * raw-only. */
+void sg_arm_name(const struct sg_study *s, const struct sg_arm *a, char name[160]);
+
 /* One training run of the grid. */
 struct sg_cell {
-    int task;                  /* index into study->task */
-    int method;                /* enum sg_method, or -1 for raw-only */
-    int conditioning, variant; /* of its pool; 0 for raw-only */
+    int task; /* index into study->task */
+    struct sg_arm arm;
     enum sg_mix mix;
     int64_t size; /* synthetic examples; 0 for raw-only */
     int64_t raw;  /* raw examples; 0 for synthetic-only */
@@ -74,18 +87,15 @@ struct sg_cell {
                         digests, pool id, encoder digest, settings; so an unchanged cell is never run twice */
 };
 struct sg_pool_key {
-    int task, method;
-    int conditioning; /* enum sg_conditioning */
-    int variant;      /* index into study->variant */
+    int task;
+    struct sg_arm arm;
     int64_t seed_generation;
 };
-/* What results call the method: "zero_shot", "zero_shot unconditioned", "zero_shot formal" (a prompt variant). */
-void sg_arm_name(const struct sg_study *s, int method, int conditioning, int variant, char name[160]);
 struct sg_grid {
     int64_t n_cells, n_pools;
-    struct sg_cell *cell; /* raw-only cells once for a task, raw size and seeds; order: task, method,
-                             conditioning, variant, size, mix, raw, seeds */
-    struct sg_pool_key *pool;
+    struct sg_cell *cell; /* raw-only cells once for a task, raw size and seeds; order: task, arm, size, mix,
+                             raw, seeds */
+    struct sg_pool_key *pool; /* order: task, arm, seed */
 };
 
 /* Local, pure: the grid without ids. */

@@ -47,7 +47,7 @@ static void test_quickstart(void **state)
     assert_int_equal(count(&g, SG_MIX_SYNTHETIC), 60);
     assert_int_equal(count(&g, SG_MIX_BOTH), 60);
     assert_int_equal(g.pool[29].task, 5);
-    assert_int_equal(g.pool[29].method, SG_FEW_SHOT_5);
+    assert_int_equal(g.pool[29].arm.method, SG_FEW_SHOT_5);
     sg_grid_free(&g);
     sg_study_destroy(s);
 }
@@ -92,11 +92,11 @@ static void test_counts(void **state)
         for (int64_t k = 0; k < g.n_cells; k++) {
             const struct sg_cell *c = &g.cell[k];
             if (c->mix == SG_MIX_RAW)
-                assert_true(c->pool == -1 && c->method == -1 && c->size == 0 && c->raw > 0 &&
+                assert_true(c->pool == -1 && c->arm.method == -1 && c->size == 0 && c->raw > 0 &&
                             c->seed_generation == -1);
             else {
                 const struct sg_pool_key *p = &g.pool[c->pool];
-                assert_true(p->task == c->task && p->method == c->method &&
+                assert_true(p->task == c->task && p->arm.method == c->arm.method &&
                             p->seed_generation == c->seed_generation);
                 assert_true(c->size > 0 && (c->mix == SG_MIX_BOTH) == (c->raw > 0));
                 assert_true((c->mix == SG_MIX_BOTH) == (c->seed_data >= 0));
@@ -128,14 +128,14 @@ static void test_arms(void **state)
     assert_int_equal(count(&g, SG_MIX_SYNTHETIC), 4 * 2 * 3);
     int seen[2][2][3] = {0};
     for (int64_t i = 0; i < g.n_pools; i++)
-        seen[g.pool[i].conditioning][g.pool[i].variant][g.pool[i].seed_generation]++;
+        seen[g.pool[i].arm.conditioning][g.pool[i].arm.variant][g.pool[i].seed_generation]++;
     for (int i = 0; i < 12; i++)
         assert_int_equal(((int *)seen)[i], 1);
     for (int64_t i = 0; i < g.n_cells; i++)
         if (g.cell[i].pool >= 0) {
             const struct sg_pool_key *k = &g.pool[g.cell[i].pool];
-            assert_int_equal(k->conditioning, g.cell[i].conditioning);
-            assert_int_equal(k->variant, g.cell[i].variant);
+            assert_int_equal(k->arm.conditioning, g.cell[i].arm.conditioning);
+            assert_int_equal(k->arm.variant, g.cell[i].arm.variant);
             assert_int_equal(k->seed_generation, g.cell[i].seed_generation);
         }
     static const char *const name[2][2] = {{"zero_shot formal", "zero_shot"},
@@ -143,7 +143,7 @@ static void test_arms(void **state)
     for (int c = 0; c < 2; c++)
         for (int v = 0; v < 2; v++) {
             char arm[160];
-            sg_arm_name(s, SG_ZERO_SHOT, c, v, arm);
+            sg_arm_name(s, &(struct sg_arm){SG_ZERO_SHOT, c, v}, arm);
             assert_string_equal(arm, name[c][v]);
         }
     sg_grid_free(&g);
