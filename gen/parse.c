@@ -46,7 +46,7 @@ void sg_buf_folded(struct sg_buf *b, const char *text)
 
 /* --- what is no example */
 
-static int is_refusal(const char *s)
+int sg_is_refusal(const char *s)
 {
     static const char *const opening[] = {"i'm sorry, but",
                                           "i am sorry, but",
@@ -303,7 +303,7 @@ static enum sg_reject parse_single(const struct sg_task *t, char *clean, int cut
         r = SG_REJECT_CUT_OFF;
     else if (!tidy(text))
         r = SG_REJECT_EMPTY;
-    else if (is_refusal(text))
+    else if (sg_is_refusal(text))
         r = SG_REJECT_REFUSED;
     strip_class_tag(t, text);
     if (r == SG_ACCEPTED)
@@ -444,7 +444,7 @@ static enum sg_reject parse_pair(const struct sg_task *t, const char *clean, int
         if (!marks[i].lead && marks[i].text + strspn(marks[i].text, " \n*") < marks[i].end)
             i_trail = i;
     if (i_trail < 0)
-        return is_refusal(clean) ? SG_REJECT_REFUSED : broken;
+        return sg_is_refusal(clean) ? SG_REJECT_REFUSED : broken;
     for (int i = 0; i < i_trail; i++)
         if (marks[i].lead && sg_count_words(marks[i].text) &&
             marks[i].text + strspn(marks[i].text, " \n*") < marks[i].end)
@@ -466,7 +466,7 @@ static enum sg_reject parse_pair(const struct sg_task *t, const char *clean, int
         return SG_REJECT_CUT_OFF;
     if (!tidy(*lead) || !tidy(*trail))
         return SG_REJECT_UNPARSABLE;
-    return is_refusal(*lead) ? SG_REJECT_REFUSED : SG_ACCEPTED;
+    return sg_is_refusal(*lead) ? SG_REJECT_REFUSED : SG_ACCEPTED;
 }
 
 /* --- both */

@@ -33,6 +33,9 @@ sg_status sg_parse_completion(const struct sg_task *t, const char *text, const c
 sg_status sg_parse_topics(const char *text, const char *finish_reason, struct sg_topics *topics,
                           struct sg_err *err) SG_MUST_USE;
 
+/* Whether the text begins as chat models begin when they do not do what was asked for. */
+int sg_is_refusal(const char *s);
+
 /* Adds the text as it is compared for duplicates: case folded, everything but letters and digits gone, words
  * a blank apart. */
 void sg_buf_folded(struct sg_buf *b, const char *text);

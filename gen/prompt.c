@@ -1,13 +1,10 @@
 #include "gen/prompt.h"
 
 #include "base/mem.h"
-#include "base/rng.h"
+#include "gen/messages.h"
 
 #include <jansson.h>
-#include <stdlib.h>
 #include <string.h>
-
-enum { MAX_PROMPT_BYTES = 4 << 20 };
 
 struct sg_prompter {
     struct sg_prompter_spec spec;
@@ -94,17 +91,6 @@ static sg_status sort_rows(struct sg_prompter *p, struct sg_err *err)
     return SG_OK;
 }
 
-static sg_status list_classes(struct sg_prompter *p, struct sg_err *err)
-{
-    struct sg_buf b = sg_buf_make(MAX_PROMPT_BYTES);
-    for (int k = 0; k < p->spec.task->n_classes; k++)
-        /* A class name may hold commas ("space, science, technology"). */
-        sg_buf_printf(&b, "%s%s", k ? "; " : "", p->spec.task->class_[k].readable);
-    SG_TRY(sg_buf_check(&b, "the list of classes", err));
-    p->classes = sg_buf_take(&b);
-    return p->classes ? SG_OK : sg_fail_memory(err, 1);
-}
-
 sg_status sg_prompter_create(const struct sg_prompter_spec *spec, struct sg_prompter **out,
                              struct sg_err *err)
 {
@@ -125,7 +111,7 @@ sg_status sg_prompter_create(const struct sg_prompter_spec *spec, struct sg_prom
     if (status == SG_OK)
         status = sort_rows(p, err);
     if (status == SG_OK)
-        status = list_classes(p, err);
+        status = (p->classes = sg_class_list(spec->task)) ? SG_OK : sg_fail_memory(err, SG_MAX_PROMPT_BYTES);
     if (status == SG_OK)
         *out = p;
     else
@@ -154,29 +140,9 @@ static struct sg_rng draw(const struct sg_prompter *p, const char *purpose, int 
     return sg_rng_make(seed, (uint64_t)attempt);
 }
 
-/* Servers take a seed of 31 bits everywhere. */
 static int64_t sampling_seed(const struct sg_prompter *p, const char *purpose, int class_, int64_t attempt)
 {
-    struct sg_rng r = draw(p, purpose, class_, attempt);
-    return (int64_t)(sg_rng_u32(&r) >> 1);
-}
-
-/* Draws up to `want` distinct numbers below n without the ones from `skip` on for n_skip places. */
-static int draw_distinct(struct sg_rng *r, int64_t n, int64_t skip, int64_t n_skip, int want, int64_t *out)
-{
-    int n_out = 0;
-    int64_t n_left = n - n_skip;
-    while (n_out < want && n_out < n_left) {
-        int64_t x = (int64_t)sg_rng_below(r, (uint64_t)n_left);
-        if (x >= skip)
-            x += n_skip;
-        int seen = 0;
-        for (int i = 0; i < n_out; i++)
-            seen |= out[i] == x;
-        if (!seen)
-            out[n_out++] = x;
-    }
-    return n_out;
+    return sg_draw_seed(draw(p, purpose, class_, attempt));
 }
 
 int sg_prompter_shots(const struct sg_prompter *p, int class_, int64_t attempt, int64_t shot[SG_MAX_SHOTS])
@@ -188,8 +154,8 @@ int sg_prompter_shots(const struct sg_prompter *p, int class_, int64_t attempt, 
     /* Without a class all rows are others. */
     int64_t first = class_ < 0 ? 0 : p->start[class_], n_own = class_ < 0 ? 0 : p->start[class_ + 1] - first;
     int64_t own[SG_MAX_SHOTS], other[SG_MAX_SHOTS];
-    int n_shown_own = draw_distinct(&r, n_own, n_own, 0, want, own);
-    int n_other = draw_distinct(&r, p->spec.raw->n, first, n_own, want - n_shown_own, other);
+    int n_shown_own = sg_draw_distinct(&r, n_own, n_own, 0, want, own);
+    int n_other = sg_draw_distinct(&r, p->spec.raw->n, first, n_own, want - n_shown_own, other);
     int n = 0;
     for (int i = 0; i < n_other; i++)
         shot[n++] = p->by_class[other[i]];
@@ -199,22 +165,6 @@ int sg_prompter_shots(const struct sg_prompter *p, int class_, int64_t attempt, 
 }
 
 /* --- messages */
-
-static sg_status add_message(json_t *messages, const char *role, const char *pattern,
-                             const struct sg_prompt_values *v, struct sg_err *err)
-{
-    struct sg_buf b = sg_buf_make(MAX_PROMPT_BYTES);
-    sg_status status = sg_prompt_fill(&b, pattern, v, err);
-    if (status == SG_OK)
-        status = sg_buf_check(&b, "a prompt", err);
-    if (status == SG_OK) {
-        json_t *m = json_pack("{ss ss}", "role", role, "content", sg_buf_text(&b));
-        if (!m || json_array_append_new(messages, m))
-            status = sg_fail(err, SG_FAILED, "a prompt is not valid UTF-8, or memory ran out");
-    }
-    sg_buf_free(&b);
-    return status;
-}
 
 static int class_of(const struct sg_prompter *p, int64_t row)
 {
@@ -234,7 +184,7 @@ static struct sg_prompt_values values_of_row(const struct sg_prompter *p, int64_
 static sg_status add_shots_inside(const struct sg_prompter *p, const int64_t *shot, int n_shots,
                                   struct sg_prompt_values v, json_t *messages, struct sg_err *err)
 {
-    struct sg_buf b = sg_buf_make(MAX_PROMPT_BYTES);
+    struct sg_buf b = sg_buf_make(SG_MAX_PROMPT_BYTES);
     sg_status status = SG_OK;
     for (int i = 0; status == SG_OK && i < n_shots; i++) {
         struct sg_prompt_values x = values_of_row(p, shot[i]);
@@ -245,7 +195,7 @@ static sg_status add_shots_inside(const struct sg_prompter *p, const int64_t *sh
         status = sg_buf_check(&b, "the examples of a prompt", err);
     v.examples = sg_buf_text(&b);
     if (status == SG_OK)
-        status = add_message(messages, "user", p->prompt.few_shot, &v, err);
+        status = sg_message_add(messages, "user", p->prompt.few_shot, &v, err);
     sg_buf_free(&b);
     return status;
 }
@@ -255,10 +205,10 @@ static sg_status add_shots_as_dialogue(const struct sg_prompter *p, const int64_
 {
     for (int i = 0; i < n_shots; i++) {
         struct sg_prompt_values x = values_of_row(p, shot[i]);
-        SG_TRY(add_message(messages, "user", p->prompt.few_shot, &x, err));
-        SG_TRY(add_message(messages, "assistant", p->prompt.example, &x, err));
+        SG_TRY(sg_message_add(messages, "user", p->prompt.few_shot, &x, err));
+        SG_TRY(sg_message_add(messages, "assistant", p->prompt.example, &x, err));
     }
-    return add_message(messages, "user", p->prompt.few_shot, &v, err);
+    return sg_message_add(messages, "user", p->prompt.few_shot, &v, err);
 }
 
 /* Ends the last message with the wish for a list. */
@@ -273,11 +223,6 @@ static sg_status ask_for_list(json_t *messages, int64_t n, struct sg_err *err)
     return bad ? sg_fail_memory(err, 1 << 16) : SG_OK;
 }
 
-static int add_property(json_t *properties, json_t *required, const char *name, json_t *value)
-{
-    return json_object_set_new(properties, name, value) || json_array_append_new(required, json_string(name));
-}
-
 /* {"examples": [{"Premise": "...", "Hypothesis": "...", "Label": "..."}, ...]}: the task's marks in the order in which the LLM
  * writes, then the class where it chooses one. NULL without memory. */
 static json_t *response_format(const struct sg_prompter *p)
@@ -286,23 +231,14 @@ static json_t *response_format(const struct sg_prompter *p)
     json_t *properties = json_object(), *required = json_array();
     const char *lead = t->second_comes_first ? t->second_mark : t->first_mark;
     const char *trail = t->second_comes_first ? t->first_mark : t->second_mark;
-    int bad = add_property(properties, required, lead, json_pack("{ss}", "type", "string"));
+    int bad = sg_schema_add(properties, required, lead, json_pack("{ss}", "type", "string"));
     if (t->second)
-        bad |= add_property(properties, required, trail, json_pack("{ss}", "type", "string"));
-    if (p->spec.conditioning == SG_BY_NONE) {
-        json_t *classes = json_array();
-        for (int k = 0; k < t->n_classes; k++)
-            bad |= json_array_append_new(classes, json_string(t->class_[k].readable));
-        bad |= add_property(properties, required, "Label",
-                            json_pack("{ss so}", "type", "string", "enum", classes));
-    }
-    json_t *item = json_pack("{ss so so sb}", "type", "object", "properties", properties, "required",
-                             required, "additionalProperties", 0);
-    json_t *list = json_pack("{s{ss so}}", "examples", "type", "array", "items", item);
-    json_t *schema = json_pack("{ss so s[s] sb}", "type", "object", "properties", list, "required",
-                               "examples", "additionalProperties", 0);
-    json_t *o = json_pack("{ss s{ss sb so}}", "type", "json_schema", "json_schema", "name", "examples",
-                          "strict", 1, "schema", schema);
+        bad |= sg_schema_add(properties, required, trail, json_pack("{ss}", "type", "string"));
+    if (p->spec.conditioning == SG_BY_NONE)
+        bad |= sg_schema_add(properties, required, "Label", sg_schema_classes(t));
+    json_t *list =
+        json_pack("{s{ss so}}", "examples", "type", "array", "items", sg_schema_object(properties, required));
+    json_t *o = sg_schema_format("examples", sg_schema_object(list, json_pack("[s]", "examples")));
     if (bad) {
         json_decref(o);
         return NULL;
@@ -315,24 +251,8 @@ static sg_status finish(const struct sg_prompter *p, json_t *messages, json_t *f
                         int64_t seed, int64_t max_tokens, struct sg_request *out, struct sg_err *err)
 {
     const struct sg_generator *g = p->spec.generator;
-    json_t *o =
-        json_pack("{sI sI so ss ss sI sf sf}", "index", (json_int_t)index, "max_tokens",
-                  (json_int_t)max_tokens, "messages", messages, "model", g->model, "provider", g->provider,
-                  "seed", (json_int_t)seed, "temperature", g->temperature, "top_p", g->top_p);
-    if (format && json_object_set_new(o, "response_format", format)) {
-        json_decref(o);
-        o = NULL;
-    }
-    char *text = o ? json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII) : NULL;
-    json_decref(o);
-    struct sg_request r = {.canonical = sg_strdup(text)};
-    free(text);
-    if (!r.canonical)
-        return sg_fail(err, SG_FAILED,
-                       "cannot write a request: memory ran out, or the model's name is not valid UTF-8");
-    sg_sha256_hex(r.canonical, strlen(r.canonical), r.key);
-    *out = r;
-    return SG_OK;
+    return sg_request_make(g, messages, format,
+                           &(struct sg_sampling){index, seed, max_tokens, g->temperature}, out, err);
 }
 
 int64_t sg_prompter_max_tokens(const struct sg_prompter *p)
@@ -351,15 +271,15 @@ sg_status sg_prompter_attempt(const struct sg_prompter *p, int class_, int64_t a
     json_t *messages = json_array();
     sg_status status = messages ? SG_OK : sg_fail_memory(err, 1024);
     if (status == SG_OK && p->prompt.system)
-        status = add_message(messages, "system", p->prompt.system, &v, err);
+        status = sg_message_add(messages, "system", p->prompt.system, &v, err);
     if (status != SG_OK) {
         /* nothing to add to */
     } else if (p->spec.method == SG_ZERO_SHOT) {
-        status = add_message(messages, "user", p->prompt.zero_shot, &v, err);
+        status = sg_message_add(messages, "user", p->prompt.zero_shot, &v, err);
     } else if (p->spec.method == SG_ZERO_SHOT_TOPIC) {
         struct sg_rng r = draw(p, "topic", class_, attempt);
         v.topic = topics && topics->n ? topics->item[sg_rng_below(&r, (uint64_t)topics->n)] : NULL;
-        status = add_message(messages, "user", p->prompt.zero_shot_topic, &v, err);
+        status = sg_message_add(messages, "user", p->prompt.zero_shot_topic, &v, err);
     } else {
         int64_t shot[SG_MAX_SHOTS];
         int n_shots = sg_prompter_shots(p, class_, attempt, shot);
@@ -388,7 +308,7 @@ sg_status sg_prompter_topics(const struct sg_prompter *p, int64_t index, struct 
     struct sg_prompt_values v = {.classes = p->classes, .n = SG_N_TOPICS};
     json_t *messages = json_array();
     sg_status status =
-        messages ? add_message(messages, "user", p->prompt.topics, &v, err) : sg_fail_memory(err, 1024);
+        messages ? sg_message_add(messages, "user", p->prompt.topics, &v, err) : sg_fail_memory(err, 1024);
     if (status != SG_OK) {
         json_decref(messages);
         return status;

@@ -1,0 +1,493 @@
+#include "gen/classify.h"
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "gen/clean.h"
+#include "gen/messages.h"
+#include "gen/parse.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_ANSWER_BYTES = 20000, MAX_NAME_BYTES = 2000 };
+
+struct sg_classifier {
+    struct sg_classifier_spec spec;
+    char *classes;
+    int64_t *by_class; /* (raw->n) row indices, class by class */
+    int64_t *start;    /* (K+1) */
+    char id[SG_HEX];
+};
+
+/* ---- making ---- */
+
+static void add_text(struct sg_sha256_stream *s, const char *text)
+{
+    sg_sha256_add(s, text ? text : "\1", text ? strlen(text) + 1 : 1);
+}
+
+static sg_status make_id(struct sg_classifier *c, struct sg_err *err)
+{
+    const struct sg_classifier_spec *s = &c->spec;
+    const struct sg_task *t = s->task;
+    struct sg_sha256_stream *sha = sg_sha256_create();
+    if (!sha)
+        return sg_fail_memory(err, 256);
+    char numbers[300];
+    snprintf(numbers, sizeof numbers, "synthgrid classifier 1: %.17g %.17g %lld %d shots %d seed %lld",
+             s->temperature, s->generator->top_p, (long long)s->max_tokens, s->structured, s->n_shots,
+             (long long)s->seed);
+    add_text(sha, numbers);
+    add_text(sha, s->generator->provider);
+    add_text(sha, s->generator->model);
+    add_text(sha, t->name);
+    add_text(sha, t->prompt.classify);
+    for (int k = 0; k < t->n_classes; k++) {
+        add_text(sha, t->class_[k].name);
+        add_text(sha, t->class_[k].readable);
+    }
+    for (int64_t i = 0; s->n_shots && i < s->raw->n; i++) {
+        add_text(sha, s->raw->row[i].first);
+        add_text(sha, s->raw->row[i].second);
+        add_text(sha, s->raw->row[i].label);
+    }
+    sg_sha256_finish_hex(sha, c->id);
+    return SG_OK;
+}
+
+static sg_status sort_rows(struct sg_classifier *c, struct sg_err *err)
+{
+    const struct sg_task *t = c->spec.task;
+    const struct sg_rows *raw = c->spec.raw;
+    int64_t n = raw && c->spec.n_shots ? raw->n : 0, n_sorted = 0;
+    c->by_class = sg_alloc((size_t)n + 1, sizeof *c->by_class);
+    c->start = sg_alloc((size_t)t->n_classes + 1, sizeof *c->start);
+    if (!c->by_class || !c->start)
+        return sg_fail_memory(err, (size_t)n * sizeof *c->by_class);
+    for (int k = 0; k < t->n_classes; k++) {
+        c->start[k] = n_sorted;
+        for (int64_t i = 0; i < n; i++)
+            if (raw->row[i].label && strcmp(raw->row[i].label, t->class_[k].name) == 0)
+                c->by_class[n_sorted++] = i;
+    }
+    c->start[t->n_classes] = n_sorted;
+    if (n_sorted == n)
+        return SG_OK;
+    return sg_fail(err, SG_INPUT,
+                   "%lld of the raw rows of task %s have a label that is not among its classes",
+                   (long long)(n - n_sorted), t->name);
+}
+
+sg_status sg_classifier_create(const struct sg_classifier_spec *spec, struct sg_classifier **out,
+                               struct sg_err *err)
+{
+    int64_t n_raw = spec->raw ? spec->raw->n : 0;
+    if (!spec->task->prompt.classify)
+        return sg_fail(err, SG_INPUT, "task %s has no prompts.classify; hint: add it to the task file",
+                       spec->task->name);
+    if (spec->n_shots > n_raw || spec->n_shots > SG_CLASSIFY_MAX_SHOTS)
+        return sg_fail(
+            err, SG_INPUT,
+            "llm_eval shows %d examples of task %s, but there are %lld raw rows; hint: larger numbers "
+            "in raw, or fewer shots",
+            spec->n_shots, spec->task->name, (long long)n_raw);
+    struct sg_classifier *c = sg_alloc(1, sizeof *c);
+    if (!c)
+        return sg_fail_memory(err, sizeof *c);
+    c->spec = *spec;
+    sg_status status =
+        (c->classes = sg_class_list(spec->task)) ? SG_OK : sg_fail_memory(err, SG_MAX_PROMPT_BYTES);
+    if (status == SG_OK)
+        status = sort_rows(c, err);
+    if (status == SG_OK)
+        status = make_id(c, err);
+    if (status == SG_OK)
+        *out = c;
+    else
+        sg_classifier_destroy(c);
+    return status;
+}
+
+void sg_classifier_destroy(struct sg_classifier *c)
+{
+    if (!c)
+        return;
+    sg_free(c->classes);
+    sg_free(c->by_class);
+    sg_free(c->start);
+    sg_free(c);
+}
+
+const char *sg_classifier_id(const struct sg_classifier *c)
+{
+    return c->id;
+}
+
+/* ---- asking ---- */
+
+static struct sg_rng draw(const struct sg_classifier *c, const char *purpose, int64_t index)
+{
+    uint64_t seed = sg_seed_of("classify %s task %s shots %d seed %lld", purpose, c->spec.task->name,
+                               c->spec.n_shots, (long long)c->spec.seed);
+    return sg_rng_make(seed, (uint64_t)index);
+}
+
+void sg_classifier_shots(const struct sg_classifier *c, int64_t index, int64_t *shot)
+{
+    int n_classes = c->spec.task->n_classes, n = 0;
+    int64_t order[1000], used[1000] = {0};
+    struct sg_rng r = draw(c, "examples", index);
+    for (int k = 0; k < n_classes; k++)
+        order[k] = k;
+    sg_rng_shuffle(&r, order, n_classes);
+    /* Class after class in turn, while it has rows. There are at least n_shots rows, so this ends. */
+    for (int turn = 0; n < c->spec.n_shots; turn++) {
+        int64_t k = order[turn % n_classes], first = c->start[k], n_own = c->start[k + 1] - first;
+        if (used[k] == n_own)
+            continue;
+        int64_t row;
+        int seen;
+        do {
+            row = c->by_class[first + (int64_t)sg_rng_below(&r, (uint64_t)n_own)];
+            seen = 0;
+            for (int i = 0; i < n; i++)
+                seen |= shot[i] == row;
+        } while (seen);
+        used[k]++;
+        shot[n++] = row;
+    }
+    sg_rng_shuffle(&r, shot, n);
+}
+
+/* One turn: the question about a row and, for an example, its answer. */
+static sg_status add_turn(const struct sg_classifier *c, const struct sg_row *row, int class_,
+                          json_t *messages, struct sg_err *err)
+{
+    const struct sg_task *t = c->spec.task;
+    struct sg_prompt_values v = {
+        .classes = c->classes, .first = row->first, .second = row->second ? row->second : ""};
+    SG_TRY(sg_message_add(messages, "user", t->prompt.classify, &v, err));
+    if (class_ < 0)
+        return SG_OK;
+    json_t *said = c->spec.structured ? json_pack("{ss}", "label", t->class_[class_].readable) : NULL;
+    char *json = said ? json_dumps(said, JSON_COMPACT) : NULL;
+    json_decref(said);
+    if (c->spec.structured && !json)
+        return sg_fail_memory(err, 256);
+    json_t *m =
+        json_pack("{ss ss}", "role", "assistant", "content", json ? json : t->class_[class_].readable);
+    free(json);
+    return m && json_array_append_new(messages, m) == 0
+               ? SG_OK
+               : sg_fail(err, SG_FAILED, "a class name is not valid UTF-8, or memory ran out");
+}
+
+static json_t *response_format(const struct sg_task *t)
+{
+    json_t *properties = json_object(), *required = json_array();
+    int bad = sg_schema_add(properties, required, "label", sg_schema_classes(t));
+    json_t *o = sg_schema_format("answer", sg_schema_object(properties, required));
+    if (!bad)
+        return o;
+    json_decref(o);
+    return NULL;
+}
+
+sg_status sg_classifier_request(const struct sg_classifier *c, int64_t index, const struct sg_row *row,
+                                struct sg_request *out, struct sg_err *err)
+{
+    int64_t shot[SG_CLASSIFY_MAX_SHOTS];
+    json_t *messages = json_array(), *format = NULL;
+    sg_status status = messages ? SG_OK : sg_fail_memory(err, 1024);
+    sg_classifier_shots(c, index, shot);
+    for (int i = 0; status == SG_OK && i < c->spec.n_shots; i++) {
+        const struct sg_row *x = &c->spec.raw->row[shot[i]];
+        status = add_turn(c, x, sg_task_class(c->spec.task, x->label), messages, err);
+    }
+    if (status == SG_OK)
+        status = add_turn(c, row, -1, messages, err);
+    if (status == SG_OK && c->spec.structured && !(format = response_format(c->spec.task)))
+        status = sg_fail_memory(err, 4096);
+    if (status != SG_OK) {
+        json_decref(messages);
+        return status;
+    }
+    struct sg_sampling s = {.index = index,
+                            .seed = sg_draw_seed(draw(c, "sampling", index)),
+                            .max_tokens = c->spec.max_tokens + (c->spec.structured ? SG_JSON_TOKENS : 0),
+                            .temperature = c->spec.temperature};
+    return sg_request_make(c->spec.generator, messages, format, &s, out, err);
+}
+
+/* ---- answers ---- */
+
+const char *sg_verdict_name(enum sg_verdict v)
+{
+    static const char *const name[SG_N_VERDICTS] = {"", "failed", "empty", "refused", "no class", "several"};
+    return name[v];
+}
+
+/* The names of all classes, folded: 2 k is the name, 2 k + 1 the readable one. */
+struct names {
+    int n;
+    char **folded;
+};
+
+static void names_free(struct names *x)
+{
+    for (int i = 0; x->folded && i < x->n; i++)
+        sg_free(x->folded[i]);
+    sg_free(x->folded);
+}
+
+static char *folded(const char *text, size_t n)
+{
+    struct sg_buf b = sg_buf_make(MAX_ANSWER_BYTES * 8);
+    char *copy = sg_strndup(text, n), *out = NULL;
+    struct sg_err ignored;
+    if (copy)
+        sg_buf_folded(&b, copy);
+    if (copy && sg_buf_check(&b, "an answer", &ignored) == SG_OK)
+        out = sg_strdup(sg_buf_text(&b));
+    sg_free(copy);
+    sg_buf_free(&b);
+    return out;
+}
+
+static sg_status names_of(const struct sg_task *t, struct names *out, struct sg_err *err)
+{
+    *out =
+        (struct names){.n = 2 * t->n_classes, .folded = sg_alloc(2 * (size_t)t->n_classes, sizeof(char *))};
+    int whole = out->folded != NULL;
+    for (int i = 0; whole && i < out->n; i++) {
+        const char *name = i % 2 ? t->class_[i / 2].readable : t->class_[i / 2].name;
+        whole = (out->folded[i] = folded(name, strlen(name))) != NULL;
+    }
+    if (whole)
+        return SG_OK;
+    names_free(out);
+    *out = (struct names){0};
+    return sg_fail_memory(err, 64 * (size_t)t->n_classes);
+}
+
+/* What has been named so far. */
+struct named {
+    int class_; /* -1: none */
+    int several;
+};
+
+static void name_class(struct named *x, int class_)
+{
+    x->several |= x->class_ >= 0 && x->class_ != class_;
+    x->class_ = class_;
+}
+
+/* Behind "Label:", "The answer is:", "2. ", "(b) ..." and the like. */
+static const char *past_lead(const char *s, const char *end)
+{
+    static const char *const lead[] = {"the correct answer is",
+                                       "the answer is",
+                                       "answer",
+                                       "label",
+                                       "class",
+                                       "category",
+                                       "sentiment",
+                                       "emotion",
+                                       "rating",
+                                       "topic",
+                                       "final answer",
+                                       "output",
+                                       "prediction"};
+    const char *p = sg_skip_bullet(s);
+    p += strspn(p, "*_ \"'");
+    for (size_t i = 0; i < sizeof lead / sizeof lead[0]; i++) {
+        size_t n = strlen(lead[i]);
+        if (!sg_starts_with(p, lead[i]))
+            continue;
+        const char *q = p + n + strspn(p + n, "*_ \"'");
+        int is_verb = strncmp(lead[i], "the ", 4) == 0 && (p[n] == ' ' || *q == ':');
+        if (*q == ':')
+            q++;
+        else if (!is_verb)
+            continue;
+        return q < end ? q : s;
+    }
+    return s;
+}
+
+/* A piece of an answer that is nothing but a class. */
+static sg_status name_exactly(const struct names *names, const char *s, const char *end, struct named *x,
+                              struct sg_err *err)
+{
+    const char *body[] = {s, past_lead(s, end), sg_skip_bullet(s)};
+    for (int b = 0; b < 3; b++) {
+        if ((b && body[b] == s) || body[b] >= end || end - body[b] > MAX_NAME_BYTES)
+            continue;
+        char *piece = folded(body[b], (size_t)(end - body[b]));
+        if (!piece)
+            return sg_fail_memory(err, MAX_NAME_BYTES);
+        int found = 0;
+        for (int i = 0; i < names->n && !found; i++)
+            if (*piece && strcmp(piece, names->folded[i]) == 0) {
+                name_class(x, i / 2);
+                found = 1;
+            }
+        sg_free(piece);
+        if (found)
+            break;
+    }
+    return SG_OK;
+}
+
+/* Where the sentence or line at s ends. */
+static const char *piece_end(const char *s)
+{
+    while (*s && *s != '\n' && !(strchr(".!?;", *s) && (isspace((unsigned char)s[1]) || !s[1])))
+        s++;
+    return s;
+}
+
+static sg_status name_by_pieces(const struct names *names, const char *s, struct named *x, struct sg_err *err)
+{
+    for (const char *p = s, *end; *p; p = *end ? end + 1 : end) {
+        end = piece_end(p);
+        SG_TRY(name_exactly(names, p, end, x, err));
+    }
+    if (x->class_ >= 0)
+        return SG_OK;
+    const char *stop = piece_end(s);
+    for (const char *p = s, *end; p < stop; p = end + 1) {
+        end = memchr(p, ',', (size_t)(stop - p));
+        end = end ? end : stop;
+        SG_TRY(name_exactly(names, p, end, x, err));
+    }
+    return SG_OK;
+}
+
+/* Whether one of the three words before `at` says that the class is not meant. */
+static int is_negated(const char *text, const char *at)
+{
+    static const char *const word[] = {"not",     "isnt",  "arent",  "wasnt", "doesnt",
+                                       "dont",    "didnt", "cannot", "cant",  "never",
+                                       "neither", "nor",   "rather", "than",  "without"};
+    const char *p = at;
+    for (int i = 0; i < 3 && p > text; i++) {
+        const char *end = p - 1;
+        for (p = end; p > text && p[-1] != ' ';)
+            p--;
+        for (size_t w = 0; w < sizeof word / sizeof word[0]; w++)
+            if (strlen(word[w]) == (size_t)(end - p) && strncmp(p, word[w], (size_t)(end - p)) == 0)
+                return 1;
+    }
+    return 0;
+}
+
+/* "no" is a word of many sentences: an answer only first, last, or where answers stand. */
+static int is_stray_no(const char *text, const char *at, const char *name)
+{
+    static const char *const before[] = {"answer is ", "answer ", "label "};
+    if (strcmp(name, "no") != 0 || at == text || !at[2])
+        return 0;
+    for (size_t i = 0; i < sizeof before / sizeof before[0]; i++) {
+        size_t n = strlen(before[i]);
+        if ((size_t)(at - text) >= n && strncmp(at - n, before[i], n) == 0)
+            return 0;
+    }
+    return 1;
+}
+
+/* The longest name at a word's beginning; -1: none. */
+static int name_at(const struct names *names, const char *s, size_t *length)
+{
+    int best = -1;
+    *length = 0;
+    for (int i = 0; i < names->n; i++) {
+        size_t n = strlen(names->folded[i]);
+        if (n > *length && strncmp(s, names->folded[i], n) == 0 && (s[n] == ' ' || s[n] == 0)) {
+            best = i;
+            *length = n;
+        }
+    }
+    return best;
+}
+
+static sg_status name_anywhere(const struct names *names, const char *answer, struct named *x,
+                               struct sg_err *err)
+{
+    char *text = folded(answer, strlen(answer));
+    if (!text)
+        return sg_fail_memory(err, strlen(answer));
+    for (const char *p = text; *p;) {
+        size_t n;
+        int i = name_at(names, p, &n);
+        if (i >= 0 && !is_stray_no(text, p, names->folded[i])) {
+            x->several |= is_negated(text, p);
+            name_class(x, i / 2);
+        }
+        p += i >= 0 ? n : strcspn(p, " ");
+        p += *p == ' ';
+    }
+    sg_free(text);
+    return SG_OK;
+}
+
+/* {"label": "..."} as its value; else the text itself. New memory. */
+static char *unwrapped(const char *text)
+{
+    json_t *o = *text == '{' ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
+    const char *label = json_string_value(json_object_get(o, "label"));
+    char *copy = sg_strdup(label ? label : text);
+    json_decref(o);
+    return copy;
+}
+
+static sg_status read_answer(const struct sg_task *t, char *text, struct named *x, struct sg_err *err)
+{
+    struct names names;
+    SG_TRY(names_of(t, &names, err));
+    sg_status status = name_exactly(&names, text, text + strlen(text), x, err);
+    if (status == SG_OK && x->class_ < 0)
+        status = name_by_pieces(&names, text, x, err);
+    if (status == SG_OK && x->class_ < 0)
+        status = name_anywhere(&names, text, x, err);
+    names_free(&names);
+    return status;
+}
+
+sg_status sg_classify_answer(const struct sg_task *t, const char *text, const char *finish_reason,
+                             enum sg_verdict *verdict, int *class_, struct sg_err *err)
+{
+    *class_ = -1;
+    *verdict = SG_VERDICT_REFUSED;
+    if (finish_reason &&
+        (strcmp(finish_reason, "content_filter") == 0 || strcmp(finish_reason, "refusal") == 0))
+        return SG_OK;
+    *verdict = SG_VERDICT_EMPTY;
+    if (!text || !*text)
+        return SG_OK;
+    *verdict = SG_VERDICT_NONE;
+    if (!sg_utf8_valid(text, strlen(text)))
+        return SG_OK;
+    char *clean = sg_clean_copy(text), *answer = NULL;
+    if (!clean)
+        return sg_fail_memory(err, strlen(text));
+    sg_text_trim(clean);
+    struct named x = {.class_ = -1};
+    sg_status status = SG_OK;
+    if (!*clean)
+        *verdict = SG_VERDICT_EMPTY;
+    else if (sg_is_refusal(clean))
+        *verdict = SG_VERDICT_REFUSED;
+    else if (strlen(clean) <= MAX_ANSWER_BYTES) {
+        answer = unwrapped(clean);
+        status = answer ? read_answer(t, answer, &x, err) : sg_fail_memory(err, strlen(clean));
+        *verdict = x.several ? SG_VERDICT_SEVERAL : x.class_ >= 0 ? SG_VERDICT_CLASS : SG_VERDICT_NONE;
+    }
+    if (status == SG_OK && *verdict == SG_VERDICT_CLASS)
+        *class_ = x.class_;
+    sg_free(clean);
+    sg_free(answer);
+    return status;
+}
