@@ -35,10 +35,18 @@ static const char schema[] =
     "CREATE TABLE diversity(pool TEXT PRIMARY KEY, result TEXT NOT NULL) WITHOUT ROWID;"
     "INSERT INTO meta VALUES('version', '1'); COMMIT";
 
-/* Of a later version, which the older ones can do without. */
-static const char sent_schema[] = "CREATE TABLE IF NOT EXISTS sent(id INTEGER PRIMARY KEY AUTOINCREMENT, key "
-                                  "TEXT NOT NULL, usd REAL NOT NULL,"
-                                  " created TEXT)";
+/* Of later versions, which the older ones can do without. */
+static const char later_schema[] =
+    "CREATE TABLE IF NOT EXISTS sent(id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL, usd REAL NOT "
+    "NULL,"
+    " created TEXT);"
+    "CREATE TABLE IF NOT EXISTS evaluations(id TEXT PRIMARY KEY, ordinal INTEGER NOT NULL, settings TEXT NOT "
+    "NULL,"
+    " status TEXT NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS evaluation_rows(evaluation TEXT, row INTEGER, gold INTEGER NOT NULL,"
+    " predicted INTEGER NOT NULL, verdict TEXT NOT NULL, completion TEXT NOT NULL, PRIMARY KEY(evaluation, "
+    "row))"
+    " WITHOUT ROWID";
 
 static const char *const sql[N_SQL] = {
     [SQL_META_SET] = "INSERT INTO meta VALUES(?1,?2) ON CONFLICT(name) DO UPDATE SET value=excluded.value",
@@ -82,6 +90,13 @@ static const char *const sql[N_SQL] = {
     [SQL_TEST_ROW_PUT] =
         "INSERT OR REPLACE INTO test_rows(task, position, label, first, second) VALUES(?1,?2,?3,?4,?5)",
     [SQL_DIVERSITY_PUT] = "INSERT OR REPLACE INTO diversity(pool, result) VALUES(?1,?2)",
+    [SQL_EVALUATION_PLAN] =
+        "INSERT INTO evaluations VALUES(?1,?2,?3,'planned')"
+        " ON CONFLICT(id) DO UPDATE SET ordinal=excluded.ordinal, settings=excluded.settings",
+    [SQL_EVALUATION_FINISH] = "UPDATE evaluations SET status='complete' WHERE id=?1",
+    [SQL_EVALUATIONS_RETIRE] = "UPDATE evaluations SET ordinal=-1",
+    [SQL_VERDICTS_CLEAR] = "DELETE FROM evaluation_rows WHERE evaluation=?1",
+    [SQL_VERDICT_PUT] = "INSERT INTO evaluation_rows VALUES(?1,?2,?3,?4,?5,?6)",
     [SQL_DIVERSITY_GET] = "SELECT result FROM diversity WHERE pool=?1",
 };
 
@@ -302,7 +317,7 @@ static sg_status open_writer(struct sg_ledger *l, const char *dir, struct sg_err
     else if (strcmp(word, "ok") != 0)
         return sg_fail(err, SG_INPUT, "%s: damaged (%s); hint: restore it from a copy, or use another folder",
                        l->path, word);
-    return run_sql(l, sent_schema, "its tables cannot be made", err);
+    return run_sql(l, later_schema, "its tables cannot be made", err);
 }
 
 /* "file:<path>?immutable=1" with the path escaped (sqlite.org/uri.html). */

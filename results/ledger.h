@@ -20,6 +20,8 @@
  *   pool_completions(pool, position, completion, PRIMARY KEY(pool, position))          what a pool asked for,
  * rejected answers too diversity(pool PRIMARY KEY, result)                           JSON object
  *   sent(id PRIMARY KEY, key, usd, created)                       left and not settled: may have been paid for
+ *   evaluations(id PRIMARY KEY, ordinal, settings, status)        the LLM as a classifier; status: planned | complete
+ *   evaluation_rows(evaluation, row, gold, predicted, verdict, completion, PRIMARY KEY(evaluation, row))
  *
  * All functions: rank 0 only. A transaction is opened by the first write and committed by sg_ledger_commit
  * (fsync): what was put before a commit counts only after it. */
@@ -131,7 +133,7 @@ struct sg_ledger_cell {
 };
 sg_status sg_ledger_cell_finish(struct sg_ledger *l, const struct sg_ledger_cell *c,
                                 struct sg_err *err) SG_MUST_USE;
-/* Marks every cell that is in the ledger but whose ordinal was not renewed by this run's plan: ordinal = -1
+/* Marks every cell and evaluation that is in the ledger but whose ordinal was not renewed by this run's plan: ordinal = -1
  * (kept, not shown). Forgets the test rows, too: they are put anew. Call before the first sg_ledger_cell_plan and
  * sg_ledger_test_row_put; one commit then covers all of it. */
 sg_status sg_ledger_cells_retire(struct sg_ledger *l, struct sg_err *err) SG_MUST_USE;
@@ -143,6 +145,20 @@ sg_status sg_ledger_diversity_put(struct sg_ledger *l, const char *pool, const c
 /* found 0 when there is none. result: new memory. */
 sg_status sg_ledger_diversity_get(struct sg_ledger *l, const char *pool, char **result,
                                   struct sg_err *err) SG_MUST_USE;
+
+/* Enters a planned evaluation of the LLM as a classifier; one that is there already keeps its status and rows. settings
+ * JSON: task, model, shots, seed, ... */
+sg_status sg_ledger_evaluation_plan(struct sg_ledger *l, const char *id, int64_t ordinal,
+                                    const char *settings, struct sg_err *err) SG_MUST_USE;
+
+/* What it has come to: one row a test row. It becomes complete. */
+struct sg_ledger_verdict {
+    int64_t row, gold, predicted; /* -1: names no class */
+    const char *verdict;          /* "", or why it names none */
+    const char *completion;       /* key */
+};
+sg_status sg_ledger_evaluation_put(struct sg_ledger *l, const char *id, const struct sg_ledger_verdict *rows,
+                                   int64_t n, struct sg_err *err) SG_MUST_USE;
 
 struct sg_ledger_totals {
     int64_t n_completions, n_failed_completions, n_from_recording, tokens_in, tokens_out;

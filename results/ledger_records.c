@@ -318,7 +318,7 @@ static sg_status clear(struct sg_ledger *l, enum sg_ledger_sql which, const char
     sqlite3_stmt *s;
     SG_TRY(sg_ledger_use(l, which, &s, err));
     bind_text(s, 1, id);
-    return sg_ledger_step(l, s, "a cell's earlier result", err);
+    return sg_ledger_step(l, s, "an earlier result", err);
 }
 
 static sg_status cell_rows(struct sg_ledger *l, const struct sg_ledger_cell *c, struct sg_err *err)
@@ -357,6 +357,8 @@ sg_status sg_ledger_cells_retire(struct sg_ledger *l, struct sg_err *err)
     SG_TRY(sg_ledger_begin(l, err));
     SG_TRY(sg_ledger_use(l, SQL_CELLS_RETIRE, &s, err));
     SG_TRY(sg_ledger_step(l, s, "the cells", err));
+    SG_TRY(sg_ledger_use(l, SQL_EVALUATIONS_RETIRE, &s, err));
+    SG_TRY(sg_ledger_step(l, s, "the evaluations", err));
     SG_TRY(sg_ledger_use(l, SQL_TEST_ROWS_FORGET, &s, err));
     return sg_ledger_step(l, s, "the test rows", err);
 }
@@ -389,6 +391,48 @@ sg_status sg_ledger_diversity_put(struct sg_ledger *l, const char *pool, const c
 sg_status sg_ledger_diversity_get(struct sg_ledger *l, const char *pool, char **result, struct sg_err *err)
 {
     return get_text(l, SQL_DIVERSITY_GET, pool, result, err);
+}
+
+sg_status sg_ledger_evaluation_plan(struct sg_ledger *l, const char *id, int64_t ordinal,
+                                    const char *settings, struct sg_err *err)
+{
+    sqlite3_stmt *s;
+    SG_TRY(sg_ledger_begin(l, err));
+    SG_TRY(sg_ledger_use(l, SQL_EVALUATION_PLAN, &s, err));
+    bind_text(s, 1, id);
+    sqlite3_bind_int64(s, 2, ordinal);
+    bind_text(s, 3, settings);
+    return sg_ledger_step(l, s, "a planned evaluation", err);
+}
+
+static sg_status verdict_rows(struct sg_ledger *l, const char *id, const struct sg_ledger_verdict *rows,
+                              int64_t n, struct sg_err *err)
+{
+    sqlite3_stmt *s;
+    SG_TRY(clear(l, SQL_VERDICTS_CLEAR, id, err));
+    for (int64_t i = 0; i < n; i++) {
+        SG_TRY(sg_ledger_use(l, SQL_VERDICT_PUT, &s, err));
+        bind_text(s, 1, id);
+        sqlite3_bind_int64(s, 2, rows[i].row);
+        sqlite3_bind_int64(s, 3, rows[i].gold);
+        sqlite3_bind_int64(s, 4, rows[i].predicted);
+        bind_text(s, 5, rows[i].verdict);
+        bind_text(s, 6, rows[i].completion);
+        SG_TRY(sg_ledger_step(l, s, "an evaluation's row", err));
+    }
+    SG_TRY(sg_ledger_use(l, SQL_EVALUATION_FINISH, &s, err));
+    bind_text(s, 1, id);
+    SG_TRY(sg_ledger_step(l, s, "a finished evaluation", err));
+    if (sqlite3_changes(l->db) != 1)
+        return sg_fail(err, SG_FAILED, "%s: evaluation %s is finished, but was never planned", l->path, id);
+    return SG_OK;
+}
+
+sg_status sg_ledger_evaluation_put(struct sg_ledger *l, const char *id, const struct sg_ledger_verdict *rows,
+                                   int64_t n, struct sg_err *err)
+{
+    SG_TRY(sg_ledger_save(l, err));
+    return sg_ledger_keep(l, verdict_rows(l, id, rows, n, err), err);
 }
 
 sg_status sg_ledger_totals(struct sg_ledger *l, struct sg_ledger_totals *out, struct sg_err *err)

@@ -27,4 +27,8 @@ int32_t sg_argmax(const float *logits, int n_classes);
 void sg_metrics_of(const int32_t *gold, const float *logits, int64_t n, int n_classes, struct sg_metrics *out,
                    struct sg_class_metrics *per_class);
 
+/* The same of predicted classes, -1 for none of them; loss is NaN. gold, predicted: (n). */
+void sg_metrics_of_labels(const int32_t *gold, const int32_t *predicted, int64_t n, int n_classes,
+                          struct sg_metrics *out, struct sg_class_metrics *per_class);
+
 #endif

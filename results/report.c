@@ -3,43 +3,13 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "results/report_data.h"
+#include "results/report_draw.h"
 #include "results/report_json.h"
-#include "results/sheet.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 enum { MAX_FAILED = 20 };
-
-struct draw {
-    const struct sg_report_data *d;
-    enum sg_report_form form;
-    struct sg_buf *out;
-};
-
-static const char *attribute(const struct draw *r, const char *name)
-{
-    const char *text = json_string_value(json_object_get(r->d->provenance, name));
-    return text ? text : "";
-}
-
-static void foreign(const struct draw *r, const char *text, size_t max_chars)
-{
-    sg_add_foreign(r->out, r->form, text, max_chars);
-}
-
-static void heading(const struct draw *r, const char *text)
-{
-    sg_buf_printf(r->out, r->form == SG_REPORT_MARKDOWN ? "\n## %s\n\n" : "\n%s\n\n", text);
-}
-
-/* A paragraph below a table. */
-static void caption(const struct draw *r, const char *text)
-{
-    sg_buf_printf(r->out, r->form == SG_REPORT_MARKDOWN ? "\n%s\n" : "  %s\n", text);
-}
 
 static void provenance(const struct draw *r)
 {
@@ -190,14 +160,6 @@ static sg_status main_table(const struct draw *r, struct sg_err *err)
     return SG_OK;
 }
 
-static void number(struct sg_sheet *s, double x, int decimals)
-{
-    if (isnan(x))
-        sg_sheet_own(s, "-");
-    else
-        sg_sheet_own(s, "%.*f", decimals, x);
-}
-
 /* "duplicate 2, refused 1" */
 static void rejects_cell(struct sg_sheet *s, const struct sg_report_pool *p)
 {
@@ -272,14 +234,6 @@ static void pools_table(const struct draw *r)
                "different examples.");
 }
 
-static void cost_cell(struct sg_sheet *s, double usd)
-{
-    if (isnan(usd))
-        sg_sheet_own(s, "unknown");
-    else
-        sg_sheet_own(s, "%.4f", usd);
-}
-
 static void spend_table(const struct draw *r)
 {
     static const char *const heads[] = {"task",   "method",    "model",      "requests",
@@ -352,6 +306,7 @@ static sg_status draw_text(const struct draw *r, struct sg_err *err)
 {
     provenance(r);
     SG_TRY(main_table(r, err));
+    SG_TRY(sg_draw_evaluations(r, err));
     pools_table(r);
     spend_table(r);
     failed_cells(r);

@@ -175,6 +175,41 @@ static sg_status read_spend(void *context, int64_t at, const union sg_value *row
     return SG_OK;
 }
 
+static sg_status read_evaluation(void *context, int64_t at, const union sg_value *row, struct sg_err *err)
+{
+    struct sg_report_data *d = context;
+    void *evaluation = sg_grown(d->evaluation, at, sizeof *d->evaluation);
+    if (!evaluation)
+        return no_memory(err);
+    d->evaluation = evaluation;
+    struct sg_report_evaluation *e = &d->evaluation[at];
+    *e = (struct sg_report_evaluation){
+        .task = task_of(d, row[SG_LLM_EVAL_task].text),
+        .shots = row[SG_LLM_EVAL_shots].i,
+        .seed = row[SG_LLM_EVAL_seed].i,
+        .model = sg_strdup(row[SG_LLM_EVAL_model].text),
+        .status = sg_strdup(row[SG_LLM_EVAL_status].text),
+        .n = row[SG_LLM_EVAL_n].x,
+        .accuracy = row[SG_LLM_EVAL_accuracy].x,
+        .low = row[SG_LLM_EVAL_accuracy_low].x,
+        .high = row[SG_LLM_EVAL_accuracy_high].x,
+        .n_unparsable = row[SG_LLM_EVAL_n_unparsable].x,
+        .accuracy_parsed = row[SG_LLM_EVAL_accuracy_parsed].x,
+        .macro_f1 = row[SG_LLM_EVAL_macro_f1].x,
+        .n_requests = row[SG_LLM_EVAL_n_requests].i,
+        .n_failed = row[SG_LLM_EVAL_n_failed].i,
+        .tokens_in = row[SG_LLM_EVAL_tokens_in].i,
+        .tokens_out = row[SG_LLM_EVAL_tokens_out].i,
+        .cost_usd = row[SG_LLM_EVAL_cost_usd].x,
+    };
+    d->n_evaluations++;
+    if (!e->model || !e->status)
+        return no_memory(err);
+    return e->task < 0
+               ? sg_fail(err, SG_INPUT, "damaged: evaluation %lld has a task without classes", (long long)at)
+               : SG_OK;
+}
+
 static sg_status read_attributes(hid_t file, const char *path, struct sg_report_data *d, struct sg_err *err)
 {
     static const char *const names[] = {"study",   "program",     "encoder_sha256", "content_sha256",
@@ -204,8 +239,9 @@ sg_status sg_report_read(const char *path, struct sg_report_data *out, struct sg
     static const struct {
         enum sg_table_index table;
         sg_table_row read;
-    } parts[] = {{SG_T_CLASSES, read_class},  {SG_T_CELLS, read_cell},          {SG_T_POOLS, read_pool},
-                 {SG_T_REJECTS, read_reject}, {SG_T_DIVERSITY, read_diversity}, {SG_T_SPEND, read_spend}};
+    } parts[] = {{SG_T_CLASSES, read_class},      {SG_T_CELLS, read_cell},          {SG_T_POOLS, read_pool},
+                 {SG_T_REJECTS, read_reject},     {SG_T_DIVERSITY, read_diversity}, {SG_T_SPEND, read_spend},
+                 {SG_T_LLM_EVAL, read_evaluation}};
     struct sg_report_data d = {0};
     hid_t file = -1;
     SG_TRY(sg_store_open(path, &file, err));
@@ -238,6 +274,11 @@ void sg_report_data_free(struct sg_report_data *d)
             sg_free(texts[k]);
         json_decref(p->rejects);
     }
+    for (int64_t i = 0; i < d->n_evaluations; i++) {
+        sg_free(d->evaluation[i].model);
+        sg_free(d->evaluation[i].status);
+    }
+    sg_free(d->evaluation);
     sg_free(d->cell);
     sg_free(d->task);
     sg_free(d->pool);
@@ -335,4 +376,34 @@ sg_status sg_report_rows(const struct sg_report_data *d, int64_t task, struct sg
     *rows = row;
     *n = n_kinds * n_raw;
     return SG_OK;
+}
+
+sg_status sg_report_encoder_of(const struct sg_report_data *d, int64_t task, struct sg_report_encoder *out,
+                               struct sg_err *err)
+{
+    struct sg_report_encoder e = {.best_mix = -1};
+    struct sg_report_row *row = NULL;
+    int64_t n = 0, most_raw = -1;
+    SG_TRY(sg_report_rows(d, task, &row, &n, err));
+    sg_status status = SG_OK;
+    for (int64_t i = 0; i < n && status == SG_OK; i++)
+        for (int m = 0; m < SG_N_REPORT_MIXES && status == SG_OK; m++) {
+            struct sg_report_group g;
+            status = sg_report_group(d, &row[i], m, &g, err);
+            if (status != SG_OK || isnan(g.accuracy.mean))
+                continue;
+            if (m == SG_REPORT_RAW && row[i].raw > most_raw) {
+                e.raw_only = g;
+                most_raw = row[i].raw;
+            }
+            if (e.best_mix < 0 || g.accuracy.mean > e.best.accuracy.mean) {
+                e.best = g;
+                e.best_row = row[i];
+                e.best_mix = m;
+            }
+        }
+    sg_free(row);
+    if (status == SG_OK)
+        *out = e;
+    return status;
 }

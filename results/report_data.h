@@ -35,13 +35,23 @@ struct sg_report_pool {
     double cost_usd; /* NaN: unknown */
 };
 
+/* The LLM as a classifier. */
+struct sg_report_evaluation {
+    int64_t task, shots, seed;
+    char *model, *status;
+    double n, accuracy, low, high, n_unparsable, accuracy_parsed, macro_f1; /* NaN where there is none yet */
+    int64_t n_requests, n_failed, tokens_in, tokens_out;
+    double cost_usd; /* NaN: unknown */
+};
+
 struct sg_report_data {
     json_t *provenance; /* attributes of the root: study, program, encoder_sha256, content_sha256, written,
                            run_* */
-    int64_t n_cells, n_tasks, n_pools;
+    int64_t n_cells, n_tasks, n_pools, n_evaluations;
     struct sg_report_cell *cell;
     struct sg_report_task *task;
     struct sg_report_pool *pool;
+    struct sg_report_evaluation *evaluation;
     int64_t total_requests, total_failed_requests, total_from_recording, total_tokens_in, total_tokens_out;
     char *total_cost_usd; /* a number, or "unknown" */
     int64_t n_done, n_failed, n_planned;
@@ -74,5 +84,15 @@ sg_status sg_report_group(const struct sg_report_data *d, const struct sg_report
  * alone where there is none). */
 sg_status sg_report_rows(const struct sg_report_data *d, int64_t task, struct sg_report_row **rows,
                          int64_t *n, struct sg_err *err) SG_MUST_USE;
+
+/* The encoder on a task: raw-only cells with the most raw rows, and the largest mean accuracy of all groups; row.method NULL
+ * and group.n_done 0 where there is none. */
+struct sg_report_encoder {
+    struct sg_report_group raw_only, best;
+    struct sg_report_row best_row;
+    int best_mix;
+};
+sg_status sg_report_encoder_of(const struct sg_report_data *d, int64_t task, struct sg_report_encoder *out,
+                               struct sg_err *err) SG_MUST_USE;
 
 #endif

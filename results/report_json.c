@@ -97,6 +97,28 @@ static json_t *pools(const struct sg_report_data *d)
     return list;
 }
 
+static sg_status evaluations(const struct sg_report_data *d, json_t *list, struct sg_err *err)
+{
+    for (int64_t i = 0; i < d->n_evaluations; i++) {
+        const struct sg_report_evaluation *e = &d->evaluation[i];
+        struct sg_report_encoder encoder;
+        SG_TRY(sg_report_encoder_of(d, e->task, &encoder, err));
+        json_t *o =
+            json_pack("{s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:o}",
+                      "task", text(d->task[e->task].name), "model", text(e->model), "status", text(e->status),
+                      "shots", (json_int_t)e->shots, "seed", (json_int_t)e->seed, "n", real(e->n), "accuracy",
+                      estimate(&(struct sg_estimate){.mean = e->accuracy, .low = e->low, .high = e->high}),
+                      "n_unparsable", real(e->n_unparsable), "accuracy_parsed", real(e->accuracy_parsed),
+                      "macro_f1", real(e->macro_f1), "n_requests", (json_int_t)e->n_requests,
+                      "n_failed_requests", (json_int_t)e->n_failed, "tokens_in", (json_int_t)e->tokens_in,
+                      "tokens_out", (json_int_t)e->tokens_out, "cost_usd", real(e->cost_usd),
+                      "encoder_raw_only", group(&encoder.raw_only), "encoder_best", group(&encoder.best));
+        if (!o || json_array_append_new(list, o) != 0)
+            return sg_fail_memory(err, 1000);
+    }
+    return SG_OK;
+}
+
 static json_t *failed(const struct sg_report_data *d)
 {
     json_t *list = json_array();
@@ -128,6 +150,13 @@ sg_status sg_report_json(const struct sg_report_data *d, struct sg_buf *out, str
         (json_int_t)d->total_failed_requests, "n_from_recording", (json_int_t)d->total_from_recording,
         "tokens_in", (json_int_t)d->total_tokens_in, "tokens_out", (json_int_t)d->total_tokens_out,
         "cost_usd", known ? real(cost) : json_null(), "failed", failed(d));
+    json_t *evals = json_array();
+    if (status == SG_OK)
+        status = evaluations(d, evals, err);
+    /* A study without them has no such member. */
+    if (d->n_evaluations && o)
+        json_object_set(o, "llm_eval", evals);
+    json_decref(evals);
     char *dumped = o && status == SG_OK ? json_dumps(o, JSON_INDENT(2) | JSON_REAL_PRECISION(12)) : NULL;
     json_decref(o);
     if (status == SG_OK && !dumped)

@@ -122,10 +122,16 @@ done:
     return status;
 }
 
-/* A table that came after the first files of this version: they lack it, and no content digest has it. */
-static int is_later(int i)
+/* Whether a table enters the content digest. One that came after the first files does when it has rows, unless all of it
+ * is volatile: so studies without it keep their digest. */
+static sg_status is_content(hid_t file, int i, const char *path, int *yes, struct sg_err *err)
 {
-    return sg_store_tables[i].column[0].is_later;
+    const struct sg_table_spec *spec = &sg_store_tables[i];
+    int64_t n = 1;
+    if (spec->is_later)
+        SG_TRY(sg_table_count(file, spec, path, &n, err));
+    *yes = n > 0 && !(spec->is_later && spec->column[0].is_volatile);
+    return SG_OK;
 }
 
 /* The file's content digest: the tables' digests in their order, then the content attributes (absent: empty).
@@ -136,10 +142,13 @@ static sg_status digest_of(hid_t file, char table[SG_N_TABLES][SG_HEX], const ch
     struct sg_sha256_stream *h = sg_sha256_create();
     if (!h)
         return sg_fail_memory(err, 100);
-    for (int i = 0; i < SG_N_TABLES; i++)
-        if (!is_later(i))
-            sg_sha256_add(h, table[i], SG_HEX - 1);
     sg_status status = SG_OK;
+    for (int i = 0; i < SG_N_TABLES && status == SG_OK; i++) {
+        int yes = 0;
+        status = is_content(file, i, path, &yes, err);
+        if (yes)
+            sg_sha256_add(h, table[i], SG_HEX - 1);
+    }
     for (int i = 0; i < N_CONTENT && status == SG_OK; i++) {
         char *value = NULL;
         if (H5Aexists(file, content_attributes[i]) > 0)
@@ -202,8 +211,7 @@ static sg_status verify(const char *path, char digest[SG_HEX], struct sg_err *er
     SG_TRY(sg_store_open(path, &file, err));
     sg_status status = SG_OK;
     for (int i = 0; i < SG_N_TABLES && status == SG_OK; i++)
-        if (!is_later(i) || H5Lexists(file, sg_store_tables[i].name, H5P_DEFAULT) > 0)
-            status = sg_table_verify(file, &sg_store_tables[i], path, hex[i], err);
+        status = sg_table_verify(file, &sg_store_tables[i], path, hex[i], err);
     if (status == SG_OK)
         status = digest_of(file, hex, path, digest, err);
     if (status == SG_OK)

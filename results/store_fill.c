@@ -1,110 +1,10 @@
-#include "results/store_fill.h"
+#include "results/store_fill_impl.h"
 
 #include "base/mem.h"
 #include "results/metrics.h"
 
-#include <jansson.h>
 #include <math.h>
-#include <sqlite3.h>
 #include <string.h>
-
-struct task {
-    const char *name;    /* in `settings` */
-    const json_t *names; /* class names */
-    json_t *settings;    /* of its first cell; owned */
-    int filled;          /* its test rows are in */
-    int64_t n_test;
-    int32_t *gold; /* (n_test) */
-};
-
-struct pool {
-    char *id;
-    const char *task, *method, *model; /* in `settings` */
-    json_t *settings;                  /* the pool's, or while it is not there yet its first cell's; owned */
-    double n_rejected;
-    double n_near_raw, n_near_test, n_near_pool; /* kept ones */
-};
-
-struct fill {
-    sqlite3 *db;
-    struct sg_table *const *table;
-    json_t *task_index, *pool_index; /* name or id -> place */
-    int64_t n_tasks, n_pools, n_cells, n_probabilities;
-    struct task *task;
-    struct pool *pool;
-    float *probability; /* (SG_MAX_CLASSES) */
-};
-
-static sg_status sql_fail(const struct fill *f, struct sg_err *err)
-{
-    return sg_fail(err, SG_FAILED, "the ledger cannot be read: %s", sqlite3_errmsg(f->db));
-}
-
-/* A query by at most one text. The caller finalizes. */
-static sg_status query(const struct fill *f, const char *sql, const char *key, sqlite3_stmt **s,
-                       struct sg_err *err)
-{
-    if (sqlite3_prepare_v2(f->db, sql, -1, s, NULL) != SQLITE_OK ||
-        (key && sqlite3_bind_text(*s, 1, key, -1, SQLITE_TRANSIENT) != SQLITE_OK))
-        return sql_fail(f, err);
-    return SG_OK;
-}
-
-/* Sets *more; SG_FAILED when the query breaks. */
-static sg_status next(const struct fill *f, sqlite3_stmt *s, int *more, struct sg_err *err)
-{
-    int rc = sqlite3_step(s);
-    *more = rc == SQLITE_ROW;
-    return rc == SQLITE_ROW || rc == SQLITE_DONE ? SG_OK : sql_fail(f, err);
-}
-
-static const char *column(sqlite3_stmt *s, int i)
-{
-    const char *text = (const char *)sqlite3_column_text(s, i);
-    return text ? text : "";
-}
-
-static const char *text_of(const json_t *o, const char *key)
-{
-    const char *text = json_string_value(json_object_get(o, key));
-    return text ? text : "";
-}
-
-static int64_t int_of(const json_t *o, const char *key, int64_t otherwise)
-{
-    const json_t *v = json_object_get(o, key);
-    return json_is_integer(v) ? (int64_t)json_integer_value(v) : otherwise;
-}
-
-/* NaN where there is none. */
-static double real_of(const json_t *o, const char *key)
-{
-    const json_t *v = json_object_get(o, key);
-    return json_is_number(v) ? json_number_value(v) : (double)NAN;
-}
-
-static sg_status object_of(const char *text, const char *what, json_t **out, struct sg_err *err)
-{
-    json_t *o = json_loads(text, 0, NULL);
-    if (!json_is_object(o)) {
-        json_decref(o);
-        return sg_fail(err, SG_FAILED, "the ledger is damaged: %s is no JSON object: %.100s", what, text);
-    }
-    *out = o;
-    return SG_OK;
-}
-
-static const char *class_name(const struct task *t, int64_t label)
-{
-    const char *name = json_string_value(json_array_get(t->names, (size_t)label));
-    return name ? name : "";
-}
-
-static struct task *find_task(struct fill *f, const char *name)
-{
-    const json_t *at = json_object_get(f->task_index, name);
-    return at ? &f->task[json_integer_value(at)] : NULL;
-}
 
 /* The task of a cell's settings, entered when it is new (its test rows come later). */
 static sg_status enter_task(struct fill *f, const json_t *settings, struct task **out, struct sg_err *err)
@@ -527,57 +427,69 @@ done:
     return status;
 }
 
-static sg_status fill_spend(struct fill *f, int64_t at, struct sg_err *err)
+sg_status sg_fill_sum(const struct fill *f, const char *keys, const char *id, struct spend *out,
+                      struct sg_err *err)
 {
-    /* By key, so that the sums of reals have one order; a pool whose keys were not told has those of its
-     * examples. */
-    static const char sql[] =
-        "WITH asked(key) AS (SELECT completion FROM pool_completions WHERE pool=?1 UNION"
-        " SELECT completion FROM examples WHERE pool=?1 AND completion IS NOT NULL)"
-        " SELECT c.status, c.tokens_in, c.tokens_out, c.tokens_estimated, c.cost_usd, c.source, c.latency_s"
-        " FROM asked JOIN completions c USING(key) ORDER BY key";
-    const struct pool *p = &f->pool[at];
     sqlite3_stmt *s = NULL;
     int more = 0;
-    int64_t n = 0, n_failed = 0, in = 0, out = 0, n_estimated = 0, n_unknown = 0, n_recorded = 0;
-    double cost = 0, latency = 0;
-    sg_status status = SG_OK;
-    SG_TRY_DONE(query(f, sql, p->id, &s, err));
-    for (;;) {
+    struct spend x = {0};
+    /* By key, so that the sums of reals have one order. */
+    char *sql =
+        sg_strf("WITH asked(key) AS (%s)"
+                " SELECT c.status, c.tokens_in, c.tokens_out, c.tokens_estimated, c.cost_usd, c.source, "
+                "c.latency_s FROM asked JOIN completions c USING(key) ORDER BY key",
+                keys);
+    sg_status status = sql ? SG_OK : sg_fail_memory(err, 500);
+    if (status == SG_OK)
+        SG_TRY_DONE(query(f, sql, id, &s, err));
+    for (; status == SG_OK;) {
         SG_TRY_DONE(next(f, s, &more, err));
         if (!more)
             break;
-        n++;
-        n_failed += sqlite3_column_int(s, 0) != 0;
-        in += sqlite3_column_int64(s, 1);
-        out += sqlite3_column_int64(s, 2);
-        n_estimated += sqlite3_column_int(s, 3) != 0;
-        if (sqlite3_column_type(s, 4) == SQLITE_NULL)
-            n_unknown++;
-        cost += sqlite3_column_double(s, 4);
-        n_recorded += strncmp(column(s, 5), "recording", 9) == 0;
-        latency += sqlite3_column_double(s, 6);
+        x.n++;
+        x.n_failed += sqlite3_column_int(s, 0) != 0;
+        x.tokens_in += sqlite3_column_int64(s, 1);
+        x.tokens_out += sqlite3_column_int64(s, 2);
+        x.n_estimated += sqlite3_column_int(s, 3) != 0;
+        x.n_unknown += sqlite3_column_type(s, 4) == SQLITE_NULL;
+        x.cost_usd += sqlite3_column_double(s, 4);
+        x.n_recorded += strncmp(column(s, 5), "recording", 9) == 0;
+        x.latency_s += sqlite3_column_double(s, 6);
     }
+    if (x.n_unknown)
+        x.cost_usd = NAN;
+    *out = x;
+done:
+    sqlite3_finalize(s);
+    sg_free(sql);
+    return status;
+}
+
+static sg_status fill_spend(struct fill *f, int64_t at, struct sg_err *err)
+{
+    /* A pool whose keys were not told has those of its examples. */
+    static const char keys[] = "SELECT completion FROM pool_completions WHERE pool=?1 UNION"
+                               " SELECT completion FROM examples WHERE pool=?1 AND completion IS NOT NULL";
+    const struct pool *p = &f->pool[at];
+    struct spend x;
+    SG_TRY(sg_fill_sum(f, keys, p->id, &x, err));
     union sg_value row[SG_N_SPEND] = {
         [SG_SPEND_pool].i = at,
         [SG_SPEND_task].text = p->task,
         [SG_SPEND_method].text = p->method,
         [SG_SPEND_model].text = p->model,
-        [SG_SPEND_n_requests].i = n,
-        [SG_SPEND_n_failed].i = n_failed,
+        [SG_SPEND_n_requests].i = x.n,
+        [SG_SPEND_n_failed].i = x.n_failed,
         [SG_SPEND_n_rejected].x = p->n_rejected,
-        [SG_SPEND_tokens_in].i = in,
-        [SG_SPEND_tokens_out].i = out,
-        [SG_SPEND_n_tokens_estimated].i = n_estimated,
-        [SG_SPEND_cost_usd].x = n_unknown ? (double)NAN : cost,
-        [SG_SPEND_n_cost_unknown].i = n_unknown,
-        [SG_SPEND_n_recorded].i = n_recorded,
-        [SG_SPEND_latency_s].x = latency,
+        [SG_SPEND_tokens_in].i = x.tokens_in,
+        [SG_SPEND_tokens_out].i = x.tokens_out,
+        [SG_SPEND_n_tokens_estimated].i = x.n_estimated,
+        [SG_SPEND_cost_usd].x = x.cost_usd,
+        [SG_SPEND_n_cost_unknown].i = x.n_unknown,
+        [SG_SPEND_n_recorded].i = x.n_recorded,
+        [SG_SPEND_latency_s].x = x.latency_s,
     };
-    status = sg_table_add(f->table[SG_T_SPEND], row, err);
-done:
-    sqlite3_finalize(s);
-    return status;
+    return sg_table_add(f->table[SG_T_SPEND], row, err);
 }
 
 static sg_status fill_pool(struct fill *f, int64_t at, struct sg_err *err)
@@ -648,6 +560,7 @@ static sg_status fill_all(struct fill *f, struct sg_err *err)
     }
     for (int64_t i = 0; i < f->n_pools; i++)
         SG_TRY_DONE(fill_pool(f, i, err));
+    status = sg_fill_evaluations(f, err);
 done:
     sqlite3_finalize(s);
     return status;

@@ -162,7 +162,42 @@
     X(vendi, REAL, "examples", 0, "Vendi score: effective number of different examples")                     \
     X(effective_rank, REAL, "1", 0, "participation ratio of the spectrum")
 
-/* SG_TABLES(Y): Y(list, dataset, plain, description), in the order in which they enter the file's digest. */
+#define SG_LLM_EVAL(X)                                                                                       \
+    X(evaluation, INT, "", 0, "ordinal of the evaluation; /llm_predictions refers to it")                    \
+    X(task, TEXT, "", 0, "task")                                                                             \
+    X(model, TEXT, "", 0, "the LLM")                                                                         \
+    X(shots, INT, "examples", 0, "labelled examples shown with each row")                                    \
+    X(seed, INT, "", 0, "seed of the draw of the examples")                                                  \
+    X(status, TEXT, "", 0, "planned or complete")                                                            \
+    X(n, REAL, "rows", 0, "test rows asked about")                                                           \
+    X(n_correct, REAL, "rows", 0, "answered with the row's class")                                           \
+    X(accuracy, REAL, "1", 0, "n_correct / n: an answer that names no class is wrong")                       \
+    X(accuracy_low, REAL, "1", 0, "95 % interval over the test rows (Wilson)")                               \
+    X(accuracy_high, REAL, "1", 0, "95 % interval over the test rows (Wilson)")                              \
+    X(n_unparsable, REAL, "rows", 0,                                                                         \
+      "answers that name no class, or several; refusals; requests that failed")                              \
+    X(accuracy_parsed, REAL, "1", 0, "n_correct / (n - n_unparsable)")                                       \
+    X(macro_f1, REAL, "1", 0, "mean F1 over all classes of the task; an unparsable answer is of none")       \
+    X(n_requests, INT, "", 0, "requests answered or given up on")                                            \
+    X(n_failed, INT, "", 0, "requests given up on")                                                          \
+    X(tokens_in, INT, "tokens", 0, "prompt tokens")                                                          \
+    X(tokens_out, INT, "tokens", 0, "completion tokens")                                                     \
+    X(cost_usd, REAL, "USD", 0, "cost; NaN when the price of any of them is unknown")                        \
+    X(n_recorded, INT, "", 1, "of the requests from a recording, not bought by this study")                  \
+    X(latency_s, REAL, "s", 1, "sum of the times to answer")                                                 \
+    X(id, TEXT, "", 0, "SHA-256 of all that determines the answers")                                         \
+    X(settings, TEXT, "", 1, "settings, a JSON object")
+
+#define SG_LLM_PREDICTIONS(X)                                                                                \
+    X(evaluation, INT, "", 0, "ordinal in /llm_eval")                                                        \
+    X(row, INT, "", 0, "place in the test file")                                                             \
+    X(gold, INT, "", 0, "class index of the row")                                                            \
+    X(predicted, INT, "", 0, "class index that the answer names; -1: unparsable")                            \
+    X(verdict, TEXT, "", 0, "empty, or why it is unparsable: failed, empty, refused, no class, several")     \
+    X(completion, TEXT, "", 0, "key of the completion in the ledger: SHA-256 of the request")
+
+/* SG_TABLES(Y): Y(list, dataset, flags: 0, SG_TABLE_PLAIN, SG_TABLE_LATER, description), in the order in which they enter the
+ * file's digest. */
 #define SG_TABLES(Y)                                                                                         \
     Y(CELLS, cells, 0, "One row a cell: one training run of the study")                                      \
     Y(POOLS, pools, 0, "One row a pool: the synthetic examples of a task, method and generation seed")       \
@@ -171,15 +206,17 @@
     Y(CLASSES, classes, 0, "The classes of each task")                                                       \
     Y(TEST_ROWS, test_rows, 0, "The test rows that every cell of a task predicts")                           \
     Y(PREDICTIONS, predictions, 0, "What each finished cell predicts for each test row")                     \
-    Y(PROBABILITIES, probabilities, 1, "Class probabilities, see /predictions")                              \
+    Y(PROBABILITIES, probabilities, SG_TABLE_PLAIN, "Class probabilities, see /predictions")                 \
     Y(CURVES, curves, 0, "Training loss of each finished cell")                                              \
     Y(PER_CLASS, per_class, 0, "Precision, recall and F1 of each class in each finished cell")               \
     Y(SPEND, spend, 0, "What each pool's completions cost")                                                  \
     Y(DIVERSITY, diversity, 0, "How different the examples of each pool are from one another")               \
-    Y(NEAR, near_duplicates, 0, "Examples that nearly repeat another text, kept or rejected")
+    Y(NEAR, near_duplicates, SG_TABLE_LATER, "Examples that nearly repeat another text, kept or rejected")   \
+    Y(LLM_EVAL, llm_eval, SG_TABLE_LATER, "The LLM as a classifier: one row an evaluation on test rows")     \
+    Y(LLM_PREDICTIONS, llm_predictions, SG_TABLE_LATER, "What the LLM said of each test row")
 
 /* SG_T_<LIST>: index of a table; SG_<LIST>_<column>: index of a column; SG_N_<LIST>: their number. */
-#define SG_Y_INDEX(list, dataset, plain, text) SG_T_##list,
+#define SG_Y_INDEX(list, dataset, flags, text) SG_T_##list,
 enum sg_table_index { SG_TABLES(SG_Y_INDEX) SG_N_TABLES };
 #undef SG_Y_INDEX
 
@@ -187,6 +224,8 @@ enum sg_table_index { SG_TABLES(SG_Y_INDEX) SG_N_TABLES };
 #define SG_X_POOLS(name, ...)                    SG_POOLS_##name,
 #define SG_X_REJECTS(name, ...)                  SG_REJECTS_##name,
 #define SG_X_NEAR(name, ...)                     SG_NEAR_##name,
+#define SG_X_LLM_EVAL(name, ...)                 SG_LLM_EVAL_##name,
+#define SG_X_LLM_PREDICTIONS(name, ...)          SG_LLM_PREDICTIONS_##name,
 #define SG_X_EXAMPLES(name, ...)                 SG_EXAMPLES_##name,
 #define SG_X_CLASSES(name, ...)                  SG_CLASSES_##name,
 #define SG_X_TEST_ROWS(name, ...)                SG_TEST_ROWS_##name,
@@ -196,7 +235,7 @@ enum sg_table_index { SG_TABLES(SG_Y_INDEX) SG_N_TABLES };
 #define SG_X_PER_CLASS(name, ...)                SG_PER_CLASS_##name,
 #define SG_X_SPEND(name, ...)                    SG_SPEND_##name,
 #define SG_X_DIVERSITY(name, ...)                SG_DIVERSITY_##name,
-#define SG_Y_COLUMNS(list, dataset, plain, text) enum { SG_##list(SG_X_##list) SG_N_##list };
+#define SG_Y_COLUMNS(list, dataset, flags, text) enum { SG_##list(SG_X_##list) SG_N_##list };
 SG_TABLES(SG_Y_COLUMNS)
 #undef SG_Y_COLUMNS
 

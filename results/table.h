@@ -39,8 +39,10 @@ struct sg_table_spec {
     const char *name, *description;
     const struct sg_column *column;
     int n_columns;
-    int plain; /* one column, stored as itself instead of as a compound */
+    int plain;    /* one column, stored as itself instead of as a compound */
+    int is_later; /* files that were written before it was added are read as if it were empty */
 };
+enum { SG_TABLE_PLAIN = 1, SG_TABLE_LATER = 2 }; /* for lists of tables */
 
 /* The value of a column; `i` for both integer types, `x` for both real ones. text NULL is written as "". */
 union sg_value {
@@ -79,13 +81,17 @@ sg_status sg_table_finish(struct sg_table *t, char content[SG_HEX], struct sg_er
 void sg_table_discard(struct sg_table *t); /* NULL is fine */
 
 /* Calls `each` for every row in order; texts are valid during the call. SG_INPUT when the table or a column
- * is missing, or damaged. A later column that the file does not have is "", -1 or NaN. */
+ * is missing, or damaged. A later column that the file does not have is "", -1 or NaN; a later table has no rows. */
 typedef sg_status (*sg_table_row)(void *context, int64_t at, const union sg_value *row, struct sg_err *err);
 sg_status sg_table_each(hid_t file, const struct sg_table_spec *spec, const char *path, sg_table_row each,
                         void *context, struct sg_err *err) SG_MUST_USE;
 
+/* Rows of a table in a file; 0 where a later one is missing. */
+sg_status sg_table_count(hid_t file, const struct sg_table_spec *spec, const char *path, int64_t *n,
+                         struct sg_err *err) SG_MUST_USE;
+
 /* Reads a table whole and compares both digests with its attributes: SG_INPUT "damaged" when they differ.
- * content as above. The digests are of the columns that the file has. */
+ * content as above. The digests are of the columns that the file has; a later table that is missing has that of no rows. */
 sg_status sg_table_verify(hid_t file, const struct sg_table_spec *spec, const char *path,
                           char content[SG_HEX], struct sg_err *err) SG_MUST_USE;
 

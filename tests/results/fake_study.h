@@ -14,6 +14,7 @@ struct fake {
     int reversed;      /* everything in the opposite order */
     int other_machine; /* other hosts, times, ranks, sources */
     int all_planned;   /* no cell is done yet, no pool filled */
+    int evaluated;     /* the LLM as a classifier, too: one done, one planned */
     int other_loss;    /* one number of the content differs */
     const char *evil;  /* used as a model's name, a class name and in texts; NULL: harmless */
 };
@@ -133,6 +134,35 @@ static sg_status fake_pool(struct sg_ledger *l, const struct fake *f, int i, str
                    l, id, "{\"effective_rank\":2.5,\"mean_similarity\":0.375,\"n\":3,\"vendi\":2.25}", err);
 }
 
+/* Of 4 answers one is wrong and one says nothing. */
+static sg_status fake_evaluations(struct sg_ledger *l, const struct fake *f, struct sg_err *err)
+{
+    static const struct sg_ledger_verdict rows[] = {
+        {0, 0, 0, "", "e0"}, {3, 1, 0, "", "e1"}, {4, 0, -1, "several", "e2"}, {7, 1, 1, "", "e3"}};
+    for (int i = 0; i < 2; i++) {
+        char settings[200];
+        snprintf(
+            settings, sizeof settings,
+            "{\"class_names\":[\"negative\",\"positive\"],\"model\":\"%s\",\"n\":4,\"seed\":0,\"shots\":%d,"
+            "\"task\":\"sst2\"}",
+            f->evil ? f->evil : "gpt-x", 3 * i);
+        SG_TRY(sg_ledger_evaluation_plan(l, i ? "eval1" : "eval0", i, settings, err));
+    }
+    for (int i = 0; i < 4; i++) {
+        struct sg_ledger_completion c = {.key = rows[i].completion,
+                                         .request = "{}",
+                                         .text = "negative",
+                                         .tokens_in = 50,
+                                         .tokens_out = 1 + i,
+                                         .latency_s = f->other_machine ? 2.5 : 0.5,
+                                         .cost_usd = 0.0005,
+                                         .source =
+                                             f->other_machine ? "live http://x" : "recording r.jsonl.gz"};
+        SG_TRY(sg_ledger_completion_put(l, &c, err));
+    }
+    return f->all_planned ? SG_OK : sg_ledger_evaluation_put(l, "eval0", rows, 4, err);
+}
+
 static sg_status fake_fill(struct sg_ledger *l, const struct fake *f, struct sg_err *err)
 {
     SG_TRY(sg_ledger_cells_retire(l, err));
@@ -152,6 +182,8 @@ static sg_status fake_fill(struct sg_ledger *l, const struct fake *f, struct sg_
         SG_TRY(fake_cell(l, f, f->reversed ? FAKE_CELLS - 1 - i : i, err));
     for (int i = 0; i < 2 && !f->all_planned; i++)
         SG_TRY(fake_pool(l, f, f->reversed ? !i : i, err));
+    if (f->evaluated)
+        SG_TRY(fake_evaluations(l, f, err));
     return sg_ledger_commit(l, err);
 }
 

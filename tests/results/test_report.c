@@ -79,7 +79,7 @@ static void holes_and_hostile_names(void **state)
     /* As it stands in JSON, so that the escapes become control characters. */
     static const char evil[] = "\\u001b[31m|<script>`*x*`\\u202e&\\t@\\u0007";
     make("planned", &(struct fake){.all_planned = 1});
-    make("evil", &(struct fake){.evil = evil});
+    make("evil", &(struct fake){.evil = evil, .evaluated = 1});
     for (int form = SG_REPORT_TERMINAL; form <= SG_REPORT_JSON; form++) {
         struct sg_buf b = sg_buf_make(1 << 20);
         char file[400];
@@ -104,6 +104,25 @@ static void holes_and_hostile_names(void **state)
             json_decref(o);
         } else
             assert_null(strstr(b.data, "\xe2\x80\xae"));
+        sg_buf_free(&b);
+    }
+}
+
+/* The LLM's accuracy beside the encoder's. */
+static void evaluations(void **state)
+{
+    (void)state;
+    static const char *const words[][3] = {
+        {"The LLM as a classifier", "50.0 [15.0, 85.0]", "75.0: synthetic zero_shot 20"},
+        {"| 50.0 \\[15.0, 85.0\\] |", "66.7", "| gpt-x | 3 |"},
+        {"\"llm_eval\": [", "\"n_unparsable\": 1.0", "\"encoder_best\": {"}};
+    make("evals", &(struct fake){.evaluated = 1});
+    for (int form = SG_REPORT_TERMINAL; form <= SG_REPORT_JSON; form++) {
+        struct sg_buf b = sg_buf_make(1 << 20);
+        OK(sg_report(in_scratch("evals"), (enum sg_report_form)form, &b, &err));
+        for (int i = 0; i < 3; i++)
+            if (!strstr(b.data, words[form][i]))
+                fail_msg("'%s' is not in:\n%s", words[form][i], b.data);
         sg_buf_free(&b);
     }
 }
@@ -139,6 +158,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(golden_texts),
                                        cmocka_unit_test(holes_and_hostile_names),
-                                       cmocka_unit_test(bad_files)};
+                                       cmocka_unit_test(evaluations), cmocka_unit_test(bad_files)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

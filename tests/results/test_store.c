@@ -196,6 +196,71 @@ static void the_digest_is_the_studys(void **state)
     }
 }
 
+/* The LLM as a classifier: what it said comes back with its metrics; it is part of the digest, but for what differs
+ * between machines; a study that has dropped it has the digest that it had before. */
+static void evaluations(void **state)
+{
+    (void)state;
+    char without[SG_HEX], with[SG_HEX], digest[SG_HEX], path[300];
+    snprintf(path, sizeof path, "%s", in_scratch("evals.h5"));
+    sg_ledger_close(make("e0", &(struct fake){0}, path, without));
+    struct sg_ledger *l = make("e1", &(struct fake){.evaluated = 1}, path, with);
+    assert_string_not_equal(with, without);
+    OK(sg_store_verify(path, &err));
+    look(path, SG_T_LLM_EVAL);
+    assert_int_equal(seen.n, 2);
+    const union sg_value *row = seen.row[0];
+    assert_string_equal(row[SG_LLM_EVAL_task].text, "sst2");
+    assert_string_equal(row[SG_LLM_EVAL_status].text, "complete");
+    assert_int_equal(row[SG_LLM_EVAL_shots].i, 0);
+    assert_true(row[SG_LLM_EVAL_n].x == 4 && row[SG_LLM_EVAL_n_correct].x == 2 &&
+                row[SG_LLM_EVAL_n_unparsable].x == 1);
+    assert_true(row[SG_LLM_EVAL_accuracy].x == 0.5);
+    assert_true(fabs(row[SG_LLM_EVAL_accuracy_parsed].x - 2.0 / 3) < 1e-12);
+    assert_true(fabs(row[SG_LLM_EVAL_accuracy_low].x - 0.15) < 0.001); /* statsmodels: 0.1500, 0.8500 */
+    assert_true(fabs(row[SG_LLM_EVAL_accuracy_high].x - 0.85) < 0.001);
+    assert_true(fabs(row[SG_LLM_EVAL_macro_f1].x - (0.5 + 2.0 / 3) / 2) < 1e-12);
+    assert_int_equal(row[SG_LLM_EVAL_tokens_out].i, 10);
+    assert_true(fabs(row[SG_LLM_EVAL_cost_usd].x - 0.002) < 1e-12);
+    assert_string_equal(seen.row[1][SG_LLM_EVAL_status].text, "planned");
+    assert_true(isnan(seen.row[1][SG_LLM_EVAL_accuracy].x) && seen.row[1][SG_LLM_EVAL_n].x == 4);
+    look(path, SG_T_LLM_PREDICTIONS);
+    assert_int_equal(seen.n, 4);
+    assert_int_equal(seen.row[2][SG_LLM_PREDICTIONS_row].i, 4);
+    assert_int_equal(seen.row[2][SG_LLM_PREDICTIONS_predicted].i, -1);
+    assert_string_equal(seen.row[2][SG_LLM_PREDICTIONS_verdict].text, "several");
+    OK(fake_fill(l, &(struct fake){0}, &err));
+    OK(sg_store_write(l, path, digest, &err));
+    assert_string_equal(digest, without);
+    sg_ledger_close(l);
+    sg_ledger_close(make("e2", &(struct fake){.evaluated = 1, .other_machine = 1}, path, digest));
+    assert_string_equal(digest, with);
+
+    /* A file from before there was any such table. */
+    sg_ledger_close(make("e3", &(struct fake){0}, path, digest));
+    hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
+    assert_true(H5Ldelete(file, "llm_eval", H5P_DEFAULT) >= 0 &&
+                H5Ldelete(file, "llm_predictions", H5P_DEFAULT) >= 0);
+    assert_true(H5Fclose(file) >= 0);
+    OK(sg_store_verify(path, &err));
+    look(path, SG_T_LLM_EVAL);
+    assert_int_equal(seen.n, 0);
+}
+
+/* Rows that are there but belong to the digest cannot be taken away unseen. */
+static void evaluations_cannot_go_unseen(void **state)
+{
+    (void)state;
+    char path[300];
+    snprintf(path, sizeof path, "%s", in_scratch("gone.h5"));
+    sg_ledger_close(make("e4", &(struct fake){.evaluated = 1}, path, NULL));
+    hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
+    assert_true(H5Ldelete(file, "llm_predictions", H5P_DEFAULT) >= 0);
+    assert_true(H5Fclose(file) >= 0);
+    assert_int_equal(sg_store_verify(path, &err), SG_INPUT);
+    assert_non_null(strstr(err.text, "digest"));
+}
+
 static sg_status copy_row(void *context, int64_t at, const union sg_value *row, struct sg_err *e)
 {
     (void)at;
@@ -403,6 +468,8 @@ int main(void)
         cmocka_unit_test(the_ledger_comes_back),
         cmocka_unit_test(the_digest_is_the_studys),
         cmocka_unit_test(other_studies_in_the_ledger_do_not_show),
+        cmocka_unit_test(evaluations),
+        cmocka_unit_test(evaluations_cannot_go_unseen),
         cmocka_unit_test(older_files_are_read),
         cmocka_unit_test(an_empty_study),
         cmocka_unit_test(failures_leave_the_old_file),
