@@ -25,14 +25,14 @@ sg_status sg_asking_create(const struct sg_prepared *p, struct sg_ledger *l, str
     struct sg_asking *a = sg_alloc(1, sizeof *a);
     if (!a)
         return sg_fail_memory(err, sizeof *a);
-    *a = (struct sg_asking){.p = p, .ledger = l, .n = p->grid.n_pools};
+    *a = (struct sg_asking){.p = p, .ledger = l, .n = p->grid.n_pools + p->n_evaluations};
     a->asker = sg_alloc((size_t)a->n + 1, sizeof *a->asker);
     int whole = a->asker != NULL;
     for (int64_t i = 0; whole && i < a->n; i++)
         whole = (a->asker[i].asked = json_object()) != NULL;
     if (!whole) {
         sg_asking_destroy(a);
-        return sg_fail_memory(err, (size_t)p->grid.n_pools * sizeof *a->asker);
+        return sg_fail_memory(err, (size_t)(p->grid.n_pools + p->n_evaluations) * sizeof *a->asker);
     }
     *out = a;
     return SG_OK;
@@ -122,15 +122,24 @@ sg_status sg_asking_import(struct sg_asking *a, const char *recording, struct sg
 
 /* ---- askers ---- */
 
+/* NULL: the asker is a pool. */
+static struct sg_evaluation *evaluation_of(const struct sg_asking *a, int64_t i)
+{
+    return i < a->p->grid.n_pools ? NULL : a->p->evaluation[i - a->p->grid.n_pools];
+}
+
 sg_status sg_asking_advance(struct sg_asking *a, int64_t i, struct sg_requests *missing, struct sg_err *err)
 {
     struct lookup l = {a, i};
+    if (evaluation_of(a, i))
+        return sg_evaluation_advance(evaluation_of(a, i), lookup, &l, missing, err);
     return sg_pool_advance(a->p->pool[i], lookup, &l, missing, err);
 }
 
 int sg_asking_complete(const struct sg_asking *a, int64_t i)
 {
-    return sg_pool_complete(a->p->pool[i]);
+    return evaluation_of(a, i) ? sg_evaluation_complete(evaluation_of(a, i))
+                               : sg_pool_complete(a->p->pool[i]);
 }
 
 sg_status sg_asking_count(struct sg_asking *a, int64_t *n, int64_t *of, struct sg_err *err)
@@ -195,7 +204,7 @@ static const char **asked_keys(const struct asker *s)
     return keys;
 }
 
-sg_status sg_asking_store(struct sg_asking *a, int64_t i, struct sg_err *err)
+static sg_status store_pool(struct sg_asking *a, int64_t i, struct sg_err *err)
 {
     const struct sg_pool *pool = a->p->pool[i];
     int64_t n = sg_pool_n(pool);
@@ -228,4 +237,10 @@ sg_status sg_asking_store(struct sg_asking *a, int64_t i, struct sg_err *err)
     sg_free(settings);
     free(rejects);
     return status;
+}
+
+sg_status sg_asking_store(struct sg_asking *a, int64_t i, struct sg_err *err)
+{
+    return evaluation_of(a, i) ? sg_evaluation_store(a->ledger, evaluation_of(a, i), err)
+                               : store_pool(a, i, err);
 }

@@ -1,4 +1,5 @@
-/* What a study asks its LLM for. An asker is one part of the study that needs completions: a pool. It says which ones it
+/* What a study asks its LLM for. An asker is one part of the study that needs completions: a pool, or an
+ * evaluation of the LLM as a classifier. It says which ones it
  * needs next, is given them from the ledger, and is complete when it needs no more; then its results go into the ledger.
  *
  *     sg_asking_create(p, ledger, &a, err);
@@ -6,7 +7,7 @@
  *     ... buy `missing`, sg_asking_put each answer, sg_ledger_commit ...
  *     if (sg_asking_complete(a, i)) sg_asking_store(a, i, err);
  *
- * Rank 0 only, one thread at a time. Askers count from 0; the first ones are the grid's pools, in its order. */
+ * Rank 0 only, one thread at a time. Askers count from 0: the grid's pools, in its order, then the evaluations. */
 #ifndef SG_EXPERIMENTS_ASKING_H
 #define SG_EXPERIMENTS_ASKING_H
 

@@ -50,8 +50,9 @@ static sg_status lookup(void *context, const char *key, struct sg_found *out, st
 }
 
 struct counts {
-    int64_t n_requests, tokens_in, tokens_out;  /* of full pools, if nothing is rejected */
+    int64_t n_requests, tokens_in, tokens_out; /* of full pools, if nothing is rejected, and of evaluations */
     int64_t n_missing, missing_in, missing_out; /* of those that are not there yet */
+    int64_t n_classify; /* of n_requests, those that ask for the class of a test row */
     int64_t n_cells, n_cells_done, n_raw_only;
     double cost;      /* of the cells that are left */
     size_t mem_bytes; /* a rank */
@@ -76,6 +77,26 @@ static sg_status count_pools(struct sg_prepared *p, struct sources *from, struct
         n->n_missing += left;
         n->missing_in += left * in;
         n->missing_out += left * out;
+    }
+    return SG_OK;
+}
+
+static sg_status count_evaluations(struct sg_prepared *p, struct sources *from, struct counts *n,
+                                   struct sg_err *err)
+{
+    for (int64_t i = 0; i < p->n_evaluations; i++) {
+        int64_t requests, in, out;
+        struct sg_requests missing = {0};
+        sg_evaluation_estimate(p->evaluation[i], &requests, &in, &out);
+        SG_TRY(sg_evaluation_advance(p->evaluation[i], lookup, from, &missing, err));
+        n->n_requests += requests;
+        n->tokens_in += requests * in;
+        n->tokens_out += requests * out;
+        n->n_missing += missing.n;
+        n->missing_in += missing.n * in;
+        n->missing_out += missing.n * out;
+        n->n_classify += requests;
+        sg_requests_free(&missing);
     }
     return SG_OK;
 }
@@ -119,6 +140,9 @@ static void print_text(const struct sg_prepared *p, const struct sources *from, 
     }
     sg_buf_printf(out, "pools    %lld, %lld examples each\n", (long long)p->grid.n_pools,
                   (long long)s->size[s->n_sizes - 1]);
+    if (p->n_evaluations)
+        sg_buf_printf(out, "LLM      asked for the class of %lld test rows, in %lld evaluations\n",
+                      (long long)n->n_classify, (long long)p->n_evaluations);
     sg_buf_printf(
         out,
         "requests %lld at least (rejected answers are asked for again), about %lld tokens in, %lld out\n",
@@ -147,14 +171,15 @@ static sg_status print_json(const struct sg_prepared *p, const struct counts *n,
 {
     const struct sg_study *s = p->study;
     double cost = sg_generator_usd(&s->generator, (double)n->missing_in, (double)n->missing_out);
-    json_t *o = json_pack("{s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:f,s:I,s:s}", "study", s->name,
-                          "n_cells", (json_int_t)n->n_cells, "n_cells_done", (json_int_t)n->n_cells_done,
-                          "n_pools", (json_int_t)p->grid.n_pools, "n_requests", (json_int_t)n->n_requests,
-                          "tokens_in", (json_int_t)n->tokens_in, "tokens_out", (json_int_t)n->tokens_out,
-                          "n_requests_missing", (json_int_t)n->n_missing, "tokens_in_missing",
-                          (json_int_t)n->missing_in, "tokens_out_missing", (json_int_t)n->missing_out,
-                          "cost_usd_missing", cost < 0 ? json_null() : json_real(cost), "core_s", n->cost,
-                          "mem_bytes_per_rank", (json_int_t)n->mem_bytes, "results", s->results);
+    json_t *o =
+        json_pack("{s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:f,s:I,s:s}", "study", s->name,
+                  "n_cells", (json_int_t)n->n_cells, "n_cells_done", (json_int_t)n->n_cells_done, "n_pools",
+                  (json_int_t)p->grid.n_pools, "n_evaluations", (json_int_t)p->n_evaluations, "n_requests",
+                  (json_int_t)n->n_requests, "tokens_in", (json_int_t)n->tokens_in, "tokens_out",
+                  (json_int_t)n->tokens_out, "n_requests_missing", (json_int_t)n->n_missing,
+                  "tokens_in_missing", (json_int_t)n->missing_in, "tokens_out_missing",
+                  (json_int_t)n->missing_out, "cost_usd_missing", cost < 0 ? json_null() : json_real(cost),
+                  "core_s", n->cost, "mem_bytes_per_rank", (json_int_t)n->mem_bytes, "results", s->results);
     char *text = o ? json_dumps(o, JSON_INDENT(2)) : NULL;
     json_decref(o);
     if (!text)
@@ -180,6 +205,7 @@ sg_status sg_plan(const struct sg_run_options *o, int json, struct sg_buf *out, 
     if (g->recording && !g->base_url)
         SG_TRY_DONE(sg_recording_read(g->recording, remember, &from, err));
     SG_TRY_DONE(count_pools(p, &from, &n, err));
+    SG_TRY_DONE(count_evaluations(p, &from, &n, err));
     SG_TRY_DONE(count_cells(p, &from, &n, err));
     if (json)
         status = print_json(p, &n, out, err);

@@ -8,6 +8,14 @@ static void name_of(const struct sg_prepared *p, int64_t i, struct sg_buf *out)
     sg_buf_printf(out, "%-12s %-24s %4lld", p->study->task[k->task].name, arm, (long long)k->seed_generation);
 }
 
+static void name_of_evaluation(const struct sg_evaluation *e, struct sg_buf *out)
+{
+    const char *task;
+    char what[40];
+    sg_evaluation_name(e, &task, what);
+    sg_buf_printf(out, "%-12s %-24s %4lld", task, what, (long long)sg_evaluation_seed(e));
+}
+
 static int64_t wanted(const struct sg_prepared *p)
 {
     return p->study->n_sizes ? p->study->size[p->study->n_sizes - 1] : 0;
@@ -32,6 +40,13 @@ void sg_pools_text_bought(const struct sg_prepared *p, struct sg_buf *out)
             sg_buf_puts(out, "   not bought yet");
         sg_buf_puts(out, "\n");
     }
+    for (int64_t i = 0; i < p->n_evaluations; i++) {
+        const struct sg_evaluation *e = p->evaluation[i];
+        name_of_evaluation(e, out);
+        sg_buf_printf(out, " %9lld %7lld %9lld%s\n", (long long)sg_evaluation_n_answered(e),
+                      (long long)sg_evaluation_n(e), (long long)sg_evaluation_n_unparsable(e),
+                      sg_evaluation_complete(e) ? "" : "   not bought yet");
+    }
 }
 
 void sg_pools_text_missing(const struct sg_prepared *p, const int64_t *n_missing, struct sg_buf *out)
@@ -44,6 +59,14 @@ void sg_pools_text_missing(const struct sg_prepared *p, const int64_t *n_missing
         name_of(p, i, out);
         sg_buf_printf(out, " %9lld %7lld %12lld or more\n", (long long)sg_pool_n(p->pool[i]),
                       (long long)wanted(p), (long long)n_missing[i]);
+    }
+    for (int64_t i = 0; i < p->n_evaluations; i++) {
+        const struct sg_evaluation *e = p->evaluation[i];
+        if (sg_evaluation_complete(e))
+            continue;
+        name_of_evaluation(e, out);
+        sg_buf_printf(out, " %9lld %7lld %12lld\n", (long long)sg_evaluation_n_answered(e),
+                      (long long)sg_evaluation_n(e), (long long)n_missing[p->grid.n_pools + i]);
     }
 }
 

@@ -94,6 +94,7 @@ static sg_status fill(struct sg_prepared *p, struct sg_err *err)
         return sg_fail_memory(err, (size_t)p->grid.n_pools * sizeof(struct sg_pool *));
     for (int64_t i = 0; i < p->grid.n_pools; i++)
         SG_TRY(make_pool(p, i, err));
+    SG_TRY(sg_evaluations_create(p, &p->evaluation, &p->n_evaluations, err));
     return make_ids(p, err);
 }
 
@@ -130,6 +131,7 @@ void sg_prepared_destroy(struct sg_prepared *p)
     for (int64_t i = 0; p->pool && i < p->grid.n_pools; i++)
         sg_pool_destroy(p->pool[i]);
     sg_free(p->pool);
+    sg_evaluations_destroy(p->evaluation, p->n_evaluations);
     sg_grid_free(&p->grid);
     for (int t = 0; p->study && t < p->study->n_tasks; t++) {
         if (p->data)

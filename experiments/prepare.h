@@ -5,6 +5,7 @@
 #ifndef SG_EXPERIMENTS_PREPARE_H
 #define SG_EXPERIMENTS_PREPARE_H
 
+#include "experiments/evaluation.h"
 #include "experiments/study.h"
 #include "gen/pool.h"
 #include "results/ledger.h"
@@ -19,6 +20,8 @@ struct sg_prepared {
     struct sg_near **near; /* (n_tasks): training and test rows, where near-duplicates are looked for */
     struct sg_grid grid;
     struct sg_pool **pool; /* (grid.n_pools) */
+    int64_t n_evaluations;
+    struct sg_evaluation **evaluation; /* (n_evaluations) */
 };
 
 /* Reads the study, then everything it names; `worker` 1 stops after study and encoder (all that other ranks

@@ -79,7 +79,7 @@ static sg_status add_cell(struct run *r, int64_t i, struct sg_err *err)
 /* Asker i is complete: its results are kept, and the cells that waited for it queue. */
 static sg_status end_asker(struct run *r, int64_t i, struct sg_err *err)
 {
-    r->progress.n_pools_done++;
+    r->progress.n_pools_done += i < r->p->grid.n_pools;
     SG_TRY(sg_asking_store(r->asking, i, err));
     for (int64_t c = 0; c < r->p->grid.n_cells; c++)
         if (r->p->grid.cell[c].pool == i)
@@ -215,7 +215,7 @@ static sg_status tick(void *context, const struct sg_engine *e, struct sg_err *e
 
 /* ---- start ---- */
 
-/* The study as the ledger sees it: test rows and planned cells. */
+/* The study as the ledger sees it: test rows, planned cells and evaluations. */
 static sg_status enter_plan(struct run *r, struct sg_err *err)
 {
     const struct sg_prepared *p = r->p;
@@ -240,6 +240,8 @@ static sg_status enter_plan(struct run *r, struct sg_err *err)
         if (strcmp(before, "done") != 0)
             r->cost += sg_cell_cost(p, c);
     }
+    for (int64_t i = 0; i < p->n_evaluations; i++)
+        SG_TRY(sg_evaluation_plan(r->ledger, p->evaluation[i], i, err));
     return sg_ledger_commit(r->ledger, err);
 }
 

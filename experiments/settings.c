@@ -1,6 +1,7 @@
 #include "experiments/settings.h"
 
 #include "base/text.h"
+#include "gen/classify.h"
 #include "gen/pool.h"
 #include "gen/provider.h"
 
@@ -190,6 +191,19 @@ static const struct sg_setting table[] = {
      .help =
          "drop synthetic examples whose three-word runs overlap this much (Jaccard index, like 0.8) with "
          "a training row, a test row or an earlier example; false: they are kept, and marked from 0.8 on"},
+    {"llm_eval.shots", SG_SET_INTS, SG_SET_NULL, LIST(eval.shots, eval.n_shots),
+     RANGE(0, SG_CLASSIFY_MAX_SHOTS), .unit = "examples",
+     .help = "the LLM as a classifier of test rows, like [0, 1, 3, 5] labelled examples in the prompt; "
+             "empty: it is "
+             "not asked"},
+    {"llm_eval.rows", SG_SET_INT, SG_SET_NULL, STUDY(eval.rows), RANGE(1, 1e9), .unit = "test rows",
+     .help = "of each task, the same ones for all numbers of shots, stratified by class; empty: all"},
+    {"llm_eval.seeds", SG_SET_INT, 0, STUDY(eval.seeds), RANGE(1, 1000), .initial = "1", .unit = "seeds",
+     .help = "draws of the examples; without examples and at temperature 0 there is one evaluation"},
+    {"llm_eval.temperature", SG_SET_REAL, 0, STUDY(eval.temperature), RANGE(0, 2), .initial = "0",
+     .help = "sampling temperature of these answers"},
+    {"llm_eval.max_tokens", SG_SET_INT, 0, STUDY(eval.max_tokens), RANGE(1, 1e6), .initial = "32",
+     .unit = "tokens", .help = "of one answer"},
     {"train.encoder", SG_SET_TEXT, 0, STUDY(encoder), .initial = "data/encoders/minilm-l6",
      .unit = "a folder", .help = "pre-trained encoder in Hugging Face format (BERT or RoBERTa family)"},
     {"train.epochs", SG_SET_INT, 0, STUDY(train.epochs), RANGE(1, 10000), .initial = "3",

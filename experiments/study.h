@@ -17,6 +17,16 @@
 enum sg_mix { SG_MIX_RAW, SG_MIX_SYNTHETIC, SG_MIX_BOTH };
 const char *sg_mix_name(enum sg_mix m); /* "raw", "synthetic", "raw+synthetic" */
 
+/* The LLM as a classifier of test rows (llm_eval:). */
+struct sg_eval_settings {
+    int n_shots;
+    int64_t *shots; /* ascending, distinct; none: it is not asked */
+    int64_t rows;   /* of each task; 0: all */
+    int64_t seeds;
+    double temperature;
+    int64_t max_tokens;
+};
+
 struct sg_study {
     char *path;     /* of the YAML file */
     char *name;     /* study: */
@@ -47,6 +57,7 @@ struct sg_study {
     int filter_duplicates, filter_leakage;
     double filter_near; /* Jaccard index from which near-duplicates are dropped; 0: none are */
     char *encoder;      /* folder */
+    struct sg_eval_settings eval;
     struct sg_train_settings train;
     char *results; /* folder */
     void *arena;   /* what the strings above live in */
@@ -122,5 +133,9 @@ void sg_task_data_free(struct sg_task_data *d);
  * and nested: a smaller n is a prefix of a larger. n over the rows: SG_INPUT. index: (n) of the caller's. */
 sg_status sg_raw_draw(const struct sg_task_data *d, int n_classes, int64_t n, int64_t data_seed,
                       int64_t *index, struct sg_err *err) SG_MUST_USE;
+
+/* n of the test rows (at most all of them), each class with its share, nested as well; ascending. index: (n) of the caller's. */
+sg_status sg_test_draw(const struct sg_task_data *d, int n_classes, int64_t n, int64_t *index,
+                       struct sg_err *err) SG_MUST_USE;
 
 #endif

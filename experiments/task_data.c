@@ -5,6 +5,7 @@
 #include "base/rng.h"
 #include "base/text.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* "sadness, joy, love, ..." */
@@ -152,5 +153,53 @@ sg_status sg_raw_draw(const struct sg_task_data *d, int n_classes, int64_t n, in
         index[j] = by_class[next[k]++];
     }
     sg_free(by_class);
+    return SG_OK;
+}
+
+struct place {
+    double at; /* of the row among those of its class: 0 to 1 */
+    int64_t row;
+};
+
+static int by_place(const void *a, const void *b)
+{
+    const struct place *x = a, *y = b;
+    int order = (x->at > y->at) - (x->at < y->at);
+    return order ? order : (x->row > y->row) - (x->row < y->row);
+}
+
+static int ascending(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+sg_status sg_test_draw(const struct sg_task_data *d, int n_classes, int64_t n, int64_t *index,
+                       struct sg_err *err)
+{
+    int64_t n_rows = d->test.n, *of_class = sg_alloc((size_t)n_rows + 1, sizeof *of_class);
+    struct place *place = sg_alloc((size_t)n_rows + 1, sizeof *place);
+    if (!of_class || !place) {
+        sg_free(of_class);
+        sg_free(place);
+        return sg_fail_memory(err, (size_t)n_rows * sizeof *place);
+    }
+    /* The i-th of the m shuffled rows of a class stands at (i + 1/2) / m: the first n of all have each class's share. */
+    for (int k = 0; k < n_classes; k++) {
+        struct sg_rng rng = sg_rng_make(sg_seed_of("test rows"), (uint64_t)k);
+        int64_t m = 0;
+        for (int64_t i = 0; i < n_rows; i++)
+            if (d->test_label[i] == k)
+                of_class[m++] = i;
+        sg_rng_shuffle(&rng, of_class, m);
+        for (int64_t i = 0; i < m; i++)
+            place[of_class[i]] = (struct place){((double)i + 0.5) / (double)m, of_class[i]};
+    }
+    qsort(place, (size_t)n_rows, sizeof *place, by_place);
+    for (int64_t i = 0; i < n; i++)
+        index[i] = place[i].row;
+    qsort(index, (size_t)n, sizeof *index, ascending);
+    sg_free(of_class);
+    sg_free(place);
     return SG_OK;
 }

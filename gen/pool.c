@@ -332,17 +332,6 @@ const char *sg_pool_id(const struct sg_pool *p)
 
 /* ---- filling ---- */
 
-static sg_status list_request(struct sg_requests *list, struct sg_request *q, struct sg_err *err)
-{
-    struct sg_request *item = sg_grown(list->item, list->n, sizeof *item);
-    if (!item)
-        return sg_fail_memory(err, 2 * (size_t)list->n * sizeof *item);
-    list->item = item;
-    list->item[list->n++] = *q;
-    q->canonical = NULL;
-    return SG_OK;
-}
-
 /* The attempt of its class at which position j is given up: a function of j alone, so that a pool which asks
  * for more begins with the same examples. */
 static int64_t attempts_cap(const struct sg_pool *p, int64_t j)
@@ -367,7 +356,7 @@ static sg_status advance_topics(struct sg_pool *p, sg_completion_lookup lookup, 
         SG_TRY(sg_prompter_topics(p->prompter, p->n_lists, &q, err));
         sg_status status = lookup(context, q.key, &f, err);
         if (status == SG_OK && !f.found) {
-            status = list_request(missing, &q, err);
+            status = sg_requests_add_take(missing, &q, err);
             sg_free(q.canonical);
             return status;
         }
@@ -492,7 +481,7 @@ static sg_status list_attempt(struct sg_pool *p, int class_, int64_t attempt, sg
     SG_TRY(sg_prompter_attempt(p->prompter, asked_class(p, class_), attempt, &p->topics, &q, err));
     sg_status status = lookup(context, q.key, &f, err);
     if (status == SG_OK && !f.found)
-        status = list_request(missing, &q, err);
+        status = sg_requests_add_take(missing, &q, err);
     sg_free(q.canonical);
     return status;
 }

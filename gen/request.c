@@ -7,6 +7,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+sg_status sg_requests_add_take(struct sg_requests *list, struct sg_request *q, struct sg_err *err)
+{
+    struct sg_request *item = sg_grown(list->item, list->n, sizeof *item);
+    if (!item)
+        return sg_fail_memory(err, 2 * (size_t)list->n * sizeof *item);
+    list->item = item;
+    list->item[list->n++] = *q;
+    q->canonical = NULL;
+    return SG_OK;
+}
+
 void sg_requests_free(struct sg_requests *r)
 {
     for (int64_t i = 0; i < r->n; i++)

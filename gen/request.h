@@ -37,6 +37,9 @@ struct sg_requests {
     int64_t n;
     struct sg_request *item;
 };
+/* Takes the text of q. */
+sg_status sg_requests_add_take(struct sg_requests *list, struct sg_request *q,
+                               struct sg_err *err) SG_MUST_USE;
 void sg_requests_free(struct sg_requests *r); /* leaves it empty */
 
 /* What a request counts of a limit on tokens: an estimate of its prompt (4 bytes a token) and all of max_tokens, as

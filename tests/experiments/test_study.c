@@ -161,7 +161,8 @@ static void test_resolved(void **state)
         "\"provider\":\"openai\",\"recording\":null,\"retries\":8,\"structured_output\":false,"
         "\"temperature\":1,\"timeout_s\":600,\"top_"
         "p\":1,"
-        "\"usd_per_1m_input\":null,\"usd_per_1m_output\":null},\"methods\":[\"zero_shot\",\"zero_shot_"
+        "\"usd_per_1m_input\":null,\"usd_per_1m_output\":null},\"llm_eval\":{\"max_tokens\":32,\"rows\":null,"
+        "\"seeds\":1,\"shots\":[],\"temperature\":0},\"methods\":[\"zero_shot\",\"zero_shot_"
         "topic\",\"one_shot\","
         "\"few_shot_3\",\"few_shot_5\"],\"mixes\":[\"raw\",\"synthetic\",\"raw+synthetic\"],\"prompt_"
         "variants\":[\"default\"],\"raw\":[40],"
@@ -222,7 +223,7 @@ static void test_bad(void **state)
          "conditioning, "
          "prompt_variants, sizes, "
          "raw, mixes, "
-         "seeds.*, data.*, generator.*, budget.*, filter.*, train.*, results"},
+         "seeds.*, data.*, generator.*, budget.*, filter.*, llm_eval.*, train.*, results"},
         {"train: {seed: 3}\n", NULL,
          "s.yaml:5:9: train.seed cannot be set here; hint: the seed of `synthgrid train` alone; a study says "
          "how many it wants "

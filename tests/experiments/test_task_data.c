@@ -167,11 +167,41 @@ static void test_draw_too_many(void **state)
         "more data");
 }
 
+/* Each class with its share, the same rows each time, a larger number holds a smaller one. */
+static void test_test_draw(void **state)
+{
+    (void)state;
+    enum { N_TEST = 100 };
+    int32_t label[N_TEST];
+    int64_t index[N_TEST], small[N_TEST];
+    struct sg_err err = {0};
+    for (int i = 0; i < N_TEST; i++)
+        label[i] = i % 10 == 0 ? 1 : i % 10 < 4 ? 2 : 0; /* 60, 10, 30 */
+    struct sg_task_data d = {.test = {.n = N_TEST}, .test_label = label};
+    for (int64_t n = 0; n <= N_TEST; n += 10) {
+        int64_t of[3] = {0}, seen = 0;
+        assert_int_equal(sg_test_draw(&d, 3, n, index, &err), SG_OK);
+        for (int64_t i = 0; i < n; i++) {
+            assert_true(i == 0 || index[i] > index[i - 1]);
+            of[label[index[i]]]++;
+        }
+        assert_true(llabs(10 * of[0] - 6 * n) <= 10 && llabs(10 * of[1] - n) <= 10 &&
+                    llabs(10 * of[2] - 3 * n) <= 10);
+        for (int64_t i = 0, k = 0; n && k < n - 10; k++) { /* both ascend */
+            while (i < n && index[i] < small[k])
+                i++;
+            seen += i < n && index[i] == small[k];
+        }
+        assert_int_equal(seen, n ? n - 10 : 0);
+        memcpy(small, index, sizeof small);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_read), cmocka_unit_test(test_digest),        cmocka_unit_test(test_bad),
-        cmocka_unit_test(test_draw), cmocka_unit_test(test_draw_too_many),
+        cmocka_unit_test(test_test_draw), cmocka_unit_test(test_read), cmocka_unit_test(test_digest),
+        cmocka_unit_test(test_bad),       cmocka_unit_test(test_draw), cmocka_unit_test(test_draw_too_many),
     };
     return cmocka_run_group_tests(tests, enter, scratch_leave);
 }

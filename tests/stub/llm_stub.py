@@ -43,6 +43,9 @@ def answer_text(body, digest):
     listing = re.search(r"\b[Ll]ist (\d+)\b", prompt)
     if listing:
         return "\n".join(f"{i + 1}. {sentence(digest, i, 3)[:-1]}" for i in range(int(listing.group(1))))
+    choices = re.search(r"Reply with one of: (.*)\.$", prompt, re.M)
+    if choices:
+        return verdict(body, digest, choices.group(1).split("; "))
     many = re.search(r"Number them: 1\. to (\d+)\.", prompt)
     if "response_format" in body:
         fields = body["response_format"]["json_schema"]["schema"]["properties"]["examples"]["items"]["required"]
@@ -51,6 +54,16 @@ def answer_text(body, digest):
     if many:
         return "\n\n".join(f"{i + 1}. {example(prompt, digest, f'{i} ')}" for i in range(int(many.group(1))))
     return example(prompt, digest, "")
+
+
+def verdict(body, digest, choices):
+    """A class of a row: mostly one of the choices, in the ways that models have; one in eight answers names none or several."""
+    bits = hashlib.sha256(f"{digest}/class".encode()).digest()
+    choice = choices[bits[1] % len(choices)]
+    if "response_format" in body:
+        return json.dumps({"label": choice})
+    return (choice, choice, f"{choice}.", f"**{choice.upper()}**", f"Label: {choice}", f"The answer is {choice}.", f'"{choice}"',
+            " or ".join(choices) if bits[2] % 2 else "I am not sure.")[bits[0] % 8]
 
 
 def fill(fields, text):

@@ -1,0 +1,44 @@
+/* The LLM as a classifier in a study (llm_eval:): one evaluation a task, generator, number of shots and seed, each of the same test
+ * rows of its task. What is asked and how answers are read is gen/classify.h's; this keeps what has been answered. */
+#ifndef SG_EXPERIMENTS_EVALUATION_H
+#define SG_EXPERIMENTS_EVALUATION_H
+
+#include "gen/classify.h"
+#include "gen/pool.h"
+#include "results/ledger.h"
+
+struct sg_prepared;
+struct sg_evaluation;
+
+/* All evaluations of the study, in the order task, shots, seed; *out NULL for none. SG_INPUT when a task lacks prompts.classify or
+ * has fewer raw rows than shots. */
+sg_status sg_evaluations_create(const struct sg_prepared *p, struct sg_evaluation ***out, int64_t *n,
+                                struct sg_err *err) SG_MUST_USE;
+void sg_evaluations_destroy(struct sg_evaluation **e, int64_t n);
+
+/* SHA-256 over all that determines the answers, the test rows and which of them are asked about included. */
+const char *sg_evaluation_id(const struct sg_evaluation *e);
+
+/* Reads the answers that are there, and lists the requests for the others. */
+sg_status sg_evaluation_advance(struct sg_evaluation *e, sg_completion_lookup lookup, void *context,
+                                struct sg_requests *missing, struct sg_err *err) SG_MUST_USE;
+int sg_evaluation_complete(const struct sg_evaluation *e);
+
+/* As sg_pool_estimate. */
+void sg_evaluation_estimate(const struct sg_evaluation *e, int64_t *n_requests, int64_t *tokens_in,
+                            int64_t *tokens_out);
+
+/* Rows, and those that have been answered; "sst2", "3 shots": for people. */
+int64_t sg_evaluation_n(const struct sg_evaluation *e);
+int64_t sg_evaluation_n_answered(const struct sg_evaluation *e);
+int64_t sg_evaluation_n_unparsable(const struct sg_evaluation *e);
+int64_t sg_evaluation_seed(const struct sg_evaluation *e);
+void sg_evaluation_name(const struct sg_evaluation *e, const char **task, char what[40]);
+
+/* Rank 0, uncommitted. What is planned; what it has come to (when it is complete). */
+sg_status sg_evaluation_plan(struct sg_ledger *l, const struct sg_evaluation *e, int64_t ordinal,
+                             struct sg_err *err) SG_MUST_USE;
+sg_status sg_evaluation_store(struct sg_ledger *l, const struct sg_evaluation *e,
+                              struct sg_err *err) SG_MUST_USE;
+
+#endif

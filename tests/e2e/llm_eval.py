@@ -1,0 +1,78 @@
+#!/usr/bin/env python3
+"""The LLM as a classifier, against the stub: the same answers and digest on 1 and 2 ranks and after kills, bought once; offline; as JSON; a
+study without it keeps its digest."""
+import json
+import time
+
+import sg
+
+sg.need_encoder()
+with sg.Folder() as folder, sg.Stub(folder, "--latency", "0.01") as stub:
+    plain = ["experiments/quickstart.yaml", "tasks=[sst2,boolq]", "methods=[zero_shot]", "sizes=[4]", "mixes=[raw,synthetic]",
+             "train.steps=2", "train.max_length=32", f"generator.base_url={stub.url}"]
+    study = [*plain, "llm_eval.shots=[0,1,5]", "llm_eval.rows=24", "llm_eval.seeds=2"]
+
+    def evaluations(results):
+        return json.loads(sg.run("report", results, "--format", "json")[0])["llm_eval"]
+
+    without = sg.digest(sg.run("run", *plain, "--results", folder / "plain", ranks=2)[0])
+    n_pools = len(stub.requests())
+
+    plan = json.loads(sg.run("plan", *study, "--results", folder / "one", "--json")[0])
+    sg.check(plan["n_evaluations"] == 10 and plan["n_requests_missing"] == 8 + 240, f"plan: {plan}")
+    _, err = sg.run("run", *study, "--results", folder / "one", "--offline", code=2)
+    sg.check("classifier, 5 shots" in err and "248 completions are missing" in err, "--offline does not list evaluations:\n" + err)
+
+    out, _ = sg.run("run", *study, "--results", folder / "one", ranks=1)
+    digest = sg.digest(out)
+    sg.check("The LLM as a classifier" in out, "not in the report:\n" + out[-3000:])
+    sg.check(digest != without, "the digest does not cover the evaluations")
+    asked = [r["key"] for r in stub.requests()[n_pools:]]
+    sg.check(len(asked) == 248 == len(set(asked)), f"{len(asked)} requests, {len(set(asked))} different ones")
+    found = evaluations(folder / "one")
+    sg.check([(e["task"], e["shots"], e["seed"]) for e in found] ==
+             [(t, n, s) for t in ("sst2", "boolq") for n, s in ((0, 0), (1, 0), (1, 1), (5, 0), (5, 1))], f"{found}")
+    for e in found:
+        sg.check(e["status"] == "complete" and e["n"] == 24 and e["n_requests"] == 24, f"{e}")
+        right = round(e["accuracy"]["mean"] * 24)
+        sg.check(abs(e["accuracy_parsed"] * (24 - e["n_unparsable"]) - right) < 1e-6, f"{e}")
+        sg.check(e["accuracy"]["low"] <= e["accuracy"]["mean"] <= e["accuracy"]["high"], f"{e}")
+    sg.check(sum(e["n_unparsable"] for e in found) > 0, "no answer was unparsable")
+    sg.check(found[0]["encoder_raw_only"]["n_done"] == 1, "the encoder's accuracy is not beside it")
+
+    # Killed in the middle, on another number of ranks: the same, and nothing is asked twice but what was in flight.
+    before = len(stub.requests())
+    process = sg.begin("run", *study, "--results", folder / "two", ranks=2)
+    deadline = time.monotonic() + 60
+    while len(stub.requests()) < before + 100 and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    sg.check(process.poll() is None, "the kill hit nothing")
+    sg.kill_all(process, folder / "two")
+    sg.check(sg.digest(sg.run("run", *study, "--results", folder / "two", ranks=2)[0]) == digest, "two ranks and a kill give another digest")
+    again = [r["key"] for r in stub.requests()[before:]]
+    sg.check(len(again) - len(set(again)) <= 4, f"{len(again) - len(set(again))} requests were sent twice")
+
+    # Offline with all of it there; and without llm_eval the study is what it was before.
+    offline = [a for a in study if not a.startswith("generator.base_url")] + ["generator.base_url=http://127.0.0.1:9/v1"]
+    sg.check(sg.digest(sg.run("run", *offline, "--results", folder / "two", "--offline", ranks=2)[0]) == digest, "offline gives another digest")
+    sg.check(sg.digest(sg.run("run", *plain, "--results", folder / "two", ranks=1)[0]) == without, "the evaluations do not go again")
+
+    # By a schema, and generate alone.
+    out, _ = sg.run("generate", *study, "llm_eval.shots=[1]", "llm_eval.seeds=1", "generator.structured_output=true", "--results", folder / "json")
+    sg.check(all("response_format" in r["fields"] for r in stub.requests()[-48:]), "no schema was sent")
+    sg.check(all(e["n_unparsable"] == 0 for e in evaluations(folder / "json")), "JSON answers were not read")
+    rows = [line.split() for line in out.splitlines() if "classifier, 1 shot " in line]
+    sg.check(len(rows) == 2 and all(row[5:7] == ["24", "24"] for row in rows), "generate does not show the evaluations:\n" + out)
+
+    # Refusals are counted, not averaged over.
+    (folder / "refuses").mkdir()
+    (folder / "refuses" / "script.json").write_text('[{"fault": "refuse"}]')
+    with sg.Stub(folder / "refuses", "--script", str(folder / "refuses" / "script.json")) as refuses:
+        poor = [*plain[:-1], f"generator.base_url={refuses.url}", "mixes=[raw]", "tasks=[sst2]", "llm_eval.shots=[0]", "llm_eval.rows=6"]
+        sg.run("run", *poor, "--results", folder / "refused")
+        e = evaluations(folder / "refused")[0]
+        sg.check(e["n"] == 6 == e["n_unparsable"] and e["accuracy"]["mean"] == 0 and e["accuracy_parsed"] is None, f"{e}")
+    # What cannot be done is said before any work.
+    _, err = sg.run("run", *study, "raw=[3]", "--results", folder / "few", code=2)
+    sg.check("llm_eval shows 5 examples" in err and "hint" in err, err)
+    print("ok:", len(asked), "requests")
