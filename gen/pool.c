@@ -1,57 +1,18 @@
 #include "gen/pool.h"
 
 #include "base/mem.h"
-#include "gen/parse_many.h"
-#include "gen/prompt.h"
+#include "gen/pool_impl.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
 enum { MIN_TOPICS = 5, MAX_TOPIC_LISTS = 8 };
 
-struct example {
-    int32_t label;
-    char *first, *second;
-    char key[SG_HEX];
-    int64_t ordinal; /* among all good examples of the pool, in the order of the attempts */
-};
-
-/* Good examples of one class that wait for their position. */
-struct queue {
-    int64_t n, head;
-    struct example *item;
-};
-
-struct sg_pool {
-    struct sg_pool_spec spec;
-    struct sg_prompter *prompter;
-    char id[SG_HEX];
-    struct sg_topics topics;
-    int64_t n_lists; /* topic lists read so far */
-    int topics_done;
-    int64_t position;        /* the next to fill */
-    int64_t n;               /* filled */
-    struct example *example; /* (n) */
-    int64_t *filled;         /* (spec.n + 1): examples among the first j positions */
-    int64_t *cursor;         /* (K): the next attempt; all classes use the first where the LLM chooses */
-    struct queue *queue;     /* (K) */
-    int finished;            /* all positions are filled or given up */
-    int64_t n_good;          /* examples that queued up, used or not */
-    json_t *taken;           /* folded texts of raw rows and earlier positions */
-    json_t *test;            /* folded texts of test rows */
-    struct sg_near *near;    /* the examples, for near-duplicates; NULL: not looked for */
-    int64_t n_pairs;
-    struct sg_pool_near *pair;
-    int64_t rejects[SG_N_REJECTS], n_attempts;
-    char shortfall[1000];
-};
-
 const char *sg_reject_name(enum sg_reject r)
 {
     static const char *const names[SG_N_REJECTS] = {
-        "accepted", "failed",   "empty",       "cut_off", "refused",  "unparsable", "echo",     "duplicate",
-        "leakage",  "too_long", "wrong_label", "surplus", "near_raw", "near_test",  "near_pool"};
+        "accepted", "failed",   "empty",       "cut_off", "refused",  "unparsable", "echo",      "duplicate",
+        "leakage",  "too_long", "wrong_label", "surplus", "near_raw", "near_test",  "near_pool", "marked"};
     return names[r];
 }
 
@@ -123,133 +84,27 @@ static sg_status make_id(struct sg_pool *p, struct sg_err *err)
         add_text(sha, numbers);
         add_text(sha, s->near_digest);
     }
+    if (s->source) {
+        struct sg_prompts w;
+        snprintf(numbers, sizeof numbers, "rephrased, %d attempts", SG_MAX_REPHRASINGS);
+        add_text(sha, numbers);
+        add_text(sha, sg_pool_id(s->source));
+        add_text(sha, SG_REPHRASE_SYSTEM);
+        if (sg_task_wording(s->task, s->variant ? s->variant : "default", s->conditioning, &w))
+            add_text(sha, w.rephrase);
+    }
     sg_sha256_finish_hex(sha, p->id);
     return SG_OK;
 }
 
-/* ---- what counts as the same text ---- */
-
-static sg_status fold(const char *first, const char *second, struct sg_buf *b, struct sg_err *err)
-{
-    sg_buf_clear(b);
-    sg_buf_folded(b, first);
-    if (second) {
-        sg_buf_puts(b, "|");
-        sg_buf_folded(b, second);
-    }
-    return sg_buf_check(b, "a text", err);
-}
-
-static sg_status remember(json_t *set, const char *first, const char *second, struct sg_err *err)
-{
-    struct sg_buf b = sg_buf_make((size_t)1 << 26);
-    sg_status status = fold(first, second, &b, err);
-    if (status == SG_OK && json_object_set_new(set, sg_buf_text(&b), json_true()) != 0)
-        status = sg_fail_memory(err, b.len);
-    sg_buf_free(&b);
-    return status;
-}
+/* ---- life ---- */
 
 static sg_status remember_rows(json_t *set, const struct sg_rows *rows, struct sg_err *err)
 {
     for (int64_t i = 0; rows && i < rows->n; i++)
-        SG_TRY(remember(set, rows->row[i].first, rows->row[i].second, err));
+        SG_TRY(sg_pool_remember(set, rows->row[i].first, rows->row[i].second, err));
     return SG_OK;
 }
-
-/* Whether the example repeats the prompt or an example in it. Up to three words stand in any prompt by
- * chance. */
-static sg_status is_echo(const struct sg_request *q, const struct sg_parsed *x, int *yes, struct sg_err *err)
-{
-    struct sg_buf text = sg_buf_make((size_t)1 << 26), prompt = sg_buf_make((size_t)1 << 26);
-    json_t *o = json_loads(q->canonical, 0, NULL);
-    const json_t *message;
-    size_t i;
-    *yes = 0;
-    sg_buf_folded(&text, x->first);
-    sg_status status = sg_buf_check(&text, "a text", err);
-    int n_words = 1;
-    for (const char *s = sg_buf_text(&text); (s = strchr(s, ' ')); s++)
-        n_words++;
-    json_array_foreach (json_object_get(o, "messages"), i, message) {
-        const char *content = json_string_value(json_object_get(message, "content"));
-        sg_buf_clear(&prompt);
-        if (content)
-            sg_buf_folded(&prompt, content);
-        if (status == SG_OK)
-            status = sg_buf_check(&prompt, "a prompt", err);
-        *yes |= n_words > 3 && strstr(sg_buf_text(&prompt), sg_buf_text(&text)) != NULL;
-    }
-    json_decref(o);
-    sg_buf_free(&text);
-    sg_buf_free(&prompt);
-    return status;
-}
-
-/* The most similar text of the rows and of the examples so far. */
-static sg_status find_near(struct sg_pool *p, const struct sg_parsed *x, struct sg_near_match *out,
-                           struct sg_err *err)
-{
-    struct sg_near_match own;
-    SG_TRY(sg_near_find(p->spec.near, x->first, x->second, out, err));
-    SG_TRY(sg_near_find(p->near, x->first, x->second, &own, err));
-    if (own.similarity > out->similarity)
-        *out = own;
-    return SG_OK;
-}
-
-static sg_status note_pair(struct sg_pool *p, const char *key, int64_t position,
-                           const struct sg_near_match *match, struct sg_err *err)
-{
-    struct sg_pool_near *pair = sg_grown(p->pair, p->n_pairs, sizeof *pair);
-    if (!pair)
-        return sg_fail_memory(err, 2 * (size_t)p->n_pairs * sizeof *pair);
-    p->pair = pair;
-    struct sg_pool_near *n = &p->pair[p->n_pairs++];
-    *n = (struct sg_pool_near){.position = position, .match = *match};
-    memcpy(n->key, key, SG_HEX);
-    return SG_OK;
-}
-
-/* Looks for a near-duplicate of an example that passed all else; rejects it where the study says so. */
-static sg_status judge_near(struct sg_pool *p, const struct sg_request *q, const struct sg_parsed *x,
-                            enum sg_reject *reason, struct sg_err *err)
-{
-    static const enum sg_reject of[SG_N_NEAR_KINDS] = {[SG_NEAR_RAW] = SG_REJECT_NEAR_RAW,
-                                                       [SG_NEAR_TEST] = SG_REJECT_NEAR_TEST,
-                                                       [SG_NEAR_POOL] = SG_REJECT_NEAR_POOL};
-    struct sg_near_match match = {0};
-    SG_TRY(find_near(p, x, &match, err));
-    if (p->spec.near_filter > 0)
-        *reason = of[match.kind];
-    if (match.kind)
-        SG_TRY(note_pair(p, q->key, *reason == SG_ACCEPTED ? p->n_good : -1, &match, err));
-    return *reason == SG_ACCEPTED ? sg_near_add(p->near, SG_NEAR_POOL, p->n_good, x->first, x->second, err)
-                                  : SG_OK;
-}
-
-static sg_status judge(struct sg_pool *p, const struct sg_request *q, const struct sg_parsed *x,
-                       enum sg_reject *reason, struct sg_err *err)
-{
-    struct sg_buf b = sg_buf_make((size_t)1 << 26);
-    int echo = 0;
-    sg_status status = fold(x->first, x->second, &b, err);
-    const char *folded = sg_buf_text(&b);
-    if (status == SG_OK)
-        status = is_echo(q, x, &echo, err);
-    if (echo)
-        *reason = SG_REJECT_ECHO;
-    else if (json_object_get(p->test, folded))
-        *reason = SG_REJECT_LEAKAGE;
-    else if (p->spec.check_duplicates && json_object_get(p->taken, folded))
-        *reason = SG_REJECT_DUPLICATE;
-    if (status == SG_OK && *reason == SG_ACCEPTED && p->near)
-        status = judge_near(p, q, x, reason, err);
-    sg_buf_free(&b);
-    return status;
-}
-
-/* ---- life ---- */
 
 sg_status sg_pool_create(const struct sg_pool_spec *spec, struct sg_pool **out, struct sg_err *err)
 {
@@ -257,10 +112,10 @@ sg_status sg_pool_create(const struct sg_pool_spec *spec, struct sg_pool **out, 
     if (!p)
         return sg_fail_memory(err, sizeof *p);
     p->spec = *spec;
-    p->topics_done = spec->method != SG_ZERO_SHOT_TOPIC;
+    p->topics_done = spec->method != SG_ZERO_SHOT_TOPIC || spec->source;
     p->example = sg_alloc((size_t)spec->n + 1, sizeof *p->example);
     p->filled = sg_alloc((size_t)spec->n + 1, sizeof *p->filled);
-    p->spec.n_examples = spec->n_examples > 1 ? spec->n_examples : 1;
+    p->spec.n_examples = spec->n_examples > 1 && !spec->source ? spec->n_examples : 1;
     p->cursor = sg_alloc((size_t)spec->task->n_classes, sizeof *p->cursor);
     p->queue = sg_alloc((size_t)spec->task->n_classes, sizeof *p->queue);
     p->taken = json_object();
@@ -391,14 +246,13 @@ static sg_status enqueue(struct sg_pool *p, int class_, const char *key, struct 
     return SG_OK;
 }
 
-/* Judges one example of a completion, and puts a good one into its class's queue. */
-static sg_status take_candidate(struct sg_pool *p, const struct sg_request *q, struct sg_candidate *c,
-                                int class_, struct sg_err *err)
+sg_status sg_pool_take_candidate(struct sg_pool *p, const struct sg_request *q, struct sg_candidate *c,
+                                 int class_, struct sg_err *err)
 {
     if (c->reason == SG_ACCEPTED)
-        SG_TRY(judge(p, q, &c->x, &c->reason, err));
+        SG_TRY(sg_pool_judge(p, q, &c->x, &c->reason, err));
     if (c->reason == SG_ACCEPTED) {
-        SG_TRY(remember(p->taken, c->x.first, c->x.second, err));
+        SG_TRY(sg_pool_remember(p->taken, c->x.first, c->x.second, err));
         SG_TRY(enqueue(p, class_, q->key, &c->x, err));
     } else {
         p->rejects[c->reason]++;
@@ -409,7 +263,7 @@ static sg_status take_candidate(struct sg_pool *p, const struct sg_request *q, s
 /* The attempts that class k draws from. */
 static int64_t *cursor_of(struct sg_pool *p, int class_)
 {
-    return &p->cursor[p->spec.conditioning == SG_BY_NONE ? 0 : class_];
+    return &p->cursor[p->spec.conditioning == SG_BY_NONE && !p->spec.source ? 0 : class_];
 }
 
 static sg_status take_attempt(struct sg_pool *p, const struct sg_request *q, const struct sg_found *f,
@@ -426,7 +280,7 @@ static sg_status take_attempt(struct sg_pool *p, const struct sg_request *q, con
     if (status != SG_OK)
         return status;
     for (int64_t i = 0; status == SG_OK && i < n; i++)
-        status = take_candidate(p, q, &c[i], chooses ? c[i].class_ : class_, err);
+        status = sg_pool_take_candidate(p, q, &c[i], chooses ? c[i].class_ : class_, err);
     for (int64_t i = 0; i < n; i++)
         sg_parsed_free(&c[i].x);
     if (status == SG_OK) {
@@ -436,7 +290,7 @@ static sg_status take_attempt(struct sg_pool *p, const struct sg_request *q, con
     return status;
 }
 
-static void take_from_queue(struct sg_pool *p, int class_)
+void sg_pool_take_from_queue(struct sg_pool *p, int class_)
 {
     struct queue *q = &p->queue[class_];
     p->example[p->n++] = q->item[q->head++];
@@ -467,7 +321,7 @@ static sg_status fill_position(struct sg_pool *p, sg_completion_lookup lookup, v
         }
     }
     if (n_waiting(&p->queue[class_])) {
-        take_from_queue(p, class_);
+        sg_pool_take_from_queue(p, class_);
         *state = 1;
     }
     return SG_OK;
@@ -562,6 +416,12 @@ sg_status sg_pool_advance(struct sg_pool *p, sg_completion_lookup lookup, void *
     SG_TRY(advance_topics(p, lookup, context, missing, err));
     if (!p->topics_done)
         return SG_OK;
+    if (p->spec.source) {
+        if (!sg_pool_complete(p->spec.source))
+            return SG_OK;
+        SG_TRY(sg_rephrase_fill(p, lookup, context, missing, err));
+        return p->position == p->spec.n ? finish(p, err) : SG_OK;
+    }
     while (p->position < p->spec.n) {
         int state;
         SG_TRY(fill_position(p, lookup, context, &state, err));
@@ -589,17 +449,30 @@ void sg_pool_estimate(const struct sg_pool *p, int64_t *n_requests, int64_t *tok
     *n_requests =
         (p->spec.n + p->spec.n_examples - 1) / p->spec.n_examples + (p->spec.method == SG_ZERO_SHOT_TOPIC);
     *tokens_in = 0;
-    if (sg_prompter_attempt(p->prompter, asked_class(p, 0), 0, &one, &q, &ignored) == SG_OK)
+    sg_status made = p->spec.source
+                         ? sg_prompter_rephrase(p->prompter, 0, 0, 0, "", "", &q, &ignored)
+                         : sg_prompter_attempt(p->prompter, asked_class(p, 0), 0, &one, &q, &ignored);
+    if (made == SG_OK)
         *tokens_in = (int64_t)strlen(q.canonical) / 4; /* about four bytes of English a token */
     sg_free(q.canonical);
     *tokens_out =
         max_tokens * 6 / 10; /* measured: recorded completions use about this share of their limit */
+    if (p->spec.source) {
+        *n_requests = p->spec.n;
+        *tokens_in += *tokens_out;
+    }
 }
 
 int64_t sg_pool_max_tokens(const struct sg_pool *p)
 {
-    int64_t n = sg_prompter_max_tokens(p->prompter);
+    int64_t n =
+        p->spec.source ? sg_prompter_rephrase_tokens(p->prompter) : sg_prompter_max_tokens(p->prompter);
     return p->topics_done || n > SG_TOPICS_MAX_TOKENS ? n : SG_TOPICS_MAX_TOKENS;
+}
+
+int64_t sg_pool_n_good(const struct sg_pool *p, int class_)
+{
+    return p->queue[class_].n;
 }
 
 int64_t sg_pool_n(const struct sg_pool *p)

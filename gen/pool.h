@@ -15,6 +15,12 @@
  *         ... buy `missing`, put them where lookup finds them ...
  *     }
  *
+ * A pool may also be made of another one, its source: position j is a rephrasing of the source's position j, with its label.
+ * Each position has attempts of its own, SG_MAX_REPHRASINGS at most; the checks are the same, and a rephrasing that repeats its
+ * text (of a pair: both) is an echo. The text stands between <text> and </text> in the prompt, as data; a text that
+ * holds one of these marks is not rephrased. What the source lacks is lacking here too. Until the source is complete such
+ * a pool asks for nothing.
+ *
  * Rank 0 only (pure: no network, no files). */
 #ifndef SG_GEN_POOL_H
 #define SG_GEN_POOL_H
@@ -26,7 +32,10 @@
 
 struct sg_pool;
 
-enum { SG_MAX_EXAMPLES = 50 }; /* of one request */
+enum {
+    SG_MAX_EXAMPLES = 50,  /* of one request */
+    SG_MAX_REPHRASINGS = 8 /* attempts at one position of a pool made of another */
+};
 
 struct sg_pool_spec {
     const struct sg_task *task;
@@ -46,6 +55,9 @@ struct sg_pool_spec {
      * task; NULL: not looked for. filter 0: they are kept and marked; else its threshold, and they are rejected. */
     struct sg_near *near;
     double near_filter;
+    const struct sg_pool *
+        source; /* a pool of the same task, to be rephrased; NULL: none. n and n_examples: at most the source's
+                                     n; 1 */
     const char *near_digest; /* of the rows in `near`: with a filter the content depends on them */
 };
 
@@ -67,6 +79,7 @@ enum sg_reject {
     SG_REJECT_NEAR_RAW,    /* a near-duplicate of a training row */
     SG_REJECT_NEAR_TEST,   /* ... of a test row */
     SG_REJECT_NEAR_POOL,   /* ... of an earlier position */
+    SG_REJECT_MARKED,      /* the text to be rephrased holds the marks that texts stand between */
     SG_N_REJECTS
 };
 const char *sg_reject_name(enum sg_reject r);
@@ -125,6 +138,8 @@ struct sg_pool_near {
     struct sg_near_match match;
 };
 const struct sg_pool_near *sg_pool_near(const struct sg_pool *p, int64_t *n);
+/* Good examples of a class so far, surplus included: where the LLM chooses, how often it chose the class. */
+int64_t sg_pool_n_good(const struct sg_pool *p, int class_);
 /* "" or "class joy: 17 of 20 after 96 attempts; ..." */
 const char *sg_pool_shortfall(const struct sg_pool *p);
 

@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "gen/messages.h"
+#include "gen/pool.h"
 
 #include <jansson.h>
 #include <string.h>
@@ -225,7 +226,7 @@ static sg_status ask_for_list(json_t *messages, int64_t n, struct sg_err *err)
 
 /* {"examples": [{"Premise": "...", "Hypothesis": "...", "Label": "..."}, ...]}: the task's marks in the order in which the LLM
  * writes, then the class where it chooses one. NULL without memory. */
-static json_t *response_format(const struct sg_prompter *p)
+static json_t *response_format(const struct sg_prompter *p, int wants_label)
 {
     const struct sg_task *t = p->spec.task;
     json_t *properties = json_object(), *required = json_array();
@@ -234,7 +235,7 @@ static json_t *response_format(const struct sg_prompter *p)
     int bad = sg_schema_add(properties, required, lead, json_pack("{ss}", "type", "string"));
     if (t->second)
         bad |= sg_schema_add(properties, required, trail, json_pack("{ss}", "type", "string"));
-    if (p->spec.conditioning == SG_BY_NONE)
+    if (wants_label)
         bad |= sg_schema_add(properties, required, "Label", sg_schema_classes(t));
     json_t *list =
         json_pack("{s{ss so}}", "examples", "type", "array", "items", sg_schema_object(properties, required));
@@ -293,13 +294,51 @@ sg_status sg_prompter_attempt(const struct sg_prompter *p, int class_, int64_t a
         json_decref(messages);
         return status;
     }
-    json_t *format = p->spec.structured ? response_format(p) : NULL;
+    json_t *format = p->spec.structured ? response_format(p, p->spec.conditioning == SG_BY_NONE) : NULL;
     if (p->spec.structured && !format) {
         json_decref(messages);
         return sg_fail_memory(err, 4096);
     }
     return finish(p, messages, format, attempt, sampling_seed(p, "sampling", class_, attempt),
                   sg_prompter_max_tokens(p), out, err);
+}
+
+int64_t sg_prompter_rephrase_tokens(const struct sg_prompter *p)
+{
+    int64_t max = p->spec.task->max_tokens ? p->spec.task->max_tokens : p->spec.generator->max_tokens;
+    return max + SG_LABEL_TOKENS + (p->spec.structured ? SG_JSON_TOKENS : 0); /* marks may come back */
+}
+
+sg_status sg_prompter_rephrase(const struct sg_prompter *p, int class_, int64_t position, int64_t attempt,
+                               const char *first, const char *second, struct sg_request *out,
+                               struct sg_err *err)
+{
+    if (!p->prompt.rephrase)
+        return sg_fail(err, SG_INPUT, "task %s has no prompts.rephrase; hint: add it to the task file",
+                       p->spec.task->name);
+    char *a = sg_strf("%s%s%s", SG_MARK_BEGIN, first, SG_MARK_END),
+         *b = sg_strf("%s%s%s", SG_MARK_BEGIN, second ? second : "", SG_MARK_END);
+    json_t *messages = json_array(), *format = NULL;
+    struct sg_prompt_values v = {.class_ = p->spec.task->class_[class_].readable,
+                                 .classes = p->classes,
+                                 .first = a,
+                                 .second = second ? b : ""};
+    sg_status status = a && b && messages ? SG_OK : sg_fail_memory(err, 1 << 16);
+    if (status == SG_OK)
+        status = sg_message_add(messages, "system", SG_REPHRASE_SYSTEM, &v, err);
+    if (status == SG_OK)
+        status = sg_message_add(messages, "user", p->prompt.rephrase, &v, err);
+    if (status == SG_OK && p->spec.structured && !(format = response_format(p, 0)))
+        status = sg_fail_memory(err, 4096);
+    sg_free(a);
+    sg_free(b);
+    if (status != SG_OK) {
+        json_decref(messages);
+        return status;
+    }
+    int64_t index = position * SG_MAX_REPHRASINGS + attempt;
+    return finish(p, messages, format, index, sampling_seed(p, "rephrase", class_, index),
+                  sg_prompter_rephrase_tokens(p), out, err);
 }
 
 sg_status sg_prompter_topics(const struct sg_prompter *p, int64_t index, struct sg_request *out,
