@@ -128,6 +128,11 @@ static struct sg_evaluation *evaluation_of(const struct sg_asking *a, int64_t i)
     return i < a->p->grid.n_pools ? NULL : a->p->evaluation[i - a->p->grid.n_pools];
 }
 
+int64_t sg_asking_waits_for(const struct sg_asking *a, int64_t i)
+{
+    return evaluation_of(a, i) ? -1 : a->p->grid.pool[i].source;
+}
+
 sg_status sg_asking_advance(struct sg_asking *a, int64_t i, struct sg_requests *missing, struct sg_err *err)
 {
     struct lookup l = {a, i};
@@ -148,9 +153,12 @@ sg_status sg_asking_count(struct sg_asking *a, int64_t *n, int64_t *of, struct s
     for (int64_t i = 0; i < a->n; i++) {
         struct sg_requests missing = {0};
         SG_TRY(sg_asking_advance(a, i, &missing, err));
-        *n += missing.n;
+        int64_t in, out, source = sg_asking_waits_for(a, i), n_next = missing.n;
+        if (source >= 0 && !sg_asking_complete(a, source))
+            sg_pool_estimate(a->p->pool[i], &n_next, &in, &out);
+        *n += n_next;
         if (of)
-            of[i] = missing.n;
+            of[i] = n_next;
         sg_requests_free(&missing);
     }
     return SG_OK;

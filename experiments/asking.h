@@ -23,12 +23,16 @@ void sg_asking_destroy(struct sg_asking *a);
 /* How many askers there are. */
 int64_t sg_asking_n(const struct sg_asking *a);
 
+/* The asker that i waits for: it asks for nothing until that one is complete. -1: it does not wait; else it is smaller than i. */
+int64_t sg_asking_waits_for(const struct sg_asking *a, int64_t i);
+
 /* Moves asker i on as far as the ledger has its completions, and lists those that it needs next (sg_requests_free). */
 sg_status sg_asking_advance(struct sg_asking *a, int64_t i, struct sg_requests *missing,
                             struct sg_err *err) SG_MUST_USE;
 int sg_asking_complete(const struct sg_asking *a, int64_t i);
 
-/* Advances all; *n: what they need next, altogether; of (sg_asking_n), where not NULL: each. */
+/* Advances all; *n: what they need next, altogether; of (sg_asking_n), where not NULL: each. One that waits needs what it will ask
+ * for at least. */
 sg_status sg_asking_count(struct sg_asking *a, int64_t *n, int64_t *of, struct sg_err *err) SG_MUST_USE;
 
 /* Puts what asker i has come to into the ledger (uncommitted). */

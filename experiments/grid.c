@@ -80,18 +80,39 @@ static void add_arm(struct expansion *e, struct sg_cell c, int first_pool)
         }
 }
 
-int64_t sg_arm_count(const struct sg_study *s)
+static int has_rephrase(const struct sg_study *s, int which)
+{
+    for (int i = 0; i < s->n_rephrase; i++)
+        if (s->rephrase[i] == which)
+            return 1;
+    return 0;
+}
+
+/* Arms that are no rephrasings. */
+static int64_t n_sources(const struct sg_study *s)
 {
     return (int64_t)s->n_methods * s->n_conditionings * s->n_variants;
 }
 
+int64_t sg_arm_count(const struct sg_study *s)
+{
+    return n_sources(s) * (has_rephrase(s, 1) ? 2 : 1);
+}
+
 struct sg_arm sg_arm_get(const struct sg_study *s, int64_t i)
 {
-    struct sg_arm a = {.variant = (int)(i % s->n_variants)};
+    struct sg_arm a = {.rephrase = i >= n_sources(s)};
+    i %= n_sources(s);
+    a.variant = (int)(i % s->n_variants);
     i /= s->n_variants;
     a.conditioning = (int)s->conditioning[i % s->n_conditionings];
     a.method = (int)s->method[i / s->n_conditionings];
     return a;
+}
+
+int sg_arm_has_cells(const struct sg_study *s, const struct sg_arm *a)
+{
+    return has_rephrase(s, a->rephrase);
 }
 
 void sg_arm_name(const struct sg_study *s, const struct sg_arm *a, char name[160])
@@ -101,9 +122,9 @@ void sg_arm_name(const struct sg_study *s, const struct sg_arm *a, char name[160
         return;
     const char *v = s->variant[a->variant];
     int is_default = strcmp(v, "default") == 0;
-    snprintf(name, 160, "%s%s%s%s", sg_method_name((enum sg_method)a->method),
+    snprintf(name, 160, "%s%s%s%s%s", sg_method_name((enum sg_method)a->method),
              a->conditioning == SG_BY_NONE ? " unconditioned" : "", is_default ? "" : " ",
-             is_default ? "" : v);
+             is_default ? "" : v, a->rephrase ? " rephrased" : "");
 }
 
 static void expand(struct expansion *e)
@@ -113,8 +134,11 @@ static void expand(struct expansion *e)
     for (int task = 0; task < s->n_tasks; task++) {
         if (has_mix(s, SG_MIX_RAW))
             add_raw(e, task);
-        for (int64_t a = 0; a < sg_arm_count(s); a++, pool += (int)s->seeds_generation)
-            add_arm(e, (struct sg_cell){.task = task, .arm = sg_arm_get(s, a)}, pool);
+        for (int64_t a = 0; a < sg_arm_count(s); a++, pool += (int)s->seeds_generation) {
+            struct sg_cell c = {.task = task, .arm = sg_arm_get(s, a)};
+            if (sg_arm_has_cells(s, &c.arm))
+                add_arm(e, c, pool);
+        }
     }
 }
 
@@ -150,7 +174,10 @@ sg_status sg_grid_expand(const struct sg_study *s, struct sg_grid *out, struct s
         int64_t arm = i / s->seeds_generation;
         g.pool[i] = (struct sg_pool_key){.task = (int)(arm / sg_arm_count(s)),
                                          .arm = sg_arm_get(s, arm % sg_arm_count(s)),
-                                         .seed_generation = i % s->seeds_generation};
+                                         .seed_generation = i % s->seeds_generation,
+                                         .source = -1};
+        if (g.pool[i].arm.rephrase)
+            g.pool[i].source = i - n_sources(s) * s->seeds_generation;
     }
     *out = g;
     return SG_OK;

@@ -69,9 +69,9 @@ static sg_status count_pools(struct sg_prepared *p, struct sources *from, struct
         n->tokens_out += requests * out;
         struct sg_requests missing = {0};
         SG_TRY(sg_pool_advance(p->pool[i], lookup, from, &missing, err));
-        /* A pool that still lacks its topic list lacks all its examples, too. */
+        /* A pool that still lacks its topic list, or its source, lacks all its examples, too. */
         int64_t left = sg_pool_complete(p->pool[i]) ? 0 : missing.n;
-        if (left && sg_pool_n(p->pool[i]) == 0 && left < requests)
+        if (!sg_pool_complete(p->pool[i]) && sg_pool_n(p->pool[i]) == 0 && left < requests)
             left = requests;
         sg_requests_free(&missing);
         n->n_missing += left;

@@ -54,6 +54,7 @@ static sg_status make_pool(struct sg_prepared *p, int64_t i, struct sg_err *err)
         .near = p->near[k->task],
         .near_filter = s->filter_near,
         .near_digest = p->data[k->task].digest,
+        .source = k->source < 0 ? NULL : p->pool[k->source],
     };
     return sg_pool_create(&spec, &p->pool[i], err);
 }
@@ -238,14 +239,17 @@ char *sg_pool_settings(const struct sg_prepared *p, int64_t i)
         json_array_append_new(names, json_string(t->class_[c].name));
     char arm[160];
     sg_arm_name(s, &k->arm, arm);
-    return dump(json_pack(
+    json_t *o = json_pack(
         "{s:s, s:s, s:s, s:s, s:f, s:f, s:I, s:I, s:I, s:s, s:o, s:s, s:s, s:I}", "task", t->name, "method",
         arm, "provider", g->provider, "model", g->model, "temperature", g->temperature, "top_p", g->top_p,
         "max_tokens", (json_int_t)sg_pool_max_tokens(p->pool[i]), "seed_generation",
         (json_int_t)k->seed_generation, "n_wanted", (json_int_t)s->size[s->n_sizes - 1], "task_sha256",
         t->digest, "class_names", names, "conditioning",
         sg_conditioning_name((enum sg_conditioning)k->arm.conditioning), "prompt_variant",
-        s->variant[k->arm.variant], "examples_per_request", (json_int_t)s->examples_per_request));
+        s->variant[k->arm.variant], "examples_per_request", (json_int_t)s->examples_per_request);
+    if (o && k->source >= 0)
+        json_object_set_new(o, "source", json_string(sg_pool_id(p->pool[k->source])));
+    return dump(o);
 }
 
 double sg_cell_cost(const struct sg_prepared *p, const struct sg_cell *c)

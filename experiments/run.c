@@ -76,7 +76,9 @@ static sg_status add_cell(struct run *r, int64_t i, struct sg_err *err)
     return sg_engine_add(r->engine, &item, &id, err);
 }
 
-/* Asker i is complete: its results are kept, and the cells that waited for it queue. */
+static sg_status step_asker(struct run *r, int64_t i, struct sg_err *err);
+
+/* Asker i is complete: its results are kept, the cells that waited for it queue, and the askers go on. */
 static sg_status end_asker(struct run *r, int64_t i, struct sg_err *err)
 {
     r->progress.n_pools_done += i < r->p->grid.n_pools;
@@ -84,6 +86,9 @@ static sg_status end_asker(struct run *r, int64_t i, struct sg_err *err)
     for (int64_t c = 0; c < r->p->grid.n_cells; c++)
         if (r->p->grid.cell[c].pool == i)
             SG_TRY(add_cell(r, c, err));
+    for (int64_t k = i + 1; k < sg_asking_n(r->asking); k++)
+        if (sg_asking_waits_for(r->asking, k) == i)
+            SG_TRY(step_asker(r, k, err));
     return SG_OK;
 }
 
@@ -295,7 +300,8 @@ static sg_status queue_all(struct run *r, struct sg_err *err)
         if (r->p->grid.cell[i].pool < 0)
             SG_TRY(add_cell(r, i, err));
     for (int64_t i = 0; i < sg_asking_n(r->asking); i++)
-        SG_TRY(step_asker(r, i, err));
+        if (sg_asking_waits_for(r->asking, i) < 0)
+            SG_TRY(step_asker(r, i, err));
     return sg_ledger_commit(r->ledger, err);
 }
 

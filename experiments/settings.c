@@ -22,6 +22,12 @@ static const char *conditioning_choice(int i)
     return i < SG_N_CONDITIONINGS ? sg_conditioning_name((enum sg_conditioning)i) : NULL;
 }
 
+static const char *flag_choice(int i)
+{
+    static const char *const name[] = {"false", "true"};
+    return i < 2 ? name[i] : NULL;
+}
+
 static const char *mix_choice(int i)
 {
     return i < 3 ? mix_names[i] : NULL;
@@ -113,6 +119,9 @@ static const struct sg_setting table[] = {
     {"prompt_variants", SG_SET_TEXTS, 0, LIST(variant, n_variants), .initial = "[default]", .unit = "names",
      .check = sg_settings_check_name,
      .help = "wordings of the prompts: default, and names in the task files' prompt_variants"},
+    {"rephrase", SG_SET_CHOICES, 0, LIST(rephrase, n_rephrase), .choice = flag_choice, .initial = "[false]",
+     .help = "true: train on pools whose examples the LLM has said in other words; false: on the pools as "
+             "they are"},
     {"sizes", SG_SET_INTS, SG_SET_NULL, LIST(size, n_sizes), RANGE(1, 1e7), .unit = "examples",
      .help = "synthetic training examples, like sizes: [100, 500]: prefixes of one pool; needed by every mix "
              "but raw"},

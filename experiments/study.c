@@ -69,14 +69,36 @@ static sg_status check_wording(const struct sg_study *s, const struct sg_task *t
     return SG_OK;
 }
 
+static int rephrases(const struct sg_study *s)
+{
+    for (int i = 0; i < s->n_rephrase; i++)
+        if (s->rephrase[i])
+            return 1;
+    return 0;
+}
+
+static sg_status check_rephrase(const struct sg_study *s, const struct sg_task *t, const char *variant,
+                                enum sg_conditioning c, const struct sg_yaml *at, struct sg_err *err)
+{
+    struct sg_prompts w;
+    if (!rephrases(s) || (sg_task_wording(t, variant, c, &w) && w.rephrase))
+        return SG_OK;
+    return sg_yaml_fail(
+        at, err,
+        "task %s has no prompts.rephrase, which rephrase: [true] needs; hint: add it to the task file",
+        t->name);
+}
+
 static sg_status check_prompts(const struct sg_study *s, const struct sg_task *t, const struct sg_yaml *at,
                                struct sg_err *err)
 {
     if (!uses(s, SG_MIX_SYNTHETIC) && !uses(s, SG_MIX_BOTH))
         return SG_OK;
     for (int v = 0; v < s->n_variants; v++)
-        for (int c = 0; c < s->n_conditionings; c++)
+        for (int c = 0; c < s->n_conditionings; c++) {
             SG_TRY(check_wording(s, t, s->variant[v], s->conditioning[c], at, err));
+            SG_TRY(check_rephrase(s, t, s->variant[v], s->conditioning[c], at, err));
+        }
     return SG_OK;
 }
 

@@ -41,6 +41,8 @@ struct sg_study {
     enum sg_conditioning *conditioning;
     int n_variants;
     char **variant; /* prompt variants; "default" is the task's own wording */
+    int n_rephrase;
+    int *rephrase; /* 0: pools as they are bought; 1: rephrasings of them */
     int64_t examples_per_request;
     int structured_output;
     int n_sizes;
@@ -76,12 +78,15 @@ struct sg_arm {
     int method;       /* enum sg_method, or -1 for raw-only */
     int conditioning; /* enum sg_conditioning; 0 for raw-only */
     int variant;      /* index into study->variant; 0 for raw-only */
+    int rephrase;     /* 1: its pools are rephrasings of those of the same arm with 0 */
 };
-/* How many there are, and arm i of them: methods first, then conditionings, then variants. */
+/* How many there are, and arm i of them: methods first, then conditionings, then variants; then all of them again
+ * rephrased, where the study has that. An arm that is only there to be rephrased has pools, but no cells. */
 int64_t sg_arm_count(const struct sg_study *s);
 struct sg_arm sg_arm_get(const struct sg_study *s, int64_t i);
-/* What results call the method: "zero_shot", "zero_shot unconditioned", "zero_shot formal" (a prompt variant); "" for
- * raw-only. */
+int sg_arm_has_cells(const struct sg_study *s, const struct sg_arm *a);
+/* What results call the method: "zero_shot", "zero_shot unconditioned", "zero_shot formal" (a prompt variant),
+ * "zero_shot rephrased"; "" for raw-only. */
 void sg_arm_name(const struct sg_study *s, const struct sg_arm *a, char name[160]);
 
 /* One training run of the grid. */
@@ -101,6 +106,7 @@ struct sg_pool_key {
     int task;
     struct sg_arm arm;
     int64_t seed_generation;
+    int64_t source; /* index of the pool that it rephrases, which comes before it; -1: none */
 };
 struct sg_grid {
     int64_t n_cells, n_pools;

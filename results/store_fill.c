@@ -558,8 +558,12 @@ static sg_status fill_all(struct fill *f, struct sg_err *err)
             break;
         SG_TRY_DONE(fill_cell(f, s, err));
     }
-    for (int64_t i = 0; i < f->n_pools; i++)
+    for (int64_t i = 0; i < f->n_pools; i++) {
+        int64_t source;
         SG_TRY_DONE(fill_pool(f, i, err));
+        /* The pool that this one rephrases is one of the study's, whether or not it has cells. */
+        SG_TRY_DONE(enter_pool(f, text_of(f->pool[i].settings, "source"), f->pool[i].settings, &source, err));
+    }
     status = sg_fill_evaluations(f, err);
 done:
     sqlite3_finalize(s);

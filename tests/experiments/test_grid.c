@@ -143,7 +143,7 @@ static void test_arms(void **state)
     for (int c = 0; c < 2; c++)
         for (int v = 0; v < 2; v++) {
             char arm[160];
-            sg_arm_name(s, &(struct sg_arm){SG_ZERO_SHOT, c, v}, arm);
+            sg_arm_name(s, &(struct sg_arm){.method = SG_ZERO_SHOT, .conditioning = c, .variant = v}, arm);
             assert_string_equal(arm, name[c][v]);
         }
     sg_grid_free(&g);
@@ -300,13 +300,65 @@ static void test_memory(void **state)
     sg_study_destroy(s);
 }
 
+/* A pool of rephrasings follows its source, and takes nothing from it but the arm; with [true] alone the sources have no
+ * cells; the grid of [false] is what it was before there was this axis. */
+static void test_rephrase(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *rephrase;
+        int n_pools, n_synthetic, n_plain;
+    } rows[] = {{"rephrase=[false]", 4, 8, 8},
+                {"rephrase=[false,true]", 8, 16, 8},
+                {"rephrase=[true]", 8, 8, 0},
+                {"rephrase=[true,false]", 8, 16, 8}};
+    struct sg_err err = {0};
+    char text[2000];
+    snprintf(text, sizeof text, "task: again%s  rephrase: Say %s in other words.\n",
+             strchr(single_task, '\n'), "{text}");
+    put("tasks/again.yaml", text);
+    for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+        const char *o[] = {"tasks=[again]", "methods=[zero_shot,one_shot]", "seeds.generation=2",
+                           "mixes=[synthetic]", rows[r].rephrase};
+        struct sg_study *s = make(5, o);
+        struct sg_grid g;
+        assert_int_equal(sg_grid_expand(s, &g, &err), SG_OK);
+        assert_int_equal(g.n_pools, rows[r].n_pools);
+        assert_int_equal(g.n_cells, rows[r].n_synthetic);
+        for (int64_t i = 0; i < g.n_pools; i++) {
+            struct sg_pool_key k = g.pool[i];
+            assert_int_equal(k.arm.rephrase, i >= 4);
+            assert_int_equal(k.source, i >= 4 ? i - 4 : -1);
+            if (k.source < 0)
+                continue;
+            struct sg_pool_key from = g.pool[k.source];
+            assert_true(from.arm.method == k.arm.method && from.seed_generation == k.seed_generation &&
+                        !from.arm.rephrase);
+        }
+        int n_plain = 0;
+        for (int64_t i = 0; i < g.n_cells; i++) {
+            n_plain += !g.cell[i].arm.rephrase;
+            assert_int_equal(g.pool[g.cell[i].pool].arm.rephrase, g.cell[i].arm.rephrase);
+            assert_int_equal(g.pool[g.cell[i].pool].arm.method, g.cell[i].arm.method);
+            assert_int_equal(g.pool[g.cell[i].pool].seed_generation, g.cell[i].seed_generation);
+        }
+        assert_int_equal(n_plain, rows[r].n_plain);
+        char name[160];
+        sg_arm_name(s, &g.pool[g.n_pools - 1].arm, name);
+        assert_string_equal(name, r ? "one_shot rephrased" : "one_shot");
+        sg_grid_free(&g);
+        sg_study_destroy(s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest shipped[] = {cmocka_unit_test(test_shipped), cmocka_unit_test(test_sample)};
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_quickstart), cmocka_unit_test(test_counts), cmocka_unit_test(test_arms),
-        cmocka_unit_test(test_too_large),  cmocka_unit_test(test_ids),    cmocka_unit_test(test_ids_of_task),
-        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_quickstart), cmocka_unit_test(test_counts),
+        cmocka_unit_test(test_arms),       cmocka_unit_test(test_too_large),
+        cmocka_unit_test(test_ids),        cmocka_unit_test(test_ids_of_task),
+        cmocka_unit_test(test_memory),     cmocka_unit_test(test_rephrase),
     };
     int n_failed = cmocka_run_group_tests(shipped, NULL, NULL);
     return n_failed + cmocka_run_group_tests(tests, scratch_enter, scratch_leave);

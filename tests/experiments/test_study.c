@@ -165,7 +165,7 @@ static void test_resolved(void **state)
         "\"seeds\":1,\"shots\":[],\"temperature\":0},\"methods\":[\"zero_shot\",\"zero_shot_"
         "topic\",\"one_shot\","
         "\"few_shot_3\",\"few_shot_5\"],\"mixes\":[\"raw\",\"synthetic\",\"raw+synthetic\"],\"prompt_"
-        "variants\":[\"default\"],\"raw\":[40],"
+        "variants\":[\"default\"],\"raw\":[40],\"rephrase\":[\"false\"],"
         "\"seeds\":{\"data\":1,\"generation\":1,\"train\":1},\"sizes\":[20,60],\"study\":\"small\",\"tasks\":"
         "[\"single\"],"
         "\"train\":{\"batch\":16,\"clip\":1,\"dropout\":null,\"encoder\":\"data/encoders/"
@@ -221,7 +221,7 @@ static void test_bad(void **state)
         {"wholly_unheard_of: 3\n", NULL,
          "s.yaml:5:1: unknown setting \"wholly_unheard_of\"; hint: known here: study, tasks, methods, "
          "conditioning, "
-         "prompt_variants, sizes, "
+         "prompt_variants, rephrase, sizes, "
          "raw, mixes, "
          "seeds.*, data.*, generator.*, budget.*, filter.*, llm_eval.*, train.*, results"},
         {"train: {seed: 3}\n", NULL,
@@ -252,6 +252,11 @@ static void test_bad(void **state)
         {"train: {lr: nan}\n", NULL, "s.yaml:5:13: train.lr must be a number from 1e-12 to 1, not \"nan\""},
         {"train: {lanes: 6}\n", NULL,
          "s.yaml:5:16: train.lanes must be a power of two (1, 2, 4, ... 64), not 6"},
+        {"rephrase: [true]\n", NULL,
+         "s.yaml:2:9: task single has no prompts.rephrase, which rephrase: [true] needs; hint: add it to the "
+         "task file"},
+        {"rephrase: [maybe]\n", NULL,
+         "s.yaml:5:12: rephrase must be a list [...] of false, true, not \"maybe\""},
         {"prompt_variants: [formal]\n", NULL,
          "s.yaml:2:9: task single has no prompt variant \"formal\"; hint: add it to prompt_variants in the "
          "task file"},

@@ -47,6 +47,11 @@ def answer_text(body, digest):
     if choices:
         return verdict(body, digest, choices.group(1).split("; "))
     many = re.search(r"Number them: 1\. to (\d+)\.", prompt)
+    data = re.findall(r"<text>(.*?)</text>", prompt, re.S)  # to be said in other words; one in six comes back as it was
+    if data and "response_format" not in body:
+        if hashlib.sha256(f"{digest}/same".encode()).digest()[0] % 6 == 0:
+            return re.sub(r"</?text>", "", prompt[prompt.index("\n\n") + 2:])
+        return example(prompt, digest, "other ").replace(": ", ": <text>", 1)
     if "response_format" in body:
         fields = body["response_format"]["json_schema"]["schema"]["properties"]["examples"]["items"]["required"]
         plain = [example(prompt, digest, f"{i} ") for i in range(int(many.group(1)) if many else 1)]

@@ -1,0 +1,84 @@
+#!/usr/bin/env python3
+"""Pools that rephrase others, against the stub: bought after their sources, the same on any number of ranks and after a kill; sources without
+cells; offline; a plan that knows of both."""
+import contextlib
+import json
+import sqlite3
+import time
+
+import sg
+
+
+def pools(results):
+    return json.loads(sg.run("report", results, "--format", "json")[0])["pools"]
+
+
+def texts(results):
+    """{pool's method: [(label, text)]}"""
+    with contextlib.closing(sqlite3.connect(results / "ledger.sqlite")) as ledger:
+        rows = ledger.execute("SELECT json_extract(p.settings, '$.task'), json_extract(p.settings, '$.method'), e.label, e.first, e.second FROM "
+                              "examples e JOIN pools p ON p.id = e.pool ORDER BY p.ordinal, e.position").fetchall()
+    found = {}
+    for task, method, *example in rows:
+        found.setdefault((task, method), []).append(tuple(example))
+    return found
+
+
+sg.need_encoder()
+with sg.Folder() as folder, sg.Stub(folder, "--latency", "0.01") as stub:
+    plain = ["experiments/quickstart.yaml", "tasks=[sst2,boolq]", "methods=[zero_shot,zero_shot_topic]", "sizes=[6,14]", "mixes=[raw,synthetic]",
+             "train.steps=2", "train.max_length=32", f"generator.base_url={stub.url}"]
+    study = [*plain, "rephrase=[false,true]"]
+    without = sg.digest(sg.run("run", *plain, "--results", folder / "plain", ranks=2)[0])
+    n_plain = len(stub.requests())
+
+    plan = json.loads(sg.run("plan", *study, "--results", folder / "one", "--json")[0])
+    sg.check(plan["n_pools"] == 8 and plan["n_requests_missing"] == 2 * (14 + 15 + 28), f"plan: {plan}")
+    _, err = sg.run("run", *study, "--results", folder / "one", "--offline", code=2)
+    sg.check("zero_shot_topic rephrased" in err and "86 completions are missing" in err, "--offline does not list them:\n" + err)
+
+    out, _ = sg.run("run", *study, "--results", folder / "one", ranks=1)
+    digest = sg.digest(out)
+    sg.check(digest != without and "zero_shot rephrased" in out, "no cells of rephrased pools:\n" + out[-3000:])
+    asked = [r["key"] for r in stub.requests()[n_plain:]]
+    sg.check(len(asked) == len(set(asked)), "a request was sent twice")
+    found, by_method = pools(folder / "one"), texts(folder / "one")
+    sg.check(len(found) == 8 and all(p["status"] == "complete" and p["n"] == 14 for p in found), f"{found}")
+    rephrased = [p for p in found if p["method"].endswith(" rephrased")]
+    sg.check(len(rephrased) == 4 and sum(p["rejects"].get("echo", 0) for p in rephrased) > 0, f"no echo was rejected: {rephrased}")
+    for (task, method), examples in by_method.items():
+        if not method.endswith(" rephrased"):
+            again = by_method[task, method + " rephrased"]
+            sg.check([e[0] for e in examples] == [e[0] for e in again], f"{task} {method}: other labels")
+            sg.check(not set(examples) & set(again), f"{task} {method}: a text came back as it was")
+            sg.check(not any("<text>" in (t or "") for e in again for t in e[1:]), "marks are left in the texts")
+
+    # Killed in the middle, on another number of ranks; without rephrase the study is what it was.
+    before = len(stub.requests())
+    process = sg.begin("run", *study, "--results", folder / "two", ranks=2)
+    deadline = time.monotonic() + 60
+    while len(stub.requests()) < before + 80 and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    sg.check(process.poll() is None, "the kill hit nothing")
+    sg.kill_all(process, folder / "two")
+    sg.check(sg.digest(sg.run("run", *study, "--results", folder / "two", ranks=2)[0]) == digest, "two ranks and a kill give another digest")
+    again = [r["key"] for r in stub.requests()[before:]]
+    sg.check(len(again) - len(set(again)) <= 4, f"{len(again) - len(set(again))} requests were sent twice")
+    sg.check(sg.digest(sg.run("run", *plain, "--results", folder / "two", ranks=1)[0]) == without, "the rephrased pools do not go again")
+
+    # Sources alone are bought, have no cells, and show as pools; a larger size keeps the beginning.
+    out, _ = sg.run("run", *plain, "rephrase=[true]", "methods=[zero_shot]", "tasks=[boolq]", "--results", folder / "alone", ranks=2)
+    found = pools(folder / "alone")
+    sg.check(sorted(p["method"] for p in found) == ["zero_shot", "zero_shot rephrased"], f"{found}")
+    rows = json.loads(sg.run("report", folder / "alone", "--format", "json")[0])["tasks"][0]["rows"]
+    sg.check({r["method"] for r in rows} == {"zero_shot rephrased"}, f"the source has cells: {rows}")
+    small = texts(folder / "alone")
+    sg.run("generate", *plain, "rephrase=[true]", "methods=[zero_shot]", "tasks=[boolq]", "sizes=[20]", "--results", folder / "alone")
+    for method, examples in texts(folder / "alone").items():
+        sg.check(len(examples) == 20 and examples[:14] == small[method], f"{method}: a larger size does not begin with the smaller")
+
+    # By a schema.
+    sg.run("generate", *plain, "rephrase=[true]", "methods=[zero_shot]", "generator.structured_output=true", "--results", folder / "json")
+    found = pools(folder / "json")
+    sg.check(len(found) == 4 and all(p["n"] == 14 for p in found), f"JSON rephrasings were not read: {found}")
+    print("ok:", len(asked), "requests")
