@@ -1,6 +1,7 @@
 #include "experiments/asking.h"
 
 #include "base/mem.h"
+#include "experiments/measure.h"
 #include "gen/recording.h"
 
 #include <jansson.h>
@@ -249,6 +250,8 @@ static sg_status store_pool(struct sg_asking *a, int64_t i, struct sg_err *err)
 
 sg_status sg_asking_store(struct sg_asking *a, int64_t i, struct sg_err *err)
 {
-    return evaluation_of(a, i) ? sg_evaluation_store(a->ledger, evaluation_of(a, i), err)
-                               : store_pool(a, i, err);
+    if (evaluation_of(a, i))
+        return sg_evaluation_store(a->ledger, evaluation_of(a, i), err);
+    SG_TRY(store_pool(a, i, err));
+    return sg_measure_pool_bias(a->p, i, a->ledger, err);
 }

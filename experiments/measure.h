@@ -1,4 +1,5 @@
-/* What is measured on pools after training: diversity of their embeddings (results/diversity.h). */
+/* What is measured on pools: diversity of their embeddings (results/diversity.h), after training; what their texts look like
+ * beside the raw rows (results/bias.h), when they are complete. */
 #ifndef SG_EXPERIMENTS_MEASURE_H
 #define SG_EXPERIMENTS_MEASURE_H
 
@@ -10,5 +11,16 @@
  * on rank 0. */
 sg_status sg_measure_diversity(const struct sg_team *world, const struct sg_prepared *p,
                                struct sg_ledger *ledger, int64_t *n_measured, struct sg_err *err) SG_MUST_USE;
+
+/* Rank 0. What the texts of each task's raw rows look like, into the ledger (uncommitted), unless they are there.
+ *
+ * The result, a JSON object: {"task", "pool": id or "", "n_chosen": examples that the LLM chose a class for, -1, "rows": [{"label": -1
+ * for all or class, "part": "text" | "text_pair", "n", "chosen", numbers of struct sg_bias; one that does not exist is absent}]}. */
+sg_status sg_measure_raw_bias(const struct sg_prepared *p, struct sg_ledger *ledger,
+                              struct sg_err *err) SG_MUST_USE;
+
+/* Rank 0. The same of a complete pool. */
+sg_status sg_measure_pool_bias(const struct sg_prepared *p, int64_t pool, struct sg_ledger *ledger,
+                               struct sg_err *err) SG_MUST_USE;
 
 #endif

@@ -247,6 +247,7 @@ static sg_status enter_plan(struct run *r, struct sg_err *err)
     }
     for (int64_t i = 0; i < p->n_evaluations; i++)
         SG_TRY(sg_evaluation_plan(r->ledger, p->evaluation[i], i, err));
+    SG_TRY(sg_measure_raw_bias(p, r->ledger, err));
     return sg_ledger_commit(r->ledger, err);
 }
 

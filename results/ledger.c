@@ -46,7 +46,9 @@ static const char later_schema[] =
     "CREATE TABLE IF NOT EXISTS evaluation_rows(evaluation TEXT, row INTEGER, gold INTEGER NOT NULL,"
     " predicted INTEGER NOT NULL, verdict TEXT NOT NULL, completion TEXT NOT NULL, PRIMARY KEY(evaluation, "
     "row))"
-    " WITHOUT ROWID";
+    " WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS bias(id TEXT PRIMARY KEY, ordinal INTEGER NOT NULL, result TEXT NOT NULL) "
+    "WITHOUT ROWID";
 
 static const char *const sql[N_SQL] = {
     [SQL_META_SET] = "INSERT INTO meta VALUES(?1,?2) ON CONFLICT(name) DO UPDATE SET value=excluded.value",
@@ -97,6 +99,9 @@ static const char *const sql[N_SQL] = {
     [SQL_EVALUATIONS_RETIRE] = "UPDATE evaluations SET ordinal=-1",
     [SQL_VERDICTS_CLEAR] = "DELETE FROM evaluation_rows WHERE evaluation=?1",
     [SQL_VERDICT_PUT] = "INSERT INTO evaluation_rows VALUES(?1,?2,?3,?4,?5,?6)",
+    [SQL_BIAS_PUT] = "INSERT OR REPLACE INTO bias VALUES(?1,?2,?3)",
+    [SQL_BIAS_GET] = "SELECT result FROM bias WHERE id=?1",
+    [SQL_BIAS_RETIRE] = "UPDATE bias SET ordinal=-1",
     [SQL_DIVERSITY_GET] = "SELECT result FROM diversity WHERE pool=?1",
 };
 

@@ -21,6 +21,7 @@
  * rejected answers too diversity(pool PRIMARY KEY, result)                           JSON object
  *   sent(id PRIMARY KEY, key, usd, created)                       left and not settled: may have been paid for
  *   evaluations(id PRIMARY KEY, ordinal, settings, status)        the LLM as a classifier; status: planned | complete
+ *   bias(id PRIMARY KEY, ordinal, result)                         what the texts of a pool, or a task's raw rows, look like
  *   evaluation_rows(evaluation, row, gold, predicted, verdict, completion, PRIMARY KEY(evaluation, row))
  *
  * All functions: rank 0 only. A transaction is opened by the first write and committed by sg_ledger_commit
@@ -133,7 +134,7 @@ struct sg_ledger_cell {
 };
 sg_status sg_ledger_cell_finish(struct sg_ledger *l, const struct sg_ledger_cell *c,
                                 struct sg_err *err) SG_MUST_USE;
-/* Marks every cell and evaluation that is in the ledger but whose ordinal was not renewed by this run's plan: ordinal = -1
+/* Marks every cell, evaluation and bias that is in the ledger but whose ordinal was not renewed by this run's plan: ordinal = -1
  * (kept, not shown). Forgets the test rows, too: they are put anew. Call before the first sg_ledger_cell_plan and
  * sg_ledger_test_row_put; one commit then covers all of it. */
 sg_status sg_ledger_cells_retire(struct sg_ledger *l, struct sg_err *err) SG_MUST_USE;
@@ -159,6 +160,14 @@ struct sg_ledger_verdict {
 };
 sg_status sg_ledger_evaluation_put(struct sg_ledger *l, const char *id, const struct sg_ledger_verdict *rows,
                                    int64_t n, struct sg_err *err) SG_MUST_USE;
+
+/* What the texts of a pool (id: the pool's), or of a task's raw rows, look like. result JSON: experiments/measure.h. ordinal: the
+ * order in which they are shown. */
+sg_status sg_ledger_bias_put(struct sg_ledger *l, const char *id, int64_t ordinal, const char *result,
+                             struct sg_err *err) SG_MUST_USE;
+/* found 0 when there is none. result: new memory. */
+sg_status sg_ledger_bias_get(struct sg_ledger *l, const char *id, char **result,
+                             struct sg_err *err) SG_MUST_USE;
 
 struct sg_ledger_totals {
     int64_t n_completions, n_failed_completions, n_from_recording, tokens_in, tokens_out;

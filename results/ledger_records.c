@@ -359,6 +359,8 @@ sg_status sg_ledger_cells_retire(struct sg_ledger *l, struct sg_err *err)
     SG_TRY(sg_ledger_step(l, s, "the cells", err));
     SG_TRY(sg_ledger_use(l, SQL_EVALUATIONS_RETIRE, &s, err));
     SG_TRY(sg_ledger_step(l, s, "the evaluations", err));
+    SG_TRY(sg_ledger_use(l, SQL_BIAS_RETIRE, &s, err));
+    SG_TRY(sg_ledger_step(l, s, "the bias of pools", err));
     SG_TRY(sg_ledger_use(l, SQL_TEST_ROWS_FORGET, &s, err));
     return sg_ledger_step(l, s, "the test rows", err);
 }
@@ -433,6 +435,23 @@ sg_status sg_ledger_evaluation_put(struct sg_ledger *l, const char *id, const st
 {
     SG_TRY(sg_ledger_save(l, err));
     return sg_ledger_keep(l, verdict_rows(l, id, rows, n, err), err);
+}
+
+sg_status sg_ledger_bias_put(struct sg_ledger *l, const char *id, int64_t ordinal, const char *result,
+                             struct sg_err *err)
+{
+    sqlite3_stmt *s;
+    SG_TRY(sg_ledger_begin(l, err));
+    SG_TRY(sg_ledger_use(l, SQL_BIAS_PUT, &s, err));
+    bind_text(s, 1, id);
+    sqlite3_bind_int64(s, 2, ordinal);
+    bind_text(s, 3, result);
+    return sg_ledger_step(l, s, "a pool's bias", err);
+}
+
+sg_status sg_ledger_bias_get(struct sg_ledger *l, const char *id, char **result, struct sg_err *err)
+{
+    return get_text(l, SQL_BIAS_GET, id, result, err);
 }
 
 sg_status sg_ledger_totals(struct sg_ledger *l, struct sg_ledger_totals *out, struct sg_err *err)

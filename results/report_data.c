@@ -210,6 +210,42 @@ static sg_status read_evaluation(void *context, int64_t at, const union sg_value
                : SG_OK;
 }
 
+static sg_status read_bias(void *context, int64_t at, const union sg_value *row, struct sg_err *err)
+{
+    struct sg_report_data *d = context;
+    void *bias = sg_grown(d->bias, at, sizeof *d->bias);
+    if (!bias)
+        return no_memory(err);
+    d->bias = bias;
+    struct sg_report_bias *b = &d->bias[at];
+    *b = (struct sg_report_bias){
+        .pool = row[SG_BIAS_pool].i,
+        .task = task_of(d, row[SG_BIAS_task].text),
+        .label = row[SG_BIAS_label].i,
+        .n = row[SG_BIAS_n].i,
+        .chosen = row[SG_BIAS_chosen].i,
+        .n_words = row[SG_BIAS_n_words].i,
+        .class_ = sg_strdup(row[SG_BIAS_class].text),
+        .part = sg_strdup(row[SG_BIAS_part].text),
+        .opening = sg_strdup(row[SG_BIAS_opening].text),
+        .chosen_share = row[SG_BIAS_chosen_share].x,
+        .chosen_low = row[SG_BIAS_chosen_low].x,
+        .chosen_high = row[SG_BIAS_chosen_high].x,
+        .mean_words = row[SG_BIAS_mean_words].x,
+        .distinct_1 = row[SG_BIAS_distinct_1].x,
+        .distinct_2 = row[SG_BIAS_distinct_2].x,
+        .opening_share = row[SG_BIAS_opening_share].x,
+        .question_share = row[SG_BIAS_question_share].x,
+        .overlap = row[SG_BIAS_overlap].x,
+    };
+    d->n_bias++;
+    if (!b->class_ || !b->part || !b->opening)
+        return no_memory(err);
+    return b->task < 0 || b->pool < -1 || b->pool >= d->n_pools
+               ? sg_fail(err, SG_INPUT, "damaged: bias row %lld has no task or pool", (long long)at)
+               : SG_OK;
+}
+
 static sg_status read_attributes(hid_t file, const char *path, struct sg_report_data *d, struct sg_err *err)
 {
     static const char *const names[] = {"study",   "program",     "encoder_sha256", "content_sha256",
@@ -239,9 +275,10 @@ sg_status sg_report_read(const char *path, struct sg_report_data *out, struct sg
     static const struct {
         enum sg_table_index table;
         sg_table_row read;
-    } parts[] = {{SG_T_CLASSES, read_class},      {SG_T_CELLS, read_cell},          {SG_T_POOLS, read_pool},
-                 {SG_T_REJECTS, read_reject},     {SG_T_DIVERSITY, read_diversity}, {SG_T_SPEND, read_spend},
-                 {SG_T_LLM_EVAL, read_evaluation}};
+    } parts[] = {{SG_T_CLASSES, read_class},       {SG_T_CELLS, read_cell},
+                 {SG_T_POOLS, read_pool},          {SG_T_REJECTS, read_reject},
+                 {SG_T_DIVERSITY, read_diversity}, {SG_T_SPEND, read_spend},
+                 {SG_T_LLM_EVAL, read_evaluation}, {SG_T_BIAS, read_bias}};
     struct sg_report_data d = {0};
     hid_t file = -1;
     SG_TRY(sg_store_open(path, &file, err));
@@ -279,6 +316,12 @@ void sg_report_data_free(struct sg_report_data *d)
         sg_free(d->evaluation[i].status);
     }
     sg_free(d->evaluation);
+    for (int64_t i = 0; i < d->n_bias; i++) {
+        sg_free(d->bias[i].class_);
+        sg_free(d->bias[i].part);
+        sg_free(d->bias[i].opening);
+    }
+    sg_free(d->bias);
     sg_free(d->cell);
     sg_free(d->task);
     sg_free(d->pool);

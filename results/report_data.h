@@ -44,14 +44,26 @@ struct sg_report_evaluation {
     double cost_usd; /* NaN: unknown */
 };
 
+/* What the texts of a pool look like, and of a task's raw rows. */
+struct sg_report_bias {
+    int64_t pool;               /* index into pool[]; -1: the task's raw rows */
+    int64_t task, label;        /* -1: all classes */
+    int64_t n, chosen, n_words; /* chosen -1: the LLM did not choose */
+    char *class_, *part, *opening;
+    double chosen_share, chosen_low, chosen_high;
+    double mean_words, distinct_1, distinct_2, opening_share, question_share,
+        overlap; /* NaN: there is none */
+};
+
 struct sg_report_data {
     json_t *provenance; /* attributes of the root: study, program, encoder_sha256, content_sha256, written,
                            run_* */
-    int64_t n_cells, n_tasks, n_pools, n_evaluations;
+    int64_t n_cells, n_tasks, n_pools, n_evaluations, n_bias;
     struct sg_report_cell *cell;
     struct sg_report_task *task;
     struct sg_report_pool *pool;
     struct sg_report_evaluation *evaluation;
+    struct sg_report_bias *bias;
     int64_t total_requests, total_failed_requests, total_from_recording, total_tokens_in, total_tokens_out;
     char *total_cost_usd; /* a number, or "unknown" */
     int64_t n_done, n_failed, n_planned;

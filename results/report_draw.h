@@ -55,4 +55,7 @@ static inline void cost_cell(struct sg_sheet *s, double usd)
 /* The LLM as a classifier, beside the encoder; nothing where the study has none. */
 sg_status sg_draw_evaluations(const struct draw *r, struct sg_err *err) SG_MUST_USE;
 
+/* What the texts of the pools look like beside the raw rows, and which classes the LLM chose; nothing where it is not known. */
+sg_status sg_draw_bias(const struct draw *r, struct sg_err *err) SG_MUST_USE;
+
 #endif

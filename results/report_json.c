@@ -119,6 +119,32 @@ static sg_status evaluations(const struct sg_report_data *d, json_t *list, struc
     return SG_OK;
 }
 
+static json_t *bias(const struct sg_report_data *d)
+{
+    json_t *list = json_array();
+    for (int64_t i = 0; i < d->n_bias; i++) {
+        const struct sg_report_bias *b = &d->bias[i];
+        const struct sg_report_pool *p = b->pool < 0 ? NULL : &d->pool[b->pool];
+        int chose = b->chosen >= 0;
+        json_array_append_new(
+            list,
+            json_pack("{s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o}",
+                      "task", text(d->task[b->task].name), "method", p ? text(p->method) : json_null(),
+                      "seed_generation", p ? json_integer(p->seed_generation) : json_null(), "class",
+                      b->label < 0 ? json_null() : text(b->class_), "part", text(b->part), "n",
+                      (json_int_t)b->n, "chosen", chose ? json_integer(b->chosen) : json_null(),
+                      "chosen_share",
+                      chose ? estimate(&(struct sg_estimate){
+                                  .mean = b->chosen_share, .low = b->chosen_low, .high = b->chosen_high})
+                            : json_null(),
+                      "mean_words", real(b->mean_words), "n_words", (json_int_t)b->n_words, "distinct_1",
+                      real(b->distinct_1), "distinct_2", real(b->distinct_2), "opening", text(b->opening),
+                      "opening_share", real(b->opening_share), "question_share", real(b->question_share),
+                      "overlap", real(b->overlap)));
+    }
+    return list;
+}
+
 static json_t *failed(const struct sg_report_data *d)
 {
     json_t *list = json_array();
@@ -153,10 +179,12 @@ sg_status sg_report_json(const struct sg_report_data *d, struct sg_buf *out, str
     json_t *evals = json_array();
     if (status == SG_OK)
         status = evaluations(d, evals, err);
-    /* A study without them has no such member. */
+    /* A study without them has no such members. */
     if (d->n_evaluations && o)
         json_object_set(o, "llm_eval", evals);
     json_decref(evals);
+    if (d->n_bias && o)
+        json_object_set_new(o, "bias", bias(d));
     char *dumped = o && status == SG_OK ? json_dumps(o, JSON_INDENT(2) | JSON_REAL_PRECISION(12)) : NULL;
     json_decref(o);
     if (status == SG_OK && !dumped)

@@ -162,6 +162,29 @@
     X(vendi, REAL, "examples", 0, "Vendi score: effective number of different examples")                     \
     X(effective_rank, REAL, "1", 0, "participation ratio of the spectrum")
 
+#define SG_BIAS(X)                                                                                           \
+    X(pool, INT, "", SG_LATER, "ordinal in /pools; -1: the task's raw rows")                                 \
+    X(task, TEXT, "", SG_LATER, "task")                                                                      \
+    X(method, TEXT, "", SG_LATER, "generation method; empty: the task's raw rows")                           \
+    X(label, INT, "", SG_LATER, "class index; -1: all of them")                                              \
+    X(class, TEXT, "", SG_LATER, "class name; empty: all of them")                                           \
+    X(part, TEXT, "", SG_LATER, "which text: text or text_pair, as in /examples")                            \
+    X(n, INT, "texts", SG_LATER, "texts of the class")                                                       \
+    X(chosen, INT, "examples", SG_LATER,                                                                     \
+      "good examples that the LLM gave this class, before balancing; -1: it did not choose")                 \
+    X(chosen_share, REAL, "1", SG_LATER, "of all that it chose a class for")                                 \
+    X(chosen_low, REAL, "1", SG_LATER, "95 % interval (Wilson)")                                             \
+    X(chosen_high, REAL, "1", SG_LATER, "95 % interval (Wilson)")                                            \
+    X(mean_words, REAL, "words", SG_LATER, "mean length")                                                    \
+    X(n_words, INT, "words", SG_LATER, "words that the next two are taken from: the first 500 at most")      \
+    X(distinct_1, REAL, "1", SG_LATER, "different words among them")                                         \
+    X(distinct_2, REAL, "1", SG_LATER, "different pairs of neighbouring words among all pairs")              \
+    X(opening, TEXT, "", SG_LATER, "the most common first three words")                                      \
+    X(opening_share, REAL, "1", SG_LATER, "texts that begin so")                                             \
+    X(question_share, REAL, "1", SG_LATER,                                                                   \
+      "texts that begin like a yes/no question: is, are, do, can, has, ...")                                 \
+    X(overlap, REAL, "1", SG_LATER, "pairs: mean share of the first text's words that the second has, too")
+
 #define SG_LLM_EVAL(X)                                                                                       \
     X(evaluation, INT, "", 0, "ordinal of the evaluation; /llm_predictions refers to it")                    \
     X(task, TEXT, "", 0, "task")                                                                             \
@@ -212,6 +235,7 @@
     Y(SPEND, spend, 0, "What each pool's completions cost")                                                  \
     Y(DIVERSITY, diversity, 0, "How different the examples of each pool are from one another")               \
     Y(NEAR, near_duplicates, SG_TABLE_LATER, "Examples that nearly repeat another text, kept or rejected")   \
+    Y(BIAS, bias, SG_TABLE_LATER, "What the texts of each pool look like, by class, beside the raw rows")    \
     Y(LLM_EVAL, llm_eval, SG_TABLE_LATER, "The LLM as a classifier: one row an evaluation on test rows")     \
     Y(LLM_PREDICTIONS, llm_predictions, SG_TABLE_LATER, "What the LLM said of each test row")
 
@@ -224,6 +248,7 @@ enum sg_table_index { SG_TABLES(SG_Y_INDEX) SG_N_TABLES };
 #define SG_X_POOLS(name, ...)                    SG_POOLS_##name,
 #define SG_X_REJECTS(name, ...)                  SG_REJECTS_##name,
 #define SG_X_NEAR(name, ...)                     SG_NEAR_##name,
+#define SG_X_BIAS(name, ...)                     SG_BIAS_##name,
 #define SG_X_LLM_EVAL(name, ...)                 SG_LLM_EVAL_##name,
 #define SG_X_LLM_PREDICTIONS(name, ...)          SG_LLM_PREDICTIONS_##name,
 #define SG_X_EXAMPLES(name, ...)                 SG_EXAMPLES_##name,

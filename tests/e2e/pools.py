@@ -28,6 +28,16 @@ with sg.Folder() as folder, sg.Stub(folder, "--near", "5") as stub:
         sg.check(p["n_attempts"] < 11, f"{p['method']}: {p['n_attempts']} requests for 11 examples, three a request")
         sg.check(("wrong_label" in p["rejects"]) <= ("unconditioned" in p["method"]), f"{p['method']}: {p['rejects']}")
     sg.check(any("wrong_label" in p["rejects"] for p in found), "no label was wrong")
+    # What the LLM chose is all that was good; raw rows and label-conditioned pools have no choice.
+    bias = json.loads(sg.run("report", one, "--format", "json")[0])["bias"]
+    sg.check([b["n"] for b in bias if b["method"] is None] == [60, 30, 30], f"raw rows: {bias[:3]}")
+    for p in found:
+        rows = [b for b in bias if b["method"] == p["method"]]
+        chosen = [b["chosen"] for b in rows if b["class"] is not None]
+        sg.check([b["n"] for b in rows] == [11, 6, 5], f"{rows}")
+        expected = p["n"] + p["rejects"].get("surplus", 0) if "unconditioned" in p["method"] else None
+        sg.check((sum(chosen) if None not in chosen else None) == expected, f"{p['method']}: chosen {chosen}, not {expected}")
+    sg.check("Classes that the LLM chose" in out and "Texts of the pools" in out, "not in the report:\n" + out[-3000:])
     n_near = sum(p["n_near_pool"] for p in found)
     sg.check(n_near > 0, "no near-duplicates among the examples")
     sg.check("near-duplicates kept" in out, "the report does not count them:\n" + out[-3000:])

@@ -14,7 +14,7 @@ struct fake {
     int reversed;      /* everything in the opposite order */
     int other_machine; /* other hosts, times, ranks, sources */
     int all_planned;   /* no cell is done yet, no pool filled */
-    int evaluated;     /* the LLM as a classifier, too: one done, one planned */
+    int evaluated;     /* the LLM as a classifier, too: one done, one planned; and bias */
     int other_loss;    /* one number of the content differs */
     const char *evil;  /* used as a model's name, a class name and in texts; NULL: harmless */
 };
@@ -163,6 +163,29 @@ static sg_status fake_evaluations(struct sg_ledger *l, const struct fake *f, str
     return f->all_planned ? SG_OK : sg_ledger_evaluation_put(l, "eval0", rows, 4, err);
 }
 
+/* Of the raw rows of rte, and of its pool, where the LLM chose; and of a pool that no cell names. */
+static sg_status fake_bias(struct sg_ledger *l, const struct fake *f, struct sg_err *err)
+{
+    char result[1200];
+    static const char *const id[] = {"", "pool1", "elsewhere"};
+    for (int i = 0; i < 3; i++) {
+        snprintf(
+            result, sizeof result,
+            "{\"n_chosen\":%d,\"pool\":\"%s\",\"rows\":["
+            "{\"chosen\":-1,\"distinct_1\":0.5,\"distinct_2\":0.75,\"label\":-1,\"mean_words\":9.25,\"n\":4,"
+            "\"n_words\":%d,\"opening\":\"%s\",\"opening_share\":0.25,\"overlap\":0.5,\"part\":\"text\","
+            "\"question_share\":0.75},"
+            "{\"chosen\":-1,\"label\":-1,\"mean_words\":20,\"distinct_2\":0.5,\"n\":4,\"n_words\":500,"
+            "\"opening\":\"\","
+            "\"part\":\"text_pair\"},"
+            "{\"chosen\":%d,\"label\":0,\"n\":1,\"n_words\":0,\"opening\":\"\",\"part\":\"text\"}],\"task\":"
+            "\"rte\"}",
+            i ? 4 : -1, id[i], i ? 9 : 500, f->evil ? f->evil : "is the tower", i ? 3 : -1);
+        SG_TRY(sg_ledger_bias_put(l, i ? id[i] : "raw", i, result, err));
+    }
+    return SG_OK;
+}
+
 static sg_status fake_fill(struct sg_ledger *l, const struct fake *f, struct sg_err *err)
 {
     SG_TRY(sg_ledger_cells_retire(l, err));
@@ -184,6 +207,8 @@ static sg_status fake_fill(struct sg_ledger *l, const struct fake *f, struct sg_
         SG_TRY(fake_pool(l, f, f->reversed ? !i : i, err));
     if (f->evaluated)
         SG_TRY(fake_evaluations(l, f, err));
+    if (f->evaluated)
+        SG_TRY(fake_bias(l, f, err));
     return sg_ledger_commit(l, err);
 }
 

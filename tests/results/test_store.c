@@ -229,6 +229,15 @@ static void evaluations(void **state)
     assert_int_equal(seen.row[2][SG_LLM_PREDICTIONS_row].i, 4);
     assert_int_equal(seen.row[2][SG_LLM_PREDICTIONS_predicted].i, -1);
     assert_string_equal(seen.row[2][SG_LLM_PREDICTIONS_verdict].text, "several");
+    look(path, SG_T_BIAS);
+    assert_int_equal(seen.n, 6); /* not of the pool that no cell names */
+    assert_int_equal(seen.row[0][SG_BIAS_pool].i, -1);
+    assert_string_equal(seen.row[0][SG_BIAS_method].text, "");
+    assert_true(seen.row[0][SG_BIAS_mean_words].x == 9.25 && isnan(seen.row[0][SG_BIAS_chosen_share].x));
+    assert_int_equal(seen.row[5][SG_BIAS_pool].i, 1);
+    assert_string_equal(seen.row[5][SG_BIAS_class].text, "negative");
+    assert_true(seen.row[5][SG_BIAS_chosen].i == 3 && seen.row[5][SG_BIAS_chosen_share].x == 0.75);
+    assert_true(isnan(seen.row[5][SG_BIAS_mean_words].x));
     OK(fake_fill(l, &(struct fake){0}, &err));
     OK(sg_store_write(l, path, digest, &err));
     assert_string_equal(digest, without);
@@ -240,7 +249,8 @@ static void evaluations(void **state)
     sg_ledger_close(make("e3", &(struct fake){0}, path, digest));
     hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
     assert_true(H5Ldelete(file, "llm_eval", H5P_DEFAULT) >= 0 &&
-                H5Ldelete(file, "llm_predictions", H5P_DEFAULT) >= 0);
+                H5Ldelete(file, "llm_predictions", H5P_DEFAULT) >= 0 &&
+                H5Ldelete(file, "bias", H5P_DEFAULT) >= 0);
     assert_true(H5Fclose(file) >= 0);
     OK(sg_store_verify(path, &err));
     look(path, SG_T_LLM_EVAL);
