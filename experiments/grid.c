@@ -94,9 +94,17 @@ static int64_t n_sources(const struct sg_study *s)
     return (int64_t)s->n_methods * s->n_conditionings * s->n_variants;
 }
 
-int64_t sg_arm_count(const struct sg_study *s)
+int sg_task_is_rephrased(const struct sg_study *s, int task)
 {
-    return n_sources(s) * (has_rephrase(s, 1) ? 2 : 1);
+    int listed = s->n_rephrase_tasks == 0;
+    for (int i = 0; i < s->n_rephrase_tasks; i++)
+        listed |= strcmp(s->rephrase_task[i], s->task[task].name) == 0;
+    return listed && has_rephrase(s, 1);
+}
+
+int64_t sg_arm_count(const struct sg_study *s, int task)
+{
+    return n_sources(s) * (sg_task_is_rephrased(s, task) ? 2 : 1);
 }
 
 struct sg_arm sg_arm_get(const struct sg_study *s, int64_t i)
@@ -110,9 +118,9 @@ struct sg_arm sg_arm_get(const struct sg_study *s, int64_t i)
     return a;
 }
 
-int sg_arm_has_cells(const struct sg_study *s, const struct sg_arm *a)
+int sg_arm_has_cells(const struct sg_study *s, int task, const struct sg_arm *a)
 {
-    return has_rephrase(s, a->rephrase);
+    return has_rephrase(s, a->rephrase) || !sg_task_is_rephrased(s, task);
 }
 
 void sg_arm_name(const struct sg_study *s, const struct sg_arm *a, char name[160])
@@ -134,9 +142,9 @@ static void expand(struct expansion *e)
     for (int task = 0; task < s->n_tasks; task++) {
         if (has_mix(s, SG_MIX_RAW))
             add_raw(e, task);
-        for (int64_t a = 0; a < sg_arm_count(s); a++, pool += (int)s->seeds_generation) {
+        for (int64_t a = 0; a < sg_arm_count(s, task); a++, pool += (int)s->seeds_generation) {
             struct sg_cell c = {.task = task, .arm = sg_arm_get(s, a)};
-            if (sg_arm_has_cells(s, &c.arm))
+            if (sg_arm_has_cells(s, task, &c.arm))
                 add_arm(e, c, pool);
         }
     }
@@ -146,7 +154,9 @@ static void expand(struct expansion *e)
 static double bound(const struct sg_study *s)
 {
     double seeds = (double)s->seeds_generation * (double)s->seeds_data * (double)s->seeds_train;
-    double raw = s->n_raw + 1.0, synthetic = (double)sg_arm_count(s) * s->n_sizes * s->n_mixes + 1.0;
+    double raw = s->n_raw + 1.0,
+           synthetic =
+               (has_rephrase(s, 1) ? 2.0 : 1.0) * (double)n_sources(s) * s->n_sizes * s->n_mixes + 1.0;
     return s->n_tasks * seeds * raw * synthetic;
 }
 
@@ -161,7 +171,8 @@ sg_status sg_grid_expand(const struct sg_study *s, struct sg_grid *out, struct s
     expand(&e);
     int pools = has_mix(s, SG_MIX_SYNTHETIC) || has_mix(s, SG_MIX_BOTH);
     struct sg_grid g = {.n_cells = e.n};
-    g.n_pools = pools ? s->n_tasks * sg_arm_count(s) * s->seeds_generation : 0;
+    for (int t = 0; pools && t < s->n_tasks; t++)
+        g.n_pools += sg_arm_count(s, t) * s->seeds_generation;
     g.cell = sg_alloc((size_t)g.n_cells, sizeof *g.cell);
     g.pool = sg_alloc((size_t)g.n_pools, sizeof *g.pool);
     if (!g.cell || !g.pool) {
@@ -170,15 +181,14 @@ sg_status sg_grid_expand(const struct sg_study *s, struct sg_grid *out, struct s
     }
     e = (struct expansion){.s = s, .cell = g.cell};
     expand(&e);
-    for (int64_t i = 0; i < g.n_pools; i++) {
-        int64_t arm = i / s->seeds_generation;
-        g.pool[i] = (struct sg_pool_key){.task = (int)(arm / sg_arm_count(s)),
-                                         .arm = sg_arm_get(s, arm % sg_arm_count(s)),
-                                         .seed_generation = i % s->seeds_generation,
-                                         .source = -1};
-        if (g.pool[i].arm.rephrase)
-            g.pool[i].source = i - n_sources(s) * s->seeds_generation;
-    }
+    for (int t = 0, i = 0; i < g.n_pools; t++)
+        for (int64_t a = 0; a < sg_arm_count(s, t); a++)
+            for (int64_t seed = 0; seed < s->seeds_generation; seed++, i++) {
+                g.pool[i] = (struct sg_pool_key){
+                    .task = t, .arm = sg_arm_get(s, a), .seed_generation = seed, .source = -1};
+                if (g.pool[i].arm.rephrase)
+                    g.pool[i].source = i - n_sources(s) * s->seeds_generation;
+            }
     *out = g;
     return SG_OK;
 }

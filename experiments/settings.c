@@ -122,6 +122,8 @@ static const struct sg_setting table[] = {
     {"rephrase", SG_SET_CHOICES, 0, LIST(rephrase, n_rephrase), .choice = flag_choice, .initial = "[false]",
      .help = "true: train on pools whose examples the LLM has said in other words; false: on the pools as "
              "they are"},
+    {"rephrase_tasks", SG_SET_TEXTS, SG_SET_NULL, LIST(rephrase_task, n_rephrase_tasks), .unit = "names",
+     .check = sg_settings_check_name, .help = "the tasks that `rephrase` holds for; empty: all"},
     {"sizes", SG_SET_INTS, SG_SET_NULL, LIST(size, n_sizes), RANGE(1, 1e7), .unit = "examples",
      .help = "synthetic training examples, like sizes: [100, 500]: prefixes of one pool; needed by every mix "
              "but raw"},

@@ -69,19 +69,11 @@ static sg_status check_wording(const struct sg_study *s, const struct sg_task *t
     return SG_OK;
 }
 
-static int rephrases(const struct sg_study *s)
-{
-    for (int i = 0; i < s->n_rephrase; i++)
-        if (s->rephrase[i])
-            return 1;
-    return 0;
-}
-
 static sg_status check_rephrase(const struct sg_study *s, const struct sg_task *t, const char *variant,
                                 enum sg_conditioning c, const struct sg_yaml *at, struct sg_err *err)
 {
     struct sg_prompts w;
-    if (!rephrases(s) || (sg_task_wording(t, variant, c, &w) && w.rephrase))
+    if (!sg_task_is_rephrased(s, (int)(t - s->task)) || (sg_task_wording(t, variant, c, &w) && w.rephrase))
         return SG_OK;
     return sg_yaml_fail(
         at, err,
@@ -146,6 +138,24 @@ static sg_status read_tasks(const struct sg_reading *r, struct sg_settings *all,
         status = read_task(s, all->task_name[i], dir, at, err);
     sg_free(dir);
     return status;
+}
+
+/* rephrase_tasks names tasks of the study. */
+static sg_status check_rephrase_tasks(const struct sg_reading *r, const struct sg_study *s,
+                                      struct sg_err *err)
+{
+    for (int i = 0; i < s->n_rephrase_tasks; i++) {
+        int known = 0;
+        for (int t = 0; t < s->n_tasks; t++)
+            known |= strcmp(s->task[t].name, s->rephrase_task[i]) == 0;
+        if (!known)
+            return sg_schema_fail(
+                r, "rephrase_tasks", s->path, err,
+                "rephrase_tasks names \"%s\", which is none of the study's tasks; hint: add it to "
+                "tasks, or leave it out here",
+                s->rephrase_task[i]);
+    }
+    return SG_OK;
 }
 
 /* What depends on the provider. */
@@ -230,6 +240,7 @@ static sg_status read_all(struct sg_settings *all, const char *path, int n_overr
     SG_TRY(check_generator(&r, path, &s->generator, err));
     SG_TRY(check_axes(&r, s, err));
     SG_TRY(read_tasks(&r, all, err));
+    SG_TRY(check_rephrase_tasks(&r, s, err));
     return finish(all, arena, err);
 }
 

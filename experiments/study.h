@@ -43,6 +43,8 @@ struct sg_study {
     char **variant; /* prompt variants; "default" is the task's own wording */
     int n_rephrase;
     int *rephrase; /* 0: pools as they are bought; 1: rephrasings of them */
+    int n_rephrase_tasks;
+    char **rephrase_task; /* names of the tasks that have rephrasings; none: all */
     int64_t examples_per_request;
     int structured_output;
     int n_sizes;
@@ -80,11 +82,13 @@ struct sg_arm {
     int variant;      /* index into study->variant; 0 for raw-only */
     int rephrase;     /* 1: its pools are rephrasings of those of the same arm with 0 */
 };
-/* How many there are, and arm i of them: methods first, then conditionings, then variants; then all of them again
- * rephrased, where the study has that. An arm that is only there to be rephrased has pools, but no cells. */
-int64_t sg_arm_count(const struct sg_study *s);
+/* How many a task has, and arm i of them: methods first, then conditionings, then variants; then all of them again
+ * rephrased, where the task has that. An arm that is only there to be rephrased has pools, but no cells. */
+int64_t sg_arm_count(const struct sg_study *s, int task);
 struct sg_arm sg_arm_get(const struct sg_study *s, int64_t i);
-int sg_arm_has_cells(const struct sg_study *s, const struct sg_arm *a);
+int sg_arm_has_cells(const struct sg_study *s, int task, const struct sg_arm *a);
+/* Whether the task has rephrasings. */
+int sg_task_is_rephrased(const struct sg_study *s, int task);
 /* What results call the method: "zero_shot", "zero_shot unconditioned", "zero_shot formal" (a prompt variant),
  * "zero_shot rephrased"; "" for raw-only. */
 void sg_arm_name(const struct sg_study *s, const struct sg_arm *a, char name[160]);

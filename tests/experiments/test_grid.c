@@ -173,7 +173,7 @@ static void test_shipped(void **state)
         const char *path;
         int64_t n_cells, n_pools;
     } row[] = {{"experiments/quickstart.yaml", 126, 30},
-               {"experiments/paper.yaml", 6 * (9 + 5 * 4 * (3 + 9)), 30}};
+               {"experiments/paper.yaml", 6 * (9 + 5 * 4 * (3 + 9)) + 5 * 4 * (3 + 9), 35}};
     for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
         struct sg_study *s;
         struct sg_grid g;
@@ -351,14 +351,48 @@ static void test_rephrase(void **state)
     }
 }
 
+/* Of the tasks that are named alone; the others have their cells whatever `rephrase` says. */
+static void test_rephrase_tasks(void **state)
+{
+    (void)state;
+    const char *o[] = {"tasks=[single,again]", "methods=[zero_shot,one_shot]", "mixes=[synthetic]",
+                       "rephrase=[true]",      "rephrase_tasks=[again]",       "seeds.generation=2"};
+    struct sg_study *s = make(6, o);
+    struct sg_err err = {0};
+    struct sg_grid g;
+    assert_int_equal(sg_grid_expand(s, &g, &err), SG_OK);
+    assert_int_equal(g.n_pools, 4 + 8);
+    assert_int_equal(g.n_cells, 8 + 8);
+    for (int64_t i = 0; i < g.n_pools; i++) {
+        assert_int_equal(g.pool[i].task, i >= 4);
+        assert_int_equal(g.pool[i].source, i >= 8 ? i - 4 : -1);
+    }
+    for (int64_t i = 0; i < g.n_cells; i++) {
+        assert_int_equal(g.cell[i].arm.rephrase, g.cell[i].task == 1);
+        assert_int_equal(g.pool[g.cell[i].pool].task, g.cell[i].task);
+        assert_int_equal(g.pool[g.cell[i].pool].arm.rephrase, g.cell[i].arm.rephrase);
+        assert_int_equal(g.pool[g.cell[i].pool].seed_generation, g.cell[i].seed_generation);
+    }
+    sg_grid_free(&g);
+    sg_study_destroy(s);
+    const char *bad = "rephrase_tasks=[agian]";
+    assert_int_equal(sg_study_read("s.yaml", 1, &bad, &s, &err), SG_INPUT);
+    assert_non_null(strstr(err.text, "rephrase_tasks names \"agian\""));
+}
+
 int main(void)
 {
     const struct CMUnitTest shipped[] = {cmocka_unit_test(test_shipped), cmocka_unit_test(test_sample)};
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_quickstart), cmocka_unit_test(test_counts),
-        cmocka_unit_test(test_arms),       cmocka_unit_test(test_too_large),
-        cmocka_unit_test(test_ids),        cmocka_unit_test(test_ids_of_task),
-        cmocka_unit_test(test_memory),     cmocka_unit_test(test_rephrase),
+        cmocka_unit_test(test_quickstart),
+        cmocka_unit_test(test_counts),
+        cmocka_unit_test(test_arms),
+        cmocka_unit_test(test_too_large),
+        cmocka_unit_test(test_ids),
+        cmocka_unit_test(test_ids_of_task),
+        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_rephrase),
+        cmocka_unit_test(test_rephrase_tasks),
     };
     int n_failed = cmocka_run_group_tests(shipped, NULL, NULL);
     return n_failed + cmocka_run_group_tests(tests, scratch_enter, scratch_leave);

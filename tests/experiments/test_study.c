@@ -165,7 +165,7 @@ static void test_resolved(void **state)
         "\"seeds\":1,\"shots\":[],\"temperature\":0},\"methods\":[\"zero_shot\",\"zero_shot_"
         "topic\",\"one_shot\","
         "\"few_shot_3\",\"few_shot_5\"],\"mixes\":[\"raw\",\"synthetic\",\"raw+synthetic\"],\"prompt_"
-        "variants\":[\"default\"],\"raw\":[40],\"rephrase\":[\"false\"],"
+        "variants\":[\"default\"],\"raw\":[40],\"rephrase\":[\"false\"],\"rephrase_tasks\":[],"
         "\"seeds\":{\"data\":1,\"generation\":1,\"train\":1},\"sizes\":[20,60],\"study\":\"small\",\"tasks\":"
         "[\"single\"],"
         "\"train\":{\"batch\":16,\"clip\":1,\"dropout\":null,\"encoder\":\"data/encoders/"
@@ -221,7 +221,7 @@ static void test_bad(void **state)
         {"wholly_unheard_of: 3\n", NULL,
          "s.yaml:5:1: unknown setting \"wholly_unheard_of\"; hint: known here: study, tasks, methods, "
          "conditioning, "
-         "prompt_variants, rephrase, sizes, "
+         "prompt_variants, rephrase, rephrase_tasks, sizes, "
          "raw, mixes, "
          "seeds.*, data.*, generator.*, budget.*, filter.*, llm_eval.*, train.*, results"},
         {"train: {seed: 3}\n", NULL,
