@@ -212,16 +212,35 @@ static sg_status add_shots_as_dialogue(const struct sg_prompter *p, const int64_
     return sg_message_add(messages, "user", p->prompt.few_shot, &v, err);
 }
 
-/* Ends the last message with the wish for a list. */
-static sg_status ask_for_list(json_t *messages, int64_t n, struct sg_err *err)
+/* Adds to the end of the last message; takes over `more`. */
+static sg_status end_with(json_t *messages, char *more, struct sg_err *err)
 {
     json_t *last = json_array_get(messages, json_array_size(messages) - 1);
     const char *content = json_string_value(json_object_get(last, "content"));
-    char *text = sg_strf("%s\n\nDo this %lld times, each time differently. Number them: 1. to %lld.",
-                         content ? content : "", (long long)n, (long long)n);
+    char *text = more ? sg_strf("%s%s", content ? content : "", more) : NULL;
     int bad = !text || json_object_set_new(last, "content", json_string(text));
     sg_free(text);
+    sg_free(more);
     return bad ? sg_fail_memory(err, 1 << 16) : SG_OK;
+}
+
+/* Ends the last message with the wish for a list. */
+static sg_status ask_for_list(json_t *messages, int64_t n, struct sg_err *err)
+{
+    return end_with(messages,
+                    sg_strf("\n\nDo this %lld times, each time differently. Number them: 1. to %lld.",
+                            (long long)n, (long long)n),
+                    err);
+}
+
+/* Ends it with a pair's form: a question that stands last is answered by small models (measured with SmolLM2 and BoolQ). */
+static sg_status ask_for_form(const struct sg_task *t, json_t *messages, struct sg_err *err)
+{
+    return end_with(messages,
+                    sg_strf("\n\nAnswer in this form:\n%s: ...\n%s: ...",
+                            t->second_comes_first ? t->second_mark : t->first_mark,
+                            t->second_comes_first ? t->first_mark : t->second_mark),
+                    err);
 }
 
 /* {"examples": [{"Premise": "...", "Hypothesis": "...", "Label": "..."}, ...]}: the task's marks in the order in which the LLM
@@ -328,6 +347,8 @@ sg_status sg_prompter_rephrase(const struct sg_prompter *p, int class_, int64_t 
         status = sg_message_add(messages, "system", SG_REPHRASE_SYSTEM, &v, err);
     if (status == SG_OK)
         status = sg_message_add(messages, "user", p->prompt.rephrase, &v, err);
+    if (status == SG_OK && p->spec.task->second && !p->spec.structured)
+        status = ask_for_form(p->spec.task, messages, err);
     if (status == SG_OK && p->spec.structured && !(format = response_format(p, 0)))
         status = sg_fail_memory(err, 4096);
     sg_free(a);

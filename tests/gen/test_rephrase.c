@@ -249,6 +249,10 @@ static void pairs_and_short_texts(void **state)
             struct sg_pool *x = part ? p : source;
             struct sg_requests missing = {0};
             while (sg_pool_advance(x, lookup, &w, &missing, &err) == SG_OK && missing.n) {
+                /* A pair's prompt ends with its form, not with a question that waits for an answer. */
+                if (part)
+                    assert_int_equal(rows[i].pair, strstr(missing.item[0].canonical,
+                                                          "form:\\nPassage: ...\\nQuestion: ...\"") != NULL);
                 json_object_set_new(w.bought, missing.item[0].key,
                                     json_string(part ? rows[i].said : rows[i].source));
                 sg_requests_free(&missing);
