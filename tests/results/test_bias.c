@@ -68,7 +68,7 @@ static void window(void **state)
 {
     (void)state;
     enum { N = 300 };
-    char text[N][8];
+    char text[N][16];
     const char *list[N];
     struct sg_bias few, many;
     for (int i = 0; i < N; i++) {
