@@ -180,6 +180,15 @@ static json_t *near_json(const struct sg_pool *pool)
     return list;
 }
 
+/* "source" of struct sg_ledger_pool's rejects; NULL for a pool that rephrases none. */
+static json_t *source_json(const struct sg_pool *pool)
+{
+    json_t *list = sg_pool_n(pool) && sg_pool_get(pool, 0).source >= 0 ? json_array() : NULL;
+    for (int64_t j = 0; list && j < sg_pool_n(pool); j++)
+        json_array_append_new(list, json_integer(sg_pool_get(pool, j).source));
+    return list;
+}
+
 static char *rejects_json(const struct sg_pool *pool)
 {
     const int64_t *n = sg_pool_rejects(pool);
@@ -188,6 +197,9 @@ static char *rejects_json(const struct sg_pool *pool)
         json_object_set_new(o, sg_reject_name((enum sg_reject)k), json_integer(n[k]));
     json_object_set_new(o, "n_attempts", json_integer(sg_pool_n_attempts(pool)));
     json_object_set_new(o, "near", near_json(pool));
+    json_t *source = source_json(pool);
+    if (source)
+        json_object_set_new(o, "source", source);
     char *text = json_dumps(o, JSON_SORT_KEYS | JSON_COMPACT);
     json_decref(o);
     return text;

@@ -5,7 +5,7 @@ static void name_of(const struct sg_prepared *p, int64_t i, struct sg_buf *out)
     const struct sg_pool_key *k = &p->grid.pool[i];
     char arm[160];
     sg_arm_name(p->study, &k->arm, arm);
-    sg_buf_printf(out, "%-12s %-24s %4lld", p->study->task[k->task].name, arm, (long long)k->seed_generation);
+    sg_buf_printf(out, "%-12s %-34s %4lld", p->study->task[k->task].name, arm, (long long)k->seed_generation);
 }
 
 static void name_of_evaluation(const struct sg_evaluation *e, struct sg_buf *out)
@@ -13,7 +13,7 @@ static void name_of_evaluation(const struct sg_evaluation *e, struct sg_buf *out
     const char *task;
     char what[40];
     sg_evaluation_name(e, &task, what);
-    sg_buf_printf(out, "%-12s %-24s %4lld", task, what, (long long)sg_evaluation_seed(e));
+    sg_buf_printf(out, "%-12s %-34s %4lld", task, what, (long long)sg_evaluation_seed(e));
 }
 
 static int64_t wanted(const struct sg_prepared *p)
@@ -23,7 +23,7 @@ static int64_t wanted(const struct sg_prepared *p)
 
 void sg_pools_text_bought(const struct sg_prepared *p, struct sg_buf *out)
 {
-    sg_buf_printf(out, "%-12s %-24s %4s %9s %7s %9s\n", "task", "method", "seed", "examples", "wanted",
+    sg_buf_printf(out, "%-12s %-34s %4s %9s %7s %9s\n", "task", "method", "seed", "examples", "wanted",
                   "rejected");
     for (int64_t i = 0; i < p->grid.n_pools; i++) {
         const struct sg_pool *pool = p->pool[i];
@@ -51,7 +51,7 @@ void sg_pools_text_bought(const struct sg_prepared *p, struct sg_buf *out)
 
 void sg_pools_text_missing(const struct sg_prepared *p, const int64_t *n_missing, struct sg_buf *out)
 {
-    sg_buf_printf(out, "%-12s %-24s %4s %9s %7s %12s\n", "task", "method", "seed", "examples", "wanted",
+    sg_buf_printf(out, "%-12s %-34s %4s %9s %7s %12s\n", "task", "method", "seed", "examples", "wanted",
                   "completions");
     for (int64_t i = 0; i < p->grid.n_pools; i++) {
         if (sg_pool_complete(p->pool[i]))

@@ -240,7 +240,8 @@ static sg_status enqueue(struct sg_pool *p, int class_, const char *key, struct 
         return sg_fail_memory(err, 2 * (size_t)q->n * sizeof *item);
     q->item = item;
     struct example *e = &q->item[q->n++];
-    *e = (struct example){.label = class_, .first = x->first, .second = x->second, .ordinal = p->n_good++};
+    *e = (struct example){
+        .label = class_, .first = x->first, .second = x->second, .source = -1, .ordinal = p->n_good++};
     memcpy(e->key, key, SG_HEX);
     *x = (struct sg_parsed){0};
     return SG_OK;
@@ -483,7 +484,7 @@ int64_t sg_pool_n(const struct sg_pool *p)
 struct sg_pool_example sg_pool_get(const struct sg_pool *p, int64_t j)
 {
     const struct example *e = &p->example[j];
-    return (struct sg_pool_example){e->label, e->first, e->second, e->key};
+    return (struct sg_pool_example){e->label, e->first, e->second, e->key, e->source};
 }
 
 int64_t sg_pool_prefix(const struct sg_pool *p, int64_t size)

@@ -97,6 +97,7 @@ struct sg_pool_example {
     int32_t label;
     const char *first, *second; /* the encoder's order; second NULL for single texts */
     const char *key;            /* of the completion it came from */
+    int64_t source;             /* index of the source's example that it rephrases; -1: none */
 };
 
 /* SG_INPUT when a method needs examples and `raw` has none. The spec is copied, what it points to is borrowed

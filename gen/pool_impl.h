@@ -12,6 +12,7 @@ struct example {
     int32_t label;
     char *first, *second;
     char key[SG_HEX];
+    int64_t source;  /* index of the example that it rephrases; -1: none */
     int64_t ordinal; /* among all good examples of the pool, in the order of the attempts */
 };
 

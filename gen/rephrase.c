@@ -146,6 +146,7 @@ static sg_status fill_position(struct sg_pool *p, sg_completion_lookup lookup, v
     }
     if (queue->head < queue->n) {
         sg_pool_take_from_queue(p, e.label);
+        p->example[p->n - 1].source = sg_pool_prefix(p->spec.source, p->position);
         *state = 1;
     }
     return SG_OK;

@@ -104,7 +104,8 @@ struct sg_ledger_pool {
     const char *settings; /* JSON: task, method, generator..., generation_seed, n_wanted */
     const char *status;   /* "complete" | "short" | "failed" */
     /* JSON: reason -> count; "n_attempts"; "near": each near-duplicate as [completion's key, position or -1 (rejected),
-     * "raw" | "test" | "pool", its row or position, similarity]. */
+     * "raw" | "test" | "pool", its row or position, similarity]; "source" of a pool of rephrasings: the position in the other pool of
+     * what each example says in other words. */
     const char *rejects;
     const char *shortfall;
     int64_t n;

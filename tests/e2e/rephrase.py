@@ -16,6 +16,8 @@ def pools(results):
 def texts(results):
     """{pool's method: [(label, text)]}"""
     with contextlib.closing(sqlite3.connect(results / "ledger.sqlite")) as ledger:
+        pairs = ledger.execute("SELECT json_extract(rejects, '$.source') FROM pools WHERE json_extract(settings, '$.source') IS NOT NULL").fetchall()
+        sg.check(pairs and all(json.loads(p) == list(range(len(json.loads(p)))) for (p,) in pairs), f"which text is whose: {pairs}")
         rows = ledger.execute("SELECT json_extract(p.settings, '$.task'), json_extract(p.settings, '$.method'), e.label, e.first, e.second FROM "
                               "examples e JOIN pools p ON p.id = e.pool ORDER BY p.ordinal, e.position").fetchall()
     found = {}

@@ -114,6 +114,8 @@ static void position_by_position(void **state)
     for (int64_t j = 0; j < 41; j++) {
         struct sg_pool_example x = sg_pool_get(p, j), y = sg_pool_get(source, j);
         assert_int_equal(x.label, y.label);
+        assert_int_equal(x.source, j);
+        assert_int_equal(y.source, -1);
         assert_null(strstr(x.first, "text"));
         assert_non_null(strstr(x.first, "says it anew"));
     }
@@ -199,6 +201,12 @@ static void what_cannot_be_rephrased(void **state)
     assert_int_equal(sg_pool_rejects(p)[SG_REJECT_MARKED], n_marked);
     assert_int_equal(sg_pool_n(p), 30 - n_marked);
     assert_string_not_equal(sg_pool_shortfall(p), "");
+    for (int64_t j = 0, from = -1; j < sg_pool_n(p); j++) { /* the pairs are told, whatever is left out */
+        do
+            from++;
+        while (strstr(sg_pool_get(source, from).first, "TEXT>"));
+        assert_int_equal(sg_pool_get(p, j).source, from);
+    }
     /* A size is the same prefix of both, and lacks what was left out. */
     for (int64_t n = 0, marked = 0; n < 30; n++) {
         assert_int_equal(sg_pool_prefix(p, n), n - marked);

@@ -117,17 +117,18 @@ static sg_status fake_pool(struct sg_ledger *l, const struct fake *f, int i, str
                                      {0, "", i ? "" : NULL, key[2]}};
     if (f->evil)
         e[0].first = f->evil;
-    struct sg_ledger_pool p = {.id = id,
-                               .ordinal = i,
-                               .settings = settings,
-                               .status = i ? "short" : "complete",
-                               .rejects = i ? "{\"duplicate\":2,\"empty\":0,\"n_attempts\":7,\"refused\":1}"
-                                            : "{\"n_attempts\":4}",
-                               .shortfall = i ? "class positive: 1 of 2 after 7 attempts" : "",
-                               .n = 3,
-                               .example = e,
-                               .n_asked = 4,
-                               .asked = asked};
+    struct sg_ledger_pool p = {
+        .id = id,
+        .ordinal = i,
+        .settings = settings,
+        .status = i ? "short" : "complete",
+        .rejects = i ? "{\"duplicate\":2,\"empty\":0,\"n_attempts\":7,\"refused\":1,\"source\":[3,1,0]}"
+                     : "{\"n_attempts\":4}",
+        .shortfall = i ? "class positive: 1 of 2 after 7 attempts" : "",
+        .n = 3,
+        .example = e,
+        .n_asked = 4,
+        .asked = asked};
     SG_TRY(sg_ledger_pool_put(l, &p, err));
     return i ? SG_OK
              : sg_ledger_diversity_put(

@@ -127,6 +127,8 @@ static void the_ledger_comes_back(void **state)
 
     look(path, SG_T_EXAMPLES);
     assert_int_equal(seen.n, 6);
+    assert_true(seen.row[0][SG_EXAMPLES_source].i == -1 && seen.row[3][SG_EXAMPLES_source].i == 3);
+    assert_true(seen.row[4][SG_EXAMPLES_source].i == 1 && seen.row[5][SG_EXAMPLES_source].i == 0);
     assert_string_equal(seen.row[0][SG_EXAMPLES_text].text, "A caf\xc3\xa9, dull.");
     assert_string_equal(seen.row[0][SG_EXAMPLES_text_pair].text, "");
     assert_string_equal(seen.row[3][SG_EXAMPLES_text_pair].text, "A second text.");
