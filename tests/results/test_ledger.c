@@ -398,6 +398,44 @@ static void run_sqlite(const char *path, const char *text)
     sqlite3_close(db);
 }
 
+/* Evaluations and bias: planned again they keep what they came to, retired ones stay but do not show, and a half-written one is not
+ * there; a ledger from before these tables gets them. */
+static void evaluations_and_bias(void **state)
+{
+    (void)state;
+    const struct sg_ledger_verdict rows[] = {
+        {4, 1, 1, "", "k1"}, {9, 0, -1, "refused", "k2"}, {9, 0, 0, "", "k3"}};
+    char *text = NULL;
+    struct sg_ledger *l = open_it(in_scratch("evals"));
+    OK(sg_ledger_commit(l, &err));
+    sg_ledger_close(l);
+    char path[400];
+    snprintf(path, sizeof path, "%s/ledger.sqlite", in_scratch("evals"));
+    run_sqlite(path, "DROP TABLE evaluations; DROP TABLE evaluation_rows; DROP TABLE bias");
+    l = open_it(in_scratch("evals"));
+    OK(sg_ledger_evaluation_plan(l, "e", 0, "{}", &err));
+    OK(sg_ledger_evaluation_put(l, "e", rows, 2, &err));
+    assert_int_equal(sg_ledger_evaluation_put(l, "e", rows, 3, &err), SG_FAILED); /* row 9 twice */
+    assert_int_equal(count(l, "SELECT count(*) FROM evaluation_rows"), 2);
+    assert_int_equal(sg_ledger_evaluation_put(l, "never planned", rows, 2, &err), SG_FAILED);
+    assert_non_null(strstr(err.text, "never planned"));
+    assert_int_equal(count(l, "SELECT count(*) FROM evaluation_rows"), 2);
+    OK(sg_ledger_bias_put(l, "b", 3, "{}", &err));
+    OK(sg_ledger_cells_retire(l, &err));
+    assert_int_equal(count(l, "SELECT count(*) FROM evaluations WHERE ordinal>=0"), 0);
+    assert_int_equal(count(l, "SELECT count(*) FROM bias WHERE ordinal>=0"), 0);
+    OK(sg_ledger_evaluation_plan(l, "e", 7, "{\"new\":1}", &err));
+    assert_int_equal(count(l, "SELECT count(*) FROM evaluations WHERE ordinal=7 AND status='complete'"), 1);
+    assert_int_equal(count(l, "SELECT count(*) FROM evaluation_rows WHERE evaluation='e'"), 2);
+    OK(sg_ledger_bias_get(l, "b", &text, &err));
+    assert_string_equal(text, "{}");
+    sg_free(text);
+    OK(sg_ledger_bias_get(l, "none", &text, &err));
+    assert_null(text);
+    OK(sg_ledger_commit(l, &err));
+    sg_ledger_close(l);
+}
+
 static void foreign_and_damaged_files(void **state)
 {
     (void)state;
@@ -521,7 +559,7 @@ int main(void)
         cmocka_unit_test(unsettled_requests),        cmocka_unit_test(cells_and_pools),
         cmocka_unit_test(a_held_lease_refuses),      cmocka_unit_test(whose_lease_may_be_taken),
         cmocka_unit_test(foreign_and_damaged_files), cmocka_unit_test(a_full_disk),
-        cmocka_unit_test(a_reader_writes_nothing),
+        cmocka_unit_test(a_reader_writes_nothing),   cmocka_unit_test(evaluations_and_bias),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
