@@ -86,7 +86,8 @@ static sg_status make_id(struct sg_pool *p, struct sg_err *err)
     }
     if (s->source) {
         struct sg_prompts w;
-        snprintf(numbers, sizeof numbers, "rephrased in a form, %d attempts", SG_MAX_REPHRASINGS);
+        snprintf(numbers, sizeof numbers, "rephrased in a form, repeats none, %d attempts",
+                 SG_MAX_REPHRASINGS);
         add_text(sha, numbers);
         add_text(sha, sg_pool_id(s->source));
         add_text(sha, SG_REPHRASE_SYSTEM);

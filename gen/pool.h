@@ -17,7 +17,7 @@
  *
  * A pool may also be made of another one, its source: position j is a rephrasing of the source's position j, with its label.
  * Each position has attempts of its own, SG_MAX_REPHRASINGS at most; the checks are the same, and a rephrasing that repeats its
- * text (of a pair: both) is an echo. The text stands between <text> and </text> in the prompt, as data; a text that
+ * text (of a pair: both), alone or within others, is an echo. The text stands between <text> and </text> in the prompt, as data; a text that
  * holds one of these marks is not rephrased. What the source lacks is lacking here too. Until the source is complete such
  * a pool asks for nothing.
  *

@@ -240,6 +240,8 @@ static void pairs_and_short_texts(void **state)
          "In Rome there stands an old tower.", SG_REJECT_UNPARSABLE},
         {0, "Fine film", "fine FILM!", SG_REJECT_ECHO},
         {0, "Fine film", "A good film", SG_ACCEPTED},
+        {0, "Fine film", "A fine film, say I", SG_ACCEPTED},
+        {0, "I want to know it.", "The movie is \"I want to know it\".", SG_REJECT_ECHO},
         {0, "Fine film", "{\"examples\": 1}", SG_ACCEPTED}, /* without a schema it is a text like another */
     };
     for (int i = 0; i < N_OF(rows); i++) {
