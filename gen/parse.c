@@ -17,8 +17,47 @@ void sg_parsed_free(struct sg_parsed *p)
     *p = (struct sg_parsed){0};
 }
 
+static int is_ascii(const char *s)
+{
+    while (*s && (unsigned char)*s < 0x80)
+        s++;
+    return !*s;
+}
+
+/* What sg_buf_folded makes of ASCII. A ledger's every completion is folded when a study goes on, most are in English, and
+ * Unicode's tables take many times as long. */
+static void fold_ascii(struct sg_buf *b, const char *text)
+{
+    char part[256];
+    size_t n = 0;
+    int gap = 0, begun = 0;
+    for (; *text; text++) {
+        char c = *text;
+        if (c >= 'A' && c <= 'Z')
+            c = (char)(c - 'A' + 'a');
+        if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')) {
+            if (gap && begun)
+                part[n++] = ' ';
+            part[n++] = c;
+            gap = 0;
+            begun = 1;
+        } else if (c != '\'') {
+            gap = 1;
+        }
+        if (n + 2 > sizeof part) {
+            sg_buf_add(b, part, n);
+            n = 0;
+        }
+    }
+    sg_buf_add(b, part, n);
+}
+
 void sg_buf_folded(struct sg_buf *b, const char *text)
 {
+    if (is_ascii(text)) {
+        fold_ascii(b, text);
+        return;
+    }
     utf8proc_uint8_t *folded = NULL;
     const utf8proc_option_t how = UTF8PROC_STABLE | UTF8PROC_COMPAT | UTF8PROC_COMPOSE | UTF8PROC_CASEFOLD;
     utf8proc_ssize_t n =

@@ -315,6 +315,8 @@ static sg_status open_writer(struct sg_ledger *l, const char *dir, struct sg_err
         return sg_fail(err, SG_FAILED, "%s: SQLite cannot use a write-ahead log here (%s)", l->path,
                        sqlite3_errmsg(l->db));
     SG_TRY(run_sql(l, "PRAGMA synchronous=FULL", "fsync cannot be switched on", err));
+    /* Completions are looked up by key, in no order of the file: SQLite's 2 MB cannot hold the index of 100,000. */
+    SG_TRY(run_sql(l, "PRAGMA cache_size=-16384", "its cache cannot be set", err));
     if (fresh)
         SG_TRY(run_sql(l, schema, "its tables cannot be made", err));
     else if (!ask(l->db, "PRAGMA quick_check(1)", NULL, word, sizeof word))
