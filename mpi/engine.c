@@ -9,8 +9,15 @@
 #include <time.h>
 
 /* Measured (facts/performance.md): probing every 200 us costs no visible arithmetic. Rank 0 answers all
- * others, so it probes more often than they do. */
-enum { NAP_COORDINATOR_US = 200, NAP_WORKER_US = 500 };
+ * others, so it probes more often than they do. A rank alone hears from no other, and its own mail wakes it. */
+enum { NAP_ALONE_US = 1000, NAP_COORDINATOR_US = 200, NAP_WORKER_US = 500 };
+
+static long nap_us(const struct sg_engine *e)
+{
+    if (e->world.size == 1)
+        return NAP_ALONE_US;
+    return e->coordinator ? NAP_COORDINATOR_US : NAP_WORKER_US;
+}
 
 static atomic_int stop_request; /* the highest asked for; lock-free, so a signal handler may write it */
 
@@ -159,7 +166,7 @@ static sg_status serve(struct sg_engine *e, struct sg_err *err)
         else
             over = e->ended; /* only this thread sets it now */
         if (!mail && !over)
-            sg_post_nap(&e->post, e->coordinator ? NAP_COORDINATOR_US : NAP_WORKER_US);
+            sg_post_nap(&e->post, nap_us(e));
     }
     return SG_OK;
 }
