@@ -12,5 +12,6 @@ int sg_cmd_recording(int argc, char **argv);
 int sg_cmd_train(int argc, char **argv);
 int sg_cmd_predict(int argc, char **argv);
 int sg_cmd_tokenize(int argc, char **argv);
+int sg_cmd_doctor(int argc, char **argv);
 
 #endif

@@ -27,6 +27,7 @@ static const struct command {
      "fine-tune one encoder and measure it, as a cell does", sg_cmd_train},
     {"predict", "--model DIR --input FILE", "labels and probabilities by a saved classifier", sg_cmd_predict},
     {"tokenize", "--encoder DIR --input FILE", "token ids, a JSON array a row", sg_cmd_tokenize},
+    {"doctor", "[STUDY] [key=value...]", "what works here; with a study, its endpoint too", sg_cmd_doctor},
 };
 enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
 

@@ -121,7 +121,7 @@ static sg_status parse(const struct sg_usage *u, int argc, char **argv, struct s
         else
             a->positional[a->n_positional++] = argv[i];
     }
-    if (a->n_positional < u->n_positional)
+    if (a->n_positional < u->n_positional - u->n_optional)
         return sg_fail(err, SG_INPUT, "%s needs %s; hint: `synthgrid %s --help`", u->command, u->positional,
                        u->command);
     for (int k = 0; k < u->n_options; k++)

@@ -41,7 +41,8 @@ struct sg_option {
 struct sg_usage {
     const char *command;
     const char *positional; /* as shown in the help, e.g. "STUDY"; NULL: none are taken */
-    int n_positional;       /* exactly so many */
+    int n_positional;       /* exactly so many, but for */
+    int n_optional;         /* the last ones, which may be left out */
     const char *overrides;  /* what keys there are, e.g. "key=value"; NULL: none are taken */
     const char *about;      /* a paragraph for the help */
     const struct sg_option *option;

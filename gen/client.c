@@ -144,6 +144,13 @@ sg_status sg_client_send(struct sg_client *c, int64_t id, const struct sg_reques
     return sg_fail(err, SG_FAILED, "all %lld connections are busy", (long long)c->n_connections);
 }
 
+static int http_major(CURL *easy)
+{
+    long version = 0;
+    curl_easy_getinfo(easy, CURLINFO_HTTP_VERSION, &version);
+    return version == CURL_HTTP_VERSION_2_0 ? 2 : version == CURL_HTTP_VERSION_3 ? 3 : version != 0;
+}
+
 static sg_status on_done(struct transfer *t, int curl_code, sg_client_each each, void *context,
                          struct sg_err *err)
 {
@@ -156,6 +163,7 @@ static sg_status on_done(struct transfer *t, int curl_code, sg_client_each each,
                          .sent = t->sent};
     struct sg_client_result result = {.id = t->id};
     curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &r.http_status);
+    result.http_major = http_major(t->easy);
     result.attempt = sg_reply_judge(c->g, &t->request, &r, &c->adapt, &result.answer);
     memcpy(result.answer.key, t->request.key, SG_HEX);
     result.answer.http_status = (int)r.http_status;

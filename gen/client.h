@@ -32,6 +32,7 @@ sg_status sg_client_send(struct sg_client *c, int64_t id, const struct sg_reques
 
 struct sg_client_result {
     int64_t id;
+    int http_major; /* of the answer: 1, 2, 3; 0: there was none */
     struct sg_attempt attempt;
     struct sg_answer
         answer; /* key, http_status, latency_s; the rest when it was answered. Freed by the client. */

@@ -4,7 +4,7 @@ import subprocess
 
 import sg
 
-COMMANDS = ("run", "generate", "plan", "status", "report", "recording", "train", "predict", "tokenize")
+COMMANDS = ("run", "generate", "plan", "status", "report", "recording", "train", "predict", "tokenize", "doctor")
 
 out, err = sg.run("--help")
 for name in COMMANDS:
@@ -29,6 +29,8 @@ WRONG = [
     (["predict", "--model", "/no/such/folder", "--input", "y"], "/no/such/folder"),
     (["run"], "run needs STUDY"),
     (["status"], "status needs DIR"),
+    (["doctor", "a.yaml", "b.yaml"], "one argument too many"),
+    (["doctor", "train.epochs=3"], "no STUDY is given"),
     (["plan", "a.yaml", "b.yaml"], "one argument too many"),
     (["train", "\x1b[31mred"], "train: \"?[31mred\" is one argument too many"),
 ]

@@ -1,0 +1,373 @@
+#include "experiments/doctor.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/secret.h"
+#include "base/text.h"
+#include "experiments/prepare.h"
+#include "gen/probe.h"
+#include "gen/provider.h"
+#include "model/ops.h"
+#include "results/store.h"
+
+#include <dirent.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+const char *sg_health_name(enum sg_health h)
+{
+    static const char *const names[] = {"ok", "note", "PROBLEM"};
+    return names[h];
+}
+
+void sg_findings_free(struct sg_findings *f)
+{
+    for (int64_t i = 0; i < f->n; i++)
+        sg_free(f->item[i].text);
+    sg_free(f->item);
+    *f = (struct sg_findings){0};
+}
+
+SG_PRINTF(5, 6)
+static sg_status note(struct sg_findings *f, const char *topic, enum sg_health health, struct sg_err *err,
+                      const char *format, ...)
+{
+    char text[1200], *copy;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    sg_redact(text);
+    struct sg_finding *more = sg_grown(f->item, f->n, sizeof *more);
+    if (more)
+        f->item = more;
+    if (!more || !(copy = sg_strdup(text)))
+        return sg_fail_memory(err, sizeof text);
+    f->item[f->n++] = (struct sg_finding){topic, health, copy};
+    return SG_OK;
+}
+
+/* ---- the machine ---- */
+
+struct rank_facts {
+    char host[64], kernels[24];
+    int32_t cores;
+};
+
+static sg_status note_ranks(const struct rank_facts *fact, int n, struct sg_findings *f, struct sg_err *err)
+{
+    int n_nodes = 0, least = fact[0].cores, most = fact[0].cores, same = 1;
+    for (int i = 0; i < n; i++) {
+        int first = 1;
+        for (int k = 0; k < i; k++)
+            first &= strcmp(fact[k].host, fact[i].host) != 0;
+        n_nodes += first;
+        least = fact[i].cores < least ? fact[i].cores : least;
+        most = fact[i].cores > most ? fact[i].cores : most;
+        same &= strcmp(fact[0].kernels, fact[i].kernels) == 0;
+    }
+    char cores[40];
+    snprintf(cores, sizeof cores, least == most ? "%d" : "%d to %d", least, most);
+    SG_TRY(note(f, "ranks", SG_HEALTH_FINE, err, "%d on %d node%s, %s core%s each; kernels %s%s", n, n_nodes,
+                n_nodes == 1 ? "" : "s", cores, most == 1 ? "" : "s", fact[0].kernels,
+                same ? "" : " on rank 0, others elsewhere (the results are the same)"));
+    if (n == 1)
+        return note(f, "ranks", SG_HEALTH_NOTE, err,
+                    "one process alone; hint: `mpirun -n 2 synthgrid doctor` shows whether ranks meet");
+    return SG_OK;
+}
+
+static sg_status note_mpi(int size, struct sg_findings *f, struct sg_err *err)
+{
+    char library[MPI_MAX_LIBRARY_VERSION_STRING] = "?";
+    int n = 0, level = 0;
+    MPI_Get_library_version(library, &n);
+    library[strcspn(library, ",\n")] = 0;
+    MPI_Query_thread(&level);
+    return note(f, "mpi", level == MPI_THREAD_MULTIPLE ? SG_HEALTH_FINE : SG_HEALTH_PROBLEM, err,
+                "%s, %d rank%s, threads %s", library, size, size == 1 ? "" : "s",
+                level == MPI_THREAD_MULTIPLE ? "may all send"
+                                             : "may not all send: this MPI was built without "
+                                               "MPI_THREAD_MULTIPLE, which synthgrid needs");
+}
+
+/* That the launcher's ranks and Slurm's agree is sg_mpi_start's to refuse; here it is only told. */
+static sg_status note_slurm(struct sg_findings *f, struct sg_err *err)
+{
+    const char *job = getenv("SLURM_JOB_ID"), *tasks = getenv("SLURM_NTASKS");
+    if (!job)
+        return note(f, "slurm", SG_HEALTH_NOTE, err, "not inside a job");
+    return note(f, "slurm", SG_HEALTH_FINE, err, "job %.40s, %.20s tasks", job, tasks ? tasks : "?");
+}
+
+static sg_status note_memory(struct sg_findings *f, struct sg_err *err)
+{
+    long pages = sysconf(_SC_AVPHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+    double gb = (double)pages * (double)size / 1e9;
+    return note(f, "memory", gb < 0.5 ? SG_HEALTH_PROBLEM : SG_HEALTH_FINE, err,
+                "%.1f GB free on this node; `synthgrid plan STUDY` says what a rank needs", gb);
+}
+
+sg_status sg_doctor_machine(const struct sg_team *world, struct sg_findings *f, struct sg_err *err)
+{
+    struct rank_facts mine = {.cores = sg_cores()}, *all = NULL;
+    sg_status status = SG_OK;
+    gethostname(mine.host, sizeof mine.host - 1);
+    snprintf(mine.kernels, sizeof mine.kernels, "%s", sg_ops_best()->name);
+    if (world->rank == 0 && !(all = sg_alloc((size_t)world->size, sizeof *all)))
+        status = sg_fail_memory(err, (size_t)world->size * sizeof *all);
+    SG_TRY(sg_agree(world, status, err));
+    int rc = MPI_Gather(&mine, (int)sizeof mine, MPI_BYTE, all, (int)sizeof mine, MPI_BYTE, 0, world->comm);
+    status = sg_mpi_check(rc, "MPI_Gather", err);
+    if (status == SG_OK && world->rank == 0) {
+        status = note_mpi(world->size, f, err);
+        if (status == SG_OK)
+            status = note_ranks(all, world->size, f, err);
+        if (status == SG_OK)
+            status = note_memory(f, err);
+        if (status == SG_OK)
+            status = note_slurm(f, err);
+    }
+    sg_free(all);
+    return sg_agree(world, status, err);
+}
+
+/* ---- the results' file system ---- */
+
+/* The path itself, or the nearest one above it that is there, folder or not; sg_free. NULL without memory. */
+static char *existing(const char *dir)
+{
+    char *at = sg_strdup(dir);
+    while (at && !sg_dir_exists(at) && !sg_file_exists(at)) {
+        char *up = sg_path_dir(at);
+        sg_free(at);
+        at = up;
+    }
+    return at;
+}
+
+/* Removes a folder of files and of folders of files. */
+static void remove_tree(const char *dir, int depth)
+{
+    DIR *d = opendir(dir);
+    struct dirent *e;
+    while (d && (e = readdir(d))) {
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+            continue;
+        char *path = sg_path_join(dir, e->d_name);
+        if (path && unlink(path) != 0 && depth)
+            remove_tree(path, depth - 1);
+        sg_free(path);
+    }
+    if (d)
+        closedir(d);
+    rmdir(dir);
+}
+
+/* Does there what a run does: takes a lease, commits to a ledger, writes a results file. */
+static sg_status try_folder(const char *dir, double *commit_s, struct sg_err *err)
+{
+    struct sg_ledger *l = NULL;
+    char *h5 = sg_path_join(dir, "results.h5");
+    if (!h5)
+        return sg_fail_memory(err, 256);
+    sg_status status = sg_ledger_open(dir, SG_LEDGER_WRITE, &l, err);
+    if (status == SG_OK)
+        status = sg_ledger_meta_set(l, "study", "doctor", err);
+    double before = sg_now_s();
+    if (status == SG_OK)
+        status = sg_ledger_commit(l, err);
+    *commit_s = sg_now_s() - before;
+    if (status == SG_OK)
+        status = sg_store_write(l, h5, NULL, err);
+    sg_ledger_close(l);
+    sg_free(h5);
+    return status;
+}
+
+static sg_status check_results(const struct sg_study *s, struct sg_findings *f, struct sg_err *err)
+{
+    char *above = existing(s->results),
+         *dir = above ? sg_strf("%s/.synthgrid-doctor-%ld", above, (long)getpid()) : NULL;
+    struct statvfs room;
+    double commit_s = 0;
+    struct sg_err why = {0};
+    sg_status status = dir ? SG_OK : sg_fail_memory(err, 256);
+    if (status == SG_OK && try_folder(dir, &commit_s, &why) != SG_OK)
+        status = note(f, "results", SG_HEALTH_PROBLEM, err, "%s: a run could not write there: %s", s->results,
+                      why.text);
+    else if (status == SG_OK && statvfs(above, &room) == 0) {
+        double gb = (double)room.f_bavail * (double)room.f_frsize / 1e9;
+        status = note(f, "results", gb < 1 ? SG_HEALTH_NOTE : SG_HEALTH_FINE, err,
+                      "%s: lease, ledger and results.h5 can be written; %.1f GB free; a durable write takes "
+                      "%.1f ms",
+                      s->results, gb, commit_s * 1e3);
+    }
+    if (dir)
+        remove_tree(dir, 1);
+    sg_free(dir);
+    sg_free(above);
+    return status;
+}
+
+/* ---- the endpoint ---- */
+
+static sg_status note_key(const struct sg_generator *g, const char *key, struct sg_findings *f,
+                          struct sg_err *err)
+{
+    if (key)
+        return note(f, "key", SG_HEALTH_FINE, err, "%s is set (%zu characters)", g->api_key_env, strlen(key));
+    return note(f, "key", SG_HEALTH_NOTE, err, "%s is not set: right for a server that needs no key",
+                g->api_key_env);
+}
+
+static sg_status note_price(const struct sg_study *s, struct sg_client *c, struct sg_findings *f,
+                            struct sg_err *err)
+{
+    const struct sg_generator *g = &s->generator;
+    if (!sg_generator_has_prices(g))
+        return note(f, "price", sg_client_is_local(c) ? SG_HEALTH_NOTE : SG_HEALTH_PROBLEM, err,
+                    "not known; hint: set generator.usd_per_1m_input and generator.usd_per_1m_output%s",
+                    sg_client_is_local(c) ? " if this server costs something" : ": a run needs them");
+    int free_of_charge = g->usd_per_1m_input == 0 && g->usd_per_1m_output == 0;
+    if (!free_of_charge && s->budget_usd < 0)
+        return note(
+            f, "price", SG_HEALTH_PROBLEM, err,
+            "%g and %g USD for a million tokens in and out, but no limit; hint: set budget.usd, or run "
+            "with --max-usd",
+            g->usd_per_1m_input, g->usd_per_1m_output);
+    return note(f, "price", SG_HEALTH_FINE, err, "%g and %g USD for a million tokens in and out",
+                g->usd_per_1m_input, g->usd_per_1m_output);
+}
+
+static sg_status note_limits(const struct sg_server_limits *l, struct sg_findings *f, struct sg_err *err)
+{
+    char text[200] = "";
+    size_t n = 0;
+    if (l->limit_requests >= 0)
+        n += (size_t)snprintf(text, sizeof text, "%g requests", l->limit_requests);
+    if (l->limit_tokens >= 0)
+        snprintf(text + n, sizeof text - n, "%s%g tokens", n ? " and " : "", l->limit_tokens);
+    return text[0] ? note(f, "limits", SG_HEALTH_FINE, err, "the server allows %s a minute", text)
+                   : note(f, "limits", SG_HEALTH_NOTE, err,
+                          "the server tells none; hint: set generator.requests_per_min and tokens_per_min if "
+                          "you know them");
+}
+
+static sg_status note_answer(const struct sg_generator *g, const struct sg_probe *p, struct sg_findings *f,
+                             struct sg_err *err)
+{
+    const struct sg_answer *a = &p->answer;
+    char refused[80], cost[60] = "";
+    sg_adapt_text(&p->adapt, refused);
+    if (a->cost_usd > 0)
+        snprintf(cost, sizeof cost, ", %.6f USD (not counted in the study)", a->cost_usd);
+    struct sg_buf said = sg_buf_make(1000);
+    sg_buf_safe(&said, a->text ? a->text : "", 60);
+    sg_status status = note(f, "answer", SG_HEALTH_FINE, err,
+                            "\"%s\" by model \"%s\" after %.2f s over HTTP/%d; %lld tokens in, %lld out%s%s",
+                            sg_buf_text(&said), a->model ? a->model : "?", a->latency_s, p->http_major,
+                            (long long)a->tokens_in, (long long)a->tokens_out,
+                            a->tokens_estimated ? " (estimated: the server does not tell)" : "", cost);
+    sg_buf_free(&said);
+    if (status == SG_OK && a->model && strcmp(a->model, g->model) != 0)
+        status = note(f, "model", SG_HEALTH_NOTE, err,
+                      "asked for \"%s\", and \"%s\" answered: right for an alias or a server of one model",
+                      g->model, a->model);
+    if (status == SG_OK && (!a->text || !a->text[strspn(a->text, " \t\r\n")]))
+        status = note(f, "answer", SG_HEALTH_NOTE, err,
+                      "it holds no text: a model that reasons may need more tokens than %s; hint: raise "
+                      "generator.max_tokens",
+                      "the 16 of this test");
+    if (status == SG_OK && refused[0])
+        status =
+            note(f, "parameters", SG_HEALTH_NOTE, err,
+                 "the endpoint refuses %s: a run leaves that out or renames it, and says so in results.h5",
+                 refused);
+    return status == SG_OK ? note_limits(&p->attempt.said, f, err) : status;
+}
+
+static const char *advice(const struct sg_attempt *a)
+{
+    switch (a->kind) {
+    case SG_ATTEMPT_RATE:
+        return "; hint: too many requests for now, a run waits and goes on";
+    case SG_ATTEMPT_OVERLOAD:
+        return "; hint: the server has no room now, a run waits and goes on";
+    case SG_ATTEMPT_REFUSED:
+        return "; hint: the server does not take such a request: is it a chat model, and are temperature and "
+               "max_tokens in its range?";
+    case SG_ATTEMPT_FAULT:
+        return "; hint: a run tries again; if this stays, look at the server, a proxy ($https_proxy), or "
+               "generator.timeout_s";
+    default:
+        return "";
+    }
+}
+
+static sg_status ask(const struct sg_study *s, struct sg_client *c, struct sg_findings *f, struct sg_err *err)
+{
+    struct sg_err why = {0};
+    if (sg_client_check(c, &why) != SG_OK)
+        return note(f, "endpoint", SG_HEALTH_PROBLEM, err, "%s", why.text);
+    SG_TRY(note(f, "endpoint", SG_HEALTH_FINE, err, "%s answers%s", sg_client_origin(c),
+                strncmp(sg_client_origin(c), "https:", 6) == 0 ? ", its certificate is trusted" : ""));
+    struct sg_probe p;
+    SG_TRY(sg_probe_send(c, &s->generator, &p, err));
+    sg_status status =
+        p.attempt.kind == SG_ATTEMPT_ANSWERED
+            ? note_answer(&s->generator, &p, f, err)
+            : note(f, "answer", SG_HEALTH_PROBLEM, err, "%s%s", p.attempt.reason, advice(&p.attempt));
+    sg_probe_free(&p);
+    return status;
+}
+
+static sg_status check_endpoint(const struct sg_study *s, struct sg_findings *f, struct sg_err *err)
+{
+    const struct sg_generator *g = &s->generator;
+    const char *key, *address = sg_provider_address(g);
+    struct sg_client *c = NULL;
+    struct sg_err why = {0};
+    if (sg_secret_take(g->api_key_env, &key, &why) != SG_OK)
+        return note(f, "key", SG_HEALTH_PROBLEM, err, "%s", why.text);
+    if (!key && !address && g->recording)
+        return note(f, "endpoint", SG_HEALTH_NOTE, err,
+                    "no server is named: completions come from %s; hint: generator.base_url=... names one",
+                    g->recording);
+    if (!key && !address)
+        return note(f, "endpoint", SG_HEALTH_PROBLEM, err,
+                    "neither a key nor a server; hint: export %s, or set generator.base_url", g->api_key_env);
+    SG_TRY(note_key(g, key, f, err));
+    if (sg_client_create(g, key, 1, &c, &why) != SG_OK)
+        return note(f, "endpoint", SG_HEALTH_PROBLEM, err, "%s", why.text);
+    sg_status status = ask(s, c, f, err);
+    if (status == SG_OK)
+        status = note_price(s, c, f, err);
+    sg_client_destroy(c);
+    return status;
+}
+
+/* ---- the study ---- */
+
+sg_status sg_doctor_study(const char *study, int n_overrides, const char *const *overrides,
+                          struct sg_findings *f, struct sg_err *err)
+{
+    struct sg_prepared *p = NULL;
+    struct sg_err why = {0};
+    if (sg_prepare(study, n_overrides, overrides, 0, &p, &why) != SG_OK)
+        return note(f, "study", SG_HEALTH_PROBLEM, err, "%s", why.text);
+    sg_status status =
+        note(f, "study", SG_HEALTH_FINE, err,
+             "%s: %lld cells, %lld pools; encoder %s; `synthgrid plan` says what it costs", p->study->name,
+             (long long)p->grid.n_cells, (long long)p->grid.n_pools, p->study->encoder);
+    if (status == SG_OK)
+        status = check_results(p->study, f, err);
+    if (status == SG_OK)
+        status = check_endpoint(p->study, f, err);
+    sg_prepared_destroy(p);
+    return status;
+}

@@ -1,0 +1,35 @@
+/* What works here, and what does not: the machine, the results' file system, a study, its endpoint.
+ *
+ *     struct sg_findings f = {0};
+ *     sg_doctor_machine(world, &f, err);            all ranks
+ *     sg_doctor_study(path, n, overrides, &f, err); rank 0; sends one tiny request to the study's endpoint */
+#ifndef SG_EXPERIMENTS_DOCTOR_H
+#define SG_EXPERIMENTS_DOCTOR_H
+
+#include "mpi/comm.h"
+
+enum sg_health { SG_HEALTH_FINE, SG_HEALTH_NOTE, SG_HEALTH_PROBLEM };
+const char *sg_health_name(enum sg_health h); /* "ok", "note", "PROBLEM" */
+
+struct sg_finding {
+    const char *topic; /* one word: "mpi", "results", "endpoint" */
+    enum sg_health health;
+    char *text;
+};
+
+struct sg_findings {
+    int64_t n;
+    struct sg_finding *item;
+};
+void sg_findings_free(struct sg_findings *f); /* leaves it empty */
+
+/* Collective over the job; only rank 0's list is filled. MPI and its ranks, cores, kernels, memory, Slurm. */
+sg_status sg_doctor_machine(const struct sg_team *world, struct sg_findings *f,
+                            struct sg_err *err) SG_MUST_USE;
+
+/* Rank 0. What is wrong is a finding, not a failure: SG_OK unless this program itself cannot go on. Takes the
+ * generator's key out of the environment. Writes a small folder beside the results, and removes it. */
+sg_status sg_doctor_study(const char *study, int n_overrides, const char *const *overrides,
+                          struct sg_findings *f, struct sg_err *err) SG_MUST_USE;
+
+#endif

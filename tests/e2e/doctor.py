@@ -1,0 +1,85 @@
+#!/usr/bin/env python3
+"""`synthgrid doctor`: what it says of a machine, of a good endpoint and of bad ones, on 1 and 2 ranks; it never shows the key."""
+import json
+
+import sg
+
+KEY = "sk-canary-0123456789abcdef"
+STUDY = "experiments/quickstart.yaml"
+sg.need_encoder()
+
+
+def findings(*arguments, ranks=0, code=0, env=None):
+    out, err = sg.run("doctor", STUDY, "--json", *arguments, ranks=ranks, code=code, env=env)
+    sg.check(KEY not in out + err, "the key is in the output")
+    found = json.loads(out.strip().splitlines()[-1])["findings"]
+    return {(f["topic"], f["health"]): f["text"] for f in found}
+
+
+def expect(found, topic, health, words):
+    text = found.get((topic, health), "")
+    sg.check(words in text, f"{topic} is not {health} with \"{words}\" in:\n{json.dumps([f'{k}: {v}' for k, v in found.items()], indent=1)}")
+
+
+out, err = sg.run("doctor", ranks=2)
+sg.check("2 ranks, threads may all send" in out and "2 on 1 node" in out, f"two ranks are not seen:\n{out}")
+sg.check("endpoint" not in out, "an endpoint was looked at without a study")
+
+with sg.Folder() as folder:
+    results = f"results={folder / 'new' / 'results'}"
+    expect(findings(results), "endpoint", "note", "completions come from data/recordings")
+    expect(findings(results, "generator.recording=", code=1), "endpoint", "PROBLEM", "export OPENAI_API_KEY")
+    expect(findings(results, "generator.base_url=http://127.0.0.1:1/v1", code=1), "endpoint", "PROBLEM", "no LLM server answers")
+    expect(findings(results, "train.epoch=1", code=1), "study", "PROBLEM", "did you mean")
+    expect(findings(results, "generator.base_url=http://example.org/v1", code=1, env={"OPENAI_API_KEY": KEY}), "endpoint",
+           "PROBLEM", "use https://")
+    expect(findings(f"results={folder / 'file' / 'x'}", code=0), "results", "ok", "results.h5 can be written")
+    (folder / "file").write_text("in the way")
+    expect(findings(f"results={folder / 'file' / 'x'}", code=1), "results", "PROBLEM", "could not write there")
+    (folder / "file").unlink()
+
+    with sg.Stub(folder, "--key", KEY, "--limit-requests", "600", "--limit-tokens", "60000") as stub:
+        there = (results, f"generator.base_url={stub.url}")
+        for ranks in (1, 2):
+            found = findings(*there, ranks=ranks, env={"OPENAI_API_KEY": KEY})
+            expect(found, "key", "ok", "OPENAI_API_KEY is set (26 characters)")
+            expect(found, "answer", "ok", "over HTTP/1")
+            expect(found, "limits", "ok", "600 requests and 60000 tokens a minute")
+        sg.check(len(stub.requests()) == 2, "more than one request was sent for each call")
+        wrong = findings(*there, code=1, env={"OPENAI_API_KEY": "sk-another-0123456789"})
+        sg.check("OPENAI_API_KEY" in wrong.get(("endpoint", "PROBLEM"), "") + wrong.get(("answer", "PROBLEM"), ""),
+                 f"a wrong key is not told: {wrong}")
+
+    SCRIPTS = [  # what the server does with the first request, what is said of it
+        ([{"from": 1, "to": 1, "fault": "status", "status": 400,
+           "body": json.dumps({"error": {"message": "Unsupported parameter: 'max_tokens' is not supported with this model.",
+                                         "code": "unsupported_parameter", "param": "max_tokens"}})}],
+         "parameters", "note", "refuses max_tokens", 0),
+        ([{"from": 1, "fault": "status", "status": 429, "body": json.dumps({"error": {"message": "No credit", "code": "insufficient_quota"}})}],
+         "answer", "PROBLEM", "no money or quota left", 1),
+        ([{"from": 1, "fault": "status", "status": 429}], "answer", "PROBLEM", "too many requests for now", 1),
+        ([{"from": 1, "fault": "status", "status": 503}], "answer", "PROBLEM", "no room now", 1),
+        ([{"from": 1, "fault": "html"}], "answer", "PROBLEM", "not a chat completion", 1),
+        ([{"from": 1, "fault": "reset"}], "answer", "PROBLEM", "hint:", 1),
+        ([{"from": 1, "fault": "echo"}], "answer", "PROBLEM", "refuses the key", 1),
+        ([{"from": 1, "fault": "null"}], "answer", "note", "holds no text", 0),
+        ([{"from": 1, "fault": "nousage"}], "answer", "ok", "estimated", 0),
+    ]
+    for i, (script, topic, health, words, code) in enumerate(SCRIPTS):
+        (folder / str(i)).mkdir()
+        path = folder / str(i) / "script.json"
+        path.write_text(json.dumps(script))
+        with sg.Stub(folder / str(i), "--script", str(path)) as stub:
+            expect(findings(results, f"generator.base_url={stub.url}", code=code, env={"OPENAI_API_KEY": KEY}), topic, health, words)
+
+    priced = ("generator.usd_per_1m_input=1", "generator.usd_per_1m_output=2")
+    (folder / "p").mkdir()
+    with sg.Stub(folder / "p") as stub:
+        there = (results, f"generator.base_url={stub.url}", *priced)
+        expect(findings(*there, code=1), "price", "PROBLEM", "set budget.usd")
+        expect(findings(*there, "budget.usd=1"), "answer", "ok", "USD (not counted in the study)")
+    sg.check(not (folder / "new").exists(), "it leaves something behind")
+    for path in folder.rglob("*"):
+        sg.check(not path.name.startswith(".synthgrid-doctor"), f"it leaves {path}")
+        sg.check(not path.is_file() or KEY.encode() not in path.read_bytes(), f"the key is in {path}")
+print("ok")
