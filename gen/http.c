@@ -251,6 +251,14 @@ void sg_http_prepare(const struct sg_http *h, void *easy, const char *url, struc
         curl_easy_setopt(easy, CURLOPT_CAINFO, ca);
 }
 
+static int on_progress(void *context, curl_off_t n_down_all, curl_off_t n_down, curl_off_t n_up_all,
+                       curl_off_t n_up)
+{
+    const struct sg_http_call *call = context;
+    (void)n_down_all, (void)n_down, (void)n_up_all, (void)n_up;
+    return call->stopping();
+}
+
 static sg_status add_parts(curl_mime *form, const struct sg_http_call *call, struct sg_err *err)
 {
     for (int i = 0; i < call->n_parts; i++) {
@@ -281,6 +289,11 @@ static sg_status perform(const struct sg_http *h, CURL *easy, const struct sg_ht
     sg_http_prepare(h, easy, url, r);
     sg_free(url);
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)((call->timeout_s > 0 ? call->timeout_s : 30) * 1000));
+    if (call->stopping) {
+        curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
+        curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, on_progress);
+        curl_easy_setopt(easy, CURLOPT_XFERINFODATA, (void *)(uintptr_t)call);
+    }
     if (call->n_parts) {
         if (!(form = curl_mime_init(easy)))
             return sg_fail_memory(err, 1024);

@@ -65,9 +65,10 @@ struct sg_http_call {
     const char *json;          /* the body; NULL: none, or a form */
     int n_parts;
     const struct sg_http_part *part;
-    double timeout_s; /* 0: 30 s */
-    FILE *into;       /* a 2xx body goes there; NULL: into the reply */
-    size_t max_into;  /* its ceiling in bytes */
+    double timeout_s;      /* 0: 30 s */
+    FILE *into;            /* a 2xx body goes there; NULL: into the reply */
+    size_t max_into;       /* its ceiling in bytes */
+    int (*stopping)(void); /* asked again and again; not 0 ends the call. NULL: never */
 };
 
 /* Local, blocking. One exchange; fails only without memory, or when a file of a part cannot be read: what became of it on the

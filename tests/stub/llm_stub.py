@@ -3,12 +3,12 @@
 a log of what it billed.
 
     llm_stub.py [--port 0] [--log FILE] [--script FILE] [--latency SECONDS] [--key KEY] [--near N] [--price IN OUT]
-                [--limit-requests N] [--limit-tokens N] [--window SECONDS]
+                [--limit-requests N] [--limit-tokens N] [--window SECONDS] [--batches FILE]
 
 Prints its base URL. The answer to a request is a function of its body alone, so any order, retry or number of ranks gets the
 same text. The log has one JSON object a chat request: number, time, key (SHA-256 of the body), status, billed tokens, and with --price (USD
 per million tokens) what they cost. Over its limits (in any --window, 60 s) it answers 429 with the headers of OpenAI; a request counts
-with its prompt and max_tokens.
+with its prompt and max_tokens. Files and batches are in batches.py.
 
 The script is a JSON list; the first entry that fits a chat request plays:
     {"from": 1, "to": 3, "fault": "status", "status": 429, "headers": {"retry-after": "0.1"}, "body": "..."}
@@ -24,6 +24,8 @@ import json
 import re
 import threading
 import time
+
+from batches import Batches
 
 WORDS = ("amber bold calm dusty eager faint gentle hollow idle jagged keen lively mellow narrow odd plain quiet rapid silent tidy "
          "upper vivid warm young ancient bright clever distant early frozen golden heavy inner joyful kind little modern noble "
@@ -149,6 +151,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return headers, wait
 
     def do_GET(self):
+        if batches.serve(self, "GET", b""):
+            return None
         if not self.authorised():
             return self.send(401, json.dumps({"error": {"message": "Incorrect API key provided", "code": "invalid_api_key"}}))
         if self.path.endswith("/models"):
@@ -164,8 +168,24 @@ class Handler(http.server.BaseHTTPRequestHandler):
             with self.lock, open(options.log, "a") as f:
                 f.write(line + "\n")
 
+    def body(self):
+        if self.headers.get("Transfer-Encoding") != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        raw = b""
+        while size := int(self.rfile.readline(), 16):
+            raw += self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+        return raw
+
+    def do_DELETE(self):
+        if not batches.serve(self, "DELETE", b""):
+            self.send(404, json.dumps({"error": {"message": "no such path", "code": 404}}))
+
     def do_POST(self):
-        raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        raw = self.body()
+        if batches.serve(self, "POST", raw):
+            return None
         body = json.loads(raw)
         digest = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
         self.fields = sorted(body)
@@ -255,6 +275,7 @@ parser.add_argument("--log")
 parser.add_argument("--script")
 parser.add_argument("--latency", type=float, default=0)
 parser.add_argument("--key")
+parser.add_argument("--batches", help="a script for the batch API (batches.py)")
 parser.add_argument("--near", type=int, default=0, help="about every N-th single text nearly repeats the others of its kind")
 parser.add_argument("--price", type=float, nargs=2, default=(0, 0))
 parser.add_argument("--limit-requests", type=int, default=0)
@@ -262,6 +283,7 @@ parser.add_argument("--limit-tokens", type=int, default=0)
 parser.add_argument("--window", type=float, default=60)
 options = parser.parse_args()
 script = json.load(open(options.script)) if options.script else []
+batches = Batches(json.load(open(options.batches)) if options.batches else {}, options, answer_text)
 server = Server(("127.0.0.1", options.port), Handler)
 print(f"http://127.0.0.1:{server.server_address[1]}/v1", flush=True)
 try:
