@@ -1,25 +1,34 @@
 #include "gen/recording.h"
 
 #include "base/file.h"
+#include "base/lines.h"
 #include "base/mem.h"
+#include "gen/seal.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <zlib.h>
 
-static const size_t max_recording = (size_t)4 << 30;
+/* A line of ours has some 20. jansson needs about 100 bytes a value, so that 64 MiB of "[[[[..." would fill a node. */
+enum { MAX_VALUES = 10000 };
 
-typedef sg_status (*each_fn)(void *, const struct sg_request *, const struct sg_answer *, struct sg_err *);
+static const char format_name[] = "synthgrid bundle";
 
-static sg_status read_line(const char *text, size_t n, each_fn each, void *context, struct sg_err *err)
+/* ---- reading ---- */
+
+struct reader {
+    const char *path;
+    const struct sg_sealed_reader *to;
+    int is_sealed, must_be_sealed;
+    struct sg_seal seal;
+    char key[SG_HEX]; /* of the last completion */
+};
+
+static sg_status take_completion(struct reader *r, const json_t *o, const char *text, size_t n,
+                                 struct sg_err *err)
 {
-    json_error_t why;
-    json_t *o = json_loadb(text, n, JSON_REJECT_DUPLICATES, &why);
-    if (!o)
-        return sg_fail(err, SG_INPUT, "not JSON: %s", why.text);
     const char *request = json_string_value(json_object_get(o, "request"));
     struct sg_request q = {.canonical = (char *)(uintptr_t)request};
     struct sg_answer a = {0};
@@ -29,40 +38,170 @@ static sg_status read_line(const char *text, size_t n, each_fn each, void *conte
         sg_sha256_hex(request, strlen(request), q.key);
         if (strcmp(q.key, a.key) != 0)
             status = sg_fail(err, SG_INPUT, "its key is not the hash of its request");
+        else if (r->is_sealed && strcmp(q.key, r->key) <= 0)
+            status = sg_fail(err, SG_INPUT, "a completion that comes twice, or not in its order (by key)");
     }
+    if (status == SG_OK && r->to->each)
+        status = r->to->each(r->to->context, &q, &a, err);
     if (status == SG_OK)
-        status = each(context, &q, &a, err);
+        memcpy(r->key, q.key, SG_HEX);
     sg_answer_free(&a);
+    return status;
+}
+
+/* The first line, when it is a header. */
+static sg_status take_header(struct reader *r, const json_t *o, struct sg_err *err)
+{
+    const char *format = json_string_value(json_object_get(o, "format"));
+    const json_t *version = json_object_get(o, "version");
+    if (!format || strcmp(format, format_name) != 0 || !json_is_integer(version) ||
+        json_integer_value(version) < 1)
+        return sg_fail(err, SG_INPUT, "no header of a synthgrid bundle");
+    if (json_integer_value(version) > SG_BUNDLE_VERSION)
+        return sg_fail(
+            err, SG_INPUT,
+            "made by a newer synthgrid (bundle version %lld, this program knows %d); hint: use that program",
+            (long long)json_integer_value(version), SG_BUNDLE_VERSION);
+    r->is_sealed = 1;
+    return SG_OK;
+}
+
+static sg_status take_seal(struct reader *r, const json_t *o, struct sg_err *err)
+{
+    const char *said = json_string_value(json_object_get(o, "sha256"));
+    const json_t *end = json_object_get(o, "end"), *first = json_object_get(o, "first");
+    long long from = (long long)r->seal.first, to = (long long)r->seal.line;
+    char hex[SG_HEX];
+    if (!said || !json_is_boolean(end) || !json_is_integer(first))
+        return sg_fail(err, SG_INPUT, "a seal lacks a field, or holds one of the wrong kind");
+    if (!from)
+        return sg_fail(err, SG_INPUT, "a seal of no lines");
+    SG_TRY(sg_seal_close(&r->seal, json_is_true(end), hex, err));
+    if (json_integer_value(first) != from || strcmp(hex, said) != 0)
+        return sg_fail(
+            err, SG_INPUT,
+            "lines %lld to %lld are not as they were sealed; hint: the file was changed or damaged after it "
+            "was made: get it again",
+            from, to);
+    return SG_OK;
+}
+
+static sg_status take_sealed(struct reader *r, const json_t *o, const char *text, size_t n,
+                             struct sg_err *err)
+{
+    const json_t *part = json_object_get(o, "part");
+    const char *name = json_string_value(part);
+    if (r->seal.is_over)
+        return sg_fail(err, SG_INPUT, "a line behind the last seal");
+    if (name && strcmp(name, "seal") == 0)
+        return take_seal(r, o, err);
+    SG_TRY(sg_seal_add(&r->seal, text, n, err));
+    if (!part)
+        return take_completion(r, o, text, n, err);
+    if (!name)
+        return sg_fail(err, SG_INPUT, "\"part\" must be a text");
+    return r->to->part ? r->to->part(r->to->context, name, o, err) : SG_OK;
+}
+
+static sg_status check_values(const char *text, size_t n, struct sg_err *err)
+{
+    int64_t n_values = 0;
+    int quoted = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (quoted && text[i] == '\\')
+            i++;
+        else if (text[i] == '"')
+            quoted = !quoted;
+        else if (!quoted)
+            n_values += text[i] == ',' || text[i] == '[' || text[i] == '{';
+    }
+    return n_values <= MAX_VALUES ? SG_OK
+                                  : sg_fail(err, SG_INPUT, "%lld values in one line, which no recording has",
+                                            (long long)n_values);
+}
+
+static sg_status take_line(struct reader *r, int64_t number, const char *text, size_t n, struct sg_err *err)
+{
+    SG_TRY(check_values(text, n, err));
+    json_error_t why;
+    json_t *o = json_loadb(text, n, JSON_REJECT_DUPLICATES, &why);
+    if (!o)
+        return sg_fail(err, SG_INPUT, "not JSON: %s", why.text);
+    const char *part = json_string_value(json_object_get(o, "part"));
+    sg_status status =
+        json_is_object(o) ? SG_OK : sg_fail(err, SG_INPUT, "a line must be a JSON object {...}");
+    if (status == SG_OK && number == 1 && part && strcmp(part, "header") == 0)
+        status = take_header(r, o, err);
+    else if (status == SG_OK && number == 1 && r->must_be_sealed)
+        status = sg_fail(err, SG_INPUT,
+                         "no header of a synthgrid bundle; hint: `synthgrid bundle` makes one, and a "
+                         "recording is for generator.recording");
+    if (status == SG_OK)
+        status = r->is_sealed ? take_sealed(r, o, text, n, err) : take_completion(r, o, text, n, err);
     json_decref(o);
     return status;
 }
 
-sg_status sg_recording_read(const char *path, each_fn each, void *context, struct sg_err *err)
+static sg_status read_lines(struct reader *r, struct sg_lines *l, struct sg_err *err)
 {
-    char *text = NULL;
-    size_t n = 0;
-    sg_status status = sg_file_read_gz(path, max_recording, &text, &n, err);
-    if (status != SG_OK)
-        return sg_err_at(err, "generator.recording");
-    long long line = 0;
-    for (size_t at = 0; status == SG_OK && at < n;) {
-        const char *nl = memchr(text + at, '\n', n - at);
-        size_t len = nl ? (size_t)(nl - text) - at : n - at;
-        line++;
-        if (strspn(text + at, " \t\r") < len)
-            status = read_line(text + at, len, each, context, err);
+    const char *text;
+    size_t n;
+    for (;;) {
+        SG_TRY(sg_lines_next(l, &text, &n, err));
+        if (!text)
+            break;
+        int64_t number = sg_lines_number(l);
+        if (!r->is_sealed && !(r->must_be_sealed && number == 1) && strspn(text, " \t\r") == n)
+            continue;
+        sg_status status = take_line(r, number, text, n, err);
         if (status == SG_INPUT)
-            sg_err_at(err, "%s:%lld", path, line);
-        at += len + 1;
+            return sg_err_at(err, "%s:%lld", r->path, (long long)number);
+        if (status != SG_OK)
+            return status;
     }
-    sg_free(text);
+    if (r->must_be_sealed && !r->is_sealed)
+        return sg_fail(err, SG_INPUT, "%s: nothing in it", r->path);
+    if (r->is_sealed && !r->seal.is_over)
+        return sg_fail(err, SG_INPUT,
+                       "%s: cut off behind line %lld: its last seal is missing; hint: get it again", r->path,
+                       (long long)r->seal.line);
+    return SG_OK;
+}
+
+static sg_status read_file(struct reader *r, struct sg_err *err)
+{
+    struct sg_lines *l = NULL;
+    SG_TRY(sg_lines_open(r->path, &l, err));
+    sg_status status = read_lines(r, l, err);
+    sg_seal_free(&r->seal);
+    sg_lines_close(l);
     return status;
 }
+
+sg_status sg_recording_read(const char *path, sg_recording_each each, void *context, struct sg_err *err)
+{
+    struct sg_sealed_reader to = {.each = each, .context = context};
+    struct reader r = {.path = path, .to = &to};
+    sg_status status = read_file(&r, err);
+    return status == SG_OK ? SG_OK : sg_err_at(err, "generator.recording");
+}
+
+sg_status sg_sealed_read(const char *path, const struct sg_sealed_reader *to, char digest[SG_HEX],
+                         struct sg_err *err)
+{
+    struct reader r = {.path = path, .to = to, .must_be_sealed = 1};
+    SG_TRY(read_file(&r, err));
+    memcpy(digest, r.seal.last, SG_HEX);
+    return SG_OK;
+}
+
+/* ---- writing ---- */
 
 struct sg_recording_writer {
     char *path, *tmp;
     gzFile file;
-    int failed;
+    int failed, is_sealed;
+    struct sg_seal seal;
 };
 
 static void destroy(struct sg_recording_writer *w)
@@ -71,18 +210,17 @@ static void destroy(struct sg_recording_writer *w)
         gzclose(w->file);
     if (w->tmp)
         unlink(w->tmp);
+    sg_seal_free(&w->seal);
     sg_free(w->path);
     sg_free(w->tmp);
     sg_free(w);
 }
 
-sg_status sg_recording_create(const char *path, struct sg_recording_writer **out, struct sg_err *err)
+static sg_status create(const char *path, int gz, struct sg_recording_writer **out, struct sg_err *err)
 {
     struct sg_recording_writer *w = sg_alloc(1, sizeof *w);
     if (!w)
         return sg_fail_memory(err, sizeof *w);
-    size_t n = strlen(path);
-    int gz = n > 3 && strcmp(path + n - 3, ".gz") == 0;
     w->path = sg_strdup(path);
     w->tmp = sg_strf("%s.tmp.%ld", path, (long)getpid());
     w->file =
@@ -95,6 +233,51 @@ sg_status sg_recording_create(const char *path, struct sg_recording_writer **out
     return SG_OK;
 }
 
+sg_status sg_recording_create(const char *path, struct sg_recording_writer **out, struct sg_err *err)
+{
+    size_t n = strlen(path);
+    return create(path, n > 3 && strcmp(path + n - 3, ".gz") == 0, out, err);
+}
+
+/* Writes a JSON object, and takes it, as one line. */
+static sg_status write_line(struct sg_recording_writer *w, json_t *o, int is_seal, struct sg_err *err)
+{
+    char *line = o ? json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+    json_decref(o);
+    if (!line)
+        return sg_fail_memory(err, 4096);
+    size_t n = strlen(line);
+    sg_status status = w->is_sealed && !is_seal ? sg_seal_add(&w->seal, line, n, err) : SG_OK;
+    line[n] = '\n'; /* over the NUL: written with its length */
+    w->failed |= n >= SG_LINES_MAX_LINE || gzwrite(w->file, line, (unsigned)n + 1) != (int)n + 1;
+    free(line);
+    if (status == SG_OK && w->failed)
+        status =
+            n >= SG_LINES_MAX_LINE
+                ? sg_fail(err, SG_FAILED, "%s: a line of %zu bytes, which could not be read back", w->path, n)
+                : sg_fail(err, SG_FAILED, "%s: cannot be written; hint: is the disk full?", w->tmp);
+    return status;
+}
+
+static sg_status write_seal(struct sg_recording_writer *w, int is_end, char hex[SG_HEX], struct sg_err *err)
+{
+    int64_t first = w->seal.first;
+    SG_TRY(sg_seal_close(&w->seal, is_end, hex, err));
+    return write_line(w,
+                      json_pack("{s:s, s:b, s:I, s:s}", "part", "seal", "end", is_end, "first",
+                                (json_int_t)first, "sha256", hex),
+                      1, err);
+}
+
+static sg_status put(struct sg_recording_writer *w, json_t *o, struct sg_err *err)
+{
+    char hex[SG_HEX];
+    SG_TRY(write_line(w, o, 0, err));
+    if (w->is_sealed && w->seal.line - w->seal.first + 1 >= SG_SEAL_EVERY)
+        return write_seal(w, 0, hex, err);
+    return SG_OK;
+}
+
 sg_status sg_recording_add(struct sg_recording_writer *w, const struct sg_request *r,
                            const struct sg_answer *a, struct sg_err *err)
 {
@@ -102,17 +285,8 @@ sg_status sg_recording_add(struct sg_recording_writer *w, const struct sg_reques
     json_t *o = answer ? json_loads(answer, 0, NULL) : NULL;
     if (o)
         json_object_set_new(o, "request", json_string(r->canonical));
-    char *line = o ? json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
     sg_free(answer);
-    json_decref(o);
-    if (!line)
-        return sg_fail_memory(err, strlen(r->canonical));
-    size_t n = strlen(line);
-    line[n] = '\n'; /* over the NUL: written with its length */
-    w->failed |= gzwrite(w->file, line, (unsigned)n + 1) != (int)n + 1;
-    free(line);
-    return w->failed ? sg_fail(err, SG_FAILED, "%s: cannot be written; hint: is the disk full?", w->tmp)
-                     : SG_OK;
+    return put(w, o, err);
 }
 
 sg_status sg_recording_finish(struct sg_recording_writer *w, struct sg_err *err)
@@ -125,6 +299,40 @@ sg_status sg_recording_finish(struct sg_recording_writer *w, struct sg_err *err)
                      ? sg_fail(err, SG_FAILED, "%s: cannot be written; hint: is the disk full?", w->tmp)
                      : sg_file_replace(w->tmp, w->path, err);
     }
+    destroy(w);
+    return status;
+}
+
+sg_status sg_sealed_create(const char *path, struct sg_recording_writer **out, struct sg_err *err)
+{
+    struct sg_recording_writer *w = NULL;
+    SG_TRY(create(path, 1, &w, err));
+    w->is_sealed = 1;
+    sg_status status = put(w,
+                           json_pack("{s:s, s:s, s:i}", "part", "header", "format", format_name, "version",
+                                     (int)SG_BUNDLE_VERSION),
+                           err);
+    if (status != SG_OK)
+        destroy(w);
+    else
+        *out = w;
+    return status;
+}
+
+sg_status sg_sealed_put(struct sg_recording_writer *w, json_t *part, struct sg_err *err)
+{
+    return put(w, part, err);
+}
+
+sg_status sg_sealed_finish(struct sg_recording_writer *w, char digest[SG_HEX], struct sg_err *err)
+{
+    sg_status status = SG_OK;
+    if (err && !w->seal.first) /* the last line got its seal already, and a seal is of some lines */
+        status = write_line(w, json_pack("{s:s}", "part", "end"), 0, err);
+    if (err && status == SG_OK)
+        status = write_seal(w, 1, digest, err);
+    if (status == SG_OK)
+        return sg_recording_finish(w, err);
     destroy(w);
     return status;
 }
