@@ -18,6 +18,7 @@ struct seat {
 
 struct sg_desk {
     struct sg_desk_settings s;
+    struct sg_purse purse;
     struct sg_governor *governor;
     struct sg_engine *engine;
     struct sg_adapt adapt;
@@ -39,17 +40,16 @@ sg_status sg_desk_create(const struct sg_desk_settings *s, struct sg_desk **out,
     if (!d)
         return sg_fail_memory(err, sizeof *d);
     d->s = *s;
+    d->purse = (struct sg_purse){.budget_usd = s->budget_usd, .spent_usd = totals.cost_usd + unsettled.usd};
     d->n_seats = g->connections < s->n_ranks ? (int)g->connections : s->n_ranks;
     d->seat = sg_alloc((size_t)d->n_seats, sizeof *d->seat);
     d->leaving = sg_alloc((size_t)g->connections, sizeof *d->leaving);
-    d->governor =
-        sg_governor_create(&(struct sg_governor_settings){.connections = g->connections,
-                                                          .requests_per_min = g->requests_per_min,
-                                                          .tokens_per_min = g->tokens_per_min,
-                                                          .retries = g->retries,
-                                                          .budget_usd = s->budget_usd,
-                                                          .spent_usd = totals.cost_usd + unsettled.usd,
-                                                          .seed = (uint64_t)(sg_now_s() * 1e9)});
+    d->governor = sg_governor_create(&(struct sg_governor_settings){.connections = g->connections,
+                                                                    .requests_per_min = g->requests_per_min,
+                                                                    .tokens_per_min = g->tokens_per_min,
+                                                                    .retries = g->retries,
+                                                                    .purse = &d->purse,
+                                                                    .seed = (uint64_t)(sg_now_s() * 1e9)});
     if (!d->seat || !d->leaving || !d->governor) {
         sg_desk_destroy(d);
         return sg_fail_memory(err, (size_t)g->connections * sizeof *d->leaving);
@@ -265,4 +265,9 @@ void sg_desk_stop(struct sg_desk *d, const char *why)
 struct sg_governor_state sg_desk_look(const struct sg_desk *d)
 {
     return sg_governor_look(d->governor);
+}
+
+double sg_desk_spent_usd(const struct sg_desk *d)
+{
+    return d->purse.spent_usd;
 }

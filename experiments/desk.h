@@ -16,7 +16,7 @@ struct sg_desk;
 struct sg_desk_settings {
     const struct sg_generator *generator;
     struct sg_ledger *ledger;
-    double budget_usd; /* < 0: none */
+    double budget_usd; /* < 0: none; what the ledger has as spent and as unsettled counts */
     int n_ranks, kind; /* the engine's kind of sg_buy_work */
     /* A request is over: answered or given up on (`a`, to be put into the ledger), or left for a later run (a
      * NULL). `request` is its canonical text. */
@@ -49,5 +49,6 @@ sg_status sg_desk_done(void *user, const struct sg_outcome *o, struct sg_err *er
 void sg_desk_stop(struct sg_desk *d, const char *why);
 
 struct sg_governor_state sg_desk_look(const struct sg_desk *d);
+double sg_desk_spent_usd(const struct sg_desk *d);
 
 #endif

@@ -199,7 +199,7 @@ static sg_status tick(void *context, const struct sg_engine *e, struct sg_err *e
     /* Cells whose pools are not filled yet are no items yet, so the engine's own count of what is left is too low. */
     r->progress.eta_s =
         s.cost_done > 0 ? (r->cost - s.cost_done) * s.rank_s_done / s.cost_done / r->world->size : -1;
-    r->progress.cost_usd = sg_desk_look(r->desk).spent_usd;
+    r->progress.cost_usd = sg_desk_spent_usd(r->desk);
     if (sg_ledger_pending_s(r->ledger) > 0.5)
         SG_TRY(sg_ledger_commit(r->ledger, err));
     /* results.h5 and status.json can be made again from the ledger: that one of them cannot be written now ends no run. */

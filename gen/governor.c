@@ -32,12 +32,12 @@ struct departure {
 
 struct sg_governor {
     struct sg_governor_settings s;
+    struct sg_purse none;  /* where the settings have no purse */
     struct ticket *ticket; /* (n) by id */
     int64_t n;
     int64_t next;            /* the first that never left */
     int64_t *again, n_again; /* (n_again, with room for n) those that wait for another attempt */
     int64_t n_flying;
-    double spent_usd, reserved_usd;
 
     struct departure *log; /* (cap_log) a ring: what left in the last 61 s */
     int64_t log_first, n_log, cap_log;
@@ -65,8 +65,10 @@ struct sg_governor *sg_governor_create(const struct sg_governor_settings *s)
     g->s = *s;
     if (g->s.connections < 1)
         g->s.connections = 1;
+    g->none.budget_usd = -1;
+    if (!g->s.purse)
+        g->s.purse = &g->none;
     g->window = (double)g->s.connections;
-    g->spent_usd = s->spent_usd;
     g->next_request_s = g->next_tokens_s = g->pause_s = g->open_s = g->cut_s = g->halved_s = -HUGE_VAL;
     g->rng = sg_rng_make(s->seed, 0);
     return g;
@@ -218,7 +220,8 @@ static int64_t choose(const struct sg_governor *g, double now_s, int64_t *at)
 
 static int is_affordable(struct sg_governor *g, double usd)
 {
-    if (g->s.budget_usd < 0 || g->spent_usd + g->reserved_usd + usd <= g->s.budget_usd)
+    const struct sg_purse *p = g->s.purse;
+    if (p->budget_usd < 0 || p->spent_usd + p->reserved_usd + usd <= p->budget_usd)
         return 1;
     /* Answers cost less than what is reserved for them: what does not fit waits for those that are on their way. */
     char why[200];
@@ -226,8 +229,8 @@ static int is_affordable(struct sg_governor *g, double usd)
         why, sizeof why,
         "budget: %.4f of %.4f USD spent, and the next request could pass the limit; hint: run again with a "
         "larger --max-usd",
-        g->spent_usd, g->s.budget_usd);
-    if (!g->n_flying)
+        p->spent_usd, p->budget_usd);
+    if (!p->n_flying)
         sg_governor_stop(g, SG_STOPPED, why);
     return 0;
 }
@@ -251,7 +254,8 @@ int sg_governor_next(struct sg_governor *g, double now_s, int64_t *id)
     t->attempts++;
     t->sent_s = now_s;
     g->n_flying++;
-    g->reserved_usd += t->usd;
+    g->s.purse->n_flying++;
+    g->s.purse->reserved_usd += t->usd;
     *id = chosen;
     return 1;
 }
@@ -270,14 +274,15 @@ struct sg_attempt sg_attempt_make(void)
 
 static void settle(struct sg_governor *g, const struct ticket *t, const struct sg_attempt *a)
 {
+    struct sg_purse *p = g->s.purse;
     g->n_flying--;
-    g->reserved_usd -= t->usd;
-    if (!g->n_flying)
-        g->reserved_usd = 0; /* what rounding has left */
+    p->reserved_usd -= t->usd;
+    if (!--p->n_flying)
+        p->reserved_usd = 0; /* what rounding has left */
     if (a->kind == SG_ATTEMPT_ANSWERED && a->cost_usd > 0)
-        g->spent_usd += a->cost_usd;
+        p->spent_usd += a->cost_usd;
     else if (a->maybe_paid)
-        g->spent_usd += t->usd;
+        p->spent_usd += t->usd;
 }
 
 static void on_answer(struct sg_governor *g)
@@ -406,8 +411,6 @@ struct sg_governor_state sg_governor_look(const struct sg_governor *g)
 {
     return (struct sg_governor_state){.n_waiting = g->dead == SG_OK ? g->n - g->next + g->n_again : 0,
                                       .n_flying = g->n_flying,
-                                      .spent_usd = g->spent_usd,
-                                      .reserved_usd = g->reserved_usd,
                                       .dead = g->dead,
                                       .why = g->why};
 }

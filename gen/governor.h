@@ -16,7 +16,8 @@
  * "Exponential backoff and jitter"). Circuit breaker: 8 failures in a row, and a single request probes, after pauses
  * of 1, 2, 4, ... 60 s, until one is answered.
  * Money: the most that an attempt can cost is reserved before it leaves; spent + reserved never passes the budget.
- * An attempt that may have been paid for (the connection broke after it left) stays spent at that. */
+ * An attempt that may have been paid for (the connection broke after it left) stays spent at that. Governors of several
+ * endpoints may share one purse, and then its budget holds over all of them. */
 #ifndef SG_GEN_GOVERNOR_H
 #define SG_GEN_GOVERNOR_H
 
@@ -24,11 +25,18 @@
 
 #include <stdint.h>
 
+/* Money of a run. Whoever makes it sets budget and what is spent already; governors keep the rest. */
+struct sg_purse {
+    double budget_usd; /* < 0: none */
+    double spent_usd, reserved_usd;
+    int64_t n_flying; /* attempts that something is reserved for */
+};
+
 struct sg_governor_settings {
     int64_t connections;                      /* most requests in flight */
     int64_t requests_per_min, tokens_per_min; /* 0: no limit of our own */
     int64_t retries;                          /* of one request, for passing failures */
-    double budget_usd, spent_usd;             /* budget < 0: none */
+    struct sg_purse *purse;                   /* borrowed until destroy; NULL: no budget */
     uint64_t seed;                            /* of the jitter */
 };
 
@@ -97,7 +105,6 @@ void sg_governor_stop(struct sg_governor *g, sg_status status, const char *why);
 
 struct sg_governor_state {
     int64_t n_waiting, n_flying; /* waiting: 0 once the endpoint is dead */
-    double spent_usd, reserved_usd;
     sg_status dead;  /* SG_OK while requests may leave; SG_STOPPED: at a limit; SG_INPUT: the user must act */
     const char *why; /* "" while alive */
 };

@@ -58,7 +58,6 @@ static sg_status run(struct sg_client *c, const struct sg_generator *g, const st
         sg_governor_create(&(struct sg_governor_settings){.connections = g->connections,
                                                           .requests_per_min = g->requests_per_min,
                                                           .retries = g->retries,
-                                                          .budget_usd = -1,
                                                           .seed = (uint64_t)(sg_now_s() * 1e9)});
     sg_status status = governor ? drive(c, governor, g, requests, err) : sg_fail_memory(err, 1024);
     sg_governor_destroy(governor);

@@ -196,7 +196,6 @@ static void keeps_the_limits(void **state)
         struct sg_governor_settings s = {.connections = 200,
                                          .requests_per_min = cases[i].requests,
                                          .tokens_per_min = cases[i].tokens,
-                                         .budget_usd = -1,
                                          .seed = (uint64_t)i};
         struct world w = make_world(&s, cases[i].n_ranks);
         w.serve = serve_limited;
@@ -229,7 +228,7 @@ static void finds_the_servers_limit(void **state)
 {
     (void)state;
     for (int says = 0; says < 2; says++) {
-        struct sg_governor_settings s = {.connections = 64, .retries = 20, .budget_usd = -1, .seed = 5};
+        struct sg_governor_settings s = {.connections = 64, .retries = 20, .seed = 5};
         struct world w = make_world(&s, 2);
         w.serve = serve_limited;
         w.limit_requests = 600;
@@ -252,7 +251,7 @@ static void finds_the_servers_limit(void **state)
 static void waits_out_an_outage(void **state)
 {
     (void)state;
-    struct sg_governor_settings s = {.connections = 64, .retries = 30, .budget_usd = -1, .seed = 3};
+    struct sg_governor_settings s = {.connections = 64, .retries = 30, .seed = 3};
     struct world w = make_world(&s, 2);
     w.serve = serve_limited;
     w.down_from_s = 60;
@@ -283,7 +282,7 @@ static enum sg_fate play(struct sg_governor *g, double now_s, struct sg_attempt 
 
 static struct sg_governor *fresh(int64_t connections, int64_t retries, int n)
 {
-    struct sg_governor_settings s = {.connections = connections, .retries = retries, .budget_usd = -1};
+    struct sg_governor_settings s = {.connections = connections, .retries = retries};
     struct sg_governor *g = sg_governor_create(&s);
     struct sg_err err;
     for (int64_t i = 0, id; i < n; i++)
@@ -389,8 +388,7 @@ static void jitter(void **state)
     (void)state;
     double low = 1e9, high = 0, sum = 0;
     for (int i = 0; i < 200; i++) {
-        struct sg_governor_settings s = {
-            .connections = 1, .retries = 8, .budget_usd = -1, .seed = (uint64_t)i};
+        struct sg_governor_settings s = {.connections = 1, .retries = 8, .seed = (uint64_t)i};
         struct sg_governor *g = sg_governor_create(&s);
         struct sg_err err;
         int64_t id;
@@ -437,13 +435,14 @@ static void never_over_the_budget(void **state)
         int64_t n = 200 + (int64_t)sg_rng_below(&rng, 800);
         struct sg_governor_settings s = {
             .connections = 1 + (int64_t)sg_rng_below(&rng, 64), .retries = 30, .seed = (uint64_t)run};
+        struct sg_purse purse = {0};
+        s.purse = &purse;
         double worst = 0.0001 * (1 + (double)sg_rng_below(&rng, 100));
-        s.budget_usd = (double)n * worst * (0.1 + 0.3 * sg_rng_uniform(&rng));
-        double bill = 0, spent = 0;
+        purse.budget_usd = (double)n * worst * (0.1 + 0.3 * sg_rng_uniform(&rng));
+        double bill = 0;
         int64_t n_left = n;
         for (int again = 0; n_left; again++) { /* stopped, then again with a higher limit */
             assert_true(again < 40);
-            s.spent_usd = spent;
             struct world w = make_world(&s, 4);
             w.serve = serve_for_money;
             w.worst_usd = worst;
@@ -451,25 +450,63 @@ static void never_over_the_budget(void **state)
             w.step_s = 0.02;
             ask(&w, n_left, 50, 60, worst);
             while (step(&w))
-                assert_true(w.bill_usd <= s.budget_usd * (1 + 1e-12));
+                assert_true(w.bill_usd <= purse.budget_usd * (1 + 1e-12));
             struct sg_governor_state look = sg_governor_look(w.g);
-            assert_true(w.bill_usd <= look.spent_usd + 1e-9 && look.spent_usd <= s.budget_usd * (1 + 1e-12));
-            assert_true(look.reserved_usd == 0);
+            assert_true(w.bill_usd <= purse.spent_usd + 1e-9 &&
+                        purse.spent_usd <= purse.budget_usd * (1 + 1e-12));
+            assert_true(purse.reserved_usd == 0);
             n_left -= w.n_answered + w.n_failed;
             if (n_left) {
                 assert_int_equal(look.dead, SG_STOPPED);
                 assert_non_null(strstr(look.why, "--max-usd"));
-                least_used = fmin(least_used, (look.spent_usd + worst) / s.budget_usd);
+                least_used = fmin(least_used, (purse.spent_usd + worst) / purse.budget_usd);
             }
             bill = w.bill_usd;
-            spent = look.spent_usd;
             free_world(&w);
-            s.budget_usd *= 1.5;
+            purse.budget_usd *= 1.5;
         }
     }
     printf("a stop at the limit had spent at least %.1f %% of it, but for the next request\n",
            100 * least_used);
     assert_true(least_used >= 1 - 1e-9); /* no stop while the next request would have fitted */
+}
+
+/* Two governors with one purse, turn by turn: what each may still send is what the other has not spent. */
+static void one_purse_for_two(void **state)
+{
+    (void)state;
+    struct sg_purse purse = {.budget_usd = 10, .spent_usd = 1};
+    struct sg_governor_settings s = {.connections = 8, .purse = &purse};
+    struct sg_governor *a = sg_governor_create(&s), *b = sg_governor_create(&s);
+    struct sg_err err;
+    int64_t id, first;
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(sg_governor_add(a, 10, 4, &id, &err), SG_OK);
+        assert_int_equal(sg_governor_add(b, 10, 3, &id, &err), SG_OK);
+    }
+    assert_int_equal(sg_governor_next(a, 0, &first), 1);
+    assert_int_equal(sg_governor_next(b, 0, &id), 1);
+    assert_true(purse.reserved_usd == 7 && purse.n_flying == 2);
+    /* 1 spent, 7 reserved: neither fits, but what is on its way may turn out cheaper, so nobody stops. */
+    assert_int_equal(sg_governor_next(a, 1, &id), 0);
+    assert_int_equal(sg_governor_next(b, 1, &id), 0);
+    assert_int_equal(sg_governor_look(a).dead, SG_OK);
+    struct sg_attempt cheap = answered(1), dear = answered(3);
+    assert_int_equal(sg_governor_done(a, 1, first, &cheap), SG_FATE_ANSWERED);
+    assert_int_equal(sg_governor_next(a, 1, &id), 1); /* 2 spent, 3 + 4 reserved */
+    assert_int_equal(sg_governor_done(a, 2, id, &cheap), SG_FATE_ANSWERED);
+    assert_int_equal(sg_governor_done(b, 2, 0, &dear), SG_FATE_ANSWERED);
+    /* 6 spent: 4 fit still, and then nothing at all. */
+    assert_int_equal(sg_governor_next(b, 2, &id), 1);
+    assert_int_equal(sg_governor_next(a, 2, &first), 0);
+    assert_int_equal(sg_governor_done(b, 3, id, &dear), SG_FATE_ANSWERED);
+    assert_int_equal(sg_governor_next(a, 3, &id), 0);
+    assert_int_equal(sg_governor_next(b, 3, &id), 0);
+    assert_int_equal(sg_governor_look(a).dead, SG_STOPPED);
+    assert_int_equal(sg_governor_look(b).dead, SG_STOPPED);
+    assert_true(purse.spent_usd == 9 && purse.reserved_usd == 0 && purse.n_flying == 0);
+    sg_governor_destroy(a);
+    sg_governor_destroy(b);
 }
 
 int main(void)
@@ -482,6 +519,7 @@ int main(void)
         cmocka_unit_test(ends),
         cmocka_unit_test(jitter),
         cmocka_unit_test(never_over_the_budget),
+        cmocka_unit_test(one_purse_for_two),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
