@@ -52,4 +52,13 @@ with sg.Folder() as folder, sg.Stub(folder) as stub:
         sg.check("not bought yet" in out and "run again" in err, "it does not say how to go on:\n" + out + err)
     back, _ = sg.run("generate", *study, "--results", folder / "gone")
     sg.check(sg.digest(back) == digest, "a server that was away for a while shows in the pools")
+
+    # The stub's answers fit every way to ask for a pair: a pool that stays short says something about synthgrid, not about the stub.
+    pairs = ["experiments/quickstart.yaml", "tasks=[rte,boolq]", "sizes=[4]", "conditioning=[label,none]",
+             f"generator.base_url={stub.url}"]
+    for name, ways in (("plain", []), ("many", ["generator.examples_per_request=3"]),
+                       ("json", ["generator.examples_per_request=3", "generator.structured_output=true"])):
+        out, _ = sg.run("generate", *pairs, *ways, "--results", folder / name)
+        full = [line for line in out.splitlines() if line.startswith(("rte ", "boolq ")) and line.split()[-3:-1] == ["4", "4"]]
+        sg.check(len(full) == 20, f"{name}: {len(full)} of 20 pools are full:\n{out}")
     print("ok:", n, "requests")

@@ -53,14 +53,14 @@ def answer_text(body, digest):
     if data and "response_format" not in body:
         if hashlib.sha256(f"{digest}/same".encode()).digest()[0] % 6 == 0:
             return re.sub(r"</?text>", "", prompt[prompt.index("\n\n") + 2:])
-        return example(prompt, digest, "other ").replace(": ", ": <text>", 1)
+        return example(body, digest, "other ").replace(": ", ": <text>", 1)
     if "response_format" in body:
         fields = body["response_format"]["json_schema"]["schema"]["properties"]["examples"]["items"]["required"]
-        plain = [example(prompt, digest, f"{i} ") for i in range(int(many.group(1)) if many else 1)]
+        plain = [example(body, digest, f"{i} ") for i in range(int(many.group(1)) if many else 1)]
         return json.dumps({"examples": [fill(fields, text) for text in plain]})
     if many:
-        return "\n\n".join(f"{i + 1}. {example(prompt, digest, f'{i} ')}" for i in range(int(many.group(1))))
-    return example(prompt, digest, "")
+        return "\n\n".join(f"{i + 1}. {example(body, digest, f'{i} ')}" for i in range(int(many.group(1))))
+    return example(body, digest, "")
 
 
 def verdict(body, digest, choices):
@@ -79,8 +79,11 @@ def fill(fields, text):
     return {field: lines.get(field, "") for field in fields}
 
 
-def example(prompt, digest, salt):
-    marks = re.findall(r"^(Premise|Hypothesis|Passage|Question):", prompt, re.M)
+def example(body, digest, salt):
+    """A text with the marks of a pair that the request has: in its last message, or in the examples said before it."""
+    prompt = body["messages"][-1]["content"]
+    said = [m["content"] for m in body["messages"] if m["role"] == "assistant"]
+    marks = next(filter(None, (re.findall(r"^(Premise|Hypothesis|Passage|Question):", text, re.M) for text in [prompt, *said[-1:]])), [])
     order = list(dict.fromkeys(marks[-2:]))
     text = "\n".join(f"{m}: {sentence(digest, salt + m)}" for m in order) or sentence(digest, salt + "text")
     bits = hashlib.sha256(f"{digest}/{salt}bits".encode()).digest()
