@@ -2,6 +2,8 @@
 
 #include "generated/version.h"
 
+#include "gen/llama.h"
+
 #include <curl/curl.h>
 #include <hdf5.h>
 #include <jansson.h>
@@ -36,6 +38,8 @@ void sg_version_text(struct sg_buf *b)
         sg_buf_printf(b, "HDF5 %u.%u.%u\n", major, minor, release);
     sg_buf_printf(b, "SQLite %s\n", sqlite3_libversion());
     sg_buf_printf(b, "%s\n", curl_version());
+    if (sg_llama_version())
+        sg_buf_printf(b, "%s\n", sg_llama_version());
     sg_buf_printf(b, "libyaml %s\n", yaml_get_version_string());
     sg_buf_printf(b, "jansson %s\n", jansson_version_str());
     sg_buf_printf(b, "utf8proc %s\n", utf8proc_version());

@@ -262,17 +262,19 @@ static sg_status note_answer(const struct sg_generator *g, const struct sg_probe
                              struct sg_err *err)
 {
     const struct sg_answer *a = &p->answer;
-    char refused[80], cost[60] = "";
+    char refused[80], cost[60] = "", version[8];
+    snprintf(version, sizeof version, "%d", p->http_major);
     sg_adapt_text(&p->adapt, refused);
     if (a->cost_usd > 0)
         snprintf(cost, sizeof cost, ", %.6f USD (not counted in the study)", a->cost_usd);
     struct sg_buf said = sg_buf_make(1000);
     sg_buf_safe(&said, a->text ? a->text : "", 60);
-    sg_status status = note(f, "answer", SG_HEALTH_FINE, err,
-                            "\"%s\" by model \"%s\" after %.2f s over HTTP/%d; %lld tokens in, %lld out%s%s",
-                            sg_buf_text(&said), a->model ? a->model : "?", a->latency_s, p->http_major,
-                            (long long)a->tokens_in, (long long)a->tokens_out,
-                            a->tokens_estimated ? " (estimated: the server does not tell)" : "", cost);
+    sg_status status =
+        note(f, "answer", SG_HEALTH_FINE, err,
+             "\"%s\" by model \"%s\" after %.2f s %s%s; %lld tokens in, %lld out%s%s", sg_buf_text(&said),
+             a->model ? a->model : "?", a->latency_s, p->http_major ? "over HTTP/" : "in this process",
+             p->http_major ? version : "", (long long)a->tokens_in, (long long)a->tokens_out,
+             a->tokens_estimated ? " (estimated: the server does not tell)" : "", cost);
     sg_buf_free(&said);
     if (status == SG_OK && a->model && strcmp(a->model, g->model) != 0)
         status = note(f, "model", SG_HEALTH_NOTE, err,

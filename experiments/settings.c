@@ -58,11 +58,11 @@ static sg_status check_provider(const struct sg_yaml *at, const char *key, const
 {
     if (sg_provider_find(text))
         return SG_OK;
-    return sg_yaml_fail(at, err,
-                        "%s must be openai (any endpoint that speaks OpenAI's chat completions) or "
-                        "anthropic; hint: the address "
-                        "goes into generator.base_url",
-                        key);
+    return sg_yaml_fail(
+        at, err,
+        "%s must be openai (any endpoint that speaks OpenAI's chat completions), anthropic or "
+        "llama; hint: the address goes into generator.base_url",
+        key);
 }
 
 static sg_status check_url(const struct sg_yaml *at, const char *key, const char *text, struct sg_err *err)
@@ -146,12 +146,17 @@ static const struct sg_setting table[] = {
      .help = "test rows in each task's folder, like dev.jsonl; empty: as the task file says (test.jsonl)"},
     {"generator.provider", SG_SET_TEXT, 0, STUDY(generator.provider), .check = check_provider,
      .initial = "openai", .unit = "a provider",
-     .help = "openai: any endpoint that speaks OpenAI's chat completions; anthropic: its messages"},
+     .help = "openai: any endpoint that speaks OpenAI's chat completions; anthropic: its messages; llama: a "
+             "model in this process"},
     {"generator.base_url", SG_SET_TEXT, SG_SET_NULL, STUDY(generator.base_url), .check = check_url,
      .unit = "an address",
      .help =
          "the endpoint, like http://127.0.0.1:8080/v1; empty: $OPENAI_BASE_URL ($ANTHROPIC_BASE_URL), then "
          "the provider's own"},
+    {"generator.model_file", SG_SET_TEXT, SG_SET_NULL | SG_SET_PLACE, STUDY(generator.model_file),
+     .unit = "a file",
+     .help = "for provider llama: a model in GGUF format, the same on all nodes; generator.model names it in "
+             "the results"},
     {"generator.model", SG_SET_TEXT, 0, STUDY(generator.model), .initial = "gpt-3.5-turbo",
      .unit = "a model's name", .help = "the model, as the endpoint calls it"},
     {"generator.api_key_env", SG_SET_TEXT, 0, STUDY(generator.api_key_env), .check = check_variable,

@@ -165,7 +165,20 @@ static sg_status check_generator(const struct sg_reading *r, const char *path, s
     const struct sg_provider *p = sg_provider_find(g->provider);
     if (!sg_schema_at(r, "generator.api_key_env"))
         g->api_key_env = p->api_key_env;
-    if (strcmp(p->name, "anthropic") == 0 && !sg_schema_at(r, "generator.model"))
+    if (p->in_process && !g->model_file)
+        return sg_schema_fail(
+            r, "generator.provider", path, err,
+            "generator.provider %s needs generator.model_file; hint: the path of a model in "
+            "GGUF format",
+            p->name);
+    if (p->in_process && g->usd_per_1m_input < 0)
+        g->usd_per_1m_input = 0;
+    if (p->in_process && g->usd_per_1m_output < 0)
+        g->usd_per_1m_output = 0;
+    if (!p->in_process && g->model_file)
+        return sg_schema_fail(r, "generator.model_file", path, err,
+                              "generator.model_file is for generator.provider: llama alone");
+    if (strcmp(p->name, "openai") != 0 && !sg_schema_at(r, "generator.model"))
         return sg_schema_fail(r, "generator.provider", path, err,
                               "generator.provider %s needs generator.model; hint: name one of its models",
                               p->name);
@@ -208,6 +221,11 @@ static sg_status finish(struct sg_settings *all, struct sg_arena *arena, struct 
         char *recording = NULL;
         SG_TRY(locate(s->generator.recording, arena, &recording, err));
         s->generator.recording = recording;
+    }
+    if (s->generator.model_file) {
+        char *file = NULL;
+        SG_TRY(locate(s->generator.model_file, arena, &file, err));
+        s->generator.model_file = file;
     }
     return SG_OK;
 }

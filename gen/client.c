@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "gen/http.h"
+#include "gen/llama.h"
 
 #include <curl/curl.h>
 #include <jansson.h>
@@ -23,6 +24,8 @@ struct transfer {
 
 struct sg_client {
     const struct sg_generator *g;
+    int in_process;         /* llama instead of all else, but n_connections and adapt */
+    struct sg_llama *llama; /* NULL until the first request */
     struct sg_http *http;
     CURLM *multi;
     char *chat_url;
@@ -40,6 +43,11 @@ sg_status sg_client_create(const struct sg_generator *g, const char *api_key, in
         return sg_fail_memory(err, sizeof *c);
     c->g = g;
     c->n_connections = connections < 1 ? 1 : connections;
+    c->in_process = sg_provider_find(g->provider)->in_process;
+    if (c->in_process) {
+        *out = c;
+        return SG_OK;
+    }
     c->slot = sg_alloc((size_t)c->n_connections, sizeof *c->slot);
     sg_status status = c->slot ? SG_OK : sg_fail_memory(err, (size_t)c->n_connections * sizeof *c->slot);
     for (int64_t i = 0; c->slot && i < c->n_connections; i++)
@@ -68,6 +76,7 @@ void sg_client_destroy(struct sg_client *c)
         sg_client_abandon(c);
     sg_free(c->slot);
     curl_multi_cleanup(c->multi);
+    sg_llama_destroy(c->llama);
     sg_http_destroy(c->http);
     sg_free(c->chat_url);
     sg_free(c);
@@ -75,12 +84,12 @@ void sg_client_destroy(struct sg_client *c)
 
 const char *sg_client_origin(const struct sg_client *c)
 {
-    return sg_http_origin(c->http);
+    return c->in_process ? c->g->model_file : sg_http_origin(c->http);
 }
 
 int sg_client_is_local(const struct sg_client *c)
 {
-    return sg_http_is_local(c->http);
+    return c->in_process || sg_http_is_local(c->http);
 }
 
 const struct sg_adapt *sg_client_adapt(const struct sg_client *c)
@@ -130,6 +139,11 @@ static sg_status begin(struct transfer *t, int64_t id, const struct sg_request *
 
 sg_status sg_client_send(struct sg_client *c, int64_t id, const struct sg_request *q, struct sg_err *err)
 {
+    if (c->in_process) {
+        if (!c->llama)
+            SG_TRY(sg_llama_create(c->g, c->n_connections, &c->llama, err));
+        return sg_llama_send(c->llama, id, q, &c->adapt, err);
+    }
     for (int64_t i = 0; i < c->n_connections; i++) {
         struct transfer *t = &c->slot[i];
         if (t->running)
@@ -179,6 +193,12 @@ sg_status sg_client_turn(struct sg_client *c, int timeout_ms, sg_client_each eac
                          struct sg_err *err)
 {
     int n_running, n_left;
+    if (c->in_process && c->llama)
+        return sg_llama_turn(c->llama, timeout_ms, each, context, err);
+    if (c->in_process) {
+        sg_sleep_us(1000 * (int64_t)timeout_ms);
+        return SG_OK;
+    }
     CURLMcode rc = curl_multi_perform(c->multi, &n_running);
     if (rc == CURLM_OK && n_running == c->n_busy)
         rc = curl_multi_poll(c->multi, NULL, 0, timeout_ms, NULL);
@@ -200,6 +220,10 @@ sg_status sg_client_turn(struct sg_client *c, int timeout_ms, sg_client_each eac
 
 void sg_client_abandon(struct sg_client *c)
 {
+    if (c->llama)
+        sg_llama_abandon(c->llama);
+    if (c->in_process)
+        return;
     for (int64_t i = 0; i < c->n_connections; i++)
         release(&c->slot[i]);
     c->n_busy = 0;
@@ -239,8 +263,24 @@ static sg_status judge_models(struct sg_client *c, const struct sg_http_reply *r
     return status;
 }
 
+/* Loading takes time and memory, and is left to the first request. */
+static sg_status check_file(const char *path, struct sg_err *err)
+{
+    char magic[4] = "";
+    FILE *f = fopen(path, "rb");
+    size_t n = f ? fread(magic, 1, sizeof magic, f) : 0;
+    if (f)
+        fclose(f);
+    if (n == sizeof magic && memcmp(magic, "GGUF", 4) == 0)
+        return SG_OK;
+    return sg_fail(err, SG_INPUT, "generator.model_file: %s %s; hint: name a model in GGUF format", path,
+                   f ? "is no GGUF file" : "cannot be read");
+}
+
 sg_status sg_client_check(struct sg_client *c, struct sg_err *err)
 {
+    if (c->in_process)
+        return check_file(c->g->model_file, err);
     double deadline = sg_now_s() + 60; /* llama.cpp answers 503 while it loads its model */
     for (;;) {
         struct sg_http_call call = {.method = "GET", .path = "/models"};

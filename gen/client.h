@@ -1,4 +1,5 @@
-/* A chat client (gen/provider.h): many requests at once from one event loop (libcurl multi).
+/* A chat client (gen/provider.h): many requests at once from one event loop (libcurl multi), or one model in this process
+ * (gen/llama.h), which is loaded when the first request comes.
  *
  * Runs in a rank's network thread. It sends what it is given, once, and says what came of it; when to send, and
  * whether again, is the governor's to say (gen/governor.h), which sits on rank 0. No redirects, TLS always

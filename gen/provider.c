@@ -18,6 +18,7 @@ static const struct sg_provider table[] = {
      .key_header = "x-api-key: ",
      .other_header = "anthropic-version: 2023-06-01",
      .version_path = "/v1"},
+    {.name = "llama", .api_key_env = "LLAMA_API_KEY", .in_process = 1},
 };
 enum { N = sizeof table / sizeof table[0] };
 
@@ -36,6 +37,9 @@ const struct sg_provider *sg_provider_find(const char *name)
 
 const char *sg_provider_address(const struct sg_generator *g)
 {
-    const char *from_env = getenv(sg_provider_find(g->provider)->base_url_env);
+    const struct sg_provider *p = sg_provider_find(g->provider);
+    if (p->in_process)
+        return g->model_file;
+    const char *from_env = getenv(p->base_url_env);
     return g->base_url ? g->base_url : from_env && from_env[0] ? from_env : NULL;
 }

@@ -16,6 +16,7 @@ struct sg_provider {
     /* What the base URL's path ends in; added where it is missing: $ANTHROPIC_BASE_URL comes without it. NULL: the
      * base URL is taken as it is. */
     const char *version_path;
+    int in_process; /* no server: gen/llama.h; nothing of the above but the name counts */
 };
 
 /* NULL: no such provider. */
@@ -24,7 +25,7 @@ const struct sg_provider *sg_provider_find(const char *name);
 /* The name of provider i, NULL behind the last. */
 const char *sg_provider_name(int i);
 
-/* The address that was asked for: the study's, else the environment's; NULL: neither. */
+/* The address that was asked for: the study's, else the environment's; NULL: neither. In process: the model's file. */
 const char *sg_provider_address(const struct sg_generator *g);
 
 #endif

@@ -98,6 +98,13 @@ char *sg_wire_body(const struct sg_request *q, const struct sg_adapt *adapt)
     return copy;
 }
 
+void sg_adapt_refuse(struct sg_adapt *adapt, const char *parameter)
+{
+    for (int i = 0; i < N_PARAMETERS; i++)
+        if (strcmp(parameters[i], parameter) == 0)
+            adapt->refused |= 1U << i;
+}
+
 void sg_adapt_text(const struct sg_adapt *adapt, char out[80])
 {
     out[0] = 0;

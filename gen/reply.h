@@ -13,6 +13,9 @@ struct sg_adapt {
         refused; /* parameters, a bit each; max_tokens is said as max_completion_tokens then, the others are left out */
 };
 
+/* Local. Counts a parameter as refused; one that is not among those that can be left out is passed over. */
+void sg_adapt_refuse(struct sg_adapt *adapt, const char *parameter);
+
 /* The refused parameters by name, "" when there is none; for people and for the results. */
 void sg_adapt_text(const struct sg_adapt *adapt, char out[80]);
 

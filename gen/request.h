@@ -10,8 +10,9 @@
 
 /* The `generator:` part of a study. Strings are borrowed from the study. */
 struct sg_generator {
-    const char *provider; /* "openai", "anthropic": gen/provider.h */
-    const char *base_url; /* NULL: the provider's variable, then its own address */
+    const char *provider;   /* "openai", "anthropic", "llama": gen/provider.h */
+    const char *base_url;   /* NULL: the provider's variable, then its own address */
+    const char *model_file; /* of "llama", a .gguf; else NULL */
     const char *model;
     const char *api_key_env; /* the variable's name */
     double temperature, top_p;

@@ -312,7 +312,15 @@ static void test_bad(void **state)
         {"", "generator.provider=mistral",
          "override generator.provider: generator.provider must be openai (any endpoint that speaks OpenAI's "
          "chat "
-         "completions) or anthropic; hint: the address goes into generator.base_url"},
+         "completions), anthropic or llama; hint: the address goes into generator.base_url"},
+        {"", "generator.provider=llama",
+         "override generator.provider: generator.provider llama needs generator.model_file; hint: the path "
+         "of "
+         "a model in GGUF format"},
+        {"generator: {provider: llama, model_file: m.gguf}\n", NULL,
+         "s.yaml:5:23: generator.provider llama needs generator.model; hint: name one of its models"},
+        {"", "generator.model_file=m.gguf",
+         "override generator.model_file: generator.model_file is for generator.provider: llama alone"},
         {"", "generator.provider=anthropic",
          "override generator.provider: generator.provider anthropic needs generator.model; hint: name one of "
          "its "
