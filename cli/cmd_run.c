@@ -20,9 +20,12 @@ static const struct {
         {"generate",
          "Buys what a study asks of its LLM and trains nothing: for a machine with a network, before `run "
          "--offline` on one without. Needs no mpirun. Prints what each pool has and is short of; run it "
-         "again "
-         "to resume. Ends with 3 at a limit or when the server is away, and with 4 when a pool stayed "
-         "empty."},
+         "again to resume. Ends with 3 at a limit, when the server is away, or when batches are out, and "
+         "with 4 "
+         "when a pool stayed empty. With --batch it asks through OpenAI's batch API, at half the price, and "
+         "ends; "
+         "--collect, from any machine that has the results folder, fetches the answers within 24 hours. What "
+         "is still missing then (rejected answers, requests that expired) goes into the next --batch."},
 };
 
 /* The options that these commands share end up in the same struct; --results DIR is the override
@@ -30,7 +33,7 @@ static const struct {
 static int study_command(enum action action, int argc, char **argv)
 {
     const char *results = NULL;
-    int as_json = 0;
+    int as_json = 0, submit = 0, collect = 0, abandon = 0;
     int is_plan = action == PLAN;
     struct sg_run_options o = {.max_usd = -1, .buy_only = action == GENERATE};
     const struct sg_option option_results = {.name = "results",
@@ -64,13 +67,36 @@ static int study_command(enum action action, int argc, char **argv)
          .help = "train cells again that failed before",
          .flag = &o.retry_failed},
     };
-    const int n_options[] = {[PLAN] = 2, [RUN] = 5, [GENERATE] = 3}; /* generate: the first three of run */
+    const struct sg_option generate_options[] = {
+        option_results,
+        option_usd,
+        option_quiet,
+        {.name = "batch",
+         .type = SG_OPT_FLAG,
+         .help = "send what is missing to the batch API",
+         .flag = &submit},
+        {.name = "collect",
+         .type = SG_OPT_FLAG,
+         .help = "fetch what batches have answered",
+         .flag = &collect},
+        {.name = "wait",
+         .type = SG_OPT_FLAG,
+         .help = "with --collect or --batch: until it is all there",
+         .flag = &o.wait},
+        {.name = "abandon-batches",
+         .type = SG_OPT_FLAG,
+         .help = "cancel batches, to buy their requests anew",
+         .flag = &abandon},
+    };
+    const struct sg_option *const options[] = {
+        [PLAN] = plan_options, [RUN] = run_options, [GENERATE] = generate_options};
+    const int n_options[] = {[PLAN] = 2, [RUN] = 5, [GENERATE] = 7};
     const struct sg_usage usage = {.command = actions[action].name,
                                    .positional = "STUDY",
                                    .n_positional = 1,
                                    .overrides = "key=value",
                                    .about = actions[action].about,
-                                   .option = is_plan ? plan_options : run_options,
+                                   .option = options[action],
                                    .n_options = n_options[action]};
     struct sg_args args;
     struct sg_team world;
@@ -92,6 +118,14 @@ static int study_command(enum action action, int argc, char **argv)
             status = sg_fail(&err, SG_INPUT, "--results: the path is too long");
         overrides[n++] = results_override;
     }
+    o.batch = submit    ? SG_BATCH_SUBMIT
+              : collect ? SG_BATCH_COLLECT
+              : abandon ? SG_BATCH_ABANDON
+                        : SG_BATCH_NONE;
+    if (status == SG_OK && submit + collect + abandon > 1)
+        status = sg_fail(&err, SG_INPUT, "--batch, --collect and --abandon-batches exclude each other");
+    if (status == SG_OK && o.wait && !submit && !collect)
+        status = sg_fail(&err, SG_INPUT, "--wait waits for batches; hint: give --collect or --batch with it");
     o.study = args.n_positional ? args.positional[0] : "";
     o.n_overrides = n;
     o.overrides = overrides;

@@ -60,6 +60,11 @@ static sg_status print_status(const json_t *o, const char *path, struct sg_err *
     if (usd > 0)
         sg_buf_printf(&b, "; %.4f USD so far", usd);
     sg_buf_puts(&b, "\n");
+    if (integer(o, "n_batches") > 0)
+        sg_buf_printf(&b,
+                      "batches  %lld with the provider, %lld requests; synthgrid generate STUDY --collect "
+                      "fetches them\n",
+                      integer(o, "n_batches"), integer(o, "n_batch_requests"));
     if (text(o, "message")[0]) {
         sg_buf_puts(&b, "message  ");
         sg_buf_safe(&b, text(o, "message"), 600);

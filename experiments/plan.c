@@ -1,6 +1,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "experiments/batch.h"
 #include "experiments/prepare.h"
 #include "experiments/progress.h"
 #include "experiments/run.h"
@@ -54,6 +55,7 @@ struct counts {
     int64_t n_missing, missing_in, missing_out; /* of those that are not there yet */
     int64_t n_classify; /* of n_requests, those that ask for the class of a test row */
     int64_t n_cells, n_cells_done, n_raw_only;
+    struct sg_batches_out batches;
     double cost;      /* of the cells that are left */
     size_t mem_bytes; /* a rank */
 };
@@ -159,6 +161,12 @@ static void print_text(const struct sg_prepared *p, const struct sources *from, 
         sg_buf_printf(out, "; cost unknown: generator.usd_per_1m_input and _output are not set\n");
     else
         sg_buf_printf(out, "; about %.4f USD\n", cost);
+    if (n->batches.n + n->batches.n_abandoned)
+        sg_buf_printf(out,
+                      "batches  %lld of these are out in %lld batches (--collect), %lld batches are "
+                      "abandoned; at most %.4f USD\n",
+                      (long long)n->batches.n_requests, (long long)n->batches.n,
+                      (long long)n->batches.n_abandoned, n->batches.usd);
     sg_buf_printf(out,
                   "training %lld cells to train, %lld done; roughly %.2f core hours at 100 GFLOP/s a core\n",
                   (long long)(n->n_cells - n->n_cells_done), (long long)n->n_cells_done, n->cost / 3600);
@@ -172,14 +180,16 @@ static sg_status print_json(const struct sg_prepared *p, const struct counts *n,
     const struct sg_study *s = p->study;
     double cost = sg_generator_usd(&s->generator, (double)n->missing_in, (double)n->missing_out);
     json_t *o =
-        json_pack("{s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:f,s:I,s:s}", "study", s->name,
+        json_pack("{s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:I,s:I,s:f,s:I,s:s}", "study", s->name,
                   "n_cells", (json_int_t)n->n_cells, "n_cells_done", (json_int_t)n->n_cells_done, "n_pools",
                   (json_int_t)p->grid.n_pools, "n_evaluations", (json_int_t)p->n_evaluations, "n_requests",
                   (json_int_t)n->n_requests, "tokens_in", (json_int_t)n->tokens_in, "tokens_out",
                   (json_int_t)n->tokens_out, "n_requests_missing", (json_int_t)n->n_missing,
                   "tokens_in_missing", (json_int_t)n->missing_in, "tokens_out_missing",
                   (json_int_t)n->missing_out, "cost_usd_missing", cost < 0 ? json_null() : json_real(cost),
-                  "core_s", n->cost, "mem_bytes_per_rank", (json_int_t)n->mem_bytes, "results", s->results);
+                  "n_batches", (json_int_t)(n->batches.n + n->batches.n_abandoned), "n_batch_requests",
+                  (json_int_t)n->batches.n_requests, "core_s", n->cost, "mem_bytes_per_rank",
+                  (json_int_t)n->mem_bytes, "results", s->results);
     char *text = o ? json_dumps(o, JSON_INDENT(2)) : NULL;
     json_decref(o);
     if (!text)
@@ -207,6 +217,8 @@ sg_status sg_plan(const struct sg_run_options *o, int json, struct sg_buf *out, 
     SG_TRY_DONE(count_pools(p, &from, &n, err));
     SG_TRY_DONE(count_evaluations(p, &from, &n, err));
     SG_TRY_DONE(count_cells(p, &from, &n, err));
+    if (from.ledger)
+        SG_TRY_DONE(sg_batch_count(from.ledger, &n.batches, err));
     if (json)
         status = print_json(p, &n, out, err);
     else

@@ -79,15 +79,16 @@ sg_status sg_progress_write(const struct sg_progress *p, const char *dir, int la
     json_t *o =
         message.failed
             ? NULL
-            : json_pack("{s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:f,s:f,s:f,s:i,s:s,s:i}", "study",
-                        p->study, "phase", p->phase, "updated", stamp, "n_cells", (json_int_t)p->n_cells,
-                        "n_cells_done", (json_int_t)p->n_cells_done, "n_cells_failed",
+            : json_pack("{s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:f,s:f,s:f,s:i,s:s,s:i}",
+                        "study", p->study, "phase", p->phase, "updated", stamp, "n_cells",
+                        (json_int_t)p->n_cells, "n_cells_done", (json_int_t)p->n_cells_done, "n_cells_failed",
                         (json_int_t)p->n_cells_failed, "n_pools", (json_int_t)p->n_pools, "n_pools_done",
                         (json_int_t)p->n_pools_done, "n_completions", (json_int_t)p->n_completions,
-                        "n_requests_left", (json_int_t)p->n_requests_left, "tokens_in",
-                        (json_int_t)p->tokens_in, "tokens_out", (json_int_t)p->tokens_out, "cost_usd",
-                        p->cost_usd, "elapsed_s", p->elapsed_s, "eta_s", p->eta_s, "n_ranks", p->n_ranks,
-                        "message", sg_buf_text(&message), "pid", (int)getpid());
+                        "n_requests_left", (json_int_t)p->n_requests_left, "n_batches",
+                        (json_int_t)p->n_batches, "n_batch_requests", (json_int_t)p->n_batch_requests,
+                        "tokens_in", (json_int_t)p->tokens_in, "tokens_out", (json_int_t)p->tokens_out,
+                        "cost_usd", p->cost_usd, "elapsed_s", p->elapsed_s, "eta_s", p->eta_s, "n_ranks",
+                        p->n_ranks, "message", sg_buf_text(&message), "pid", (int)getpid());
     char *text = o ? json_dumps(o, JSON_INDENT(2)) : NULL, *path = sg_path_join(dir, "status.json");
     json_decref(o);
     sg_status status =

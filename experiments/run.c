@@ -412,20 +412,36 @@ static sg_status say_missing(struct run *r, struct sg_err *err)
     return status;
 }
 
+/* Batches that nobody has collected, for status.json. */
+static sg_status note_batches(struct run *r, struct sg_batches_out *out, struct sg_err *err)
+{
+    SG_TRY(sg_batch_count(r->ledger, out, err));
+    r->progress.n_batches = out->n + out->n_abandoned;
+    r->progress.n_batch_requests = out->n_requests;
+    return SG_OK;
+}
+
 static sg_status start(struct run *r, struct sg_endpoint *endpoint, struct sg_err *err)
 {
     int64_t n_missing;
+    struct sg_batches_out out;
+    if (r->options->batch)
+        SG_TRY(sg_batch_check(r->p->study, err));
     SG_TRY(make_run(r, err));
     SG_TRY(open_run(r, &n_missing, err));
-    if (!n_missing || r->options->offline) {
+    SG_TRY(note_batches(r, &out, err));
+    int has_work = n_missing || (r->options->batch && out.n + out.n_abandoned);
+    if (!has_work || r->options->offline) {
         const char *unused;
         struct sg_err ignored;
         (void)!sg_secret_take(r->p->study->generator.api_key_env, &unused, &ignored);
     }
-    if (!n_missing)
+    if (!has_work)
         return SG_OK;
     if (r->options->offline)
         return say_missing(r, err);
+    if (!r->options->batch)
+        SG_TRY(sg_batch_refuse(r->ledger, r->p->study, err));
     SG_TRY(sg_endpoint_open(endpoint, r->p->study, n_missing, r->budget_usd, err));
     r->origin = endpoint->origin;
     return SG_OK;
@@ -460,6 +476,35 @@ static sg_status engine_run(struct run *r, const struct sg_team *world, struct s
         status = sg_engine_run(engine, world->rank == 0 ? &hooks : NULL, err);
     sg_engine_destroy(engine);
     return status;
+}
+
+/* `generate --batch` and its like, in place of the engine; the askers that are complete leave their results. */
+static sg_status batch_run(struct run *r, const struct sg_endpoint *endpoint, struct sg_err *err)
+{
+    struct sg_batch_job job = {.action = r->options->batch,
+                               .wait = r->options->wait,
+                               .quiet = r->options->quiet,
+                               .p = r->p,
+                               .asking = r->asking,
+                               .ledger = r->ledger,
+                               .endpoint = endpoint,
+                               .budget_usd = r->budget_usd};
+    struct sg_batches_out out;
+    int64_t n_missing = 0;
+    struct sg_err second = {0};
+    sg_status status = endpoint->client ? sg_batch_run(&job, err) : SG_OK;
+    if (status != SG_OK && status != SG_STOPPED)
+        return status;
+    sg_status kept = sg_asking_count(r->asking, &n_missing, NULL, &second);
+    for (int64_t i = 0; kept == SG_OK && i < sg_asking_n(r->asking); i++)
+        if (sg_asking_complete(r->asking, i)) {
+            r->progress.n_pools_done += i < r->p->grid.n_pools;
+            kept = sg_asking_store(r->asking, i, &second);
+        }
+    if (kept == SG_OK)
+        kept = note_batches(r, &out, &second);
+    r->progress.n_requests_left = n_missing;
+    return kept == SG_OK ? status : sg_fail(err, kept, "%s", second.text);
 }
 
 /* All ranks must see the same study: rank 0's settings are compared byte by byte. */
@@ -504,7 +549,11 @@ sg_status sg_run(const struct sg_team *world, const struct sg_run_options *o, st
                              .api_key = endpoint.api_key,
                              .rank = world->rank,
                              .connections = (generator.connections + world->size - 1) / world->size};
-    status = engine_run(&r, world, p, &buyer, err);
+    status = SG_OK;
+    if (!o->batch)
+        status = engine_run(&r, world, p, &buyer, err);
+    else if (world->rank == 0)
+        status = batch_run(&r, &endpoint, err);
     sg_client_destroy(buyer.client);
     if (status == SG_OK && !o->buy_only)
         status = sg_measure_diversity(world, p, r.ledger, NULL, err);

@@ -3,17 +3,20 @@
 #define SG_EXPERIMENTS_RUN_H
 
 #include "base/buf.h"
+#include "experiments/batch.h"
 #include "mpi/comm.h"
 
 struct sg_run_options {
     const char *study;
     int n_overrides;
     const char *const *overrides;
-    double max_usd;   /* < 0: the study's budget.usd */
-    int offline;      /* open no socket; say what is missing before any work */
-    int buy_only;     /* `generate`: fill the pools and train nothing */
-    int retry_failed; /* train cells again that failed in an earlier run */
-    int quiet;        /* no progress, no closing table */
+    double max_usd;             /* < 0: the study's budget.usd */
+    int offline;                /* open no socket; say what is missing before any work */
+    int buy_only;               /* `generate`: fill the pools and train nothing */
+    enum sg_batch_action batch; /* with buy_only: buy through the provider's batch API */
+    int wait;                   /* until its batches are over */
+    int retry_failed;           /* train cells again that failed in an earlier run */
+    int quiet;                  /* no progress, no closing table */
 };
 
 /* Collective over all ranks. Resumes what <results>/ledger.sqlite has; ends with <results>/results.h5 and

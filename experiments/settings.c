@@ -1,6 +1,7 @@
 #include "experiments/settings.h"
 
 #include "base/text.h"
+#include "gen/batch.h"
 #include "gen/classify.h"
 #include "gen/pool.h"
 #include "gen/provider.h"
@@ -192,6 +193,11 @@ static const struct sg_setting table[] = {
      .help = "price of a million input tokens; 0 for one's own server; empty: unknown"},
     {"generator.usd_per_1m_output", SG_SET_REAL, SG_SET_NULL, STUDY(generator.usd_per_1m_output),
      RANGE(0, 1e6), .none = -1, .unit = PRICE, .help = "price of a million output tokens; empty: unknown"},
+    {"generator.batch_discount", SG_SET_REAL, SG_SET_PLACE, STUDY(generator.batch_discount), RANGE(0, 1),
+     .initial = "0.5", .help = "what the batch API (generate --batch) takes off both prices: 0.5 is half"},
+    {"generator.batch_requests", SG_SET_INT, SG_SET_PLACE, STUDY(generator.batch_requests),
+     RANGE(1, SG_BATCH_MAX_REQUESTS), .unit = "requests", .initial = "50000",
+     .help = "in one batch at most; a provider may limit what an account has in its queue"},
     {"generator.recording", SG_SET_TEXT, SG_SET_NULL, STUDY(generator.recording), .unit = "a file",
      .help = "completions to import before anything is asked for; a study that they cover needs no key and "
              "no network"},

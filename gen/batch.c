@@ -17,7 +17,7 @@ static const double FILE_TIMEOUT_S = 3600;
 /* 50,000 answers of 100,000 bytes; a server that sends more does not answer our batch. */
 static const size_t MAX_FILE = (size_t)5 << 30;
 
-int sg_batch_is_over(const struct sg_batch *b)
+int sg_batch_info_is_over(const struct sg_batch_info *b)
 {
     static const char *const over[] = {"completed", "failed", "expired", "cancelled"};
     for (size_t i = 0; i < sizeof over / sizeof over[0]; i++)
@@ -158,9 +158,9 @@ static void take_why(const json_t *o, char out[400])
     sg_buf_free(&b);
 }
 
-static int read_batch(const json_t *o, struct sg_batch *out)
+static int read_batch(const json_t *o, struct sg_batch_info *out)
 {
-    struct sg_batch b = {.part = -1};
+    struct sg_batch_info b = {.part = -1};
     const json_t *counts = json_object_get(o, "request_counts"), *meta = json_object_get(o, "metadata");
     const char *status = json_string_value(json_object_get(o, "status")),
                *run_key = json_string_value(json_object_get(meta, "run_key")),
@@ -175,6 +175,9 @@ static int read_batch(const json_t *o, struct sg_batch *out)
     take_why(o, b.why);
     if (status && strspn(status, "abcdefghijklmnopqrstuvwxyz_") == strlen(status))
         snprintf(b.status, sizeof b.status, "%s", status);
+    const char *keys = json_string_value(json_object_get(meta, "keys"));
+    if (keys && strlen(keys) < sizeof b.keys)
+        snprintf(b.keys, sizeof b.keys, "%s", keys);
     if (run_key && strlen(run_key) < sizeof b.run_key)
         snprintf(b.run_key, sizeof b.run_key, "%s", run_key);
     if (part && !sg_parse_int64(part, &b.part))
@@ -184,7 +187,7 @@ static int read_batch(const json_t *o, struct sg_batch *out)
 }
 
 static sg_status ask_batch(struct sg_batch_api *api, const struct sg_http_call *call, int is_harmless,
-                           const char *what, struct sg_batch *out, struct sg_err *err)
+                           const char *what, struct sg_batch_info *out, struct sg_err *err)
 {
     json_t *o = NULL;
     SG_TRY(ask(api, call, is_harmless, what, &o, err));
@@ -197,8 +200,8 @@ static sg_status ask_batch(struct sg_batch_api *api, const struct sg_http_call *
 
 /* ---- the calls ---- */
 
-sg_status sg_batch_upload(struct sg_batch_api *api, const char *path, const char *name,
-                          char file_id[SG_BATCH_ID], struct sg_err *err)
+sg_status sg_batch_api_upload(struct sg_batch_api *api, const char *path, const char *name,
+                              char file_id[SG_BATCH_ID], struct sg_err *err)
 {
     const struct sg_http_part part[] = {{.name = "purpose", .text = "batch"},
                                         {.name = "file", .path = path, .filename = name}};
@@ -215,13 +218,13 @@ sg_status sg_batch_upload(struct sg_batch_api *api, const char *path, const char
     return file_id[0] ? SG_OK : sg_fail(err, SG_STOPPED, "the server's answer to an upload names no file");
 }
 
-sg_status sg_batch_create(struct sg_batch_api *api, const char *file_id, const char *run_key, int64_t part,
-                          struct sg_batch *out, struct sg_err *err)
+sg_status sg_batch_api_create(struct sg_batch_api *api, const char *file_id, const char *run_key,
+                              int64_t part, const char *keys, struct sg_batch_info *out, struct sg_err *err)
 {
     char *json = sg_strf(
         "{\"input_file_id\":\"%s\",\"endpoint\":\"/v1/chat/completions\",\"completion_window\":\"24h\","
-        "\"metadata\":{\"run_key\":\"%s\",\"part\":\"%lld\"}}",
-        file_id, run_key, (long long)part);
+        "\"metadata\":{\"run_key\":\"%s\",\"part\":\"%lld\",\"keys\":\"%s\"}}",
+        file_id, run_key, (long long)part, keys);
     if (!json)
         return sg_fail_memory(err, 1024);
     struct sg_http_call call = {
@@ -232,7 +235,7 @@ sg_status sg_batch_create(struct sg_batch_api *api, const char *file_id, const c
 }
 
 static sg_status ask_of_batch(struct sg_batch_api *api, const char *method, const char *id, const char *tail,
-                              struct sg_batch *out, struct sg_err *err)
+                              struct sg_batch_info *out, struct sg_err *err)
 {
     char path[SG_BATCH_ID + 40], what[SG_BATCH_ID + 40];
     if (!is_id(id))
@@ -244,12 +247,14 @@ static sg_status ask_of_batch(struct sg_batch_api *api, const char *method, cons
     return ask_batch(api, &call, 1, what, out, err);
 }
 
-sg_status sg_batch_get(struct sg_batch_api *api, const char *id, struct sg_batch *out, struct sg_err *err)
+sg_status sg_batch_api_get(struct sg_batch_api *api, const char *id, struct sg_batch_info *out,
+                           struct sg_err *err)
 {
     return ask_of_batch(api, "GET", id, "", out, err);
 }
 
-sg_status sg_batch_cancel(struct sg_batch_api *api, const char *id, struct sg_batch *out, struct sg_err *err)
+sg_status sg_batch_api_cancel(struct sg_batch_api *api, const char *id, struct sg_batch_info *out,
+                              struct sg_err *err)
 {
     return ask_of_batch(api, "POST", id, "/cancel", out, err);
 }
@@ -287,21 +292,21 @@ static sg_status walk(struct sg_batch_api *api, const char *path, const char *wh
 }
 
 struct listing {
-    sg_status (*each)(void *context, const struct sg_batch *b, int *enough, struct sg_err *err);
+    sg_status (*each)(void *context, const struct sg_batch_info *b, int *enough, struct sg_err *err);
     void *context;
 };
 
 static sg_status on_batch(void *context, const json_t *item, int *enough, struct sg_err *err)
 {
     struct listing *l = context;
-    struct sg_batch b;
+    struct sg_batch_info b;
     return read_batch(item, &b) ? l->each(l->context, &b, enough, err) : SG_OK;
 }
 
-sg_status sg_batch_list(struct sg_batch_api *api,
-                        sg_status (*each)(void *context, const struct sg_batch *b, int *enough,
-                                          struct sg_err *err),
-                        void *context, struct sg_err *err)
+sg_status sg_batch_api_list(struct sg_batch_api *api,
+                            sg_status (*each)(void *context, const struct sg_batch_info *b, int *enough,
+                                              struct sg_err *err),
+                            void *context, struct sg_err *err)
 {
     struct listing l = {each, context};
     return walk(api, "/batches", "the list of batches", on_batch, &l, err);
@@ -326,8 +331,8 @@ static sg_status on_file(void *context, const json_t *item, int *enough, struct 
     return SG_OK;
 }
 
-sg_status sg_batch_find_file(struct sg_batch_api *api, const char *name, char file_id[SG_BATCH_ID],
-                             int64_t *n_bytes, struct sg_err *err)
+sg_status sg_batch_api_find_file(struct sg_batch_api *api, const char *name, char file_id[SG_BATCH_ID],
+                                 int64_t *n_bytes, struct sg_err *err)
 {
     struct search s = {name, file_id, -1};
     file_id[0] = 0;
@@ -345,7 +350,7 @@ static sg_status file_path(const char *file_id, const char *tail, char path[SG_B
     return SG_OK;
 }
 
-sg_status sg_batch_delete_file(struct sg_batch_api *api, const char *file_id, struct sg_err *err)
+sg_status sg_batch_api_delete_file(struct sg_batch_api *api, const char *file_id, struct sg_err *err)
 {
     char path[SG_BATCH_ID + 40];
     SG_TRY(file_path(file_id, "", path, err));
@@ -356,7 +361,7 @@ sg_status sg_batch_delete_file(struct sg_batch_api *api, const char *file_id, st
     return SG_OK;
 }
 
-sg_status sg_batch_fetch(struct sg_batch_api *api, const char *file_id, FILE *into, struct sg_err *err)
+sg_status sg_batch_api_fetch(struct sg_batch_api *api, const char *file_id, FILE *into, struct sg_err *err)
 {
     char path[SG_BATCH_ID + 40], what[SG_BATCH_ID + 40];
     SG_TRY(file_path(file_id, "/content", path, err));

@@ -113,6 +113,18 @@ void sg_adapt_text(const struct sg_adapt *adapt, char out[80])
             snprintf(out + strlen(out), 80 - strlen(out), "%s%s", out[0] ? " " : "", parameters[i]);
 }
 
+void sg_adapt_read(struct sg_adapt *adapt, const char *names)
+{
+    adapt->refused = 0;
+    for (const char *p = names; *p;) {
+        size_t n = strcspn(p, " ");
+        for (int i = 0; i < N_PARAMETERS; i++)
+            if (n == strlen(parameters[i]) && strncmp(p, parameters[i], n) == 0)
+                adapt->refused |= 1U << i;
+        p += n + strspn(p + n, " ");
+    }
+}
+
 static int is_one_of(const char *word, const char *const *list)
 {
     for (; *list; list++)

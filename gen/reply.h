@@ -19,6 +19,9 @@ void sg_adapt_refuse(struct sg_adapt *adapt, const char *parameter);
 /* The refused parameters by name, "" when there is none; for people and for the results. */
 void sg_adapt_text(const struct sg_adapt *adapt, char out[80]);
 
+/* Back from these names; one that is unknown is passed over. */
+void sg_adapt_read(struct sg_adapt *adapt, const char *names);
+
 /* What the headers of an answer say. */
 struct sg_headers {
     struct sg_server_limits said;

@@ -22,6 +22,8 @@ struct sg_generator {
     int64_t retries;                            /* of transient failures, 8 */
     const char *recording;                      /* path or NULL */
     double usd_per_1m_input, usd_per_1m_output; /* < 0: unknown */
+    double batch_discount;                      /* what the batch API takes off these, 0.5 */
+    int64_t batch_requests;                     /* of one batch at most */
 };
 
 /* What is sent, as canonical JSON (sorted keys, compact):

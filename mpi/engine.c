@@ -32,6 +32,11 @@ void sg_engine_request_stop(int how)
         ;
 }
 
+int sg_engine_stop_requested(void)
+{
+    return atomic_load(&stop_request);
+}
+
 double sg_engine_clock(void)
 {
     struct timespec t;

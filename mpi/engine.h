@@ -147,6 +147,9 @@ struct sg_engine_state sg_engine_state(const struct sg_engine *e);
  * back. */
 void sg_engine_request_stop(int how);
 
+/* What has been asked for so far: 0, 1 or 2. */
+int sg_engine_stop_requested(void);
+
 /* Collective. NULL is fine. */
 void sg_engine_destroy(struct sg_engine *e);
 

@@ -47,6 +47,13 @@ static const char later_schema[] =
     " predicted INTEGER NOT NULL, verdict TEXT NOT NULL, completion TEXT NOT NULL, PRIMARY KEY(evaluation, "
     "row))"
     " WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS batches(part INTEGER PRIMARY KEY AUTOINCREMENT, state TEXT NOT NULL, id TEXT,"
+    " input_file TEXT, status TEXT, n INTEGER NOT NULL, n_answered INTEGER NOT NULL, usd REAL NOT NULL,"
+    " refused INTEGER NOT NULL, created TEXT);"
+    "CREATE TABLE IF NOT EXISTS batch_requests(part INTEGER, key TEXT, request TEXT NOT NULL, usd REAL NOT "
+    "NULL,"
+    " PRIMARY KEY(part, key)) WITHOUT ROWID;"
+    "CREATE INDEX IF NOT EXISTS batch_requests_key ON batch_requests(key);"
     "CREATE TABLE IF NOT EXISTS bias(id TEXT PRIMARY KEY, ordinal INTEGER NOT NULL, result TEXT NOT NULL) "
     "WITHOUT ROWID";
 

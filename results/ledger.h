@@ -21,6 +21,8 @@
  * rejected answers too diversity(pool PRIMARY KEY, result)                           JSON object
  *   sent(id PRIMARY KEY, key, usd, created)                       left and not settled: may have been paid for
  *   evaluations(id PRIMARY KEY, ordinal, settings, status)        the LLM as a classifier; status: planned | complete
+ *   batches(part PRIMARY KEY, state, id, input_file, status, n, n_answered, usd, refused, created)
+ *   batch_requests(part, key, request, usd, PRIMARY KEY(part, key))                    results/ledger_batches.h
  *   bias(id PRIMARY KEY, ordinal, result)                         what the texts of a pool, or a task's raw rows, look like
  *   evaluation_rows(evaluation, row, gold, predicted, verdict, completion, PRIMARY KEY(evaluation, row))
  *
@@ -79,7 +81,7 @@ sg_status sg_ledger_completion_get(struct sg_ledger *l, const char *key, int *fo
 sg_status sg_ledger_sent_put(struct sg_ledger *l, const char *key, double usd, int64_t *id,
                              struct sg_err *err) SG_MUST_USE;
 sg_status sg_ledger_sent_settle(struct sg_ledger *l, int64_t id, struct sg_err *err) SG_MUST_USE;
-/* What has left and was never settled: it may have been paid for. A ledger that is open for writing. */
+/* What has left and was never settled, batches too: it may have been paid for. A ledger that is open for writing. */
 struct sg_ledger_unsettled {
     int64_t n;
     double usd;

@@ -204,14 +204,14 @@ static void ends(void **state)
     static const char *const over[] = {"completed", "failed", "expired", "cancelled"},
                              *const open[] = {"validating", "in_progress", "finalizing", "cancelling",
                                               "",           "whatever"};
-    struct sg_batch b = {.part = 0};
+    struct sg_batch_info b = {.part = 0};
     for (int i = 0; i < N_OF(over); i++) {
         snprintf(b.status, sizeof b.status, "%s", over[i]);
-        assert_true(sg_batch_is_over(&b));
+        assert_true(sg_batch_info_is_over(&b));
     }
     for (int i = 0; i < N_OF(open); i++) {
         snprintf(b.status, sizeof b.status, "%s", open[i]);
-        assert_false(sg_batch_is_over(&b));
+        assert_false(sg_batch_info_is_over(&b));
     }
 }
 

@@ -138,6 +138,15 @@ static void parameters(void **state)
     r.body = heat;
     r.n_body = strlen(heat);
     assert_int_equal(sg_reply_judge(&g, &question, &r, &adapt, &a).kind, SG_ATTEMPT_ADAPT);
+    sg_adapt_text(&adapt, names);
+    struct sg_adapt back = {.refused = 1U << 3};
+    sg_adapt_read(&back, names);
+    assert_int_equal(back.refused, adapt.refused);
+    sg_adapt_read(&back, " temperature nonsense  temp");
+    sg_adapt_text(&back, names);
+    assert_string_equal(names, "temperature");
+    sg_adapt_read(&back, "");
+    assert_int_equal(back.refused, 0);
     char *wire = sg_wire_body(&question, &adapt);
     assert_string_equal(
         wire, "{\"max_completion_tokens\":48,\"messages\":[],\"model\":\"m\",\"seed\":1,\"top_p\":1.0}");
