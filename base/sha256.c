@@ -9,10 +9,14 @@ struct sg_sha256_stream {
     int unused;
 }; /* an EVP_MD_CTX behind a name of our own */
 
-static void to_hex(const unsigned char digest[32], char hex[SG_HEX])
+void sg_hex(const unsigned char digest[32], char hex[SG_HEX])
 {
-    for (int i = 0; i < 32; i++)
-        snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+    static const char digit[] = "0123456789abcdef";
+    for (int i = 0; i < 32; i++) {
+        hex[2 * i] = digit[digest[i] >> 4];
+        hex[2 * i + 1] = digit[digest[i] & 15];
+    }
+    hex[SG_HEX - 1] = 0;
 }
 
 void sg_sha256(const void *data, size_t n, unsigned char digest[32])
@@ -24,7 +28,7 @@ void sg_sha256_hex(const void *data, size_t n, char hex[SG_HEX])
 {
     unsigned char digest[32];
     sg_sha256(data, n, digest);
-    to_hex(digest, hex);
+    sg_hex(digest, hex);
 }
 
 struct sg_sha256_stream *sg_sha256_create(void)
@@ -47,7 +51,7 @@ void sg_sha256_finish_hex(struct sg_sha256_stream *s, char hex[SG_HEX])
     unsigned char digest[32];
     EVP_DigestFinal_ex((EVP_MD_CTX *)s, digest, NULL);
     EVP_MD_CTX_free((EVP_MD_CTX *)s);
-    to_hex(digest, hex);
+    sg_hex(digest, hex);
 }
 
 sg_status sg_sha256_file(const char *path, char hex[SG_HEX], struct sg_err *err)

@@ -10,6 +10,7 @@ enum { SG_HEX = 65 }; /* 64 hex digits and NUL */
 
 void sg_sha256(const void *data, size_t n, unsigned char digest[32]);
 void sg_sha256_hex(const void *data, size_t n, char hex[SG_HEX]);
+void sg_hex(const unsigned char digest[32], char hex[SG_HEX]);
 
 /* Piece by piece: create, add, finish (which destroys it). create gives NULL without memory. */
 struct sg_sha256_stream;

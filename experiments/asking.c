@@ -1,6 +1,7 @@
 #include "experiments/asking.h"
 
 #include "base/mem.h"
+#include "base/set.h"
 #include "experiments/measure.h"
 #include "gen/recording.h"
 
@@ -10,7 +11,7 @@
 #include <string.h>
 
 struct asker {
-    json_t *asked; /* keys of the completions that it has looked at: a JSON object as a set */
+    struct sg_set *asked; /* keys of the completions that it has looked at */
 };
 
 struct sg_asking {
@@ -28,12 +29,12 @@ sg_status sg_asking_create(const struct sg_prepared *p, struct sg_ledger *l, str
         return sg_fail_memory(err, sizeof *a);
     *a = (struct sg_asking){.p = p, .ledger = l, .n = p->grid.n_pools + p->n_evaluations};
     a->asker = sg_alloc((size_t)a->n + 1, sizeof *a->asker);
-    int whole = a->asker != NULL;
-    for (int64_t i = 0; whole && i < a->n; i++)
-        whole = (a->asker[i].asked = json_object()) != NULL;
-    if (!whole) {
+    sg_status status = a->asker ? SG_OK : sg_fail_memory(err, (size_t)a->n * sizeof *a->asker);
+    for (int64_t i = 0; status == SG_OK && i < a->n; i++)
+        status = sg_set_create(&a->asker[i].asked, err);
+    if (status != SG_OK) {
         sg_asking_destroy(a);
-        return sg_fail_memory(err, (size_t)(p->grid.n_pools + p->n_evaluations) * sizeof *a->asker);
+        return status;
     }
     *out = a;
     return SG_OK;
@@ -44,7 +45,7 @@ void sg_asking_destroy(struct sg_asking *a)
     if (!a)
         return;
     for (int64_t i = 0; a->asker && i < a->n; i++)
-        json_decref(a->asker[i].asked);
+        sg_set_destroy(a->asker[i].asked);
     sg_free(a->asker);
     sg_free(a);
 }
@@ -70,7 +71,7 @@ static sg_status lookup(void *context, const char *key, struct sg_found *out, st
         out->status = (sg_status)c.status;
         out->text = c.text;
         out->finish_reason = c.finish_reason;
-        json_object_set_new(l->asking->asker[l->asker].asked, key, json_true());
+        SG_TRY(sg_set_add_hex(l->asking->asker[l->asker].asked, key, err));
     }
     return SG_OK;
 }
@@ -205,23 +206,23 @@ static char *rejects_json(const struct sg_pool *pool)
     return text;
 }
 
-static int by_text(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* The keys that a pool has looked at, sorted, since the order in which answers arrive must not show. Borrowed
- * strings. */
+/* The keys that a pool has looked at, sorted, since the order in which answers arrive must not show: pointers and, behind
+ * them, what they point to. */
 static const char **asked_keys(const struct asker *s)
 {
-    const char **keys = sg_alloc(json_object_size(s->asked) + 1, sizeof *keys), *key;
-    json_t *value;
-    size_t n = 0;
-    if (!keys)
+    size_t n = (size_t)sg_set_n(s->asked);
+    unsigned char *digest = sg_set_sorted(s->asked);
+    const char **keys = sg_alloc(n + 1, sizeof *keys + SG_HEX);
+    char(*hex)[SG_HEX] = (char(*)[SG_HEX])(keys + n + 1);
+    for (size_t i = 0; digest && keys && i < n; i++) {
+        sg_hex(digest + 32 * i, hex[i]);
+        keys[i] = hex[i];
+    }
+    if (!digest) {
+        sg_free(keys);
         return NULL;
-    json_object_foreach (s->asked, key, value)
-        keys[n++] = key;
-    qsort(keys, n, sizeof *keys, by_text);
+    }
+    sg_free(digest);
     return keys;
 }
 
@@ -249,7 +250,7 @@ static sg_status store_pool(struct sg_asking *a, int64_t i, struct sg_err *err)
                                     .shortfall = shortfall,
                                     .n = n,
                                     .example = e,
-                                    .n_asked = (int64_t)json_object_size(a->asker[i].asked),
+                                    .n_asked = sg_set_n(a->asker[i].asked),
                                     .asked = asked};
         status = sg_ledger_pool_put(a->ledger, &lp, err);
     }

@@ -21,27 +21,72 @@ sg_status sg_message_add(json_t *messages, const char *role, const char *pattern
     return status;
 }
 
-sg_status sg_request_make(const struct sg_generator *g, json_t *messages, json_t *format,
-                          const struct sg_sampling *s, struct sg_request *out, struct sg_err *err)
+/* "name": value, as jansson writes it; frees the value. */
+static void add_member(struct sg_buf *b, const char *name, json_t *value, int *bad)
 {
-    json_t *o =
-        json_pack("{sI sI so ss ss sI sf sf}", "index", (json_int_t)s->index, "max_tokens",
-                  (json_int_t)s->max_tokens, "messages", messages, "model", g->model, "provider", g->provider,
-                  "seed", (json_int_t)s->seed, "temperature", s->temperature, "top_p", g->top_p);
-    if (format && json_object_set_new(o, "response_format", format)) {
-        json_decref(o);
-        o = NULL;
-    }
-    char *text = o ? json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII) : NULL;
-    json_decref(o);
-    struct sg_request r = {.canonical = sg_strdup(text)};
+    char *text =
+        value ? json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII | JSON_ENCODE_ANY) : NULL;
+    json_decref(value);
+    *bad |= text == NULL;
+    sg_buf_puts(b, ",\"");
+    sg_buf_puts(b, name);
+    sg_buf_puts(b, "\":");
+    sg_buf_puts(b, text ? text : "");
     free(text);
-    if (!r.canonical)
+}
+
+sg_status sg_request_frame_make(const struct sg_generator *g, json_t *messages, json_t *format,
+                                int64_t max_tokens, double temperature, struct sg_request_frame *out,
+                                struct sg_err *err)
+{
+    struct sg_buf b = sg_buf_make((size_t)1 << 28), end = sg_buf_make(1000);
+    int bad = 0;
+    add_member(&b, "max_tokens", json_integer((json_int_t)max_tokens), &bad);
+    add_member(&b, "messages", messages, &bad);
+    add_member(&b, "model", json_string(g->model), &bad);
+    add_member(&b, "provider", json_string(g->provider), &bad);
+    if (format)
+        add_member(&b, "response_format", format, &bad);
+    add_member(&end, "temperature", json_real(temperature), &bad);
+    add_member(&end, "top_p", json_real(g->top_p), &bad);
+    sg_buf_puts(&end, "}");
+    struct sg_request_frame f = {sg_buf_take(&b), sg_buf_take(&end)};
+    if (bad || !f.middle || !f.end) {
+        sg_request_frame_free(&f);
         return sg_fail(err, SG_FAILED,
                        "cannot write a request: memory ran out, or the model's name is not valid UTF-8");
+    }
+    *out = f;
+    return SG_OK;
+}
+
+void sg_request_frame_free(struct sg_request_frame *f)
+{
+    sg_free(f->middle);
+    sg_free(f->end);
+    *f = (struct sg_request_frame){0};
+}
+
+sg_status sg_request_frame_fill(const struct sg_request_frame *f, int64_t index, int64_t seed,
+                                struct sg_request *out, struct sg_err *err)
+{
+    struct sg_request r = {.canonical = sg_strf("{\"index\":%lld%s,\"seed\":%lld%s", (long long)index,
+                                                f->middle, (long long)seed, f->end)};
+    if (!r.canonical)
+        return sg_fail_memory(err, strlen(f->middle));
     sg_sha256_hex(r.canonical, strlen(r.canonical), r.key);
     *out = r;
     return SG_OK;
+}
+
+sg_status sg_request_make(const struct sg_generator *g, json_t *messages, json_t *format,
+                          const struct sg_sampling *s, struct sg_request *out, struct sg_err *err)
+{
+    struct sg_request_frame f;
+    SG_TRY(sg_request_frame_make(g, messages, format, s->max_tokens, s->temperature, &f, err));
+    sg_status status = sg_request_frame_fill(&f, s->index, s->seed, out, err);
+    sg_request_frame_free(&f);
+    return status;
 }
 
 int64_t sg_draw_seed(struct sg_rng r)

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { N_PERMUTATIONS = 128, MAX_BANDS = 64, MAX_PENDING = 2 };
+enum { N_PERMUTATIONS = 128, MAX_PENDING = 2 };
 
 struct text {
     enum sg_near_kind kind;
@@ -157,7 +157,7 @@ static double jaccard(const uint64_t *x, int32_t n_x, const uint64_t *y, int32_t
 /* ---- bands ---- */
 
 static void sign(const struct sg_near *n, const uint64_t *shingle, int32_t n_shingles,
-                 uint32_t band[MAX_BANDS])
+                 uint32_t band[SG_NEAR_MAX_BANDS])
 {
     uint32_t least[N_PERMUTATIONS];
     memset(least, 0xff, sizeof least);
@@ -223,17 +223,41 @@ static sg_status grow(struct sg_near *n, struct sg_err *err)
     return SG_OK;
 }
 
-sg_status sg_near_add(struct sg_near *n, enum sg_near_kind kind, int64_t index, const char *first,
-                      const char *second, struct sg_err *err)
+sg_status sg_near_read(const struct sg_near *n, const char *first, const char *second,
+                       struct sg_near_text *out, struct sg_err *err)
+{
+    *out = (struct sg_near_text){0};
+    SG_TRY(shingles(n, first, second, &out->shingle, &out->n, err));
+    sign(n, out->shingle, out->n, out->band);
+    return SG_OK;
+}
+
+void sg_near_text_free(struct sg_near_text *t)
+{
+    sg_free(t->shingle);
+    t->shingle = NULL;
+}
+
+sg_status sg_near_keep(struct sg_near *n, enum sg_near_kind kind, int64_t index, struct sg_near_text *t,
+                       struct sg_err *err)
 {
     if (n->n == n->room)
         SG_TRY(grow(n, err));
-    struct text *t = &n->text[n->n];
-    *t = (struct text){.kind = kind, .index = index};
-    SG_TRY(shingles(n, first, second, &t->shingle, &t->n, err));
-    sign(n, t->shingle, t->n, n->band + n->n * n->n_bands);
+    n->text[n->n] = (struct text){.kind = kind, .index = index, .n = t->n, .shingle = t->shingle};
+    t->shingle = NULL;
+    memcpy(n->band + n->n * n->n_bands, t->band, (size_t)n->n_bands * sizeof *t->band);
     chain(n, n->n++);
     return SG_OK;
+}
+
+sg_status sg_near_add(struct sg_near *n, enum sg_near_kind kind, int64_t index, const char *first,
+                      const char *second, struct sg_err *err)
+{
+    struct sg_near_text t;
+    SG_TRY(sg_near_read(n, first, second, &t, err));
+    sg_status status = sg_near_keep(n, kind, index, &t, err);
+    sg_near_text_free(&t);
+    return status;
 }
 
 void sg_near_add_rows(struct sg_near *n, enum sg_near_kind kind, const struct sg_rows *rows)
@@ -255,33 +279,37 @@ static sg_status add_pending(struct sg_near *n, struct sg_err *err)
 
 /* ---- searching ---- */
 
-sg_status sg_near_find(struct sg_near *n, const char *first, const char *second, struct sg_near_match *out,
-                       struct sg_err *err)
+sg_status sg_near_search(struct sg_near *n, const struct sg_near_text *t, struct sg_near_match *out,
+                         struct sg_err *err)
 {
     SG_TRY(add_pending(n, err));
-    uint64_t *shingle = NULL;
-    uint32_t band[MAX_BANDS];
-    int32_t n_shingles = 0;
     int64_t best = -1;
     double similarity = 0;
-    SG_TRY(shingles(n, first, second, &shingle, &n_shingles, err));
-    sign(n, shingle, n_shingles, band);
     n->n_searches++;
     for (int k = 0; n->n && k < n->n_bands; k++)
-        for (int32_t at = n->head[slot_of(n, k, band[k])]; at >= 0; at = n->next[at]) {
+        for (int32_t at = n->head[slot_of(n, k, t->band[k])]; at >= 0; at = n->next[at]) {
             int64_t i = at / n->n_bands;
-            struct text *t = &n->text[i];
-            if (at % n->n_bands != k || n->band[at] != band[k] || t->seen == n->n_searches)
+            struct text *x = &n->text[i];
+            if (at % n->n_bands != k || n->band[at] != t->band[k] || x->seen == n->n_searches)
                 continue;
-            t->seen = n->n_searches;
-            double x = jaccard(shingle, n_shingles, t->shingle, t->n);
-            if (x >= n->threshold && (x > similarity || (x == similarity && i < best))) {
-                similarity = x;
+            x->seen = n->n_searches;
+            double index = jaccard(t->shingle, t->n, x->shingle, x->n);
+            if (index >= n->threshold && (index > similarity || (index == similarity && i < best))) {
+                similarity = index;
                 best = i;
             }
         }
     *out = best < 0 ? (struct sg_near_match){0}
                     : (struct sg_near_match){n->text[best].kind, n->text[best].index, similarity};
-    sg_free(shingle);
     return SG_OK;
+}
+
+sg_status sg_near_find(struct sg_near *n, const char *first, const char *second, struct sg_near_match *out,
+                       struct sg_err *err)
+{
+    struct sg_near_text t;
+    SG_TRY(sg_near_read(n, first, second, &t, err));
+    sg_status status = sg_near_search(n, &t, out, err);
+    sg_near_text_free(&t);
+    return status;
 }

@@ -41,6 +41,23 @@ double sg_near_threshold(const struct sg_near *n);
 sg_status sg_near_add(struct sg_near *n, enum sg_near_kind kind, int64_t index, const char *first,
                       const char *second, struct sg_err *err) SG_MUST_USE;
 
+/* What a text looks like to any table of the same threshold, so that one that is looked for here and there and then added is
+ * read once. */
+enum { SG_NEAR_MAX_BANDS = 64 };
+struct sg_near_text {
+    int32_t n;
+    uint64_t *shingle; /* (n) ascending, distinct */
+    uint32_t band[SG_NEAR_MAX_BANDS];
+};
+sg_status sg_near_read(const struct sg_near *n, const char *first, const char *second,
+                       struct sg_near_text *out, struct sg_err *err) SG_MUST_USE;
+void sg_near_text_free(struct sg_near_text *t);
+sg_status sg_near_search(struct sg_near *n, const struct sg_near_text *t, struct sg_near_match *out,
+                         struct sg_err *err) SG_MUST_USE;
+/* Adds it, and takes its shingles. */
+sg_status sg_near_keep(struct sg_near *n, enum sg_near_kind kind, int64_t index, struct sg_near_text *t,
+                       struct sg_err *err) SG_MUST_USE;
+
 /* Adds all rows, borrowed until then, before the next search: a study whose pools are never filled pays nothing. At most
  * two sets. */
 void sg_near_add_rows(struct sg_near *n, enum sg_near_kind kind, const struct sg_rows *rows);

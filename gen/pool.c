@@ -100,7 +100,7 @@ static sg_status make_id(struct sg_pool *p, struct sg_err *err)
 
 /* ---- life ---- */
 
-static sg_status remember_rows(json_t *set, const struct sg_rows *rows, struct sg_err *err)
+static sg_status remember_rows(struct sg_set *set, const struct sg_rows *rows, struct sg_err *err)
 {
     for (int64_t i = 0; rows && i < rows->n; i++)
         SG_TRY(sg_pool_remember(set, rows->row[i].first, rows->row[i].second, err));
@@ -119,11 +119,13 @@ sg_status sg_pool_create(const struct sg_pool_spec *spec, struct sg_pool **out, 
     p->spec.n_examples = spec->n_examples > 1 && !spec->source ? spec->n_examples : 1;
     p->cursor = sg_alloc((size_t)spec->task->n_classes, sizeof *p->cursor);
     p->queue = sg_alloc((size_t)spec->task->n_classes, sizeof *p->queue);
-    p->taken = json_object();
-    p->test = json_object();
-    sg_status status = p->example && p->filled && p->cursor && p->queue && p->taken && p->test
+    sg_status status = p->example && p->filled && p->cursor && p->queue
                            ? SG_OK
                            : sg_fail_memory(err, (size_t)spec->n * sizeof *p->example);
+    if (status == SG_OK)
+        status = sg_set_create(&p->taken, err);
+    if (status == SG_OK)
+        status = sg_set_create(&p->test, err);
     struct sg_prompter_spec ps = {.task = spec->task,
                                   .method = spec->method,
                                   .generator = spec->generator,
@@ -176,8 +178,9 @@ void sg_pool_destroy(struct sg_pool *p)
     sg_free(p->cursor);
     sg_near_destroy(p->near);
     sg_free(p->pair);
-    json_decref(p->taken);
-    json_decref(p->test);
+    sg_set_destroy(p->taken);
+    sg_set_destroy(p->test);
+    sg_pool_prompts_free(&p->prompts);
     sg_free(p);
 }
 

@@ -1,6 +1,7 @@
 #include "base/mem.h"
 #include "gen/pool_impl.h"
 
+#include <jansson.h>
 #include <string.h>
 
 /* ---- what counts as the same text ---- */
@@ -16,62 +17,123 @@ static sg_status fold(const char *first, const char *second, struct sg_buf *b, s
     return sg_buf_check(b, "a text", err);
 }
 
-sg_status sg_pool_remember(json_t *set, const char *first, const char *second, struct sg_err *err)
+sg_status sg_pool_remember(struct sg_set *set, const char *first, const char *second, struct sg_err *err)
 {
     struct sg_buf b = sg_buf_make((size_t)1 << 26);
     sg_status status = fold(first, second, &b, err);
-    if (status == SG_OK && json_object_set_new(set, sg_buf_text(&b), json_true()) != 0)
-        status = sg_fail_memory(err, b.len);
+    if (status == SG_OK)
+        status = sg_set_add(set, sg_buf_text(&b), b.len, err);
+    sg_buf_free(&b);
+    return status;
+}
+
+/* ---- what is in the prompt ---- */
+
+void sg_pool_prompts_free(struct prompt_cache *c)
+{
+    for (int i = 0; i < N_PROMPTS; i++) {
+        sg_free(c->item[i].messages);
+        sg_free(c->item[i].folded);
+    }
+    *c = (struct prompt_cache){0};
+}
+
+/* The messages of a canonical request: [...], *n bytes. What is searched for ends with a quotation mark that no text can
+ * hold, as JSON writes \" there. */
+static const char *messages_of(const struct sg_request *q, size_t *n)
+{
+    static const char before[] = "\"messages\":", after[] = "],\"model\":";
+    const char *from = strstr(q->canonical, before), *to = from ? strstr(from, after) : NULL;
+    if (!to)
+        return NULL;
+    from += sizeof before - 1;
+    *n = (size_t)(to + 1 - from);
+    return from;
+}
+
+static sg_status fold_messages(const char *messages, size_t n, struct sg_buf *out, struct sg_err *err)
+{
+    json_t *list = json_loadb(messages, n, 0, NULL);
+    const json_t *message;
+    size_t i;
+    json_array_foreach (list, i, message) {
+        const char *content = json_string_value(json_object_get(message, "content"));
+        if (content)
+            sg_buf_folded(out, content);
+        sg_buf_puts(out, "\n"); /* a folded text holds none: what is found is inside of one message */
+    }
+    json_decref(list);
+    return sg_buf_check(out, "a prompt", err);
+}
+
+/* *folded: the request's messages, valid until the next call. */
+static sg_status folded_prompt(struct prompt_cache *c, const struct sg_request *q, const char **folded,
+                               struct sg_err *err)
+{
+    size_t n;
+    const char *messages = messages_of(q, &n);
+    if (!messages)
+        return sg_fail(err, SG_FAILED, "a request without messages");
+    for (int i = 0; i < N_PROMPTS; i++)
+        if (c->item[i].messages && strncmp(c->item[i].messages, messages, n) == 0 &&
+            !c->item[i].messages[n]) {
+            *folded = c->item[i].folded;
+            return SG_OK;
+        }
+    struct sg_buf b = sg_buf_make((size_t)1 << 26), copy = sg_buf_make((size_t)1 << 26);
+    sg_buf_add(&copy, messages, n);
+    sg_status status = fold_messages(messages, n, &b, err);
+    if (status == SG_OK)
+        status = sg_buf_check(&copy, "a prompt", err);
+    if (status == SG_OK) {
+        int i = c->next;
+        c->next = (i + 1) % N_PROMPTS;
+        sg_free(c->item[i].messages);
+        sg_free(c->item[i].folded);
+        c->item[i].messages = sg_buf_take(&copy);
+        *folded = c->item[i].folded = sg_buf_take(&b);
+    }
+    sg_buf_free(&copy);
     sg_buf_free(&b);
     return status;
 }
 
 /* Whether the text stands in one of the prompt's messages. Up to three words stand in any prompt by chance. */
-static sg_status is_in_prompt(const json_t *messages, const char *first, int *yes, struct sg_err *err)
+static sg_status is_in_prompt(struct sg_pool *p, const struct sg_request *q, const char *text, int *yes,
+                              struct sg_err *err)
 {
-    struct sg_buf text = sg_buf_make((size_t)1 << 26), prompt = sg_buf_make((size_t)1 << 26);
-    const json_t *message;
-    size_t i;
+    struct sg_buf folded = sg_buf_make((size_t)1 << 26);
+    const char *prompt = "";
     *yes = 0;
-    sg_buf_folded(&text, first);
-    sg_status status = sg_buf_check(&text, "a text", err);
+    sg_buf_folded(&folded, text);
+    sg_status status = sg_buf_check(&folded, "a text", err);
     int n_words = 1;
-    for (const char *s = sg_buf_text(&text); (s = strchr(s, ' ')); s++)
+    for (const char *s = sg_buf_text(&folded); (s = strchr(s, ' ')); s++)
         n_words++;
-    json_array_foreach (messages, i, message) {
-        const char *content = json_string_value(json_object_get(message, "content"));
-        sg_buf_clear(&prompt);
-        if (content)
-            sg_buf_folded(&prompt, content);
-        if (status == SG_OK)
-            status = sg_buf_check(&prompt, "a prompt", err);
-        *yes |= n_words > 3 && strstr(sg_buf_text(&prompt), sg_buf_text(&text)) != NULL;
-    }
-    sg_buf_free(&text);
-    sg_buf_free(&prompt);
+    if (status == SG_OK && n_words > 3)
+        status = folded_prompt(&p->prompts, q, &prompt, err);
+    *yes = status == SG_OK && n_words > 3 && strstr(prompt, sg_buf_text(&folded)) != NULL;
+    sg_buf_free(&folded);
     return status;
 }
 
 /* Whether the example repeats the prompt or an example in it. A rephrased pair may leave one of its texts as it was. */
-static sg_status is_echo(const struct sg_pool *p, const struct sg_request *q, const struct sg_parsed *x,
-                         int *yes, struct sg_err *err)
+static sg_status is_echo(struct sg_pool *p, const struct sg_request *q, const struct sg_parsed *x, int *yes,
+                         struct sg_err *err)
 {
-    json_t *o = json_loads(q->canonical, 0, NULL);
-    const json_t *messages = json_object_get(o, "messages");
-    sg_status status = is_in_prompt(messages, x->first, yes, err);
-    if (status == SG_OK && *yes && p->spec.source && x->second)
-        status = is_in_prompt(messages, x->second, yes, err);
-    json_decref(o);
-    return status;
+    SG_TRY(is_in_prompt(p, q, x->first, yes, err));
+    return *yes && p->spec.source && x->second ? is_in_prompt(p, q, x->second, yes, err) : SG_OK;
 }
 
+/* ---- near-duplicates ---- */
+
 /* The most similar text of the rows and of the examples so far. */
-static sg_status find_near(struct sg_pool *p, const struct sg_parsed *x, struct sg_near_match *out,
+static sg_status find_near(struct sg_pool *p, const struct sg_near_text *text, struct sg_near_match *out,
                            struct sg_err *err)
 {
     struct sg_near_match own;
-    SG_TRY(sg_near_find(p->spec.near, x->first, x->second, out, err));
-    SG_TRY(sg_near_find(p->near, x->first, x->second, &own, err));
+    SG_TRY(sg_near_search(p->spec.near, text, out, err));
+    SG_TRY(sg_near_search(p->near, text, &own, err));
     if (own.similarity > out->similarity)
         *out = own;
     return SG_OK;
@@ -94,13 +156,16 @@ static const enum sg_reject of_kind[SG_N_NEAR_KINDS] = {[SG_NEAR_RAW] = SG_REJEC
                                                         [SG_NEAR_TEST] = SG_REJECT_NEAR_TEST,
                                                         [SG_NEAR_POOL] = SG_REJECT_NEAR_POOL};
 
-/* *match: its near-duplicate, whether or not that rejects it. */
+/* *match: its near-duplicate, whether or not that rejects it; *text (sg_near_text_free): what was looked for, empty where
+ * nothing was. */
 static sg_status check(struct sg_pool *p, const struct sg_request *q, const struct sg_parsed *x,
-                       enum sg_reject *reason, struct sg_near_match *match, struct sg_err *err)
+                       enum sg_reject *reason, struct sg_near_match *match, struct sg_near_text *text,
+                       struct sg_err *err)
 {
     struct sg_buf b = sg_buf_make((size_t)1 << 26);
     int echo = 0;
     *match = (struct sg_near_match){0};
+    *text = (struct sg_near_text){0};
     *reason = SG_ACCEPTED;
     sg_status status = fold(x->first, x->second, &b, err);
     const char *folded = sg_buf_text(&b);
@@ -108,12 +173,14 @@ static sg_status check(struct sg_pool *p, const struct sg_request *q, const stru
         status = is_echo(p, q, x, &echo, err);
     if (echo)
         *reason = SG_REJECT_ECHO;
-    else if (json_object_get(p->test, folded))
+    else if (sg_set_has(p->test, folded, b.len))
         *reason = SG_REJECT_LEAKAGE;
-    else if (p->spec.check_duplicates && json_object_get(p->taken, folded))
+    else if (p->spec.check_duplicates && sg_set_has(p->taken, folded, b.len))
         *reason = SG_REJECT_DUPLICATE;
     if (status == SG_OK && *reason == SG_ACCEPTED && p->near)
-        status = find_near(p, x, match, err);
+        status = sg_near_read(p->near, x->first, x->second, text, err);
+    if (status == SG_OK && *reason == SG_ACCEPTED && p->near)
+        status = find_near(p, text, match, err);
     if (status == SG_OK && *reason == SG_ACCEPTED && p->spec.near_filter > 0)
         *reason = of_kind[match->kind];
     sg_buf_free(&b);
@@ -124,17 +191,22 @@ sg_status sg_pool_check(struct sg_pool *p, const struct sg_request *q, const str
                         enum sg_reject *reason, struct sg_err *err)
 {
     struct sg_near_match match;
-    return check(p, q, x, reason, &match, err);
+    struct sg_near_text text;
+    sg_status status = check(p, q, x, reason, &match, &text, err);
+    sg_near_text_free(&text);
+    return status;
 }
 
 sg_status sg_pool_judge(struct sg_pool *p, const struct sg_request *q, const struct sg_parsed *x,
                         enum sg_reject *reason, struct sg_err *err)
 {
     struct sg_near_match match;
-    SG_TRY(check(p, q, x, reason, &match, err));
-    if (match.kind)
-        SG_TRY(note_pair(p, q->key, *reason == SG_ACCEPTED ? p->n_good : -1, &match, err));
-    if (*reason == SG_ACCEPTED && p->near)
-        return sg_near_add(p->near, SG_NEAR_POOL, p->n_good, x->first, x->second, err);
-    return SG_OK;
+    struct sg_near_text text;
+    sg_status status = check(p, q, x, reason, &match, &text, err);
+    if (status == SG_OK && match.kind)
+        status = note_pair(p, q->key, *reason == SG_ACCEPTED ? p->n_good : -1, &match, err);
+    if (status == SG_OK && *reason == SG_ACCEPTED && p->near)
+        status = sg_near_keep(p->near, SG_NEAR_POOL, p->n_good, &text, err);
+    sg_near_text_free(&text);
+    return status;
 }

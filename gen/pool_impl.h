@@ -3,10 +3,9 @@
 #ifndef SG_GEN_POOL_IMPL_H
 #define SG_GEN_POOL_IMPL_H
 
+#include "base/set.h"
 #include "gen/parse_many.h"
 #include "gen/prompt.h"
-
-#include <jansson.h>
 
 struct example {
     int32_t label;
@@ -20,6 +19,15 @@ struct example {
 struct queue {
     int64_t n, head;
     struct example *item;
+};
+
+/* Folded messages of the last few prompts: where a method shows nothing else, those of a class are always the same. */
+enum { N_PROMPTS = 8 };
+struct prompt_cache {
+    struct {
+        char *messages, *folded; /* as in the canonical text; the contents, a newline after each */
+    } item[N_PROMPTS];
+    int next;
 };
 
 struct sg_pool {
@@ -37,9 +45,10 @@ struct sg_pool {
     struct queue *queue;     /* (K) */
     int finished;            /* all positions are filled or given up */
     int64_t n_good;          /* examples that queued up, used or not */
-    json_t *taken;           /* folded texts of raw rows and earlier positions */
-    json_t *test;            /* folded texts of test rows */
-    struct sg_near *near;    /* the examples, for near-duplicates; NULL: not looked for */
+    struct sg_set *taken;    /* folded texts of raw rows and earlier positions */
+    struct sg_set *test;     /* folded texts of test rows */
+    struct prompt_cache prompts;
+    struct sg_near *near; /* the examples, for near-duplicates; NULL: not looked for */
     int64_t n_pairs;
     struct sg_pool_near *pair;
     int64_t n_tries; /* of a pool of rephrasings: attempts at `position` so far */
@@ -47,8 +56,10 @@ struct sg_pool {
     char shortfall[1000];
 };
 
+void sg_pool_prompts_free(struct prompt_cache *c);
+
 /* Adds the text of an example to a set of folded texts. */
-sg_status sg_pool_remember(json_t *set, const char *first, const char *second,
+sg_status sg_pool_remember(struct sg_set *set, const char *first, const char *second,
                            struct sg_err *err) SG_MUST_USE;
 
 /* Whether an example that was parsed is a good one, without leaving anything behind: SG_ACCEPTED in *reason, or why not. */

@@ -13,6 +13,8 @@ struct sg_prompter {
     char *classes;            /* all readable names, for {classes} */
     int64_t *by_class;        /* (raw->n) row indices, class by class */
     int64_t *start;           /* (K+1) where a class begins in by_class */
+    /* (K+1) by class + 1: requests of a method that shows nothing else, made when they are first asked for */
+    struct sg_request_frame *frame;
 };
 
 void sg_topics_free(struct sg_topics *t)
@@ -113,6 +115,8 @@ sg_status sg_prompter_create(const struct sg_prompter_spec *spec, struct sg_prom
         status = sort_rows(p, err);
     if (status == SG_OK)
         status = (p->classes = sg_class_list(spec->task)) ? SG_OK : sg_fail_memory(err, SG_MAX_PROMPT_BYTES);
+    if (status == SG_OK && !(p->frame = sg_alloc((size_t)spec->task->n_classes + 1, sizeof *p->frame)))
+        status = sg_fail_memory(err, (size_t)spec->task->n_classes * sizeof *p->frame);
     if (status == SG_OK)
         *out = p;
     else
@@ -124,6 +128,9 @@ void sg_prompter_destroy(struct sg_prompter *p)
 {
     if (!p)
         return;
+    for (int k = 0; p->frame && k <= p->spec.task->n_classes; k++)
+        sg_request_frame_free(&p->frame[k]);
+    sg_free(p->frame);
     sg_free(p->classes);
     sg_free(p->by_class);
     sg_free(p->start);
@@ -282,8 +289,9 @@ int64_t sg_prompter_max_tokens(const struct sg_prompter *p)
                                  (p->spec.structured ? SG_JSON_TOKENS : 0));
 }
 
-sg_status sg_prompter_attempt(const struct sg_prompter *p, int class_, int64_t attempt,
-                              const struct sg_topics *topics, struct sg_request *out, struct sg_err *err)
+/* All of an attempt's request but its number and its seed. */
+static sg_status make_frame(const struct sg_prompter *p, int class_, int64_t attempt,
+                            const struct sg_topics *topics, struct sg_request_frame *out, struct sg_err *err)
 {
     const struct sg_task *t = p->spec.task;
     struct sg_prompt_values v = {.class_ = class_ < 0 ? NULL : t->class_[class_].readable,
@@ -318,8 +326,21 @@ sg_status sg_prompter_attempt(const struct sg_prompter *p, int class_, int64_t a
         json_decref(messages);
         return sg_fail_memory(err, 4096);
     }
-    return finish(p, messages, format, attempt, sampling_seed(p, "sampling", class_, attempt),
-                  sg_prompter_max_tokens(p), out, err);
+    return sg_request_frame_make(p->spec.generator, messages, format, sg_prompter_max_tokens(p),
+                                 p->spec.generator->temperature, out, err);
+}
+
+sg_status sg_prompter_attempt(const struct sg_prompter *p, int class_, int64_t attempt,
+                              const struct sg_topics *topics, struct sg_request *out, struct sg_err *err)
+{
+    int is_same = p->spec.method == SG_ZERO_SHOT;
+    struct sg_request_frame own = {0}, *f = is_same ? &p->frame[class_ + 1] : &own;
+    if (!f->middle)
+        SG_TRY(make_frame(p, class_, attempt, topics, f, err));
+    sg_status status =
+        sg_request_frame_fill(f, attempt, sampling_seed(p, "sampling", class_, attempt), out, err);
+    sg_request_frame_free(&own);
+    return status;
 }
 
 int64_t sg_prompter_rephrase_tokens(const struct sg_prompter *p)
