@@ -117,7 +117,7 @@ sg_status sg_doctor_machine(const struct sg_team *world, struct sg_findings *f, 
     struct rank_facts mine = {.cores = sg_cores()}, *all = NULL;
     sg_status status = SG_OK;
     gethostname(mine.host, sizeof mine.host - 1);
-    snprintf(mine.kernels, sizeof mine.kernels, "%s", sg_ops_best()->name);
+    snprintf(mine.kernels, sizeof mine.kernels, "%s", sg_ops_best(SG_FP32)->name);
     if (world->rank == 0 && !(all = sg_alloc((size_t)world->size, sizeof *all)))
         status = sg_fail_memory(err, (size_t)world->size * sizeof *all);
     SG_TRY(sg_agree(world, status, err));

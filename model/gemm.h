@@ -17,14 +17,16 @@
  * product: c (M,N) = a (M,K) b (K,N), element a (i,k) at a[i rs_a + k cs_a].
  * turn: out (K,ld_out) = w (N,K)', columns from N up to the next multiple of 16 are zero.
  * b of a product is read in whole vectors of 16, of which the columns from N on do not matter. */
-#define SG_GEMM_DECLARE(isa)                                                                                 \
+#define SG_GEMM_DECLARE_LINEAR(isa)                                                                          \
     void sg_linear_##isa(int64_t T, int64_t N, int64_t C, const float *x, int64_t ld_x, const float *w,      \
                          float *y, int64_t ld_y, float *pack);                                               \
     void sg_linear_dx_##isa(int64_t T, int64_t N, int64_t C, const float *dy, int64_t ld_dy, const float *w, \
                             int add, float *dx, int64_t ld_dx, float *pack);                                 \
     void sg_linear_dw_##isa(int n_lanes, const int64_t *lane, int64_t N, int64_t C, const float *dy,         \
                             int64_t ld_dy, const float *x, int64_t ld_x, float *dw, int64_t ld_dw,           \
-                            float *pack);                                                                    \
+                            float *pack);
+#define SG_GEMM_DECLARE(isa)                                                                                 \
+    SG_GEMM_DECLARE_LINEAR(isa)                                                                              \
     void sg_product_##isa(int64_t M, int64_t N, int64_t K, const float *a, int64_t rs_a, int64_t cs_a,       \
                           const float *b, int64_t ld_b, int add, float *c, int64_t ld_c);                    \
     void sg_turn_##isa(int64_t N, int64_t K, const float *w, int64_t ld_w, float *out, int64_t ld_out);
@@ -32,6 +34,8 @@
 SG_GEMM_DECLARE(base)
 SG_GEMM_DECLARE(avx2)
 SG_GEMM_DECLARE(avx512)
+SG_GEMM_DECLARE_LINEAR(avx2_bf16)
+SG_GEMM_DECLARE_LINEAR(avx512_bf16)
 
 /* Block sizes that the size of `pack` depends on (sg_pack_floats in ops.h). */
 enum {

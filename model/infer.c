@@ -75,7 +75,7 @@ sg_status sg_infer_run(const struct sg_infer *job, int64_t first, int64_t n, int
 {
     sg_status status = SG_OK;
     const struct sg_tokens *t = job->tokens;
-    const struct sg_ops *ops = sg_ops_best();
+    const struct sg_ops *ops = sg_ops_best(SG_FP32);
     int64_t wide = job->embed ? job->shape->C : job->shape->K, n_chunks = 0, longest = 1;
     int64_t *chunk = sg_alloc((size_t)n + 1, sizeof *chunk);
     struct worker *w = sg_alloc((size_t)threads, sizeof *w);

@@ -6,31 +6,39 @@
 #include <stdlib.h>
 #include <string.h>
 
-extern const struct sg_ops sg_ops_base, sg_ops_avx2, sg_ops_avx512;
+extern const struct sg_ops sg_ops_base, sg_ops_avx2, sg_ops_avx512, sg_ops_ref_bf16, sg_ops_avx2_bf16,
+    sg_ops_avx512_bf16;
 
-const struct sg_ops *const *sg_ops_all(void)
+const struct sg_ops *const *sg_ops_all(enum sg_precision precision)
 {
-    static const struct sg_ops *list[5] = {&sg_ops_ref, &sg_ops_base};
+    static const struct sg_ops *fp32[5] = {&sg_ops_ref, &sg_ops_base}, *bf16[4] = {&sg_ops_ref_bf16};
 #if defined(__x86_64__)
-    int n = 2;
+    int n = 2, n_bf16 = 1;
     __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2"))
-        list[n++] = &sg_ops_avx2;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2")) {
+        fp32[n++] = &sg_ops_avx2;
+        bf16[n_bf16++] = &sg_ops_avx2_bf16;
+    }
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
         __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("avx512vl"))
-        list[n++] = &sg_ops_avx512;
+        __builtin_cpu_supports("avx512vl")) {
+        fp32[n++] = &sg_ops_avx512;
+        if (__builtin_cpu_supports("avx512bf16"))
+            bf16[n_bf16++] = &sg_ops_avx512_bf16;
+    }
 #endif
-    return list;
+    return precision == SG_BF16 ? bf16 : fp32;
 }
 
-const struct sg_ops *sg_ops_best(void)
+const struct sg_ops *sg_ops_best(enum sg_precision precision)
 {
-    const struct sg_ops *const *list = sg_ops_all();
+    const struct sg_ops *const *list = sg_ops_all(precision);
     const char *name = getenv("SG_OPS");
     for (int i = 0; name && list[i]; i++)
         if (strcmp(name, list[i]->name) == 0)
             return list[i];
+    if (!list[1])
+        return NULL;
     while (list[1])
         list++;
     return *list;

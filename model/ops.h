@@ -1,7 +1,7 @@
 /* The kernels behind the encoder: one table, `ref` is plain C and the specification, the fast ones override
  * it.
  *
- *     const struct sg_ops *ops = sg_ops_best();                    chosen by the processor, once
+ *     const struct sg_ops *ops = sg_ops_best(SG_FP32);             chosen by the processor, once
  *     ops->linear(T, N, C, x, C, w, y, N);
  *
  * Every function is single-threaded, allocates nothing, and its result depends on its arguments alone. Rows
@@ -9,6 +9,8 @@
  * gives each its own rows. */
 #ifndef SG_MODEL_OPS_H
 #define SG_MODEL_OPS_H
+
+#include "model/precision.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -49,8 +51,9 @@ struct sg_adam {
     float take1, beta2, take2, rate, inverse_root, eps, clip;
 };
 
-/* Tables of one kind give the same bits. */
-enum sg_rounding { SG_FUSED, SG_PLAIN, SG_REFERENCE }; /* fused multiply-adds or not; sums in double */
+/* Tables of one kind give the same bits: fused multiply-adds or not; sums in double (but for those of products); and
+ * the first and the last with products in bfloat16. */
+enum sg_rounding { SG_FUSED, SG_PLAIN, SG_REFERENCE, SG_FUSED_BF16, SG_REFERENCE_BF16 };
 
 struct sg_ops {
     const char *name;
@@ -133,11 +136,12 @@ enum { SG_DW_ROWS = 256, SG_MAX_LANES = 1024 };
 extern const struct sg_ops sg_ops_ref;
 
 /* The last of sg_ops_all, or the one that the environment's SG_OPS names: for tests and comparisons. A name
- * that is not in the list counts as none. */
-const struct sg_ops *sg_ops_best(void);
+ * that is not in the list counts as none. NULL for SG_BF16 where `ref` alone could do it. */
+const struct sg_ops *sg_ops_best(enum sg_precision precision);
 
-/* Every table that this processor can run, ref first; NULL ends the list: for tests. */
-const struct sg_ops *const *sg_ops_all(void);
+/* Every table that this processor can run, ref first; NULL ends the list: for tests. The two precisions' tables of one
+ * name differ in their products alone. */
+const struct sg_ops *const *sg_ops_all(enum sg_precision precision);
 
 /* p in [0, 1). key: of seed and step. */
 struct sg_drop sg_drop_make(double p, uint64_t seed, int64_t step);

@@ -1,63 +1,117 @@
 /* The specification: what every kernel means, in plain C. Sums are in double, but for products, whose order and
  * rounding are part of the specification. */
-#include "model/ops.h"
+#include "model/ops_table.h"
 
 #include "base/rng.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
-static void linear(int64_t T, int64_t N, int64_t C, const float *x, int64_t ld_x, const float *w, float *y,
-                   int64_t ld_y, float *pack)
+/* To bfloat16: to nearest, ties to even. */
+static float to_bf16(float x)
 {
-    (void)pack;
+    uint32_t u;
+    if (isnan(x))
+        return x;
+    memcpy(&u, &x, sizeof u);
+    u = (u + 0x7FFF + (u >> 16 & 1)) & 0xFFFF0000;
+    memcpy(&x, &u, sizeof u);
+    return x;
+}
+
+static float normal_or_zero(float x)
+{
+    return fabsf(x) < FLT_MIN ? copysignf(0.0f, x) : x;
+}
+
+/* One step of a chain: sum + a b. */
+static float step(enum sg_precision p, float a, float b, float sum)
+{
+    if (p == SG_FP32)
+        return fmaf(a, b, sum);
+    return normal_or_zero(fmaf(to_bf16(normal_or_zero(a)), to_bf16(normal_or_zero(b)), normal_or_zero(sum)));
+}
+
+/* y = x w' */
+static void linear_in(enum sg_precision p, int64_t T, int64_t N, int64_t C, const float *x, int64_t ld_x,
+                      const float *w, float *y, int64_t ld_y)
+{
     for (int64_t t = 0; t < T; t++)
         for (int64_t n = 0; n < N; n++) {
             float sum = 0.0f;
             for (int64_t c = 0; c < C; c++)
-                sum = fmaf(x[t * ld_x + c], w[n * C + c], sum);
+                sum = step(p, x[t * ld_x + c], w[n * C + c], sum);
             y[t * ld_y + n] = sum;
         }
 }
 
-static void linear_dx(int64_t T, int64_t N, int64_t C, const float *dy, int64_t ld_dy, const float *w,
-                      int add_to, float *dx, int64_t ld_dx, float *pack)
+static void linear_dx_in(enum sg_precision p, int64_t T, int64_t N, int64_t C, const float *dy, int64_t ld_dy,
+                         const float *w, int add_to, float *dx, int64_t ld_dx)
 {
-    (void)pack;
     for (int64_t t = 0; t < T; t++)
         for (int64_t c = 0; c < C; c++) {
             float sum = add_to ? dx[t * ld_dx + c] : 0.0f;
             for (int64_t n = 0; n < N; n++)
-                sum = fmaf(dy[t * ld_dy + n], w[n * C + c], sum);
+                sum = step(p, dy[t * ld_dy + n], w[n * C + c], sum);
             dx[t * ld_dx + c] = sum;
         }
 }
 
 /* The tree sum over lanes of dy[t] x[t]. */
-static float sum_lanes(int lo, int hi, const int64_t *lane, const float *dy, int64_t ld_dy, const float *x,
-                       int64_t ld_x)
+static float sum_lanes(enum sg_precision p, int lo, int hi, const int64_t *lane, const float *dy,
+                       int64_t ld_dy, const float *x, int64_t ld_x)
 {
     if (hi - lo == 1) {
         float sum = 0.0f;
         for (int64_t t = lane[lo]; t < lane[hi]; t++)
-            sum = fmaf(dy[t * ld_dy], x[t * ld_x], sum);
+            sum = step(p, dy[t * ld_dy], x[t * ld_x], sum);
         return sum;
     }
     int mid = lo + (hi - lo) / 2;
     if (lane[lo] == lane[mid])
-        return sum_lanes(mid, hi, lane, dy, ld_dy, x, ld_x);
-    float sum = sum_lanes(lo, mid, lane, dy, ld_dy, x, ld_x);
-    return lane[mid] == lane[hi] ? sum : sum + sum_lanes(mid, hi, lane, dy, ld_dy, x, ld_x);
+        return sum_lanes(p, mid, hi, lane, dy, ld_dy, x, ld_x);
+    float sum = sum_lanes(p, lo, mid, lane, dy, ld_dy, x, ld_x);
+    if (lane[mid] == lane[hi])
+        return sum;
+    sum += sum_lanes(p, mid, hi, lane, dy, ld_dy, x, ld_x);
+    return p == SG_FP32 ? sum : normal_or_zero(sum);
 }
 
-static void linear_dw(int n_lanes, const int64_t *lane, int64_t N, int64_t C, const float *dy, int64_t ld_dy,
-                      const float *x, int64_t ld_x, float *dw, int64_t ld_dw, float *pack)
+static void linear_dw_in(enum sg_precision p, int n_lanes, const int64_t *lane, int64_t N, int64_t C,
+                         const float *dy, int64_t ld_dy, const float *x, int64_t ld_x, float *dw,
+                         int64_t ld_dw)
 {
-    (void)pack;
     for (int64_t n = 0; n < N; n++)
         for (int64_t c = 0; c < C; c++)
-            dw[n * ld_dw + c] = n_lanes > 0 ? sum_lanes(0, n_lanes, lane, dy + n, ld_dy, x + c, ld_x) : 0.0f;
+            dw[n * ld_dw + c] =
+                n_lanes > 0 ? sum_lanes(p, 0, n_lanes, lane, dy + n, ld_dy, x + c, ld_x) : 0.0f;
 }
+
+/* clang-format off */
+#define PRODUCTS(suffix, precision)                                                                          \
+    static void linear##suffix(int64_t T, int64_t N, int64_t C, const float *x, int64_t ld_x,                \
+                               const float *w, float *y, int64_t ld_y, float *pack)                          \
+    {                                                                                                        \
+        (void)pack;                                                                                          \
+        linear_in(precision, T, N, C, x, ld_x, w, y, ld_y);                                                  \
+    }                                                                                                        \
+    static void linear_dx##suffix(int64_t T, int64_t N, int64_t C, const float *dy, int64_t ld_dy,           \
+                                  const float *w, int add_to, float *dx, int64_t ld_dx, float *pack)         \
+    {                                                                                                        \
+        (void)pack;                                                                                          \
+        linear_dx_in(precision, T, N, C, dy, ld_dy, w, add_to, dx, ld_dx);                                   \
+    }                                                                                                        \
+    static void linear_dw##suffix(int n_lanes, const int64_t *lane, int64_t N, int64_t C, const float *dy,   \
+                                  int64_t ld_dy, const float *x, int64_t ld_x, float *dw, int64_t ld_dw,     \
+                                  float *pack)                                                               \
+    {                                                                                                        \
+        (void)pack;                                                                                          \
+        linear_dw_in(precision, n_lanes, lane, N, C, dy, ld_dy, x, ld_x, dw, ld_dw);                         \
+    }
+PRODUCTS(, SG_FP32)
+PRODUCTS(_bf16, SG_BF16)
+/* clang-format on */
 
 static void add(int64_t n, float *y, const float *x)
 {
@@ -313,29 +367,7 @@ static double sum_squares(int64_t n, const float *x)
     return sum;
 }
 
-const struct sg_ops sg_ops_ref = {
-    .name = "ref",
-    .rounding = SG_REFERENCE,
-    .linear = linear,
-    .linear_dx = linear_dx,
-    .linear_dw = linear_dw,
-    .add = add,
-    .add_bias = add_bias,
-    .column_sum = column_sum,
-    .gelu = gelu,
-    .gelu_slope = gelu_slope,
-    .gelu_back = gelu_back,
-    .tanh = tanh_all,
-    .dropout = dropout,
-    .norm = norm,
-    .residual_norm = residual_norm,
-    .norm_again = norm_again,
-    .norm_back = norm_back,
-    .residual_norm_back = residual_norm_back,
-    .attention = attention,
-    .attention_back = attention_back,
-    .adam = adam,
-    .adam_idle = adam_idle,
-    .decay = decay,
-    .sum_squares = sum_squares,
-};
+const struct sg_ops sg_ops_ref = SG_OPS_TABLE("ref", SG_REFERENCE, linear, linear_dx, linear_dw);
+extern const struct sg_ops sg_ops_ref_bf16;
+const struct sg_ops sg_ops_ref_bf16 =
+    SG_OPS_TABLE("ref", SG_REFERENCE_BF16, linear_bf16, linear_dx_bf16, linear_dw_bf16);

@@ -4,7 +4,7 @@
  *
  * Rows T of a lane, weights (N,C): forward y = x w', dx = dy w, dw = dy' x; then attention of one head, scores = q k'
  * and context = p v. GF/s of each candidate, and in brackets its ratio to the first one; "-" where a library has no kernel for a
- * shape. Every candidate's result is compared with the first one's. */
+ * shape. Every candidate's result is compared with the first one's. "bf16" rounds the operands of our own products. */
 #include "base/mem.h"
 #include "blas.h"
 #include "model/ops.h"
@@ -24,13 +24,14 @@ struct product {
     int T, n_out, n_in; /* of the weights; for attention: keys and head's width */
     int M, N, K, turn_a, turn_b;
     float *a, *b, *c, *pack;
-    sg_bench_gemm *gemm; /* NULL: synthgrid's own */
+    sg_bench_gemm *gemm;      /* NULL: synthgrid's own, */
+    const struct sg_ops *ops; /* of these kernels */
 };
 
 /* The one place that knows the kernels' signatures. Attention has no kernel of its own for a single product. */
 static int own(const struct product *p)
 {
-    const struct sg_ops *ops = sg_ops_best();
+    const struct sg_ops *ops = p->ops;
     int64_t T = p->T, N = p->n_out, C = p->n_in;
     if (p->op == FORWARD)
         ops->linear(T, N, C, p->a, C, p->b, p->c, N, p->pack);
@@ -83,7 +84,9 @@ static double difference(int n, const float *x, const float *y)
 }
 
 struct bench {
-    struct sg_bench_blas candidate[SG_BENCH_MAX_BLAS + 1];
+    struct sg_bench_blas candidate[SG_BENCH_MAX_BLAS + 2];
+    const struct sg_ops *ops[SG_BENCH_MAX_BLAS + 2]; /* of those that are our own */
+    double off[SG_BENCH_MAX_BLAS + 2];               /* how far a result may lie from the first one's */
     int n, quick, wrong;
     float *a, *b, *c, *first, *pack;
 };
@@ -96,6 +99,7 @@ static void row(struct bench *g, enum op op, int T, int n_out, int n_in)
     printf("%-11s %4d %5d %5d", op_name[op], T, n_out, n_in);
     for (int i = 0; i < g->n; i++) {
         p.gemm = g->candidate[i].gemm;
+        p.ops = g->ops[i];
         double s = sg_bench_seconds(run, &p, g->quick ? 1 : 3, g->quick ? 0 : 0.02);
         if (s <= 0) {
             printf(" %16s", "-");
@@ -105,7 +109,7 @@ static void row(struct bench *g, enum op op, int T, int n_out, int n_in)
             first_s = s;
             memcpy(g->first, p.c, (size_t)(p.M * p.N) * sizeof *p.c);
         }
-        g->wrong += difference(p.M * p.N, p.c, g->first) > 1e-4;
+        g->wrong += difference(p.M * p.N, p.c, g->first) > g->off[i];
         printf("   %6.1f (%.2fx)", 2e-9 * p.M * p.N * p.K / s, first_s / s);
     }
     printf("\n");
@@ -126,11 +130,22 @@ static void shapes_of(struct bench *g, int C)
     }
 }
 
+static void add_own(struct bench *g, const char *name, const struct sg_ops *ops, double off)
+{
+    g->ops[g->n] = ops;
+    g->off[g->n] = off;
+    g->candidate[g->n++] = (struct sg_bench_blas){name, NULL};
+}
+
 static int create(struct bench *g)
 {
     enum { LARGEST = 768 * 3072 }; /* more than 512 x 3072 */
     g->n = sg_bench_blas_open(g->candidate);
-    g->candidate[g->n++] = (struct sg_bench_blas){"own", NULL};
+    for (int i = 0; i < g->n; i++)
+        g->off[i] = 1e-4;
+    add_own(g, "own", sg_ops_best(SG_FP32), 1e-4);
+    if (sg_ops_best(SG_BF16))
+        add_own(g, "own, bf16", sg_ops_best(SG_BF16), 2e-2);
     float **array[] = {&g->a, &g->b, &g->c, &g->first};
     for (int k = 0; k < 4; k++)
         if (!(*array[k] = sg_alloc(LARGEST, sizeof **array[k])))
@@ -155,7 +170,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "gemm: no memory\n");
         return 1;
     }
-    printf("GF/s, one thread (x: ratio to the first); own: %s\n%-11s %4s %5s %5s", sg_ops_best()->name,
+    printf("GF/s, one thread (x: ratio to the first); own: %s\n%-11s %4s %5s %5s", sg_ops_best(SG_FP32)->name,
            "product", "T", "N", "C");
     for (int i = 0; i < g.n; i++)
         printf(" %16s", g.candidate[i].name);
@@ -165,7 +180,8 @@ int main(int argc, char **argv)
     if (channels != 384)
         shapes_of(&g, 768);
     if (g.wrong)
-        fprintf(stderr, "gemm: %d products differ from the first one's by more than 1e-4\n", g.wrong);
+        fprintf(stderr, "gemm: %d products differ from the first one's by more than their precision allows\n",
+                g.wrong);
     float *array[] = {g.a, g.b, g.c, g.first, g.pack};
     for (int k = 0; k < 5; k++)
         sg_free(array[k]);

@@ -55,7 +55,7 @@ static int is_fused(const struct sg_ops *ops)
 static void equal(const char *what, const struct sg_ops *ops, const float *have, const float *want, int64_t n)
 {
     for (int64_t i = 0; i < n; i++)
-        if (memcmp(have + i, want + i, sizeof *have) != 0)
+        if (memcmp(have + i, want + i, sizeof *have) != 0 && !(isnan(have[i]) && isnan(want[i])))
             fail_msg("%s of %s: [%lld] of %lld is %.9g, not %.9g to the bit", what, ops->name, (long long)i,
                      (long long)n, (double)have[i], (double)want[i]);
 }
@@ -66,15 +66,18 @@ enum exact {
     EXACT
 }; /* equal to ref: nearly; to the bit where fused multiply-adds exist; to the bit */
 
-static void compare(const char *what, kernel f, int64_t a, int64_t b, int64_t c, enum exact exact)
+static void compare_in(enum sg_precision precision, const char *what, kernel f, int64_t a, int64_t b,
+                       int64_t c, enum exact exact)
 {
     struct sg_rng start = rng;
+    const struct sg_ops *const *all = sg_ops_all(precision);
     int64_t n;
-    float *want = f(&sg_ops_ref, a, b, c, &n), *fused = NULL;
-    for (const struct sg_ops *const *o = sg_ops_all() + 1; *o; o++) {
+    float *want = f(all[0], a, b, c, &n), *fused = NULL;
+    for (const struct sg_ops *const *o = all + 1; *o; o++) {
         rng = start;
         float *have = f(*o, a, b, c, &n);
-        near(what, *o, have, want, n);
+        if (exact != EXACT)
+            near(what, *o, have, want, n);
         if (exact == EXACT || (exact == FUSED && is_fused(*o)))
             equal(what, *o, have, want, n);
         if (fused)
@@ -88,11 +91,27 @@ static void compare(const char *what, kernel f, int64_t a, int64_t b, int64_t c,
     sg_free(fused);
 }
 
+static void compare(const char *what, kernel f, int64_t a, int64_t b, int64_t c, enum exact exact)
+{
+    compare_in(SG_FP32, what, f, a, b, c, exact);
+}
+
+static float magnitude = 1.0f; /* of the operands of products */
+
+static float *scaled_noise(int64_t n)
+{
+    float *x = noise(n);
+    for (int64_t i = 0; i < n; i++)
+        x[i] *= magnitude;
+    return x;
+}
+
 static float *products(const struct sg_ops *ops, int64_t T, int64_t N, int64_t C, int64_t *n)
 {
-    float *x = noise(T * (C + 3)), *w = noise(N * C), *dy = noise(T * N), *pack = noise(sg_pack_floats(T));
+    float *x = scaled_noise(T * (C + 3)), *w = scaled_noise(N * C), *dy = scaled_noise(T * N),
+          *pack = noise(sg_pack_floats(T));
     *n = T * N + 2 * T * (C + 3) + 4 * N * (C + 1);
-    float *out = noise(*n), *dw = out + T * (N + 2 * (C + 3));
+    float *out = scaled_noise(*n), *dw = out + T * (N + 2 * (C + 3));
     static const int lanes[] = {0, 1, 8, 64};
     int64_t lane[65];
     ops->linear(T, N, C, x, C + 3, w, out, N, pack);
@@ -259,6 +278,59 @@ static void tables_equal_ref(void **state)
         }
 }
 
+/* Products in bfloat16, by AVX2 and by vdpbf16ps, equal ref's to the bit: also where chains go through denormal
+ * numbers, or hold infinities and NaN. */
+static void bf16_products_equal_ref(void **state)
+{
+    (void)state;
+    static const int64_t size[] = {1, 2, 3, 17, 64, 131};
+    static const float scale[] = {1.0f, 1.5e-19f, 3e-38f, 1e19f};
+    if (!sg_ops_best(SG_BF16)) {
+        print_message("this processor has no products in bfloat16\n");
+        skip();
+    }
+    for (int k = 0; k < 4; k++) {
+        magnitude = scale[k];
+        for (int i = 0; i < 6; i++)
+            for (int j = 0; j < 6; j++)
+                compare_in(SG_BF16, "products", products, size[i], size[j], size[(i + j) % 6], EXACT);
+        if (k < 2)
+            compare_in(SG_BF16, "large products", products, 130, 60, 1030, EXACT);
+    }
+    magnitude = 1.0f;
+}
+
+/* Operands are rounded to nearest, ties to even, and nothing else is: x w with w = 1 is x as bfloat16. */
+static void bf16_rounds_operands(void **state)
+{
+    (void)state;
+    static const float table[][2] = {{1.0f, 1.0f},
+                                     {0x1.01p0f, 0x1.00p0f}, /* ties */
+                                     {0x1.03p0f, 0x1.04p0f},
+                                     {0x1.010002p0f, 0x1.02p0f},
+                                     {-0x1.03p-90f, -0x1.04p-90f},
+                                     {0x1.fffffep127f, INFINITY},
+                                     {INFINITY, INFINITY},
+                                     {0x1p-126f, 0x1p-126f},
+                                     {0x1.fffffcp-127f, 0.0f}, /* denormal; would round to a normal number */
+                                     {0x1p-140f, 0.0f}};
+    enum { N = sizeof table / sizeof *table };
+    const struct sg_ops *const *o = sg_ops_all(SG_BF16);
+    float one = 1.0f, nan = NAN, y[N], x[N], *pack = noise(sg_pack_floats(N));
+    for (; *o; o++) {
+        for (int i = 0; i < N; i++)
+            x[i] = table[i][0];
+        (*o)->linear(N, 1, 1, x, 1, &one, y, 1, pack);
+        for (int i = 0; i < N; i++)
+            if (!(y[i] == table[i][1]))
+                fail_msg("%s: %a became %a, not %a", (*o)->name, (double)x[i], (double)y[i],
+                         (double)table[i][1]);
+        (*o)->linear(1, 1, 1, &nan, 1, &one, y, 1, pack);
+        assert_true(isnan(y[0]));
+    }
+    sg_free(pack);
+}
+
 /* sum over out of f(x) weights; central differences with h = 1e-3 in double-summed ref: error near h^2 and
  * 1e-7 / h. */
 static double attention_value(struct sg_attention *a, const float *weight, float *scratch)
@@ -375,7 +447,7 @@ static void masks_are_dropout(void **state)
     struct sg_rows_id id = {.site = 1, .example = example, .token = token};
     for (int i = 0; i < 2 * N; i++)
         x[i] = 1.0f;
-    sg_ops_best()->dropout(2, N, &d, &id, x);
+    sg_ops_best(SG_FP32)->dropout(2, N, &d, &id, x);
     int zeros = 0, same = 0;
     for (int i = 0; i < N; i++) {
         zeros += x[i] == 0.0f;
@@ -391,6 +463,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tables_equal_ref),
+        cmocka_unit_test(bf16_products_equal_ref),
+        cmocka_unit_test(bf16_rounds_operands),
         cmocka_unit_test(attention_has_its_gradient),
         cmocka_unit_test(norm_and_gelu_have_their_gradients),
         cmocka_unit_test(vector_functions_are_as_exact_as_stated),

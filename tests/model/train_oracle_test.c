@@ -136,9 +136,9 @@ static void check_cases(const char *model, const struct grad_case *c, size_t n_c
     oracle_open(model, &o);
     for (size_t i = 0; i < n_cases; i++) {
         oracle_rows(&o, c[i].texts, n_classes, c[i].cut);
-        for (const struct sg_ops *const *ops = sg_ops_all(); *ops; ops++) {
+        for (const struct sg_ops *const *ops = sg_ops_all(SG_FP32); *ops; ops++) {
             assert_int_equal(setenv("SG_OPS", (*ops)->name, 1), 0);
-            assert_ptr_equal(sg_ops_best(), *ops);
+            assert_ptr_equal(sg_ops_best(SG_FP32), *ops);
             check_case(&o, &c[i], 4);
         }
         assert_int_equal(unsetenv("SG_OPS"), 0);
@@ -227,7 +227,7 @@ static void check_run(const char *model, int64_t lanes)
 static void fifty_steps_equal_pytorch(void **state)
 {
     (void)state;
-    for (const struct sg_ops *const *ops = sg_ops_all(); *ops; ops++) {
+    for (const struct sg_ops *const *ops = sg_ops_all(SG_FP32); *ops; ops++) {
         assert_int_equal(setenv("SG_OPS", (*ops)->name, 1), 0);
         check_run("bert", 4);
     }

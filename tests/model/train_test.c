@@ -48,7 +48,7 @@ static void learns_and_repeats(void **state)
     s.dropout = 0.0;
     assert_int_equal(train(&s, NULL, &a), SG_OK);
     assert_int_equal(a.n_steps, 200);
-    assert_string_equal(a.kernels, sg_ops_best()->name);
+    assert_string_equal(a.kernels, sg_ops_best(SG_FP32)->name);
     assert_non_null(strstr("fused plain reference", a.rounding));
     assert_true(a.loss[199] < 0.3f * a.loss[0]);
     assert_int_equal(train(&s, NULL, &b), SG_OK);
