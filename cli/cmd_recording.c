@@ -1,8 +1,7 @@
 #include "base/mem.h"
 #include "cli/commands.h"
 #include "cli/common.h"
-#include "gen/recording.h"
-#include "results/ledger.h"
+#include "experiments/asking.h"
 
 #include <stdio.h>
 
@@ -18,23 +17,8 @@ static sg_status each(void *context, const struct sg_ledger_completion *c, struc
     if (c->status != SG_OK)
         return SG_OK; /* an answer that never came is not worth keeping: a replay should be free to ask again
                        */
-    struct sg_request q = {.canonical = (char *)(uintptr_t)c->request};
-    struct sg_answer a = {.status = SG_OK,
-                          .text = (char *)(uintptr_t)c->text,
-                          .finish_reason = (char *)(uintptr_t)c->finish_reason,
-                          .model = (char *)(uintptr_t)c->model,
-                          .request_id = (char *)(uintptr_t)c->request_id,
-                          .http_status = c->http_status,
-                          .attempts = c->attempts,
-                          .tokens_in = c->tokens_in,
-                          .tokens_out = c->tokens_out,
-                          .tokens_estimated = c->tokens_estimated,
-                          .latency_s = c->latency_s,
-                          .cost_usd = c->cost_usd};
-    snprintf(q.key, sizeof q.key, "%s", c->key);
-    snprintf(a.key, sizeof a.key, "%s", c->key);
     e->n++;
-    return sg_recording_add(e->writer, &q, &a, err);
+    return sg_asking_record(e->writer, c, err);
 }
 
 int sg_cmd_recording(int argc, char **argv)

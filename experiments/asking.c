@@ -3,7 +3,6 @@
 #include "base/mem.h"
 #include "base/set.h"
 #include "experiments/measure.h"
-#include "gen/recording.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -101,6 +100,27 @@ sg_status sg_asking_put(struct sg_asking *a, const char *request, const struct s
     return sg_ledger_completion_put(a->ledger, &c, err);
 }
 
+sg_status sg_asking_record(struct sg_recording_writer *w, const struct sg_ledger_completion *c,
+                           struct sg_err *err)
+{
+    struct sg_request q = {.canonical = (char *)(uintptr_t)c->request};
+    struct sg_answer a = {.status = (sg_status)c->status,
+                          .text = (char *)(uintptr_t)c->text,
+                          .finish_reason = (char *)(uintptr_t)c->finish_reason,
+                          .model = (char *)(uintptr_t)c->model,
+                          .request_id = (char *)(uintptr_t)c->request_id,
+                          .http_status = c->http_status,
+                          .attempts = c->attempts,
+                          .tokens_in = c->tokens_in,
+                          .tokens_out = c->tokens_out,
+                          .tokens_estimated = c->tokens_estimated,
+                          .latency_s = c->latency_s,
+                          .cost_usd = c->cost_usd};
+    snprintf(q.key, sizeof q.key, "%s", c->key);
+    snprintf(a.key, sizeof a.key, "%s", c->key);
+    return sg_recording_add(w, &q, &a, err);
+}
+
 struct import {
     struct sg_asking *asking;
     const char *path;
@@ -118,7 +138,8 @@ static sg_status import_one(void *context, const struct sg_request *q, const str
 sg_status sg_asking_import(struct sg_asking *a, const char *recording, struct sg_err *err)
 {
     struct import i = {a, recording};
-    SG_TRY(sg_recording_read(recording, import_one, &i, err));
+    if (sg_recording_read(recording, import_one, &i, err) != SG_OK)
+        return sg_err_at(err, "generator.recording");
     return sg_ledger_commit(a->ledger, err);
 }
 

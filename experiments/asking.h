@@ -12,6 +12,7 @@
 #define SG_EXPERIMENTS_ASKING_H
 
 #include "experiments/prepare.h"
+#include "gen/recording.h"
 
 struct sg_asking;
 
@@ -38,10 +39,13 @@ sg_status sg_asking_count(struct sg_asking *a, int64_t *n, int64_t *of, struct s
 /* Puts what asker i has come to into the ledger (uncommitted). */
 sg_status sg_asking_store(struct sg_asking *a, int64_t i, struct sg_err *err) SG_MUST_USE;
 
-/* Puts an answer into the ledger (uncommitted). request: its canonical text; source: "live <origin>" or "recording <file>";
- * rank: that bought it, -1: none. */
+/* Puts an answer into the ledger (uncommitted). request: its canonical text; source: as in results/ledger.h; rank: that bought it, -1: none. */
 sg_status sg_asking_put(struct sg_asking *a, const char *request, const struct sg_answer *answer,
                         const char *source, int rank, struct sg_err *err) SG_MUST_USE;
+
+/* The way back: adds a completion of the ledger to a recording. */
+sg_status sg_asking_record(struct sg_recording_writer *w, const struct sg_ledger_completion *c,
+                           struct sg_err *err) SG_MUST_USE;
 
 /* Puts all answers of a recording into the ledger, and commits. */
 sg_status sg_asking_import(struct sg_asking *a, const char *recording, struct sg_err *err) SG_MUST_USE;

@@ -62,7 +62,7 @@ sg_status sg_batch_plan(struct sg_batch_desk *d, struct sg_err *err)
     struct sg_ledger_unsettled unsettled;
     SG_TRY(sg_ledger_totals(l, &totals, err));
     SG_TRY(sg_ledger_unsettled(l, &unsettled, err));
-    struct planning p = {.d = d, .left_usd = d->job->budget_usd - totals.cost_usd - unsettled.usd};
+    struct planning p = {.d = d, .left_usd = d->job->budget_usd - totals.paid_usd - unsettled.usd};
     d->n_missing = d->n_too_dear = 0;
     for (int64_t i = 0; i < sg_asking_n(d->job->asking); i++) {
         struct sg_requests missing = {0};

@@ -40,7 +40,7 @@ sg_status sg_desk_create(const struct sg_desk_settings *s, struct sg_desk **out,
     if (!d)
         return sg_fail_memory(err, sizeof *d);
     d->s = *s;
-    d->purse = (struct sg_purse){.budget_usd = s->budget_usd, .spent_usd = totals.cost_usd + unsettled.usd};
+    d->purse = (struct sg_purse){.budget_usd = s->budget_usd, .spent_usd = totals.paid_usd + unsettled.usd};
     d->n_seats = g->connections < s->n_ranks ? (int)g->connections : s->n_ranks;
     d->seat = sg_alloc((size_t)d->n_seats, sizeof *d->seat);
     d->leaving = sg_alloc((size_t)g->connections, sizeof *d->leaving);

@@ -2,6 +2,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "experiments/batch.h"
+#include "experiments/cache.h"
 #include "experiments/prepare.h"
 #include "experiments/progress.h"
 #include "experiments/run.h"
@@ -11,11 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Where completions may come from without asking anybody: the ledger of an earlier run, the recording. */
+/* Where completions may come from without asking anybody: the ledger of an earlier run, the recording, the cache. */
 struct sources {
     struct sg_ledger *ledger; /* NULL: none yet */
     json_t *recorded;         /* key -> [status, text, finish_reason] */
-    int64_t n_recorded;
+    int64_t n_recorded, n_cached;
 };
 
 static sg_status remember(void *context, const struct sg_request *q, const struct sg_answer *a,
@@ -48,6 +49,46 @@ static sg_status lookup(void *context, const char *key, struct sg_found *out, st
                                  json_string_value(json_array_get(a, 1)),
                                  json_string_value(json_array_get(a, 2))};
     return SG_OK;
+}
+
+static sg_status remember_cached(void *context, const char *source, const struct sg_request *q,
+                                 const struct sg_answer *a, struct sg_err *err)
+{
+    struct sources *s = context;
+    (void)source;
+    s->n_recorded--;
+    s->n_cached++;
+    return remember(s, q, a, err);
+}
+
+/* Adds to what is wanted of the cache what pool or evaluation i misses. */
+static sg_status want(struct sg_prepared *p, int64_t i, struct sources *from, struct sg_cache *c,
+                      struct sg_err *err)
+{
+    struct sg_requests missing = {0};
+    int64_t e = i - p->grid.n_pools;
+    if (e < 0)
+        SG_TRY(sg_pool_advance(p->pool[i], lookup, from, &missing, err));
+    else
+        SG_TRY(sg_evaluation_advance(p->evaluation[e], lookup, from, &missing, err));
+    sg_status status = sg_cache_want(c, &missing, err);
+    sg_requests_free(&missing);
+    return status;
+}
+
+static sg_status look_into_cache(struct sg_prepared *p, struct sources *from, struct sg_err *err)
+{
+    struct sg_cache *c = NULL;
+    SG_TRY(sg_cache_open(p->study, &c, err));
+    sg_status status = SG_OK;
+    for (int64_t found = c != NULL; status == SG_OK && found;) {
+        for (int64_t i = 0; status == SG_OK && i < p->grid.n_pools + p->n_evaluations; i++)
+            status = want(p, i, from, c, err);
+        if (status == SG_OK)
+            status = sg_cache_fetch(c, remember_cached, from, &found, err);
+    }
+    sg_cache_close(c);
+    return status;
 }
 
 struct counts {
@@ -152,6 +193,9 @@ static void print_text(const struct sg_prepared *p, const struct sources *from, 
     if (from->n_recorded)
         sg_buf_printf(out, "         %s holds %lld completions\n", s->generator.recording,
                       (long long)from->n_recorded);
+    if (from->n_cached)
+        sg_buf_printf(out, "         %lld of them are in the cache (%s)\n", (long long)from->n_cached,
+                      s->cache);
     sg_buf_printf(out, "to ask   %lld requests now, about %lld tokens in, %lld out", (long long)n->n_missing,
                   (long long)n->missing_in, (long long)n->missing_out);
     double cost = sg_generator_usd(&s->generator, (double)n->missing_in, (double)n->missing_out);
@@ -213,7 +257,11 @@ sg_status sg_plan(const struct sg_run_options *o, int json, struct sg_buf *out, 
     if (ledger && sg_file_exists(ledger))
         SG_TRY_DONE(sg_ledger_open(p->study->results, SG_LEDGER_READ, &from.ledger, err));
     if (g->recording && !g->base_url)
-        SG_TRY_DONE(sg_recording_read(g->recording, remember, &from, err));
+        if ((status = sg_recording_read(g->recording, remember, &from, err)) != SG_OK) {
+            sg_err_at(err, "generator.recording");
+            goto done;
+        }
+    SG_TRY_DONE(look_into_cache(p, &from, err));
     SG_TRY_DONE(count_pools(p, &from, &n, err));
     SG_TRY_DONE(count_evaluations(p, &from, &n, err));
     SG_TRY_DONE(count_cells(p, &from, &n, err));

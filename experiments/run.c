@@ -5,6 +5,7 @@
 #include "base/secret.h"
 #include "experiments/asking.h"
 #include "experiments/buy.h"
+#include "experiments/cache.h"
 #include "experiments/cell_work.h"
 #include "experiments/desk.h"
 #include "experiments/endpoint.h"
@@ -41,6 +42,9 @@ struct run {
     struct sg_engine *engine;
     struct cell_user *cell; /* (n_cells) */
     struct sg_asking *asking;
+    struct sg_cache *cache; /* NULL: none */
+    int64_t
+        n_cached; /* of progress.n_completions: those that the cache has already; -1: it has no file of this study */
     int64_t *n_asked; /* (sg_asking_n): requests that are not over */
     struct sg_desk *desk;
     const char *origin; /* of the endpoint; NULL without one */
@@ -180,6 +184,17 @@ static sg_status cell_done(void *context, void *user, const struct sg_outcome *o
     return sg_ledger_commit(r->ledger, err);
 }
 
+/* The cache is another study's gain: that it cannot be written ends no run. */
+static void write_cache(struct run *r)
+{
+    struct sg_err later = {0};
+    if (!r->cache || r->n_cached == r->progress.n_completions)
+        return;
+    if (sg_cache_write(r->cache, r->asking, r->ledger, &later) != SG_OK)
+        fprintf(stderr, "synthgrid: warning: the cache: %s\n", later.text);
+    r->n_cached = r->progress.n_completions;
+}
+
 static sg_status tick(void *context, const struct sg_engine *e, struct sg_err *err)
 {
     struct run *r = context;
@@ -204,9 +219,12 @@ static sg_status tick(void *context, const struct sg_engine *e, struct sg_err *e
         SG_TRY(sg_ledger_commit(r->ledger, err));
     /* results.h5 and status.json can be made again from the ledger: that one of them cannot be written now ends no run. */
     struct sg_err later = {0};
+    if (!r->progress.n_requests_left)
+        write_cache(r); /* all is bought: training may take days */
     if (now - r->stored > 300) {
         if (sg_store_write(r->ledger, r->h5_path, NULL, &later) != SG_OK)
             fprintf(stderr, "synthgrid: warning: %s; tried again in 5 minutes\n", later.text);
+        write_cache(r);
         r->stored = sg_now_s();
     }
     if (!r->options->quiet)
@@ -251,6 +269,21 @@ static sg_status enter_plan(struct run *r, struct sg_err *err)
     return sg_ledger_commit(r->ledger, err);
 }
 
+/* What other studies have bought, before anything is asked for. */
+static sg_status open_cache(struct run *r, int64_t *n_missing, struct sg_err *err)
+{
+    int64_t n = 0;
+    SG_TRY(sg_cache_open(r->p->study, &r->cache, err));
+    r->n_cached = sg_cache_has_own(r->cache) ? 0 : -1;
+    if (!r->cache || !*n_missing)
+        return SG_OK;
+    SG_TRY(sg_cache_import(r->cache, r->asking, &n, err));
+    SG_TRY(sg_ledger_commit(r->ledger, err));
+    if (n && !r->options->quiet)
+        fprintf(stderr, "%lld completions are in the cache (%s)\n", (long long)n, r->p->study->cache);
+    return n ? sg_asking_count(r->asking, n_missing, NULL, err) : SG_OK;
+}
+
 static sg_status open_run(struct run *r, int64_t *n_missing, struct sg_err *err)
 {
     struct sg_study *s = r->p->study;
@@ -267,6 +300,7 @@ static sg_status open_run(struct run *r, int64_t *n_missing, struct sg_err *err)
         SG_TRY(sg_asking_import(r->asking, s->generator.recording, err));
         SG_TRY(sg_asking_count(r->asking, n_missing, NULL, err));
     }
+    SG_TRY(open_cache(r, n_missing, err));
     return sg_desk_create(&(struct sg_desk_settings){.generator = &s->generator,
                                                      .ledger = r->ledger,
                                                      .budget_usd = r->budget_usd,
@@ -333,6 +367,7 @@ static sg_status finish(struct run *r, sg_status status, struct sg_err *err)
         status = sg_fail(err, bought.dead, "%s", bought.why);
     else if (status != SG_OK && status != SG_STOPPED)
         return status; /* something broke: keep the ledger and the old file as they are */
+    write_cache(r);
     struct sg_err second = {0};
     sg_status stored = sg_ledger_commit(r->ledger, &second);
     if (stored == SG_OK)
@@ -504,6 +539,7 @@ static sg_status batch_run(struct run *r, const struct sg_endpoint *endpoint, st
     if (kept == SG_OK)
         kept = note_batches(r, &out, &second);
     r->progress.n_requests_left = n_missing;
+    r->n_cached = -1; /* what was collected is for others, too */
     return kept == SG_OK ? status : sg_fail(err, kept, "%s", second.text);
 }
 
@@ -563,6 +599,7 @@ sg_status sg_run(const struct sg_team *world, const struct sg_run_options *o, st
 done:
     sg_endpoint_close(&endpoint);
     sg_desk_destroy(r.desk);
+    sg_cache_close(r.cache);
     sg_asking_destroy(r.asking);
     sg_ledger_close(r.ledger);
     sg_free(r.cell);

@@ -201,6 +201,10 @@ static const struct sg_setting table[] = {
     {"generator.recording", SG_SET_TEXT, SG_SET_NULL, STUDY(generator.recording), .unit = "a file",
      .help = "completions to import before anything is asked for; a study that they cover needs no key and "
              "no network"},
+    {"cache", SG_SET_TEXT, SG_SET_NULL | SG_SET_PLACE, STUDY(cache), .unit = "a folder",
+     .help = "what studies share of what they have bought: it is read before anything is asked for, and this "
+             "study's answers "
+             "are added to it; unset: $SYNTHGRID_CACHE; empty: none"},
     {"budget.usd", SG_SET_REAL, SG_SET_NULL | SG_SET_PLACE, STUDY(budget_usd), RANGE(0, 1e9), .none = -1,
      .unit = PRICE,
      .help = "a hard limit on what the study may spend; needed where the endpoint has a price"},

@@ -8,6 +8,7 @@
 #include "gen/provider.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int uses(const struct sg_study *s, enum sg_mix mix)
@@ -196,9 +197,13 @@ static sg_status locate(const char *path, struct sg_arena *arena, char **out, st
     return SG_OK;
 }
 
-static sg_status finish(struct sg_settings *all, struct sg_arena *arena, struct sg_err *err)
+static sg_status finish(struct sg_settings *all, const struct sg_reading *r, struct sg_arena *arena,
+                        struct sg_err *err)
 {
     struct sg_study *s = &all->study;
+    const char *cache = sg_schema_at(r, "cache") ? NULL : getenv("SYNTHGRID_CACHE");
+    if (cache && cache[0] && !(s->cache = sg_arena_strdup(arena, cache)))
+        return sg_fail_memory(err, strlen(cache));
     if (!s->results) {
         size_t n = strlen(s->name) + 16;
         s->results = sg_arena_alloc(arena, n, 1);
@@ -259,7 +264,7 @@ static sg_status read_all(struct sg_settings *all, const char *path, int n_overr
     SG_TRY(check_axes(&r, s, err));
     SG_TRY(read_tasks(&r, all, err));
     SG_TRY(check_rephrase_tasks(&r, s, err));
-    return finish(all, arena, err);
+    return finish(all, &r, arena, err);
 }
 
 sg_status sg_study_read(const char *path, int n_overrides, const char *const *overrides,

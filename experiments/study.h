@@ -64,6 +64,7 @@ struct sg_study {
     struct sg_eval_settings eval;
     struct sg_train_settings train;
     char *results; /* folder */
+    char *cache;   /* folder that studies share; NULL: none */
     void *arena;   /* what the strings above live in */
 };
 

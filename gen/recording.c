@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "gen/seal.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -182,8 +183,7 @@ sg_status sg_recording_read(const char *path, sg_recording_each each, void *cont
 {
     struct sg_sealed_reader to = {.each = each, .context = context};
     struct reader r = {.path = path, .to = &to};
-    sg_status status = read_file(&r, err);
-    return status == SG_OK ? SG_OK : sg_err_at(err, "generator.recording");
+    return read_file(&r, err);
 }
 
 sg_status sg_sealed_read(const char *path, const struct sg_sealed_reader *to, char digest[SG_HEX],
@@ -216,16 +216,20 @@ static void destroy(struct sg_recording_writer *w)
     sg_free(w);
 }
 
-static sg_status create(const char *path, int gz, struct sg_recording_writer **out, struct sg_err *err)
+/* permissions: before the umask. mode: gzopen's. */
+static sg_status create(const char *path, mode_t permissions, const char *mode,
+                        struct sg_recording_writer **out, struct sg_err *err)
 {
     struct sg_recording_writer *w = sg_alloc(1, sizeof *w);
     if (!w)
         return sg_fail_memory(err, sizeof *w);
     w->path = sg_strdup(path);
     w->tmp = sg_strf("%s.tmp.%ld", path, (long)getpid());
-    w->file =
-        w->path && w->tmp ? gzopen(w->tmp, gz ? "wb9" : "wbT") : NULL; /* T: as it is, without compression */
+    int fd = w->path && w->tmp ? open(w->tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, permissions) : -1;
+    w->file = fd >= 0 ? gzdopen(fd, mode) : NULL;
     if (!w->file) {
+        if (fd >= 0)
+            close(fd);
         destroy(w);
         return sg_fail(err, SG_FAILED, "%s: cannot be written; hint: does the folder exist?", path);
     }
@@ -236,7 +240,13 @@ static sg_status create(const char *path, int gz, struct sg_recording_writer **o
 sg_status sg_recording_create(const char *path, struct sg_recording_writer **out, struct sg_err *err)
 {
     size_t n = strlen(path);
-    return create(path, n > 3 && strcmp(path + n - 3, ".gz") == 0, out, err);
+    int gz = n > 3 && strcmp(path + n - 3, ".gz") == 0;
+    return create(path, 0666, gz ? "wb9" : "wbT", out, err); /* T: as it is, without compression */
+}
+
+sg_status sg_recording_create_private(const char *path, struct sg_recording_writer **out, struct sg_err *err)
+{
+    return create(path, 0600, "wb1", out, err);
 }
 
 /* Writes a JSON object, and takes it, as one line. */
@@ -306,7 +316,7 @@ sg_status sg_recording_finish(struct sg_recording_writer *w, struct sg_err *err)
 sg_status sg_sealed_create(const char *path, struct sg_recording_writer **out, struct sg_err *err)
 {
     struct sg_recording_writer *w = NULL;
-    SG_TRY(create(path, 1, &w, err));
+    SG_TRY(create(path, 0666, "wb9", &w, err));
     w->is_sealed = 1;
     sg_status status = put(w,
                            json_pack("{s:s, s:s, s:i}", "part", "header", "format", format_name, "version",

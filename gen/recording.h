@@ -41,6 +41,9 @@ sg_status sg_sealed_read(const char *path, const struct sg_sealed_reader *r, cha
 struct sg_recording_writer;
 sg_status sg_recording_create(const char *path, struct sg_recording_writer **out,
                               struct sg_err *err) SG_MUST_USE;
+/* One that only its owner may read, made faster and somewhat larger: it is written again and again. */
+sg_status sg_recording_create_private(const char *path, struct sg_recording_writer **out,
+                                      struct sg_err *err) SG_MUST_USE;
 sg_status sg_recording_add(struct sg_recording_writer *w, const struct sg_request *r,
                            const struct sg_answer *a, struct sg_err *err) SG_MUST_USE;
 /* Makes the file durable under its name and destroys the writer. With err NULL it throws the file away

@@ -67,9 +67,11 @@ struct sg_ledger_completion {
     int64_t tokens_in, tokens_out;
     int tokens_estimated;
     double latency_s, cost_usd; /* cost < 0: unknown */
-    const char *source;         /* "live <origin>" or "recording <file>" */
+    const char *source; /* "live <origin>"; or what others have bought: "recording <file>", "cache <file>" */
     int rank;
 };
+/* Whether this study did not buy what has that source. */
+int sg_ledger_is_imported(const char *source);
 sg_status sg_ledger_completion_put(struct sg_ledger *l, const struct sg_ledger_completion *c,
                                    struct sg_err *err) SG_MUST_USE;
 /* found 0 when there is none. Strings of `out` are valid until the next call of this function on this ledger.
@@ -173,8 +175,9 @@ sg_status sg_ledger_bias_get(struct sg_ledger *l, const char *id, char **result,
                              struct sg_err *err) SG_MUST_USE;
 
 struct sg_ledger_totals {
-    int64_t n_completions, n_failed_completions, n_from_recording, tokens_in, tokens_out;
+    int64_t n_completions, n_failed_completions, n_imported, tokens_in, tokens_out;
     double cost_usd; /* of those with a known price */
+    double paid_usd; /* of these, what is not imported */
     int64_t n_cost_unknown;
     int64_t n_cells, n_cells_done, n_cells_failed, n_pools, n_pools_short;
 };

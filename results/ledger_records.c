@@ -57,6 +57,13 @@ sg_status sg_ledger_meta_get(struct sg_ledger *l, const char *name, char **value
     return get_text(l, SQL_META_GET, name, value, err);
 }
 
+#define IMPORTED "(source LIKE 'recording %' OR source LIKE 'cache %')"
+
+int sg_ledger_is_imported(const char *source)
+{
+    return strncmp(source, "recording ", 10) == 0 || strncmp(source, "cache ", 6) == 0;
+}
+
 sg_status sg_ledger_completion_put(struct sg_ledger *l, const struct sg_ledger_completion *c,
                                    struct sg_err *err)
 {
@@ -463,7 +470,7 @@ sg_status sg_ledger_totals(struct sg_ledger *l, struct sg_ledger_totals *out, st
     /* Only cells of this plan (ordinal >= 0) and the pools that they use. */
     static const char query[] =
         "SELECT (SELECT count(*) FROM completions), (SELECT count(*) FROM completions WHERE status<>0),"
-        " (SELECT count(*) FROM completions WHERE source LIKE 'recording%'), (SELECT total(tokens_in) FROM "
+        " (SELECT count(*) FROM completions WHERE " IMPORTED "), (SELECT total(tokens_in) FROM "
         "completions),"
         " (SELECT total(tokens_out) FROM completions), (SELECT count(*) FROM completions WHERE cost_usd IS "
         "NULL),"
@@ -473,9 +480,10 @@ sg_status sg_ledger_totals(struct sg_ledger *l, struct sg_ledger_totals *out, st
         " (SELECT count(*) FROM pools WHERE id IN (SELECT pool FROM cells WHERE ordinal>=0)),"
         " (SELECT count(*) FROM pools WHERE status<>'complete' AND id IN (SELECT pool FROM cells WHERE "
         "ordinal>=0)),"
-        " (SELECT total(cost_usd) FROM completions)";
+        " (SELECT total(cost_usd) FROM completions),"
+        " (SELECT total(cost_usd) FROM completions WHERE source IS NULL OR NOT " IMPORTED ")";
     struct sg_ledger_totals t;
-    int64_t *count[] = {&t.n_completions, &t.n_failed_completions, &t.n_from_recording,
+    int64_t *count[] = {&t.n_completions, &t.n_failed_completions, &t.n_imported,
                         &t.tokens_in,     &t.tokens_out,           &t.n_cost_unknown,
                         &t.n_cells,       &t.n_cells_done,         &t.n_cells_failed,
                         &t.n_pools,       &t.n_pools_short};
@@ -485,6 +493,7 @@ sg_status sg_ledger_totals(struct sg_ledger *l, struct sg_ledger_totals *out, st
     for (int i = 0; ok && i < N; i++)
         *count[i] = sqlite3_column_int64(s, i);
     t.cost_usd = ok ? sqlite3_column_double(s, N) : 0;
+    t.paid_usd = ok ? sqlite3_column_double(s, N + 1) : 0;
     sg_status status = ok ? SG_OK : sg_ledger_fail(l, "the totals", err);
     sqlite3_finalize(s);
     if (status == SG_OK)

@@ -267,9 +267,10 @@ static void spend_table(const struct draw *r)
     if (d->total_from_recording) {
         char text[200];
         sg_buf_puts(r->out, r->form == SG_REPORT_MARKDOWN ? "" : "\n");
-        snprintf(text, sizeof text,
-                 "%lld of the %lld completions come from a recording: this study did not buy them.",
-                 (long long)d->total_from_recording, (long long)d->total_requests);
+        snprintf(
+            text, sizeof text,
+            "%lld of the %lld completions come from a recording or the cache: this study did not buy them.",
+            (long long)d->total_from_recording, (long long)d->total_requests);
         caption(r, text);
     }
 }

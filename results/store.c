@@ -113,7 +113,7 @@ static sg_status set_provenance(struct sg_ledger *l, hid_t file, const char *pat
     SG_TRY_DONE(sg_h5_set_text(file, "how_to_read", how_to_read, path, err));
     SG_TRY_DONE(sg_h5_set_int(file, "total_requests", t.n_completions, path, err));
     SG_TRY_DONE(sg_h5_set_int(file, "total_failed_requests", t.n_failed_completions, path, err));
-    SG_TRY_DONE(sg_h5_set_int(file, "total_from_recording", t.n_from_recording, path, err));
+    SG_TRY_DONE(sg_h5_set_int(file, "total_from_recording", t.n_imported, path, err));
     SG_TRY_DONE(sg_h5_set_int(file, "total_tokens_in", t.tokens_in, path, err));
     SG_TRY_DONE(sg_h5_set_int(file, "total_tokens_out", t.tokens_out, path, err));
     status = sg_h5_set_text(file, "total_cost_usd", cost, path, err);

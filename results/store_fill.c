@@ -461,7 +461,7 @@ sg_status sg_fill_sum(const struct fill *f, const char *keys, const char *id, st
         x.n_estimated += sqlite3_column_int(s, 3) != 0;
         x.n_unknown += sqlite3_column_type(s, 4) == SQLITE_NULL;
         x.cost_usd += sqlite3_column_double(s, 4);
-        x.n_recorded += strncmp(column(s, 5), "recording", 9) == 0;
+        x.n_recorded += sg_ledger_is_imported(column(s, 5));
         x.latency_s += sqlite3_column_double(s, 6);
     }
     if (x.n_unknown)

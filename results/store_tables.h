@@ -151,7 +151,7 @@
     X(n_tokens_estimated, INT, "", 0, "requests whose tokens the server did not tell")                       \
     X(cost_usd, REAL, "USD", 0, "cost; NaN when the price of any of them is unknown")                        \
     X(n_cost_unknown, INT, "", 0, "requests of unknown price")                                               \
-    X(n_recorded, INT, "", 1, "of them from a recording, not bought by this study")                          \
+    X(n_recorded, INT, "", 1, "of them from a recording or the cache, not bought by this study")             \
     X(latency_s, REAL, "s", 1, "sum of the times to answer")
 
 #define SG_DIVERSITY(X)                                                                                      \
@@ -207,7 +207,7 @@
     X(tokens_in, INT, "tokens", 0, "prompt tokens")                                                          \
     X(tokens_out, INT, "tokens", 0, "completion tokens")                                                     \
     X(cost_usd, REAL, "USD", 0, "cost; NaN when the price of any of them is unknown")                        \
-    X(n_recorded, INT, "", 1, "of the requests from a recording, not bought by this study")                  \
+    X(n_recorded, INT, "", 1, "of the requests from a recording or the cache, not bought by this study")     \
     X(latency_s, REAL, "s", 1, "sum of the times to answer")                                                 \
     X(id, TEXT, "", 0, "SHA-256 of all that determines the answers")                                         \
     X(settings, TEXT, "", 1, "settings, a JSON object")

@@ -177,8 +177,9 @@ static void test_resolved(void **state)
     json_decref(o);
     char *before = sg_strdup(s->resolved);
     sg_study_destroy(s);
-    static const char *const place[] = {"results=/elsewhere", "train.threads=3", "budget.usd=1",
-                                        "generator.connections=2", "generator.requests_per_min=9"};
+    static const char *const place[] = {
+        "results=/elsewhere",           "train.threads=3", "budget.usd=1", "generator.connections=2",
+        "generator.requests_per_min=9", "cache=/somewhere"};
     for (size_t i = 0; i < sizeof place / sizeof place[0]; i++) {
         const char *o2[] = {"generator.model=a\"b", place[i]};
         assert_int_equal(sg_study_read("s.yaml", 2, o2, &s, &err), SG_OK);
@@ -186,6 +187,32 @@ static void test_resolved(void **state)
         sg_study_destroy(s);
     }
     sg_free(before);
+}
+
+/* The study's own word goes before the environment's. */
+static void test_cache(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *environment, *override, *cache;
+    } cases[] = {{NULL, NULL, NULL},       {"", NULL, NULL},         {"/env", NULL, "/env"},
+                 {"/env", "cache=", NULL}, {"/env", "cache=c", "c"}, {NULL, "cache=c", "c"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct sg_study *s;
+        struct sg_err err;
+        if (cases[i].environment)
+            setenv("SYNTHGRID_CACHE", cases[i].environment, 1);
+        else
+            unsetenv("SYNTHGRID_CACHE");
+        assert_int_equal(sg_study_read("s.yaml", cases[i].override != NULL, &cases[i].override, &s, &err),
+                         SG_OK);
+        if (cases[i].cache)
+            assert_string_equal(s->cache, cases[i].cache);
+        else
+            assert_null(s->cache);
+        sg_study_destroy(s);
+    }
+    unsetenv("SYNTHGRID_CACHE");
 }
 
 static void test_help(void **state)
@@ -223,7 +250,7 @@ static void test_bad(void **state)
          "conditioning, "
          "prompt_variants, rephrase, rephrase_tasks, sizes, "
          "raw, mixes, "
-         "seeds.*, data.*, generator.*, budget.*, filter.*, llm_eval.*, train.*, results"},
+         "seeds.*, data.*, generator.*, cache, budget.*, filter.*, llm_eval.*, train.*, results"},
         {"train: {seed: 3}\n", NULL,
          "s.yaml:5:9: train.seed cannot be set here; hint: the seed of `synthgrid train` alone; a study says "
          "how many it wants "
@@ -428,6 +455,7 @@ int main(void)
         cmocka_unit_test(test_train_overrides),
         cmocka_unit_test(test_overrides),
         cmocka_unit_test(test_resolved),
+        cmocka_unit_test(test_cache),
         cmocka_unit_test(test_help),
         cmocka_unit_test(test_bad),
         cmocka_unit_test(test_missing),

@@ -180,6 +180,27 @@ static sg_status collect(void *context, const struct sg_ledger_completion *c, st
     return strcmp(c->key, "stop") == 0 ? sg_fail(e, SG_STOPPED, "enough") : SG_OK;
 }
 
+/* What others have paid for is part of the cost, but not of what this study has spent. */
+static void imported_is_not_paid(void **state)
+{
+    (void)state;
+    struct sg_ledger *l = open_it(in_scratch("imported"));
+    static const char *const source[] = {"live http://x", "recording r.gz", "cache a.jsonl.gz", NULL};
+    static const char *const key[] = {"a", "b", "c", "d"};
+    for (int i = 0; i < 4; i++) {
+        struct sg_ledger_completion c = completion(key[i], 0, "x");
+        c.source = source[i];
+        OK(sg_ledger_completion_put(l, &c, &err));
+    }
+    struct sg_ledger_totals t;
+    OK(sg_ledger_totals(l, &t, &err));
+    assert_int_equal(t.n_imported, 2);
+    assert_true(t.cost_usd == 1 && t.paid_usd == 0.5);
+    assert_false(sg_ledger_is_imported(source[0]));
+    assert_true(sg_ledger_is_imported(source[1]) && sg_ledger_is_imported(source[2]));
+    sg_ledger_close(l);
+}
+
 /* A request that left and was not settled stays on the list, over any number of runs. */
 static void unsettled_requests(void **state)
 {
@@ -554,12 +575,19 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(crash_keeps_the_committed), cmocka_unit_test(close_commits_nothing),
-        cmocka_unit_test(first_valid_record_wins),   cmocka_unit_test(each_completion_by_key),
-        cmocka_unit_test(unsettled_requests),        cmocka_unit_test(cells_and_pools),
-        cmocka_unit_test(a_held_lease_refuses),      cmocka_unit_test(whose_lease_may_be_taken),
-        cmocka_unit_test(foreign_and_damaged_files), cmocka_unit_test(a_full_disk),
-        cmocka_unit_test(a_reader_writes_nothing),   cmocka_unit_test(evaluations_and_bias),
+        cmocka_unit_test(crash_keeps_the_committed),
+        cmocka_unit_test(close_commits_nothing),
+        cmocka_unit_test(first_valid_record_wins),
+        cmocka_unit_test(each_completion_by_key),
+        cmocka_unit_test(imported_is_not_paid),
+        cmocka_unit_test(unsettled_requests),
+        cmocka_unit_test(cells_and_pools),
+        cmocka_unit_test(a_held_lease_refuses),
+        cmocka_unit_test(whose_lease_may_be_taken),
+        cmocka_unit_test(foreign_and_damaged_files),
+        cmocka_unit_test(a_full_disk),
+        cmocka_unit_test(a_reader_writes_nothing),
+        cmocka_unit_test(evaluations_and_bias),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
