@@ -1,4 +1,3 @@
-#include "base/mem.h"
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "experiments/asking.h"

@@ -1,8 +1,10 @@
+#include "base/lines.h"
 #include "cli/commands.h"
 #include "cli/common.h"
-#include "experiments/run.h"
+#include "experiments/bundle.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum action { PLAN, RUN, GENERATE };
 
@@ -11,11 +13,13 @@ static const struct {
 } actions[] = {
     [PLAN] = {"plan",
               "Prints the grid of a study: cells, requests, tokens, cost, memory, and what is there already. "
-              "Asks nobody and spends nothing."},
+              "Asks nobody and spends nothing. Of a bundle: checks all of it, and prints what is in it."},
     [RUN] =
         {"run",
          "Runs a study: buys the data once, trains every cell, writes results.h5 and prints the main table. "
-         "Run it again to resume."},
+         "Run it again to resume. A bundle (`synthgrid bundle`) is run offline, after all of it was checked, "
+         "and "
+         "its results are compared with those that were sealed."},
     [GENERATE] =
         {"generate",
          "Buys what a study asks of its LLM and trains nothing: for a machine with a network, before `run "
@@ -28,11 +32,56 @@ static const struct {
          "is still missing then (rejected answers, requests that expired) goes into the next --batch."},
 };
 
+/* A study cannot be gzip: it is a bundle then (experiments/bundle.h). With `world` as rank 0 sees it. */
+static int is_gzip(const char *path, const struct sg_team *world)
+{
+    int yes = !world || world->rank == 0 ? sg_file_is_gzip(path) : 0;
+    if (world && MPI_Bcast(&yes, 1, MPI_INT, 0, world->comm) != MPI_SUCCESS)
+        yes = 0;
+    return yes;
+}
+
+static sg_status plan_of_bundle(const char *path, struct sg_buf *out, struct sg_err *err)
+{
+    struct sg_bundle b;
+    SG_TRY(sg_bundle_open(path, &b, err));
+    sg_bundle_describe(&b, out);
+    sg_bundle_free(&b);
+    return SG_OK;
+}
+
+static sg_status print_plan(const struct sg_run_options *o, int as_json, int is_bundle, struct sg_err *err)
+{
+    struct sg_buf text = sg_buf_make(1 << 24);
+    sg_status status = is_bundle ? plan_of_bundle(o->study, &text, err) : sg_plan(o, as_json, &text, err);
+    if (status == SG_OK)
+        status = sg_buf_check(&text, "the plan", err);
+    if (status == SG_OK)
+        fputs(sg_buf_text(&text), stdout);
+    sg_buf_free(&text);
+    return status;
+}
+
+/* Its results folder is not the study's to say: the last results=DIR counts, and is taken out of the overrides. */
+static sg_status run_bundle(const struct sg_team *world, struct sg_run_options *o, const char **overrides,
+                            const char *digest, struct sg_err *err)
+{
+    const char *results = NULL;
+    int n = 0;
+    for (int i = 0; i < o->n_overrides; i++)
+        if (strncmp(overrides[i], "results=", 8) == 0)
+            results = overrides[i][8] ? overrides[i] + 8 : NULL;
+        else
+            overrides[n++] = overrides[i];
+    o->n_overrides = n;
+    return sg_bundle_run(world, o, results, digest, err);
+}
+
 /* The options that these commands share end up in the same struct; --results DIR is the override
  * results=DIR. */
 static int study_command(enum action action, int argc, char **argv)
 {
-    const char *results = NULL;
+    const char *results = NULL, *digest = NULL;
     int as_json = 0, submit = 0, collect = 0, abandon = 0;
     int is_plan = action == PLAN;
     struct sg_run_options o = {.max_usd = -1, .buy_only = action == GENERATE};
@@ -66,6 +115,11 @@ static int study_command(enum action action, int argc, char **argv)
          .type = SG_OPT_FLAG,
          .help = "train cells again that failed before",
          .flag = &o.retry_failed},
+        {.name = "digest",
+         .type = SG_OPT_TEXT,
+         .argument = "HEX",
+         .help = "of a bundle: the seal that it must have",
+         .text = &digest},
     };
     const struct sg_option generate_options[] = {
         option_results,
@@ -90,9 +144,9 @@ static int study_command(enum action action, int argc, char **argv)
     };
     const struct sg_option *const options[] = {
         [PLAN] = plan_options, [RUN] = run_options, [GENERATE] = generate_options};
-    const int n_options[] = {[PLAN] = 2, [RUN] = 5, [GENERATE] = 7};
+    const int n_options[] = {[PLAN] = 2, [RUN] = 6, [GENERATE] = 7};
     const struct sg_usage usage = {.command = actions[action].name,
-                                   .positional = "STUDY",
+                                   .positional = action == GENERATE ? "STUDY" : "STUDY|BUNDLE",
                                    .n_positional = 1,
                                    .overrides = "key=value",
                                    .about = actions[action].about,
@@ -129,16 +183,17 @@ static int study_command(enum action action, int argc, char **argv)
     o.study = args.n_positional ? args.positional[0] : "";
     o.n_overrides = n;
     o.overrides = overrides;
-    if (status == SG_OK && is_plan) {
-        struct sg_buf text = sg_buf_make(1 << 24);
-        status = sg_plan(&o, as_json, &text, &err);
-        if (status == SG_OK)
-            status = sg_buf_check(&text, "the plan", &err);
-        if (status == SG_OK)
-            fputs(sg_buf_text(&text), stdout);
-        sg_buf_free(&text);
-    } else if (status == SG_OK)
-        status = sg_run(&world, &o, &err);
+    int is_bundle = status == SG_OK && is_gzip(o.study, is_plan ? NULL : &world);
+    if (is_bundle && (action == GENERATE || as_json))
+        status =
+            sg_fail(&err, SG_INPUT, "%s is a bundle, which has all that was bought; hint: `synthgrid %s %s`",
+                    o.study, as_json ? "plan" : "run", o.study);
+    else if (digest && !is_bundle && status == SG_OK)
+        status = sg_fail(&err, SG_INPUT, "--digest is for a bundle, and %s is none", o.study);
+    if (status == SG_OK && is_plan)
+        status = print_plan(&o, as_json, is_bundle, &err);
+    else if (status == SG_OK)
+        status = is_bundle ? run_bundle(&world, &o, overrides, digest, &err) : sg_run(&world, &o, &err);
     return sg_cli_end(&args, is_plan ? NULL : &world, status, &err);
 }
 

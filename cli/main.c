@@ -23,6 +23,8 @@ static const struct command {
     {"report", "DIR|results.h5", "tables, on the terminal or as Markdown", sg_cmd_report},
     {"recording", "DIR FILE.jsonl.gz", "a run's completions, for a replay without a server",
      sg_cmd_recording},
+    {"bundle", "STUDY FILE [key=value...]", "a study with all that was bought in one file, for `run FILE`",
+     sg_cmd_bundle},
     {"train", "--encoder DIR --train FILE --eval FILE",
      "fine-tune one encoder and measure it, as a cell does", sg_cmd_train},
     {"predict", "--model DIR --input FILE", "labels and probabilities by a saved classifier", sg_cmd_predict},

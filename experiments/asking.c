@@ -105,6 +105,7 @@ sg_status sg_asking_record(struct sg_recording_writer *w, const struct sg_ledger
 {
     struct sg_request q = {.canonical = (char *)(uintptr_t)c->request};
     struct sg_answer a = {.status = (sg_status)c->status,
+                          .reason = (char *)(uintptr_t)c->reason,
                           .text = (char *)(uintptr_t)c->text,
                           .finish_reason = (char *)(uintptr_t)c->finish_reason,
                           .model = (char *)(uintptr_t)c->model,
@@ -227,12 +228,12 @@ static char *rejects_json(const struct sg_pool *pool)
     return text;
 }
 
-/* The keys that a pool has looked at, sorted, since the order in which answers arrive must not show: pointers and, behind
+/* The keys of a set of them, sorted, since the order in which answers arrive must not show: pointers and, behind
  * them, what they point to. */
-static const char **asked_keys(const struct asker *s)
+static const char **asked_keys(const struct sg_set *s)
 {
-    size_t n = (size_t)sg_set_n(s->asked);
-    unsigned char *digest = sg_set_sorted(s->asked);
+    size_t n = (size_t)sg_set_n(s);
+    unsigned char *digest = sg_set_sorted(s);
     const char **keys = sg_alloc(n + 1, sizeof *keys + SG_HEX);
     char(*hex)[SG_HEX] = (char(*)[SG_HEX])(keys + n + 1);
     for (size_t i = 0; digest && keys && i < n; i++) {
@@ -251,7 +252,7 @@ static sg_status store_pool(struct sg_asking *a, int64_t i, struct sg_err *err)
 {
     const struct sg_pool *pool = a->p->pool[i];
     int64_t n = sg_pool_n(pool);
-    const char **asked = asked_keys(&a->asker[i]);
+    const char **asked = asked_keys(a->asker[i].asked);
     struct sg_ledger_example *e = sg_alloc((size_t)n + 1, sizeof *e);
     char *settings = sg_pool_settings(a->p, i), *rejects = rejects_json(pool);
     sg_status status = e && settings && rejects && asked ? SG_OK : sg_fail_memory(err, (size_t)n * sizeof *e);
@@ -288,4 +289,35 @@ sg_status sg_asking_store(struct sg_asking *a, int64_t i, struct sg_err *err)
         return sg_evaluation_store(a->ledger, evaluation_of(a, i), err);
     SG_TRY(store_pool(a, i, err));
     return sg_measure_pool_bias(a->p, i, a->ledger, err);
+}
+
+sg_status sg_asking_each(struct sg_asking *a,
+                         sg_status (*each)(void *context, const struct sg_ledger_completion *c,
+                                           struct sg_err *err),
+                         void *context, struct sg_err *err)
+{
+    struct sg_set *all = NULL;
+    const char **key = NULL;
+    SG_TRY(sg_set_create(&all, err));
+    sg_status status = SG_OK;
+    for (int64_t i = 0; status == SG_OK && i < a->n; i++) {
+        key = asked_keys(a->asker[i].asked);
+        status = key ? SG_OK : sg_fail_memory(err, 64);
+        for (int64_t k = 0; status == SG_OK && k < sg_set_n(a->asker[i].asked); k++)
+            status = sg_set_add_hex(all, key[k], err);
+        sg_free(key);
+    }
+    key = status == SG_OK ? asked_keys(all) : NULL;
+    if (status == SG_OK && !key)
+        status = sg_fail_memory(err, (size_t)sg_set_n(all) * SG_HEX);
+    for (int64_t k = 0; status == SG_OK && k < sg_set_n(all); k++) {
+        struct sg_ledger_completion c;
+        int found = 0;
+        status = sg_ledger_completion_get(a->ledger, key[k], &found, &c, err);
+        if (status == SG_OK && found)
+            status = each(context, &c, err);
+    }
+    sg_free(key);
+    sg_set_destroy(all);
+    return status;
 }

@@ -36,6 +36,12 @@ int sg_asking_complete(const struct sg_asking *a, int64_t i);
  * for at least. */
 sg_status sg_asking_count(struct sg_asking *a, int64_t *n, int64_t *of, struct sg_err *err) SG_MUST_USE;
 
+/* All completions that the askers have looked at, failed ones too, each once, by key. Strings are valid in `each` alone. */
+sg_status sg_asking_each(struct sg_asking *a,
+                         sg_status (*each)(void *context, const struct sg_ledger_completion *c,
+                                           struct sg_err *err),
+                         void *context, struct sg_err *err) SG_MUST_USE;
+
 /* Puts what asker i has come to into the ledger (uncommitted). */
 sg_status sg_asking_store(struct sg_asking *a, int64_t i, struct sg_err *err) SG_MUST_USE;
 

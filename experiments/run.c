@@ -372,6 +372,8 @@ static sg_status finish(struct run *r, sg_status status, struct sg_err *err)
     sg_status stored = sg_ledger_commit(r->ledger, &second);
     if (stored == SG_OK)
         stored = sg_store_write(r->ledger, r->h5_path, digest, &second);
+    if (stored == SG_OK && r->options->digest)
+        memcpy(r->options->digest, digest, SG_HEX);
     g->elapsed_s = sg_now_s() - r->started;
     g->eta_s = -1;
     g->phase = status == SG_OK ? "done" : "stopped";
@@ -566,6 +568,8 @@ sg_status sg_run(const struct sg_team *world, const struct sg_run_options *o, st
     struct sg_prepared *p = NULL;
     struct sg_endpoint endpoint = {0};
     sg_status status = sg_prepare(o->study, o->n_overrides, o->overrides, world->rank != 0, &p, err);
+    if (status == SG_OK && world->rank == 0 && o->check)
+        status = o->check(o->context, p, err);
     SG_TRY_DONE(sg_agree(world, status, err));
     SG_TRY_DONE(same_study(world, p, err));
     catch_signals();

@@ -6,6 +6,8 @@
 #include "experiments/batch.h"
 #include "mpi/comm.h"
 
+struct sg_prepared;
+
 struct sg_run_options {
     const char *study;
     int n_overrides;
@@ -17,6 +19,10 @@ struct sg_run_options {
     int wait;                   /* until its batches are over */
     int retry_failed;           /* train cells again that failed in an earlier run */
     int quiet;                  /* no progress, no closing table */
+    /* Rank 0, when all inputs are read and before any work; NULL: none. */
+    sg_status (*check)(void *context, const struct sg_prepared *p, struct sg_err *err);
+    void *context;
+    char *digest; /* (SG_HEX) rank 0: gets the content digest of results.h5; NULL: not wanted */
 };
 
 /* Collective over all ranks. Resumes what <results>/ledger.sqlite has; ends with <results>/results.h5 and

@@ -39,14 +39,19 @@ static const char *method_choice(int i)
     return i < SG_N_METHODS ? sg_method_name((enum sg_method)i) : NULL;
 }
 
-sg_status sg_settings_check_name(const struct sg_yaml *at, const char *key, const char *text,
-                                 struct sg_err *err)
+int sg_settings_is_name(const char *text)
 {
     size_t n = strlen(text);
     int good = isalnum((unsigned char)text[0]) && n <= 64;
     for (size_t i = 0; i < n; i++)
         good &= isalnum((unsigned char)text[i]) || strchr("._-", text[i]) != NULL;
-    if (good)
+    return good;
+}
+
+sg_status sg_settings_check_name(const struct sg_yaml *at, const char *key, const char *text,
+                                 struct sg_err *err)
+{
+    if (sg_settings_is_name(text))
         return SG_OK;
     return sg_yaml_fail(at, err,
                         "%s must be a name of at most 64 letters, digits, '.', '_' and '-' that begins with "

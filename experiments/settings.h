@@ -38,6 +38,7 @@ void sg_settings_json(const struct sg_settings *s, struct sg_buf *out);
 
 /* A study's or a task's name: [A-Za-z0-9][A-Za-z0-9._-]{0,63}, so that it can name folders, files and HDF5
  * groups. */
+int sg_settings_is_name(const char *text);
 sg_status sg_settings_check_name(const struct sg_yaml *at, const char *key, const char *text,
                                  struct sg_err *err) SG_MUST_USE;
 

@@ -350,6 +350,8 @@ static sg_status own(const struct sg_task *in, struct sg_task *out, struct sg_er
     failed |= !t.variant;
     for (int i = 0; i < t.n_variants; i++)
         failed |= !own_variant(&in->variant[i], &t.variant[i]);
+    t.text = sg_strdup(in->text);
+    failed |= !t.text;
     if (failed) {
         sg_task_free(&t);
         return sg_fail_memory(err, sizeof t);
@@ -406,6 +408,8 @@ static sg_status parse(const char *path, const char *text, size_t n, struct sg_a
         fill.task.title = fill.task.name;
     SG_TRY(digest_of(text, n, fill.task.digest, err));
     fill.task.variant = fill.variant;
+    fill.task.text =
+        (char *)(uintptr_t)text; /* sg_file_read ends it with a NUL; what holds one itself is no YAML */
     return own(&fill.task, out, err);
 }
 

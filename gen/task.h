@@ -59,6 +59,7 @@ struct sg_task {
     struct sg_prompts unconditioned; /* where the LLM chooses the class: no {class} but in `example` */
     int n_variants;
     struct sg_variant *variant; /* prompt_variants: */
+    char *text;                 /* of the file, as it was read */
     /* SHA-256 of the file's text without `unconditioned:` and `prompt_variants:`, so that new wordings leave the pools of
      * the others as they are. */
     char digest[65];

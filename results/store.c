@@ -270,3 +270,26 @@ sg_status sg_store_verify(const char *path, struct sg_err *err)
     char digest[SG_HEX];
     return verify(path, digest, err);
 }
+
+sg_status sg_store_tables_digests(const char *path, json_t **out, struct sg_err *err)
+{
+    hid_t file = -1;
+    char hex[SG_HEX];
+    json_t *o = json_object();
+    sg_status status = o ? sg_store_open(path, &file, err) : sg_fail_memory(err, 100);
+    for (int i = 0; i < SG_N_TABLES && status == SG_OK; i++) {
+        int yes = 0;
+        status = sg_table_verify(file, &sg_store_tables[i], path, hex, err);
+        if (status == SG_OK)
+            status = is_content(file, i, path, &yes, err);
+        if (yes && json_object_set_new(o, sg_store_tables[i].name, json_string(hex)) != 0)
+            status = sg_fail_memory(err, 100);
+    }
+    if (file >= 0)
+        H5Fclose(file);
+    if (status == SG_OK)
+        *out = o;
+    else
+        json_decref(o);
+    return status;
+}

@@ -40,6 +40,8 @@
 #include "base/sha256.h"
 #include "results/ledger.h"
 
+#include <jansson.h>
+
 /* Rank 0 only. Commits what is pending in the ledger; writes <path>.tmp.<pid> with everything that it holds, checks every return code,
  * opens it again and compares each table with what was read from the ledger (SHA-256 of all rows), fsyncs, renames. Meant to be called
  * again and again during a run. digest (may be NULL) gets the content digest: SHA-256 over all tables but the columns named in their
@@ -50,6 +52,10 @@ sg_status sg_store_write(struct sg_ledger *l, const char *path, char digest[SG_H
 
 /* The digest that is stored in a file. SG_INPUT for a file that is none of ours, or of a newer version. */
 sg_status sg_store_digest(const char *path, char digest[SG_HEX], struct sg_err *err) SG_MUST_USE;
+
+/* The content digests of all tables with rows, as a JSON object by their names (json_decref): {"cells": "...", ...}. What differs
+ * between two files of different digests. */
+sg_status sg_store_tables_digests(const char *path, json_t **out, struct sg_err *err) SG_MUST_USE;
 
 /* Reads the whole file and compares it with its digests: SG_INPUT "damaged" when they differ. */
 sg_status sg_store_verify(const char *path, struct sg_err *err) SG_MUST_USE;

@@ -4,7 +4,7 @@ import subprocess
 
 import sg
 
-COMMANDS = ("run", "generate", "plan", "status", "report", "recording", "train", "predict", "tokenize", "doctor")
+COMMANDS = ("run", "generate", "plan", "status", "report", "recording", "bundle", "train", "predict", "tokenize", "doctor")
 
 out, err = sg.run("--help")
 for name in COMMANDS:
@@ -32,6 +32,8 @@ WRONG = [
     (["doctor", "a.yaml", "b.yaml"], "one argument too many"),
     (["doctor", "train.epochs=3"], "no STUDY is given"),
     (["plan", "a.yaml", "b.yaml"], "one argument too many"),
+    (["bundle", "a.yaml"], "bundle needs STUDY FILE"),
+    (["run", "experiments/quickstart.yaml", "--digest", "ab"], "--digest is for a bundle"),
     (["train", "\x1b[31mred"], "train: \"?[31mred\" is one argument too many"),
 ]
 for arguments, words in WRONG:

@@ -47,10 +47,10 @@ def command(*arguments, ranks=0):
     return launcher + [SYNTHGRID] + [str(a) for a in arguments]
 
 
-def run(*arguments, ranks=0, code=0, env=None, timeout=280):
+def run(*arguments, ranks=0, code=0, env=None, timeout=280, cwd=ROOT):
     """Runs the program; fails unless it exits with `code` (None: 0, 3 or 4). Returns stdout, stderr."""
     environment = dict(ENVIRONMENT, **(env or {}))
-    done = subprocess.run(command(*arguments, ranks=ranks), cwd=ROOT, env=environment, timeout=timeout,
+    done = subprocess.run(command(*arguments, ranks=ranks), cwd=cwd, env=environment, timeout=timeout,
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     if done.returncode != code if code is not None else done.returncode not in (0, 3, 4):
         print(done.stdout[-3000:], done.stderr[-3000:], sep="\n")
