@@ -85,7 +85,7 @@ with sg.Folder() as folder:
 
     # Changed, with the seals as they were: told where, and nothing is written.
     text = lines(whole)
-    key = next(i for i, line in enumerate(text) if '"key"' in line)
+    key = next(i for i, line in enumerate(text) if '"key"' in line and '"text":"' in line)
     changed = [*text[:key], text[key].replace('"text":"', '"text":"X'), *text[key + 1:]]
     bad = put(folder / "bad.bundle", changed)
     refused(bad, words=f"lines 1 to {len(text) - 1} are not as they were sealed", ranks=2)
