@@ -573,6 +573,8 @@ sg_status sg_run(const struct sg_team *world, const struct sg_run_options *o, st
     SG_TRY_DONE(sg_agree(world, status, err));
     SG_TRY_DONE(same_study(world, p, err));
     catch_signals();
+    if (o->buy_only)
+        sg_encoder_drop_weights(p->encoder);
     /* The key leaves every rank's environment, whether or not it will be needed. */
     struct sg_err ignored;
     const char *own_key;

@@ -129,6 +129,12 @@ void sg_encoder_destroy(struct sg_encoder *e)
     sg_free(e);
 }
 
+void sg_encoder_drop_weights(struct sg_encoder *e)
+{
+    sg_free(e->arena);
+    e->arena = NULL;
+}
+
 const char *sg_encoder_digest(const struct sg_encoder *e)
 {
     return e->digest;

@@ -57,6 +57,10 @@ static const char later_schema[] =
     "CREATE TABLE IF NOT EXISTS bias(id TEXT PRIMARY KEY, ordinal INTEGER NOT NULL, result TEXT NOT NULL) "
     "WITHOUT ROWID";
 
+/* A column of a later version. One that does not know it puts a pool without it. */
+static const char has_pool_digest[] = "SELECT 1 FROM pragma_table_info('pools') WHERE name='digest'";
+static const char add_pool_digest[] = "ALTER TABLE pools ADD COLUMN digest TEXT";
+
 static const char *const sql[N_SQL] = {
     [SQL_META_SET] = "INSERT INTO meta VALUES(?1,?2) ON CONFLICT(name) DO UPDATE SET value=excluded.value",
     [SQL_META_GET] = "SELECT value FROM meta WHERE name=?1",
@@ -76,8 +80,10 @@ static const char *const sql[N_SQL] = {
         " tokens_out, tokens_estimated, latency_s, cost_usd, source, rank FROM completions WHERE key=?1",
     [SQL_SENT_PUT] = "INSERT INTO sent(key, usd, created) VALUES(?1,?2,?3)",
     [SQL_SENT_SETTLE] = "DELETE FROM sent WHERE id=?1",
-    [SQL_POOL_PUT] = "INSERT OR REPLACE INTO pools(id, ordinal, settings, status, n, rejects, shortfall) "
-                     "VALUES(?1,?2,?3,?4,?5,?6,?7)",
+    [SQL_POOL_PUT] =
+        "INSERT OR REPLACE INTO pools(id, ordinal, settings, status, n, rejects, shortfall, digest) "
+        "VALUES(?1,?2,?3,?4,?5,?6,?7,?8)",
+    [SQL_POOL_DIGEST] = "SELECT digest FROM pools WHERE id=?1",
     [SQL_POOL_CLEAR_EXAMPLES] = "DELETE FROM examples WHERE pool=?1",
     [SQL_POOL_CLEAR_ASKED] = "DELETE FROM pool_completions WHERE pool=?1",
     [SQL_EXAMPLE_PUT] =
@@ -331,6 +337,9 @@ static sg_status open_writer(struct sg_ledger *l, const char *dir, struct sg_err
     else if (strcmp(word, "ok") != 0)
         return sg_fail(err, SG_INPUT, "%s: damaged (%s); hint: restore it from a copy, or use another folder",
                        l->path, word);
+    int64_t there = 0;
+    if (!ask(l->db, has_pool_digest, &there, NULL, 0))
+        SG_TRY(run_sql(l, add_pool_digest, "its tables cannot be made", err));
     return run_sql(l, later_schema, "its tables cannot be made", err);
 }
 

@@ -11,7 +11,7 @@
  *   meta(name PRIMARY KEY, value)                                 study text, program version, digests, ...
  *   completions(key PRIMARY KEY, request, status, reason, text, finish_reason, model, request_id,
  * http_status, attempts, tokens_in, tokens_out, tokens_estimated, latency_s, cost_usd, source, rank, created)
- *   pools(id PRIMARY KEY, ordinal, settings, status, n, rejects, shortfall)            settings, rejects:
+ *   pools(id PRIMARY KEY, ordinal, settings, status, n, rejects, shortfall, digest)    settings, rejects:
  * JSON objects examples(pool, position, label, first, second, completion, PRIMARY KEY(pool, position))
  *   cells(id PRIMARY KEY, ordinal, settings, pool, status, reason, result, created)    status: planned | done
  * | failed predictions(cell PRIMARY KEY, n, n_classes, logits)           logits: float32 little-endian (n, K)
@@ -97,7 +97,7 @@ sg_status sg_ledger_completions_each(struct sg_ledger *l,
                                                        struct sg_err *err),
                                      void *context, struct sg_err *err) SG_MUST_USE;
 
-/* Replaces a pool's row and its examples (in one transaction with what else is pending). */
+/* Replaces a pool's row and its examples (in one transaction with what else is pending); one that is there just so stays. */
 struct sg_ledger_example {
     int64_t label;
     const char *first, *second, *completion;

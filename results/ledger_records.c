@@ -239,7 +239,37 @@ sg_status sg_ledger_completions_each(struct sg_ledger *l,
     return status;
 }
 
-static sg_status pool_rows(struct sg_ledger *l, const struct sg_ledger_pool *p, struct sg_err *err)
+static void add_text(struct sg_sha256_stream *h, const char *text)
+{
+    sg_sha256_add(h, text ? text : "\1", text ? strlen(text) + 1 : 1); /* NULL is not "" */
+}
+
+/* Of all that is put: pools.digest. */
+static sg_status pool_digest(const struct sg_ledger_pool *p, char digest[SG_HEX], struct sg_err *err)
+{
+    struct sg_sha256_stream *h = sg_sha256_create();
+    if (!h)
+        return sg_fail_memory(err, 256);
+    const char *const text[] = {p->id, p->settings, p->status, p->rejects, p->shortfall};
+    const int64_t number[] = {p->ordinal, p->n, p->asked ? p->n_asked : -1};
+    for (size_t i = 0; i < sizeof text / sizeof *text; i++)
+        add_text(h, text[i]);
+    sg_sha256_add(h, number, sizeof number);
+    for (int64_t i = 0; i < p->n; i++) {
+        const struct sg_ledger_example *e = &p->example[i];
+        sg_sha256_add(h, &e->label, sizeof e->label);
+        add_text(h, e->first);
+        add_text(h, e->second);
+        add_text(h, e->completion);
+    }
+    for (int64_t i = 0; p->asked && i < p->n_asked; i++)
+        add_text(h, p->asked[i]);
+    sg_sha256_finish_hex(h, digest);
+    return SG_OK;
+}
+
+static sg_status pool_rows(struct sg_ledger *l, const struct sg_ledger_pool *p, const char *digest,
+                           struct sg_err *err)
 {
     sqlite3_stmt *s;
     SG_TRY(sg_ledger_use(l, SQL_POOL_PUT, &s, err));
@@ -250,6 +280,7 @@ static sg_status pool_rows(struct sg_ledger *l, const struct sg_ledger_pool *p, 
     sqlite3_bind_int64(s, 5, p->n);
     bind_text(s, 6, p->rejects);
     bind_text(s, 7, p->shortfall);
+    bind_text(s, 8, digest);
     SG_TRY(sg_ledger_step(l, s, "a pool", err));
     SG_TRY(sg_ledger_use(l, SQL_POOL_CLEAR_EXAMPLES, &s, err));
     bind_text(s, 1, p->id);
@@ -279,8 +310,15 @@ static sg_status pool_rows(struct sg_ledger *l, const struct sg_ledger_pool *p, 
 
 sg_status sg_ledger_pool_put(struct sg_ledger *l, const struct sg_ledger_pool *p, struct sg_err *err)
 {
+    char digest[SG_HEX], *before = NULL;
+    SG_TRY(pool_digest(p, digest, err));
+    SG_TRY(get_text(l, SQL_POOL_DIGEST, p->id, &before, err));
+    int is_same = before && strcmp(before, digest) == 0;
+    sg_free(before);
+    if (is_same)
+        return SG_OK;
     SG_TRY(sg_ledger_save(l, err));
-    return sg_ledger_keep(l, pool_rows(l, p, err), err);
+    return sg_ledger_keep(l, pool_rows(l, p, digest, err), err);
 }
 
 sg_status sg_ledger_cell_plan(struct sg_ledger *l, const char *id, int64_t ordinal, const char *settings,
@@ -469,19 +507,18 @@ sg_status sg_ledger_totals(struct sg_ledger *l, struct sg_ledger_totals *out, st
 {
     /* Only cells of this plan (ordinal >= 0) and the pools that they use. */
     static const char query[] =
-        "SELECT (SELECT count(*) FROM completions), (SELECT count(*) FROM completions WHERE status<>0),"
-        " (SELECT count(*) FROM completions WHERE " IMPORTED "), (SELECT total(tokens_in) FROM "
-        "completions),"
-        " (SELECT total(tokens_out) FROM completions), (SELECT count(*) FROM completions WHERE cost_usd IS "
-        "NULL),"
+        "SELECT n, failed, imported, tokens_in, tokens_out, n - priced,"
         " (SELECT count(*) FROM cells WHERE ordinal>=0), (SELECT count(*) FROM cells WHERE ordinal>=0 AND "
         "status='done'),"
         " (SELECT count(*) FROM cells WHERE ordinal>=0 AND status='failed'),"
         " (SELECT count(*) FROM pools WHERE id IN (SELECT pool FROM cells WHERE ordinal>=0)),"
         " (SELECT count(*) FROM pools WHERE status<>'complete' AND id IN (SELECT pool FROM cells WHERE "
-        "ordinal>=0)),"
-        " (SELECT total(cost_usd) FROM completions),"
-        " (SELECT total(cost_usd) FROM completions WHERE source IS NULL OR NOT " IMPORTED ")";
+        "ordinal>=0)), usd, usd_own"
+        " FROM (SELECT count(*) AS n, total(status<>0) AS failed, total(" IMPORTED ") AS imported,"
+        " total(tokens_in) AS tokens_in, total(tokens_out) AS tokens_out, count(cost_usd) AS priced,"
+        " total(cost_usd) AS usd, total(CASE WHEN source IS NULL OR NOT " IMPORTED
+        " THEN cost_usd END) AS usd_own"
+        " FROM completions)";
     struct sg_ledger_totals t;
     int64_t *count[] = {&t.n_completions, &t.n_failed_completions, &t.n_imported,
                         &t.tokens_in,     &t.tokens_out,           &t.n_cost_unknown,

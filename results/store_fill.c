@@ -475,9 +475,11 @@ done:
 
 static sg_status fill_spend(struct fill *f, int64_t at, struct sg_err *err)
 {
-    /* A pool whose keys were not told has those of its examples. */
-    static const char keys[] = "SELECT completion FROM pool_completions WHERE pool=?1 UNION"
-                               " SELECT completion FROM examples WHERE pool=?1 AND completion IS NOT NULL";
+    /* A pool whose keys were not told has those of its examples; else they are among the ones told. */
+    static const char keys[] =
+        "SELECT completion FROM pool_completions WHERE pool=?1 UNION ALL"
+        " SELECT DISTINCT completion FROM examples WHERE pool=?1 AND completion IS NOT NULL AND"
+        " NOT EXISTS (SELECT 1 FROM pool_completions WHERE pool=?1)";
     const struct pool *p = &f->pool[at];
     struct spend x;
     SG_TRY(sg_fill_sum(f, keys, p->id, &x, err));

@@ -305,6 +305,24 @@ static void cells_and_pools(void **state)
     OK(sg_ledger_pool_put(l, &p, &err));
     assert_int_equal(count(l, "SELECT count(*) FROM examples"), 2);
     assert_int_equal(count(l, "SELECT count(*) FROM pool_completions"), 2);
+    int n_changes = sqlite3_total_changes(sg_ledger_handle(l));
+    OK(sg_ledger_pool_put(l, &p, &err)); /* just so */
+    assert_int_equal(sqlite3_total_changes(sg_ledger_handle(l)), n_changes);
+    example[1].label = 0;
+    OK(sg_ledger_pool_put(l, &p, &err));
+    assert_int_equal(count(l, "SELECT sum(label) FROM examples"), 0);
+    example[1].label = 1;
+    p.asked = (const char *[]){"k1", "k7"};
+    OK(sg_ledger_pool_put(l, &p, &err));
+    assert_int_equal(count(l, "SELECT count(*) FROM pool_completions WHERE completion='k7'"), 1);
+    /* As a program would that knows of no digest: its examples are replaced. */
+    static const char older[] =
+        "INSERT OR REPLACE INTO pools(id, ordinal, settings, status, n, rejects, shortfall) "
+        "SELECT id, ordinal, settings, status, n, rejects, shortfall FROM pools;"
+        "UPDATE examples SET first='older'";
+    assert_int_equal(sqlite3_exec(sg_ledger_handle(l), older, NULL, NULL, NULL), SQLITE_OK);
+    OK(sg_ledger_pool_put(l, &p, &err));
+    assert_int_equal(count(l, "SELECT count(*) FROM examples WHERE first='older'"), 0);
     example[1].first = NULL; /* not allowed: the old pool stays whole */
     assert_int_equal(sg_ledger_pool_put(l, &p, &err), SG_FAILED);
     assert_int_equal(count(l, "SELECT count(*) FROM examples"), 2);
