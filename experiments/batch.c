@@ -96,6 +96,7 @@ static sg_status open_desk(struct sg_batch_desk *d, struct sg_http **http, struc
     if (sg_generator_has_prices(&d->generator)) {
         d->generator.usd_per_1m_input *= share;
         d->generator.usd_per_1m_output *= share;
+        d->generator.usd_per_1m_cached_input = -1; /* whether both discounts add up is not known */
     }
     SG_TRY(sg_http_create(&d->generator, e->api_key, http, err));
     d->api = (struct sg_batch_api){.http = *http,

@@ -5,6 +5,7 @@
 #include "base/secret.h"
 #include "base/text.h"
 #include "experiments/prepare.h"
+#include "experiments/prices.h"
 #include "gen/probe.h"
 #include "gen/provider.h"
 #include "model/ops.h"
@@ -16,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
+#include <time.h>
 #include <unistd.h>
 
 const char *sg_health_name(enum sg_health h)
@@ -230,18 +232,25 @@ static sg_status note_price(const struct sg_study *s, struct sg_client *c, struc
 {
     const struct sg_generator *g = &s->generator;
     if (!sg_generator_has_prices(g))
-        return note(f, "price", sg_client_is_local(c) ? SG_HEALTH_NOTE : SG_HEALTH_PROBLEM, err,
+        return note(f, "price",
+                    sg_client_is_local(c) || g->allow_unknown_price ? SG_HEALTH_NOTE : SG_HEALTH_PROBLEM, err,
                     "not known; hint: set generator.usd_per_1m_input and generator.usd_per_1m_output%s",
-                    sg_client_is_local(c) ? " if this server costs something" : ": a run needs them");
+                    sg_client_is_local(c)    ? " if this server costs something"
+                    : g->allow_unknown_price ? ": no budget can hold without them"
+                                             : ": a run needs them");
+    struct sg_buf price = sg_buf_make(2000), old = sg_buf_make(2000);
+    sg_price_describe(g, &price);
     int free_of_charge = g->usd_per_1m_input == 0 && g->usd_per_1m_output == 0;
-    if (!free_of_charge && s->budget_usd < 0)
-        return note(
-            f, "price", SG_HEALTH_PROBLEM, err,
-            "%g and %g USD for a million tokens in and out, but no limit; hint: set budget.usd, or run "
-            "with --max-usd",
-            g->usd_per_1m_input, g->usd_per_1m_output);
-    return note(f, "price", SG_HEALTH_FINE, err, "%g and %g USD for a million tokens in and out",
-                g->usd_per_1m_input, g->usd_per_1m_output);
+    sg_status status =
+        !free_of_charge && s->budget_usd < 0
+            ? note(f, "price", SG_HEALTH_PROBLEM, err,
+                   "%s, but no limit; hint: set budget.usd, or run with --max-usd", sg_buf_text(&price))
+            : note(f, "price", SG_HEALTH_FINE, err, "%s", sg_buf_text(&price));
+    if (status == SG_OK && sg_price_warn(g, (double)time(NULL), &old))
+        status = note(f, "price", SG_HEALTH_NOTE, err, "%s", sg_buf_text(&old));
+    sg_buf_free(&price);
+    sg_buf_free(&old);
+    return status;
 }
 
 static sg_status note_limits(const struct sg_server_limits *l, struct sg_findings *f, struct sg_err *err)

@@ -2,9 +2,11 @@
 
 #include "base/mem.h"
 #include "base/secret.h"
+#include "experiments/prices.h"
 #include "gen/provider.h"
 
 #include <string.h>
+#include <time.h>
 
 sg_status sg_endpoint_open(struct sg_endpoint *e, const struct sg_study *s, int64_t n_missing,
                            double budget_usd, struct sg_err *err)
@@ -29,21 +31,63 @@ sg_status sg_endpoint_open(struct sg_endpoint *e, const struct sg_study *s, int6
         return sg_fail(
             err, SG_INPUT,
             "budget.usd cannot be kept without the endpoint's prices; hint: set "
-            "generator.usd_per_1m_input and generator.usd_per_1m_output (0 for a server of your own)");
+            "generator.usd_per_1m_input and generator.usd_per_1m_output (0 for a server of your own)%s",
+            g->allow_unknown_price ? ", or leave out the limit, as generator.allow_unknown_price says" : "");
     if (address && !(e->base_url = sg_strdup(address)))
         return sg_fail_memory(err, strlen(address));
     SG_TRY(sg_client_create(g, e->api_key, 1, &e->client, err));
     e->origin = sg_client_origin(e->client);
-    if (!sg_client_is_local(e->client) && !sg_generator_has_prices(g))
+    if (!sg_client_is_local(e->client) && !sg_generator_has_prices(g) && !g->allow_unknown_price)
         return sg_fail(err, SG_INPUT,
                        "what %s costs is not known; hint: set generator.usd_per_1m_input and "
-                       "generator.usd_per_1m_output (0 for a server of your own), and budget.usd",
+                       "generator.usd_per_1m_output (0 for a server of your own), and budget.usd; or "
+                       "generator.allow_unknown_price=true, without a budget",
                        e->origin);
+    return SG_OK;
+}
+
+sg_status sg_endpoint_check(struct sg_endpoint *e, struct sg_err *err)
+{
     return sg_client_check(e->client, err);
 }
 
-sg_status sg_endpoint_share(struct sg_endpoint *e, const struct sg_team *world, struct sg_err *err)
+void sg_endpoint_tell(const struct sg_endpoint *e, const struct sg_generator *g, int quiet,
+                      struct sg_buf *out)
 {
+    if (!g->price_source)
+        return;
+    if (!quiet) {
+        sg_buf_printf(out, "%s at %s: ", g->model, e->origin);
+        sg_price_describe(g, out);
+        sg_buf_puts(out, "\n");
+    }
+    struct sg_buf old = sg_buf_make(2000);
+    if (sg_price_warn(g, (double)time(NULL), &old))
+        sg_buf_printf(out, "synthgrid: warning: %s\n", sg_buf_text(&old));
+    sg_buf_free(&old);
+}
+
+/* Every rank works out what an answer has cost. */
+static sg_status share_prices(struct sg_generator *g, const struct sg_team *world, struct sg_err *err)
+{
+    double usd[] = {g->usd_per_1m_input, g->usd_per_1m_cached_input, g->usd_per_1m_output};
+    struct sg_buf b = sg_buf_make(sizeof usd);
+    if (world->rank == 0)
+        sg_buf_add(&b, usd, sizeof usd);
+    sg_status status = sg_bcast_buf(world, 0, &b, err);
+    if (status == SG_OK && b.len == sizeof usd)
+        memcpy(usd, b.data, sizeof usd);
+    sg_buf_free(&b);
+    g->usd_per_1m_input = usd[0];
+    g->usd_per_1m_cached_input = usd[1];
+    g->usd_per_1m_output = usd[2];
+    return sg_agree(world, status, err);
+}
+
+sg_status sg_endpoint_share(struct sg_endpoint *e, struct sg_generator *g, const struct sg_team *world,
+                            struct sg_err *err)
+{
+    SG_TRY(share_prices(g, world, err));
     struct sg_buf b = sg_buf_make(1 << 16);
     if (world->rank == 0 && e->api_key)
         sg_buf_puts(&b, e->api_key);
@@ -63,6 +107,7 @@ sg_status sg_endpoint_share(struct sg_endpoint *e, const struct sg_team *world, 
         status = sg_agree(world, status, err);
     }
     sg_buf_free(&b);
+    g->base_url = e->base_url;
     return status;
 }
 

@@ -2,6 +2,7 @@
 #ifndef SG_EXPERIMENTS_ENDPOINT_H
 #define SG_EXPERIMENTS_ENDPOINT_H
 
+#include "base/buf.h"
 #include "experiments/study.h"
 #include "gen/client.h"
 #include "mpi/comm.h"
@@ -13,15 +14,22 @@ struct sg_endpoint {
     const char *origin;
 };
 
-/* Rank 0. Takes the key from the environment, refuses what would fail later (no key for OpenAI's own address,
- * a price without a budget, a budget without a price, somebody else's server without one), and asks the server
- * once. */
+/* Rank 0. Takes the key from the environment, and refuses what would fail later: no key for a provider's own address,
+ * a price without a budget, a budget without a price, somebody else's server without one. */
 sg_status sg_endpoint_open(struct sg_endpoint *e, const struct sg_study *s, int64_t n_missing,
                            double budget_usd, struct sg_err *err) SG_MUST_USE;
 
-/* Collective. Rank 0's key and address to all ranks: a launcher need not hand $OPENAI_BASE_URL on to other nodes,
- * and a key must not go to another address than the one it was meant for. */
-sg_status sg_endpoint_share(struct sg_endpoint *e, const struct sg_team *world,
+/* Rank 0. Asks the server once. */
+sg_status sg_endpoint_check(struct sg_endpoint *e, struct sg_err *err) SG_MUST_USE;
+
+/* Rank 0. Tells a person whom the run buys from and at which price, where that price is a published one: text for
+ * standard error, with a warning when it is old. */
+void sg_endpoint_tell(const struct sg_endpoint *e, const struct sg_generator *g, int quiet,
+                      struct sg_buf *out);
+
+/* Collective. Rank 0's key, address and prices to all ranks (*g: a copy of the study's generator): a launcher need not
+ * hand $OPENAI_BASE_URL on to other nodes, and a key must not go to another address than the one it was meant for. */
+sg_status sg_endpoint_share(struct sg_endpoint *e, struct sg_generator *g, const struct sg_team *world,
                             struct sg_err *err) SG_MUST_USE;
 
 void sg_endpoint_close(struct sg_endpoint *e);

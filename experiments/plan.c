@@ -4,6 +4,7 @@
 #include "experiments/batch.h"
 #include "experiments/cache.h"
 #include "experiments/prepare.h"
+#include "experiments/prices.h"
 #include "experiments/progress.h"
 #include "experiments/run.h"
 #include "gen/recording.h"
@@ -11,6 +12,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* Where completions may come from without asking anybody: the ledger of an earlier run, the recording, the cache. */
 struct sources {
@@ -165,6 +167,17 @@ static sg_status count_cells(struct sg_prepared *p, struct sources *from, struct
     return SG_OK;
 }
 
+static void print_price(const struct sg_generator *g, struct sg_buf *out)
+{
+    sg_buf_puts(out, "price    ");
+    sg_price_describe(g, out);
+    sg_buf_puts(out, "\n");
+    struct sg_buf old = sg_buf_make(2000);
+    if (sg_price_warn(g, (double)time(NULL), &old))
+        sg_buf_printf(out, "         warning: %s\n", sg_buf_text(&old));
+    sg_buf_free(&old);
+}
+
 static void print_text(const struct sg_prepared *p, const struct sources *from, const struct counts *n,
                        struct sg_buf *out)
 {
@@ -199,12 +212,16 @@ static void print_text(const struct sg_prepared *p, const struct sources *from, 
     sg_buf_printf(out, "to ask   %lld requests now, about %lld tokens in, %lld out", (long long)n->n_missing,
                   (long long)n->missing_in, (long long)n->missing_out);
     double cost = sg_generator_usd(&s->generator, (double)n->missing_in, (double)n->missing_out);
+    int tells_price =
+        n->n_missing && cost >= 0 && s->generator.usd_per_1m_input + s->generator.usd_per_1m_output > 0;
     if (n->n_missing == 0)
         sg_buf_printf(out, ": nothing to buy\n");
     else if (cost < 0)
         sg_buf_printf(out, "; cost unknown: generator.usd_per_1m_input and _output are not set\n");
     else
         sg_buf_printf(out, "; about %.4f USD\n", cost);
+    if (tells_price)
+        print_price(&s->generator, out);
     if (n->batches.n + n->batches.n_abandoned)
         sg_buf_printf(out,
                       "batches  %lld of these are out in %lld batches (--collect), %lld batches are "
@@ -234,6 +251,10 @@ static sg_status print_json(const struct sg_prepared *p, const struct counts *n,
                   "n_batches", (json_int_t)(n->batches.n + n->batches.n_abandoned), "n_batch_requests",
                   (json_int_t)n->batches.n_requests, "core_s", n->cost, "mem_bytes_per_rank",
                   (json_int_t)n->mem_bytes, "results", s->results);
+    char *price = sg_price_json(&s->generator);
+    if (o && price)
+        json_object_set_new(o, "price", json_loads(price, JSON_DECODE_ANY, NULL));
+    sg_free(price);
     char *text = o ? json_dumps(o, JSON_INDENT(2)) : NULL;
     json_decref(o);
     if (!text)

@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "experiments/prices.h"
 
 #include <jansson.h>
 #include <string.h>
@@ -107,6 +108,8 @@ sg_status sg_prepare(const char *study, int n_overrides, const char *const *over
     if (!p)
         return sg_fail_memory(err, sizeof *p);
     sg_status status = sg_study_read(study, n_overrides, overrides, &p->study, err);
+    if (status == SG_OK && !worker)
+        status = sg_prices_fill(p->study, NULL, err);
     if (status == SG_OK && !sg_dir_exists(p->study->encoder))
         status = sg_fail(
             err, SG_INPUT,

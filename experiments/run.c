@@ -11,6 +11,7 @@
 #include "experiments/endpoint.h"
 #include "experiments/measure.h"
 #include "experiments/pools_text.h"
+#include "experiments/prices.h"
 #include "experiments/progress.h"
 #include "experiments/provenance.h"
 #include "results/report.h"
@@ -458,6 +459,23 @@ static sg_status note_batches(struct run *r, struct sg_batches_out *out, struct 
     return SG_OK;
 }
 
+/* Whom the run buys from, for people; and a published price, which no other record has, for the results. */
+static sg_status tell_price(struct run *r, const struct sg_endpoint *endpoint, struct sg_err *err)
+{
+    const struct sg_generator *g = &r->p->study->generator;
+    if (!g->price_source)
+        return SG_OK;
+    struct sg_buf text = sg_buf_make(4000);
+    sg_endpoint_tell(endpoint, g, r->options->quiet, &text);
+    fputs(sg_buf_text(&text), stderr);
+    sg_buf_free(&text);
+    char *price = sg_price_json(g);
+    sg_status status =
+        price ? sg_ledger_meta_set(r->ledger, "generator_price", price, err) : sg_fail_memory(err, 1024);
+    sg_free(price);
+    return status == SG_OK ? sg_ledger_commit(r->ledger, err) : status;
+}
+
 static sg_status start(struct run *r, struct sg_endpoint *endpoint, struct sg_err *err)
 {
     int64_t n_missing;
@@ -481,7 +499,8 @@ static sg_status start(struct run *r, struct sg_endpoint *endpoint, struct sg_er
         SG_TRY(sg_batch_refuse(r->ledger, r->p->study, err));
     SG_TRY(sg_endpoint_open(endpoint, r->p->study, n_missing, r->budget_usd, err));
     r->origin = endpoint->origin;
-    return SG_OK;
+    SG_TRY(tell_price(r, endpoint, err));
+    return sg_endpoint_check(endpoint, err);
 }
 
 static sg_status engine_run(struct run *r, const struct sg_team *world, struct sg_prepared *p,
@@ -584,9 +603,8 @@ sg_status sg_run(const struct sg_team *world, const struct sg_run_options *o, st
     if (world->rank == 0)
         status = start(&r, &endpoint, err);
     SG_TRY_DONE(sg_agree(world, status, err));
-    SG_TRY_DONE(sg_endpoint_share(&endpoint, world, err));
     struct sg_generator generator = p->study->generator;
-    generator.base_url = endpoint.base_url;
+    SG_TRY_DONE(sg_endpoint_share(&endpoint, &generator, world, err));
     struct sg_buyer buyer = {.generator = &generator,
                              .api_key = endpoint.api_key,
                              .rank = world->rank,

@@ -53,7 +53,7 @@ struct sg_schema {
     int hidden; /* flags of rows that are unknown here */
 };
 
-enum { SG_SCHEMA_MAX = 64 };
+enum { SG_SCHEMA_MAX = 96 };
 
 /* What has been read: the struct, and where each row was set last (NULL: the default). */
 struct sg_reading {

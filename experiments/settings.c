@@ -195,7 +195,9 @@ static const struct sg_setting table[] = {
      .initial = "8", .help = "how often a request is sent again after a passing failure"},
     {"generator.usd_per_1m_input", SG_SET_REAL, SG_SET_NULL, STUDY(generator.usd_per_1m_input), RANGE(0, 1e6),
      .none = -1, .unit = PRICE,
-     .help = "price of a million input tokens; 0 for one's own server; empty: unknown"},
+     .help =
+         "price of a million input tokens; 0 for one's own server; empty: as data/prices.yaml says for the "
+         "provider's own address, else unknown"},
     {"generator.usd_per_1m_output", SG_SET_REAL, SG_SET_NULL, STUDY(generator.usd_per_1m_output),
      RANGE(0, 1e6), .none = -1, .unit = PRICE, .help = "price of a million output tokens; empty: unknown"},
     {"generator.batch_discount", SG_SET_REAL, SG_SET_PLACE, STUDY(generator.batch_discount), RANGE(0, 1),
@@ -203,6 +205,12 @@ static const struct sg_setting table[] = {
     {"generator.batch_requests", SG_SET_INT, SG_SET_PLACE, STUDY(generator.batch_requests),
      RANGE(1, SG_BATCH_MAX_REQUESTS), .unit = "requests", .initial = "50000",
      .help = "in one batch at most; a provider may limit what an account has in its queue"},
+    {"generator.usd_per_1m_cached_input", SG_SET_REAL, SG_SET_NULL | SG_SET_PLACE,
+     STUDY(generator.usd_per_1m_cached_input), RANGE(0, 1e6), .none = -1, .unit = PRICE,
+     .help = "price of a million input tokens that the provider says were cached; empty: as others"},
+    {"generator.allow_unknown_price", SG_SET_FLAG, SG_SET_PLACE, STUDY(generator.allow_unknown_price),
+     .initial = "false",
+     .help = "true: ask somebody else's server although nobody knows what it costs; no budget can hold then"},
     {"generator.recording", SG_SET_TEXT, SG_SET_NULL, STUDY(generator.recording), .unit = "a file",
      .help = "completions to import before anything is asked for; a study that they cover needs no key and "
              "no network"},

@@ -255,7 +255,8 @@ static char *text_without_nul(const json_t *v)
 struct said {
     char *text;
     const char *finish;
-    json_int_t cached; /* input tokens that the usage counts apart */
+    json_int_t apart;  /* input tokens that the usage counts apart */
+    json_int_t cached; /* input tokens, of either kind, that were read from a cache */
     const char *in, *out;
 };
 
@@ -270,6 +271,8 @@ static int read_openai(const json_t *o, struct said *s)
     s->finish = json_is_string(json_object_get(message, "refusal")) && !json_is_string(content)
                     ? "refusal"
                     : json_string_value(json_object_get(choice, "finish_reason"));
+    s->cached = json_integer_value(json_object_get(
+        json_object_get(json_object_get(o, "usage"), "prompt_tokens_details"), "cached_tokens"));
     s->in = "prompt_tokens";
     s->out = "completion_tokens";
     return 1;
@@ -300,8 +303,8 @@ static int read_anthropic(const json_t *o, struct said *s)
             s->finish = words[i][1];
             break;
         }
-    s->cached = json_integer_value(json_object_get(usage, "cache_creation_input_tokens")) +
-                json_integer_value(json_object_get(usage, "cache_read_input_tokens"));
+    s->cached = json_integer_value(json_object_get(usage, "cache_read_input_tokens"));
+    s->apart = s->cached + json_integer_value(json_object_get(usage, "cache_creation_input_tokens"));
     s->in = "input_tokens";
     s->out = "output_tokens";
     return 1;
@@ -335,11 +338,12 @@ static void judge_answer(const struct sg_generator *g, const struct sg_request *
         if (server_text[i])
             sg_redact(server_text[i]);
     a->tokens_estimated = 0;
-    a->tokens_in = s.cached + count(usage, s.in, (int64_t)strlen(q->canonical) / 4, &a->tokens_estimated);
+    a->tokens_in = s.apart + count(usage, s.in, (int64_t)strlen(q->canonical) / 4, &a->tokens_estimated);
     a->tokens_out = count(usage, s.out, s.text ? (int64_t)strlen(s.text) / 4 + 1 : 0, &a->tokens_estimated);
-    a->cost_usd = a->tokens_estimated && sg_generator_has_prices(g)
-                      ? sg_request_worst_usd(g, q)
-                      : sg_generator_usd(g, (double)a->tokens_in, (double)a->tokens_out);
+    a->cost_usd =
+        a->tokens_estimated && sg_generator_has_prices(g)
+            ? sg_request_worst_usd(g, q)
+            : sg_generator_usd_cached(g, (double)a->tokens_in, (double)s.cached, (double)a->tokens_out);
     t->cost_usd = a->cost_usd;
     json_decref(o);
 }

@@ -51,6 +51,16 @@ double sg_generator_usd(const struct sg_generator *g, double tokens_in, double t
     return (tokens_in * g->usd_per_1m_input + tokens_out * g->usd_per_1m_output) / 1e6;
 }
 
+double sg_generator_usd_cached(const struct sg_generator *g, double tokens_in, double tokens_cached,
+                               double tokens_out)
+{
+    double usd = sg_generator_usd(g, tokens_in, tokens_out);
+    if (usd < 0 || g->usd_per_1m_cached_input <= 0 || tokens_cached <= 0)
+        return usd;
+    double cached = tokens_cached < tokens_in ? tokens_cached : tokens_in;
+    return usd - cached * (g->usd_per_1m_input - g->usd_per_1m_cached_input) / 1e6;
+}
+
 double sg_request_worst_usd(const struct sg_generator *g, const struct sg_request *q)
 {
     double usd = sg_generator_usd(g, (double)strlen(q->canonical), max_tokens(q));

@@ -24,6 +24,9 @@ struct sg_generator {
     double usd_per_1m_input, usd_per_1m_output; /* < 0: unknown */
     double batch_discount;                      /* what the batch API takes off these, 0.5 */
     int64_t batch_requests;                     /* of one batch at most */
+    double usd_per_1m_cached_input; /* of input tokens that the usage tells as cached; <= 0: as others */
+    const char *price_as_of, *price_source; /* of published prices; NULL: the study's own */
+    int allow_unknown_price;                /* buy from somebody else's server whatever it costs */
 };
 
 /* What is sent, as canonical JSON (sorted keys, compact):
@@ -54,6 +57,10 @@ int sg_generator_has_prices(const struct sg_generator *g);
 
 /* What so many tokens cost; -1 where a price is unknown. */
 double sg_generator_usd(const struct sg_generator *g, double tokens_in, double tokens_out);
+
+/* The same, where so many of tokens_in were cached (what is more than them does not count). */
+double sg_generator_usd_cached(const struct sg_generator *g, double tokens_in, double tokens_cached,
+                               double tokens_out);
 
 /* The most that one attempt can cost: a token has at least one byte, and the answer is as long as allowed. 0 where
  * a price is unknown. */

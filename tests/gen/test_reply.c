@@ -213,6 +213,56 @@ static void money(void **state)
     sg_answer_free(&a);
 }
 
+/* Tokens that the usage tells as cached cost what the table says for them; OpenAI counts them within the prompt's,
+ * Anthropic beside it. */
+static void cached_tokens(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *provider, *body;
+        double cached_usd, usd; /* the table's price; what the answer costs */
+        int64_t in;
+    } cases[] = {
+        {"openai",
+         "{\"choices\":[{\"message\":{\"content\":\"a\"}}],\"usage\":{\"prompt_tokens\":100,\"completion_"
+         "tokens\":10,"
+         "\"prompt_tokens_details\":{\"cached_tokens\":60}}}",
+         0.5, (40 * 2 + 60 * 0.5 + 10 * 4) / 1e6, 100},
+        {"openai",
+         "{\"choices\":[{\"message\":{\"content\":\"a\"}}],\"usage\":{\"prompt_tokens\":100,\"completion_"
+         "tokens\":10,"
+         "\"prompt_tokens_details\":{\"cached_tokens\":60}}}",
+         -1, (100 * 2 + 10 * 4) / 1e6, 100},
+        {"openai",
+         "{\"choices\":[{\"message\":{\"content\":\"a\"}}],\"usage\":{\"prompt_tokens\":100,\"completion_"
+         "tokens\":10,"
+         "\"prompt_tokens_details\":null}}",
+         0.5, (100 * 2 + 10 * 4) / 1e6, 100},
+        {"anthropic",
+         "{\"content\":[{\"type\":\"text\",\"text\":\"a\"}],\"usage\":{\"input_tokens\":30,\"cache_creation_"
+         "input_tokens\":10,"
+         "\"cache_read_input_tokens\":60,\"output_tokens\":10}}",
+         0.5, (40 * 2 + 60 * 0.5 + 10 * 4) / 1e6, 100},
+    };
+    for (int i = 0; i < N_OF(cases); i++) {
+        struct sg_generator g = some_generator();
+        struct sg_adapt none = {0};
+        struct sg_answer a = {0};
+        struct sg_reply r = {.http_status = 200,
+                             .body = cases[i].body,
+                             .n_body = strlen(cases[i].body),
+                             .headers = sg_headers_make()};
+        g.provider = cases[i].provider;
+        g.usd_per_1m_input = 2;
+        g.usd_per_1m_output = 4;
+        g.usd_per_1m_cached_input = cases[i].cached_usd;
+        assert_int_equal(sg_reply_judge(&g, &question, &r, &none, &a).kind, SG_ATTEMPT_ANSWERED);
+        assert_int_equal(a.tokens_in, cases[i].in);
+        assert_true(a.cost_usd > cases[i].usd * (1 - 1e-12) && a.cost_usd < cases[i].usd * (1 + 1e-12));
+        sg_answer_free(&a);
+    }
+}
+
 static void anthropic(void **state)
 {
     (void)state;
@@ -355,6 +405,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(verdicts),          cmocka_unit_test(answers),          cmocka_unit_test(parameters),
         cmocka_unit_test(connection_errors), cmocka_unit_test(hostile_messages), cmocka_unit_test(money),
-        cmocka_unit_test(anthropic),         cmocka_unit_test(headers)};
+        cmocka_unit_test(cached_tokens),     cmocka_unit_test(anthropic),        cmocka_unit_test(headers)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
