@@ -122,7 +122,8 @@ static sg_status enter_file_take(struct sg_cache *c, char *name, struct sg_err *
     if (more)
         c->file = more;
     if (status == SG_OK && sg_recording_read(path, note_key, &f, &why) == SG_OK) {
-        qsort(f.prefix, (size_t)f.n, sizeof *f.prefix, by_number);
+        if (f.n > 0)
+            qsort(f.prefix, (size_t)f.n, sizeof *f.prefix, by_number);
         c->file[c->n++] = f;
     } else {
         if (status == SG_OK)
