@@ -41,13 +41,13 @@ sg_status sg_batch_count(struct sg_ledger *l, struct sg_batches_out *out, struct
 
 sg_status sg_batch_check(const struct sg_study *s, struct sg_err *err)
 {
-    return strcmp(s->generator.provider, "openai") == 0
+    return strcmp(s->generator->provider, "openai") == 0
                ? SG_OK
                : sg_fail(err, SG_INPUT,
                          "--batch: the batch API of generator.provider %s is not spoken, only OpenAI's; "
                          "hint: `synthgrid "
                          "generate %s` buys one request at a time",
-                         s->generator.provider, s->path);
+                         s->generator->provider, s->path);
 }
 
 sg_status sg_batch_refuse(struct sg_ledger *l, const struct sg_study *s, struct sg_err *err)
@@ -89,9 +89,9 @@ static sg_status read_run_key(struct sg_batch_desk *d, struct sg_err *err)
 static sg_status open_desk(struct sg_batch_desk *d, struct sg_http **http, struct sg_err *err)
 {
     const struct sg_endpoint *e = d->job->endpoint;
-    double share = 1 - d->study->generator.batch_discount;
+    double share = 1 - d->study->generator->batch_discount;
     char *refused = NULL;
-    d->generator = d->study->generator;
+    d->generator = *d->study->generator;
     d->generator.base_url = e->base_url;
     if (sg_generator_has_prices(&d->generator)) {
         d->generator.usd_per_1m_input *= share;

@@ -46,7 +46,7 @@ static sg_status plan_request(struct planning *p, const struct sg_request *q, st
     size_t n_bytes = line.len;
     sg_buf_free(&line);
     SG_TRY(status);
-    if (!p->part || p->n >= d->study->generator.batch_requests || p->n_bytes + n_bytes > SG_BATCH_MAX_BYTES)
+    if (!p->part || p->n >= d->study->generator->batch_requests || p->n_bytes + n_bytes > SG_BATCH_MAX_BYTES)
         SG_TRY(begin_part(p, err));
     SG_TRY(sg_ledger_batch_ask(d->job->ledger, p->part, q->key, q->canonical, usd, err));
     p->left_usd -= usd;

@@ -230,7 +230,7 @@ static sg_status note_key(const struct sg_generator *g, const char *key, struct 
 static sg_status note_price(const struct sg_study *s, struct sg_client *c, struct sg_findings *f,
                             struct sg_err *err)
 {
-    const struct sg_generator *g = &s->generator;
+    const struct sg_generator *g = s->generator;
     if (!sg_generator_has_prices(g))
         return note(f, "price",
                     sg_client_is_local(c) || g->allow_unknown_price ? SG_HEALTH_NOTE : SG_HEALTH_PROBLEM, err,
@@ -328,10 +328,10 @@ static sg_status ask(const struct sg_study *s, struct sg_client *c, struct sg_fi
     SG_TRY(note(f, "endpoint", SG_HEALTH_FINE, err, "%s answers%s", sg_client_origin(c),
                 strncmp(sg_client_origin(c), "https:", 6) == 0 ? ", its certificate is trusted" : ""));
     struct sg_probe p;
-    SG_TRY(sg_probe_send(c, &s->generator, &p, err));
+    SG_TRY(sg_probe_send(c, s->generator, &p, err));
     sg_status status =
         p.attempt.kind == SG_ATTEMPT_ANSWERED
-            ? note_answer(&s->generator, &p, f, err)
+            ? note_answer(s->generator, &p, f, err)
             : note(f, "answer", SG_HEALTH_PROBLEM, err, "%s%s", p.attempt.reason, advice(&p.attempt));
     sg_probe_free(&p);
     return status;
@@ -339,7 +339,7 @@ static sg_status ask(const struct sg_study *s, struct sg_client *c, struct sg_fi
 
 static sg_status check_endpoint(const struct sg_study *s, struct sg_findings *f, struct sg_err *err)
 {
-    const struct sg_generator *g = &s->generator;
+    const struct sg_generator *g = s->generator;
     const char *key, *address = sg_provider_address(g);
     struct sg_client *c = NULL;
     struct sg_err why = {0};

@@ -19,6 +19,7 @@ struct sg_evaluation {
     const struct sg_task *task;
     const struct sg_task_data *data;
     const struct sg_generator *generator;
+    int i_generator; /* its index in the study */
     struct sg_classifier_spec spec;
     struct sg_classifier *classifier;
     char id[SG_HEX];
@@ -47,14 +48,17 @@ static void make_id(struct sg_evaluation *e)
     sg_sha256_hex(text, (size_t)n, e->id); /* the rows follow from the data and their number */
 }
 
-static sg_status evaluation_create(const struct sg_prepared *p, int task, int shots, int64_t seed,
-                                   struct sg_evaluation **out, struct sg_err *err)
+static sg_status evaluation_create(const struct sg_prepared *p, int task, int generator, int shots,
+                                   int64_t seed, struct sg_evaluation **out, struct sg_err *err)
 {
     const struct sg_study *s = p->study;
     struct sg_evaluation *e = sg_alloc(1, sizeof *e);
     if (!e)
         return sg_fail_memory(err, sizeof *e);
-    *e = (struct sg_evaluation){.task = &s->task[task], .data = &p->data[task], .generator = &s->generator};
+    *e = (struct sg_evaluation){.task = &s->task[task],
+                                .data = &p->data[task],
+                                .generator = &s->generator[generator],
+                                .i_generator = generator};
     e->spec = (struct sg_classifier_spec){.task = e->task,
                                           .generator = e->generator,
                                           .raw = &p->shots[task],
@@ -86,24 +90,38 @@ static int64_t n_seeds(const struct sg_eval_settings *s, int shots)
     return shots == 0 && s->temperature == 0 ? 1 : s->seeds;
 }
 
+/* Generators that differ in what evaluations do not have (generator.temperature) ask the same: the first one does. */
+static sg_status add_evaluation(const struct sg_prepared *p, int task, int generator, int shots, int64_t seed,
+                                struct sg_evaluation **e, int64_t *n, struct sg_err *err)
+{
+    SG_TRY(evaluation_create(p, task, generator, shots, seed, &e[*n], err));
+    for (int64_t i = 0; p->study->n_generators > 1 && i < *n; i++)
+        if (strcmp(e[i]->id, e[*n]->id) == 0) {
+            evaluation_destroy(e[*n]);
+            e[*n] = NULL;
+            return SG_OK;
+        }
+    ++*n;
+    return SG_OK;
+}
+
 sg_status sg_evaluations_create(const struct sg_prepared *p, struct sg_evaluation ***out, int64_t *n,
                                 struct sg_err *err)
 {
     const struct sg_study *s = p->study;
     int64_t n_task = 0, made = 0;
     for (int i = 0; i < s->eval.n_shots; i++)
-        n_task += n_seeds(&s->eval, (int)s->eval.shots[i]);
+        n_task += s->n_generators * n_seeds(&s->eval, (int)s->eval.shots[i]);
     struct sg_evaluation **e = sg_alloc((size_t)(n_task * s->n_tasks) + 1, sizeof(struct sg_evaluation *));
     if (!e)
         return sg_fail_memory(err, (size_t)(n_task * s->n_tasks) * sizeof(struct sg_evaluation *));
     sg_status status = SG_OK;
     for (int t = 0; t < s->n_tasks; t++)
-        for (int i = 0; i < s->eval.n_shots; i++)
-            for (int64_t seed = 0; status == SG_OK && seed < n_seeds(&s->eval, (int)s->eval.shots[i]);
-                 seed++) {
-                status = evaluation_create(p, t, (int)s->eval.shots[i], seed, &e[made], err);
-                made += status == SG_OK;
-            }
+        for (int g = 0; g < s->n_generators; g++)
+            for (int i = 0; i < s->eval.n_shots; i++)
+                for (int64_t seed = 0; status == SG_OK && seed < n_seeds(&s->eval, (int)s->eval.shots[i]);
+                     seed++)
+                    status = add_evaluation(p, t, g, (int)s->eval.shots[i], seed, e, &made, err);
     if (status != SG_OK) {
         sg_evaluations_destroy(e, made);
         return status;
@@ -178,6 +196,11 @@ void sg_evaluation_estimate(const struct sg_evaluation *e, int64_t *n_requests, 
     sg_free(q.canonical);
 }
 
+int sg_evaluation_generator(const struct sg_evaluation *e)
+{
+    return e->i_generator;
+}
+
 int64_t sg_evaluation_n(const struct sg_evaluation *e)
 {
     return e->n;
@@ -201,10 +224,12 @@ int64_t sg_evaluation_seed(const struct sg_evaluation *e)
     return e->spec.seed;
 }
 
-void sg_evaluation_name(const struct sg_evaluation *e, const char **task, char what[40])
+void sg_evaluation_name(const struct sg_evaluation *e, const char **task, char what[SG_EVALUATION_NAME])
 {
+    const char *by = e->generator->name;
     *task = e->task->name;
-    snprintf(what, 40, "classifier, %d shot%s", e->spec.n_shots, e->spec.n_shots == 1 ? "" : "s");
+    snprintf(what, SG_EVALUATION_NAME, "classifier, %d shot%s%s%s", e->spec.n_shots,
+             e->spec.n_shots == 1 ? "" : "s", by ? " by " : "", by ? by : "");
 }
 
 /* ---- keeping ---- */
@@ -221,6 +246,8 @@ sg_status sg_evaluation_plan(struct sg_ledger *l, const struct sg_evaluation *e,
                           (json_int_t)e->n, "temperature", e->spec.temperature, "top_p", e->generator->top_p,
                           "max_tokens", (json_int_t)e->spec.max_tokens, "structured", e->spec.structured,
                           "class_names", names, "data_sha256", e->data->digest);
+    if (o && e->generator->name)
+        json_object_set_new(o, "generator", json_string(e->generator->name));
     char *text = o ? json_dumps(o, JSON_SORT_KEYS | JSON_COMPACT) : NULL;
     json_decref(o);
     sg_status status =

@@ -10,7 +10,7 @@
 struct sg_prepared;
 struct sg_evaluation;
 
-/* All evaluations of the study, in the order task, shots, seed; *out NULL for none. SG_INPUT when a task lacks prompts.classify or
+/* All evaluations of the study, in the order task, generator, shots, seed; *out NULL for none. SG_INPUT when a task lacks prompts.classify or
  * has fewer raw rows than shots. */
 sg_status sg_evaluations_create(const struct sg_prepared *p, struct sg_evaluation ***out, int64_t *n,
                                 struct sg_err *err) SG_MUST_USE;
@@ -28,12 +28,16 @@ int sg_evaluation_complete(const struct sg_evaluation *e);
 void sg_evaluation_estimate(const struct sg_evaluation *e, int64_t *n_requests, int64_t *tokens_in,
                             int64_t *tokens_out);
 
-/* Rows, and those that have been answered; "sst2", "3 shots": for people. */
+/* Which of the study's generators is asked. */
+int sg_evaluation_generator(const struct sg_evaluation *e);
+
+/* Rows, and those that have been answered; "sst2", "classifier, 3 shots by small": for people. */
+enum { SG_EVALUATION_NAME = 120 };
 int64_t sg_evaluation_n(const struct sg_evaluation *e);
 int64_t sg_evaluation_n_answered(const struct sg_evaluation *e);
 int64_t sg_evaluation_n_unparsable(const struct sg_evaluation *e);
 int64_t sg_evaluation_seed(const struct sg_evaluation *e);
-void sg_evaluation_name(const struct sg_evaluation *e, const char **task, char what[40]);
+void sg_evaluation_name(const struct sg_evaluation *e, const char **task, char what[SG_EVALUATION_NAME]);
 
 /* Rank 0, uncommitted. What is planned; what it has come to (when it is complete). */
 sg_status sg_evaluation_plan(struct sg_ledger *l, const struct sg_evaluation *e, int64_t ordinal,

@@ -91,7 +91,7 @@ static int has_rephrase(const struct sg_study *s, int which)
 /* Arms that are no rephrasings. */
 static int64_t n_sources(const struct sg_study *s)
 {
-    return (int64_t)s->n_methods * s->n_conditionings * s->n_variants;
+    return (int64_t)s->n_generators * s->n_methods * s->n_conditionings * s->n_variants;
 }
 
 int sg_task_is_rephrased(const struct sg_study *s, int task)
@@ -114,7 +114,9 @@ struct sg_arm sg_arm_get(const struct sg_study *s, int64_t i)
     a.variant = (int)(i % s->n_variants);
     i /= s->n_variants;
     a.conditioning = (int)s->conditioning[i % s->n_conditionings];
-    a.method = (int)s->method[i / s->n_conditionings];
+    i /= s->n_conditionings;
+    a.method = (int)s->method[i % s->n_methods];
+    a.generator = (int)(i / s->n_methods);
     return a;
 }
 
@@ -123,16 +125,17 @@ int sg_arm_has_cells(const struct sg_study *s, int task, const struct sg_arm *a)
     return has_rephrase(s, a->rephrase) || !sg_task_is_rephrased(s, task);
 }
 
-void sg_arm_name(const struct sg_study *s, const struct sg_arm *a, char name[160])
+void sg_arm_name(const struct sg_study *s, const struct sg_arm *a, char name[SG_ARM_NAME])
 {
     name[0] = '\0';
     if (a->method < 0)
         return;
     const char *v = s->variant[a->variant];
     int is_default = strcmp(v, "default") == 0;
-    snprintf(name, 160, "%s%s%s%s%s", sg_method_name((enum sg_method)a->method),
+    const char *by = s->n_generators > 1 ? s->generator[a->generator].name : NULL;
+    snprintf(name, SG_ARM_NAME, "%s%s%s%s%s%s%s", sg_method_name((enum sg_method)a->method),
              a->conditioning == SG_BY_NONE ? " unconditioned" : "", is_default ? "" : " ",
-             is_default ? "" : v, a->rephrase ? " rephrased" : "");
+             is_default ? "" : v, a->rephrase ? " rephrased" : "", by ? " by " : "", by ? by : "");
 }
 
 static void expand(struct expansion *e)

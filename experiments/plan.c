@@ -204,16 +204,16 @@ static void print_text(const struct sg_prepared *p, const struct sources *from, 
         "requests %lld at least (rejected answers are asked for again), about %lld tokens in, %lld out\n",
         (long long)n->n_requests, (long long)n->tokens_in, (long long)n->tokens_out);
     if (from->n_recorded)
-        sg_buf_printf(out, "         %s holds %lld completions\n", s->generator.recording,
+        sg_buf_printf(out, "         %s holds %lld completions\n", s->generator->recording,
                       (long long)from->n_recorded);
     if (from->n_cached)
         sg_buf_printf(out, "         %lld of them are in the cache (%s)\n", (long long)from->n_cached,
                       s->cache);
     sg_buf_printf(out, "to ask   %lld requests now, about %lld tokens in, %lld out", (long long)n->n_missing,
                   (long long)n->missing_in, (long long)n->missing_out);
-    double cost = sg_generator_usd(&s->generator, (double)n->missing_in, (double)n->missing_out);
+    double cost = sg_generator_usd(s->generator, (double)n->missing_in, (double)n->missing_out);
     int tells_price =
-        n->n_missing && cost >= 0 && s->generator.usd_per_1m_input + s->generator.usd_per_1m_output > 0;
+        n->n_missing && cost >= 0 && s->generator->usd_per_1m_input + s->generator->usd_per_1m_output > 0;
     if (n->n_missing == 0)
         sg_buf_printf(out, ": nothing to buy\n");
     else if (cost < 0)
@@ -221,7 +221,7 @@ static void print_text(const struct sg_prepared *p, const struct sources *from, 
     else
         sg_buf_printf(out, "; about %.4f USD\n", cost);
     if (tells_price)
-        print_price(&s->generator, out);
+        print_price(s->generator, out);
     if (n->batches.n + n->batches.n_abandoned)
         sg_buf_printf(out,
                       "batches  %lld of these are out in %lld batches (--collect), %lld batches are "
@@ -239,7 +239,7 @@ static sg_status print_json(const struct sg_prepared *p, const struct counts *n,
                             struct sg_err *err)
 {
     const struct sg_study *s = p->study;
-    double cost = sg_generator_usd(&s->generator, (double)n->missing_in, (double)n->missing_out);
+    double cost = sg_generator_usd(s->generator, (double)n->missing_in, (double)n->missing_out);
     json_t *o =
         json_pack("{s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:I,s:I,s:f,s:I,s:s}", "study", s->name,
                   "n_cells", (json_int_t)n->n_cells, "n_cells_done", (json_int_t)n->n_cells_done, "n_pools",
@@ -251,7 +251,7 @@ static sg_status print_json(const struct sg_prepared *p, const struct counts *n,
                   "n_batches", (json_int_t)(n->batches.n + n->batches.n_abandoned), "n_batch_requests",
                   (json_int_t)n->batches.n_requests, "core_s", n->cost, "mem_bytes_per_rank",
                   (json_int_t)n->mem_bytes, "results", s->results);
-    char *price = sg_price_json(&s->generator);
+    char *price = sg_price_json(s->generator);
     if (o && price)
         json_object_set_new(o, "price", json_loads(price, JSON_DECODE_ANY, NULL));
     sg_free(price);
@@ -273,7 +273,7 @@ sg_status sg_plan(const struct sg_run_options *o, int json, struct sg_buf *out, 
     sg_status status = sg_prepare(o->study, o->n_overrides, o->overrides, 0, &p, err);
     if (status != SG_OK)
         goto done;
-    const struct sg_generator *g = &p->study->generator;
+    const struct sg_generator *g = p->study->generator;
     ledger = sg_path_join(p->study->results, "ledger.sqlite");
     if (ledger && sg_file_exists(ledger))
         SG_TRY_DONE(sg_ledger_open(p->study->results, SG_LEDGER_READ, &from.ledger, err));

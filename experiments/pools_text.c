@@ -3,7 +3,7 @@
 static void name_of(const struct sg_prepared *p, int64_t i, struct sg_buf *out)
 {
     const struct sg_pool_key *k = &p->grid.pool[i];
-    char arm[160];
+    char arm[SG_ARM_NAME];
     sg_arm_name(p->study, &k->arm, arm);
     sg_buf_printf(out, "%-12s %-34s %4lld", p->study->task[k->task].name, arm, (long long)k->seed_generation);
 }
@@ -11,7 +11,7 @@ static void name_of(const struct sg_prepared *p, int64_t i, struct sg_buf *out)
 static void name_of_evaluation(const struct sg_evaluation *e, struct sg_buf *out)
 {
     const char *task;
-    char what[40];
+    char what[SG_EVALUATION_NAME];
     sg_evaluation_name(e, &task, what);
     sg_buf_printf(out, "%-12s %-34s %4lld", task, what, (long long)sg_evaluation_seed(e));
 }

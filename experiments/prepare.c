@@ -42,7 +42,7 @@ static sg_status make_pool(struct sg_prepared *p, int64_t i, struct sg_err *err)
     struct sg_pool_spec spec = {
         .task = &s->task[k->task],
         .method = (enum sg_method)k->arm.method,
-        .generator = &s->generator,
+        .generator = &s->generator[k->arm.generator],
         .seed = k->seed_generation,
         .variant = s->variant[k->arm.variant],
         .conditioning = (enum sg_conditioning)k->arm.conditioning,
@@ -209,6 +209,13 @@ static char *dump(json_t *o)
     return copy;
 }
 
+/* A study of one generator says of it only what it is. */
+static void name_generator(json_t *o, const struct sg_generator *g)
+{
+    if (g->name)
+        json_object_set_new(o, "generator", json_string(g->name));
+}
+
 char *sg_cell_settings(const struct sg_prepared *p, const struct sg_cell *c)
 {
     const struct sg_study *s = p->study;
@@ -217,9 +224,9 @@ char *sg_cell_settings(const struct sg_prepared *p, const struct sg_cell *c)
     for (int k = 0; k < t->n_classes; k++)
         json_array_append_new(names, json_string(t->class_[k].name));
     const struct sg_train_settings *g = &s->train;
-    char arm[160];
+    char arm[SG_ARM_NAME];
     sg_arm_name(s, &c->arm, arm);
-    return dump(json_pack(
+    json_t *o = json_pack(
         "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:f, "
         "s:f, s:f, s:f, s:f}",
         "task", t->name, "method", arm, "mix", sg_mix_name(c->mix), "size", (json_int_t)c->size, "raw",
@@ -228,19 +235,22 @@ char *sg_cell_settings(const struct sg_prepared *p, const struct sg_cell *c)
         s->encoder, "encoder_sha256", sg_encoder_digest(p->encoder), "data_sha256", p->data[c->task].digest,
         "epochs", (json_int_t)g->epochs, "steps", (json_int_t)g->steps, "batch", (json_int_t)g->batch,
         "max_length", (json_int_t)g->max_length, "lr", g->lr, "warmup", g->warmup, "weight_decay",
-        g->weight_decay, "clip", g->clip, "dropout", g->dropout));
+        g->weight_decay, "clip", g->clip, "dropout", g->dropout);
+    if (o && c->pool >= 0)
+        name_generator(o, &s->generator[c->arm.generator]);
+    return dump(o);
 }
 
 char *sg_pool_settings(const struct sg_prepared *p, int64_t i)
 {
     const struct sg_study *s = p->study;
     const struct sg_pool_key *k = &p->grid.pool[i];
-    const struct sg_generator *g = &s->generator;
+    const struct sg_generator *g = &s->generator[k->arm.generator];
     const struct sg_task *t = &s->task[k->task];
     json_t *names = json_array();
     for (int c = 0; c < t->n_classes; c++)
         json_array_append_new(names, json_string(t->class_[c].name));
-    char arm[160];
+    char arm[SG_ARM_NAME];
     sg_arm_name(s, &k->arm, arm);
     json_t *o = json_pack(
         "{s:s, s:s, s:s, s:s, s:f, s:f, s:I, s:I, s:I, s:s, s:o, s:s, s:s, s:I}", "task", t->name, "method",
@@ -250,6 +260,8 @@ char *sg_pool_settings(const struct sg_prepared *p, int64_t i)
         t->digest, "class_names", names, "conditioning",
         sg_conditioning_name((enum sg_conditioning)k->arm.conditioning), "prompt_variant",
         s->variant[k->arm.variant], "examples_per_request", (json_int_t)s->examples_per_request);
+    if (o)
+        name_generator(o, g);
     if (o && k->source >= 0)
         json_object_set_new(o, "source", json_string(sg_pool_id(p->pool[k->source])));
     return dump(o);

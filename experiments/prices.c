@@ -164,7 +164,7 @@ sg_status sg_prices_fill(struct sg_study *s, const char *file, struct sg_err *er
     if (status == SG_OK && (file || sg_file_exists(path)))
         status = read_rows(path, arena, &row, &n, err);
     if (status == SG_OK)
-        status = fill_one(&s->generator, row, n, s->arena, err);
+        status = fill_one(s->generator, row, n, s->arena, err);
     sg_arena_destroy(arena);
     sg_free(path);
     return status;

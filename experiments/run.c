@@ -297,12 +297,12 @@ static sg_status open_run(struct run *r, int64_t *n_missing, struct sg_err *err)
     if (!r->n_asked)
         return sg_fail_memory(err, (size_t)sg_asking_n(r->asking) * sizeof *r->n_asked);
     SG_TRY(sg_asking_count(r->asking, n_missing, NULL, err));
-    if (*n_missing && s->generator.recording && !s->generator.base_url) {
-        SG_TRY(sg_asking_import(r->asking, s->generator.recording, err));
+    if (*n_missing && s->generator->recording && !s->generator->base_url) {
+        SG_TRY(sg_asking_import(r->asking, s->generator->recording, err));
         SG_TRY(sg_asking_count(r->asking, n_missing, NULL, err));
     }
     SG_TRY(open_cache(r, n_missing, err));
-    return sg_desk_create(&(struct sg_desk_settings){.generator = &s->generator,
+    return sg_desk_create(&(struct sg_desk_settings){.generator = s->generator,
                                                      .ledger = r->ledger,
                                                      .budget_usd = r->budget_usd,
                                                      .n_ranks = r->world->size,
@@ -462,7 +462,7 @@ static sg_status note_batches(struct run *r, struct sg_batches_out *out, struct 
 /* Whom the run buys from, for people; and a published price, which no other record has, for the results. */
 static sg_status tell_price(struct run *r, const struct sg_endpoint *endpoint, struct sg_err *err)
 {
-    const struct sg_generator *g = &r->p->study->generator;
+    const struct sg_generator *g = r->p->study->generator;
     if (!g->price_source)
         return SG_OK;
     struct sg_buf text = sg_buf_make(4000);
@@ -489,7 +489,7 @@ static sg_status start(struct run *r, struct sg_endpoint *endpoint, struct sg_er
     if (!has_work || r->options->offline) {
         const char *unused;
         struct sg_err ignored;
-        (void)!sg_secret_take(r->p->study->generator.api_key_env, &unused, &ignored);
+        (void)!sg_secret_take(r->p->study->generator->api_key_env, &unused, &ignored);
     }
     if (!has_work)
         return SG_OK;
@@ -598,12 +598,12 @@ sg_status sg_run(const struct sg_team *world, const struct sg_run_options *o, st
     struct sg_err ignored;
     const char *own_key;
     if (world->rank != 0)
-        (void)!sg_secret_take(p->study->generator.api_key_env, &own_key, &ignored);
+        (void)!sg_secret_take(p->study->generator->api_key_env, &own_key, &ignored);
     r.p = p;
     if (world->rank == 0)
         status = start(&r, &endpoint, err);
     SG_TRY_DONE(sg_agree(world, status, err));
-    struct sg_generator generator = p->study->generator;
+    struct sg_generator generator = *p->study->generator;
     SG_TRY_DONE(sg_endpoint_share(&endpoint, &generator, world, err));
     struct sg_buyer buyer = {.generator = &generator,
                              .api_key = endpoint.api_key,

@@ -102,10 +102,11 @@ static sg_status check_variable(const struct sg_yaml *at, const char *key, const
                         key);
 }
 
-#define STUDY(field)   .offset = offsetof(struct sg_settings, study.field)
-#define LIST(field, n) STUDY(field), .n_offset = offsetof(struct sg_settings, study.n)
-#define RANGE(a, b)    .min = (a), .max = (b)
-#define PRICE          "USD"
+#define STUDY(field)     .offset = offsetof(struct sg_settings, study.field)
+#define GENERATOR(field) .offset = offsetof(struct sg_settings, generator.field)
+#define LIST(field, n)   STUDY(field), .n_offset = offsetof(struct sg_settings, study.n)
+#define RANGE(a, b)      .min = (a), .max = (b)
+#define PRICE            "USD"
 
 /* The order is the help's; groups stand together. */
 static const struct sg_setting table[] = {
@@ -150,31 +151,30 @@ static const struct sg_setting table[] = {
      .help = "training rows in each task's folder; empty: as the task file says (train.jsonl)"},
     {"data.test", SG_SET_TEXT, SG_SET_NULL, STUDY(test_name), .unit = "a file name",
      .help = "test rows in each task's folder, like dev.jsonl; empty: as the task file says (test.jsonl)"},
-    {"generator.provider", SG_SET_TEXT, 0, STUDY(generator.provider), .check = check_provider,
-     .initial = "openai", .unit = "a provider",
+    {"generator.provider", SG_SET_TEXT, 0, GENERATOR(provider), .check = check_provider, .initial = "openai",
+     .unit = "a provider",
      .help = "openai: any endpoint that speaks OpenAI's chat completions; anthropic: its messages; llama: a "
              "model in this process"},
-    {"generator.base_url", SG_SET_TEXT, SG_SET_NULL, STUDY(generator.base_url), .check = check_url,
+    {"generator.base_url", SG_SET_TEXT, SG_SET_NULL, GENERATOR(base_url), .check = check_url,
      .unit = "an address",
      .help =
          "the endpoint, like http://127.0.0.1:8080/v1; empty: $OPENAI_BASE_URL ($ANTHROPIC_BASE_URL), then "
          "the provider's own"},
-    {"generator.model_file", SG_SET_TEXT, SG_SET_NULL | SG_SET_PLACE, STUDY(generator.model_file),
-     .unit = "a file",
+    {"generator.model_file", SG_SET_TEXT, SG_SET_NULL | SG_SET_PLACE, GENERATOR(model_file), .unit = "a file",
      .help = "for provider llama: a model in GGUF format, the same on all nodes; generator.model names it in "
              "the results"},
-    {"generator.model", SG_SET_TEXT, 0, STUDY(generator.model), .initial = "gpt-3.5-turbo",
+    {"generator.model", SG_SET_TEXT, 0, GENERATOR(model), .initial = "gpt-3.5-turbo",
      .unit = "a model's name", .help = "the model, as the endpoint calls it"},
-    {"generator.api_key_env", SG_SET_TEXT, 0, STUDY(generator.api_key_env), .check = check_variable,
+    {"generator.api_key_env", SG_SET_TEXT, 0, GENERATOR(api_key_env), .check = check_variable,
      .initial = "OPENAI_API_KEY", .unit = "a variable's name",
      .help = "the environment variable that holds the key (never the key), ANTHROPIC_API_KEY for anthropic; "
              "unset: "
              "a server that wants none"},
-    {"generator.temperature", SG_SET_REAL, 0, STUDY(generator.temperature), RANGE(0, 2), .initial = "1.0",
+    {"generator.temperature", SG_SET_REAL, 0, GENERATOR(temperature), RANGE(0, 2), .initial = "1.0",
      .help = "sampling temperature"},
-    {"generator.top_p", SG_SET_REAL, 0, STUDY(generator.top_p), RANGE(0, 1), .initial = "1.0",
+    {"generator.top_p", SG_SET_REAL, 0, GENERATOR(top_p), RANGE(0, 1), .initial = "1.0",
      .help = "nucleus sampling"},
-    {"generator.max_tokens", SG_SET_INT, 0, STUDY(generator.max_tokens), RANGE(1, 1e6), .unit = "tokens",
+    {"generator.max_tokens", SG_SET_INT, 0, GENERATOR(max_tokens), RANGE(1, 1e6), .unit = "tokens",
      .initial = "256", .help = "of one completion, where the task file does not say"},
     {"generator.examples_per_request", SG_SET_INT, 0, STUDY(examples_per_request), RANGE(1, SG_MAX_EXAMPLES),
      .unit = "examples", .initial = "1",
@@ -182,36 +182,36 @@ static const struct sg_setting table[] = {
     {"generator.structured_output", SG_SET_FLAG, 0, STUDY(structured_output), .initial = "false",
      .help = "ask for JSON by a schema (response_format); an endpoint that knows none, or an answer that is "
              "none, is read as plain text"},
-    {"generator.connections", SG_SET_INT, SG_SET_PLACE, STUDY(generator.connections), RANGE(1, 10000),
+    {"generator.connections", SG_SET_INT, SG_SET_PLACE, GENERATOR(connections), RANGE(1, 10000),
      .unit = "connections", .initial = "16", .help = "requests in flight at once, all ranks together"},
-    {"generator.requests_per_min", SG_SET_INT, SG_SET_NULL | SG_SET_PLACE, STUDY(generator.requests_per_min),
+    {"generator.requests_per_min", SG_SET_INT, SG_SET_NULL | SG_SET_PLACE, GENERATOR(requests_per_min),
      RANGE(1, 1e9), .unit = "requests/min",
      .help = "a rate of our own, all ranks together; empty: as fast as the endpoint lets us"},
-    {"generator.tokens_per_min", SG_SET_INT, SG_SET_NULL | SG_SET_PLACE, STUDY(generator.tokens_per_min),
+    {"generator.tokens_per_min", SG_SET_INT, SG_SET_NULL | SG_SET_PLACE, GENERATOR(tokens_per_min),
      RANGE(1, 1e12), .unit = "tokens/min", .help = "the same, counted in tokens"},
-    {"generator.timeout_s", SG_SET_REAL, 0, STUDY(generator.timeout_s), RANGE(1, 86400), .unit = "s",
+    {"generator.timeout_s", SG_SET_REAL, 0, GENERATOR(timeout_s), RANGE(1, 86400), .unit = "s",
      .initial = "600", .help = "how long one request may take"},
-    {"generator.retries", SG_SET_INT, 0, STUDY(generator.retries), RANGE(0, 100), .unit = "times",
-     .initial = "8", .help = "how often a request is sent again after a passing failure"},
-    {"generator.usd_per_1m_input", SG_SET_REAL, SG_SET_NULL, STUDY(generator.usd_per_1m_input), RANGE(0, 1e6),
+    {"generator.retries", SG_SET_INT, 0, GENERATOR(retries), RANGE(0, 100), .unit = "times", .initial = "8",
+     .help = "how often a request is sent again after a passing failure"},
+    {"generator.usd_per_1m_input", SG_SET_REAL, SG_SET_NULL, GENERATOR(usd_per_1m_input), RANGE(0, 1e6),
      .none = -1, .unit = PRICE,
      .help =
          "price of a million input tokens; 0 for one's own server; empty: as data/prices.yaml says for the "
          "provider's own address, else unknown"},
-    {"generator.usd_per_1m_output", SG_SET_REAL, SG_SET_NULL, STUDY(generator.usd_per_1m_output),
-     RANGE(0, 1e6), .none = -1, .unit = PRICE, .help = "price of a million output tokens; empty: unknown"},
-    {"generator.batch_discount", SG_SET_REAL, SG_SET_PLACE, STUDY(generator.batch_discount), RANGE(0, 1),
+    {"generator.usd_per_1m_output", SG_SET_REAL, SG_SET_NULL, GENERATOR(usd_per_1m_output), RANGE(0, 1e6),
+     .none = -1, .unit = PRICE, .help = "price of a million output tokens; empty: unknown"},
+    {"generator.batch_discount", SG_SET_REAL, SG_SET_PLACE, GENERATOR(batch_discount), RANGE(0, 1),
      .initial = "0.5", .help = "what the batch API (generate --batch) takes off both prices: 0.5 is half"},
-    {"generator.batch_requests", SG_SET_INT, SG_SET_PLACE, STUDY(generator.batch_requests),
+    {"generator.batch_requests", SG_SET_INT, SG_SET_PLACE, GENERATOR(batch_requests),
      RANGE(1, SG_BATCH_MAX_REQUESTS), .unit = "requests", .initial = "50000",
      .help = "in one batch at most; a provider may limit what an account has in its queue"},
     {"generator.usd_per_1m_cached_input", SG_SET_REAL, SG_SET_NULL | SG_SET_PLACE,
-     STUDY(generator.usd_per_1m_cached_input), RANGE(0, 1e6), .none = -1, .unit = PRICE,
+     GENERATOR(usd_per_1m_cached_input), RANGE(0, 1e6), .none = -1, .unit = PRICE,
      .help = "price of a million input tokens that the provider says were cached; empty: as others"},
-    {"generator.allow_unknown_price", SG_SET_FLAG, SG_SET_PLACE, STUDY(generator.allow_unknown_price),
+    {"generator.allow_unknown_price", SG_SET_FLAG, SG_SET_PLACE, GENERATOR(allow_unknown_price),
      .initial = "false",
      .help = "true: ask somebody else's server although nobody knows what it costs; no budget can hold then"},
-    {"generator.recording", SG_SET_TEXT, SG_SET_NULL, STUDY(generator.recording), .unit = "a file",
+    {"generator.recording", SG_SET_TEXT, SG_SET_NULL, GENERATOR(recording), .unit = "a file",
      .help = "completions to import before anything is asked for; a study that they cover needs no key and "
              "no network"},
     {"cache", SG_SET_TEXT, SG_SET_NULL | SG_SET_PLACE, STUDY(cache), .unit = "a folder",

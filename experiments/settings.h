@@ -12,6 +12,7 @@
 /* What the table fills: the study, and the tasks' names before their files are read. */
 struct sg_settings {
     struct sg_study study;
+    struct sg_generator generator; /* generator: */
     int n_task_names;
     char **task_name;
 };

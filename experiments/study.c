@@ -197,6 +197,20 @@ static sg_status locate(const char *path, struct sg_arena *arena, char **out, st
     return SG_OK;
 }
 
+static sg_status locate_files(struct sg_generator *g, struct sg_arena *arena, struct sg_err *err)
+{
+    char *file = NULL;
+    if (g->recording) {
+        SG_TRY(locate(g->recording, arena, &file, err));
+        g->recording = file;
+    }
+    if (g->model_file) {
+        SG_TRY(locate(g->model_file, arena, &file, err));
+        g->model_file = file;
+    }
+    return SG_OK;
+}
+
 static sg_status finish(struct sg_settings *all, const struct sg_reading *r, struct sg_arena *arena,
                         struct sg_err *err)
 {
@@ -222,16 +236,8 @@ static sg_status finish(struct sg_settings *all, const struct sg_reading *r, str
         return status != SG_OK ? status : sg_fail_memory(err, SG_YAML_MAX_BYTES);
     SG_TRY(locate(s->data_dir, arena, &s->data_dir, err));
     SG_TRY(locate(s->encoder, arena, &s->encoder, err));
-    if (s->generator.recording) {
-        char *recording = NULL;
-        SG_TRY(locate(s->generator.recording, arena, &recording, err));
-        s->generator.recording = recording;
-    }
-    if (s->generator.model_file) {
-        char *file = NULL;
-        SG_TRY(locate(s->generator.model_file, arena, &file, err));
-        s->generator.model_file = file;
-    }
+    for (int i = 0; i < s->n_generators; i++)
+        SG_TRY(locate_files(&s->generator[i], arena, err));
     return SG_OK;
 }
 
@@ -260,7 +266,11 @@ static sg_status read_all(struct sg_settings *all, const char *path, int n_overr
         SG_TRY(sg_schema_override(&r, overrides[i], err));
     SG_TRY(sg_schema_complete(&r, path, err));
     SG_TRY(sg_settings_check_train(&r, path, &s->train, err));
-    SG_TRY(check_generator(&r, path, &s->generator, err));
+    SG_TRY(check_generator(&r, path, &all->generator, err));
+    if (!(s->generator = sg_arena_alloc(arena, 1, sizeof *s->generator)))
+        return sg_fail_memory(err, sizeof *s->generator);
+    s->n_generators = 1;
+    s->generator[0] = all->generator;
     SG_TRY(check_axes(&r, s, err));
     SG_TRY(read_tasks(&r, all, err));
     SG_TRY(check_rephrase_tasks(&r, s, err));

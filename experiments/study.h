@@ -56,8 +56,9 @@ struct sg_study {
     int64_t seeds_generation, seeds_data, seeds_train; /* how many of each */
     char *data_dir;
     char *train_name, *test_name; /* data.train, data.test: file names for all tasks; NULL: the task file's */
-    struct sg_generator generator;
-    double budget_usd; /* < 0: none set */
+    int n_generators;             /* at least one */
+    struct sg_generator *generator; /* an axis; several are in the order of their names */
+    double budget_usd;              /* < 0: none set */
     int filter_duplicates, filter_leakage;
     double filter_near; /* Jaccard index from which near-duplicates are dropped; 0: none are */
     char *encoder;      /* folder */
@@ -79,20 +80,22 @@ void sg_study_destroy(struct sg_study *s);
  * one that is added is a field here and a digit in sg_arm_get. */
 struct sg_arm {
     int method;       /* enum sg_method, or -1 for raw-only */
+    int generator;    /* index into study->generator; 0 for raw-only */
     int conditioning; /* enum sg_conditioning; 0 for raw-only */
     int variant;      /* index into study->variant; 0 for raw-only */
     int rephrase;     /* 1: its pools are rephrasings of those of the same arm with 0 */
 };
-/* How many a task has, and arm i of them: methods first, then conditionings, then variants; then all of them again
- * rephrased, where the task has that. An arm that is only there to be rephrased has pools, but no cells. */
+/* How many a task has, and arm i of them: generators first, then methods, conditionings, variants; then all of them again
+ * rephrased (each by its own generator), where the task has that. An arm that is only there to be rephrased has pools, but no cells. */
 int64_t sg_arm_count(const struct sg_study *s, int task);
 struct sg_arm sg_arm_get(const struct sg_study *s, int64_t i);
 int sg_arm_has_cells(const struct sg_study *s, int task, const struct sg_arm *a);
 /* Whether the task has rephrasings. */
 int sg_task_is_rephrased(const struct sg_study *s, int task);
 /* What results call the method: "zero_shot", "zero_shot unconditioned", "zero_shot formal" (a prompt variant),
- * "zero_shot rephrased"; "" for raw-only. */
-void sg_arm_name(const struct sg_study *s, const struct sg_arm *a, char name[160]);
+ * "zero_shot rephrased", "zero_shot by small" (a generator, where the study has several); "" for raw-only. */
+enum { SG_ARM_NAME = 200 };
+void sg_arm_name(const struct sg_study *s, const struct sg_arm *a, char name[SG_ARM_NAME]);
 
 /* One training run of the grid. */
 struct sg_cell {

@@ -8,8 +8,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The `generator:` part of a study. Strings are borrowed from the study. */
+/* The `generator:` part of a study, or an entry of its `generators:`. Strings are borrowed from the study. */
 struct sg_generator {
+    const char *name;       /* in results, where the study has several; NULL: its only one */
     const char *provider;   /* "openai", "anthropic", "llama": gen/provider.h */
     const char *base_url;   /* NULL: the provider's variable, then its own address */
     const char *model_file; /* of "llama", a .gguf; else NULL */

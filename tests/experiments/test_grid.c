@@ -142,7 +142,7 @@ static void test_arms(void **state)
                                            {"zero_shot unconditioned formal", "zero_shot unconditioned"}};
     for (int c = 0; c < 2; c++)
         for (int v = 0; v < 2; v++) {
-            char arm[160];
+            char arm[SG_ARM_NAME];
             sg_arm_name(s, &(struct sg_arm){.method = SG_ZERO_SHOT, .conditioning = c, .variant = v}, arm);
             assert_string_equal(arm, name[c][v]);
         }
@@ -343,7 +343,7 @@ static void test_rephrase(void **state)
             assert_int_equal(g.pool[g.cell[i].pool].seed_generation, g.cell[i].seed_generation);
         }
         assert_int_equal(n_plain, rows[r].n_plain);
-        char name[160];
+        char name[SG_ARM_NAME];
         sg_arm_name(s, &g.pool[g.n_pools - 1].arm, name);
         assert_string_equal(name, r ? "one_shot rephrased" : "one_shot");
         sg_grid_free(&g);

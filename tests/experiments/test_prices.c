@@ -54,9 +54,9 @@ static void test_lookup(void **state)
         if (cases[i].address)
             setenv("OPENAI_BASE_URL", cases[i].address, 1);
         struct sg_study *s = priced(cases[i].generator, base_prices);
-        if (s->generator.usd_per_1m_input != cases[i].in)
-            fail_msg("case %zu: %g", i, s->generator.usd_per_1m_input);
-        assert_true((cases[i].in > 0) == (s->generator.price_source != NULL));
+        if (s->generator->usd_per_1m_input != cases[i].in)
+            fail_msg("case %zu: %g", i, s->generator->usd_per_1m_input);
+        assert_true((cases[i].in > 0) == (s->generator->price_source != NULL));
         sg_study_destroy(s);
     }
     unsetenv("OPENAI_BASE_URL");
@@ -66,7 +66,7 @@ static void test_telling(void **state)
 {
     (void)state;
     struct sg_study *s = priced("model: m", base_prices);
-    const struct sg_generator *g = &s->generator;
+    const struct sg_generator *g = s->generator;
     struct sg_buf b = sg_buf_make(4000);
     sg_price_describe(g, &b);
     assert_string_equal(
@@ -91,7 +91,7 @@ static void test_telling(void **state)
     sg_buf_free(&b);
     sg_study_destroy(s);
     s = priced("model: m, provider: anthropic", base_prices);
-    assert_true(sg_generator_usd_cached(&s->generator, 1e6, 1e6, 0) == 3);
+    assert_true(sg_generator_usd_cached(s->generator, 1e6, 1e6, 0) == 3);
     sg_study_destroy(s);
 }
 
@@ -143,8 +143,8 @@ static void test_shipped(void **state)
         struct sg_study *s = priced(cases[i].generator, "prices: []\n");
         struct sg_err err = {0};
         assert_int_equal(sg_prices_fill(s, SG_TESTS_DATA_DIR "/prices.yaml", &err), SG_OK);
-        assert_true(s->generator.usd_per_1m_input == cases[i].in &&
-                    s->generator.usd_per_1m_output == cases[i].out);
+        assert_true(s->generator->usd_per_1m_input == cases[i].in &&
+                    s->generator->usd_per_1m_output == cases[i].out);
         sg_study_destroy(s);
     }
 }
