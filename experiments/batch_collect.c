@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "results/ledger_attempts.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -24,17 +25,44 @@ static void keep_reason(struct sg_batch_desk *d, const char *reason)
         snprintf(d->why, sizeof d->why, "%.399s", reason);
 }
 
+/* usd: what it has cost beside the completion's own cost; 0: nothing. */
+static sg_status note_attempt(struct taking *t, const struct sg_request *q, const struct sg_attempt *attempt,
+                              const struct sg_answer *a, enum sg_fate fate, double usd, struct sg_err *err)
+{
+    char origin[300];
+    int64_t unused;
+    int answered = attempt->kind == SG_ATTEMPT_ANSWERED;
+    snprintf(origin, sizeof origin, "batch %s", t->d->job->endpoint->origin);
+    struct sg_ledger_attempt x = {.key = q->key,
+                                  .number = 1,
+                                  .origin = origin,
+                                  .worst_usd = usd,
+                                  .settled = usd <= 0,
+                                  .kind = sg_attempt_name(attempt->kind),
+                                  .fate = sg_fate_name(fate),
+                                  .http_status = a->http_status,
+                                  .reason = answered ? NULL : attempt->reason,
+                                  .tokens_in = answered ? a->tokens_in : -1,
+                                  .tokens_out = answered ? a->tokens_out : -1,
+                                  .cost_usd = answered ? a->cost_usd : -1,
+                                  .latency_s = -1,
+                                  .request_id = a->request_id,
+                                  .model = a->model};
+    return sg_ledger_attempt_put(t->d->job->ledger, &x, &unused, err);
+}
+
 /* An answer that was bought live in the meantime (its batch was abandoned) is paid for, too. */
-static sg_status put(struct taking *t, const struct sg_request *q, const struct sg_answer *a,
-                     struct sg_err *err)
+static sg_status put(struct taking *t, const struct sg_request *q, const struct sg_attempt *attempt,
+                     const struct sg_answer *a, struct sg_err *err)
 {
     struct sg_ledger *l = t->d->job->ledger;
     struct sg_ledger_completion there;
+    enum sg_fate fate = attempt->kind == SG_ATTEMPT_ANSWERED ? SG_FATE_ANSWERED : SG_FATE_FAILED;
     int found;
-    int64_t unused;
     SG_TRY(sg_ledger_completion_get(l, q->key, &found, &there, err));
     if (found && there.status == SG_OK)
-        return a->cost_usd > 0 ? sg_ledger_sent_put(l, q->key, a->cost_usd, &unused, err) : SG_OK;
+        return note_attempt(t, q, attempt, a, fate, a->cost_usd > 0 ? a->cost_usd : 0, err);
+    SG_TRY(note_attempt(t, q, attempt, a, fate, 0, err));
     char source[300];
     snprintf(source, sizeof source, "batch %s", t->d->job->endpoint->origin);
     t->d->n_new++;
@@ -48,7 +76,7 @@ static sg_status take_answer(struct taking *t, const struct sg_request *q, const
     struct sg_attempt attempt = sg_batch_judge(&t->d->generator, q, line, &t->sent, &t->d->adapt, a);
     if (attempt.kind == SG_ATTEMPT_ANSWERED) {
         t->n_paid++;
-        SG_TRY(put(t, q, a, err));
+        SG_TRY(put(t, q, &attempt, a, err));
         return sg_ledger_batch_answered(l, t->b->part, q->key, err);
     }
     if (attempt.maybe_paid) { /* stays, to be counted as lost */
@@ -56,10 +84,12 @@ static sg_status take_answer(struct taking *t, const struct sg_request *q, const
         return SG_OK;
     }
     keep_reason(t->d, attempt.reason);
-    if (attempt.kind != SG_ATTEMPT_REFUSED)
+    if (attempt.kind != SG_ATTEMPT_REFUSED) {
+        SG_TRY(note_attempt(t, q, &attempt, a, SG_FATE_LEFT, 0, err));
         return sg_ledger_batch_unpaid(l, t->b->part, q->key, err);
+    }
     sg_answer_fail(a, attempt.reason);
-    SG_TRY(put(t, q, a, err));
+    SG_TRY(put(t, q, &attempt, a, err));
     return sg_ledger_batch_answered(l, t->b->part, q->key, err);
 }
 

@@ -3,17 +3,20 @@
 #include "base/file.h"
 #include "base/mem.h"
 
+#include <stdio.h>
+
 struct ask {
     struct sg_request request; /* canonical NULL: over */
     double worst_usd;
-    int64_t owner, sent; /* sent: its row in the ledger, 0: none */
-    struct seat *seat;   /* where it is in flight; NULL: nowhere */
+    int64_t owner, attempt; /* attempt: the row in the ledger of the one in flight, 0: none */
+    struct seat *seat;      /* where it is in flight; NULL: nowhere */
 };
 
 /* A rank's work. */
 struct seat {
     struct sg_desk *desk;
     int64_t item, room, n_flying; /* room 0: not ready yet, or over */
+    int rank;                     /* of the job, once it is ready */
 };
 
 struct sg_desk {
@@ -21,6 +24,8 @@ struct sg_desk {
     struct sg_purse purse;
     struct sg_governor *governor;
     struct sg_engine *engine;
+    const char *origin;
+    struct sg_desk_count count;
     struct sg_adapt adapt;
     struct ask *ask; /* (n) by the governor's id */
     int64_t n;
@@ -71,9 +76,10 @@ void sg_desk_destroy(struct sg_desk *d)
     sg_free(d);
 }
 
-void sg_desk_attach(struct sg_desk *d, struct sg_engine *e)
+void sg_desk_attach(struct sg_desk *d, struct sg_engine *e, const char *origin)
 {
     d->engine = e;
+    d->origin = origin;
 }
 
 static sg_status open_seats(struct sg_desk *d, struct sg_err *err)
@@ -117,6 +123,20 @@ static struct seat *roomiest(struct sg_desk *d)
     return best;
 }
 
+static sg_status note_leaving(struct sg_desk *d, struct ask *a, int number, struct sg_err *err)
+{
+    struct sg_ledger_attempt x = {.key = a->request.key,
+                                  .number = number,
+                                  .rank = a->seat->rank,
+                                  .origin = d->origin,
+                                  .worst_usd = a->worst_usd,
+                                  .tokens_in = -1,
+                                  .tokens_out = -1,
+                                  .cost_usd = -1,
+                                  .latency_s = -1};
+    return sg_ledger_attempt_put(d->s.ledger, &x, &a->attempt, err);
+}
+
 static sg_status let_go(struct sg_desk *d, struct sg_err *err)
 {
     const struct sg_generator *g = d->s.generator;
@@ -129,8 +149,7 @@ static sg_status let_go(struct sg_desk *d, struct sg_err *err)
         a->seat = seat;
         seat->n_flying++;
         d->leaving[n++] = id;
-        if (may_cost)
-            SG_TRY(sg_ledger_sent_put(d->s.ledger, a->request.key, a->worst_usd, &a->sent, err));
+        SG_TRY(note_leaving(d, a, sg_governor_attempts(d->governor, id), err));
     }
     if (n && may_cost)
         SG_TRY(sg_ledger_commit(d->s.ledger, err));
@@ -197,6 +216,48 @@ static sg_status note_adapt(struct sg_desk *d, const struct sg_adapt *news, stru
     return sg_ledger_meta_set(d->s.ledger, "generator_refused", names, err);
 }
 
+static void count_fate(struct sg_desk_count *n, enum sg_fate fate, enum sg_attempt_kind kind, int http_status)
+{
+    n->n_answered += fate == SG_FATE_ANSWERED;
+    n->n_failed += fate == SG_FATE_FAILED;
+    n->n_left += fate == SG_FATE_LEFT;
+    if (fate != SG_FATE_AGAIN)
+        return;
+    n->n_again++;
+    if (kind == SG_ATTEMPT_ADAPT)
+        n->n_reworded++;
+    else if (http_status == 429)
+        n->n_rate++;
+    else if (http_status >= 400)
+        n->n_server++;
+    else if (http_status == 0)
+        n->n_network++;
+    else
+        n->n_damaged++;
+}
+
+/* What came of an attempt. One that may have been paid for stays unsettled. */
+static sg_status note_end(struct sg_desk *d, struct ask *a, const struct sg_attempt *attempt,
+                          const struct sg_answer *answer, enum sg_fate fate, struct sg_err *err)
+{
+    int answered = attempt->kind == SG_ATTEMPT_ANSWERED;
+    struct sg_ledger_attempt x = {.settled = !attempt->maybe_paid,
+                                  .kind = sg_attempt_name(attempt->kind),
+                                  .fate = sg_fate_name(fate),
+                                  .http_status = answer->http_status,
+                                  .reason = answered ? NULL : attempt->reason,
+                                  .tokens_in = answered ? answer->tokens_in : -1,
+                                  .tokens_out = answered ? answer->tokens_out : -1,
+                                  .cost_usd = answered ? answer->cost_usd : -1,
+                                  .latency_s = answer->latency_s,
+                                  .request_id = answer->request_id,
+                                  .model = answer->model};
+    int64_t id = a->attempt;
+    a->attempt = 0;
+    count_fate(&d->count, fate, attempt->kind, answer->http_status);
+    return sg_ledger_attempt_end(d->s.ledger, id, &x, err);
+}
+
 static sg_status take_result(struct sg_desk *d, int64_t id, int rank, const struct sg_attempt *attempt,
                              struct sg_answer *answer, struct sg_err *err)
 {
@@ -204,9 +265,7 @@ static sg_status take_result(struct sg_desk *d, int64_t id, int rank, const stru
     a->seat->n_flying--;
     a->seat = NULL;
     enum sg_fate fate = sg_governor_done(d->governor, sg_now_s(), id, attempt);
-    if (a->sent && !attempt->maybe_paid)
-        SG_TRY(sg_ledger_sent_settle(d->s.ledger, a->sent, err));
-    a->sent = 0;
+    SG_TRY(note_end(d, a, attempt, answer, fate, err));
     if (fate == SG_FATE_AGAIN)
         return SG_OK;
     if (fate == SG_FATE_LEFT)
@@ -225,6 +284,7 @@ sg_status sg_desk_event(void *user, const void *bytes, size_t n, struct sg_err *
     SG_TRY(sg_buy_event(bytes, n, &e, err));
     if (e.room) {
         s->room = e.room;
+        s->rank = e.rank;
         return d->is_closing ? close_seat(s, err) : SG_OK;
     }
     sg_status status = SG_OK;
@@ -250,6 +310,7 @@ sg_status sg_desk_done(void *user, const struct sg_outcome *o, struct sg_err *er
     sg_governor_stop(d->governor, o->status == SG_INPUT ? SG_INPUT : SG_STOPPED, o->reason);
     struct sg_attempt lost = sg_attempt_make();
     lost.maybe_paid = 1;
+    snprintf(lost.reason, sizeof lost.reason, "rank %d ended with it in flight: %.500s", o->rank, o->reason);
     struct sg_answer none = {0};
     for (int64_t i = 0; i < d->n; i++)
         if (d->ask[i].seat == s)
@@ -265,6 +326,38 @@ void sg_desk_stop(struct sg_desk *d, const char *why)
 struct sg_governor_state sg_desk_look(const struct sg_desk *d)
 {
     return sg_governor_look(d->governor);
+}
+
+struct sg_desk_count sg_desk_counted(const struct sg_desk *d)
+{
+    return d->count;
+}
+
+void sg_desk_count_text(const struct sg_desk_count *n, struct sg_buf *out)
+{
+    const struct {
+        int64_t n;
+        const char *why;
+    } again[] = {{n->n_rate, "rate limit"},
+                 {n->n_server, "server error"},
+                 {n->n_network, "network"},
+                 {n->n_damaged, "damaged"},
+                 {n->n_reworded, "reworded"}};
+    const char *between = " (";
+    sg_buf_printf(out, "%lld answered", (long long)n->n_answered);
+    if (n->n_again) {
+        sg_buf_printf(out, ", %lld sent again", (long long)n->n_again);
+        for (size_t i = 0; i < sizeof again / sizeof again[0]; i++)
+            if (again[i].n) {
+                sg_buf_printf(out, "%s%lld %s", between, (long long)again[i].n, again[i].why);
+                between = ", ";
+            }
+        sg_buf_puts(out, ")");
+    }
+    if (n->n_failed)
+        sg_buf_printf(out, ", %lld given up", (long long)n->n_failed);
+    if (n->n_left)
+        sg_buf_printf(out, ", %lld left to a later run", (long long)n->n_left);
 }
 
 double sg_desk_spent_usd(const struct sg_desk *d)

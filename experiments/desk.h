@@ -1,15 +1,17 @@
 /* Rank 0's desk for buying: what is asked of the LLM, by which rank, under one governor (gen/governor.h), with the
- * ledger's record of what has left but is not settled.
+ * ledger's record of every attempt (results/ledger_attempts.h).
  *
- * Before a request that may cost money leaves, the ledger has it durably as sent, with the most that it can cost;
- * its answer, or a refusal, takes that back. What a kill or a broken connection leaves there may have been paid
- * for: it counts as spent for good, so that the budget holds over any number of runs. */
+ * Before a request that may cost money leaves, the ledger has it durably, with the most that it can cost; its answer, or
+ * a refusal, settles that. What a kill or a broken connection leaves there may have been paid for: it counts as spent
+ * for good, so that the budget holds over any number of runs. Where nothing costs, attempts become durable with the
+ * answers, in groups. */
 #ifndef SG_EXPERIMENTS_DESK_H
 #define SG_EXPERIMENTS_DESK_H
 
+#include "base/buf.h"
 #include "experiments/buy.h"
 #include "gen/governor.h"
-#include "results/ledger.h"
+#include "results/ledger_attempts.h"
 
 struct sg_desk;
 
@@ -31,8 +33,8 @@ sg_status sg_desk_create(const struct sg_desk_settings *s, struct sg_desk **out,
                          struct sg_err *err) SG_MUST_USE;
 void sg_desk_destroy(struct sg_desk *d);
 
-/* Whom the ranks work for. Before the first request. */
-void sg_desk_attach(struct sg_desk *d, struct sg_engine *e);
+/* Whom the ranks work for, and whom they ask (for the record, may be NULL; borrowed). Before the first request. */
+void sg_desk_attach(struct sg_desk *d, struct sg_engine *e, const char *origin);
 
 /* Queues a request for `owner`; takes its text. The first one opens the ranks' work. */
 sg_status sg_desk_ask_take(struct sg_desk *d, int64_t owner, struct sg_request *q,
@@ -50,5 +52,16 @@ void sg_desk_stop(struct sg_desk *d, const char *why);
 
 struct sg_governor_state sg_desk_look(const struct sg_desk *d);
 double sg_desk_spent_usd(const struct sg_desk *d);
+
+/* What became of the requests of this run so far. */
+struct sg_desk_count {
+    int64_t n_answered, n_again, n_failed, n_left; /* failed: given up on; left: to a later run */
+    int64_t n_rate, n_server, n_network, n_damaged,
+        n_reworded; /* of n_again: 429; other errors; no answer; half an answer, or
+                                                                   none of a chat; without a parameter that was refused */
+};
+struct sg_desk_count sg_desk_counted(const struct sg_desk *d);
+/* "12 answered, 3 sent again (2 rate limit, 1 network), 1 given up" */
+void sg_desk_count_text(const struct sg_desk_count *n, struct sg_buf *out);
 
 #endif

@@ -359,6 +359,26 @@ static sg_status print_tables(const struct run *r, struct sg_err *err)
     return status == SG_OK ? SG_OK : sg_fail(err, status, "%s", second.text);
 }
 
+/* What became of this run's requests, and what those without an answer may have cost in all. Nothing: none was sent. */
+static sg_status print_requests(const struct run *r, struct sg_err *err)
+{
+    struct sg_desk_count n = sg_desk_counted(r->desk);
+    struct sg_ledger_unsettled u;
+    if (!n.n_answered && !n.n_again && !n.n_failed && !n.n_left)
+        return SG_OK;
+    SG_TRY(sg_ledger_unsettled(r->ledger, &u, err));
+    struct sg_buf text = sg_buf_make(4000);
+    sg_desk_count_text(&n, &text);
+    if (u.usd > 0)
+        sg_buf_printf(&text, "; up to %.4f USD were spent on %lld without an answer (ledger.sqlite, `sent`)",
+                      u.usd, (long long)u.n);
+    sg_status status = sg_buf_check(&text, "the line of requests", err);
+    if (status == SG_OK)
+        printf("requests %s\n", sg_buf_text(&text));
+    sg_buf_free(&text);
+    return status;
+}
+
 static sg_status finish(struct run *r, sg_status status, struct sg_err *err)
 {
     char digest[SG_HEX] = "";
@@ -388,6 +408,7 @@ static sg_status finish(struct run *r, sg_status status, struct sg_err *err)
     if (!r->options->quiet) {
         sg_progress_show(g, 1);
         SG_TRY(print_tables(r, err));
+        SG_TRY(print_requests(r, err));
         printf("results  %s\ndigest   %s\n", r->h5_path, digest);
     }
     if (status == SG_OK && r->options->buy_only && sg_pools_text_n_empty(r->p))
@@ -515,7 +536,7 @@ static sg_status engine_run(struct run *r, const struct sg_team *world, struct s
     sg_status status = SG_OK;
     if (world->rank == 0) {
         r->engine = engine;
-        sg_desk_attach(r->desk, engine);
+        sg_desk_attach(r->desk, engine, r->origin);
         r->started = r->stored = sg_now_s();
         status = queue_all(r, err);
         int64_t there = r->progress.n_cells_done + r->progress.n_cells_failed;

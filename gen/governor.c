@@ -267,6 +267,24 @@ struct sg_server_limits sg_server_limits_make(void)
     return (struct sg_server_limits){-1, -1, -1, -1, -1, -1, -1};
 }
 
+const char *sg_attempt_name(enum sg_attempt_kind k)
+{
+    static const char *const name[] = {
+        [SG_ATTEMPT_ANSWERED] = "answered", [SG_ATTEMPT_RATE] = "rate",   [SG_ATTEMPT_OVERLOAD] = "overload",
+        [SG_ATTEMPT_FAULT] = "fault",       [SG_ATTEMPT_ADAPT] = "adapt", [SG_ATTEMPT_REFUSED] = "refused",
+        [SG_ATTEMPT_ENDPOINT] = "endpoint"};
+    return name[k];
+}
+
+const char *sg_fate_name(enum sg_fate f)
+{
+    static const char *const name[] = {[SG_FATE_ANSWERED] = "answered",
+                                       [SG_FATE_FAILED] = "failed",
+                                       [SG_FATE_AGAIN] = "again",
+                                       [SG_FATE_LEFT] = "left"};
+    return name[f];
+}
+
 struct sg_attempt sg_attempt_make(void)
 {
     return (struct sg_attempt){.kind = SG_ATTEMPT_FAULT, .cost_usd = -1, .said = sg_server_limits_make()};

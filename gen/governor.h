@@ -64,6 +64,9 @@ enum sg_attempt_kind {
     SG_ATTEMPT_ENDPOINT, /* no request will */
 };
 
+/* "answered", "rate", "overload", "fault", "adapt", "refused", "endpoint" */
+const char *sg_attempt_name(enum sg_attempt_kind k);
+
 /* What a server says of its limits, each < 0 where it does not. */
 struct sg_server_limits {
     double retry_after_s;
@@ -95,6 +98,8 @@ enum sg_fate {
     SG_FATE_AGAIN,    /* waits for another attempt */
     SG_FATE_LEFT      /* nothing is known about it: it stays to be asked by a later run */
 };
+/* "answered", "failed", "again", "left" */
+const char *sg_fate_name(enum sg_fate f);
 enum sg_fate sg_governor_done(struct sg_governor *g, double now_s, int64_t id, const struct sg_attempt *a);
 
 /* Attempts of a request so far. */

@@ -7,11 +7,18 @@
 
 enum {
     APPLICATION_ID = 0x53474c31, /* "SGL1": tells a ledger from other SQLite files */
-    VERSION = 1,
+    VERSION = 2,
 };
 static const size_t ROW_MAX = (size_t)256 << 20;
 
-/* As drawn in ledger.h. */
+#define ATTEMPTS                                                                                             \
+    "CREATE TABLE attempts(id INTEGER PRIMARY KEY, key TEXT NOT NULL, number INTEGER NOT NULL,"              \
+    " rank INTEGER NOT NULL, origin TEXT, worst_usd REAL NOT NULL, created TEXT, settled INTEGER NOT NULL,"  \
+    " kind TEXT, fate TEXT, http_status INTEGER, reason TEXT, tokens_in INTEGER, tokens_out INTEGER,"        \
+    " cost_usd REAL, latency_s REAL, request_id TEXT, model TEXT);"                                          \
+    "CREATE VIEW sent AS SELECT id, key, worst_usd AS usd, created FROM attempts WHERE NOT settled;"
+
+/* As drawn in ledger.h and ledger_attempts.h. */
 static const char schema[] =
     "BEGIN; PRAGMA application_id=0x53474c31;"
     "CREATE TABLE meta(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
@@ -32,14 +39,22 @@ static const char schema[] =
     "CREATE TABLE curves(cell TEXT PRIMARY KEY, n INTEGER NOT NULL, loss BLOB NOT NULL);"
     "CREATE TABLE test_rows(task TEXT, position INTEGER, label INTEGER NOT NULL, first TEXT NOT NULL,"
     " second TEXT, PRIMARY KEY(task, position)) WITHOUT ROWID;"
-    "CREATE TABLE diversity(pool TEXT PRIMARY KEY, result TEXT NOT NULL) WITHOUT ROWID;"
-    "INSERT INTO meta VALUES('version', '1'); COMMIT";
+    "CREATE TABLE diversity(pool TEXT PRIMARY KEY, result TEXT NOT NULL) WITHOUT ROWID;" ATTEMPTS
+    "INSERT INTO meta VALUES('version', '2'); COMMIT";
+
+/* Version 1 has, or in its first files lacks, a table of what left and was not settled, and nothing of other attempts. */
+static const char from_version_1[] =
+    "BEGIN IMMEDIATE;"
+    "CREATE TABLE IF NOT EXISTS sent(id INTEGER PRIMARY KEY, key TEXT NOT NULL, usd REAL NOT NULL, created "
+    "TEXT);"
+    "ALTER TABLE sent RENAME TO sent_1;" ATTEMPTS
+    "INSERT INTO attempts(key, number, rank, worst_usd, created, settled)"
+    " SELECT key, 0, -1, usd, created, 0 FROM sent_1 ORDER BY id;"
+    "DROP TABLE sent_1;"
+    "UPDATE meta SET value='2' WHERE name='version'; COMMIT";
 
 /* Of later versions, which the older ones can do without. */
 static const char later_schema[] =
-    "CREATE TABLE IF NOT EXISTS sent(id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL, usd REAL NOT "
-    "NULL,"
-    " created TEXT);"
     "CREATE TABLE IF NOT EXISTS evaluations(id TEXT PRIMARY KEY, ordinal INTEGER NOT NULL, settings TEXT NOT "
     "NULL,"
     " status TEXT NOT NULL) WITHOUT ROWID;"
@@ -78,8 +93,13 @@ static const char *const sql[N_SQL] = {
         "SELECT key, request, status, reason, text, finish_reason, model, request_id, http_status, attempts, "
         "tokens_in,"
         " tokens_out, tokens_estimated, latency_s, cost_usd, source, rank FROM completions WHERE key=?1",
-    [SQL_SENT_PUT] = "INSERT INTO sent(key, usd, created) VALUES(?1,?2,?3)",
-    [SQL_SENT_SETTLE] = "DELETE FROM sent WHERE id=?1",
+    [SQL_ATTEMPT_PUT] =
+        "INSERT INTO attempts(settled, kind, fate, http_status, reason, tokens_in, tokens_out, cost_usd, "
+        "latency_s, request_id, model, key, number, rank, origin, worst_usd, created)"
+        " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17)",
+    [SQL_ATTEMPT_END] =
+        "UPDATE attempts SET settled=?1, kind=?2, fate=?3, http_status=?4, reason=?5, tokens_in=?6, "
+        "tokens_out=?7, cost_usd=?8, latency_s=?9, request_id=?10, model=?11 WHERE id=?12",
     [SQL_POOL_PUT] =
         "INSERT OR REPLACE INTO pools(id, ordinal, settings, status, n, rejects, shortfall, digest) "
         "VALUES(?1,?2,?3,?4,?5,?6,?7,?8)",
@@ -286,6 +306,7 @@ static sg_status check_identity(struct sg_ledger *l, const char *dir, int *fresh
                        "%s: written by a newer synthgrid (ledger version %lld, this program knows %d); hint: "
                        "use that program",
                        l->path, (long long)version, VERSION);
+    l->version = (int)version;
     return SG_OK;
 }
 
@@ -337,6 +358,9 @@ static sg_status open_writer(struct sg_ledger *l, const char *dir, struct sg_err
     else if (strcmp(word, "ok") != 0)
         return sg_fail(err, SG_INPUT, "%s: damaged (%s); hint: restore it from a copy, or use another folder",
                        l->path, word);
+    if (!fresh && l->version == 1)
+        SG_TRY(run_sql(l, from_version_1, "it cannot be brought to version 2", err));
+    l->version = VERSION;
     int64_t there = 0;
     if (!ask(l->db, has_pool_digest, &there, NULL, 0))
         SG_TRY(run_sql(l, add_pool_digest, "its tables cannot be made", err));

@@ -7,7 +7,7 @@
  * run's name (status.json and results.h5 are for looking then). Where the file system has no locks, the lease
  * alone keeps others out.
  *
- * Tables, version 1 (meta.version):
+ * Tables, version 2 (meta.version; a writer brings a file of version 1 to it, a reader leaves it as it is):
  *   meta(name PRIMARY KEY, value)                                 study text, program version, digests, ...
  *   completions(key PRIMARY KEY, request, status, reason, text, finish_reason, model, request_id,
  * http_status, attempts, tokens_in, tokens_out, tokens_estimated, latency_s, cost_usd, source, rank, created)
@@ -19,7 +19,7 @@
  *   test_rows(task, position, label, first, second, PRIMARY KEY(task, position))
  *   pool_completions(pool, position, completion, PRIMARY KEY(pool, position))          what a pool asked for,
  * rejected answers too diversity(pool PRIMARY KEY, result)                           JSON object
- *   sent(id PRIMARY KEY, key, usd, created)                       left and not settled: may have been paid for
+ *   attempts(...), sent                                           every request that left: results/ledger_attempts.h
  *   evaluations(id PRIMARY KEY, ordinal, settings, status)        the LLM as a classifier; status: planned | complete
  *   batches(part PRIMARY KEY, state, id, input_file, status, n, n_answered, usd, refused, created)
  *   batch_requests(part, key, request, usd, PRIMARY KEY(part, key))                    results/ledger_batches.h
@@ -78,11 +78,6 @@ sg_status sg_ledger_completion_put(struct sg_ledger *l, const struct sg_ledger_c
  */
 sg_status sg_ledger_completion_get(struct sg_ledger *l, const char *key, int *found,
                                    struct sg_ledger_completion *out, struct sg_err *err) SG_MUST_USE;
-/* A request that may cost up to `usd` is about to leave (commit before it does); *id is for its settling: when it
- * has been answered, or refused without being charged for. */
-sg_status sg_ledger_sent_put(struct sg_ledger *l, const char *key, double usd, int64_t *id,
-                             struct sg_err *err) SG_MUST_USE;
-sg_status sg_ledger_sent_settle(struct sg_ledger *l, int64_t id, struct sg_err *err) SG_MUST_USE;
 /* What has left and was never settled, batches too: it may have been paid for. A ledger that is open for writing. */
 struct sg_ledger_unsettled {
     int64_t n;

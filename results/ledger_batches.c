@@ -219,7 +219,8 @@ sg_status sg_ledger_batch_settle(struct sg_ledger *l, int64_t part, int64_t n_lo
     char created[21];
     sg_utc(created);
     SG_TRY(WRITE(l,
-                 "INSERT INTO sent(key, usd, created) SELECT key, usd, ?3 FROM batch_requests WHERE part=?1 "
+                 "INSERT INTO attempts(key, number, rank, origin, worst_usd, created, settled)"
+                 " SELECT key, 1, 0, 'batch', usd, ?3, 0 FROM batch_requests WHERE part=?1 "
                  "AND usd>=0 "
                  "ORDER BY usd DESC, key LIMIT ?2",
                  err, NUMBER(part), NUMBER(n_lost), TEXT(created)));

@@ -68,7 +68,7 @@ sg_status sg_ledger_batch_unpaid(struct sg_ledger *l, int64_t part, const char *
                                  struct sg_err *err) SG_MUST_USE;
 
 /* The batch is over. Of the requests of which nothing was said, n_lost were charged for (the dearest, as nobody knows
- * which; < 0: all): they count as spent, like what left and never came back (table sent). */
+ * which; < 0: all): they count as spent, like what left and never came back (results/ledger_attempts.h). */
 sg_status sg_ledger_batch_settle(struct sg_ledger *l, int64_t part, int64_t n_lost,
                                  struct sg_err *err) SG_MUST_USE;
 

@@ -13,8 +13,8 @@ enum sg_ledger_sql {
     SQL_META_GET,
     SQL_COMPLETION_PUT,
     SQL_COMPLETION_GET,
-    SQL_SENT_PUT,
-    SQL_SENT_SETTLE,
+    SQL_ATTEMPT_PUT,
+    SQL_ATTEMPT_END,
     SQL_POOL_PUT,
     SQL_POOL_DIGEST,
     SQL_POOL_CLEAR_EXAMPLES,
@@ -48,7 +48,7 @@ struct sg_ledger {
     sqlite3 *db;
     struct sg_lease *lease; /* NULL in a reader */
     char *path;             /* of the SQLite file */
-    int reading;
+    int reading, version;   /* version: of the file; a reader may see an older one */
     int in_transaction;
     int lost; /* SQLite had to roll back by itself: what was pending is gone, so nothing may be committed any
                  more */

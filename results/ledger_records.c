@@ -96,31 +96,6 @@ sg_status sg_ledger_completion_put(struct sg_ledger *l, const struct sg_ledger_c
     return sg_ledger_step(l, s, "a completion", err);
 }
 
-sg_status sg_ledger_sent_put(struct sg_ledger *l, const char *key, double usd, int64_t *id,
-                             struct sg_err *err)
-{
-    sqlite3_stmt *s;
-    char created[21];
-    sg_utc(created);
-    SG_TRY(sg_ledger_begin(l, err));
-    SG_TRY(sg_ledger_use(l, SQL_SENT_PUT, &s, err));
-    bind_text(s, 1, key);
-    sqlite3_bind_double(s, 2, usd);
-    bind_text(s, 3, created);
-    SG_TRY(sg_ledger_step(l, s, "a request that leaves", err));
-    *id = sqlite3_last_insert_rowid(l->db);
-    return SG_OK;
-}
-
-sg_status sg_ledger_sent_settle(struct sg_ledger *l, int64_t id, struct sg_err *err)
-{
-    sqlite3_stmt *s;
-    SG_TRY(sg_ledger_begin(l, err));
-    SG_TRY(sg_ledger_use(l, SQL_SENT_SETTLE, &s, err));
-    sqlite3_bind_int64(s, 1, id);
-    return sg_ledger_step(l, s, "a request that is settled", err);
-}
-
 sg_status sg_ledger_unsettled(struct sg_ledger *l, struct sg_ledger_unsettled *out, struct sg_err *err)
 {
     sqlite3_stmt *s = NULL;

@@ -3,7 +3,7 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "results/ledger.h"
+#include "results/ledger_attempts.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -201,6 +201,56 @@ static void imported_is_not_paid(void **state)
     sg_ledger_close(l);
 }
 
+static void run_sqlite(const char *path, const char *text)
+{
+    sqlite3 *db = NULL;
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
+static int64_t count(struct sg_ledger *l, const char *query)
+{
+    sqlite3_stmt *s = NULL;
+    assert_int_equal(sqlite3_prepare_v2(sg_ledger_handle(l), query, -1, &s, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(s), SQLITE_ROW);
+    int64_t n = sqlite3_column_int64(s, 0);
+    sqlite3_finalize(s);
+    return n;
+}
+
+static struct sg_ledger_attempt leaving(const char *key, double usd)
+{
+    return (struct sg_ledger_attempt){.key = key,
+                                      .number = 1,
+                                      .origin = "http://x",
+                                      .worst_usd = usd,
+                                      .tokens_in = -1,
+                                      .tokens_out = -1,
+                                      .cost_usd = -1,
+                                      .latency_s = -1};
+}
+
+static const struct sg_ledger_attempt answered = {.settled = 1,
+                                                  .kind = "answered",
+                                                  .fate = "answered",
+                                                  .http_status = 200,
+                                                  .tokens_in = 10,
+                                                  .tokens_out = 20,
+                                                  .cost_usd = 0.125,
+                                                  .latency_s = 0.5,
+                                                  .request_id = "req_1",
+                                                  .model = "m-1"},
+                                      refused = {.settled = 1,
+                                                 .kind = "rate",
+                                                 .fate = "again",
+                                                 .http_status = 429,
+                                                 .reason = "slow",
+                                                 .tokens_in = -1,
+                                                 .tokens_out = -1,
+                                                 .cost_usd = -1,
+                                                 .latency_s = 0.25};
+
 /* A request that left and was not settled stays on the list, over any number of runs. */
 static void unsettled_requests(void **state)
 {
@@ -211,20 +261,131 @@ static void unsettled_requests(void **state)
     int64_t a, b, again;
     OK(sg_ledger_unsettled(l, &u, &err));
     assert_true(u.n == 0 && u.usd == 0);
-    OK(sg_ledger_sent_put(l, "k1", 0.25, &a, &err));
-    OK(sg_ledger_sent_put(l, "k2", 0.5, &b, &err));
-    OK(sg_ledger_sent_put(l, "k2", 1.0, &again, &err));
-    OK(sg_ledger_sent_settle(l, a, &err));
+    struct sg_ledger_attempt one = leaving("k1", 0.25), two = leaving("k2", 0.5), more = leaving("k2", 1.0);
+    OK(sg_ledger_attempt_put(l, &one, &a, &err));
+    OK(sg_ledger_attempt_put(l, &two, &b, &err));
+    OK(sg_ledger_attempt_put(l, &more, &again, &err));
+    OK(sg_ledger_attempt_end(l, a, &answered, &err));
     OK(sg_ledger_commit(l, &err));
-    OK(sg_ledger_sent_settle(l, b, &err)); /* not committed */
+    OK(sg_ledger_attempt_end(l, b, &refused, &err)); /* not committed */
     sg_ledger_close(l);
     l = open_it(dir);
     OK(sg_ledger_unsettled(l, &u, &err));
     assert_true(u.n == 2 && u.usd == 1.5);
-    OK(sg_ledger_sent_settle(l, again, &err));
+    OK(sg_ledger_attempt_end(l, again, &refused, &err));
     OK(sg_ledger_commit(l, &err));
     OK(sg_ledger_unsettled(l, &u, &err));
     assert_true(u.n == 1 && u.usd == 0.5);
+    sg_ledger_close(l);
+}
+
+/* Everything that is known of an attempt is there again; what is not is NULL. One may end without being settled. */
+static void attempts(void **state)
+{
+    (void)state;
+    struct sg_ledger *l = open_it(in_scratch("attempts"));
+    struct sg_ledger_attempt x = leaving("k", 0.5), lost = refused;
+    int64_t a, b, c;
+    OK(sg_ledger_attempt_put(l, &x, &a, &err));
+    assert_int_equal(
+        count(l, "SELECT count(*) FROM attempts WHERE kind IS NULL AND fate IS NULL AND tokens_in IS NULL"
+                 " AND cost_usd IS NULL AND latency_s IS NULL AND NOT settled AND worst_usd=0.5"),
+        1);
+    OK(sg_ledger_attempt_end(l, a, &refused, &err));
+    x.number = 2;
+    x.rank = 3;
+    OK(sg_ledger_attempt_put(l, &x, &b, &err));
+    OK(sg_ledger_attempt_end(l, b, &answered, &err));
+    assert_int_equal(
+        count(l, "SELECT count(*) FROM attempts WHERE key='k' AND number=1 AND rank=0 AND kind='rate' AND"
+                 " fate='again' AND http_status=429 AND reason='slow' AND model IS NULL"
+                 " AND cost_usd IS NULL AND latency_s=0.25 AND settled"),
+        1);
+    assert_int_equal(
+        count(l, "SELECT count(*) FROM attempts WHERE key='k' AND number=2 AND rank=3 AND origin='http://x'"
+                 " AND kind='answered' AND http_status=200 AND reason IS NULL AND tokens_in=10 AND"
+                 " tokens_out=20 AND cost_usd=0.125 AND request_id='req_1' AND model='m-1' AND settled"),
+        1);
+    lost.settled = 0;
+    OK(sg_ledger_attempt_put(l, &x, &c, &err));
+    OK(sg_ledger_attempt_end(l, c, &lost, &err));
+    assert_int_equal(count(l, "SELECT count(*) FROM sent WHERE key='k' AND usd=0.5"), 1);
+    assert_int_equal(sg_ledger_attempt_end(l, 99, &answered, &err), SG_FAILED);
+    sg_ledger_close(l);
+}
+
+/* A ledger of this program made into one of version 1, with n requests that are not settled; n < 0: as its first files, which
+ * had no table for them. */
+static void make_version_1(const char *dir, int n)
+{
+    char path[PATH_MAX], sql[400];
+    struct sg_ledger *l = open_it(dir);
+    struct sg_ledger_completion c = completion("old", 0, "text");
+    OK(sg_ledger_completion_put(l, &c, &err));
+    OK(sg_ledger_commit(l, &err));
+    sg_ledger_close(l);
+    snprintf(path, sizeof path, "%s/ledger.sqlite", dir);
+    run_sqlite(path, "DROP VIEW sent; DROP TABLE attempts; UPDATE meta SET value='1' WHERE name='version'");
+    if (n >= 0)
+        run_sqlite(
+            path,
+            "CREATE TABLE sent(id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL, usd REAL NOT NULL,"
+            " created TEXT)");
+    for (int i = 0; i < n; i++) {
+        snprintf(sql, sizeof sql,
+                 "INSERT INTO sent(key, usd, created) VALUES('k%d', 0.25, '2026-01-01T00:00:00Z')", i);
+        run_sqlite(path, sql);
+    }
+}
+
+/* A ledger of version 1 is read as it is; a writer brings it to version 2, whole or not at all, and what it lists as
+ * possibly paid for still counts. */
+static void version_1_becomes_2(void **state)
+{
+    (void)state;
+    struct sg_ledger *l = NULL;
+    struct sg_ledger_unsettled u;
+    for (int n = -1; n <= 3; n++) {
+        char name[32];
+        snprintf(name, sizeof name, "version1_%d", n + 1);
+        const char *dir = in_scratch(name);
+        make_version_1(dir, n);
+        OK(sg_ledger_open(dir, SG_LEDGER_READ, &l, &err));
+        assert_int_equal(count(l, "SELECT value FROM meta WHERE name='version'"), 1);
+        sg_ledger_close(l);
+        for (int again = 0; again < 2; again++) {
+            l = open_it(dir);
+            assert_int_equal(count(l, "SELECT value FROM meta WHERE name='version'"), 2);
+            assert_int_equal(count(l, "SELECT count(*) FROM completions WHERE key='old'"), 1);
+            OK(sg_ledger_unsettled(l, &u, &err));
+            assert_true(u.n == (n > 0 ? n : 0) && u.usd == 0.25 * (double)u.n);
+            assert_int_equal(count(l, "SELECT count(*) FROM attempts WHERE created='2026-01-01T00:00:00Z'"),
+                             u.n);
+            sg_ledger_close(l);
+        }
+    }
+}
+
+/* What ends in the middle leaves the file at version 1, with all that it had. */
+static void a_migration_that_fails(void **state)
+{
+    (void)state;
+    const char *dir = in_scratch("half");
+    char path[PATH_MAX];
+    make_version_1(dir, 2);
+    snprintf(path, sizeof path, "%s/ledger.sqlite", dir);
+    run_sqlite(path, "CREATE TRIGGER full BEFORE UPDATE ON meta BEGIN SELECT RAISE(ABORT, 'no room'); END");
+    struct sg_ledger *l = NULL;
+    assert_int_equal(sg_ledger_open(dir, SG_LEDGER_WRITE, &l, &err), SG_FAILED);
+    assert_non_null(strstr(err.text, "no room"));
+    OK(sg_ledger_open(dir, SG_LEDGER_READ, &l, &err));
+    assert_int_equal(count(l, "SELECT value FROM meta WHERE name='version'"), 1);
+    assert_int_equal(count(l, "SELECT count(*) FROM sent"), 2);
+    assert_int_equal(count(l, "SELECT count(*) FROM sqlite_master WHERE name IN ('attempts', 'sent_1')"), 0);
+    sg_ledger_close(l);
+    run_sqlite(path, "DROP TRIGGER full");
+    l = open_it(dir);
+    assert_int_equal(count(l, "SELECT count(*) FROM sent"), 2);
     sg_ledger_close(l);
 }
 
@@ -245,16 +406,6 @@ static void each_completion_by_key(void **state)
     assert_int_equal(sg_ledger_completions_each(l, collect, &b, &err), SG_STOPPED);
     sg_buf_free(&b);
     sg_ledger_close(l);
-}
-
-static int64_t count(struct sg_ledger *l, const char *query)
-{
-    sqlite3_stmt *s = NULL;
-    assert_int_equal(sqlite3_prepare_v2(sg_ledger_handle(l), query, -1, &s, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_step(s), SQLITE_ROW);
-    int64_t n = sqlite3_column_int64(s, 0);
-    sqlite3_finalize(s);
-    return n;
 }
 
 static void cells_and_pools(void **state)
@@ -429,14 +580,6 @@ static void whose_lease_may_be_taken(void **state)
     unsetenv("SLURM_RESTART_COUNT");
 }
 
-static void run_sqlite(const char *path, const char *text)
-{
-    sqlite3 *db = NULL;
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK);
-    sqlite3_close(db);
-}
-
 /* Evaluations and bias: planned again they keep what they came to, retired ones stay but do not show, and a half-written one is not
  * there; a ledger from before these tables gets them. */
 static void evaluations_and_bias(void **state)
@@ -494,7 +637,7 @@ static void foreign_and_damaged_files(void **state)
     REFUSED(sg_ledger_open(in_scratch("text"), SG_LEDGER_READ, &l, &err), "damaged");
 
     sg_ledger_close(open_it(in_scratch("newer")));
-    run_sqlite(in_scratch("newer/ledger.sqlite"), "UPDATE meta SET value='2' WHERE name='version'");
+    run_sqlite(in_scratch("newer/ledger.sqlite"), "UPDATE meta SET value='3' WHERE name='version'");
     REFUSED(sg_ledger_open(in_scratch("newer"), SG_LEDGER_WRITE, &l, &err), "newer synthgrid");
     REFUSED(sg_ledger_open(in_scratch("newer"), SG_LEDGER_READ, &l, &err), "newer synthgrid");
     run_sqlite(in_scratch("newer/ledger.sqlite"), "DELETE FROM meta");
@@ -599,6 +742,9 @@ int main(void)
         cmocka_unit_test(each_completion_by_key),
         cmocka_unit_test(imported_is_not_paid),
         cmocka_unit_test(unsettled_requests),
+        cmocka_unit_test(attempts),
+        cmocka_unit_test(version_1_becomes_2),
+        cmocka_unit_test(a_migration_that_fails),
         cmocka_unit_test(cells_and_pools),
         cmocka_unit_test(a_held_lease_refuses),
         cmocka_unit_test(whose_lease_may_be_taken),
