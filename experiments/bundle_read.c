@@ -109,11 +109,20 @@ static sg_status check_settings(const struct sg_bundle *b, struct sg_err *err)
         return wrong("settings", "the settings of a study, as JSON in a text", err);
     if (!json_is_string(study) || strcmp(json_string_value(study), b->name) != 0)
         return sg_fail(err, SG_INPUT, "its settings are those of another study");
-    if (json_object_get(s, "results") || !json_is_null(setting(s, "generator", "base_url")) ||
+    const char *foreign = sg_settings_foreign(s);
+    if (foreign) {
+        struct sg_buf name = sg_buf_make(1000);
+        sg_buf_safe(&name, foreign, 60);
+        sg_status status = sg_fail(err, SG_INPUT,
+                                   "a setting \"%s\", which no bundle has (results, caches and files are "
+                                   "those of who runs it)",
+                                   sg_buf_text(&name));
+        sg_buf_free(&name);
+        return status;
+    }
+    if (!json_is_null(setting(s, "generator", "base_url")) ||
         !json_is_null(setting(s, "generator", "recording")))
-        return sg_fail(
-            err, SG_INPUT,
-            "its settings name a results folder, an address or a recording, which a bundle must not");
+        return sg_fail(err, SG_INPUT, "its settings name an address or a recording, which a bundle must not");
     SG_TRY(check_path(s, "data", "dir", 0, err));
     SG_TRY(check_path(s, "data", "train", 1, err));
     SG_TRY(check_path(s, "data", "test", 1, err));

@@ -4,6 +4,7 @@
 #include "experiments/bundle.h"
 #include "experiments/prepare.h"
 #include "experiments/task_file.h"
+#include "gen/provider.h"
 #include "gen/recording.h"
 #include "results/store.h"
 
@@ -151,6 +152,10 @@ static char *study_text(const struct sg_bundle *b, const char *path, const char 
     bad |= json_object_set_new(generator, "recording", json_string(path));
     /* A name from outside would take a variable out of the environment. */
     bad |= json_object_set_new(generator, "api_key_env", json_string("OPENAI_API_KEY"));
+    const char *provider = json_string_value(json_object_get(generator, "provider"));
+    const struct sg_provider *found = provider ? sg_provider_find(provider) : NULL;
+    if (found && found->in_process) /* such a study names its model's file, which a replay does not open */
+        bad |= json_object_set_new(generator, "model_file", json_string("bundle"));
     if (b->has_rows)
         bad |= json_object_set_new(json_object_get(o, "data"), "dir", data ? json_string(data) : NULL);
     sg_free(data);

@@ -425,3 +425,37 @@ void sg_settings_json(const struct sg_settings *s, struct sg_buf *out)
     }
     sg_buf_puts(out, n_group ? "}}" : "}");
 }
+
+/* Whether sg_settings_json writes group.name (group "": name alone). */
+static int is_written(const char *group, const char *name)
+{
+    size_t n = strlen(group);
+    for (int i = 0; i < N_TABLE; i++) {
+        const char *key = table[i].key;
+        if (table[i].flags & (sg_study_schema.hidden | SG_SET_PLACE))
+            continue;
+        if (n ? strncmp(key, group, n) == 0 && key[n] == '.' && strcmp(key + n + 1, name) == 0
+              : !strchr(key, '.') && strcmp(key, name) == 0)
+            return 1;
+    }
+    return 0;
+}
+
+const char *sg_settings_foreign(const json_t *settings)
+{
+    const char *group, *name;
+    json_t *value, *leaf, *o = (json_t *)(uintptr_t)settings; /* jansson's loops take no const */
+    json_object_foreach (o, group, value) {
+        if (!json_is_object(value)) {
+            if (!is_written("", group))
+                return group;
+            continue;
+        }
+        if (!group[0])
+            return group;
+        json_object_foreach (value, name, leaf)
+            if (!is_written(group, name))
+                return name;
+    }
+    return NULL;
+}

@@ -9,6 +9,8 @@
 #include "experiments/schema.h"
 #include "experiments/study.h"
 
+#include <jansson.h>
+
 /* What the table fills: the study, and the tasks' names before their files are read. */
 struct sg_settings {
     struct sg_study study;
@@ -36,6 +38,10 @@ void sg_settings_help(struct sg_buf *out);
 /* Adds the settings of a study, but those no result depends on (SG_SET_PLACE), as canonical JSON: compact,
  * sorted keys, groups nested, null where nothing is set. */
 void sg_settings_json(const struct sg_settings *s, struct sg_buf *out);
+
+/* Whether such JSON, from elsewhere, holds settings alone that sg_settings_json writes: NULL, or the first other key ("results"),
+ * borrowed. Their values are not looked at. */
+const char *sg_settings_foreign(const json_t *settings);
 
 /* A study's or a task's name: [A-Za-z0-9][A-Za-z0-9._-]{0,63}, so that it can name folders, files and HDF5
  * groups. */
