@@ -13,7 +13,7 @@
 
 /* A known key shorter than this is no secret but a stand-in for a server without keys ("EMPTY", "none"):
  * wiping it would wipe words of the data. */
-enum { MAX_SECRETS = 16, MIN_SECRET = 8 };
+enum { MAX_SECRETS = 64, MIN_SECRET = 8 };
 
 #if defined(__SANITIZE_ADDRESS__)
 #define SG_UNDER_ASAN 1

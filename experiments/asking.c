@@ -157,6 +157,12 @@ int64_t sg_asking_waits_for(const struct sg_asking *a, int64_t i)
     return evaluation_of(a, i) ? -1 : a->p->grid.pool[i].source;
 }
 
+int sg_asking_generator(const struct sg_asking *a, int64_t i)
+{
+    return evaluation_of(a, i) ? sg_evaluation_generator(evaluation_of(a, i))
+                               : a->p->grid.pool[i].arm.generator;
+}
+
 sg_status sg_asking_advance(struct sg_asking *a, int64_t i, struct sg_requests *missing, struct sg_err *err)
 {
     struct lookup l = {a, i};

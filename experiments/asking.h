@@ -27,6 +27,9 @@ int64_t sg_asking_n(const struct sg_asking *a);
 /* The asker that i waits for: it asks for nothing until that one is complete. -1: it does not wait; else it is smaller than i. */
 int64_t sg_asking_waits_for(const struct sg_asking *a, int64_t i);
 
+/* Which of the study's generators asker i asks. */
+int sg_asking_generator(const struct sg_asking *a, int64_t i);
+
 /* Moves asker i on as far as the ledger has its completions, and lists those that it needs next (sg_requests_free). */
 sg_status sg_asking_advance(struct sg_asking *a, int64_t i, struct sg_requests *missing,
                             struct sg_err *err) SG_MUST_USE;

@@ -1,5 +1,6 @@
 #include "experiments/buy.h"
 
+#include "base/file.h"
 #include "base/mem.h"
 
 #include <string.h>
@@ -8,21 +9,22 @@
 enum { PATIENCE_MS = 2 };
 
 struct told {
-    int64_t id;
+    int64_t id, generator;
     struct sg_adapt adapt;
 };
 
 struct said {
     int64_t id, room;
-    int32_t rank, n_answer; /* bytes of the answer's JSON, which follows */
+    int32_t rank, generator;
+    int64_t n_answer; /* bytes of the answer's JSON, which follows */
     struct sg_adapt adapt;
     struct sg_attempt attempt;
 };
 
-sg_status sg_buy_tell(struct sg_engine *e, int64_t item, int64_t id, const struct sg_adapt *adapt,
-                      const char *canonical, struct sg_err *err)
+sg_status sg_buy_tell(struct sg_engine *e, int64_t item, int generator, int64_t id,
+                      const struct sg_adapt *adapt, const char *canonical, struct sg_err *err)
 {
-    struct told head = {.id = id, .adapt = *adapt};
+    struct told head = {.id = id, .generator = generator, .adapt = *adapt};
     struct sg_buf b = sg_buf_make((size_t)1 << 30);
     sg_buf_add(&b, &head, sizeof head);
     sg_buf_puts(&b, canonical);
@@ -34,29 +36,37 @@ sg_status sg_buy_tell(struct sg_engine *e, int64_t item, int64_t id, const struc
 }
 
 /* Sends one request that rank 0 has let go. */
-static sg_status send_one(struct sg_client *c, const struct sg_buf *b, struct sg_err *err)
+static sg_status send_one(struct sg_buyer *buyer, const struct sg_buf *b, struct sg_err *err)
 {
-    struct told head;
-    if (b->len <= sizeof head)
+    struct told head = {.generator = -1};
+    if (b->len > sizeof head)
+        memcpy(&head, b->data, sizeof head);
+    if (head.generator < 0 || head.generator >= buyer->n_sellers)
         return sg_fail(err, SG_FAILED, "a request arrived damaged");
-    memcpy(&head, b->data, sizeof head);
+    struct sg_seller *s = &buyer->seller[head.generator];
+    if (!s->client)
+        SG_TRY(sg_client_create(s->generator, s->api_key, s->connections, &s->client, err));
     struct sg_request q = {.canonical = b->data + sizeof head};
     sg_sha256_hex(q.canonical, strlen(q.canonical), q.key);
-    sg_client_learn(c, &head.adapt);
-    return sg_client_send(c, head.id, &q, err);
+    sg_client_learn(s->client, &head.adapt);
+    return sg_client_send(s->client, head.id, &q, err);
 }
 
 struct call {
     const struct sg_work *work;
     const struct sg_buyer *buyer;
+    int generator;
 };
 
 static sg_status say(const struct call *c, struct said *head, const char *answer, struct sg_err *err)
 {
     struct sg_buf b = sg_buf_make((size_t)1 << 30);
+    const struct sg_client *client = c->buyer->seller[c->generator].client;
     head->rank = c->buyer->rank;
-    head->n_answer = answer ? (int32_t)strlen(answer) : 0;
-    head->adapt = *sg_client_adapt(c->buyer->client);
+    head->generator = c->generator;
+    head->n_answer = answer ? (int64_t)strlen(answer) : 0;
+    if (client)
+        head->adapt = *sg_client_adapt(client);
     sg_buf_add(&b, head, sizeof *head);
     if (answer)
         sg_buf_puts(&b, answer);
@@ -79,7 +89,7 @@ static sg_status on_result(void *context, struct sg_client_result *r, struct sg_
 }
 
 /* Takes what it was told; *ended: nothing more will come. */
-static sg_status obey(struct sg_client *c, const struct sg_work *w, struct sg_buf *b, int *ended,
+static sg_status obey(struct sg_buyer *buyer, const struct sg_work *w, struct sg_buf *b, int *ended,
                       struct sg_err *err)
 {
     for (int found = 1; !*ended;) {
@@ -87,31 +97,56 @@ static sg_status obey(struct sg_client *c, const struct sg_work *w, struct sg_bu
         if (!found)
             break;
         if (b->len)
-            SG_TRY(send_one(c, b, err));
+            SG_TRY(send_one(buyer, b, err));
         else
             *ended = 1;
     }
     return SG_OK;
 }
 
+static sg_status say_ready(const struct sg_buyer *b, const struct sg_work *w, struct sg_err *err)
+{
+    for (int g = 0; g < b->n_sellers; g++) {
+        struct call call = {w, b, g};
+        struct said ready = {.room = b->seller[g].connections, .attempt = sg_attempt_make()};
+        SG_TRY(say(&call, &ready, NULL, err));
+    }
+    return SG_OK;
+}
+
+/* All clients share the patience, so that none has to wait longer for its turn. */
+static sg_status turn_all(struct sg_buyer *b, const struct sg_work *w, struct sg_err *err)
+{
+    int n = 0;
+    for (int g = 0; g < b->n_sellers; g++)
+        n += b->seller[g].client != NULL;
+    if (!n)
+        sg_sleep_us(1000 * PATIENCE_MS);
+    for (int g = 0; g < b->n_sellers; g++) {
+        struct call call = {w, b, g};
+        if (b->seller[g].client)
+            SG_TRY(sg_client_turn(b->seller[g].client, n < PATIENCE_MS ? PATIENCE_MS : 1, on_result, &call,
+                                  err));
+    }
+    return SG_OK;
+}
+
 sg_status sg_buy_work(struct sg_buyer *b, const struct sg_work *w, struct sg_err *err)
 {
-    if (!b->client)
-        SG_TRY(sg_client_create(b->generator, b->api_key, b->connections, &b->client, err));
-    struct call call = {w, b};
-    struct said ready = {.room = b->connections, .attempt = sg_attempt_make()};
     struct sg_buf message = sg_buf_make((size_t)1 << 30);
     int ended = 0;
-    sg_status status = say(&call, &ready, NULL, err);
+    sg_status status = say_ready(b, w, err);
     while (status == SG_OK && !ended) {
         if (w->stopping(w))
             status = sg_fail(err, SG_STOPPED, "stopped while asking the LLM");
         if (status == SG_OK)
-            status = obey(b->client, w, &message, &ended, err);
+            status = obey(b, w, &message, &ended, err);
         if (status == SG_OK && !ended)
-            status = sg_client_turn(b->client, PATIENCE_MS, on_result, &call, err);
+            status = turn_all(b, w, err);
     }
-    sg_client_abandon(b->client);
+    for (int g = 0; g < b->n_sellers; g++)
+        if (b->seller[g].client)
+            sg_client_abandon(b->seller[g].client);
     sg_buf_free(&message);
     return status;
 }
@@ -124,6 +159,7 @@ sg_status sg_buy_event(const void *bytes, size_t n, struct sg_buy_event *out, st
     if (n < sizeof head || n - sizeof head != (size_t)head.n_answer)
         return sg_fail(err, SG_FAILED, "an answer arrived damaged");
     *out = (struct sg_buy_event){.rank = head.rank,
+                                 .generator = head.generator,
                                  .room = head.room,
                                  .adapt = head.adapt,
                                  .result = {.id = head.id, .attempt = head.attempt}};

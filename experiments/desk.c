@@ -14,14 +14,12 @@ struct ask {
 
 /* A rank's work. */
 struct seat {
-    struct sg_desk *desk;
     int64_t item, room, n_flying; /* room 0: not ready yet, or over */
     int rank;                     /* of the job, once it is ready */
 };
 
 struct sg_desk {
     struct sg_desk_settings s;
-    struct sg_purse purse;
     struct sg_governor *governor;
     struct sg_engine *engine;
     const char *origin;
@@ -29,31 +27,25 @@ struct sg_desk {
     struct sg_adapt adapt;
     struct ask *ask; /* (n) by the governor's id */
     int64_t n;
-    struct seat *seat; /* (n_seats) */
+    struct seat *seat; /* (s.n_seats) */
     int64_t *leaving;  /* (connections) scratch */
-    int n_seats, is_open, is_closing, is_swept;
+    int is_swept;
 };
 
 sg_status sg_desk_create(const struct sg_desk_settings *s, struct sg_desk **out, struct sg_err *err)
 {
     const struct sg_generator *g = s->generator;
-    struct sg_ledger_totals totals;
-    struct sg_ledger_unsettled unsettled;
-    SG_TRY(sg_ledger_totals(s->ledger, &totals, err));
-    SG_TRY(sg_ledger_unsettled(s->ledger, &unsettled, err));
     struct sg_desk *d = sg_alloc(1, sizeof *d);
     if (!d)
         return sg_fail_memory(err, sizeof *d);
     d->s = *s;
-    d->purse = (struct sg_purse){.budget_usd = s->budget_usd, .spent_usd = totals.paid_usd + unsettled.usd};
-    d->n_seats = g->connections < s->n_ranks ? (int)g->connections : s->n_ranks;
-    d->seat = sg_alloc((size_t)d->n_seats, sizeof *d->seat);
+    d->seat = sg_alloc((size_t)s->n_seats, sizeof *d->seat);
     d->leaving = sg_alloc((size_t)g->connections, sizeof *d->leaving);
     d->governor = sg_governor_create(&(struct sg_governor_settings){.connections = g->connections,
                                                                     .requests_per_min = g->requests_per_min,
                                                                     .tokens_per_min = g->tokens_per_min,
                                                                     .retries = g->retries,
-                                                                    .purse = &d->purse,
+                                                                    .purse = s->purse,
                                                                     .seed = (uint64_t)(sg_now_s() * 1e9)});
     if (!d->seat || !d->leaving || !d->governor) {
         sg_desk_destroy(d);
@@ -82,21 +74,8 @@ void sg_desk_attach(struct sg_desk *d, struct sg_engine *e, const char *origin)
     d->origin = origin;
 }
 
-static sg_status open_seats(struct sg_desk *d, struct sg_err *err)
-{
-    for (int i = 0; i < d->n_seats; i++) {
-        d->seat[i].desk = d;
-        struct sg_item item = {.kind = d->s.kind, .cost = 1, .max_ranks = 1, .user = &d->seat[i]};
-        SG_TRY(sg_engine_add(d->engine, &item, &d->seat[i].item, err));
-    }
-    d->is_open = 1;
-    return SG_OK;
-}
-
 sg_status sg_desk_ask_take(struct sg_desk *d, int64_t owner, struct sg_request *q, struct sg_err *err)
 {
-    if (!d->is_open)
-        SG_TRY(open_seats(d, err));
     struct ask *more = sg_grown(d->ask, d->n, sizeof *more);
     if (!more)
         return sg_fail_memory(err, (size_t)d->n * sizeof *more);
@@ -115,7 +94,7 @@ sg_status sg_desk_ask_take(struct sg_desk *d, int64_t owner, struct sg_request *
 static struct seat *roomiest(struct sg_desk *d)
 {
     struct seat *best = NULL;
-    for (int i = 0; i < d->n_seats; i++) {
+    for (int i = 0; i < d->s.n_seats; i++) {
         struct seat *s = &d->seat[i];
         if (s->room > s->n_flying && (!best || s->room - s->n_flying > best->room - best->n_flying))
             best = s;
@@ -155,7 +134,8 @@ static sg_status let_go(struct sg_desk *d, struct sg_err *err)
         SG_TRY(sg_ledger_commit(d->s.ledger, err));
     for (int64_t i = 0; i < n; i++) {
         const struct ask *a = &d->ask[d->leaving[i]];
-        SG_TRY(sg_buy_tell(d->engine, a->seat->item, d->leaving[i], &d->adapt, a->request.canonical, err));
+        SG_TRY(sg_buy_tell(d->engine, a->seat->item, d->s.number, d->leaving[i], &d->adapt,
+                           a->request.canonical, err));
     }
     return SG_OK;
 }
@@ -180,27 +160,18 @@ static sg_status sweep(struct sg_desk *d, struct sg_err *err)
     return SG_OK;
 }
 
-static sg_status close_seat(struct seat *s, struct sg_err *err)
-{
-    s->room = 0;
-    return sg_engine_tell(s->desk->engine, s->item, NULL, 0, err);
-}
-
 sg_status sg_desk_turn(struct sg_desk *d, struct sg_err *err)
 {
-    if (!d->is_open || d->is_closing)
-        return SG_OK;
     SG_TRY(let_go(d, err));
     struct sg_governor_state s = sg_governor_look(d->governor);
-    if (s.dead != SG_OK && !d->is_swept)
-        SG_TRY(sweep(d, err));
-    if (s.n_waiting || s.n_flying)
-        return SG_OK;
-    d->is_closing = 1;
-    for (int i = 0; i < d->n_seats; i++)
-        if (d->seat[i].room)
-            SG_TRY(close_seat(&d->seat[i], err));
-    return SG_OK;
+    return s.dead != SG_OK && !d->is_swept ? sweep(d, err) : SG_OK;
+}
+
+void sg_desk_seat(struct sg_desk *d, int seat, int64_t item, int rank, int64_t room)
+{
+    d->seat[seat].item = item;
+    d->seat[seat].rank = rank;
+    d->seat[seat].room = room;
 }
 
 /* ---- coming back ---- */
@@ -208,12 +179,13 @@ sg_status sg_desk_turn(struct sg_desk *d, struct sg_err *err)
 /* What the endpoint has refused goes into the results: their requests were not what the study says. */
 static sg_status note_adapt(struct sg_desk *d, const struct sg_adapt *news, struct sg_err *err)
 {
-    char names[80];
+    char names[80], meta[120];
     if (!(news->refused & ~d->adapt.refused))
         return SG_OK;
     d->adapt.refused |= news->refused;
     sg_adapt_text(&d->adapt, names);
-    return sg_ledger_meta_set(d->s.ledger, "generator_refused", names, err);
+    sg_generator_meta(d->s.generator, "refused", meta);
+    return sg_ledger_meta_set(d->s.ledger, meta, names, err);
 }
 
 static void count_fate(struct sg_desk_count *n, enum sg_fate fate, enum sg_attempt_kind kind, int http_status)
@@ -276,44 +248,25 @@ static sg_status take_result(struct sg_desk *d, int64_t id, int rank, const stru
     return end_request(d, a, answer, rank, err);
 }
 
-sg_status sg_desk_event(void *user, const void *bytes, size_t n, struct sg_err *err)
+sg_status sg_desk_result(struct sg_desk *d, int seat, struct sg_buy_event *e, struct sg_err *err)
 {
-    struct seat *s = user;
-    struct sg_desk *d = s->desk;
-    struct sg_buy_event e;
-    SG_TRY(sg_buy_event(bytes, n, &e, err));
-    if (e.room) {
-        s->room = e.room;
-        s->rank = e.rank;
-        return d->is_closing ? close_seat(s, err) : SG_OK;
-    }
-    sg_status status = SG_OK;
-    int64_t id = e.result.id;
-    if (id < 0 || id >= d->n || d->ask[id].seat != s)
-        status = sg_fail(err, SG_FAILED, "rank %d answers a request that it does not have", e.rank);
-    if (status == SG_OK)
-        status = note_adapt(d, &e.adapt, err);
-    if (status == SG_OK)
-        status = take_result(d, id, e.rank, &e.result.attempt, &e.result.answer, err);
-    sg_answer_free(&e.result.answer);
-    return status;
+    int64_t id = e->result.id;
+    if (id < 0 || id >= d->n || d->ask[id].seat != &d->seat[seat])
+        return sg_fail(err, SG_FAILED, "rank %d answers a request that it does not have", e->rank);
+    SG_TRY(note_adapt(d, &e->adapt, err));
+    return take_result(d, id, e->rank, &e->result.attempt, &e->result.answer, err);
 }
 
-sg_status sg_desk_done(void *user, const struct sg_outcome *o, struct sg_err *err)
+sg_status sg_desk_lost(struct sg_desk *d, int seat, const struct sg_outcome *o, struct sg_err *err)
 {
-    struct seat *s = user;
-    struct sg_desk *d = s->desk;
-    s->room = 0;
-    if (o->status == SG_OK)
-        return SG_OK;
-    /* A rank that cannot send: what it had in flight may have been paid for. */
+    /* What it had in flight may have been paid for. */
     sg_governor_stop(d->governor, o->status == SG_INPUT ? SG_INPUT : SG_STOPPED, o->reason);
     struct sg_attempt lost = sg_attempt_make();
     lost.maybe_paid = 1;
     snprintf(lost.reason, sizeof lost.reason, "rank %d ended with it in flight: %.500s", o->rank, o->reason);
     struct sg_answer none = {0};
     for (int64_t i = 0; i < d->n; i++)
-        if (d->ask[i].seat == s)
+        if (d->ask[i].seat == &d->seat[seat])
             SG_TRY(take_result(d, i, o->rank, &lost, &none, err));
     return SG_OK;
 }
@@ -358,9 +311,4 @@ void sg_desk_count_text(const struct sg_desk_count *n, struct sg_buf *out)
         sg_buf_printf(out, ", %lld given up", (long long)n->n_failed);
     if (n->n_left)
         sg_buf_printf(out, ", %lld left to a later run", (long long)n->n_left);
-}
-
-double sg_desk_spent_usd(const struct sg_desk *d)
-{
-    return d->purse.spent_usd;
 }

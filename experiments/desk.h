@@ -1,5 +1,6 @@
-/* Rank 0's desk for buying: what is asked of the LLM, by which rank, under one governor (gen/governor.h), with the
- * ledger's record of every attempt (results/ledger_attempts.h).
+/* Rank 0's desk for buying of one generator: what is asked of it, by which rank, under one governor (gen/governor.h), with
+ * the ledger's record of every attempt (results/ledger_attempts.h). It is a part of the office (experiments/office.h), which has the
+ * ranks' work: a seat is a rank's.
  *
  * Before a request that may cost money leaves, the ledger has it durably, with the most that it can cost; its answer, or
  * a refusal, settles that. What a kill or a broken connection leaves there may have been paid for: it counts as spent
@@ -17,9 +18,10 @@ struct sg_desk;
 
 struct sg_desk_settings {
     const struct sg_generator *generator;
+    int number; /* the generator's in the study */
     struct sg_ledger *ledger;
-    double budget_usd; /* < 0: none; what the ledger has as spent and as unsettled counts */
-    int n_ranks, kind; /* the engine's kind of sg_buy_work */
+    struct sg_purse *purse; /* borrowed until destroy */
+    int n_seats;
     /* A request is over: answered or given up on (`a`, to be put into the ledger), or left for a later run (a
      * NULL). `request` is its canonical text. */
     sg_status (*over)(void *context, int64_t owner, const char *request, const struct sg_answer *a, int rank,
@@ -27,8 +29,7 @@ struct sg_desk_settings {
     void *context;
 };
 
-/* All functions: rank 0, and the coordinator's thread while the engine runs. The ledger is borrowed; what it has as
- * spent and as unsettled counts. */
+/* All functions: rank 0, and the coordinator's thread while the engine runs. The ledger is borrowed. */
 sg_status sg_desk_create(const struct sg_desk_settings *s, struct sg_desk **out,
                          struct sg_err *err) SG_MUST_USE;
 void sg_desk_destroy(struct sg_desk *d);
@@ -36,22 +37,27 @@ void sg_desk_destroy(struct sg_desk *d);
 /* Whom the ranks work for, and whom they ask (for the record, may be NULL; borrowed). Before the first request. */
 void sg_desk_attach(struct sg_desk *d, struct sg_engine *e, const char *origin);
 
-/* Queues a request for `owner`; takes its text. The first one opens the ranks' work. */
+/* Queues a request for `owner`; takes its text. */
 sg_status sg_desk_ask_take(struct sg_desk *d, int64_t owner, struct sg_request *q,
                            struct sg_err *err) SG_MUST_USE;
 
-/* Every few milliseconds: lets go what may leave; ends the ranks' work when nothing is left. */
+/* A seat's item is ready on a rank of the job for so many requests at once; 0: it is over. */
+void sg_desk_seat(struct sg_desk *d, int seat, int64_t item, int rank, int64_t room);
+
+/* Every few milliseconds: lets go what may leave. */
 sg_status sg_desk_turn(struct sg_desk *d, struct sg_err *err) SG_MUST_USE;
 
-/* The engine's callbacks of the kind; `user` is the desk's. */
-sg_status sg_desk_event(void *user, const void *bytes, size_t n, struct sg_err *err) SG_MUST_USE;
-sg_status sg_desk_done(void *user, const struct sg_outcome *o, struct sg_err *err) SG_MUST_USE;
+/* What a seat's rank has said of an attempt. */
+sg_status sg_desk_result(struct sg_desk *d, int seat, struct sg_buy_event *e, struct sg_err *err) SG_MUST_USE;
+
+/* A seat's rank cannot send any more. */
+sg_status sg_desk_lost(struct sg_desk *d, int seat, const struct sg_outcome *o,
+                       struct sg_err *err) SG_MUST_USE;
 
 /* Nothing leaves any more. */
 void sg_desk_stop(struct sg_desk *d, const char *why);
 
 struct sg_governor_state sg_desk_look(const struct sg_desk *d);
-double sg_desk_spent_usd(const struct sg_desk *d);
 
 /* What became of the requests of this run so far. */
 struct sg_desk_count {

@@ -8,10 +8,9 @@
 #include <string.h>
 #include <time.h>
 
-sg_status sg_endpoint_open(struct sg_endpoint *e, const struct sg_study *s, int64_t n_missing,
+sg_status sg_endpoint_open(struct sg_endpoint *e, const struct sg_generator *g, int64_t n_missing,
                            double budget_usd, struct sg_err *err)
 {
-    const struct sg_generator *g = s->generator;
     SG_TRY(sg_secret_take(g->api_key_env, &e->api_key, err));
     const char *address = sg_provider_address(g);
     if (!e->api_key && !address)

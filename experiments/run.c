@@ -7,9 +7,9 @@
 #include "experiments/buy.h"
 #include "experiments/cache.h"
 #include "experiments/cell_work.h"
-#include "experiments/desk.h"
 #include "experiments/endpoint.h"
 #include "experiments/measure.h"
+#include "experiments/office.h"
 #include "experiments/pools_text.h"
 #include "experiments/prices.h"
 #include "experiments/progress.h"
@@ -47,9 +47,9 @@ struct run {
     int64_t
         n_cached; /* of progress.n_completions: those that the cache has already; -1: it has no file of this study */
     int64_t *n_asked; /* (sg_asking_n): requests that are not over */
-    struct sg_desk *desk;
-    const char *origin; /* of the endpoint; NULL without one */
-    double budget_usd;  /* < 0: none */
+    struct sg_office *office;
+    struct sg_endpoint *endpoint; /* (n_generators) */
+    double budget_usd;            /* < 0: none */
     double started, stored, shown;
     int warned;  /* that status.json cannot be written */
     double cost; /* of all cells that were to do when the run began */
@@ -105,9 +105,10 @@ static sg_status step_asker(struct run *r, int64_t i, struct sg_err *err)
     sg_status status = SG_OK;
     if (sg_asking_complete(r->asking, i))
         status = end_asker(r, i, err);
-    else if (sg_desk_look(r->desk).dead == SG_OK) {
+    else if (sg_office_is_open(r->office, sg_asking_generator(r->asking, i))) {
         for (int64_t k = 0; status == SG_OK && k < missing.n; k++) {
-            status = sg_desk_ask_take(r->desk, i, &missing.item[k], err);
+            status =
+                sg_office_ask_take(r->office, sg_asking_generator(r->asking, i), i, &missing.item[k], err);
             r->n_asked[i] += status == SG_OK;
             r->progress.n_requests_left += status == SG_OK;
         }
@@ -128,17 +129,17 @@ static sg_status buy_event(void *context, void *user, const void *bytes, size_t 
                            struct sg_err *err)
 {
     (void)context, (void)e;
-    return sg_desk_event(user, bytes, n, err);
+    return sg_office_event(user, bytes, n, err);
 }
 
 static sg_status buy_done(void *context, void *user, const struct sg_outcome *o, struct sg_engine *e,
                           struct sg_err *err)
 {
     (void)context, (void)e;
-    return sg_desk_done(user, o, err);
+    return sg_office_done(user, o, err);
 }
 
-/* The desk's: a request of asker `i` is answered, given up on, or left. */
+/* The office's: a request of asker `i` is answered, given up on, or left. */
 static sg_status on_request_over(void *context, int64_t i, const char *request, const struct sg_answer *a,
                                  int rank, struct sg_err *err)
 {
@@ -146,7 +147,8 @@ static sg_status on_request_over(void *context, int64_t i, const char *request, 
     r->progress.n_requests_left--;
     if (a) {
         char source[300];
-        snprintf(source, sizeof source, "live %s", r->origin ? r->origin : "");
+        const char *origin = r->endpoint[sg_asking_generator(r->asking, i)].origin;
+        snprintf(source, sizeof source, "live %s", origin ? origin : "");
         SG_TRY(sg_asking_put(r->asking, request, a, source, rank, err));
         r->progress.n_completions++;
         r->progress.tokens_in += a->tokens_in;
@@ -202,8 +204,8 @@ static sg_status tick(void *context, const struct sg_engine *e, struct sg_err *e
     double now = sg_now_s();
     struct sg_engine_state s = sg_engine_state(e);
     if (s.draining)
-        sg_desk_stop(r->desk, "stopped as asked");
-    SG_TRY(sg_desk_turn(r->desk, err));
+        sg_office_stop(r->office, "stopped as asked");
+    SG_TRY(sg_office_turn(r->office, err));
     if (now - r->shown < 0.2)
         return SG_OK;
     r->shown = now;
@@ -215,7 +217,7 @@ static sg_status tick(void *context, const struct sg_engine *e, struct sg_err *e
     /* Cells whose pools are not filled yet are no items yet, so the engine's own count of what is left is too low. */
     r->progress.eta_s =
         s.cost_done > 0 ? (r->cost - s.cost_done) * s.rank_s_done / s.cost_done / r->world->size : -1;
-    r->progress.cost_usd = sg_desk_spent_usd(r->desk);
+    r->progress.cost_usd = sg_office_spent_usd(r->office);
     if (sg_ledger_pending_s(r->ledger) > 0.5)
         SG_TRY(sg_ledger_commit(r->ledger, err));
     /* results.h5 and status.json can be made again from the ledger: that one of them cannot be written now ends no run. */
@@ -302,14 +304,15 @@ static sg_status open_run(struct run *r, int64_t *n_missing, struct sg_err *err)
         SG_TRY(sg_asking_count(r->asking, n_missing, NULL, err));
     }
     SG_TRY(open_cache(r, n_missing, err));
-    return sg_desk_create(&(struct sg_desk_settings){.generator = s->generator,
-                                                     .ledger = r->ledger,
-                                                     .budget_usd = r->budget_usd,
-                                                     .n_ranks = r->world->size,
-                                                     .kind = KIND_BUY,
-                                                     .over = on_request_over,
-                                                     .context = r},
-                          &r->desk, err);
+    return sg_office_create(&(struct sg_office_settings){.n_generators = s->n_generators,
+                                                         .generator = s->generator,
+                                                         .ledger = r->ledger,
+                                                         .budget_usd = r->budget_usd,
+                                                         .n_ranks = r->world->size,
+                                                         .kind = KIND_BUY,
+                                                         .over = on_request_over,
+                                                         .context = r},
+                            &r->office, err);
 }
 
 static sg_status make_run(struct run *r, struct sg_err *err)
@@ -362,13 +365,23 @@ static sg_status print_tables(const struct run *r, struct sg_err *err)
 /* What became of this run's requests, and what those without an answer may have cost in all. Nothing: none was sent. */
 static sg_status print_requests(const struct run *r, struct sg_err *err)
 {
-    struct sg_desk_count n = sg_desk_counted(r->desk);
+    const struct sg_study *s = r->p->study;
     struct sg_ledger_unsettled u;
-    if (!n.n_answered && !n.n_again && !n.n_failed && !n.n_left)
-        return SG_OK;
+    struct sg_buf text = sg_buf_make(40000);
     SG_TRY(sg_ledger_unsettled(r->ledger, &u, err));
-    struct sg_buf text = sg_buf_make(4000);
-    sg_desk_count_text(&n, &text);
+    for (int g = 0; g < s->n_generators; g++) {
+        struct sg_desk_count n = sg_office_counted(r->office, g);
+        if (!n.n_answered && !n.n_again && !n.n_failed && !n.n_left)
+            continue;
+        sg_buf_puts(&text, text.len ? "; " : "");
+        if (s->generator[g].name)
+            sg_buf_printf(&text, "%s: ", s->generator[g].name);
+        sg_desk_count_text(&n, &text);
+    }
+    if (!text.len) {
+        sg_buf_free(&text);
+        return SG_OK;
+    }
     if (u.usd > 0)
         sg_buf_printf(&text, "; up to %.4f USD were spent on %lld without an answer (ledger.sqlite, `sent`)",
                       u.usd, (long long)u.n);
@@ -383,9 +396,8 @@ static sg_status finish(struct run *r, sg_status status, struct sg_err *err)
 {
     char digest[SG_HEX] = "";
     struct sg_progress *g = &r->progress;
-    struct sg_governor_state bought = sg_desk_look(r->desk);
-    if (status == SG_OK && bought.dead != SG_OK)
-        status = sg_fail(err, bought.dead, "%s", bought.why);
+    if (status == SG_OK)
+        status = sg_office_verdict(r->office, err);
     else if (status != SG_OK && status != SG_STOPPED)
         return status; /* something broke: keep the ledger and the old file as they are */
     write_cache(r);
@@ -481,23 +493,57 @@ static sg_status note_batches(struct run *r, struct sg_batches_out *out, struct 
 }
 
 /* Whom the run buys from, for people; and a published price, which no other record has, for the results. */
-static sg_status tell_price(struct run *r, const struct sg_endpoint *endpoint, struct sg_err *err)
+static sg_status tell_price(struct run *r, const struct sg_endpoint *endpoint, const struct sg_generator *g,
+                            struct sg_err *err)
 {
-    const struct sg_generator *g = r->p->study->generator;
     if (!g->price_source)
         return SG_OK;
     struct sg_buf text = sg_buf_make(4000);
     sg_endpoint_tell(endpoint, g, r->options->quiet, &text);
     fputs(sg_buf_text(&text), stderr);
     sg_buf_free(&text);
-    char *price = sg_price_json(g);
-    sg_status status =
-        price ? sg_ledger_meta_set(r->ledger, "generator_price", price, err) : sg_fail_memory(err, 1024);
+    char *price = sg_price_json(g), meta[120];
+    sg_generator_meta(g, "price", meta);
+    sg_status status = price ? sg_ledger_meta_set(r->ledger, meta, price, err) : sg_fail_memory(err, 1024);
     sg_free(price);
     return status == SG_OK ? sg_ledger_commit(r->ledger, err) : status;
 }
 
-static sg_status start(struct run *r, struct sg_endpoint *endpoint, struct sg_err *err)
+/* All keys leave this rank's environment, whether or not they will be needed. */
+static void take_keys(const struct sg_study *s)
+{
+    const char *unused;
+    struct sg_err ignored;
+    for (int g = 0; g < s->n_generators; g++)
+        (void)!sg_secret_take(s->generator[g].api_key_env, &unused, &ignored);
+}
+
+/* The endpoints that have something to answer. */
+static sg_status open_endpoints(struct run *r, struct sg_err *err)
+{
+    const struct sg_study *s = r->p->study;
+    int64_t n_all, n, *of = sg_alloc((size_t)sg_asking_n(r->asking) + 1, sizeof *of);
+    sg_status status = of ? sg_asking_count(r->asking, &n_all, of, err)
+                          : sg_fail_memory(err, (size_t)sg_asking_n(r->asking) * sizeof *of);
+    for (int g = 0; status == SG_OK && g < s->n_generators; g++) {
+        n = 0;
+        for (int64_t i = 0; i < sg_asking_n(r->asking); i++)
+            n += sg_asking_generator(r->asking, i) == g ? of[i] : 0;
+        if (!n && !r->options->batch)
+            continue;
+        status = sg_endpoint_open(&r->endpoint[g], &s->generator[g], n, r->budget_usd, err);
+        if (status == SG_OK)
+            status = tell_price(r, &r->endpoint[g], &s->generator[g], err);
+        if (status == SG_OK)
+            status = sg_endpoint_check(&r->endpoint[g], err);
+        if (status != SG_OK && s->generator[g].name)
+            sg_err_at(err, "generators.%s", s->generator[g].name);
+    }
+    sg_free(of);
+    return status;
+}
+
+static sg_status start(struct run *r, struct sg_err *err)
 {
     int64_t n_missing;
     struct sg_batches_out out;
@@ -507,21 +553,17 @@ static sg_status start(struct run *r, struct sg_endpoint *endpoint, struct sg_er
     SG_TRY(open_run(r, &n_missing, err));
     SG_TRY(note_batches(r, &out, err));
     int has_work = n_missing || (r->options->batch && out.n + out.n_abandoned);
-    if (!has_work || r->options->offline) {
-        const char *unused;
-        struct sg_err ignored;
-        (void)!sg_secret_take(r->p->study->generator->api_key_env, &unused, &ignored);
-    }
+    if (!has_work || r->options->offline)
+        take_keys(r->p->study);
     if (!has_work)
         return SG_OK;
     if (r->options->offline)
         return say_missing(r, err);
     if (!r->options->batch)
         SG_TRY(sg_batch_refuse(r->ledger, r->p->study, err));
-    SG_TRY(sg_endpoint_open(endpoint, r->p->study, n_missing, r->budget_usd, err));
-    r->origin = endpoint->origin;
-    SG_TRY(tell_price(r, endpoint, err));
-    return sg_endpoint_check(endpoint, err);
+    SG_TRY(open_endpoints(r, err));
+    take_keys(r->p->study);
+    return SG_OK;
 }
 
 static sg_status engine_run(struct run *r, const struct sg_team *world, struct sg_prepared *p,
@@ -536,7 +578,7 @@ static sg_status engine_run(struct run *r, const struct sg_team *world, struct s
     sg_status status = SG_OK;
     if (world->rank == 0) {
         r->engine = engine;
-        sg_desk_attach(r->desk, engine, r->origin);
+        sg_office_attach(r->office, engine, r->endpoint);
         r->started = r->stored = sg_now_s();
         status = queue_all(r, err);
         int64_t there = r->progress.n_cells_done + r->progress.n_cells_failed;
@@ -556,7 +598,7 @@ static sg_status engine_run(struct run *r, const struct sg_team *world, struct s
 }
 
 /* `generate --batch` and its like, in place of the engine; the askers that are complete leave their results. */
-static sg_status batch_run(struct run *r, const struct sg_endpoint *endpoint, struct sg_err *err)
+static sg_status batch_run(struct run *r, struct sg_err *err)
 {
     struct sg_batch_job job = {.action = r->options->batch,
                                .wait = r->options->wait,
@@ -564,12 +606,12 @@ static sg_status batch_run(struct run *r, const struct sg_endpoint *endpoint, st
                                .p = r->p,
                                .asking = r->asking,
                                .ledger = r->ledger,
-                               .endpoint = endpoint,
+                               .endpoint = r->endpoint,
                                .budget_usd = r->budget_usd};
     struct sg_batches_out out;
     int64_t n_missing = 0;
     struct sg_err second = {0};
-    sg_status status = endpoint->client ? sg_batch_run(&job, err) : SG_OK;
+    sg_status status = r->endpoint->client ? sg_batch_run(&job, err) : SG_OK;
     if (status != SG_OK && status != SG_STOPPED)
         return status;
     sg_status kept = sg_asking_count(r->asking, &n_missing, NULL, &second);
@@ -583,6 +625,54 @@ static sg_status batch_run(struct run *r, const struct sg_endpoint *endpoint, st
     r->progress.n_requests_left = n_missing;
     r->n_cached = -1; /* what was collected is for others, too */
     return kept == SG_OK ? status : sg_fail(err, kept, "%s", second.text);
+}
+
+/* Whom this rank buys from: with rank 0's addresses, keys and prices. */
+struct sellers {
+    int n;
+    struct sg_generator *generator; /* (n) copies of the study's */
+    struct sg_buyer buyer;
+};
+
+static sg_status make_sellers(struct run *r, struct sellers *s, struct sg_err *err)
+{
+    int n = r->p->study->n_generators;
+    s->n = n;
+    s->generator = sg_alloc((size_t)n, sizeof *s->generator);
+    s->buyer.seller = sg_alloc((size_t)n, sizeof *s->buyer.seller);
+    r->endpoint = sg_alloc((size_t)n, sizeof *r->endpoint);
+    return s->generator && s->buyer.seller && r->endpoint
+               ? SG_OK
+               : sg_fail_memory(err, (size_t)n * sizeof *s->generator);
+}
+
+/* Collective. */
+static sg_status share_sellers(struct run *r, struct sellers *s, struct sg_err *err)
+{
+    s->buyer.rank = r->world->rank;
+    s->buyer.n_sellers = s->n;
+    for (int g = 0; g < s->n; g++) {
+        s->generator[g] = r->p->study->generator[g];
+        SG_TRY(sg_endpoint_share(&r->endpoint[g], &s->generator[g], r->world, err));
+        s->buyer.seller[g] = (struct sg_seller){
+            .generator = &s->generator[g],
+            .api_key = r->endpoint[g].api_key,
+            .connections = (s->generator[g].connections + r->world->size - 1) / r->world->size};
+    }
+    return SG_OK;
+}
+
+static void free_sellers(struct run *r, struct sellers *s)
+{
+    for (int g = 0; g < s->n; g++) {
+        if (s->buyer.seller)
+            sg_client_destroy(s->buyer.seller[g].client);
+        if (r->endpoint)
+            sg_endpoint_close(&r->endpoint[g]);
+    }
+    sg_free(s->generator);
+    sg_free(s->buyer.seller);
+    sg_free(r->endpoint);
 }
 
 /* All ranks must see the same study: rank 0's settings are compared byte by byte. */
@@ -606,7 +696,7 @@ sg_status sg_run(const struct sg_team *world, const struct sg_run_options *o, st
 {
     struct run r = {.options = o, .world = world, .started = sg_now_s()};
     struct sg_prepared *p = NULL;
-    struct sg_endpoint endpoint = {0};
+    struct sellers sellers = {0};
     sg_status status = sg_prepare(o->study, o->n_overrides, o->overrides, world->rank != 0, &p, err);
     if (status == SG_OK && world->rank == 0 && o->check)
         status = o->check(o->context, p, err);
@@ -615,35 +705,27 @@ sg_status sg_run(const struct sg_team *world, const struct sg_run_options *o, st
     catch_signals();
     if (o->buy_only)
         sg_encoder_drop_weights(p->encoder);
-    /* The key leaves every rank's environment, whether or not it will be needed. */
-    struct sg_err ignored;
-    const char *own_key;
     if (world->rank != 0)
-        (void)!sg_secret_take(p->study->generator->api_key_env, &own_key, &ignored);
+        take_keys(p->study);
     r.p = p;
-    if (world->rank == 0)
-        status = start(&r, &endpoint, err);
+    status = make_sellers(&r, &sellers, err);
+    if (status == SG_OK && world->rank == 0)
+        status = start(&r, err);
     SG_TRY_DONE(sg_agree(world, status, err));
-    struct sg_generator generator = *p->study->generator;
-    SG_TRY_DONE(sg_endpoint_share(&endpoint, &generator, world, err));
-    struct sg_buyer buyer = {.generator = &generator,
-                             .api_key = endpoint.api_key,
-                             .rank = world->rank,
-                             .connections = (generator.connections + world->size - 1) / world->size};
+    SG_TRY_DONE(share_sellers(&r, &sellers, err));
     status = SG_OK;
     if (!o->batch)
-        status = engine_run(&r, world, p, &buyer, err);
+        status = engine_run(&r, world, p, &sellers.buyer, err);
     else if (world->rank == 0)
-        status = batch_run(&r, &endpoint, err);
-    sg_client_destroy(buyer.client);
+        status = batch_run(&r, err);
     if (status == SG_OK && !o->buy_only)
         status = sg_measure_diversity(world, p, r.ledger, NULL, err);
     if (world->rank == 0)
         status = finish(&r, status, err);
     status = sg_agree(world, status, err);
 done:
-    sg_endpoint_close(&endpoint);
-    sg_desk_destroy(r.desk);
+    free_sellers(&r, &sellers);
+    sg_office_destroy(r.office);
     sg_cache_close(r.cache);
     sg_asking_destroy(r.asking);
     sg_ledger_close(r.ledger);

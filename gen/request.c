@@ -4,6 +4,7 @@
 #include "base/text.h"
 
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,6 +38,11 @@ static double max_tokens(const struct sg_request *q)
 double sg_request_tokens(const struct sg_request *q)
 {
     return (double)strlen(q->canonical) / 4 + max_tokens(q);
+}
+
+void sg_generator_meta(const struct sg_generator *g, const char *what, char name[120])
+{
+    snprintf(name, 120, "generator_%s%s%s", g->name ? g->name : "", g->name ? "_" : "", what);
 }
 
 int sg_generator_has_prices(const struct sg_generator *g)

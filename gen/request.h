@@ -53,6 +53,10 @@ void sg_requests_free(struct sg_requests *r); /* leaves it empty */
  * OpenAI counts it. */
 double sg_request_tokens(const struct sg_request *q);
 
+/* The name that the results have for something of a generator: "generator_refused", or, where the study has several,
+ * "generator_small_refused". */
+void sg_generator_meta(const struct sg_generator *g, const char *what, char name[120]);
+
 /* Whether both prices are known. */
 int sg_generator_has_prices(const struct sg_generator *g);
 
