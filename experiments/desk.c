@@ -3,7 +3,12 @@
 #include "base/file.h"
 #include "base/mem.h"
 
+#include <ctype.h>
 #include <stdio.h>
+#include <string.h>
+
+/* So many names of models are kept: a router may know hundreds, and a hostile server any number. */
+enum { MAX_MODELS = 16, MAX_MODEL_NAME = 80 };
 
 struct ask {
     struct sg_request request; /* canonical NULL: over */
@@ -25,12 +30,27 @@ struct sg_desk {
     const char *origin;
     struct sg_desk_count count;
     struct sg_adapt adapt;
+    char models[MAX_MODELS * MAX_MODEL_NAME]; /* who has answered so far, blanks between them */
+    int n_models;
     struct ask *ask; /* (n) by the governor's id */
     int64_t n;
     struct seat *seat; /* (s.n_seats) */
     int64_t *leaving;  /* (connections) scratch */
     int is_swept;
 };
+
+/* What earlier runs of this ledger have noted: another model may have come in between. */
+static sg_status recall_models(struct sg_desk *d, struct sg_err *err)
+{
+    char meta[120], *names = NULL;
+    sg_generator_meta(d->s.generator, "models", meta);
+    SG_TRY(sg_ledger_meta_get(d->s.ledger, meta, &names, err));
+    snprintf(d->models, sizeof d->models, "%s", names ? names : "");
+    for (const char *p = d->models; *p; p += strcspn(p, " "), p += *p == ' ')
+        d->n_models++;
+    sg_free(names);
+    return SG_OK;
+}
 
 sg_status sg_desk_create(const struct sg_desk_settings *s, struct sg_desk **out, struct sg_err *err)
 {
@@ -51,8 +71,12 @@ sg_status sg_desk_create(const struct sg_desk_settings *s, struct sg_desk **out,
         sg_desk_destroy(d);
         return sg_fail_memory(err, (size_t)g->connections * sizeof *d->leaving);
     }
-    *out = d;
-    return SG_OK;
+    sg_status status = recall_models(d, err);
+    if (status == SG_OK)
+        *out = d;
+    else
+        sg_desk_destroy(d);
+    return status;
 }
 
 void sg_desk_destroy(struct sg_desk *d)
@@ -230,6 +254,38 @@ static sg_status note_end(struct sg_desk *d, struct ask *a, const struct sg_atte
     return sg_ledger_attempt_end(d->s.ledger, id, &x, err);
 }
 
+static int has_word(const char *list, const char *word)
+{
+    size_t n = strlen(word);
+    for (const char *p = list; (p = strstr(p, word)); p += n)
+        if ((p == list || p[-1] == ' ') && (p[n] == ' ' || !p[n]))
+            return 1;
+    return 0;
+}
+
+/* A server whose answers name another model than before has been given a new one, or routes: pools would be mixed
+ * without a word. */
+static sg_status note_model(struct sg_desk *d, const char *model, struct sg_err *err)
+{
+    char name[MAX_MODEL_NAME], meta[120];
+    snprintf(name, sizeof name, "%s", model ? model : "");
+    for (char *p = name; *p; p++)
+        if (!isgraph((unsigned char)*p)) /* a blank would be two names, and a terminal is spared the rest */
+            *p = '_';
+    if (!name[0] || d->n_models >= MAX_MODELS || has_word(d->models, name))
+        return SG_OK;
+    if (d->n_models)
+        fprintf(stderr,
+                "synthgrid: warning: the server's answers now name the model %s, before it was %s; "
+                "/completions of results.h5 has which one wrote what\n",
+                name, d->models);
+    size_t n = strlen(d->models);
+    snprintf(d->models + n, sizeof d->models - n, "%s%s", n ? " " : "", name);
+    d->n_models++;
+    sg_generator_meta(d->s.generator, "models", meta);
+    return sg_ledger_meta_set(d->s.ledger, meta, d->models, err);
+}
+
 static sg_status take_result(struct sg_desk *d, int64_t id, int rank, const struct sg_attempt *attempt,
                              struct sg_answer *answer, struct sg_err *err)
 {
@@ -242,6 +298,8 @@ static sg_status take_result(struct sg_desk *d, int64_t id, int rank, const stru
         return SG_OK;
     if (fate == SG_FATE_LEFT)
         return end_request(d, a, NULL, rank, err);
+    if (fate == SG_FATE_ANSWERED)
+        SG_TRY(note_model(d, answer->model, err));
     answer->attempts = sg_governor_attempts(d->governor, id);
     if (fate == SG_FATE_FAILED)
         sg_answer_fail(answer, attempt->reason);

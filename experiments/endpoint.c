@@ -32,8 +32,10 @@ sg_status sg_endpoint_open(struct sg_endpoint *e, const struct sg_generator *g, 
             "budget.usd cannot be kept without the endpoint's prices; hint: set "
             "generator.usd_per_1m_input and generator.usd_per_1m_output (0 for a server of your own)%s",
             g->allow_unknown_price ? ", or leave out the limit, as generator.allow_unknown_price says" : "");
-    if (address && !(e->base_url = sg_strdup(address)))
-        return sg_fail_memory(err, strlen(address));
+    /* Also where it is the provider's own: another rank's variable must not send the key elsewhere. */
+    const char *resolved = address ? address : sg_provider_find(g->provider)->base_url;
+    if (resolved && !(e->base_url = sg_strdup(resolved)))
+        return sg_fail_memory(err, strlen(resolved));
     SG_TRY(sg_client_create(g, e->api_key, 1, &e->client, err));
     e->origin = sg_client_origin(e->client);
     if (!sg_client_is_local(e->client) && !sg_generator_has_prices(g) && !g->allow_unknown_price)

@@ -10,7 +10,7 @@
 struct sg_endpoint {
     struct sg_client *client; /* rank 0's, for the check; NULL: nothing is asked of it */
     const char *api_key;      /* NULL: none; owned by base/secret.h */
-    char *base_url;           /* NULL: the client's default */
+    char *base_url;           /* where the run sends its requests; NULL: nothing is to be bought */
     const char *origin;
 };
 

@@ -64,11 +64,12 @@ static sg_status check_provider(const struct sg_yaml *at, const char *key, const
 {
     if (sg_provider_find(text))
         return SG_OK;
-    return sg_yaml_fail(
-        at, err,
-        "%s must be openai (any endpoint that speaks OpenAI's chat completions), anthropic or "
-        "llama; hint: the address goes into generator.base_url",
-        key);
+    char names[80];
+    sg_provider_names(names);
+    return sg_yaml_fail(at, err,
+                        "%s must be %s; hint: openai is any endpoint that speaks its chat completions, and "
+                        "the address goes into generator.base_url",
+                        key, names);
 }
 
 static sg_status check_url(const struct sg_yaml *at, const char *key, const char *text, struct sg_err *err)
@@ -153,13 +154,17 @@ static const struct sg_setting table[] = {
      .help = "test rows in each task's folder, like dev.jsonl; empty: as the task file says (test.jsonl)"},
     {"generator.provider", SG_SET_TEXT, 0, GENERATOR(provider), .check = check_provider, .initial = "openai",
      .unit = "a provider",
-     .help = "openai: any endpoint that speaks OpenAI's chat completions; anthropic: its messages; llama: a "
-             "model in this process"},
+     .help = "openai: any endpoint that speaks OpenAI's chat completions; azure: the same with Azure's "
+             "header and "
+             "addresses; anthropic: its messages; llama: a model in this process"},
     {"generator.base_url", SG_SET_TEXT, SG_SET_NULL, GENERATOR(base_url), .check = check_url,
      .unit = "an address",
+     .help = "the endpoint, like http://127.0.0.1:8080/v1; empty: $OPENAI_BASE_URL ($ANTHROPIC_BASE_URL, "
+             "$AZURE_OPENAI_ENDPOINT), then the provider's own"},
+    {"generator.ca_file", SG_SET_TEXT, SG_SET_NULL | SG_SET_PLACE, GENERATOR(ca_file), .unit = "a file",
      .help =
-         "the endpoint, like http://127.0.0.1:8080/v1; empty: $OPENAI_BASE_URL ($ANTHROPIC_BASE_URL), then "
-         "the provider's own"},
+         "PEM file of the CAs that may vouch for the endpoint; empty: $CURL_CA_BUNDLE, $SSL_CERT_FILE, then "
+         "the system's"},
     {"generator.model_file", SG_SET_TEXT, SG_SET_NULL | SG_SET_PLACE, GENERATOR(model_file), .unit = "a file",
      .help = "for provider llama: a model in GGUF format, the same on all nodes; generator.model names it in "
              "the results"},

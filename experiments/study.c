@@ -179,7 +179,7 @@ static sg_status check_generator(const struct sg_reading *r, const char *path, s
     if (!p->in_process && g->model_file)
         return sg_schema_fail(r, "generator.model_file", path, err,
                               "generator.model_file is for generator.provider: llama alone");
-    if (strcmp(p->name, "openai") != 0 && !sg_schema_at(r, "generator.model"))
+    if (p->needs_model && !sg_schema_at(r, "generator.model"))
         return sg_schema_fail(r, "generator.provider", path, err,
                               "generator.provider %s needs generator.model; hint: name one of its models",
                               p->name);

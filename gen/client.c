@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/secret.h"
 #include "base/text.h"
 #include "gen/http.h"
 #include "gen/llama.h"
@@ -119,9 +120,10 @@ static sg_status begin(struct transfer *t, int64_t id, const struct sg_request *
 {
     struct sg_client *c = t->client;
     t->id = id;
-    t->sent = c->adapt;
     memcpy(t->request.key, q->key, SG_HEX);
     t->request.canonical = sg_strdup(q->canonical);
+    sg_adapt_meet(&c->adapt, c->g, q);
+    t->sent = c->adapt;
     t->wire = sg_wire_body(q, &t->sent);
     t->easy = curl_easy_init();
     if (!t->request.canonical || !t->wire || !t->easy)
@@ -169,14 +171,10 @@ static sg_status on_done(struct transfer *t, int curl_code, sg_client_each each,
                          struct sg_err *err)
 {
     struct sg_client *c = t->client;
-    struct sg_reply r = {.curl_code = curl_code,
-                         .body = sg_buf_text(&t->reply.body),
-                         .n_body = t->reply.body.len,
-                         .too_large = t->reply.too_large,
-                         .headers = t->reply.headers,
-                         .sent = t->sent};
+    sg_http_ended(t->easy, curl_code, &t->reply);
+    struct sg_reply r = sg_http_reply_plain(&t->reply);
+    r.sent = t->sent;
     struct sg_client_result result = {.id = t->id};
-    curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &r.http_status);
     result.http_major = http_major(t->easy);
     result.attempt = sg_reply_judge(c->g, &t->request, &r, &c->adapt, &result.answer);
     memcpy(result.answer.key, t->request.key, SG_HEX);
@@ -240,6 +238,11 @@ static sg_status judge_models(struct sg_client *c, const struct sg_http_reply *r
         return sg_fail(err, SG_INPUT, "%s refuses the key (HTTP %ld%s%s); hint: check the variable %s",
                        origin, r->http_status, message[0] ? ": " : "", message, c->g->api_key_env);
     }
+    if (r->http_status >= 300 && r->http_status < 400)
+        return sg_fail(err, SG_INPUT,
+                       "%s redirects (HTTP %ld), which would carry the key elsewhere; hint: put the final "
+                       "address into generator.base_url",
+                       origin, r->http_status);
     json_t *o = r->http_status == 200 ? json_loadb(body, r->body.len, 0, NULL) : NULL;
     const json_t *list = json_object_get(o, "data"), *m;
     const char *names[1000];
@@ -254,10 +257,14 @@ static sg_status judge_models(struct sg_client *c, const struct sg_http_reply *r
     sg_status status = SG_OK;
     /* A server of one's own (llama.cpp) serves its one model under any name; if it minds, the first request
      * says so. */
-    if (n && !found && !sg_client_is_local(c)) {
+    if (n && !found && !sg_client_is_local(c) && !sg_provider_find(c->g->provider)->lists_no_deployments) {
         int near = sg_text_nearest(c->g->model, names, n);
-        status = sg_fail(err, SG_INPUT, "%s has no model \"%.100s\"; hint: %s%.100s", origin, c->g->model,
-                         near >= 0 ? "did you mean " : "it has for example ", names[near >= 0 ? near : 0]);
+        struct sg_buf name = sg_buf_make(4096); /* the server's bytes */
+        sg_buf_safe(&name, names[near >= 0 ? near : 0], 100);
+        status = sg_fail(err, SG_INPUT, "%s has no model \"%.100s\"; hint: %s%s", origin, c->g->model,
+                         near >= 0 ? "did you mean " : "it has for example ", sg_buf_text(&name));
+        sg_redact(err->text);
+        sg_buf_free(&name);
     }
     json_decref(o);
     return status;
@@ -277,6 +284,20 @@ static sg_status check_file(const char *path, struct sg_err *err)
                    f ? "is no GGUF file" : "cannot be read");
 }
 
+static sg_status judge_no_answer(struct sg_client *c, const struct sg_http_reply *reply, struct sg_err *err)
+{
+    struct sg_reply r = sg_http_reply_plain(reply);
+    char why[600];
+    if (sg_reply_tls_reason(&r, why))
+        return sg_fail(err, SG_INPUT, "%s: %s", sg_client_origin(c), why);
+    sg_reply_failure_text(&r, why);
+    int is_proxy =
+        strstr(why, "proxy") || strstr(why, "CONNECT") || r.curl_code == CURLE_COULDNT_RESOLVE_PROXY;
+    return sg_fail(err, SG_INPUT,
+                   "no LLM server answers at %s: %s; hint: start it, or correct generator.base_url%s",
+                   sg_client_origin(c), why, is_proxy ? " or https_proxy" : "");
+}
+
 sg_status sg_client_check(struct sg_client *c, struct sg_err *err)
 {
     if (c->in_process)
@@ -289,9 +310,7 @@ sg_status sg_client_check(struct sg_client *c, struct sg_err *err)
         long http = r.http_status;
         sg_status status;
         if (r.curl_code != CURLE_OK && !r.too_large)
-            status = sg_fail(err, SG_INPUT,
-                             "no LLM server answers at %s: %s; hint: start it, or correct generator.base_url",
-                             sg_client_origin(c), curl_easy_strerror((CURLcode)r.curl_code));
+            status = judge_no_answer(c, &r, err);
         else
             status = judge_models(c, &r, err);
         sg_http_reply_free(&r);

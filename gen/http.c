@@ -3,6 +3,7 @@
 #include "base/mem.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <curl/curl.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -12,6 +13,8 @@
 /* A completion of 100,000 tokens is below 1 MB; what is larger is not an answer. libcurl's own limit does not
  * hold for chunked or compressed bodies before 8.4, so the write callback counts. */
 static const size_t max_reply = (size_t)16 << 20;
+
+static_assert((int)SG_HTTP_WHY >= CURL_ERROR_SIZE, "libcurl writes so much");
 
 struct sg_http {
     const struct sg_generator *g;
@@ -38,7 +41,8 @@ static int is_loopback(const char *host)
 
 static sg_status read_address(struct sg_http *h, const char *base, int has_key, struct sg_err *err)
 {
-    char *scheme = NULL, *host = NULL, *user = NULL, *path = NULL;
+    const struct sg_provider *provider = h->provider;
+    char *scheme = NULL, *host = NULL, *user = NULL, *path = NULL, *query = NULL;
     sg_status status = SG_OK;
     if (curl_url_set(h->base, CURLUPART_URL, base, 0) != CURLUE_OK)
         return sg_fail(
@@ -49,8 +53,10 @@ static sg_status read_address(struct sg_http *h, const char *base, int has_key, 
     curl_url_get(h->base, CURLUPART_HOST, &host, 0);
     curl_url_get(h->base, CURLUPART_USER, &user, 0);
     curl_url_get(h->base, CURLUPART_PATH, &path, 0);
+    curl_url_get(h->base, CURLUPART_QUERY, &query, 0);
     curl_url_set(h->base, CURLUPART_FRAGMENT, NULL, 0);
     h->is_local = host && is_loopback(host);
+    int is_classic = provider->classic_path && path && strstr(path, provider->classic_path);
     if (user)
         status =
             sg_fail(err, SG_INPUT,
@@ -63,10 +69,15 @@ static sg_status read_address(struct sg_http *h, const char *base, int has_key, 
             err, SG_INPUT,
             "generator.base_url: http:// to %.200s would send the key in the clear; hint: use https://",
             host);
+    else if (is_classic && !(query && strstr(query, provider->classic_query)))
+        status = sg_fail(err, SG_INPUT,
+                         "generator.base_url: an address with %s needs ?%s... behind it; hint: or end it "
+                         "in %s, which needs none",
+                         provider->classic_path, provider->classic_query, provider->version_path);
     size_t n = path ? strlen(path) : 0;
     while (n && path[n - 1] == '/')
         n--;
-    const char *version = h->provider->version_path ? h->provider->version_path : "";
+    const char *version = provider->version_path && !is_classic ? provider->version_path : "";
     size_t n_version = strlen(version);
     if (n >= n_version && n_version && strncmp(path + n - n_version, version, n_version) == 0)
         version = "";
@@ -76,6 +87,7 @@ static sg_status read_address(struct sg_http *h, const char *base, int has_key, 
     curl_free(host);
     curl_free(user);
     curl_free(path);
+    curl_free(query);
     return status;
 }
 
@@ -144,9 +156,15 @@ sg_status sg_http_create(const struct sg_generator *g, const char *api_key, stru
     h->provider = sg_provider_find(g->provider);
     h->base = curl_url();
     const char *base = sg_provider_address(g);
+    if (!base)
+        base = h->provider->base_url;
     sg_status status = h->base ? SG_OK : sg_fail_memory(err, 256);
+    if (status == SG_OK && !base)
+        status = sg_fail(err, SG_INPUT,
+                         "provider %s has no address of its own; hint: set generator.base_url, or export %s",
+                         h->provider->name, h->provider->base_url_env);
     if (status == SG_OK)
-        status = read_address(h, base ? base : h->provider->base_url, api_key != NULL, err);
+        status = read_address(h, base, api_key != NULL, err);
     if (status == SG_OK)
         status = url_of(h, "", 0, "", &h->origin, err);
     if (status == SG_OK)
@@ -233,6 +251,7 @@ void sg_http_prepare(const struct sg_http *h, void *easy, const char *url, struc
                      0L); /* a redirect would carry custom headers to another host */
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+    curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2); /* or later */
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
     curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, 10000L);
@@ -243,12 +262,38 @@ void sg_http_prepare(const struct sg_http *h, void *easy, const char *url, struc
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, r);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, r);
-    /* The curl tool reads these; the library does not. */
-    const char *ca = getenv("CURL_CA_BUNDLE");
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, r->why);
+    /* The curl tool reads these variables; the library does not. */
+    const char *ca = h->g->ca_file;
+    if (!ca)
+        ca = getenv("CURL_CA_BUNDLE");
     if (!ca || !ca[0])
         ca = getenv("SSL_CERT_FILE");
     if (ca && ca[0])
         curl_easy_setopt(easy, CURLOPT_CAINFO, ca);
+}
+
+void sg_http_ended(void *easy, int curl_code, struct sg_http_reply *r)
+{
+    curl_off_t sending_us = 0; /* when the connection was there, a proxy's and TLS with it */
+    r->curl_code = curl_code;
+    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &r->http_status);
+    curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &r->proxy_status);
+    curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &sending_us);
+    r->not_sent = sending_us == 0;
+}
+
+struct sg_reply sg_http_reply_plain(const struct sg_http_reply *r)
+{
+    return (struct sg_reply){.curl_code = r->curl_code,
+                             .why = r->why,
+                             .not_sent = r->not_sent,
+                             .proxy_status = r->proxy_status,
+                             .http_status = r->http_status,
+                             .body = sg_buf_text(&r->body),
+                             .n_body = r->body.len,
+                             .too_large = r->too_large,
+                             .headers = r->headers};
 }
 
 static int on_progress(void *context, curl_off_t n_down_all, curl_off_t n_down, curl_off_t n_up_all,
@@ -304,10 +349,8 @@ static sg_status perform(const struct sg_http *h, CURL *easy, const struct sg_ht
         curl_easy_setopt(easy, CURLOPT_POSTFIELDS, call->json ? call->json : "");
     if (strcmp(call->method, "GET") != 0 && strcmp(call->method, "POST") != 0)
         curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, call->method);
-    if (status == SG_OK) {
-        r->curl_code = curl_easy_perform(easy);
-        curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &r->http_status);
-    }
+    if (status == SG_OK)
+        sg_http_ended(easy, curl_easy_perform(easy), r);
     curl_mime_free(form);
     return status;
 }

@@ -37,6 +37,8 @@ int sg_http_is_local(const struct sg_http *h);
  * base's. */
 sg_status sg_http_url(const struct sg_http *h, const char *path, char **url, struct sg_err *err) SG_MUST_USE;
 
+enum { SG_HTTP_WHY = 256 }; /* CURL_ERROR_SIZE */
+
 /* What comes back of one exchange. */
 struct sg_http_reply {
     int curl_code; /* CURLcode; 0: an answer arrived, whatever it says */
@@ -44,8 +46,11 @@ struct sg_http_reply {
     struct sg_buf body; /* bounded; empty where the answer went into a file */
     int too_large;
     struct sg_headers headers;
-    void *easy; /* while it runs */
-    FILE *into; /* NULL: none */
+    char why[SG_HTTP_WHY]; /* libcurl's own words for a failure, "" without */
+    int not_sent; /* the connection was never made, to a proxy or behind it: no byte of the request has left */
+    long proxy_status; /* a proxy's answer to CONNECT, 0: none */
+    void *easy;        /* while it runs */
+    FILE *into;        /* NULL: none */
     size_t n_into, max_into;
 };
 struct sg_http_reply sg_http_reply_make(void);
@@ -54,6 +59,12 @@ void sg_http_reply_free(struct sg_http_reply *r); /* leaves it empty and usable 
 /* Sets up an easy handle (a CURL *, so that nobody else needs curl.h): everything but what is sent. `url` is copied, `r` is
  * filled while it runs. */
 void sg_http_prepare(const struct sg_http *h, void *easy, const char *url, struct sg_http_reply *r);
+
+/* Once it has ended: what libcurl knows of it goes into *r. */
+void sg_http_ended(void *easy, int curl_code, struct sg_http_reply *r);
+
+/* The same as gen/reply.h's functions take it. Borrows from r. */
+struct sg_reply sg_http_reply_plain(const struct sg_http_reply *r);
 
 /* A part of a form (multipart/form-data); its bytes are those of `path`, where that is not NULL. */
 struct sg_http_part {

@@ -60,8 +60,23 @@ void sg_reply_error_text(const char *body, size_t n, char *out, size_t n_out)
     json_decref(o);
 }
 
-/* Anthropic has the system's text beside the messages, and no seed; a top_p of 1 says nothing, but its newer models
- * refuse it beside a temperature. */
+/* Parameters that Anthropic's API has never had. */
+static const char *const not_anthropics[] = {"seed", "response_format", NULL};
+
+void sg_adapt_meet(struct sg_adapt *adapt, const struct sg_generator *g, const struct sg_request *q)
+{
+    if (strcmp(g->provider, "anthropic") != 0)
+        return;
+    json_t *o = json_loads(q->canonical, 0, NULL);
+    for (int i = 0; i < N_PARAMETERS; i++)
+        for (const char *const *name = not_anthropics; *name; name++)
+            if (strcmp(parameters[i], *name) == 0 && json_object_get(o, *name))
+                adapt->refused |= 1U << i;
+    json_decref(o);
+}
+
+/* Anthropic has the system's text beside the messages; a top_p of 1 says nothing, but its newer models refuse it
+ * beside a temperature. */
 static void say_for_anthropic(json_t *o)
 {
     json_t *messages = json_object_get(o, "messages"), *first = json_array_get(messages, 0);
@@ -70,7 +85,8 @@ static void say_for_anthropic(json_t *o)
         json_object_set(o, "system", json_object_get(first, "content"));
         json_array_remove(messages, 0);
     }
-    json_object_del(o, "seed");
+    for (const char *const *name = not_anthropics; *name; name++)
+        json_object_del(o, *name);
     if (json_number_value(json_object_get(o, "top_p")) == 1)
         json_object_del(o, "top_p");
 }
@@ -140,7 +156,34 @@ static const char *const billing[] = {"insufficient_quota",
                                       "organization_usage_limit_exceeded",
                                       "billing_error",
                                       NULL};
+static const char *const no_model[] = {"model_not_found", "invalid_model", "DeploymentNotFound", NULL};
 static const char *const overload[] = {"slow_down", "server_is_overloaded", "overloaded_error", NULL};
+
+/* Whether the message names the parameter: 'seed', "seed", `seed`, or bare at its end, as older servers do. */
+static int is_named(const char *message, const char *parameter)
+{
+    static const char quotes[] = "'\"`";
+    char quoted[40];
+    for (size_t i = 0; i < 3; i++) {
+        snprintf(quoted, sizeof quoted, "%c%s%c", quotes[i], parameter, quotes[i]);
+        if (strstr(message, quoted))
+            return 1;
+    }
+    size_t n = strlen(message), k = snprintf(quoted, sizeof quoted, ": %s", parameter);
+    return n >= k && strcmp(message + n - k, quoted) == 0;
+}
+
+/* The words in which servers say that they do not know a parameter: OpenAI's, Gemini's, and OpenAI's older ones. */
+static const char *const unknown[] = {"nsupported", "not supported", "Unknown name",
+                                      "Unrecognized request argument", NULL};
+
+static int is_said(const char *message, const char *const *phrases)
+{
+    for (; *phrases; phrases++)
+        if (strstr(message, *phrases))
+            return 1;
+    return 0;
+}
 
 /* A 400 that names a parameter which can be left out or renamed. Requests that were on their way when it was
  * learned get the same 400: what counts is whether this one was sent in the old form. */
@@ -148,18 +191,14 @@ static int learn(const char *param, const char *code, const char *message, const
                  struct sg_adapt *adapt)
 {
     /* "temperature must be below 2" is the user's to mend; only what the server does not know at all is left out. */
-    if (strncmp(code, "unsupported", 11) != 0 && !strstr(message, "nsupported") &&
-        !strstr(message, "not supported"))
+    if (strncmp(code, "unsupported", 11) != 0 && !is_said(message, unknown))
         return 0;
-    for (int i = 0; i < N_PARAMETERS; i++) {
-        char quoted[40];
-        snprintf(quoted, sizeof quoted, "'%s'", parameters[i]);
+    for (int i = 0; i < N_PARAMETERS; i++)
         if (!is_refused(sent, i) &&
-            (strcmp(param, parameters[i]) == 0 || (!param[0] && strstr(message, quoted)))) {
+            (strcmp(param, parameters[i]) == 0 || (!param[0] && is_named(message, parameters[i])))) {
             adapt->refused |= 1U << i;
             return 1;
         }
-    }
     return 0;
 }
 
@@ -212,11 +251,11 @@ static void judge_error(const struct sg_generator *g, const struct sg_reply *r, 
     else if (s == 401 || s == 403)
         kill_endpoint(t, SG_INPUT, "the server refuses the key (HTTP %ld%s%s); hint: check the variable %s",
                       s, colon, message, g->api_key_env);
-    else if (s == 404)
+    else if (s == 404 || (s == 400 && (strcmp(param, "model") == 0 || is_one_of(code, no_model))))
         kill_endpoint(t, SG_INPUT,
-                      "the server knows no such model or address (HTTP 404%s%s); hint: check generator.model "
+                      "the server knows no such model or address (HTTP %ld%s%s); hint: check generator.model "
                       "(%s) and generator.base_url",
-                      colon, message, g->model);
+                      s, colon, message, g->model);
     else if (s >= 300 && s < 400)
         kill_endpoint(
             t, SG_INPUT,
@@ -232,10 +271,13 @@ static void judge_error(const struct sg_generator *g, const struct sg_reply *r, 
     }
 }
 
+/* No answer has so many tokens; sums of what is below cannot overflow. */
+static const json_int_t max_count = (json_int_t)1 << 40;
+
 static int64_t count(const json_t *usage, const char *name, int64_t estimate, int *estimated)
 {
     const json_t *v = json_object_get(usage, name);
-    if (json_is_integer(v) && json_integer_value(v) >= 0)
+    if (json_is_integer(v) && json_integer_value(v) >= 0 && json_integer_value(v) <= max_count)
         return json_integer_value(v);
     *estimated = 1;
     return estimate;
@@ -260,6 +302,25 @@ struct said {
     const char *in, *out;
 };
 
+/* The texts of a list of parts [{"type": "text", "text": ..}, ..], together; NULL: there are none. */
+static char *text_of_parts(const json_t *parts)
+{
+    struct sg_buf b = sg_buf_make((size_t)16 << 20);
+    const json_t *part;
+    size_t i;
+    json_array_foreach (parts, i, part) {
+        const char *type = json_string_value(json_object_get(part, "type"));
+        char *text =
+            type && strcmp(type, "text") == 0 ? text_without_nul(json_object_get(part, "text")) : NULL;
+        if (text)
+            sg_buf_puts(&b, text);
+        sg_free(text);
+    }
+    char *whole = b.len && !b.failed ? sg_strdup(sg_buf_text(&b)) : NULL;
+    sg_buf_free(&b);
+    return whole;
+}
+
 static int read_openai(const json_t *o, struct said *s)
 {
     const json_t *choice = json_array_get(json_object_get(o, "choices"), 0),
@@ -267,12 +328,13 @@ static int read_openai(const json_t *o, struct said *s)
     if (!json_is_object(message))
         return 0;
     const json_t *content = json_object_get(message, "content");
-    s->text = text_without_nul(content);
-    s->finish = json_is_string(json_object_get(message, "refusal")) && !json_is_string(content)
+    s->text = json_is_array(content) ? text_of_parts(content) : text_without_nul(content);
+    s->finish = json_is_string(json_object_get(message, "refusal")) && !s->text
                     ? "refusal"
                     : json_string_value(json_object_get(choice, "finish_reason"));
-    s->cached = json_integer_value(json_object_get(
-        json_object_get(json_object_get(o, "usage"), "prompt_tokens_details"), "cached_tokens"));
+    int none = 0; /* it may be missing */
+    s->cached = count(json_object_get(json_object_get(o, "usage"), "prompt_tokens_details"), "cached_tokens",
+                      0, &none);
     s->in = "prompt_tokens";
     s->out = "completion_tokens";
     return 1;
@@ -282,29 +344,19 @@ static int read_anthropic(const json_t *o, struct said *s)
 {
     static const char *const words[][2] = {
         {"end_turn", "stop"}, {"stop_sequence", "stop"}, {"max_tokens", "length"}};
-    const json_t *blocks = json_object_get(o, "content"), *usage = json_object_get(o, "usage"), *block;
+    const json_t *blocks = json_object_get(o, "content"), *usage = json_object_get(o, "usage");
     if (!json_is_array(blocks))
         return 0;
-    struct sg_buf b = sg_buf_make((size_t)16 << 20);
-    size_t i;
-    json_array_foreach (blocks, i, block) {
-        const char *type = json_string_value(json_object_get(block, "type"));
-        char *part =
-            type && strcmp(type, "text") == 0 ? text_without_nul(json_object_get(block, "text")) : NULL;
-        if (part)
-            sg_buf_puts(&b, part);
-        sg_free(part);
-    }
-    s->text = b.len && !b.failed ? sg_strdup(sg_buf_text(&b)) : NULL;
-    sg_buf_free(&b);
+    s->text = text_of_parts(blocks);
     s->finish = json_string_value(json_object_get(o, "stop_reason"));
-    for (i = 0; s->finish && i < sizeof words / sizeof words[0]; i++)
+    for (size_t i = 0; s->finish && i < sizeof words / sizeof words[0]; i++)
         if (strcmp(s->finish, words[i][0]) == 0) {
             s->finish = words[i][1];
             break;
         }
-    s->cached = json_integer_value(json_object_get(usage, "cache_read_input_tokens"));
-    s->apart = s->cached + json_integer_value(json_object_get(usage, "cache_creation_input_tokens"));
+    int none = 0; /* these may be missing */
+    s->cached = count(usage, "cache_read_input_tokens", 0, &none);
+    s->apart = s->cached + count(usage, "cache_creation_input_tokens", 0, &none);
     s->in = "input_tokens";
     s->out = "output_tokens";
     return 1;
@@ -314,8 +366,9 @@ static void judge_answer(const struct sg_generator *g, const struct sg_request *
                          struct sg_answer *a, struct sg_attempt *t)
 {
     json_error_t why;
-    /* A paid answer is not thrown away for a NUL in its text. */
-    json_t *o = json_loadb(r->body, r->n_body, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &why);
+    /* A paid answer is not thrown away for a NUL in its text, or a byte order mark before it. */
+    size_t bom = r->n_body >= 3 && memcmp(r->body, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+    json_t *o = json_loadb(r->body + bom, r->n_body - bom, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &why);
     struct said s = {0};
     if (!(strcmp(g->provider, "anthropic") == 0 ? read_anthropic : read_openai)(o, &s)) {
         snprintf(t->reason, sizeof t->reason, "the server's answer is %s; not a chat completion",
@@ -355,21 +408,54 @@ static int never_left(int curl_code)
            curl_code == CURLE_COULDNT_RESOLVE_PROXY || curl_code == CURLE_SSL_CONNECT_ERROR;
 }
 
+/* What curl says of a failure: its own words name the cause ("certificate has expired"). They may hold bytes of
+ * the server. */
+void sg_reply_failure_text(const struct sg_reply *r, char out[300])
+{
+    struct sg_buf b = sg_buf_make(4096);
+    sg_buf_safe(&b, r->why && r->why[0] ? r->why : curl_easy_strerror((CURLcode)r->curl_code), 250);
+    snprintf(out, 300, "%s", sg_buf_text(&b));
+    sg_redact(out);
+    sg_buf_free(&b);
+}
+
+int sg_reply_tls_reason(const struct sg_reply *r, char out[600])
+{
+    char why[300];
+    sg_reply_failure_text(r, why);
+    if (r->curl_code == CURLE_PEER_FAILED_VERIFICATION)
+        snprintf(out, 600,
+                 "the server's TLS certificate is not trusted (%s); hint: if that CA is your own, name its "
+                 "file with generator.ca_file or SSL_CERT_FILE",
+                 why);
+    else if (r->curl_code == CURLE_SSL_CACERT_BADFILE)
+        snprintf(out, 600,
+                 "the file of trusted CAs cannot be read (%s); hint: check generator.ca_file, or else "
+                 "CURL_CA_BUNDLE and SSL_CERT_FILE",
+                 why);
+    else
+        return 0;
+    return 1;
+}
+
 static void judge_failure(const struct sg_reply *r, struct sg_attempt *t)
 {
-    const char *why = curl_easy_strerror((CURLcode)r->curl_code);
-    if (r->curl_code == CURLE_PEER_FAILED_VERIFICATION || r->curl_code == CURLE_SSL_CACERT_BADFILE) {
-        kill_endpoint(
-            t, SG_INPUT,
-            "the server's TLS certificate is not trusted (%s); hint: set SSL_CERT_FILE for a CA of your "
-            "own",
-            why);
-    } else if (r->curl_code == CURLE_UNSUPPORTED_PROTOCOL || r->curl_code == CURLE_URL_MALFORMAT) {
+    char why[600];
+    if (sg_reply_tls_reason(r, why)) {
+        kill_endpoint(t, SG_INPUT, "%s", why);
+        return;
+    }
+    sg_reply_failure_text(r, why);
+    if (r->curl_code == CURLE_URL_MALFORMAT) {
         kill_endpoint(t, SG_INPUT, "generator.base_url cannot be used: %s", why);
+    } else if (r->proxy_status == 407) {
+        kill_endpoint(t, SG_INPUT, "the proxy wants a user and password (HTTP 407); hint: check https_proxy");
     } else {
+        int left = !never_left(r->curl_code) && !r->not_sent;
         snprintf(t->reason, sizeof t->reason, "%s", why);
-        t->outage = never_left(r->curl_code) && r->curl_code != CURLE_SSL_CONNECT_ERROR;
-        t->maybe_paid = !never_left(r->curl_code);
+        /* A server that answers with garbage to TLS has at least been there. */
+        t->outage = !left && r->curl_code != CURLE_SSL_CONNECT_ERROR;
+        t->maybe_paid = left;
     }
 }
 

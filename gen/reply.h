@@ -37,7 +37,10 @@ void sg_headers_add(struct sg_headers *h, const char *line, size_t n, double uni
 
 /* One HTTP exchange. */
 struct sg_reply {
-    int curl_code; /* CURLcode */
+    int curl_code;   /* CURLcode */
+    const char *why; /* curl's own words for it; NULL or "": none */
+    int not_sent; /* the connection was never made, to a proxy or behind it: no byte of the request has left */
+    long proxy_status; /* a proxy's answer to CONNECT, 0: none */
     long http_status;
     const char *body; /* NUL-terminated */
     size_t n_body;
@@ -51,8 +54,17 @@ struct sg_reply {
 struct sg_attempt sg_reply_judge(const struct sg_generator *g, const struct sg_request *q,
                                  const struct sg_reply *r, struct sg_adapt *adapt, struct sg_answer *a);
 
+/* Local. *adapt learns what the API of g's provider does not have at all, as far as q would say it. */
+void sg_adapt_meet(struct sg_adapt *adapt, const struct sg_generator *g, const struct sg_request *q);
+
 /* Local. The body that goes over the wire for a canonical request, in the words of its provider (sg_free). */
 char *sg_wire_body(const struct sg_request *q, const struct sg_adapt *adapt);
+
+/* What curl says of a failure, made printable and redacted. */
+void sg_reply_failure_text(const struct sg_reply *r, char out[300]);
+
+/* The reason why a server's certificate was not accepted, for the user; 0: that is not what curl_code says. */
+int sg_reply_tls_reason(const struct sg_reply *r, char out[600]);
 
 /* "message" of an error body in any of the known shapes, redacted and made printable; "" when there is none.
  */

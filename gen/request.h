@@ -11,11 +11,12 @@
 /* The `generator:` part of a study, or an entry of its `generators:`. Strings are borrowed from the study. */
 struct sg_generator {
     const char *name;       /* in results, where the study has several; NULL: its only one */
-    const char *provider;   /* "openai", "anthropic", "llama": gen/provider.h */
+    const char *provider;   /* "openai", "anthropic", "azure", "llama": gen/provider.h */
     const char *base_url;   /* NULL: the provider's variable, then its own address */
     const char *model_file; /* of "llama", a .gguf; else NULL */
     const char *model;
     const char *api_key_env; /* the variable's name */
+    const char *ca_file;     /* PEM of the CAs to trust; NULL: the environment's, then the system's */
     double temperature, top_p;
     int64_t max_tokens, connections;
     int64_t requests_per_min, tokens_per_min;   /* 0: no limit of our own */

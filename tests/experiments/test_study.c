@@ -338,9 +338,13 @@ static void test_bad(void **state)
         {"", "train.epoch=3",
          "override train.epoch: unknown setting \"train.epoch\"; hint: did you mean \"train.epochs\"?"},
         {"", "generator.provider=mistral",
-         "override generator.provider: generator.provider must be openai (any endpoint that speaks OpenAI's "
-         "chat "
-         "completions), anthropic or llama; hint: the address goes into generator.base_url"},
+         "override generator.provider: generator.provider must be openai, anthropic, azure or llama; hint: "
+         "openai "
+         "is "
+         "any endpoint that speaks its chat completions, and the address goes into generator.base_url"},
+        {"", "generator.provider=azure",
+         "override generator.provider: generator.provider azure needs generator.model; hint: name one of its "
+         "models"},
         {"", "generator.provider=llama",
          "override generator.provider: generator.provider llama needs generator.model_file; hint: the path "
          "of "

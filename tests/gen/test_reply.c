@@ -57,6 +57,8 @@ static void verdicts(void **state)
          "balance is "
          "too low to access the API\"}}",
          SG_ATTEMPT_ENDPOINT, SG_STOPPED, "money"},
+        {400, "{\"error\":{\"message\":\"Invalid model name\",\"param\":\"model\"}}", SG_ATTEMPT_ENDPOINT,
+         SG_INPUT, "generator.model"},
         {422, "", SG_ATTEMPT_REFUSED, SG_OK, ""},
         {200, "<html>", SG_ATTEMPT_FAULT, SG_OK, "no JSON"},
         {200, "{\"choices\":[{\"message\":{\"con", SG_ATTEMPT_FAULT, SG_OK, "cut off"},
@@ -99,6 +101,16 @@ static void answers(void **state)
         SG_ATTEMPT_ANSWERED);
     assert_string_equal(a.text, "a b");
     assert_true(a.tokens_estimated && a.tokens_in > 0);
+    sg_answer_free(&a);
+
+    assert_int_equal(
+        judge("openai", 200,
+              "\xef\xbb\xbf{\"choices\":[{\"message\":{\"content\":[{\"type\":\"thinking\",\"text\":\"hm\"},{"
+              "\"type\":\"text\",\"text\":\"a \"},{\"type\":\"text\",\"text\":\"film\"}]}}]}",
+              &a)
+            .kind,
+        SG_ATTEMPT_ANSWERED);
+    assert_string_equal(a.text, "a film");
     sg_answer_free(&a);
 
     assert_int_equal(
@@ -164,24 +176,93 @@ static void connection_errors(void **state)
     static const struct {
         int code;
         enum sg_attempt_kind kind;
-        int outage, maybe_paid;
-    } cases[] = {{CURLE_COULDNT_CONNECT, SG_ATTEMPT_FAULT, 1, 0},
-                 {CURLE_COULDNT_RESOLVE_HOST, SG_ATTEMPT_FAULT, 1, 0},
-                 {CURLE_SSL_CONNECT_ERROR, SG_ATTEMPT_FAULT, 0, 0},
-                 {CURLE_OPERATION_TIMEDOUT, SG_ATTEMPT_FAULT, 0, 1},
-                 {CURLE_PARTIAL_FILE, SG_ATTEMPT_FAULT, 0, 1},
-                 {CURLE_PEER_FAILED_VERIFICATION, SG_ATTEMPT_ENDPOINT, 0, 0},
-                 {CURLE_UNSUPPORTED_PROTOCOL, SG_ATTEMPT_ENDPOINT, 0, 0}};
+        int outage, maybe_paid, not_sent;
+        long proxy_status;
+    } cases[] = {{CURLE_COULDNT_CONNECT, SG_ATTEMPT_FAULT, 1, 0, 0, 0},
+                 {CURLE_COULDNT_RESOLVE_HOST, SG_ATTEMPT_FAULT, 1, 0, 0, 0},
+                 {CURLE_SSL_CONNECT_ERROR, SG_ATTEMPT_FAULT, 0, 0, 0, 0},
+                 {CURLE_OPERATION_TIMEDOUT, SG_ATTEMPT_FAULT, 0, 1, 0, 0},
+                 {CURLE_PARTIAL_FILE, SG_ATTEMPT_FAULT, 0, 1, 0, 0},
+                 {CURLE_PEER_FAILED_VERIFICATION, SG_ATTEMPT_ENDPOINT, 0, 0, 0, 0},
+                 {CURLE_SSL_CACERT_BADFILE, SG_ATTEMPT_ENDPOINT, 0, 0, 0, 0},
+                 {CURLE_URL_MALFORMAT, SG_ATTEMPT_ENDPOINT, 0, 0, 0, 0},
+                 {CURLE_UNSUPPORTED_PROTOCOL, SG_ATTEMPT_FAULT, 0, 1, 0, 0}, /* an answer that is no HTTP */
+                 {CURLE_RECV_ERROR, SG_ATTEMPT_FAULT, 0, 1, 0, 0},
+                 {CURLE_RECV_ERROR, SG_ATTEMPT_FAULT, 1, 0, 1, 0}, /* a proxy has hung up */
+                 {CURLE_OPERATION_TIMEDOUT, SG_ATTEMPT_FAULT, 1, 0, 1, 0},
+                 {CURLE_RECV_ERROR, SG_ATTEMPT_ENDPOINT, 0, 0, 1, 407}};
     struct sg_generator g = some_generator();
     for (int i = 0; i < N_OF(cases); i++) {
         struct sg_adapt adapt = {0};
         struct sg_answer a = {0};
-        struct sg_reply r = {.curl_code = cases[i].code, .body = "", .headers = sg_headers_make()};
+        struct sg_reply r = {.curl_code = cases[i].code,
+                             .body = "",
+                             .not_sent = cases[i].not_sent,
+                             .proxy_status = cases[i].proxy_status,
+                             .headers = sg_headers_make()};
         struct sg_attempt t = sg_reply_judge(&g, &question, &r, &adapt, &a);
         assert_int_equal(t.kind, cases[i].kind);
         assert_int_equal(t.outage, cases[i].outage);
         assert_int_equal(t.maybe_paid, cases[i].maybe_paid);
         assert_true(strlen(t.reason) > 5);
+    }
+}
+
+/* curl's words name the cause; bytes of the server and keys in them do not come through. */
+static void causes(void **state)
+{
+    (void)state;
+    char why[600], text[300];
+    struct sg_reply r = {.curl_code = CURLE_PEER_FAILED_VERIFICATION,
+                         .why = "SSL certificate problem: certificate has expired"};
+    assert_true(sg_reply_tls_reason(&r, why));
+    assert_non_null(strstr(why, "has expired"));
+    assert_non_null(strstr(why, "generator.ca_file"));
+    r.curl_code = CURLE_SSL_CACERT_BADFILE;
+    assert_true(sg_reply_tls_reason(&r, why));
+    assert_non_null(strstr(why, "generator.ca_file"));
+    r.curl_code = CURLE_RECV_ERROR;
+    assert_false(sg_reply_tls_reason(&r, why));
+    r.why = "odd \033[31m Bearer 0123456789abcdef";
+    sg_reply_failure_text(&r, text);
+    assert_null(strchr(text, '\033'));
+    assert_null(strstr(text, "0123456789abcdef"));
+    r.why = "";
+    sg_reply_failure_text(&r, text);
+    assert_string_equal(text, curl_easy_strerror(CURLE_RECV_ERROR));
+}
+
+/* How servers say that they do not know a parameter, and what is no such thing. */
+static void unknown_parameters(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *body, *learned;
+    } cases[] = {
+        {"[{\"error\":{\"code\":400,\"message\":\"Invalid JSON payload received. Unknown name \\\"seed\\\": "
+         "Cannot "
+         "find field.\",\"status\":\"INVALID_ARGUMENT\"}}]",
+         "seed"},
+        {"{\"error\":{\"message\":\"Unrecognized request argument supplied: response_format\"}}",
+         "response_format"},
+        {"{\"error\":{\"message\":\"`temperature` is not supported by this model\"}}", "temperature"},
+        {"{\"error\":{\"message\":\"Unknown name \\\"index\\\"\"}}", ""},
+        {"{\"error\":{\"message\":\"'seed' must be below 10\"}}", ""},
+        {"{\"error\":{\"message\":\"not supported: seeds\"}}", ""},
+    };
+    struct sg_generator g = some_generator();
+    for (int i = 0; i < N_OF(cases); i++) {
+        struct sg_adapt adapt = {0};
+        struct sg_answer a = {0};
+        struct sg_reply r = {.http_status = 400,
+                             .body = cases[i].body,
+                             .n_body = strlen(cases[i].body),
+                             .headers = sg_headers_make()};
+        char names[80];
+        assert_int_equal(sg_reply_judge(&g, &question, &r, &adapt, &a).kind,
+                         cases[i].learned[0] ? SG_ATTEMPT_ADAPT : SG_ATTEMPT_REFUSED);
+        sg_adapt_text(&adapt, names);
+        assert_string_equal(names, cases[i].learned);
     }
 }
 
@@ -294,6 +375,16 @@ static void anthropic(void **state)
         assert_true(!a.text && a.tokens_estimated);
         sg_answer_free(&a);
     }
+    /* Counts that cannot be are estimated; their sum must not run over. */
+    assert_int_equal(
+        judge("anthropic", 200,
+              "{\"content\":[],\"usage\":{\"input_tokens\":9223372036854775807,\"cache_read_input_tokens\":"
+              "9223372036854775807,\"cache_creation_input_tokens\":-5,\"output_tokens\":4}}",
+              &a)
+            .kind,
+        SG_ATTEMPT_ANSWERED);
+    assert_true(a.tokens_in >= 0 && a.tokens_in < 1000 && a.tokens_out == 4 && a.tokens_estimated);
+    sg_answer_free(&a);
     assert_int_equal(
         judge("anthropic", 529, "{\"error\":{\"type\":\"overloaded_error\",\"message\":\"Overloaded\"}}", &a)
             .kind,
@@ -305,13 +396,21 @@ static void anthropic(void **state)
         .canonical = TEXT(
             "{\"index\":0,\"max_tokens\":48,\"messages\":[{\"content\":\"Be brief.\",\"role\":\"system\"},{"
             "\"content\":\"Hi\",\"role\":\"user\"}],\"model\":\"m\",\"provider\":\"anthropic\",\"seed\":1,"
-            "\"temperature\":0.5,\"top_p\":1.0}")};
+            "\"response_format\":{\"type\":\"json_schema\"},\"temperature\":0.5,\"top_p\":1.0}")};
     struct sg_adapt adapt = {0};
+    struct sg_generator g = some_generator();
+    sg_adapt_meet(&adapt, &g, &question);
+    assert_true(!adapt.refused);
+    g.provider = "anthropic";
+    sg_adapt_meet(&adapt, &g, &q);
     char *wire = sg_wire_body(&q, &adapt);
     assert_string_equal(
         wire, "{\"max_tokens\":48,\"messages\":[{\"content\":\"Hi\",\"role\":\"user\"}],\"model\":\"m\","
               "\"system\":\"Be brief.\",\"temperature\":0.5}");
     sg_free(wire);
+    char left_out[80];
+    sg_adapt_text(&adapt, left_out);
+    assert_string_equal(left_out, "seed response_format");
 }
 
 static struct sg_headers heard(const char *const *lines)
@@ -403,8 +502,9 @@ static void hostile_messages(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(verdicts),          cmocka_unit_test(answers),          cmocka_unit_test(parameters),
-        cmocka_unit_test(connection_errors), cmocka_unit_test(hostile_messages), cmocka_unit_test(money),
-        cmocka_unit_test(cached_tokens),     cmocka_unit_test(anthropic),        cmocka_unit_test(headers)};
+        cmocka_unit_test(verdicts),          cmocka_unit_test(answers), cmocka_unit_test(parameters),
+        cmocka_unit_test(connection_errors), cmocka_unit_test(causes),  cmocka_unit_test(unknown_parameters),
+        cmocka_unit_test(hostile_messages),  cmocka_unit_test(money),   cmocka_unit_test(cached_tokens),
+        cmocka_unit_test(anthropic),         cmocka_unit_test(headers)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
