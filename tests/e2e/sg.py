@@ -111,7 +111,7 @@ class Stub:
         self.process = subprocess.Popen([sys.executable, str(ROOT / "tests" / "stub" / "llm_stub.py"), "--log", str(self.log),
                                          *options], stdout=subprocess.PIPE, text=True)
         line = self.process.stdout.readline()
-        self.url = re.search(r"http://\S+", line).group(0)
+        self.url = re.search(r"https?://\S+", line).group(0)
 
     def requests(self):
         return [json.loads(line) for line in open(self.log)] if self.log.exists() else []

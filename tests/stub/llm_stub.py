@@ -4,6 +4,7 @@ a log of what it billed.
 
     llm_stub.py [--port 0] [--log FILE] [--script FILE] [--latency SECONDS] [--key KEY] [--near N] [--price IN OUT]
                 [--limit-requests N] [--limit-tokens N] [--window SECONDS] [--batches FILE]
+                [--cert FILE] [--api openai|azure|gemini]
 
 Prints its base URL. The answer to a request is a function of its body alone, so any order, retry or number of ranks gets the
 same text. The log has one JSON object a chat request: number, time, key (SHA-256 of the body), status, billed tokens, and with --price (USD
@@ -12,16 +13,31 @@ with its prompt and max_tokens. Files and batches are in batches.py.
 
 The script is a JSON list; the first entry that fits a chat request plays:
     {"from": 1, "to": 3, "fault": "status", "status": 429, "headers": {"retry-after": "0.1"}, "body": "..."}
-`from` and `to` count chat requests from 1 (`to` missing: for ever); "key_once": true plays once for each distinct body.
+`from` and `to` count chat requests from 1 (`to` missing: for ever); "key_once": true plays once for each distinct body, "sticky": true
+for the first body that meets it alone, whenever it comes. An entry with "on": "models" plays on GET requests, which are counted apart.
+In a header's value <<date+N>> is the HTTP date in N seconds.
 Faults: status; cut (half the body, then close); reset (close without a byte); html (an HTML page with status 200); hang (no answer
 for `seconds`); echo (401 whose message repeats the key); null (content null); length (finish_reason length, half a text); empty
-(no choices); refuse (finish_reason content_filter); huge (`bytes` of body); nousage (an answer without usage); redirect (`to_url`).
+(no choices); refuse (finish_reason content_filter); huge (`bytes` of body); nousage (an answer without usage); redirect (`to_url`);
+model (the answer names `model`); say (the answer's text is `text`; missing: the prompt's own; with `finish`); body (status 200 with `body`);
+raw (the pieces `send` as they are, `pause` seconds apart, then `end`: close, reset, hang). Of body and raw the bytes are one character each,
+and <<answer>> is a right answer, <<half>> and <<rest>> its halves, <<text>> its text as a JSON string, <<length>> its length, <<short>> 10
+less, <<hex>> and <<hexhalf>> lengths for chunks, <<x*1000>> a thousand times x; "answered": true says that a client can read it, so that it
+is billed. flood (chunks without end up to `bytes`, with `gzip` packed).
+
+With --cert (a PEM file with key and chain) it speaks TLS. --api azure wants the header api-key and one of Azure's paths; --api gemini refuses
+fields that Google's endpoint does not know, in an array.
 """
 import argparse
+import email.utils
+import gzip
 import hashlib
 import http.server
 import json
 import re
+import socket
+import ssl
+import struct
 import threading
 import time
 
@@ -100,13 +116,23 @@ class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 256
 
+    def finish_request(self, request, client_address):
+        """TLS is spoken in the connection's own thread: a client that does not speak it holds nobody up."""
+        if options.cert:
+            request.settimeout(30)
+            request = tls.wrap_socket(request, server_side=True)
+        super().finish_request(request, client_address)
+
+    def handle_error(self, *_):
+        """A client that has gone, or a fault that has closed the connection."""
+
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     lock = threading.Lock()
-    limit_headers = {}
-    n_chat, played, recent = 0, set(), []
+    limit_headers, fields = {}, []
+    n_chat, n_models, played, stuck, recent = 0, 0, set(), {}, []
 
     def log_message(self, *_):
         pass
@@ -117,7 +143,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(data)))
         for name, value in {**self.limit_headers, **(headers or {})}.items():
-            self.send_header(name, value)
+            self.send_header(name, re.sub(r"<<date([+-]\d+)>>", lambda m: email.utils.formatdate(time.time() + int(m[1]), usegmt=True),
+                                          value))
         self.end_headers()
         self.wfile.write(data[:len(data) - cut] if cut else data)
         if cut:
@@ -125,6 +152,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.close_connection = True
 
     def authorised(self):
+        if options.api == "azure":
+            return options.key == self.headers.get("api-key") and not self.headers.get("Authorization")
         said = self.headers.get("Authorization", "").removeprefix("Bearer ")
         return not options.key or options.key == (self.headers.get("x-api-key") if self.is_messages() else
                                                   said or self.headers.get("x-api-key"))
@@ -153,9 +182,24 @@ class Handler(http.server.BaseHTTPRequestHandler):
                             f"x-ratelimit-remaining-{name}": str(max(rest, 0)), f"x-ratelimit-reset-{name}": "1s"}
         return headers, wait
 
+    def entry(self, on, number, digest, body):
+        """What the script has for this request; with the lock held."""
+        for e in script:
+            if (e.get("on", "chat") == on and e.get("from", 1) <= number <= e.get("to", 1 << 60) and
+                    not (e.get("key_once") and (id(e), digest) in self.played) and not (e.get("needs") and e["needs"] not in body) and
+                    not (e.get("sticky") and self.stuck.setdefault(id(e), digest) != digest)):
+                self.played.add((id(e), digest))
+                return e
+        return {}
+
     def do_GET(self):
         if batches.serve(self, "GET", b""):
             return None
+        with self.lock:
+            Handler.n_models += 1
+            e = self.entry("models", self.n_models, "", {})
+        if e:
+            return self.reply(0, None, "", e)
         if not self.authorised():
             return self.send(401, json.dumps({"error": {"message": "Incorrect API key provided", "code": "invalid_api_key"}}))
         if self.path.endswith("/models"):
@@ -195,11 +239,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         with self.lock:
             Handler.n_chat += 1
             number = Handler.n_chat
-            entry = next((e for e in script if e.get("from", 1) <= number <= e.get("to", 1 << 60) and
-                          not (e.get("key_once") and (id(e), digest) in self.played) and
-                          not (e.get("needs") and e["needs"] not in body)), None)
-            if entry is not None:
-                self.played.add((id(entry), digest))
+            entry = self.entry("chat", number, digest, body)
         if options.latency:
             time.sleep(options.latency)
         if not self.authorised():
@@ -210,12 +250,65 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.note(number, digest, 429)
             return self.send(429, json.dumps({"error": {"message": "Rate limit reached", "code": "rate_limit_exceeded"}}),
                              {"retry-after-ms": str(round(wait * 1000))})
-        if self.is_messages() and (not self.headers.get("anthropic-version") or "max_tokens" not in body or "seed" in body or
+        if self.is_messages() and (not self.headers.get("anthropic-version") or "max_tokens" not in body or {"seed", "response_format"} & set(body) or
                                    any(m["role"] == "system" for m in body["messages"])):
             self.note(number, digest, 400)
             return self.send(400, json.dumps({"type": "error", "error": {"type": "invalid_request_error",
                                                                          "message": "not a request for messages"}}))
-        self.reply(number, body, digest, entry or {})
+        if options.api == "azure" and not re.fullmatch(r"(/[^?]*)?/openai/(v1/chat/completions|deployments/[^/?]+/chat/completions\?api-version=.+)", self.path):
+            self.note(number, digest, 404)
+            return self.send(404, json.dumps({"error": {"code": "404", "message": "Resource not found"}}))
+        if options.api == "gemini" and (unknown := next((f for f in self.fields if f not in GEMINI), None)):
+            self.note(number, digest, 400)
+            return self.send(400, json.dumps([{"error": {
+                "code": 400, "message": f'Invalid JSON payload received. Unknown name "{unknown}": Cannot find field.',
+                "status": "INVALID_ARGUMENT"}}]))
+        self.reply(number, body, digest, entry)
+
+    def close(self, how):
+        """Ends the connection: close (orderly), reset (RST), hang (open, and nothing comes)."""
+        self.close_connection = True
+        if how == "hang":
+            time.sleep(60)
+        if how == "reset":
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.rfile.close()
+            self.wfile.close()
+            self.connection.close()
+
+    def odd(self, number, digest, answer, text, usage, e):
+        """Bytes that the script has written."""
+        half = len(answer) // 2
+        names = {b"answer": answer, b"half": answer[:half], b"rest": answer[half:], b"text": json.dumps(text).encode(),
+                 b"length": b"%d" % len(answer), b"short": b"%d" % (len(answer) - 10), b"hex": b"%x" % len(answer),
+                 b"hexhalf": b"%x" % half}
+
+        def filled(piece):
+            piece = re.sub(rb"<<(\w+)>>", lambda m: names[m[1]], piece.encode("latin-1"))
+            return re.sub(rb"<<(.+?)\*(\d+)>>", lambda m: m[1] * int(m[2]), piece)
+
+        self.note(number, digest, 200 if e.get("answered") else 0, usage if e.get("answered") else (0, 0), e["fault"])
+        if e["fault"] == "body":
+            return self.send(200, filled(e["body"]), e.get("headers"))
+        for piece in e["send"]:
+            self.wfile.write(filled(piece))
+            self.wfile.flush()
+            time.sleep(e.get("pause", 0))
+        return self.close(e.get("end", "close"))
+
+    def flood(self, number, digest, e):
+        """More than any completion, without a length."""
+        self.note(number, digest, 0, fault="flood")
+        body, n = b"x" * (1 << 20), e.get("bytes", 64 << 20)
+        if e.get("gzip"):
+            return self.send(200, gzip.compress(body * (n >> 20), 1), {"Content-Encoding": "gzip"})
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        self.close_connection = True
+        for _ in range(n >> 20):
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(body), body))
+        return None
 
     def reply(self, number, body, digest, e):
         fault = e.get("fault")
@@ -242,9 +335,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if fault == "html":
             self.note(number, digest, 200, fault=fault)
             return self.send(200, "<html><body>gateway</body></html>", content_type="text/html")
-        text = answer_text(body, digest)
-        usage = (len(json.dumps(body["messages"])) // 4, len(text) // 4 + 1)
-        choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
+        if fault == "flood":
+            return self.flood(number, digest, e)
+        text = answer_text(body, digest) if body else ""
+        if fault == "say":
+            text = e.get("text", body["messages"][-1]["content"])
+        usage = (len(json.dumps(body["messages"])) // 4 if body else 0, len(text) // 4 + 1)
+        choice = {"index": 0, "message": {"role": "assistant", "content": text},
+                  "finish_reason": e.get("finish", "stop")}
         if fault == "null":
             choice["message"]["content"] = None
         if fault == "length":
@@ -254,7 +352,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             choice["message"]["content"] = None
             choice["message"]["refusal"] = "I cannot help with that."
             choice["finish_reason"] = "content_filter"
-        answer = {"id": f"chatcmpl-{digest[:12]}", "object": "chat.completion", "created": 0, "model": "stub-1",
+        answer = {"id": f"chatcmpl-{digest[:12]}", "object": "chat.completion", "created": 0, "model": e.get("model", "stub-1"),
                   "choices": [] if fault == "empty" else [choice],
                   "usage": {"prompt_tokens": usage[0], "completion_tokens": usage[1], "total_tokens": sum(usage)}}
         if self.is_messages():
@@ -266,6 +364,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if fault == "nousage":
             del answer["usage"]
         data = json.dumps(answer)
+        if fault in ("body", "raw"):
+            return self.odd(number, digest, data.encode(), text, usage, e)
         if fault == "huge":
             data = data[:-1] + ', "padding": "' + "x" * e.get("bytes", 32 << 20) + '"}'
         self.note(number, digest, 200, usage, fault)
@@ -284,11 +384,17 @@ parser.add_argument("--price", type=float, nargs=2, default=(0, 0))
 parser.add_argument("--limit-requests", type=int, default=0)
 parser.add_argument("--limit-tokens", type=int, default=0)
 parser.add_argument("--window", type=float, default=60)
+parser.add_argument("--cert", help="speak TLS with this PEM file")
+parser.add_argument("--api", choices=("openai", "azure", "gemini"), default="openai")
 options = parser.parse_args()
 script = json.load(open(options.script)) if options.script else []
 batches = Batches(json.load(open(options.batches)) if options.batches else {}, options, answer_text)
+GEMINI = ("model", "messages", "max_tokens", "temperature", "top_p", "n", "stop", "stream", "response_format")
+if options.cert:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(options.cert)
 server = Server(("127.0.0.1", options.port), Handler)
-print(f"http://127.0.0.1:{server.server_address[1]}/v1", flush=True)
+print(f"http{'s' if options.cert else ''}://127.0.0.1:{server.server_address[1]}/v1", flush=True)
 try:
     server.serve_forever()
 except KeyboardInterrupt:
