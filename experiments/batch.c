@@ -285,11 +285,17 @@ sg_status sg_batch_run(const struct sg_batch_job *job, struct sg_err *err)
 {
     struct sg_batch_desk d = {.job = job, .study = job->p->study};
     struct sg_http *http = NULL;
-    sg_status status = open_desk(&d, &http, err);
+    struct sg_err why = {0};
+    sg_status status = open_desk(&d, &http, &why);
     if (status == SG_OK)
-        status = act(&d, err);
+        status = act(&d, &why);
     if (status == SG_OK)
         status = say_next(&d, err);
+    else if (status == SG_STOPPED)
+        status = sg_fail(err, SG_STOPPED, "%.700s; hint: run the same command again, it goes on from there",
+                         why.text);
+    else
+        *err = why;
     sg_http_destroy(http);
     sg_free(d.run_key);
     return status;

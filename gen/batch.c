@@ -65,15 +65,14 @@ static sg_status judge(const struct sg_batch_api *api, const struct sg_http_repl
                        "%s: the answer cannot be written to the results folder; hint: is the disk full?",
                        what);
     if (r->curl_code != CURLE_OK)
-        return sg_fail(err, is_passing(r) ? SG_STOPPED : SG_INPUT, "%s: %s; hint: run it again", what,
+        return sg_fail(err, is_passing(r) ? SG_STOPPED : SG_INPUT, "%s: %s", what,
                        curl_easy_strerror((CURLcode)r->curl_code));
     if (r->http_status == 401 || r->http_status == 403)
         return sg_fail(err, SG_INPUT,
                        "%s: the server refuses the key (HTTP %ld%s%s); hint: check the variable %s", what,
                        r->http_status, colon, message, api->api_key_env);
     if (is_passing(r))
-        return sg_fail(err, SG_STOPPED, "%s: HTTP %ld%s%s; hint: run it again", what, r->http_status, colon,
-                       message);
+        return sg_fail(err, SG_STOPPED, "%s: HTTP %ld%s%s", what, r->http_status, colon, message);
     if (r->http_status == 404)
         return sg_fail(err, SG_INPUT,
                        "%s: HTTP 404%s%s; hint: is it the account and the address that it was sent with, and "
@@ -107,8 +106,7 @@ static sg_status ask(struct sg_batch_api *api, const struct sg_http_call *call, 
             if (!json_is_object(*o)) {
                 json_decref(*o);
                 *o = NULL;
-                status = sg_fail(err, SG_STOPPED,
-                                 "%s: the server's answer is no JSON object; hint: run it again", what);
+                status = sg_fail(err, SG_STOPPED, "%s: the server's answer is no JSON object", what);
             }
         } else if (!is_good(&r) && !again)
             status = judge(api, &r, what, err);
@@ -193,9 +191,7 @@ static sg_status ask_batch(struct sg_batch_api *api, const struct sg_http_call *
     SG_TRY(ask(api, call, is_harmless, what, &o, err));
     int whole = read_batch(o, out);
     json_decref(o);
-    return whole ? SG_OK
-                 : sg_fail(err, SG_STOPPED, "%s: the server's answer describes no batch; hint: run it again",
-                           what);
+    return whole ? SG_OK : sg_fail(err, SG_STOPPED, "%s: the server's answer describes no batch", what);
 }
 
 /* ---- the calls ---- */

@@ -1,0 +1,118 @@
+#!/usr/bin/env python3
+"""The batch API when things go wrong: SIGKILL at each step, connections that break before and after the work is done, batches that expire,
+fail or are cancelled, answers that are damaged, missing, repeated or nobody's. The pools are always those of a live run, the ledger's
+spend is the stub's bill, and nothing is paid twice but what the provider has lost."""
+import shutil
+import signal
+import subprocess
+import time
+
+import batching
+import sg
+from batching import PRICED, SMALL, ask, batch, billed, calls, collect, generate, missing
+
+sg.need_encoder()
+with sg.Folder() as folder:
+    with batching.stub(folder / "live") as stub:
+        generate(stub, folder / "live" / "r")
+        pools, n_live = batching.pools(folder / "live" / "r"), len(stub.requests())
+
+    def check(stub, results, what, lost=0):
+        batching.check_money(stub, results, what, lost)
+        sg.check(batching.pools(results) == pools, f"{what}: it shows in the pools")
+        sg.check(len(billed(stub)) == n_live + lost, f"{what}: {len(billed(stub))} answers were paid for, not {n_live} + {lost}")
+        made = sum(c["status"] == 200 for c in calls(stub, "create"))
+        known = ask(results, "SELECT count(*) FROM batches WHERE id<>''")[0][0]
+        sg.check(made == known, f"{what}: {made} batches were made, the ledger knows {known}")
+
+    def play(name, script, lost=0, options=()):
+        """From nothing to the end, in as many rounds as it takes."""
+        with batching.stub(folder / name, script) as stub:
+            n = batching.to_the_end(stub, folder / name / "r", *options)
+            check(stub, folder / name / "r", name, lost)
+            print(f"{name}: {n} commands, {len(calls(stub, 'create'))} batches")
+
+    # Killed while the server has heard (hang) or has not heard (stuck) a call, and nothing of it came back.
+    for call, kind in (("upload", "stuck"), ("upload", "hang"), ("create", "stuck"), ("create", "hang"), ("batch", "hang"), ("content", "hang")):
+        name = f"killed at {call}, {kind}"
+        with batching.stub(folder / name, {"faults": [{"call": call, "to": 1, "fault": kind, "seconds": 30}], "page": 1}) as stub:
+            results = folder / name / "r"
+            arguments = ["generate", *SMALL, f"generator.base_url={stub.url}", *PRICED, "--batch", "--wait", "--results", results]
+            process = sg.begin(*arguments)
+            deadline = time.monotonic() + 60
+            while not calls(stub, call) and time.monotonic() < deadline:
+                time.sleep(0.01)
+            sg.check(process.poll() is None and calls(stub, call), f"{name}: it did not come so far")
+            sg.kill_all(process, results)
+            batching.to_the_end(stub, results)
+            check(stub, results, name)
+            sg.check(len(calls(stub, "upload")) == (3 if (call, kind) == ("upload", "stuck") else 2), f"{name}: an orphan's file is sent again")
+
+    # Killed between creating and storing, and then it is --collect that finds it.
+    with batching.stub(folder / "adopts", {"faults": [{"call": "create", "to": 1, "fault": "hang", "seconds": 30}]}) as stub:
+        results = folder / "adopts" / "r"
+        process = sg.begin("generate", *SMALL, f"generator.base_url={stub.url}", *PRICED, "--batch", "--results", results)
+        while not calls(stub, "create"):
+            time.sleep(0.01)
+        sg.kill_all(process, results)
+        _, err = generate(stub, results, *PRICED, code=3)
+        sg.check("would be bought twice" in err, "a batch whose id is not known is bought again:\n" + err)
+        # On another machine: a copy of the folder.
+        shutil.copytree(results, folder / "adopts" / "copy", ignore=shutil.ignore_patterns("lock*"))
+        collect(stub, folder / "adopts" / "copy")
+        batching.to_the_end(stub, folder / "adopts" / "copy")
+        check(stub, folder / "adopts" / "copy", "adopted by --collect")
+
+    # Connections that break, and servers that stumble, in one command.
+    play("broken", {"faults": [{"call": "upload", "to": 1, "fault": "after"}, {"call": "create", "to": 1, "fault": "after"},
+                               {"call": "create", "from": 2, "to": 2, "fault": "status", "status": 500},
+                               {"call": "batches", "from": 2, "to": 2, "fault": "status", "status": 503},
+                               {"call": "batch", "to": 1, "fault": "before"},
+                               {"call": "content", "to": 1, "fault": "after"},
+                               {"call": "content", "from": 3, "to": 3, "fault": "status", "status": 429, "headers": {"retry-after-ms": "50"}},
+                               {"call": "delete", "fault": "status", "status": 500}]})
+
+    # Ends that are none: what was finished stays, and only the rest goes again.
+    play("ends", {"batches": [{"end": "expired", "answered": 0.5}, {"end": "failed"}, {"end": "cancelled", "answered": 0.4},
+                              {"end": "expired", "answered": 0}, {"failed": 1}, {}]}, options=["generator.batch_requests=3"])
+
+    # Output in every condition. Two answers were charged for and cannot be read; one, where nobody counts.
+    play("dirty", {"batches": [{"dropped": 1, "damaged": 1, "doubled": 2, "unknown": 3, "failed": 1}, {}]}, lost=2)
+    play("uncounted", {"batches": [{"dropped": 1, "failed": 1, "uncounted": True}, {}]}, lost=1)
+
+    # The provider says why.
+    with batching.stub(folder / "says", {"batches": [{"end": "failed"}, {"refused": 1}, {}]}) as stub:
+        results = folder / "says" / "r"
+        batch(stub, results)
+        _, err = collect(stub, results)
+        sg.check("Enqueued token limit reached" in err and not billed(stub), "why a batch failed is not said:\n" + err)
+        batching.to_the_end(stub, results)
+        failed = ask(results, "SELECT reason FROM completions WHERE status<>0")
+        sg.check(len(failed) == 1 and "too long" in failed[0][0], f"a request that will never work: {failed}")
+
+        # No such batch: another account's key, or long gone. It can be given up on, and stays spent.
+        batch(stub, folder / "says" / "gone")
+    with batching.stub(folder / "other") as stub:
+        results = folder / "says" / "gone"
+        _, err = collect(stub, results, code=2)
+        sg.check("No batch found" in err and "hint: " in err, "a batch that is gone:\n" + err)
+        _, err = generate(stub, results, *PRICED, "--abandon-batches", code=3)
+        sg.check("could not be cancelled" in err, "a batch that is gone:\n" + err)
+        generate(stub, results, *PRICED)
+        sg.check(batching.pools(results) == pools, "a batch that is gone shows in the pools")
+        sg.check(ask(results, "SELECT total(usd) > 0 FROM batches") == [(1,)], "what it may have cost is forgotten")
+
+    # Waiting ends at once when asked to, and is taken up again.
+    with batching.stub(folder / "patient", {"batches": [{"polls": 4}, {}]}) as stub:
+        results = folder / "patient" / "r"
+        waiting = subprocess.Popen(sg.command("generate", *SMALL, f"generator.base_url={stub.url}", *PRICED, "--batch", "--wait", "--results",
+                                              results), cwd=sg.ROOT, env=sg.ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        while len(calls(stub, "batch")) < 2:
+            time.sleep(0.01)
+        waiting.send_signal(signal.SIGINT)
+        err = waiting.communicate(timeout=20)[1]
+        sg.check(waiting.returncode == 3 and ("--collect" in err or "it goes on from there" in err), f"exit code {waiting.returncode}:\n{err}")
+        sg.check(missing(results), "status.json does not tell what is missing")
+        batching.to_the_end(stub, results)
+        check(stub, results, "waited for twice")
+    print("ok")
