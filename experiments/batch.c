@@ -32,6 +32,7 @@ sg_status sg_batch_count(struct sg_ledger *l, struct sg_batches_out *out, struct
         int waits = list[i].state != SG_BATCH_ABANDONED;
         out->n += waits;
         out->n_abandoned += !waits;
+        out->n_unsent += list[i].state < SG_BATCH_OPEN;
         out->n_requests += waits ? list[i].n : 0;
         out->usd += list[i].usd;
     }
@@ -88,6 +89,8 @@ static sg_status read_run_key(struct sg_batch_desk *d, struct sg_err *err)
 
 static sg_status open_desk(struct sg_batch_desk *d, struct sg_http **http, struct sg_err *err)
 {
+    if (!d->job->endpoint)
+        return SG_OK;
     const struct sg_endpoint *e = d->job->endpoint;
     double share = 1 - d->study->generator->batch_discount;
     char *refused = NULL;
@@ -147,12 +150,30 @@ static sg_status note_last(struct sg_batch_desk *d, struct sg_ledger_batch *b, v
     return SG_OK;
 }
 
+/* What the provider has refused it does not have: that does not count as spent, nor keep anybody from buying live. */
+static sg_status drop_one(struct sg_batch_desk *d, struct sg_ledger_batch *b, void *context,
+                          struct sg_err *err)
+{
+    struct sg_err ignored;
+    int is_there = b->state >= SG_BATCH_OPEN || (b->state == SG_BATCH_UPLOADED && d->is_unclear);
+    if (is_there || b->part <= *(const int64_t *)context)
+        return SG_OK;
+    if (b->input_file[0])
+        (void)!sg_batch_api_delete_file(&d->api, b->input_file, &ignored);
+    SG_TRY(sg_ledger_batch_settle(d->job->ledger, b->part, 0, err));
+    return sg_ledger_commit(d->job->ledger, err);
+}
+
 static sg_status submit(struct sg_batch_desk *d, struct sg_err *err)
 {
     int64_t last = 0;
+    struct sg_err second;
     SG_TRY(for_each(d, note_last, &last, err));
     SG_TRY(sg_batch_plan(d, err));
-    return for_each(d, send_one, &last, err);
+    sg_status status = for_each(d, send_one, &last, err);
+    if (status == SG_INPUT && for_each(d, drop_one, &last, &second) != SG_OK)
+        return sg_fail(err, SG_FAILED, "%s", second.text);
+    return status;
 }
 
 /* ---- collect ---- */
@@ -193,30 +214,40 @@ static sg_status collect(struct sg_batch_desk *d, struct sg_err *err)
 
 /* ---- abandon ---- */
 
-static sg_status abandon_one(struct sg_batch_desk *d, struct sg_ledger_batch *b, void *context,
-                             struct sg_err *err)
+/* The provider's part of it; *is_over: there is nothing left to be abandoned. */
+static sg_status cancel(struct sg_batch_desk *d, struct sg_ledger_batch *b, int *is_over, struct sg_err *err)
 {
-    int is_over = 0, is_there = b->id[0] != 0;
+    int is_there = b->id[0] != 0;
     struct sg_batch_info now;
-    (void)context;
-    if (b->state == SG_BATCH_ABANDONED)
-        return SG_OK;
     if (!is_there)
         SG_TRY(sg_batch_adopt(d, b, &is_there, err));
     if (!is_there) { /* never got there: costs nothing */
+        *is_over = 1;
         SG_TRY(sg_ledger_batch_settle(d->job->ledger, b->part, 0, err));
         return sg_ledger_commit(d->job->ledger, err);
     }
+    SG_TRY(sg_batch_collect(d, b, is_over, err));
+    if (*is_over || strcmp(b->status, "cancelling") == 0)
+        return SG_OK;
+    return sg_batch_api_cancel(&d->api, b->id, &now, err);
+}
+
+static sg_status abandon_one(struct sg_batch_desk *d, struct sg_ledger_batch *b, void *context,
+                             struct sg_err *err)
+{
+    int is_over = 0;
     struct sg_err why = {0};
-    sg_status status = sg_batch_collect(d, b, &is_over, &why);
-    if (status == SG_OK && !is_over && strcmp(b->status, "cancelling") != 0)
-        status = sg_batch_api_cancel(&d->api, b->id, &now, &why);
+    (void)context;
+    if (b->state == SG_BATCH_ABANDONED)
+        return SG_OK;
+    sg_status status = d->job->endpoint ? cancel(d, b, &is_over, &why) : SG_OK;
     if (status == SG_FAILED)
         return sg_fail(err, status, "%s", why.text);
     if (is_over)
         return SG_OK;
     if (status != SG_OK)
-        fprintf(stderr, "synthgrid: warning: batch %s could not be cancelled: %s\n", b->id, why.text);
+        fprintf(stderr, "synthgrid: warning: batch %lld could not be cancelled: %s\n", (long long)b->part,
+                why.text);
     b->state = SG_BATCH_ABANDONED;
     SG_TRY(sg_ledger_batch_set(d->job->ledger, b, err));
     return sg_ledger_commit(d->job->ledger, err);
@@ -247,6 +278,9 @@ static sg_status say_next(struct sg_batch_desk *d, struct sg_err *err)
             &b, "%lld requests are missing%s%s; hint: `synthgrid generate %s results=%s%s` asks for them",
             (long long)n_missing, d->why[0] ? "; the first that failed: " : "", d->why, s->path, s->results,
             command);
+    if (out.n_unsent)
+        sg_buf_printf(&b, "; %lld of the batches did not get to the provider: --batch sends them",
+                      (long long)out.n_unsent);
     if (d->n_too_dear)
         sg_buf_printf(&b, "; %lld more could pass the limit of %.4f USD: give a larger --max-usd",
                       (long long)d->n_too_dear, d->job->budget_usd);

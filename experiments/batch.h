@@ -26,13 +26,14 @@ struct sg_batch_job {
     const struct sg_prepared *p;
     struct sg_asking *asking;
     struct sg_ledger *ledger;
-    const struct sg_endpoint *endpoint;
-    double budget_usd; /* < 0: none */
+    const struct sg_endpoint *endpoint; /* NULL: it is out of reach; ABANDON alone can do without */
+    double budget_usd;                  /* < 0: none */
 };
 
 /* What is with the provider: batches that a run waits for, their requests, the most that all unsettled ones can cost. */
 struct sg_batches_out {
     int64_t n, n_requests, n_abandoned;
+    int64_t n_unsent; /* of n, those of which it is not known that the provider has them */
     double usd;
 };
 sg_status sg_batch_count(struct sg_ledger *l, struct sg_batches_out *out, struct sg_err *err) SG_MUST_USE;

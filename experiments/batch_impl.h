@@ -17,6 +17,7 @@ struct sg_batch_desk {
     int64_t n_missing;     /* that are in no batch, after sg_batch_plan */
     int64_t n_too_dear;    /* of these, what the budget leaves out */
     int64_t n_new;         /* answers that came */
+    int is_unclear;        /* the batch that is being sent may be there, though nobody said so */
     char why[400];         /* the first reason for which a request was not answered; "" */
 };
 

@@ -231,6 +231,11 @@ static sg_status send_once(struct sg_batch_desk *d, struct sg_ledger_batch *b, i
     SG_TRY(keys_digest(d, b, digest, err));
     if (!is_fresh)
         SG_TRY(sg_batch_adopt(d, b, &found, err));
+    if (!found && !is_fresh && was_there) {
+        /* What a killed process has sent may be on its way still, and a list may lag behind. */
+        sg_batch_pause(d, 2);
+        SG_TRY(sg_batch_adopt(d, b, &found, err));
+    }
     if (found)
         return SG_OK;
     if (!was_there)
@@ -241,6 +246,7 @@ static sg_status send_once(struct sg_batch_desk *d, struct sg_ledger_batch *b, i
         SG_TRY(upload(d, b, digest, 0, err));
         status = sg_batch_api_create(&d->api, b->input_file, d->run_key, b->part, digest, &made, err);
     }
+    d->is_unclear |= status == SG_STOPPED;
     SG_TRY(status);
     snprintf(b->id, sizeof b->id, "%s", made.id);
     snprintf(b->status, sizeof b->status, "%s", made.status);
@@ -252,6 +258,7 @@ static sg_status send_once(struct sg_batch_desk *d, struct sg_ledger_batch *b, i
 sg_status sg_batch_send(struct sg_batch_desk *d, struct sg_ledger_batch *b, int is_fresh, struct sg_err *err)
 {
     double pause_s = 0.5;
+    d->is_unclear = 0;
     for (int64_t n = 0;; n++) {
         /* A call that changes something and failed may have been heard: looked for before it is made again. */
         sg_status status = send_once(d, b, is_fresh && n == 0, err);

@@ -49,6 +49,7 @@ struct run {
     int64_t *n_asked; /* (sg_asking_n): requests that are not over */
     struct sg_office *office;
     struct sg_endpoint *endpoint; /* (n_generators) */
+    int is_out_of_reach;          /* it could not be asked, and --abandon-batches goes on without */
     double budget_usd;            /* < 0: none */
     double started, stored, shown;
     int warned;  /* that status.json cannot be written */
@@ -561,8 +562,13 @@ static sg_status start(struct run *r, struct sg_err *err)
         return say_missing(r, err);
     if (!r->options->batch)
         SG_TRY(sg_batch_refuse(r->ledger, r->p->study, err));
-    SG_TRY(open_endpoints(r, err));
+    sg_status status = open_endpoints(r, err);
     take_keys(r->p->study);
+    r->is_out_of_reach = status != SG_OK && r->options->batch == SG_BATCH_ABANDON;
+    if (!r->is_out_of_reach)
+        return status;
+    /* A provider or key that is gone must not keep anybody from going on without. */
+    fprintf(stderr, "synthgrid: warning: no batch is cancelled: %s\n", err->text);
     return SG_OK;
 }
 
@@ -606,12 +612,12 @@ static sg_status batch_run(struct run *r, struct sg_err *err)
                                .p = r->p,
                                .asking = r->asking,
                                .ledger = r->ledger,
-                               .endpoint = r->endpoint,
+                               .endpoint = r->is_out_of_reach ? NULL : r->endpoint,
                                .budget_usd = r->budget_usd};
     struct sg_batches_out out;
     int64_t n_missing = 0;
     struct sg_err second = {0};
-    sg_status status = r->endpoint->client ? sg_batch_run(&job, err) : SG_OK;
+    sg_status status = r->endpoint->client || r->is_out_of_reach ? sg_batch_run(&job, err) : SG_OK;
     if (status != SG_OK && status != SG_STOPPED)
         return status;
     sg_status kept = sg_asking_count(r->asking, &n_missing, NULL, &second);

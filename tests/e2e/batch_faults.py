@@ -2,28 +2,36 @@
 """The batch API when things go wrong: SIGKILL at each step, connections that break before and after the work is done, batches that expire,
 fail or are cancelled, answers that are damaged, missing, repeated or nobody's. The pools are always those of a live run, the ledger's
 spend is the stub's bill, and nothing is paid twice but what the provider has lost."""
+import json
 import shutil
 import signal
 import subprocess
 import time
+import urllib.request
 
 import batching
 import sg
 from batching import PRICED, SMALL, ask, batch, billed, calls, collect, generate, missing
 
 sg.need_encoder()
+
+
+def request(stub, path, data=None):
+    return urllib.request.urlopen(urllib.request.Request(stub.url + path, data, {"Content-Type": "application/json"}))
+
+
 with sg.Folder() as folder:
     with batching.stub(folder / "live") as stub:
         generate(stub, folder / "live" / "r")
         pools, n_live = batching.pools(folder / "live" / "r"), len(stub.requests())
 
-    def check(stub, results, what, lost=0):
+    def check(stub, results, what, lost=0, foreign=0):
         batching.check_money(stub, results, what, lost)
         sg.check(batching.pools(results) == pools, f"{what}: it shows in the pools")
         sg.check(len(billed(stub)) == n_live + lost, f"{what}: {len(billed(stub))} answers were paid for, not {n_live} + {lost}")
         made = sum(c["status"] == 200 for c in calls(stub, "create"))
         known = ask(results, "SELECT count(*) FROM batches WHERE id<>''")[0][0]
-        sg.check(made == known, f"{what}: {made} batches were made, the ledger knows {known}")
+        sg.check(made == known + foreign, f"{what}: {made} batches were made, the ledger knows {known}")
 
     def play(name, script, lost=0, options=()):
         """From nothing to the end, in as many rounds as it takes."""
@@ -57,11 +65,17 @@ with sg.Folder() as folder:
         sg.kill_all(process, results)
         _, err = generate(stub, results, *PRICED, code=3)
         sg.check("would be bought twice" in err, "a batch whose id is not known is bought again:\n" + err)
+        # Made twice, by whatever: the second one is cancelled.
+        [made] = [b for b in json.load(request(stub, "/batches"))["data"]]
+        again = {k: made[k] for k in ("input_file_id", "endpoint", "completion_window", "metadata")}
+        request(stub, "/batches", json.dumps(again).encode())
+        request(stub, "/batches", json.dumps({**again, "metadata": {"run_key": "of somebody else"}}).encode())
         # On another machine: a copy of the folder.
         shutil.copytree(results, folder / "adopts" / "copy", ignore=shutil.ignore_patterns("lock*"))
         collect(stub, folder / "adopts" / "copy")
         batching.to_the_end(stub, folder / "adopts" / "copy")
-        check(stub, folder / "adopts" / "copy", "adopted by --collect")
+        check(stub, folder / "adopts" / "copy", "adopted by --collect", foreign=2)
+        sg.check(len(calls(stub, "cancel")) == 1, "a batch that was made twice is not cancelled")
 
     # Connections that break, and servers that stumble, in one command.
     play("broken", {"faults": [{"call": "upload", "to": 1, "fault": "after"}, {"call": "create", "to": 1, "fault": "after"},
@@ -101,6 +115,28 @@ with sg.Folder() as folder:
         generate(stub, results, *PRICED)
         sg.check(batching.pools(results) == pools, "a batch that is gone shows in the pools")
         sg.check(ask(results, "SELECT total(usd) > 0 FROM batches") == [(1,)], "what it may have cost is forgotten")
+
+        # The provider itself is gone.
+        batch(stub, folder / "other" / "r")
+    _, err = generate(stub, folder / "other" / "r", *PRICED, "--abandon-batches", code=3)
+    sg.check("no batch is cancelled" in err and "abandoned batches count as spent" in err, "a provider that is gone:\n" + err)
+
+    # A server without a batch API leaves nothing behind; one whose API is gone can be abandoned.
+    no_api = [{"call": call, "fault": "status", "status": 404} for call in ("upload", "batches")]
+    with batching.stub(folder / "none", {"faults": no_api}) as stub:
+        _, err = batch(stub, folder / "none" / "r", code=2)
+        sg.check("batch API" in err and "404" in err, "no batch API:\n" + err)
+        generate(stub, folder / "none" / "r", *PRICED)
+        sg.check(batching.pools(folder / "none" / "r") == pools, "a server without a batch API shows in the pools")
+        check(stub, folder / "none" / "r", "no batch API")
+
+    # Parameters that are refused are left out of the next batch, and named in the results.
+    with batching.stub(folder / "adapts", {"batches": [{"unsupported": "max_tokens"}]}) as stub:
+        results = folder / "adapts" / "r"
+        n = batching.to_the_end(stub, results)
+        batching.check_money(stub, results, "a refused parameter")
+        sg.check(ask(results, "SELECT value FROM meta WHERE name='generator_refused'") == [("max_tokens",)], "it is not in the ledger")
+        sg.check(len(calls(stub, "create")) == 3, f"{len(calls(stub, 'create'))} batches in {n} commands")
 
     # Waiting ends at once when asked to, and is taken up again.
     with batching.stub(folder / "patient", {"batches": [{"polls": 4}, {}]}) as stub:

@@ -8,7 +8,7 @@ is a JSON object:
      "page": 100}                   the longest list
 A batch: polls (1), end (completed; failed: nothing is asked; expired; cancelled), answered (share of the requests that are answered before
 it expires: 1), and of the answers, the first N in an order of its own: dropped, doubled, damaged, unknown, failed (HTTP 500 in the error
-file), refused (HTTP 400 there). uncounted: true leaves out request_counts. Answers are always shuffled.
+file), refused (HTTP 400 there). unsupported: a parameter that no request may have. uncounted: true leaves out request_counts. Answers are always shuffled.
 Calls: upload, files, delete, content, create, batches, batch, cancel. Faults: before (the connection closes, nothing is done), after (it
 is done, but the connection closes), status (HTTP `status`, nothing is done), hang (it is done, but no answer comes for `seconds`), stuck
 (no answer for `seconds`, nothing is done).
@@ -208,9 +208,13 @@ class Batches:
         n_done = len(lines) if status == "completed" else int(len(lines) * share)
         n_failed, n_refused = plan.get("failed", 0), plan.get("refused", 0)
         failed, refused, done = lines[:n_failed], lines[n_failed:n_failed + n_refused], lines[n_failed + n_refused:n_done]
+        odd = [x for x in done if plan.get("unsupported") in x["body"]]
+        done = [x for x in done if x not in odd]
         out = [json.dumps(self.answer(x)) for x in done]
         err = [self.line(x, 500, {"error": {"message": "The server had an error"}}) for x in failed]
         err += [self.line(x, 400, {"error": {"message": "The text is too long", "code": "context_length_exceeded"}}) for x in refused]
+        err += [self.line(x, 400, {"error": {"message": "Unsupported parameter", "param": plan["unsupported"],
+                                             "code": "unsupported_parameter"}}) for x in odd]
         if status == "expired":
             err += [{"id": "x", "custom_id": x["custom_id"], "response": None, "error": {
                 "code": "batch_expired", "message": "This request could not be executed before the completion window expired."}}
