@@ -22,12 +22,14 @@
  *   /curves         cell x step: training loss
  *   /per_class      cell x class: precision, recall, F1
  *   /spend          one row a pool: requests, tokens, cost
+ *   /attempts       what all requests came to, failed ones too, summed by server, model, kind, fate and HTTP status: number, tokens,
+ *                   cost, what may have been paid for, latency. One by one they are in the ledger (results/ledger_attempts.h)
  *   /diversity      one row a pool: mean similarity, Vendi score, effective rank
  *   /bias           pool (and a task's raw rows) x class x text: length, variety, openings, and what the LLM chose
  *   /llm_eval       one row an evaluation of the LLM as a classifier: accuracy with interval, macro-F1, unparsable answers, cost
  *   /llm_predictions  evaluation x test row: gold, predicted, why an answer was unparsable
  *
- * What came later (kernels and rounding of /cells, n_near_* of /pools, source of /examples, /near_duplicates, /bias) is empty in files that were
+ * What came later (kernels and rounding of /cells, n_near_* of /pools, source of /examples, /near_duplicates, /bias, /attempts) is empty in files that were
  * written before, and no part of the content digest; /llm_eval and /llm_predictions are part of it where they have rows.
  * Cells of this study's plan alone, and the tasks and pools that they name. A number that does not exist (a cell that is planned or
  * failed, an unknown price) is NaN; -1 is "does not apply".

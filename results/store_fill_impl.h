@@ -121,6 +121,9 @@ sg_status sg_fill_sum(const struct fill *f, const char *keys, const char *id, st
 /* /bias, after the pools. */
 sg_status sg_fill_bias(struct fill *f, struct sg_err *err) SG_MUST_USE;
 
+/* /attempts. */
+sg_status sg_fill_attempts(struct fill *f, struct sg_err *err) SG_MUST_USE;
+
 /* /llm_eval and /llm_predictions, after the cells. */
 sg_status sg_fill_evaluations(struct fill *f, struct sg_err *err) SG_MUST_USE;
 

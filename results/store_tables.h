@@ -186,6 +186,24 @@
       "texts that begin like a yes/no question: is, are, do, can, has, ...")                                 \
     X(overlap, REAL, "1", SG_LATER, "pairs: mean share of the first text's words that the second has, too")
 
+#define SG_ATTEMPTS(X)                                                                                       \
+    X(origin, TEXT, "", SG_LATER, "server, or model file; batch ...: its batch API")                         \
+    X(model, TEXT, "", SG_LATER, "the model that answered, in the provider's words; empty: none said so")    \
+    X(kind, TEXT, "", SG_LATER,                                                                              \
+      "answered, rate, overload, fault, adapt (refused a parameter), refused, endpoint; empty: lost")        \
+    X(fate, TEXT, "", SG_LATER, "of the request then: answered, failed, again, left; empty: not known")      \
+    X(http_status, INT, "", SG_LATER, "HTTP status; 0: no answer; -1: not known")                            \
+    X(n, INT, "requests", SG_LATER, "attempts that ended so")                                                \
+    X(n_unsettled, INT, "requests", SG_LATER, "of them those that may have been paid for or not")            \
+    X(tokens_in, INT, "tokens", SG_LATER, "prompt tokens, as far as they are known")                         \
+    X(tokens_out, INT, "tokens", SG_LATER, "completion tokens, as far as they are known")                    \
+    X(cost_usd, REAL, "USD", SG_LATER, "cost, as far as it is known")                                        \
+    X(worst_usd, REAL, "USD", SG_LATER, "the most that the unsettled ones cost; counts as spent")            \
+    X(latency_s, REAL, "s", SG_LATER, "sum of the times to answer or failure")                               \
+    X(latency_max_s, REAL, "s", SG_LATER, "the longest")                                                     \
+    X(first, TEXT, "", SG_LATER, "UTC time when the first of them left")                                     \
+    X(last, TEXT, "", SG_LATER, "UTC time when the last of them left")
+
 #define SG_LLM_EVAL(X)                                                                                       \
     X(evaluation, INT, "", 0, "ordinal of the evaluation; /llm_predictions refers to it")                    \
     X(task, TEXT, "", 0, "task")                                                                             \
@@ -237,6 +255,7 @@
     Y(DIVERSITY, diversity, 0, "How different the examples of each pool are from one another")               \
     Y(NEAR, near_duplicates, SG_TABLE_LATER, "Examples that nearly repeat another text, kept or rejected")   \
     Y(BIAS, bias, SG_TABLE_LATER, "What the texts of each pool look like, by class, beside the raw rows")    \
+    Y(ATTEMPTS, attempts, SG_TABLE_LATER, "What the requests of all runs came to, failed ones too, by kind") \
     Y(LLM_EVAL, llm_eval, SG_TABLE_LATER, "The LLM as a classifier: one row an evaluation on test rows")     \
     Y(LLM_PREDICTIONS, llm_predictions, SG_TABLE_LATER, "What the LLM said of each test row")
 
@@ -250,6 +269,7 @@ enum sg_table_index { SG_TABLES(SG_Y_INDEX) SG_N_TABLES };
 #define SG_X_REJECTS(name, ...)                  SG_REJECTS_##name,
 #define SG_X_NEAR(name, ...)                     SG_NEAR_##name,
 #define SG_X_BIAS(name, ...)                     SG_BIAS_##name,
+#define SG_X_ATTEMPTS(name, ...)                 SG_ATTEMPTS_##name,
 #define SG_X_LLM_EVAL(name, ...)                 SG_LLM_EVAL_##name,
 #define SG_X_LLM_PREDICTIONS(name, ...)          SG_LLM_PREDICTIONS_##name,
 #define SG_X_EXAMPLES(name, ...)                 SG_EXAMPLES_##name,

@@ -18,6 +18,7 @@
 #include <sys/resource.h>
 
 #include "fake_study.h"
+#include "results/ledger_attempts.h"
 #include "scratch.h"
 
 static struct sg_err err;
@@ -259,6 +260,77 @@ static void evaluations(void **state)
     assert_int_equal(seen.n, 0);
 }
 
+static void put_attempt(struct sg_ledger *l, const struct sg_ledger_attempt *x, int ends)
+{
+    int64_t id;
+    OK(sg_ledger_attempt_put(l, x, &id, &err));
+    if (ends)
+        OK(sg_ledger_attempt_end(l, id, x, &err));
+}
+
+/* What requests came to depends on the weather: it is in the file, but no part of what equal studies have in common. */
+static void attempts_are_summed(void **state)
+{
+    (void)state;
+    char without[SG_HEX], with[SG_HEX], path[300];
+    snprintf(path, sizeof path, "%s", in_scratch("attempts.h5"));
+    struct sg_ledger *l = make("a0", &(struct fake){0}, path, without);
+    look(path, SG_T_ATTEMPTS);
+    assert_int_equal(seen.n, 0);
+    struct sg_ledger_attempt x = {.key = "k",
+                                  .number = 1,
+                                  .origin = "http://x",
+                                  .worst_usd = 0.5,
+                                  .settled = 1,
+                                  .kind = "answered",
+                                  .fate = "answered",
+                                  .http_status = 200,
+                                  .tokens_in = 10,
+                                  .tokens_out = 20,
+                                  .cost_usd = 0.125,
+                                  .latency_s = 0.25,
+                                  .model = "m-1"};
+    put_attempt(l, &x, 1);
+    x.latency_s = 0.5;
+    put_attempt(l, &x, 1);
+    x.model = "m-2";
+    x.cost_usd = -1;
+    put_attempt(l, &x, 1);
+    struct sg_ledger_attempt lost = {.key = "k",
+                                     .number = 2,
+                                     .worst_usd = 0.5,
+                                     .tokens_in = -1,
+                                     .tokens_out = -1,
+                                     .cost_usd = -1,
+                                     .latency_s = -1};
+    put_attempt(l, &lost, 0);
+    OK(sg_store_write(l, path, with, &err));
+    assert_string_equal(with, without);
+    OK(sg_store_verify(path, &err));
+    look(path, SG_T_ATTEMPTS);
+    assert_int_equal(seen.n, 3);
+    const union sg_value *row = seen.row[1];
+    assert_true(seen.row[0][SG_ATTEMPTS_n_unsettled].i == 1 && seen.row[0][SG_ATTEMPTS_worst_usd].x == 0.5);
+    assert_string_equal(seen.row[0][SG_ATTEMPTS_kind].text, "");
+    assert_string_equal(row[SG_ATTEMPTS_origin].text, "http://x");
+    assert_string_equal(row[SG_ATTEMPTS_model].text, "m-1");
+    assert_string_equal(row[SG_ATTEMPTS_kind].text, "answered");
+    assert_true(row[SG_ATTEMPTS_n].i == 2 && row[SG_ATTEMPTS_n_unsettled].i == 0 &&
+                row[SG_ATTEMPTS_http_status].i == 200);
+    assert_true(row[SG_ATTEMPTS_tokens_in].i == 20 && row[SG_ATTEMPTS_tokens_out].i == 40);
+    assert_true(row[SG_ATTEMPTS_cost_usd].x == 0.25 && row[SG_ATTEMPTS_worst_usd].x == 0);
+    assert_true(row[SG_ATTEMPTS_latency_s].x == 0.75 && row[SG_ATTEMPTS_latency_max_s].x == 0.5);
+    assert_int_equal(strlen(row[SG_ATTEMPTS_first].text), 20);
+    assert_true(seen.row[2][SG_ATTEMPTS_cost_usd].x == 0);
+    sg_ledger_close(l);
+
+    /* A file from before there was such a table. */
+    hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
+    assert_true(H5Ldelete(file, "attempts", H5P_DEFAULT) >= 0);
+    assert_true(H5Fclose(file) >= 0);
+    OK(sg_store_verify(path, &err));
+}
+
 /* Rows that are there but belong to the digest cannot be taken away unseen. */
 static void evaluations_cannot_go_unseen(void **state)
 {
@@ -482,6 +554,7 @@ int main(void)
         cmocka_unit_test(other_studies_in_the_ledger_do_not_show),
         cmocka_unit_test(evaluations),
         cmocka_unit_test(evaluations_cannot_go_unseen),
+        cmocka_unit_test(attempts_are_summed),
         cmocka_unit_test(older_files_are_read),
         cmocka_unit_test(an_empty_study),
         cmocka_unit_test(failures_leave_the_old_file),
