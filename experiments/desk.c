@@ -106,7 +106,9 @@ sg_status sg_desk_ask_take(struct sg_desk *d, int64_t owner, struct sg_request *
     d->ask = more;
     int64_t id;
     double usd = sg_request_worst_usd(d->s.generator, q);
-    SG_TRY(sg_governor_add(d->governor, sg_request_tokens(q), usd, &id, err));
+    /* An owner's second round (topics, what was rejected) leaves ahead of later owners' first: its cells can train while theirs
+     * are bought. */
+    SG_TRY(sg_governor_add(d->governor, owner, sg_request_tokens(q), usd, &id, err));
     d->ask[d->n++] = (struct ask){.request = *q, .worst_usd = usd, .owner = owner};
     q->canonical = NULL;
     return SG_OK;

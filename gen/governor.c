@@ -23,6 +23,7 @@ enum { MAX_FAILURES = 8 };
 
 struct ticket {
     double tokens, usd, sent_s, not_before_s;
+    int64_t turn;
     int attempts;
 };
 
@@ -35,7 +36,8 @@ struct sg_governor {
     struct sg_purse none;  /* where the settings have no purse */
     struct ticket *ticket; /* (n) by id */
     int64_t n;
-    int64_t next;            /* the first that never left */
+    int64_t *fresh,
+        n_fresh; /* (n_fresh, with room for n) a heap of those that never left, by turn, then id */
     int64_t *again, n_again; /* (n_again, with room for n) those that wait for another attempt */
     int64_t n_flying;
 
@@ -79,22 +81,56 @@ void sg_governor_destroy(struct sg_governor *g)
     if (!g)
         return;
     sg_free(g->ticket);
+    sg_free(g->fresh);
     sg_free(g->again);
     sg_free(g->log);
     sg_free(g);
 }
 
-sg_status sg_governor_add(struct sg_governor *g, double tokens, double usd, int64_t *id, struct sg_err *err)
+/* ---- those that never left ---- */
+
+static int is_before(const struct sg_governor *g, int64_t a, int64_t b)
+{
+    int64_t x = g->ticket[a].turn, y = g->ticket[b].turn;
+    return x < y || (x == y && a < b);
+}
+
+static void push_fresh(struct sg_governor *g, int64_t id)
+{
+    int64_t at = g->n_fresh++;
+    for (; at > 0 && is_before(g, id, g->fresh[(at - 1) / 2]); at = (at - 1) / 2)
+        g->fresh[at] = g->fresh[(at - 1) / 2];
+    g->fresh[at] = id;
+}
+
+static void pop_fresh(struct sg_governor *g)
+{
+    int64_t id = g->fresh[--g->n_fresh], at = 0, child;
+    while ((child = 2 * at + 1) < g->n_fresh) {
+        child += child + 1 < g->n_fresh && is_before(g, g->fresh[child + 1], g->fresh[child]);
+        if (!is_before(g, g->fresh[child], id))
+            break;
+        g->fresh[at] = g->fresh[child];
+        at = child;
+    }
+    g->fresh[at] = id;
+}
+
+sg_status sg_governor_add(struct sg_governor *g, int64_t turn, double tokens, double usd, int64_t *id,
+                          struct sg_err *err)
 {
     /* Room to wait again is made now, so that nothing can fail later. */
     int64_t *again = sg_grown(g->again, g->n, sizeof *again);
     g->again = again ? again : g->again;
-    struct ticket *ticket = again ? sg_grown(g->ticket, g->n, sizeof *ticket) : NULL;
+    int64_t *fresh = again ? sg_grown(g->fresh, g->n, sizeof *fresh) : NULL;
+    g->fresh = fresh ? fresh : g->fresh;
+    struct ticket *ticket = fresh ? sg_grown(g->ticket, g->n, sizeof *ticket) : NULL;
     if (!ticket)
         return sg_fail_memory(err, (unsigned long long)g->n * sizeof *ticket);
     g->ticket = ticket;
-    g->ticket[g->n] = (struct ticket){.tokens = tokens, .usd = usd, .not_before_s = -HUGE_VAL};
+    g->ticket[g->n] = (struct ticket){.tokens = tokens, .usd = usd, .not_before_s = -HUGE_VAL, .turn = turn};
     *id = g->n++;
+    push_fresh(g, *id);
     return SG_OK;
 }
 
@@ -215,7 +251,7 @@ static int64_t choose(const struct sg_governor *g, double now_s, int64_t *at)
         if (due <= now_s && (*at < 0 || due < g->ticket[g->again[*at]].not_before_s))
             *at = i;
     }
-    return *at >= 0 ? g->again[*at] : g->next < g->n ? g->next : -1;
+    return *at >= 0 ? g->again[*at] : g->n_fresh ? g->fresh[0] : -1;
 }
 
 static int is_affordable(struct sg_governor *g, double usd)
@@ -250,7 +286,7 @@ int sg_governor_next(struct sg_governor *g, double now_s, int64_t *id)
     if (at >= 0)
         g->again[at] = g->again[--g->n_again];
     else
-        g->next++;
+        pop_fresh(g);
     t->attempts++;
     t->sent_s = now_s;
     g->n_flying++;
@@ -427,7 +463,7 @@ int sg_governor_attempts(const struct sg_governor *g, int64_t id)
 
 struct sg_governor_state sg_governor_look(const struct sg_governor *g)
 {
-    return (struct sg_governor_state){.n_waiting = g->dead == SG_OK ? g->n - g->next + g->n_again : 0,
+    return (struct sg_governor_state){.n_waiting = g->dead == SG_OK ? g->n_fresh + g->n_again : 0,
                                       .n_flying = g->n_flying,
                                       .dead = g->dead,
                                       .why = g->why};

@@ -4,7 +4,7 @@
  * A plain struct with an explicit clock (seconds of any origin that never run backwards): a test plays days in
  * no time.
  *
- *     sg_governor_add(g, tokens, usd, &id, err);               a request waits
+ *     sg_governor_add(g, turn, tokens, usd, &id, err);         a request waits
  *     while (sg_governor_next(g, now, &id)) send(id);           it leaves; its worst cost is reserved
  *     what = sg_governor_done(g, now, id, &report);             every attempt that left, once
  *
@@ -46,9 +46,10 @@ struct sg_governor;
 struct sg_governor *sg_governor_create(const struct sg_governor_settings *s);
 void sg_governor_destroy(struct sg_governor *g);
 
-/* A request that waits to be sent: what it counts in tokens, and the most that one attempt can cost. Ids count
- * from 0. One that comes when the endpoint is dead is left at once. */
-sg_status sg_governor_add(struct sg_governor *g, double tokens, double usd, int64_t *id,
+/* A request that waits to be sent: what it counts in tokens, and the most that one attempt can cost. Those of a lower turn
+ * leave first, however late they come; of the same turn, in the order in which they came; one that waits for another attempt
+ * before all. Ids count from 0. One that comes when the endpoint is dead is left at once. */
+sg_status sg_governor_add(struct sg_governor *g, int64_t turn, double tokens, double usd, int64_t *id,
                           struct sg_err *err) SG_MUST_USE;
 
 /* 1: request *id leaves now. 0: nothing may leave yet. */

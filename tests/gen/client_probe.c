@@ -35,7 +35,7 @@ static sg_status drive(struct sg_client *c, struct sg_governor *governor, const 
                        const struct sg_requests *requests, struct sg_err *err)
 {
     for (int64_t i = 0, id; i < requests->n; i++)
-        SG_TRY(sg_governor_add(governor, sg_request_tokens(&requests->item[i]),
+        SG_TRY(sg_governor_add(governor, 0, sg_request_tokens(&requests->item[i]),
                                sg_request_worst_usd(g, &requests->item[i]), &id, err));
     for (;;) {
         struct sg_governor_state s = sg_governor_look(governor);

@@ -85,7 +85,7 @@ static void ask(struct world *w, int64_t n, double low, double high, double usd)
     w->tokens = tokens;
     for (int64_t i = 0, id; i < n; i++) {
         double size = low + (high - low) * sg_rng_uniform(&w->rng);
-        assert_int_equal(sg_governor_add(w->g, size, usd, &id, &err), SG_OK);
+        assert_int_equal(sg_governor_add(w->g, 0, size, usd, &id, &err), SG_OK);
         w->tokens[w->n_asked++] = size;
     }
 }
@@ -286,7 +286,7 @@ static struct sg_governor *fresh(int64_t connections, int64_t retries, int n)
     struct sg_governor *g = sg_governor_create(&s);
     struct sg_err err;
     for (int64_t i = 0, id; i < n; i++)
-        assert_int_equal(sg_governor_add(g, 10, 0, &id, &err), SG_OK);
+        assert_int_equal(sg_governor_add(g, 0, 10, 0, &id, &err), SG_OK);
     return g;
 }
 
@@ -392,7 +392,7 @@ static void jitter(void **state)
         struct sg_governor *g = sg_governor_create(&s);
         struct sg_err err;
         int64_t id;
-        assert_int_equal(sg_governor_add(g, 1, 0, &id, &err), SG_OK);
+        assert_int_equal(sg_governor_add(g, 0, 1, 0, &id, &err), SG_OK);
         assert_int_equal(play(g, 0, failed(SG_ATTEMPT_FAULT, 0)), SG_FATE_AGAIN);
         double t = next_leave(g, 0);
         low = fmin(low, t);
@@ -401,6 +401,50 @@ static void jitter(void **state)
         sg_governor_destroy(g);
     }
     assert_true(low < 0.1 && high > 0.9 && high < 1.1 && sum > 80 && sum < 120);
+}
+
+/* Those of a lower turn leave first, whenever they came; of the same turn in their order; a retry before all. */
+static void takes_turns(void **state)
+{
+    (void)state;
+    enum { N = 200 };
+    struct sg_governor *g =
+        sg_governor_create(&(struct sg_governor_settings){.connections = N, .retries = 3});
+    struct sg_rng rng = sg_rng_make(7, 0);
+    struct sg_err err;
+    int64_t id, turn[N], before = -1;
+    for (int i = 0; i < N; i++) {
+        turn[i] = (int64_t)(5 * sg_rng_uniform(&rng));
+        assert_int_equal(sg_governor_add(g, turn[i], 1, 0, &id, &err), SG_OK);
+        assert_int_equal(id, i);
+    }
+    for (int i = 0; i < N / 2; i++) {
+        assert_int_equal(sg_governor_next(g, 0, &id), 1);
+        assert_true(before < 0 || turn[id] > turn[before] || (turn[id] == turn[before] && id > before));
+        before = id;
+    }
+    assert_int_equal(sg_governor_look(g).n_waiting, N / 2);
+    int64_t late, earliest;
+    assert_int_equal(sg_governor_add(g, 9, 1, 0, &late, &err), SG_OK);
+    assert_int_equal(sg_governor_add(g, 0, 1, 0, &earliest, &err), SG_OK);
+    struct sg_attempt a = failed(SG_ATTEMPT_ADAPT, 0);
+    assert_int_equal(sg_governor_done(g, 1, before, &a), SG_FATE_AGAIN);
+    assert_int_equal(sg_governor_next(g, 1, &id), 1);
+    assert_int_equal(id, before);
+    assert_int_equal(sg_governor_next(g, 1, &id), 1);
+    assert_int_equal(id, earliest);
+    a = answered(0);
+    assert_int_equal(sg_governor_done(g, 1, id, &a), SG_FATE_ANSWERED);
+    for (int i = 0; i < N / 2; i++) {
+        assert_int_equal(sg_governor_next(g, 1, &id), 1);
+        assert_int_equal(sg_governor_done(g, 1, id, &a), SG_FATE_ANSWERED);
+        assert_true(turn[id] >= turn[before] && id != late);
+        before = id;
+    }
+    assert_int_equal(sg_governor_next(g, 1, &id), 1);
+    assert_int_equal(id, late);
+    assert_int_equal(sg_governor_look(g).n_waiting, 0);
+    sg_governor_destroy(g);
 }
 
 /* ---- money ---- */
@@ -481,8 +525,8 @@ static void one_purse_for_two(void **state)
     struct sg_err err;
     int64_t id, first;
     for (int i = 0; i < 3; i++) {
-        assert_int_equal(sg_governor_add(a, 10, 4, &id, &err), SG_OK);
-        assert_int_equal(sg_governor_add(b, 10, 3, &id, &err), SG_OK);
+        assert_int_equal(sg_governor_add(a, 0, 10, 4, &id, &err), SG_OK);
+        assert_int_equal(sg_governor_add(b, 0, 10, 3, &id, &err), SG_OK);
     }
     assert_int_equal(sg_governor_next(a, 0, &first), 1);
     assert_int_equal(sg_governor_next(b, 0, &id), 1);
@@ -518,6 +562,7 @@ int main(void)
         cmocka_unit_test(obeys_the_server),
         cmocka_unit_test(ends),
         cmocka_unit_test(jitter),
+        cmocka_unit_test(takes_turns),
         cmocka_unit_test(never_over_the_budget),
         cmocka_unit_test(one_purse_for_two),
     };
