@@ -54,7 +54,7 @@ static sg_status print_summary(int64_t n_rows, double seconds, struct sg_err *er
 }
 
 static sg_status predict(const char *dir, const char *input, int64_t max_length, int64_t threads,
-                         int with_summary, struct sg_err *err)
+                         enum sg_precision precision, int with_summary, struct sg_err *err)
 {
     struct sg_model *m = NULL;
     struct sg_rows rows = {0};
@@ -76,7 +76,7 @@ static sg_status predict(const char *dir, const char *input, int64_t max_length,
                                 .cut = rows.cut,
                                 .n_classes = n_classes};
         double begin_s = sg_now_s();
-        SG_TRY_DONE(sg_predict(m, &x, max_length, threads, logits, err));
+        SG_TRY_DONE(sg_predict(m, &x, max_length, threads, precision, logits, err));
         seconds += sg_now_s() - begin_s;
         for (int64_t i = 0; i < x.n; i++)
             SG_TRY_DONE(print_row(m, logits + i * n_classes, p, err));
@@ -93,7 +93,7 @@ done:
 
 int sg_cmd_predict(int argc, char **argv)
 {
-    const char *model = NULL, *input = NULL;
+    const char *model = NULL, *input = NULL, *precision_word = "fp32";
     int64_t max_length = sg_train_defaults().max_length, threads = 0;
     int with_summary = 0;
     const struct sg_option option[] = {
@@ -105,6 +105,8 @@ int sg_cmd_predict(int argc, char **argv)
          .count = &max_length, .min = 5, .max = 1 << 20},
         {"threads", SG_OPT_COUNT, "N", "threads (default: the cores that this process may use)",
          .count = &threads, .min = 0, .max = 4096},
+        {"precision", SG_OPT_TEXT, "NAME", "fp32 (default) or bf16: of matrix products, as train.precision",
+         .text = &precision_word},
         {"json", SG_OPT_FLAG, NULL, "end with one more object: rows, seconds (loading apart), peak_rss_bytes",
          .flag = &with_summary},
     };
@@ -122,5 +124,11 @@ int sg_cmd_predict(int argc, char **argv)
     int code;
     if (!sg_cli_begin(&usage, argc, argv, &args, NULL, &code))
         return code;
-    return sg_cli_end(&args, NULL, predict(model, input, max_length, threads, with_summary, &err), &err);
+    enum sg_precision precision;
+    sg_status status = sg_precision_parse(precision_word, &precision, &err);
+    if (status == SG_OK)
+        status = predict(model, input, max_length, threads, precision, with_summary, &err);
+    else
+        status = sg_err_at(&err, "--precision");
+    return sg_cli_end(&args, NULL, status, &err);
 }

@@ -291,7 +291,7 @@ int sg_cmd_train(int argc, char **argv)
                  "and `passage`, and `label`.\n"
                  "Keys: train.epochs train.steps train.batch train.lr train.seed train.dropout "
                  "train.max_length train.warmup\n"
-                 "train.weight_decay train.clip train.lanes train.threads.",
+                 "train.weight_decay train.clip train.lanes train.precision train.threads.",
         .option = option,
         .n_options = sizeof option / sizeof option[0],
     };

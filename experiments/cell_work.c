@@ -29,13 +29,14 @@ sg_status sg_cell_payload(const struct sg_prepared *p, const struct sg_cell *c, 
     struct sg_cell_rows rows;
     SG_TRY(sg_cell_rows_make(p, c, &rows, err));
     const struct sg_train_settings *s = &p->study->train;
-    json_t *o = json_pack(
-        "{s:{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:f,s:f,s:f,s:f,s:f},s:i,s:i,s:o,s:o}", "settings", "epochs",
-        (json_int_t)s->epochs, "steps", (json_int_t)s->steps, "batch", (json_int_t)s->batch, "max_length",
-        (json_int_t)s->max_length, "lanes", (json_int_t)s->lanes, "threads", (json_int_t)s->threads, "seed",
-        (json_int_t)c->seed_train, "lr", s->lr, "warmup", s->warmup, "weight_decay", s->weight_decay, "clip",
-        s->clip, "dropout", s->dropout, "n_classes", rows.train.n_classes, "cut", (int)rows.train.cut,
-        "train", rows_json(&rows.train), "test", rows_json(&rows.test));
+    json_t *o = json_pack("{s:{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:f,s:f,s:f,s:f,s:f},s:i,s:i,s:o,s:o}",
+                          "settings", "epochs", (json_int_t)s->epochs, "steps", (json_int_t)s->steps, "batch",
+                          (json_int_t)s->batch, "max_length", (json_int_t)s->max_length, "lanes",
+                          (json_int_t)s->lanes, "threads", (json_int_t)s->threads, "precision",
+                          (json_int_t)s->precision, "seed", (json_int_t)c->seed_train, "lr", s->lr, "warmup",
+                          s->warmup, "weight_decay", s->weight_decay, "clip", s->clip, "dropout", s->dropout,
+                          "n_classes", rows.train.n_classes, "cut", (int)rows.train.cut, "train",
+                          rows_json(&rows.train), "test", rows_json(&rows.test));
     sg_cell_rows_free(&rows);
     char *path = sg_strf("%s/%s" SNAPSHOT, p->study->results, c->id);
     if (o && path)
@@ -170,6 +171,7 @@ sg_status sg_cell_work(const struct sg_encoder *encoder, const struct sg_work *w
     s.max_length = integer(g, "max_length");
     s.lanes = integer(g, "lanes");
     s.threads = integer(g, "threads");
+    s.precision = (enum sg_precision)integer(g, "precision");
     s.seed = (uint64_t)integer(g, "seed");
     s.lr = real(g, "lr");
     s.warmup = real(g, "warmup");

@@ -228,18 +228,21 @@ void sg_grid_ids(const struct sg_study *s, struct sg_grid *g, const char *const 
             task_digest(&s->task[c->task], task);
         last = c->task;
         /* Threads are left out: they never change a result. Epochs do not count where steps are set. */
-        char text[1024];
+        char text[1024], precision[32] = ""; /* fp32 is left out: ids are those of before there was another */
+        if (x->precision != SG_FP32)
+            snprintf(precision, sizeof precision, " precision %s", sg_precision_name((int)x->precision));
         int n = snprintf(text, sizeof text,
                          "synthgrid cell 1\ntask %s\ndata %s\nencoder %s\npool %s\nmix %s\nsize %lld\nraw "
                          "%lld\nseeds %lld %lld\n"
                          "train %llu epochs %lld steps %lld batch %lld max_length %lld lanes %lld lr %s "
                          "warmup %s weight_decay %s "
-                         "clip %s dropout %s\n",
+                         "clip %s dropout %s%s\n",
                          task, data_digest[c->task], encoder_digest, c->pool >= 0 ? pool_id[c->pool] : "-",
                          sg_mix_name(c->mix), (long long)c->size, (long long)c->raw, (long long)c->seed_data,
                          (long long)c->seed_train, (unsigned long long)x->seed,
                          x->steps ? 0LL : (long long)x->epochs, (long long)x->steps, (long long)x->batch,
-                         (long long)x->max_length, (long long)x->lanes, lr, warmup, decay, clip, dropout);
+                         (long long)x->max_length, (long long)x->lanes, lr, warmup, decay, clip, dropout,
+                         precision);
         sg_sha256_hex(text, n < (int)sizeof text ? (size_t)n : sizeof text - 1, c->id);
     }
 }

@@ -49,8 +49,7 @@ static void mean_rows(int64_t n, int64_t C, const float *x, float *out)
 }
 
 /* Examples [from, to): at most CHUNK_TOKENS tokens, or one example. */
-static void run_chunk(const struct sg_infer *job, const struct sg_ops *ops, struct worker *w, int64_t from,
-                      int64_t to, float *out)
+static void run_chunk(const struct sg_infer *job, struct worker *w, int64_t from, int64_t to, float *out)
 {
     int64_t C = job->shape->C, K = job->shape->K;
     struct sg_batch *b = &w->batch;
@@ -59,7 +58,7 @@ static void run_chunk(const struct sg_infer *job, const struct sg_ops *ops, stru
         sg_batch_add(b, job->config, job->tokens, i, job->word_row, i - from, 0);
     sg_batch_close_lane(b);
     struct sg_pass pass = {
-        .s = job->shape, .config = job->config, .ops = ops, .p = job->params, .b = b, .a = &w->acts};
+        .s = job->shape, .config = job->config, .ops = job->ops, .p = job->params, .b = b, .a = &w->acts};
     sg_encoder_forward(&pass, 0, 1, w->scratch);
     if (!job->embed) {
         sg_head_forward(&pass, 0, 1, w->scratch);
@@ -75,7 +74,6 @@ sg_status sg_infer_run(const struct sg_infer *job, int64_t first, int64_t n, int
 {
     sg_status status = SG_OK;
     const struct sg_tokens *t = job->tokens;
-    const struct sg_ops *ops = sg_ops_best(SG_FP32);
     int64_t wide = job->embed ? job->shape->C : job->shape->K, n_chunks = 0, longest = 1;
     int64_t *chunk = sg_alloc((size_t)n + 1, sizeof *chunk);
     struct worker *w = sg_alloc((size_t)threads, sizeof *w);
@@ -94,8 +92,7 @@ sg_status sg_infer_run(const struct sg_infer *job, int64_t first, int64_t n, int
         SG_TRY_DONE(create_worker(job, longest, &w[i], err));
 #pragma omp parallel for num_threads(threads) schedule(dynamic)
     for (int64_t i = 0; i < n_chunks; i++)
-        run_chunk(job, ops, &w[omp_get_thread_num()], chunk[i], chunk[i + 1],
-                  out + (chunk[i] - first) * wide);
+        run_chunk(job, &w[omp_get_thread_num()], chunk[i], chunk[i + 1], out + (chunk[i] - first) * wide);
 done:
     for (int i = 0; w && i < threads; i++)
         destroy_worker(&w[i]);

@@ -7,6 +7,7 @@
 
 struct sg_infer {
     const struct sg_config *config;
+    const struct sg_ops *ops;
     const struct sg_shape *shape; /* V: rows of the word table in params */
     const struct sg_params *params;
     const int32_t *word_row; /* (vocabulary) id to row, or NULL: the same */

@@ -44,6 +44,33 @@ const struct sg_ops *sg_ops_best(enum sg_precision precision)
     return *list;
 }
 
+const char *sg_precision_name(int precision)
+{
+    static const char *const name[] = {[SG_FP32] = "fp32", [SG_BF16] = "bf16"};
+    return precision <= SG_BF16 ? name[precision] : NULL;
+}
+
+sg_status sg_precision_parse(const char *name, enum sg_precision *out, struct sg_err *err)
+{
+    for (int i = 0; sg_precision_name(i); i++)
+        if (strcmp(name, sg_precision_name(i)) == 0) {
+            *out = (enum sg_precision)i;
+            return SG_OK;
+        }
+    return sg_fail(err, SG_INPUT, "not a precision: \"%.40s\"; hint: fp32 or bf16", name);
+}
+
+sg_status sg_ops_choose(enum sg_precision precision, const struct sg_ops **out, struct sg_err *err)
+{
+    *out = sg_ops_best(precision);
+    return *out ? SG_OK
+                : sg_fail(
+                      err, SG_INPUT,
+                      "this processor cannot multiply in %s: that takes AVX2 with FMA, and AVX512-BF16 to be "
+                      "faster than fp32; hint: precision fp32",
+                      sg_precision_name((int)precision));
+}
+
 /* Scores and their gradients; keys and values turned; queries, keys, values and outputs where D is no multiple of 16. */
 int64_t sg_attention_scratch(int64_t n, int64_t D)
 {

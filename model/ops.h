@@ -10,6 +10,7 @@
 #ifndef SG_MODEL_OPS_H
 #define SG_MODEL_OPS_H
 
+#include "base/err.h"
 #include "model/precision.h"
 
 #include <stddef.h>
@@ -138,6 +139,10 @@ extern const struct sg_ops sg_ops_ref;
 /* The last of sg_ops_all, or the one that the environment's SG_OPS names: for tests and comparisons. A name
  * that is not in the list counts as none. NULL for SG_BF16 where `ref` alone could do it. */
 const struct sg_ops *sg_ops_best(enum sg_precision precision);
+
+/* The same for those who cannot go on without: SG_INPUT instead of NULL. */
+sg_status sg_ops_choose(enum sg_precision precision, const struct sg_ops **out,
+                        struct sg_err *err) SG_MUST_USE;
 
 /* Every table that this processor can run, ref first; NULL ends the list: for tests. The two precisions' tables of one
  * name differ in their products alone. */

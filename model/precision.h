@@ -10,6 +10,13 @@
 #ifndef SG_MODEL_PRECISION_H
 #define SG_MODEL_PRECISION_H
 
+#include "base/err.h"
+
 enum sg_precision { SG_FP32, SG_BF16 };
+
+/* "fp32", "bf16"; NULL behind the last. */
+const char *sg_precision_name(int precision);
+/* SG_INPUT for another name. */
+sg_status sg_precision_parse(const char *name, enum sg_precision *out, struct sg_err *err) SG_MUST_USE;
 
 #endif

@@ -246,6 +246,7 @@ static sg_status evaluate(struct sg_trainer *t, struct sg_train_result *r, struc
     int64_t n = t->eval->n, K = t->layout.shape.K, lo = n * team->rank / team->size,
             hi = n * (team->rank + 1) / team->size;
     struct sg_infer job = {.config = &t->e->config,
+                           .ops = t->ops,
                            .shape = &t->layout.shape,
                            .params = &t->params,
                            .word_row = t->word_row,
@@ -264,8 +265,11 @@ static sg_status evaluate(struct sg_trainer *t, struct sg_train_result *r, struc
     return SG_OK;
 }
 
-static const char *const rounding_name[] = {
-    [SG_FUSED] = "fused", [SG_PLAIN] = "plain", [SG_REFERENCE] = "reference"};
+static const char *const rounding_name[] = {[SG_FUSED] = "fused",
+                                            [SG_PLAIN] = "plain",
+                                            [SG_REFERENCE] = "reference",
+                                            [SG_FUSED_BF16] = "bf16",
+                                            [SG_REFERENCE_BF16] = "reference-bf16"};
 
 static sg_status make_result(const struct sg_trainer *t, struct sg_train_result *r, struct sg_err *err)
 {

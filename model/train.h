@@ -16,6 +16,7 @@
 
 #include "base/rows.h"
 #include "base/sha256.h"
+#include "model/precision.h"
 #include "mpi/comm.h"
 
 #include <stdint.h>
@@ -41,6 +42,7 @@ struct sg_train_settings {
     double clip;         /* 1.0: global gradient norm; 0 switches it off */
     double dropout;      /* < 0: as config.json says; else hidden, attention and classifier dropout */
     enum sg_train_reduce reduce;
+    enum sg_precision precision; /* fp32; of training and of the evaluation behind it */
 };
 struct sg_train_settings sg_train_defaults(void);
 
@@ -92,7 +94,9 @@ struct sg_train_result {
     size_t peak_mem_bytes;
     int64_t lanes, threads; /* as used */
     const char *kernels;    /* static; this rank's (model/ops.h): avx512, avx2, base, ref */
-    const char *rounding;   /* static; all ranks': fused, plain, reference. Equal bits need the same */
+    const char
+        *rounding; /* static; all ranks': fused, plain, reference, bf16, reference-bf16. Equal bits need
+                               the same */
     double wait_s; /* of train_s: this rank waited for its team, or moved data that had not moved beside
                       the arithmetic */
     int64_t n_messages, n_sent_bytes; /* sent by this rank to its team in all steps */
@@ -140,7 +144,8 @@ void sg_model_destroy(struct sg_model *m);
 /* Local, `threads` OpenMP threads (0: sg_cores). logits (n, K) of the caller's. A row's logits depend on the
  * row alone. */
 sg_status sg_predict(const struct sg_model *m, const struct sg_examples *x, int64_t max_length,
-                     int64_t threads, float *logits, struct sg_err *err) SG_MUST_USE;
+                     int64_t threads, enum sg_precision precision, float *logits,
+                     struct sg_err *err) SG_MUST_USE;
 
 /* Local. Mean-pooled last hidden states of the pre-trained encoder (as sentence-transformers does for
  * MiniLM), each row scaled to length 1: out (n, C) of the caller's. A pair is encoded as one sequence. */

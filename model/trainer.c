@@ -171,7 +171,8 @@ sg_status sg_trainer_create(const struct sg_encoder *e, const struct sg_train_se
                             const struct sg_examples *train, const struct sg_examples *eval,
                             const struct sg_team *team, struct sg_trainer *t, struct sg_err *err)
 {
-    *t = (struct sg_trainer){.e = e, .train = train, .eval = eval, .team = team, .ops = sg_ops_best(SG_FP32)};
+    *t = (struct sg_trainer){.e = e, .train = train, .eval = eval, .team = team};
+    SG_TRY(sg_ops_choose(s->precision, &t->ops, err));
     int K = train->n_classes;
     if (K < 1 || !train->label)
         return sg_fail(err, SG_INPUT, "training needs rows with labels");

@@ -40,7 +40,7 @@
     X(ranks, REAL, "ranks", 1, "MPI ranks that trained it together")                                         \
     X(threads, REAL, "threads", 1, "threads a rank")                                                         \
     X(kernels, TEXT, "", SG_LATER, "kernels of the team's first rank: avx512, avx2, base, ref")              \
-    X(rounding, TEXT, "", SG_LATER, "of products: fused, plain or reference; equal bits need the same")      \
+    X(rounding, TEXT, "", SG_LATER, "of products: fused, plain, reference, bf16; equal bits need the same")  \
     X(peak_mem_bytes, REAL, "byte", 1, "largest memory of a rank")                                           \
     X(host, TEXT, "", 1, "host of the team's first rank")                                                    \
     X(recorded, TEXT, "", 1, "UTC time of its last change in the ledger")                                    \

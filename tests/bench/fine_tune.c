@@ -1,7 +1,8 @@
 /* One fine-tuning by the library's own call, for what the command line does not offer:
  *
  *     [mpirun -n 2] fine_tune ENCODER TRAIN EVAL [--save DIR] [batch=16 epochs=3 steps=0 lr=5e-5 seed=1
- *         dropout=-1 lanes=0 threads=0 max_length=256 warmup=0.1 clip=1 weight_decay=0.01 limit=0 reduce=exact]
+ *         dropout=-1 lanes=0 threads=0 max_length=256 warmup=0.1 clip=1 weight_decay=0.01 limit=0 reduce=exact
+ *         precision=fp32]
  *
  * Classes are the sorted labels of both files. reduce=mpi sums gradients by MPI_Allreduce, which is not exact: to
  * be measured against. Prints one JSON object; with $LOSSES set, then a line a step; $LOGITS names a file for those
@@ -84,6 +85,10 @@ static int set(struct sg_train_settings *s, double *limit, const char *word)
         }
     if (!strcmp(word, "reduce=exact") || !strcmp(word, "reduce=mpi")) {
         s->reduce = word[7] == 'm' ? SG_TRAIN_MPI_ALLREDUCE : SG_TRAIN_EXACT;
+        return 1;
+    }
+    if (!strcmp(word, "precision=fp32") || !strcmp(word, "precision=bf16")) {
+        s->precision = word[10] == 'b' ? SG_BF16 : SG_FP32;
         return 1;
     }
     return 0;

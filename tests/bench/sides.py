@@ -61,9 +61,9 @@ def save_classifier(encoder, work, threads, folder):
          "train.steps=1", f"train.threads={threads}"])
 
 
-def ours_predict(encoder, model, work, threads):
+def ours_predict(encoder, model, work, threads, precision="fp32"):
     done = run([SYNTHGRID, "predict", "--model", model, "--input", work.rows, "--max-length", MAX_LENGTH, "--threads", threads,
-                "--json"])
+                "--precision", precision, "--json"])
     *rows, _ = done.text.strip().splitlines()
     return dict(rate(done.result, sum(work.lengths(encoder)), done.result["seconds"], done), rows=rows)
 

@@ -3,6 +3,7 @@
 and bad input gives one clear message and exit code 2."""
 import json
 import math
+import pathlib
 
 import sg
 
@@ -74,6 +75,17 @@ with sg.Folder() as folder:
              f"predict --json ends with {summary}")
     sg.check(math.isclose(summary["rows_per_s"] * summary["seconds"], len(gold), rel_tol=1e-6), f"rows a second: {summary}")
 
+    # Products in bfloat16: on any number of ranks the same bits, others than in fp32, and what is saved predicts so too.
+    if "avx2" in pathlib.Path("/proc/cpuinfo").read_text():
+        half = [train(*data, "train.precision=bf16", "--save", folder / "half", ranks=n) for n in (0, 2)]
+        sg.check(half[0]["digest"] == half[1]["digest"] != first["digest"], f"bf16: {half[0]['digest']} {half[1]['digest']}")
+        sg.check(abs(half[0]["loss"][-1] - first["loss"][-1]) < 0.02, f"bf16: {half[0]['loss']} is far from {first['loss']}")
+        out, _ = sg.run("predict", "--model", folder / "half", "--input", SST2 / "test.jsonl", "--max-length", "64", "--precision", "bf16")
+        right = sum(f["label"] == g["label"] for f, g in zip(lines(out), gold)) / len(gold)
+        sg.check(abs(right - half[0]["accuracy"]) < 1e-6, f"predict --precision bf16: {right}, train: {half[0]['accuracy']}")
+    _, err = sg.run("predict", "--model", folder / "saved", "--input", SST2 / "test.jsonl", "--precision", "half", code=2)
+    sg.check("--precision" in err and "half" in err and "hint: fp32 or bf16" in err, err)
+
     # transformers leaves id2label out of config.json where the names are LABEL_0, LABEL_1.
     config = json.loads((folder / "saved" / "config.json").read_text())
     for name in ("id2label", "label2id"):
@@ -105,6 +117,7 @@ with sg.Folder() as folder:
         (["--train", good, "--eval", good, "train.epoch=3"], ["train.epoch", "train.epochs"]),
         (["--train", good, "--eval", good, "train.lr=fast"], ["train.lr", "fast"]),
         (["--train", good, "--eval", good, "train.lanes=3"], ["lanes"]),
+        (["--train", good, "--eval", good, "train.precision=fp16"], ["train.precision", "fp32, bf16", "fp16"]),
         (["--train", "-", "--eval", good], ["no rows", "standard input"]),
     ]
     for arguments, words in bad:

@@ -239,17 +239,17 @@ static void test_ids(void **state)
     ids(3, base, "pool", "data", "encoder", a);
     ids(3, base, "pool", "data", "encoder", b);
     assert_string_equal(a, b);
-    static const char *const same[] = {"train.threads=2", "results=/elsewhere", "study=other", "budget.usd=3",
-                                       "generator.connections=1"};
+    static const char *const same[] = {"train.threads=2", "results=/elsewhere",      "study=other",
+                                       "budget.usd=3",    "generator.connections=1", "train.precision=fp32"};
     for (size_t i = 0; i < sizeof same / sizeof same[0]; i++) {
         const char *o[] = {base[0], base[1], base[2], same[i]};
         ids(4, o, "pool", "data", "encoder", b);
         assert_string_equal(a, b);
     }
-    static const char *const other[] = {"train.epochs=4",       "train.steps=9",       "train.batch=8",
-                                        "train.lr=1e-5",        "train.max_length=64", "train.warmup=0",
-                                        "train.weight_decay=0", "train.clip=0",        "train.dropout=0",
-                                        "train.lanes=2",        "tasks=[again]"};
+    static const char *const other[] = {"train.epochs=4",       "train.steps=9",        "train.batch=8",
+                                        "train.lr=1e-5",        "train.max_length=64",  "train.warmup=0",
+                                        "train.weight_decay=0", "train.clip=0",         "train.dropout=0",
+                                        "train.lanes=2",        "train.precision=bf16", "tasks=[again]"};
     put_task("again");
     for (size_t i = 0; i < sizeof other / sizeof other[0]; i++) {
         const char *o[] = {base[0], base[1], base[2], other[i]};

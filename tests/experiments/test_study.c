@@ -62,6 +62,7 @@ static void test_train_defaults(void **state)
     assert_int_equal(t.batch, 16);
     assert_int_equal(t.max_length, 256);
     assert_int_equal(t.lanes, 0);
+    assert_int_equal(t.precision, SG_FP32);
     assert_int_equal(t.threads, 0);
     assert_int_equal(t.seed, 0);
     assert_true(t.lr == 5e-5 && t.warmup == 0.1 && t.weight_decay == 0.01 && t.clip == 1.0 && t.dropout < 0);
@@ -72,12 +73,13 @@ static void test_train_overrides(void **state)
     (void)state;
     struct sg_train_settings t;
     struct sg_err err = {0};
-    const char *good[] = {"train.epochs=5",  "train.seed=4000000000", "train.lanes=4",
-                          "train.dropout=0", "train.epochs=6",        "train.lr=1e-4"};
-    assert_int_equal(sg_settings_train(6, good, &t, &err), SG_OK);
+    const char *good[] = {"train.epochs=5", "train.seed=4000000000", "train.lanes=4",       "train.dropout=0",
+                          "train.epochs=6", "train.lr=1e-4",         "train.precision=bf16"};
+    assert_int_equal(sg_settings_train(7, good, &t, &err), SG_OK);
     assert_int_equal(t.epochs, 6);
     assert_true(t.seed == 4000000000u);
     assert_int_equal(t.lanes, 4);
+    assert_int_equal(t.precision, SG_BF16);
     assert_true(t.dropout == 0 && t.lr == 1e-4);
     static const struct {
         const char *override, *message;
@@ -89,6 +91,8 @@ static void test_train_overrides(void **state)
          "override train.seed: train.seed must be a whole number from 0 to 4294967295, not \"-1\""},
         {"train.lanes=3",
          "override train.lanes: train.lanes must be a power of two (1, 2, 4, ... 64), not 3"},
+        {"train.precision=fp16", "override train.precision: train.precision must be one of fp32, bf16, not "
+                                 "\"fp16\"; hint: did you mean \"fp32\"?"},
         {"train.batch=",
          "override train.batch: train.batch must be a whole number from 1 to 65536 examples, not empty"},
         {"train.lr", "\"train.lr\" is no override; hint: key=value, like train.epochs=5 or sizes=[100,500]"},
@@ -171,7 +175,8 @@ static void test_resolved(void **state)
         "[\"single\"],"
         "\"train\":{\"batch\":16,\"clip\":1,\"dropout\":null,\"encoder\":\"data/encoders/"
         "minilm-l6\",\"epochs\":3,"
-        "\"lanes\":null,\"lr\":5e-05,\"max_length\":256,\"steps\":null,\"warmup\":0.1,\"weight_decay\":0.01}"
+        "\"lanes\":null,\"lr\":5e-05,\"max_length\":256,\"precision\":\"fp32\",\"steps\":null,\"warmup\":0.1,"
+        "\"weight_decay\":0.01}"
         "}");
     json_t *o = json_loads(s->resolved, JSON_REJECT_DUPLICATES, NULL);
     assert_non_null(o);
@@ -261,7 +266,7 @@ static void test_bad(void **state)
          "train.encoder, train.epochs, "
          "train.steps, train.batch, train.lr, train.max_length, train.warmup, train.weight_decay, "
          "train.clip, train.dropout, "
-         "train.lanes, train.threads"},
+         "train.lanes, train.precision, train.threads"},
         {"train: {epochs: three}\n", NULL,
          "s.yaml:5:17: train.epochs must be a whole number from 1 to 10000, not \"three\""},
         {"train: {epochs: 0}\n", NULL,

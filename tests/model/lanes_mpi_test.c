@@ -4,6 +4,7 @@
  * example for some ranks. */
 #include "tiny.h"
 
+#include "model/ops.h"
 #include "mpi/reduce.h"
 
 #include <setjmp.h>
@@ -33,11 +34,29 @@ static struct sg_team my_team(void)
     return team;
 }
 
+static void same_bits_of(const struct sg_encoder *e, const struct sg_examples *x, const struct sg_team *team,
+                         struct sg_train_settings s)
+{
+    const struct sg_team alone = {.comm = MPI_COMM_SELF, .size = 1};
+    struct sg_train_result one, many;
+    assert_int_equal(sg_train(e, &s, x, x, &alone, NULL, NULL, &one, &err), SG_OK);
+    for (s.threads = 1; s.threads <= 2; s.threads++) {
+        assert_int_equal(sg_train(e, &s, x, x, team, NULL, NULL, &many, &err), SG_OK);
+        assert_string_equal(many.digest, one.digest);
+        assert_memory_equal(many.loss, one.loss, (size_t)one.n_steps * sizeof *one.loss);
+        assert_memory_equal(many.logits, one.logits,
+                            (size_t)(one.n_eval * TINY_CLASSES) * sizeof *one.logits);
+        assert_int_equal(many.n_tokens, one.n_tokens);
+        sg_train_result_free(&many);
+    }
+    sg_train_result_free(&one);
+}
+
 static void same_bits(void **state)
 {
     (void)state;
     static const char *const family[] = {"bert", "roberta"};
-    struct sg_team alone = {.comm = MPI_COMM_SELF, .size = 1}, team = my_team();
+    struct sg_team team = my_team();
     for (int f = 0; f < 2; f++) {
         struct sg_rows rows;
         int32_t label[64];
@@ -49,19 +68,11 @@ static void same_bits(void **state)
         assert_int_equal(sg_encoder_load(dir, &e, &err), SG_OK);
         for (int64_t lanes = 1; lanes <= 8; lanes *= 2) {
             struct sg_train_settings s = tiny_settings();
-            struct sg_train_result one, many;
             s.lanes = lanes;
-            assert_int_equal(sg_train(e, &s, &x, &x, &alone, NULL, NULL, &one, &err), SG_OK);
-            for (s.threads = 1; s.threads <= 2; s.threads++) {
-                assert_int_equal(sg_train(e, &s, &x, &x, &team, NULL, NULL, &many, &err), SG_OK);
-                assert_string_equal(many.digest, one.digest);
-                assert_memory_equal(many.loss, one.loss, (size_t)one.n_steps * sizeof *one.loss);
-                assert_memory_equal(many.logits, one.logits,
-                                    (size_t)(one.n_eval * TINY_CLASSES) * sizeof *one.logits);
-                assert_int_equal(many.n_tokens, one.n_tokens);
-                sg_train_result_free(&many);
-            }
-            sg_train_result_free(&one);
+            same_bits_of(e, &x, &team, s);
+            s.precision = SG_BF16;
+            if (lanes == 4 && sg_ops_best(SG_BF16))
+                same_bits_of(e, &x, &team, s);
         }
         sg_encoder_destroy(e);
         sg_rows_free(&rows);

@@ -24,6 +24,7 @@ struct oracle {
     int32_t label[ORACLE_ROWS];
     struct sg_examples examples;
     struct sg_encoder *encoder;
+    enum sg_precision precision; /* of trainers that are made */
     struct sg_trainer trainer;
 };
 
@@ -59,6 +60,7 @@ static inline void oracle_trainer(struct oracle *o, int64_t max_length, int64_t 
     s.dropout = dropout;
     s.lanes = lanes;
     s.threads = 2;
+    s.precision = o->precision;
     if (sg_trainer_create(o->encoder, &s, &o->examples, NULL, &alone, &o->trainer, &err) != SG_OK ||
         sg_model_load(o->dir, &m, &err) != SG_OK)
         fail_msg("%s", err.text);

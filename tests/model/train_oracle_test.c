@@ -119,7 +119,7 @@ static void check_logits(struct oracle *o, const struct grad_case *c)
     int64_t n = o->examples.n * o->examples.n_classes;
     float *want = oracle_read(o, c->name, "logits", n), *have = sg_alloc((size_t)n, sizeof *have);
     assert_int_equal(sg_model_load(o->dir, &m, &err), SG_OK);
-    assert_int_equal(sg_predict(m, &o->examples, c->max_length, 2, have, &err), SG_OK);
+    assert_int_equal(sg_predict(m, &o->examples, c->max_length, 2, SG_FP32, have, &err), SG_OK);
     for (int64_t i = 0; i < n; i++)
         if (!(fabsf(have[i] - want[i]) <= 2e-5f))
             fail_msg("%s, %s: logit %lld is %.8g, not %.8g", o->dir, c->name, (long long)i, (double)have[i],

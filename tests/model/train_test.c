@@ -101,9 +101,8 @@ static void late_rows_equal_a_dense_update(void **state)
     sg_trainer_destroy(&t);
 }
 
-static void saves_what_it_loads(void **state)
+static void check_saved(enum sg_precision precision)
 {
-    (void)state;
     char dir[] = "/tmp/sg-train-test-XXXXXX", command[64];
     struct sg_train_settings s = tiny_settings();
     struct sg_examples x = tiny_examples(&rows, label);
@@ -111,17 +110,18 @@ static void saves_what_it_loads(void **state)
     struct sg_model *m, *again;
     static const char *const names[] = {"no", "yes", "maybe \"so\""};
     float logits[64 * TINY_CLASSES], one[TINY_CLASSES];
+    s.precision = precision;
     assert_non_null(mkdtemp(dir));
     assert_int_equal(train(&s, &m, &r), SG_OK);
     assert_int_equal(sg_model_save(m, names, dir, &err), SG_OK);
     assert_int_equal(sg_model_load(dir, &again, &err), SG_OK);
     assert_string_equal(sg_model_class_name(again, 2), names[2]);
-    assert_int_equal(sg_predict(again, &x, TINY_LENGTH, 2, logits, &err), SG_OK);
+    assert_int_equal(sg_predict(again, &x, TINY_LENGTH, 2, precision, logits, &err), SG_OK);
     assert_memory_equal(logits, r.logits, (size_t)(x.n * TINY_CLASSES) * sizeof *logits);
     for (int64_t i = 0; i < x.n; i++) { /* a row's logits depend on the row alone */
         struct sg_examples row = {
             .n = 1, .row = rows.row + i, .cut = SG_CUT_LONGEST, .n_classes = TINY_CLASSES};
-        assert_int_equal(sg_predict(m, &row, TINY_LENGTH, 1, one, &err), SG_OK);
+        assert_int_equal(sg_predict(m, &row, TINY_LENGTH, 1, precision, one, &err), SG_OK);
         assert_memory_equal(one, logits + i * TINY_CLASSES, sizeof one);
     }
     struct sg_sha256_stream *hash = sg_sha256_create();
@@ -134,6 +134,46 @@ static void saves_what_it_loads(void **state)
     sg_train_result_free(&r);
     snprintf(command, sizeof command, "rm -r %s", dir);
     assert_int_equal(system(command), 0);
+}
+
+static void saves_what_it_loads(void **state)
+{
+    (void)state;
+    check_saved(SG_FP32);
+    if (sg_ops_best(SG_BF16))
+        check_saved(SG_BF16);
+}
+
+/* Each table with vectors gives the same bits; fp32's are others, and the losses near. */
+static void trains_in_bf16(void **state)
+{
+    (void)state;
+    struct sg_train_settings s = tiny_settings();
+    struct sg_train_result plain, r;
+    const struct sg_ops *const *ops = sg_ops_all(SG_BF16);
+    char digest[SG_HEX] = "";
+    s.epochs = 100;
+    s.dropout = 0.0;
+    assert_int_equal(train(&s, NULL, &plain), SG_OK);
+    s.precision = SG_BF16;
+    for (ops++; *ops; ops++) {
+        assert_int_equal(setenv("SG_OPS", (*ops)->name, 1), 0);
+        assert_int_equal(train(&s, NULL, &r), SG_OK);
+        assert_string_equal(r.kernels, (*ops)->name);
+        assert_string_equal(r.rounding, "bf16");
+        assert_string_not_equal(r.digest, plain.digest);
+        assert_true(digest[0] == 0 || strcmp(digest, r.digest) == 0);
+        memcpy(digest, r.digest, sizeof digest);
+        assert_float_equal(r.loss[0], plain.loss[0], 2e-3 * (double)plain.loss[0]);
+        assert_true(r.loss[199] < 0.3f * r.loss[0]);
+        sg_train_result_free(&r);
+    }
+    assert_int_equal(unsetenv("SG_OPS"), 0);
+    sg_train_result_free(&plain);
+    if (!digest[0]) { /* nothing but `ref`: a processor to be told of */
+        assert_int_equal(train(&s, NULL, &r), SG_INPUT);
+        assert_non_null(strstr(err.text, "hint: precision fp32"));
+    }
 }
 
 static void embeds_unit_rows(void **state)
@@ -234,6 +274,11 @@ static void stops_and_diverges(void **state)
     s.clip = 0.0;
     assert_int_equal(train(&s, NULL, &r), SG_FAILED);
     assert_non_null(strstr(err.text, "diverged at step"));
+    s.precision = SG_BF16;
+    if (sg_ops_best(SG_BF16)) {
+        assert_int_equal(train(&s, NULL, &r), SG_FAILED);
+        assert_non_null(strstr(err.text, "diverged at step"));
+    }
 }
 
 static void count_warning(void *context, const char *text)
@@ -296,6 +341,9 @@ static void bad_snapshots_are_refused(void **state)
     other.lr *= 2;
     assert_int_equal(sg_train(encoder, &other, &x, NULL, &alone, &hooks, NULL, &r, &err), SG_INPUT);
     assert_non_null(strstr(err.text, "other rows, settings or encoder"));
+    other = s;
+    other.precision = SG_BF16;
+    assert_int_equal(sg_train(encoder, &other, &x, NULL, &alone, &hooks, NULL, &r, &err), SG_INPUT);
     label[2] = (label[2] + 1) % TINY_CLASSES;
     assert_int_equal(sg_train(encoder, &s, &x, NULL, &alone, &hooks, NULL, &r, &err), SG_INPUT);
     label[2] = (label[2] + TINY_CLASSES - 1) % TINY_CLASSES;
@@ -511,12 +559,19 @@ static void memory_is_foretold(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(learns_and_repeats),       cmocka_unit_test(late_rows_equal_a_dense_update),
-        cmocka_unit_test(saves_what_it_loads),      cmocka_unit_test(embeds_unit_rows),
-        cmocka_unit_test(bad_settings_are_refused), cmocka_unit_test(bad_examples_are_refused),
-        cmocka_unit_test(stops_and_diverges),       cmocka_unit_test(bad_snapshots_are_refused),
-        cmocka_unit_test(survives_without_memory),  cmocka_unit_test(bad_checkpoints_are_refused),
-        cmocka_unit_test(memory_is_foretold),       cmocka_unit_test(weights_that_are_no_numbers_are_refused),
+        cmocka_unit_test(learns_and_repeats),
+        cmocka_unit_test(late_rows_equal_a_dense_update),
+        cmocka_unit_test(saves_what_it_loads),
+        cmocka_unit_test(embeds_unit_rows),
+        cmocka_unit_test(trains_in_bf16),
+        cmocka_unit_test(bad_settings_are_refused),
+        cmocka_unit_test(bad_examples_are_refused),
+        cmocka_unit_test(stops_and_diverges),
+        cmocka_unit_test(bad_snapshots_are_refused),
+        cmocka_unit_test(survives_without_memory),
+        cmocka_unit_test(bad_checkpoints_are_refused),
+        cmocka_unit_test(memory_is_foretold),
+        cmocka_unit_test(weights_that_are_no_numbers_are_refused),
         cmocka_unit_test(paths_are_tried_first),
     };
     MPI_Init(NULL, NULL);
