@@ -1,0 +1,63 @@
+#!/usr/bin/env python3
+"""What says --offline opens no internet socket and starts no other program (strace sees all of it), and what lacks completions lists them before
+any work; `generate` needs no MPI launcher, and talks to its endpoint alone."""
+import re
+import shutil
+import subprocess
+
+import sg
+
+sg.need_encoder()
+if not shutil.which("strace"):
+    sg.skip("no strace; `apt install strace`")
+if subprocess.run(["strace", "-o", "/dev/null", "true"], stderr=subprocess.DEVNULL).returncode != 0:
+    sg.skip("strace may not trace here (ptrace is forbidden)")
+
+# Neither mpirun nor Open MPI's daemon can be found there.
+ALONE = dict(sg.ENVIRONMENT, PATH="/nonexistent")
+
+
+def traced(log, *arguments, code=0):
+    """Runs the program without a launcher: stdout, stderr, and who was connected to."""
+    done = subprocess.run([shutil.which("strace"), "-f", "--seccomp-bpf", "-e", "trace=socket,connect,execve", "-o", str(log),
+                           *sg.command(*arguments)], cwd=sg.ROOT, env=ALONE, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                          timeout=280)
+    sg.check(done.returncode == code, f"{arguments}: exit code {done.returncode}, not {code}:\n{done.stderr[-2000:]}")
+    text = log.read_text()
+    sg.check(text.count("execve(") == 1, "other programs were started:\n" + "\n".join(re.findall(".*execve.*", text)))
+    return done.stdout, done.stderr, text
+
+
+def no_network(text):
+    found = re.findall(r".*(?:AF_INET|AF_NETLINK|AF_PACKET).*", text)
+    sg.check(not found, "sockets of a run that says --offline:\n" + "\n".join(found[:20]))
+
+
+STUDY = [*sg.SMALL, "mixes=[synthetic]", "train.steps=1"]
+
+with sg.Folder() as folder:
+    log = folder / "strace.txt"
+    out, _, text = traced(log, "run", *STUDY, "--results", folder / "whole", "--offline")
+    no_network(text)
+    digest = sg.digest(out)
+    sg.run("bundle", *STUDY, "--results", folder / "whole", folder / "b", "--with-data")
+    out, _, text = traced(log, "run", folder / "b", "--results", folder / "replay")
+    no_network(text)
+    sg.check(sg.digest(out) == digest, "the replay differs")
+
+    # What is missing is told before any work, for each pool.
+    out, err, text = traced(log, "run", *STUDY, "generator.recording=", "--results", folder / "none", "--offline", code=2)
+    no_network(text)
+    sg.check("--offline, but 40 completions are missing" in err and "synthgrid generate" in err, err)
+    for task in ("sst2", "rte"):
+        for method in ("zero_shot", "few_shot_3"):
+            sg.check(re.search(rf"^{task} +{method} ", out + err, re.M), f"{task} {method} is not in the list:\n{out}{err}")
+    sg.check(not (folder / "none" / "results.h5").exists(), "a run without completions has results")
+
+    with sg.Stub(folder) as stub:
+        _, _, text = traced(log, "generate", *STUDY, "generator.recording=", f"generator.base_url={stub.url}", "generator.model=stub",
+                            "--results", folder / "bought")
+        port = stub.url.rsplit(":", 1)[1].split("/")[0]
+        others = [x for x in re.findall(r"connect\(.*AF_INET.*", text) if f"htons({port})" not in x]
+        sg.check(not others and f"htons({port})" in text, "connections to others:\n" + "\n".join(others[:20]))
+    print("ok:", len(stub.requests()), "requests")
