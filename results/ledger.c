@@ -250,6 +250,11 @@ static sg_status open_fail(struct sg_ledger *l, const char *dir, struct sg_err *
 {
     int rc = sqlite3_errcode(l->db);
     if (rc == SQLITE_BUSY || rc == SQLITE_LOCKED) {
+        if (l->lease) /* a run that writes would have it: the lease is ours */
+            return sg_fail(err, SG_INPUT,
+                           "%s: another program has it open, which is no run; hint: close it (sqlite3, a "
+                           "database browser, a backup): `fuser %s` tells its process",
+                           l->path, l->path);
         char *who = sg_lease_holder(dir);
         sg_status status =
             sg_fail(err, SG_INPUT,

@@ -535,6 +535,27 @@ static void a_held_lease_refuses(void **state)
 }
 
 /* What a holder file says, and whether its lease may be taken over here. */
+/* Not a run, but sqlite3's shell or the like: it is not told of as the run that is refused. */
+static void another_program_has_it_open(void **state)
+{
+    (void)state;
+    const char *dir = in_scratch("browsed");
+    struct sg_ledger *l = open_it(dir);
+    OK(sg_ledger_commit(l, &err));
+    sg_ledger_close(l);
+    sqlite3 *other = NULL;
+    assert_int_equal(sqlite3_open(in_scratch("browsed/ledger.sqlite"), &other), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(other, "BEGIN; SELECT * FROM meta", NULL, NULL, NULL), SQLITE_OK);
+    struct sg_ledger *second = NULL;
+    dir = in_scratch("browsed");
+    REFUSED(sg_ledger_open(dir, SG_LEDGER_WRITE, &second, &err),
+            "another program has it open, which is no run");
+    assert_null(strstr(err.text, "another process is writing"));
+    assert_false(sg_dir_exists(in_scratch("browsed/lock")));
+    sqlite3_close(other);
+    sg_ledger_close(open_it(in_scratch("browsed")));
+}
+
 static void whose_lease_may_be_taken(void **state)
 {
     (void)state;
@@ -747,6 +768,7 @@ int main(void)
         cmocka_unit_test(a_migration_that_fails),
         cmocka_unit_test(cells_and_pools),
         cmocka_unit_test(a_held_lease_refuses),
+        cmocka_unit_test(another_program_has_it_open),
         cmocka_unit_test(whose_lease_may_be_taken),
         cmocka_unit_test(foreign_and_damaged_files),
         cmocka_unit_test(a_full_disk),
