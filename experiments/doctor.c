@@ -20,6 +20,9 @@
 #include <time.h>
 #include <unistd.h>
 
+/* How long the one tiny request may take: a study's own limit (generator.timeout_s, 600 s) is for long answers. */
+#define PROBE_S 30.0
+
 const char *sg_health_name(enum sg_health h)
 {
     static const char *const names[] = {"ok", "note", "PROBLEM"};
@@ -314,7 +317,7 @@ static const char *advice(const struct sg_attempt *a)
                "max_tokens in its range?";
     case SG_ATTEMPT_FAULT:
         return "; hint: a run tries again; if this stays, look at the server, a proxy ($https_proxy), or "
-               "generator.timeout_s";
+               "generator.timeout_s (of which this test waits 30 s at most)";
     default:
         return "";
     }
@@ -342,6 +345,9 @@ static sg_status check_endpoint(const struct sg_study *s, struct sg_findings *f,
     const struct sg_generator *g = s->generator;
     const char *key, *address = sg_provider_address(g);
     struct sg_client *c = NULL;
+    struct sg_generator probed = *g;
+    if (probed.timeout_s > PROBE_S)
+        probed.timeout_s = PROBE_S;
     struct sg_err why = {0};
     if (sg_secret_take(g->api_key_env, &key, &why) != SG_OK)
         return note(f, "key", SG_HEALTH_PROBLEM, err, "%s", why.text);
@@ -353,7 +359,7 @@ static sg_status check_endpoint(const struct sg_study *s, struct sg_findings *f,
         return note(f, "endpoint", SG_HEALTH_PROBLEM, err,
                     "neither a key nor a server; hint: export %s, or set generator.base_url", g->api_key_env);
     SG_TRY(note_key(g, key, f, err));
-    if (sg_client_create(g, key, 1, &c, &why) != SG_OK)
+    if (sg_client_create(&probed, key, 1, &c, &why) != SG_OK)
         return note(f, "endpoint", SG_HEALTH_PROBLEM, err, "%s", why.text);
     sg_status status = ask(s, c, f, err);
     if (status == SG_OK)

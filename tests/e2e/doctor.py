@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """`synthgrid doctor`: what it says of a machine, of a good endpoint and of bad ones, on 1 and 2 ranks; it never shows the key."""
 import json
+import subprocess
 
 import sg
 
@@ -26,6 +27,13 @@ sg.check("2 ranks, threads may all send" in out and "2 on 1 node" in out, f"two 
 sg.check("endpoint" not in out, "an endpoint was looked at without a study")
 
 with sg.Folder() as folder:
+    # A server that takes the request and says nothing: half a minute, whatever generator.timeout_s is. Looked at in the end.
+    (folder / "hang").mkdir()
+    (folder / "hang" / "script.json").write_text(json.dumps([{"from": 1, "fault": "hang"}]))
+    silent = sg.Stub(folder / "hang", "--script", str(folder / "hang" / "script.json"))
+    waiting = subprocess.Popen(sg.command("doctor", STUDY, "--json", f"results={folder / 'hang' / 'r'}", f"generator.base_url={silent.url}"),
+                               cwd=sg.ROOT, env=sg.ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+
     results = f"results={folder / 'new' / 'results'}"
     expect(findings(results), "endpoint", "note", "completions come from data/recordings")
     expect(findings(results, "generator.recording=", code=1), "endpoint", "PROBLEM", "export OPENAI_API_KEY")
@@ -78,6 +86,9 @@ with sg.Folder() as folder:
         there = (results, f"generator.base_url={stub.url}", *priced)
         expect(findings(*there, code=1), "price", "PROBLEM", "set budget.usd")
         expect(findings(*there, "budget.usd=1"), "answer", "ok", "USD (not counted in the study)")
+    out, _ = waiting.communicate(timeout=200)
+    sg.check(waiting.returncode == 1 and "this test waits 30 s at most" in out, f"a server that says nothing:\n{out}")
+    silent.stop()
     sg.check(not (folder / "new").exists(), "it leaves something behind")
     for path in folder.rglob("*"):
         sg.check(not path.name.startswith(".synthgrid-doctor"), f"it leaves {path}")
