@@ -1,6 +1,7 @@
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "experiments/asking.h"
+#include "experiments/rehearsal.h"
 
 #include <stdio.h>
 
@@ -35,7 +36,9 @@ int sg_cmd_recording(int argc, char **argv)
         return code;
     struct sg_ledger *ledger = NULL;
     struct export e = {0};
-    sg_status status = sg_ledger_open(args.positional[0], SG_LEDGER_READ, &ledger, &err);
+    sg_status status = sg_rehearsal_refuse(args.positional[0], &err);
+    if (status == SG_OK)
+        status = sg_ledger_open(args.positional[0], SG_LEDGER_READ, &ledger, &err);
     if (status == SG_OK)
         status = sg_recording_create(args.positional[1], &e.writer, &err);
     if (status == SG_OK)

@@ -46,11 +46,16 @@ int sg_cli_is_tty(void)
     return isatty(STDERR_FILENO);
 }
 
+int64_t sg_cli_launched_rank(void)
+{
+    return first_of(rank_variable, 4, 0);
+}
+
 int sg_cli_begin(const struct sg_usage *usage, int argc, char **argv, struct sg_args *args,
                  struct sg_team *world, int *code)
 {
     struct sg_err err = {0};
-    int64_t size = first_of(size_variable, 3, 1), rank = first_of(rank_variable, 4, 0);
+    int64_t size = first_of(size_variable, 3, 1), rank = sg_cli_launched_rank();
     *args = (struct sg_args){0};
     *code = SG_OK;
     if (!world && rank > 0)

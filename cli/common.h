@@ -21,6 +21,9 @@
 int sg_cli_begin(const struct sg_usage *usage, int argc, char **argv, struct sg_args *args,
                  struct sg_team *world, int *code);
 
+/* Local. This process's rank as its launcher says it, before MPI has started; 0 without a launcher that says one. */
+int64_t sg_cli_launched_rank(void);
+
 /* Prints the sentence of a status that is not SG_OK on rank 0, ends MPI, frees args; returns the exit code. A
  * failed write to standard output (disk full, pipe closed) is an error too. */
 int sg_cli_end(struct sg_args *args, const struct sg_team *world, sg_status status, struct sg_err *err);

@@ -19,6 +19,8 @@ static const struct command {
     {"plan", "STUDY [key=value...]", "the grid, requests, tokens, cost, memory; spends nothing", sg_cmd_plan},
     {"run", "STUDY [key=value...]", "all of a study, under mpirun or srun; run again to resume", sg_cmd_run},
     {"generate", "STUDY [key=value...]", "the buying alone, where there is a network", sg_cmd_generate},
+    {"rehearse", "STUDY [key=value...]", "the whole study against a stub server: no money, no key",
+     sg_cmd_rehearse},
     {"status", "DIR", "how far a run is", sg_cmd_status},
     {"report", "DIR|results.h5", "tables, on the terminal or as Markdown", sg_cmd_report},
     {"recording", "DIR FILE.jsonl.gz", "a run's completions, for a replay without a server",

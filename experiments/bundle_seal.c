@@ -4,6 +4,7 @@
 #include "experiments/asking.h"
 #include "experiments/bundle.h"
 #include "experiments/pools_text.h"
+#include "experiments/rehearsal.h"
 #include "gen/recording.h"
 #include "generated/version.h"
 #include "results/store.h"
@@ -256,6 +257,7 @@ static sg_status seal(struct sealing *s, struct sg_err *err)
 {
     const struct sg_seal_options *o = s->options;
     SG_TRY(sg_prepare(o->study, o->n_overrides, o->overrides, 0, &s->p, err));
+    SG_TRY(sg_rehearsal_refuse(s->p->study->results, err));
     SG_TRY(sg_ledger_open(s->p->study->results, SG_LEDGER_READ, &s->ledger, err));
     SG_TRY(sg_asking_create(s->p, s->ledger, &s->asking, err));
     SG_TRY(check_bought(s, err));

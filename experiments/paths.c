@@ -6,20 +6,36 @@
 #include <string.h>
 #include <unistd.h>
 
-char *sg_path_share(void)
+/* What stands at `path` seen from the program's own folder; NULL: nothing. */
+static char *beside_program(const char *path)
 {
     char exe[4096];
     ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
-    if (n > 0) {
-        exe[n] = 0;
-        char *bin = sg_path_dir(exe);
-        char *share = bin ? sg_path_join(bin, "../share/synthgrid") : NULL;
-        sg_free(bin);
-        if (!share || sg_dir_exists(share))
-            return share;
-        sg_free(share);
-    }
-    return sg_strdup(SG_SHARE_DIR);
+    if (n <= 0)
+        return NULL;
+    exe[n] = 0;
+    char *bin = sg_path_dir(exe), *found = bin ? sg_path_join(bin, path) : NULL;
+    sg_free(bin);
+    if (!found || access(found, F_OK) == 0)
+        return found;
+    sg_free(found);
+    return NULL;
+}
+
+char *sg_path_share(void)
+{
+    char *share = beside_program("../share/synthgrid");
+    return share ? share : sg_strdup(SG_SHARE_DIR);
+}
+
+char *sg_path_stub(void)
+{
+    char *built = beside_program("stub/llm_stub.py");
+    if (built)
+        return built;
+    char *share = sg_path_share(), *installed = share ? sg_path_join(share, "stub/llm_stub.py") : NULL;
+    sg_free(share);
+    return installed;
 }
 
 char *sg_path_find(const char *path)

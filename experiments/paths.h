@@ -11,4 +11,8 @@ char *sg_path_find(const char *path);
  * that an installed tree can be moved), else where it was configured to go. NULL without memory. */
 char *sg_path_share(void);
 
+/* Local. The program of the stub LLM server: stub/llm_stub.py beside this program where it was built, else in the folder of
+ * installed data; never one that just lies in the current folder. In new memory; NULL without memory. */
+char *sg_path_stub(void);
+
 #endif

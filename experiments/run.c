@@ -14,6 +14,7 @@
 #include "experiments/prices.h"
 #include "experiments/progress.h"
 #include "experiments/provenance.h"
+#include "experiments/rehearsal.h"
 #include "results/report.h"
 #include "results/store.h"
 
@@ -293,6 +294,9 @@ static sg_status open_run(struct run *r, int64_t *n_missing, struct sg_err *err)
     struct sg_study *s = r->p->study;
     SG_TRY(sg_ledger_open(s->results, SG_LEDGER_WRITE, &r->ledger, err));
     SG_TRY(sg_provenance_write(r->ledger, r->p, r->world, err));
+    if (r->options->rehearsal)
+        SG_TRY(sg_ledger_meta_set(r->ledger, "rehearsal", "a stub server wrote the texts; they mean nothing",
+                                  err));
     SG_TRY(enter_plan(r, err));
     SG_TRY(sg_cell_tidy(r->p, r->ledger, err));
     SG_TRY(sg_asking_create(r->p, r->ledger, &r->asking, err));
@@ -550,6 +554,8 @@ static sg_status start(struct run *r, struct sg_err *err)
     struct sg_batches_out out;
     if (r->options->batch)
         SG_TRY(sg_batch_check(r->p->study, err));
+    if (!r->options->rehearsal)
+        SG_TRY(sg_rehearsal_refuse(r->p->study->results, err));
     SG_TRY(make_run(r, err));
     SG_TRY(open_run(r, &n_missing, err));
     SG_TRY(note_batches(r, &out, err));
@@ -704,6 +710,8 @@ sg_status sg_run(const struct sg_team *world, const struct sg_run_options *o, st
     struct sg_prepared *p = NULL;
     struct sellers sellers = {0};
     sg_status status = sg_prepare(o->study, o->n_overrides, o->overrides, world->rank != 0, &p, err);
+    if (status == SG_OK && o->rehearsal)
+        sg_rehearsal_redirect(o->rehearsal, p->study);
     if (status == SG_OK && world->rank == 0 && o->check)
         status = o->check(o->context, p, err);
     SG_TRY_DONE(sg_agree(world, status, err));

@@ -7,6 +7,7 @@
 #include "mpi/comm.h"
 
 struct sg_prepared;
+struct sg_rehearsal;
 
 struct sg_run_options {
     const char *study;
@@ -19,6 +20,8 @@ struct sg_run_options {
     int wait;                   /* until its batches are over */
     int retry_failed;           /* train cells again that failed in an earlier run */
     int quiet;                  /* no progress, no closing table */
+    const struct sg_rehearsal
+        *rehearsal; /* run this instead (experiments/rehearsal.h); NULL: the study itself */
     /* Rank 0, when all inputs are read and before any work; NULL: none. */
     sg_status (*check)(void *context, const struct sg_prepared *p, struct sg_err *err);
     void *context;

@@ -24,6 +24,12 @@ static void provenance(const struct draw *r)
     if (d->n_planned)
         sg_buf_printf(r->out, ", %lld still to do", (long long)d->n_planned);
     sg_buf_puts(r->out, r->form == SG_REPORT_MARKDOWN ? ".\n" : "\n");
+    if (attribute(r, "rehearsal")[0])
+        sg_buf_puts(
+            r->out,
+            r->form == SG_REPORT_MARKDOWN
+                ? "**A rehearsal: a stub server wrote the texts, and no number here means anything.**\n"
+                : "A rehearsal: a stub server wrote the texts, and no number here means anything.\n");
     foreign(r, attribute(r, "program"), 60);
     sg_buf_puts(r->out, ", encoder ");
     foreign(r, attribute(r, "encoder_sha256")[0] ? attribute(r, "encoder_sha256") : "unknown", 12);

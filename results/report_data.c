@@ -250,7 +250,7 @@ static sg_status read_attributes(hid_t file, const char *path, struct sg_report_
 {
     static const char *const names[] = {"study",   "program",     "encoder_sha256", "content_sha256",
                                         "written", "run_host",    "run_ranks",      "run_cpu",
-                                        "run_git", "run_created", "run_updated"};
+                                        "run_git", "run_created", "run_updated",    "rehearsal"};
     d->provenance = json_object();
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char *text = NULL;

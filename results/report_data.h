@@ -57,7 +57,7 @@ struct sg_report_bias {
 
 struct sg_report_data {
     json_t *provenance; /* attributes of the root: study, program, encoder_sha256, content_sha256, written,
-                           run_* */
+                           run_*, rehearsal */
     int64_t n_cells, n_tasks, n_pools, n_evaluations, n_bias;
     struct sg_report_cell *cell;
     struct sg_report_task *task;

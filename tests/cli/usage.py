@@ -4,7 +4,7 @@ import subprocess
 
 import sg
 
-COMMANDS = ("run", "generate", "plan", "status", "report", "recording", "bundle", "train", "predict", "tokenize", "doctor")
+COMMANDS = ("run", "generate", "plan", "rehearse", "status", "report", "recording", "bundle", "train", "predict", "tokenize", "doctor")
 
 out, err = sg.run("--help")
 for name in COMMANDS:

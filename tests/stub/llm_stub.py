@@ -3,7 +3,7 @@
 a log of what it billed.
 
     llm_stub.py [--port 0] [--log FILE] [--script FILE] [--latency SECONDS] [--key KEY] [--near N] [--price IN OUT]
-                [--limit-requests N] [--limit-tokens N] [--window SECONDS] [--batches FILE]
+                [--limit-requests N] [--limit-tokens N] [--window SECONDS] [--batches FILE] [--until-eof]
                 [--cert FILE] [--api openai|azure|gemini]
 
 Prints its base URL. The answer to a request is a function of its body alone, so any order, retry or number of ranks gets the
@@ -34,6 +34,7 @@ import gzip
 import hashlib
 import http.server
 import json
+import os
 import re
 import socket
 import ssl
@@ -47,6 +48,9 @@ WORDS = ("amber bold calm dusty eager faint gentle hollow idle jagged keen livel
          "upper vivid warm young ancient bright clever distant early frozen golden heavy inner joyful kind little modern noble "
          "open proud quick rural simple tender useful vast wild yellow brisk crisp river mountain garden window market letter "
          "song bridge harbour lantern teacher captain engine kitchen forest painter village theatre station orchard").split()
+
+FAULTS = ("status", "cut", "reset", "html", "hang", "echo", "null", "length", "empty", "refuse", "huge", "nousage", "redirect",
+          "model", "say", "body", "raw", "flood")
 
 
 def sentence(digest, salt, n=12):
@@ -110,6 +114,21 @@ def example(body, digest, salt):
         choice = labels.group(1).split("; ")
         text += "\nLabel: " + ("none of them" if bits[1] % 8 == 0 else choice[bits[2] % len(choice)])
     return text
+
+
+def load(path):
+    try:
+        with open(path) as f:
+            return json.load(f)
+    except (OSError, ValueError) as why:
+        raise SystemExit(f"{path}: {why}") from None
+
+
+def end_with_parent():
+    """Standard input is a pipe that whoever started this holds open; it says nothing, and ends when that one does."""
+    while os.read(0, 4096):
+        pass
+    os._exit(0)
 
 
 class Server(http.server.ThreadingHTTPServer):
@@ -386,15 +405,20 @@ parser.add_argument("--limit-tokens", type=int, default=0)
 parser.add_argument("--window", type=float, default=60)
 parser.add_argument("--cert", help="speak TLS with this PEM file")
 parser.add_argument("--api", choices=("openai", "azure", "gemini"), default="openai")
+parser.add_argument("--until-eof", action="store_true", help="end when standard input does")
 options = parser.parse_args()
-script = json.load(open(options.script)) if options.script else []
-batches = Batches(json.load(open(options.batches)) if options.batches else {}, options, answer_text)
+script = load(options.script) if options.script else []
+if not isinstance(script, list) or not all(isinstance(e, dict) and e.get("fault") in FAULTS for e in script):
+    raise SystemExit(f"{options.script}: must be a list of objects, each with a fault: {', '.join(FAULTS)}")
+batches = Batches(load(options.batches) if options.batches else {}, options, answer_text)
 GEMINI = ("model", "messages", "max_tokens", "temperature", "top_p", "n", "stop", "stream", "response_format")
 if options.cert:
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(options.cert)
 server = Server(("127.0.0.1", options.port), Handler)
 print(f"http{'s' if options.cert else ''}://127.0.0.1:{server.server_address[1]}/v1", flush=True)
+if options.until_eof:
+    threading.Thread(target=end_with_parent, daemon=True).start()
 try:
     server.serve_forever()
 except KeyboardInterrupt:
