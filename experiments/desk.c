@@ -279,7 +279,7 @@ static sg_status note_model(struct sg_desk *d, const char *model, struct sg_err 
     if (d->n_models)
         fprintf(stderr,
                 "synthgrid: warning: the server's answers now name the model %s, before it was %s; "
-                "/completions of results.h5 has which one wrote what\n",
+                "the ledger has which one wrote what (completions.model)\n",
                 name, d->models);
     size_t n = strlen(d->models);
     snprintf(d->models + n, sizeof d->models - n, "%s%s", n ? " " : "", name);

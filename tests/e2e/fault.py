@@ -8,6 +8,7 @@ import re
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 
 import sg
@@ -19,6 +20,25 @@ UNREADABLE = ("cut", "html", "empty", "huge", "status")
 
 
 CA_VARIABLES = ("CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
+
+
+class Stalls(threading.Thread):
+    """Adds up the seconds in which the whole machine stood still (a paused virtual machine): no program is late for these."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.seconds = 0.0
+        self.start()
+
+    def run(self):
+        while True:
+            start = time.monotonic()
+            time.sleep(0.1)
+            late = time.monotonic() - start - 0.1
+            self.seconds += late if late > 1 else 0
+
+
+stalls = Stalls()
 
 
 class Bad(Exception):
@@ -48,13 +68,22 @@ def buy(results, url, *study, ranks=0, env=None, key=KEY, timeout=60, word="gene
     if key is not None:
         variables["OPENAI_API_KEY"] = key
     command = sg.command(word, *STUDY, *([f"generator.base_url={url}"] if url else []), *study, "--results", results, ranks=ranks)
-    start = time.monotonic()
-    try:
-        done = subprocess.run(command, cwd=sg.ROOT, env=variables, timeout=timeout, stdin=subprocess.DEVNULL, capture_output=True,
-                              text=True, errors="replace")
-    except subprocess.TimeoutExpired as late:
-        raise Bad(f"it hangs: no end in {timeout} s") from late
-    return Outcome(done, time.monotonic() - start, results)
+    start, stalled = time.monotonic(), stalls.seconds
+    process = subprocess.Popen(command, cwd=sg.ROOT, env=variables, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, text=True, errors="replace")
+
+    def spent():
+        return time.monotonic() - start - (stalls.seconds - stalled)
+
+    while True:
+        try:
+            out, err = process.communicate(timeout=max(timeout - spent(), 1))
+            return Outcome(subprocess.CompletedProcess(command, process.returncode, out, err), spent(), results)
+        except subprocess.TimeoutExpired as late:
+            if spent() >= timeout:
+                process.kill()
+                process.communicate()
+                raise Bad(f"it hangs: no end in {timeout} s") from late
 
 
 def ask(results, query):

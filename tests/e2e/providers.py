@@ -57,6 +57,15 @@ def anthropic():
         check(refused(folder / "r") == "seed response_format", f"the results say that \"{refused(folder / 'r')}\" was refused")
 
 
+def keep_alive():
+    """A connection carries many requests: no more of them are opened than there are requests at a time."""
+    with sg.Folder() as folder, sg.Stub(folder, "--key", KEY) as stub:
+        o = fault.buy(folder / "r", stub.url, "sizes=[24]")
+        check(o.code == 0, o.err)
+        log = stub.requests()
+        check(len(log) == 24 and len({r["peer"] for r in log}) <= 4, f"{len({r['peer'] for r in log})} connections for {len(log)} requests")
+
+
 DEPLOYMENT = "/openai/deployments/my-gpt"
 fault.play([
     ("azure_resource", lambda: azure("", "/openai/v1/chat/completions")),
@@ -67,4 +76,5 @@ fault.play([
     ("azure_no_address", lambda: azure_is_told(None, "AZURE_OPENAI_ENDPOINT", "hint")),
     ("gemini", gemini),
     ("anthropic", anthropic),
+    ("keep_alive", keep_alive),
 ])

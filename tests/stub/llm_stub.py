@@ -230,7 +230,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             line = json.dumps({"number": number, "time": time.monotonic(), "path": self.path, "key": digest, "status": status,
                                "tokens_in": tokens[0], "tokens_out": tokens[1], "fault": fault,
                                "usd": (tokens[0] * options.price[0] + tokens[1] * options.price[1]) / 1e6,
-                               "fields": self.fields})
+                               "fields": self.fields, "peer": self.client_address[1]})
             with self.lock, open(options.log, "a") as f:
                 f.write(line + "\n")
 
