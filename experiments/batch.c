@@ -42,6 +42,12 @@ sg_status sg_batch_count(struct sg_ledger *l, struct sg_batches_out *out, struct
 
 sg_status sg_batch_check(const struct sg_study *s, struct sg_err *err)
 {
+    if (s->n_generators > 1)
+        return sg_fail(
+            err, SG_INPUT,
+            "--batch: %s has several generators, which are not bought in batches; hint: `synthgrid "
+            "generate %s` buys one request at a time",
+            s->path, s->path);
     return strcmp(s->generator->provider, "openai") == 0
                ? SG_OK
                : sg_fail(err, SG_INPUT,
@@ -93,8 +99,9 @@ static sg_status open_desk(struct sg_batch_desk *d, struct sg_http **http, struc
         return SG_OK;
     const struct sg_endpoint *e = d->job->endpoint;
     double share = 1 - d->study->generator->batch_discount;
-    char *refused = NULL;
+    char *refused = NULL, meta[120];
     d->generator = *d->study->generator;
+    sg_generator_meta(&d->generator, "refused", meta);
     d->generator.base_url = e->base_url;
     if (sg_generator_has_prices(&d->generator)) {
         d->generator.usd_per_1m_input *= share;
@@ -106,7 +113,7 @@ static sg_status open_desk(struct sg_batch_desk *d, struct sg_http **http, struc
                                    .api_key_env = d->generator.api_key_env,
                                    .retries = d->generator.retries,
                                    .stopping = is_stopping};
-    SG_TRY(sg_ledger_meta_get(d->job->ledger, "generator_refused", &refused, err));
+    SG_TRY(sg_ledger_meta_get(d->job->ledger, meta, &refused, err));
     sg_adapt_read(&d->adapt, refused ? refused : "");
     sg_free(refused);
     return read_run_key(d, err);

@@ -133,9 +133,10 @@ static sg_status scratch(const struct sg_batch_desk *d, FILE **f, struct sg_err 
 
 static sg_status note_adapt(struct sg_batch_desk *d, struct sg_err *err)
 {
-    char names[80];
+    char names[80], meta[120];
     sg_adapt_text(&d->adapt, names);
-    return names[0] ? sg_ledger_meta_set(d->job->ledger, "generator_refused", names, err) : SG_OK;
+    sg_generator_meta(&d->generator, "refused", meta);
+    return names[0] ? sg_ledger_meta_set(d->job->ledger, meta, names, err) : SG_OK;
 }
 
 /* How many answers were charged for that did not arrive here; -1: of all that nothing was said of. */

@@ -100,6 +100,17 @@ static sg_status check_path(const json_t *settings, const char *group, const cha
                    group, name);
 }
 
+/* Of any of its generators. */
+static int names_address(const json_t *settings)
+{
+    const char *name;
+    json_t *of;
+    int found = !json_is_null(setting(settings, "generator", "base_url"));
+    json_object_foreach (json_object_get(settings, "generators"), name, of)
+        found |= !json_is_null(json_object_get(of, "base_url"));
+    return found;
+}
+
 /* What would make the study reach out: an address, a recording, a folder to write to, files elsewhere. */
 static sg_status check_settings(const struct sg_bundle *b, struct sg_err *err)
 {
@@ -120,8 +131,7 @@ static sg_status check_settings(const struct sg_bundle *b, struct sg_err *err)
         sg_buf_free(&name);
         return status;
     }
-    if (!json_is_null(setting(s, "generator", "base_url")) ||
-        !json_is_null(setting(s, "generator", "recording")))
+    if (names_address(s) || !json_is_null(setting(s, "generator", "recording")))
         return sg_fail(err, SG_INPUT, "its settings name an address or a recording, which a bundle must not");
     SG_TRY(check_path(s, "data", "dir", 0, err));
     SG_TRY(check_path(s, "data", "train", 1, err));

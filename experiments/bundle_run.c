@@ -143,6 +143,18 @@ static sg_status unpack_rows(const struct sg_bundle *b, const char *path, const 
     return status;
 }
 
+/* A generator's settings, for a replay that asks nobody. */
+static int localize(json_t *generator)
+{
+    /* A name from outside would take a variable out of the environment. */
+    int bad = json_object_set_new(generator, "api_key_env", json_string("OPENAI_API_KEY"));
+    const char *provider = json_string_value(json_object_get(generator, "provider"));
+    const struct sg_provider *found = provider ? sg_provider_find(provider) : NULL;
+    if (found && found->in_process) /* such a study names its model's file, which a replay does not open */
+        bad |= json_object_set_new(generator, "model_file", json_string("bundle"));
+    return bad;
+}
+
 /* The settings, with where things are here. */
 static char *study_text(const struct sg_bundle *b, const char *path, const char *results, const char *dir)
 {
@@ -150,12 +162,12 @@ static char *study_text(const struct sg_bundle *b, const char *path, const char 
     char *data = b->has_rows ? sg_path_join(dir, "data") : NULL;
     int bad = json_object_set_new(o, "results", json_string(results));
     bad |= json_object_set_new(generator, "recording", json_string(path));
-    /* A name from outside would take a variable out of the environment. */
-    bad |= json_object_set_new(generator, "api_key_env", json_string("OPENAI_API_KEY"));
-    const char *provider = json_string_value(json_object_get(generator, "provider"));
-    const struct sg_provider *found = provider ? sg_provider_find(provider) : NULL;
-    if (found && found->in_process) /* such a study names its model's file, which a replay does not open */
-        bad |= json_object_set_new(generator, "model_file", json_string("bundle"));
+    const char *name;
+    json_t *of, *several = json_object_get(o, "generators");
+    if (!several)
+        bad |= localize(generator);
+    json_object_foreach (several, name, of)
+        bad |= localize(of);
     if (b->has_rows)
         bad |= json_object_set_new(json_object_get(o, "data"), "dir", data ? json_string(data) : NULL);
     sg_free(data);

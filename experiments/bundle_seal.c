@@ -63,6 +63,10 @@ static json_t *settings_to_seal(const struct sg_study *s, int with_data)
         json_array_append_new(tasks, json_string(s->task[t].name));
     int bad = json_object_set_new(o, "tasks", tasks);
     bad |= json_object_set_new(generator, "base_url", json_null());
+    const char *name;
+    json_t *of;
+    json_object_foreach (json_object_get(o, "generators"), name, of)
+        bad |= json_object_set_new(of, "base_url", json_null());
     bad |= json_object_set_new(generator, "recording", json_null());
     const char *dir = json_string_value(json_object_get(data, "dir")),
                *encoder = json_string_value(json_object_get(train, "encoder"));

@@ -42,9 +42,10 @@ static sg_status note(struct sg_findings *f, const char *topic, enum sg_health h
                       const char *format, ...)
 {
     char text[1200], *copy;
+    int n = f->of ? snprintf(text, sizeof text, "%s: ", f->of) : 0;
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    vsnprintf(text + n, sizeof text - (size_t)n, format, args);
     va_end(args);
     sg_redact(text);
     struct sg_finding *more = sg_grown(f->item, f->n, sizeof *more);
@@ -230,10 +231,9 @@ static sg_status note_key(const struct sg_generator *g, const char *key, struct 
                 g->api_key_env);
 }
 
-static sg_status note_price(const struct sg_study *s, struct sg_client *c, struct sg_findings *f,
-                            struct sg_err *err)
+static sg_status note_price(const struct sg_study *s, const struct sg_generator *g, struct sg_client *c,
+                            struct sg_findings *f, struct sg_err *err)
 {
-    const struct sg_generator *g = s->generator;
     if (!sg_generator_has_prices(g))
         return note(f, "price",
                     sg_client_is_local(c) || g->allow_unknown_price ? SG_HEALTH_NOTE : SG_HEALTH_PROBLEM, err,
@@ -323,7 +323,8 @@ static const char *advice(const struct sg_attempt *a)
     }
 }
 
-static sg_status ask(const struct sg_study *s, struct sg_client *c, struct sg_findings *f, struct sg_err *err)
+static sg_status ask(const struct sg_generator *g, struct sg_client *c, struct sg_findings *f,
+                     struct sg_err *err)
 {
     struct sg_err why = {0};
     if (sg_client_check(c, &why) != SG_OK)
@@ -331,18 +332,18 @@ static sg_status ask(const struct sg_study *s, struct sg_client *c, struct sg_fi
     SG_TRY(note(f, "endpoint", SG_HEALTH_FINE, err, "%s answers%s", sg_client_origin(c),
                 strncmp(sg_client_origin(c), "https:", 6) == 0 ? ", its certificate is trusted" : ""));
     struct sg_probe p;
-    SG_TRY(sg_probe_send(c, s->generator, &p, err));
+    SG_TRY(sg_probe_send(c, g, &p, err));
     sg_status status =
         p.attempt.kind == SG_ATTEMPT_ANSWERED
-            ? note_answer(s->generator, &p, f, err)
+            ? note_answer(g, &p, f, err)
             : note(f, "answer", SG_HEALTH_PROBLEM, err, "%s%s", p.attempt.reason, advice(&p.attempt));
     sg_probe_free(&p);
     return status;
 }
 
-static sg_status check_endpoint(const struct sg_study *s, struct sg_findings *f, struct sg_err *err)
+static sg_status check_endpoint(const struct sg_study *s, const struct sg_generator *g, struct sg_findings *f,
+                                struct sg_err *err)
 {
-    const struct sg_generator *g = s->generator;
     const char *key, *address = sg_provider_address(g);
     struct sg_client *c = NULL;
     struct sg_generator probed = *g;
@@ -361,9 +362,9 @@ static sg_status check_endpoint(const struct sg_study *s, struct sg_findings *f,
     SG_TRY(note_key(g, key, f, err));
     if (sg_client_create(&probed, key, 1, &c, &why) != SG_OK)
         return note(f, "endpoint", SG_HEALTH_PROBLEM, err, "%s", why.text);
-    sg_status status = ask(s, c, f, err);
+    sg_status status = ask(g, c, f, err);
     if (status == SG_OK)
-        status = note_price(s, c, f, err);
+        status = note_price(s, g, c, f, err);
     sg_client_destroy(c);
     return status;
 }
@@ -383,8 +384,11 @@ sg_status sg_doctor_study(const char *study, int n_overrides, const char *const 
              (long long)p->grid.n_cells, (long long)p->grid.n_pools, p->study->encoder);
     if (status == SG_OK)
         status = check_results(p->study, f, err);
-    if (status == SG_OK)
-        status = check_endpoint(p->study, f, err);
+    for (int g = 0; status == SG_OK && g < p->study->n_generators; g++) {
+        f->of = p->study->generator[g].name;
+        status = check_endpoint(p->study, &p->study->generator[g], f, err);
+    }
+    f->of = NULL;
     sg_prepared_destroy(p);
     return status;
 }

@@ -2,7 +2,7 @@
  *
  *     struct sg_findings f = {0};
  *     sg_doctor_machine(world, &f, err);            all ranks
- *     sg_doctor_study(path, n, overrides, &f, err); rank 0; sends one tiny request to the study's endpoint */
+ *     sg_doctor_study(path, n, overrides, &f, err); rank 0; sends one tiny request to each of its endpoints */
 #ifndef SG_EXPERIMENTS_DOCTOR_H
 #define SG_EXPERIMENTS_DOCTOR_H
 
@@ -20,6 +20,7 @@ struct sg_finding {
 struct sg_findings {
     int64_t n;
     struct sg_finding *item;
+    const char *of; /* the generator that the next findings are about; NULL: none, or the only one */
 };
 void sg_findings_free(struct sg_findings *f); /* leaves it empty */
 
@@ -28,7 +29,7 @@ sg_status sg_doctor_machine(const struct sg_team *world, struct sg_findings *f,
                             struct sg_err *err) SG_MUST_USE;
 
 /* Rank 0. What is wrong is a finding, not a failure: SG_OK unless this program itself cannot go on. Takes the
- * generator's key out of the environment. Writes a small folder beside the results, and removes it. */
+ * generators' keys out of the environment. Writes a small folder beside the results, and removes it. */
 sg_status sg_doctor_study(const char *study, int n_overrides, const char *const *overrides,
                           struct sg_findings *f, struct sg_err *err) SG_MUST_USE;
 

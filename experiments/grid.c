@@ -132,7 +132,7 @@ void sg_arm_name(const struct sg_study *s, const struct sg_arm *a, char name[SG_
         return;
     const char *v = s->variant[a->variant];
     int is_default = strcmp(v, "default") == 0;
-    const char *by = s->n_generators > 1 ? s->generator[a->generator].name : NULL;
+    const char *by = s->generator[a->generator].name;
     snprintf(name, SG_ARM_NAME, "%s%s%s%s%s%s%s", sg_method_name((enum sg_method)a->method),
              a->conditioning == SG_BY_NONE ? " unconditioned" : "", is_default ? "" : " ",
              is_default ? "" : v, a->rephrase ? " rephrased" : "", by ? " by " : "", by ? by : "");

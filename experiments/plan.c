@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "experiments/batch.h"
 #include "experiments/cache.h"
+#include "experiments/generators.h"
 #include "experiments/prepare.h"
 #include "experiments/prices.h"
 #include "experiments/progress.h"
@@ -10,6 +11,7 @@
 #include "gen/recording.h"
 
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -96,12 +98,38 @@ static sg_status look_into_cache(struct sg_prepared *p, struct sources *from, st
 struct counts {
     int64_t n_requests, tokens_in, tokens_out; /* of full pools, if nothing is rejected, and of evaluations */
     int64_t n_missing, missing_in, missing_out; /* of those that are not there yet */
-    int64_t n_classify; /* of n_requests, those that ask for the class of a test row */
+    struct {
+        int64_t n, in, out;
+    } of[SG_MAX_GENERATORS]; /* the same, of each generator */
+    int64_t n_classify;      /* of n_requests, those that ask for the class of a test row */
     int64_t n_cells, n_cells_done, n_raw_only;
     struct sg_batches_out batches;
     double cost;      /* of the cells that are left */
     size_t mem_bytes; /* a rank */
 };
+
+static void add_missing(struct counts *n, int generator, int64_t missing, int64_t in, int64_t out)
+{
+    n->n_missing += missing;
+    n->missing_in += missing * in;
+    n->missing_out += missing * out;
+    n->of[generator].n += missing;
+    n->of[generator].in += missing * in;
+    n->of[generator].out += missing * out;
+}
+
+/* What is missing costs so much; < 0: a price is unknown. */
+static double missing_usd(const struct sg_study *s, const struct counts *n)
+{
+    double sum = 0;
+    for (int g = 0; g < s->n_generators; g++) {
+        double usd = sg_generator_usd(&s->generator[g], (double)n->of[g].in, (double)n->of[g].out);
+        if (usd < 0 && (n->of[g].n || s->n_generators == 1))
+            return -1;
+        sum += usd < 0 ? 0 : usd;
+    }
+    return sum;
+}
 
 static sg_status count_pools(struct sg_prepared *p, struct sources *from, struct counts *n,
                              struct sg_err *err)
@@ -119,9 +147,7 @@ static sg_status count_pools(struct sg_prepared *p, struct sources *from, struct
         if (!sg_pool_complete(p->pool[i]) && sg_pool_n(p->pool[i]) == 0 && left < requests)
             left = requests;
         sg_requests_free(&missing);
-        n->n_missing += left;
-        n->missing_in += left * in;
-        n->missing_out += left * out;
+        add_missing(n, p->grid.pool[i].arm.generator, left, in, out);
     }
     return SG_OK;
 }
@@ -137,9 +163,7 @@ static sg_status count_evaluations(struct sg_prepared *p, struct sources *from, 
         n->n_requests += requests;
         n->tokens_in += requests * in;
         n->tokens_out += requests * out;
-        n->n_missing += missing.n;
-        n->missing_in += missing.n * in;
-        n->missing_out += missing.n * out;
+        add_missing(n, sg_evaluation_generator(p->evaluation[i]), missing.n, in, out);
         n->n_classify += requests;
         sg_requests_free(&missing);
     }
@@ -178,14 +202,35 @@ static void print_price(const struct sg_generator *g, struct sg_buf *out)
     sg_buf_free(&old);
 }
 
+/* "         small (llama3): 60 requests, about ...; about 0.0100 USD" */
+static void print_generator(const struct sg_generator *g, const struct counts *n, int i, struct sg_buf *out)
+{
+    double usd = sg_generator_usd(g, (double)n->of[i].in, (double)n->of[i].out);
+    sg_buf_printf(out, "         %s (%s): %lld requests, about %lld tokens in, %lld out", g->name, g->model,
+                  (long long)n->of[i].n, (long long)n->of[i].in, (long long)n->of[i].out);
+    if (n->of[i].n == 0)
+        sg_buf_puts(out, "\n");
+    else if (usd < 0)
+        sg_buf_printf(out, "; cost unknown: generators.%s.usd_per_1m_input and _output are not set\n",
+                      g->name);
+    else
+        sg_buf_printf(out, "; about %.4f USD\n", usd);
+    if (n->of[i].n && usd >= 0 && g->usd_per_1m_input + g->usd_per_1m_output > 0)
+        print_price(g, out);
+}
+
 static void print_text(const struct sg_prepared *p, const struct sources *from, const struct counts *n,
                        struct sg_buf *out)
 {
     const struct sg_study *s = p->study;
+    char generators[40] = "";
+    if (s->n_generators > 1)
+        snprintf(generators, sizeof generators, "%d generators x ", s->n_generators);
     sg_buf_printf(out, "study    %s (%s)\n", s->name, s->path);
     sg_buf_printf(
-        out, "grid     %d tasks x %d methods x %d sizes, %d mixes: %lld cells, %lld of them raw-only\n",
-        s->n_tasks, s->n_methods, s->n_sizes, s->n_mixes, (long long)n->n_cells, (long long)n->n_raw_only);
+        out, "grid     %d tasks x %s%d methods x %d sizes, %d mixes: %lld cells, %lld of them raw-only\n",
+        s->n_tasks, generators, s->n_methods, s->n_sizes, s->n_mixes, (long long)n->n_cells,
+        (long long)n->n_raw_only);
     for (int t = 0; t < s->n_tasks; t++) {
         int64_t cells = 0;
         for (int64_t i = 0; i < p->grid.n_cells; i++)
@@ -211,17 +256,21 @@ static void print_text(const struct sg_prepared *p, const struct sources *from, 
                       s->cache);
     sg_buf_printf(out, "to ask   %lld requests now, about %lld tokens in, %lld out", (long long)n->n_missing,
                   (long long)n->missing_in, (long long)n->missing_out);
-    double cost = sg_generator_usd(s->generator, (double)n->missing_in, (double)n->missing_out);
-    int tells_price =
-        n->n_missing && cost >= 0 && s->generator->usd_per_1m_input + s->generator->usd_per_1m_output > 0;
+    double cost = missing_usd(s, n);
+    int is_one = !s->generator->name;
+    int tells_price = is_one && n->n_missing && cost >= 0 &&
+                      s->generator->usd_per_1m_input + s->generator->usd_per_1m_output > 0;
     if (n->n_missing == 0)
         sg_buf_printf(out, ": nothing to buy\n");
     else if (cost < 0)
-        sg_buf_printf(out, "; cost unknown: generator.usd_per_1m_input and _output are not set\n");
+        sg_buf_printf(out, "; cost unknown%s\n",
+                      is_one ? ": generator.usd_per_1m_input and _output are not set" : "");
     else
         sg_buf_printf(out, "; about %.4f USD\n", cost);
     if (tells_price)
         print_price(s->generator, out);
+    for (int g = 0; !is_one && n->n_missing && g < s->n_generators; g++)
+        print_generator(&s->generator[g], n, g, out);
     if (n->batches.n + n->batches.n_abandoned)
         sg_buf_printf(out,
                       "batches  %lld of these are out in %lld batches (--collect), %lld batches are "
@@ -235,11 +284,34 @@ static void print_text(const struct sg_prepared *p, const struct sources *from, 
     sg_buf_printf(out, "results  %s\n", s->results);
 }
 
+static json_t *price_json(const struct sg_generator *g)
+{
+    char *price = sg_price_json(g);
+    json_t *o = price ? json_loads(price, JSON_DECODE_ANY, NULL) : NULL;
+    sg_free(price);
+    return o;
+}
+
+static json_t *generators_json(const struct sg_study *s, const struct counts *n)
+{
+    json_t *list = json_array();
+    for (int g = 0; g < s->n_generators; g++) {
+        double usd = sg_generator_usd(&s->generator[g], (double)n->of[g].in, (double)n->of[g].out);
+        json_array_append_new(
+            list, json_pack("{s:s,s:s,s:I,s:I,s:I,s:o,s:o}", "name", s->generator[g].name, "model",
+                            s->generator[g].model, "n_requests_missing", (json_int_t)n->of[g].n,
+                            "tokens_in_missing", (json_int_t)n->of[g].in, "tokens_out_missing",
+                            (json_int_t)n->of[g].out, "cost_usd_missing",
+                            usd < 0 ? json_null() : json_real(usd), "price", price_json(&s->generator[g])));
+    }
+    return list;
+}
+
 static sg_status print_json(const struct sg_prepared *p, const struct counts *n, struct sg_buf *out,
                             struct sg_err *err)
 {
     const struct sg_study *s = p->study;
-    double cost = sg_generator_usd(s->generator, (double)n->missing_in, (double)n->missing_out);
+    double cost = missing_usd(s, n);
     json_t *o =
         json_pack("{s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:I,s:I,s:f,s:I,s:s}", "study", s->name,
                   "n_cells", (json_int_t)n->n_cells, "n_cells_done", (json_int_t)n->n_cells_done, "n_pools",
@@ -251,10 +323,10 @@ static sg_status print_json(const struct sg_prepared *p, const struct counts *n,
                   "n_batches", (json_int_t)(n->batches.n + n->batches.n_abandoned), "n_batch_requests",
                   (json_int_t)n->batches.n_requests, "core_s", n->cost, "mem_bytes_per_rank",
                   (json_int_t)n->mem_bytes, "results", s->results);
-    char *price = sg_price_json(s->generator);
-    if (o && price)
-        json_object_set_new(o, "price", json_loads(price, JSON_DECODE_ANY, NULL));
-    sg_free(price);
+    if (o && s->generator->name)
+        json_object_set_new(o, "generators", generators_json(s, n));
+    else if (o)
+        json_object_set_new(o, "price", price_json(s->generator));
     char *text = o ? json_dumps(o, JSON_INDENT(2)) : NULL;
     json_decref(o);
     if (!text)
@@ -273,12 +345,11 @@ sg_status sg_plan(const struct sg_run_options *o, int json, struct sg_buf *out, 
     sg_status status = sg_prepare(o->study, o->n_overrides, o->overrides, 0, &p, err);
     if (status != SG_OK)
         goto done;
-    const struct sg_generator *g = p->study->generator;
     ledger = sg_path_join(p->study->results, "ledger.sqlite");
     if (ledger && sg_file_exists(ledger))
         SG_TRY_DONE(sg_ledger_open(p->study->results, SG_LEDGER_READ, &from.ledger, err));
-    if (g->recording && !g->base_url)
-        if ((status = sg_recording_read(g->recording, remember, &from, err)) != SG_OK) {
+    if (sg_study_reads_recording(p->study))
+        if ((status = sg_recording_read(p->study->generator->recording, remember, &from, err)) != SG_OK) {
             sg_err_at(err, "generator.recording");
             goto done;
         }

@@ -163,8 +163,8 @@ sg_status sg_prices_fill(struct sg_study *s, const char *file, struct sg_err *er
     sg_status status = path && arena ? SG_OK : sg_fail_memory(err, 1024);
     if (status == SG_OK && (file || sg_file_exists(path)))
         status = read_rows(path, arena, &row, &n, err);
-    if (status == SG_OK)
-        status = fill_one(s->generator, row, n, s->arena, err);
+    for (int g = 0; status == SG_OK && g < s->n_generators; g++)
+        status = fill_one(&s->generator[g], row, n, s->arena, err);
     sg_arena_destroy(arena);
     sg_free(path);
     return status;

@@ -304,7 +304,7 @@ static sg_status open_run(struct run *r, int64_t *n_missing, struct sg_err *err)
     if (!r->n_asked)
         return sg_fail_memory(err, (size_t)sg_asking_n(r->asking) * sizeof *r->n_asked);
     SG_TRY(sg_asking_count(r->asking, n_missing, NULL, err));
-    if (*n_missing && s->generator->recording && !s->generator->base_url) {
+    if (*n_missing && sg_study_reads_recording(s)) {
         SG_TRY(sg_asking_import(r->asking, s->generator->recording, err));
         SG_TRY(sg_asking_count(r->asking, n_missing, NULL, err));
     }

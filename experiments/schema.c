@@ -284,7 +284,7 @@ static int guess(const struct sg_schema *schema, const char *path, char *out, si
     /* A slip of the finger: among the names of its own level, groups included. */
     char groups[SG_SCHEMA_MAX][64];
     for (int i = 0; i < schema->n; i++) {
-        const char *key = schema->row[i].key, *dot = strchr(key, '.');
+        const char *key = schema->row[i].key, *dot = top ? strchr(key, '.') : strrchr(key, '.');
         if (!is_known(schema, i))
             continue;
         if (top) {
@@ -381,6 +381,12 @@ static sg_status apply(struct sg_reading *r, const char *path, const struct sg_y
 sg_status sg_schema_apply(struct sg_reading *r, const struct sg_yaml *root, struct sg_err *err)
 {
     return apply(r, "", root, 1, err);
+}
+
+sg_status sg_schema_apply_at(struct sg_reading *r, const char *path, const struct sg_yaml *value,
+                             struct sg_err *err)
+{
+    return apply(r, path, value, 1, err);
 }
 
 sg_status sg_schema_override(struct sg_reading *r, const char *key_value, struct sg_err *err)

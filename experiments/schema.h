@@ -29,6 +29,8 @@ enum sg_setting_flag {
     SG_SET_NULL = 2,       /* may be null: text NULL, numbers `none`, lists empty */
     SG_SET_TRAIN_ONLY = 4, /* `synthgrid train` has it, a study does not */
     SG_SET_PLACE = 8,      /* where or how fast a run works: no result depends on it */
+    SG_SET_OWN = 16,       /* of generator.*: where a study has several generators, each says it for itself */
+    SG_SET_SHARED = 32, /* of generator.*: where a study has several generators, it holds for all of them */
 };
 
 struct sg_setting {
@@ -68,6 +70,10 @@ sg_status sg_schema_defaults(struct sg_reading *r, struct sg_err *err) SG_MUST_U
 
 /* Local. Applies a file's tree. SG_INPUT for what the table does not know or allow. */
 sg_status sg_schema_apply(struct sg_reading *r, const struct sg_yaml *root, struct sg_err *err) SG_MUST_USE;
+
+/* Local. The same for a tree that is the value of `path`, a row or a group. */
+sg_status sg_schema_apply_at(struct sg_reading *r, const char *path, const struct sg_yaml *value,
+                             struct sg_err *err) SG_MUST_USE;
 
 /* Local. Applies "key=value". */
 sg_status sg_schema_override(struct sg_reading *r, const char *key_value, struct sg_err *err) SG_MUST_USE;

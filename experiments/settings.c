@@ -152,12 +152,12 @@ static const struct sg_setting table[] = {
      .help = "training rows in each task's folder; empty: as the task file says (train.jsonl)"},
     {"data.test", SG_SET_TEXT, SG_SET_NULL, STUDY(test_name), .unit = "a file name",
      .help = "test rows in each task's folder, like dev.jsonl; empty: as the task file says (test.jsonl)"},
-    {"generator.provider", SG_SET_TEXT, 0, GENERATOR(provider), .check = check_provider, .initial = "openai",
-     .unit = "a provider",
+    {"generator.provider", SG_SET_TEXT, SG_SET_OWN, GENERATOR(provider), .check = check_provider,
+     .initial = "openai", .unit = "a provider",
      .help = "openai: any endpoint that speaks OpenAI's chat completions; azure: the same with Azure's "
              "header and "
              "addresses; anthropic: its messages; llama: a model in this process"},
-    {"generator.base_url", SG_SET_TEXT, SG_SET_NULL, GENERATOR(base_url), .check = check_url,
+    {"generator.base_url", SG_SET_TEXT, SG_SET_NULL | SG_SET_OWN, GENERATOR(base_url), .check = check_url,
      .unit = "an address",
      .help = "the endpoint, like http://127.0.0.1:8080/v1; empty: $OPENAI_BASE_URL ($ANTHROPIC_BASE_URL, "
              "$AZURE_OPENAI_ENDPOINT), then the provider's own"},
@@ -165,12 +165,13 @@ static const struct sg_setting table[] = {
      .help =
          "PEM file of the CAs that may vouch for the endpoint; empty: $CURL_CA_BUNDLE, $SSL_CERT_FILE, then "
          "the system's"},
-    {"generator.model_file", SG_SET_TEXT, SG_SET_NULL | SG_SET_PLACE, GENERATOR(model_file), .unit = "a file",
+    {"generator.model_file", SG_SET_TEXT, SG_SET_NULL | SG_SET_PLACE | SG_SET_OWN, GENERATOR(model_file),
+     .unit = "a file",
      .help = "for provider llama: a model in GGUF format, the same on all nodes; generator.model names it in "
              "the results"},
-    {"generator.model", SG_SET_TEXT, 0, GENERATOR(model), .initial = "gpt-3.5-turbo",
+    {"generator.model", SG_SET_TEXT, SG_SET_OWN, GENERATOR(model), .initial = "gpt-3.5-turbo",
      .unit = "a model's name", .help = "the model, as the endpoint calls it"},
-    {"generator.api_key_env", SG_SET_TEXT, 0, GENERATOR(api_key_env), .check = check_variable,
+    {"generator.api_key_env", SG_SET_TEXT, SG_SET_OWN, GENERATOR(api_key_env), .check = check_variable,
      .initial = "OPENAI_API_KEY", .unit = "a variable's name",
      .help = "the environment variable that holds the key (never the key), ANTHROPIC_API_KEY for anthropic; "
              "unset: "
@@ -181,10 +182,10 @@ static const struct sg_setting table[] = {
      .help = "nucleus sampling"},
     {"generator.max_tokens", SG_SET_INT, 0, GENERATOR(max_tokens), RANGE(1, 1e6), .unit = "tokens",
      .initial = "256", .help = "of one completion, where the task file does not say"},
-    {"generator.examples_per_request", SG_SET_INT, 0, STUDY(examples_per_request), RANGE(1, SG_MAX_EXAMPLES),
-     .unit = "examples", .initial = "1",
+    {"generator.examples_per_request", SG_SET_INT, SG_SET_SHARED, STUDY(examples_per_request),
+     RANGE(1, SG_MAX_EXAMPLES), .unit = "examples", .initial = "1",
      .help = "asked for in one request, as a numbered list; each is checked by itself"},
-    {"generator.structured_output", SG_SET_FLAG, 0, STUDY(structured_output), .initial = "false",
+    {"generator.structured_output", SG_SET_FLAG, SG_SET_SHARED, STUDY(structured_output), .initial = "false",
      .help = "ask for JSON by a schema (response_format); an endpoint that knows none, or an answer that is "
              "none, is read as plain text"},
     {"generator.connections", SG_SET_INT, SG_SET_PLACE, GENERATOR(connections), RANGE(1, 10000),
@@ -198,27 +199,33 @@ static const struct sg_setting table[] = {
      .initial = "600", .help = "how long one request may take"},
     {"generator.retries", SG_SET_INT, 0, GENERATOR(retries), RANGE(0, 100), .unit = "times", .initial = "8",
      .help = "how often a request is sent again after a passing failure"},
-    {"generator.usd_per_1m_input", SG_SET_REAL, SG_SET_NULL, GENERATOR(usd_per_1m_input), RANGE(0, 1e6),
-     .none = -1, .unit = PRICE,
+    {"generator.usd_per_1m_input", SG_SET_REAL, SG_SET_NULL | SG_SET_OWN, GENERATOR(usd_per_1m_input),
+     RANGE(0, 1e6), .none = -1, .unit = PRICE,
      .help =
          "price of a million input tokens; 0 for one's own server; empty: as data/prices.yaml says for the "
          "provider's own address, else unknown"},
-    {"generator.usd_per_1m_output", SG_SET_REAL, SG_SET_NULL, GENERATOR(usd_per_1m_output), RANGE(0, 1e6),
-     .none = -1, .unit = PRICE, .help = "price of a million output tokens; empty: unknown"},
+    {"generator.usd_per_1m_output", SG_SET_REAL, SG_SET_NULL | SG_SET_OWN, GENERATOR(usd_per_1m_output),
+     RANGE(0, 1e6), .none = -1, .unit = PRICE, .help = "price of a million output tokens; empty: unknown"},
     {"generator.batch_discount", SG_SET_REAL, SG_SET_PLACE, GENERATOR(batch_discount), RANGE(0, 1),
      .initial = "0.5", .help = "what the batch API (generate --batch) takes off both prices: 0.5 is half"},
     {"generator.batch_requests", SG_SET_INT, SG_SET_PLACE, GENERATOR(batch_requests),
      RANGE(1, SG_BATCH_MAX_REQUESTS), .unit = "requests", .initial = "50000",
      .help = "in one batch at most; a provider may limit what an account has in its queue"},
-    {"generator.usd_per_1m_cached_input", SG_SET_REAL, SG_SET_NULL | SG_SET_PLACE,
+    {"generator.usd_per_1m_cached_input", SG_SET_REAL, SG_SET_NULL | SG_SET_PLACE | SG_SET_OWN,
      GENERATOR(usd_per_1m_cached_input), RANGE(0, 1e6), .none = -1, .unit = PRICE,
      .help = "price of a million input tokens that the provider says were cached; empty: as others"},
     {"generator.allow_unknown_price", SG_SET_FLAG, SG_SET_PLACE, GENERATOR(allow_unknown_price),
      .initial = "false",
      .help = "true: ask somebody else's server although nobody knows what it costs; no budget can hold then"},
-    {"generator.recording", SG_SET_TEXT, SG_SET_NULL, GENERATOR(recording), .unit = "a file",
+    {"generator.recording", SG_SET_TEXT, SG_SET_NULL | SG_SET_SHARED, GENERATOR(recording), .unit = "a file",
      .help = "completions to import before anything is asked for; a study that they cover needs no key and "
              "no network"},
+    {"generators", SG_SET_TREE, SG_SET_NULL, .offset = offsetof(struct sg_settings, generators),
+     .unit = "names with settings of generator.* each",
+     .help =
+         "several LLMs as an axis, like generators: {small: {model: a}, large: {model: b}}; what they do not "
+         "say is as in "
+         "generator, but for provider, model, address, key and prices"},
     {"cache", SG_SET_TEXT, SG_SET_NULL | SG_SET_PLACE, STUDY(cache), .unit = "a folder",
      .help = "what studies share of what they have bought: it is read before anything is asked for, and this "
              "study's answers "
@@ -399,6 +406,8 @@ static void json_value(const struct sg_setting *s, const struct sg_settings *bas
     case SG_SET_CHOICE:
         json_text(s->choice(*(const int *)(const void *)slot), out);
         break;
+    case SG_SET_TREE:
+        break; /* json_generators writes what has been made of it */
     default:
         json_list(s, slot, *(const int *)(const void *)((const char *)base + s->n_offset), out);
     }
@@ -409,19 +418,52 @@ static int by_key(const void *a, const void *b)
     return strcmp((*(const struct sg_setting *const *)a)->key, (*(const struct sg_setting *const *)b)->key);
 }
 
+/* Rows of the JSON, sorted. '.' sorts before every letter, so that sorted paths are sorted groups of sorted names. */
+static int json_rows(const struct sg_setting *row[N_TABLE])
+{
+    int n = 0;
+    for (int i = 0; i < N_TABLE; i++)
+        if (!(table[i].flags & (sg_study_schema.hidden | SG_SET_PLACE)))
+            row[n++] = &table[i];
+    qsort(row, (size_t)n, sizeof row[0], by_key);
+    return n;
+}
+
+static int is_of_generator(const struct sg_setting *s)
+{
+    return strncmp(s->key, "generator.", 10) == 0;
+}
+
+/* {"large":{"model":...},"small":{...}} */
+static void json_generators(const struct sg_settings *s, struct sg_buf *out)
+{
+    const struct sg_setting *row[N_TABLE];
+    int n_rows = json_rows(row);
+    struct sg_settings one = *s;
+    for (int g = 0; g < s->study.n_generators; g++) {
+        int n = 0;
+        one.generator = s->study.generator[g];
+        sg_buf_printf(out, "%s\"%s\":{", g ? "," : "{", one.generator.name);
+        for (int i = 0; i < n_rows; i++)
+            if (is_of_generator(row[i]) && !(row[i]->flags & SG_SET_SHARED)) {
+                sg_buf_printf(out, "%s\"%s\":", n++ ? "," : "", row[i]->key + 10);
+                json_value(row[i], &one, out);
+            }
+        sg_buf_puts(out, "}");
+    }
+    sg_buf_puts(out, "}");
+}
+
 void sg_settings_json(const struct sg_settings *s, struct sg_buf *out)
 {
     const struct sg_setting *row[N_TABLE];
-    for (int i = 0; i < N_TABLE; i++)
-        row[i] = &table[i];
-    /* '.' sorts before every letter, so that sorted paths are sorted groups of sorted names. */
-    qsort(row, N_TABLE, sizeof row[0], by_key);
     const char *group = "";
     size_t n_group = 0;
-    int n = 0;
+    int n_rows = json_rows(row), n = 0;
     sg_buf_puts(out, "{");
-    for (int i = 0; i < N_TABLE; i++) {
-        if (row[i]->flags & (sg_study_schema.hidden | SG_SET_PLACE))
+    for (int i = 0; i < n_rows; i++) {
+        int is_tree = row[i]->type == SG_SET_TREE;
+        if (s->generators ? is_of_generator(row[i]) && !(row[i]->flags & SG_SET_SHARED) : is_tree)
             continue;
         const char *key = row[i]->key, *dot = strchr(key, '.');
         size_t len = dot ? (size_t)(dot - key) : 0;
@@ -434,7 +476,10 @@ void sg_settings_json(const struct sg_settings *s, struct sg_buf *out)
         group = key;
         n_group = len;
         sg_buf_printf(out, "\"%s\":", dot ? dot + 1 : key);
-        json_value(row[i], s, out);
+        if (is_tree)
+            json_generators(s, out);
+        else
+            json_value(row[i], s, out);
     }
     sg_buf_puts(out, n_group ? "}}" : "}");
 }
@@ -454,6 +499,21 @@ static int is_written(const char *group, const char *name)
     return 0;
 }
 
+/* The same of the entries of generators:. */
+static const char *foreign_generator(json_t *generators)
+{
+    const char *name, *leaf;
+    json_t *of, *value;
+    json_object_foreach (generators, name, of) {
+        if (!json_is_object(of))
+            return name;
+        json_object_foreach (of, leaf, value)
+            if (!is_written("generator", leaf))
+                return leaf;
+    }
+    return NULL;
+}
+
 const char *sg_settings_foreign(const json_t *settings)
 {
     const char *group, *name;
@@ -466,6 +526,11 @@ const char *sg_settings_foreign(const json_t *settings)
         }
         if (!group[0])
             return group;
+        if (strcmp(group, "generators") == 0) {
+            if ((name = foreign_generator(value)))
+                return name;
+            continue;
+        }
         json_object_foreach (value, name, leaf)
             if (!is_written(group, name))
                 return name;

@@ -14,7 +14,8 @@
 /* What the table fills: the study, and the tasks' names before their files are read. */
 struct sg_settings {
     struct sg_study study;
-    struct sg_generator generator; /* generator: */
+    struct sg_generator generator;    /* generator: */
+    const struct sg_yaml *generators; /* generators:, or NULL */
     int n_task_names;
     char **task_name;
 };

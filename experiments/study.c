@@ -2,10 +2,10 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "experiments/generators.h"
 #include "experiments/paths.h"
 #include "experiments/settings.h"
 #include "experiments/task_file.h"
-#include "gen/provider.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -159,33 +159,6 @@ static sg_status check_rephrase_tasks(const struct sg_reading *r, const struct s
     return SG_OK;
 }
 
-/* What depends on the provider. */
-static sg_status check_generator(const struct sg_reading *r, const char *path, struct sg_generator *g,
-                                 struct sg_err *err)
-{
-    const struct sg_provider *p = sg_provider_find(g->provider);
-    if (!sg_schema_at(r, "generator.api_key_env"))
-        g->api_key_env = p->api_key_env;
-    if (p->in_process && !g->model_file)
-        return sg_schema_fail(
-            r, "generator.provider", path, err,
-            "generator.provider %s needs generator.model_file; hint: the path of a model in "
-            "GGUF format",
-            p->name);
-    if (p->in_process && g->usd_per_1m_input < 0)
-        g->usd_per_1m_input = 0;
-    if (p->in_process && g->usd_per_1m_output < 0)
-        g->usd_per_1m_output = 0;
-    if (!p->in_process && g->model_file)
-        return sg_schema_fail(r, "generator.model_file", path, err,
-                              "generator.model_file is for generator.provider: llama alone");
-    if (p->needs_model && !sg_schema_at(r, "generator.model"))
-        return sg_schema_fail(r, "generator.provider", path, err,
-                              "generator.provider %s needs generator.model; hint: name one of its models",
-                              p->name);
-    return SG_OK;
-}
-
 /* Where a path is, in the arena. */
 static sg_status locate(const char *path, struct sg_arena *arena, char **out, struct sg_err *err)
 {
@@ -263,14 +236,11 @@ static sg_status read_all(struct sg_settings *all, const char *path, int n_overr
     SG_TRY(sg_schema_defaults(&r, err));
     SG_TRY(sg_schema_apply(&r, root, err));
     for (int i = 0; i < n_overrides; i++)
-        SG_TRY(sg_schema_override(&r, overrides[i], err));
+        if (!sg_generators_is_override(overrides[i]))
+            SG_TRY(sg_schema_override(&r, overrides[i], err));
     SG_TRY(sg_schema_complete(&r, path, err));
     SG_TRY(sg_settings_check_train(&r, path, &s->train, err));
-    SG_TRY(check_generator(&r, path, &all->generator, err));
-    if (!(s->generator = sg_arena_alloc(arena, 1, sizeof *s->generator)))
-        return sg_fail_memory(err, sizeof *s->generator);
-    s->n_generators = 1;
-    s->generator[0] = all->generator;
+    SG_TRY(sg_generators_read(&r, all, n_overrides, overrides, err));
     SG_TRY(check_axes(&r, s, err));
     SG_TRY(read_tasks(&r, all, err));
     SG_TRY(check_rephrase_tasks(&r, s, err));
@@ -295,6 +265,14 @@ sg_status sg_study_read(const char *path, int n_overrides, const char *const *ov
     else
         sg_study_destroy(study);
     return status;
+}
+
+int sg_study_reads_recording(const struct sg_study *s)
+{
+    int has_room = 0;
+    for (int g = 0; g < s->n_generators; g++)
+        has_room |= !s->generator[g].base_url;
+    return s->generator->recording && has_room;
 }
 
 void sg_study_destroy(struct sg_study *s)

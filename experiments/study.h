@@ -76,6 +76,9 @@ sg_status sg_study_read(const char *path, int n_overrides, const char *const *ov
                         struct sg_study **out, struct sg_err *err) SG_MUST_USE;
 void sg_study_destroy(struct sg_study *s);
 
+/* Whether generator.recording is imported: not where every generator has an address of its own, which is to be asked instead. */
+int sg_study_reads_recording(const struct sg_study *s);
+
 /* One way to generate examples of a task: what tells its pools from each other, but for the seed. The axes of the study:
  * one that is added is a field here and a digit in sg_arm_get. */
 struct sg_arm {

@@ -10,7 +10,7 @@
 
 /* The `generator:` part of a study, or an entry of its `generators:`. Strings are borrowed from the study. */
 struct sg_generator {
-    const char *name;       /* in results, where the study has several; NULL: its only one */
+    const char *name;       /* in results, of `generators:`; NULL: the study has but `generator:` */
     const char *provider;   /* "openai", "anthropic", "azure", "llama": gen/provider.h */
     const char *base_url;   /* NULL: the provider's variable, then its own address */
     const char *model_file; /* of "llama", a .gguf; else NULL */

@@ -150,6 +150,50 @@ static void test_arms(void **state)
     sg_study_destroy(s);
 }
 
+/* Generators as an axis: pools and cells of each, with its name; raw-only cells have none; rephrasings stay with theirs. */
+static void test_generators(void **state)
+{
+    (void)state;
+    const char *o[] = {"generators={b: {model: y}, a: {model: x}}", "generators.b.api_key_env=KEY",
+                       "methods=[zero_shot,one_shot]", "seeds.generation=3", "rephrase=[false,true]"};
+    put("tasks/again.yaml",
+        "task: again\nclasses: {no: negative, yes: positive}\n"
+        "prompts: {zero_shot: 'A {class} one.', few_shot: 'A {class} one like {examples}', "
+        "example: '{text}', rephrase: 'Say {text} again.'}\n");
+    const char *with_task[6] = {"tasks=[again]"};
+    memcpy(with_task + 1, o, sizeof o);
+    struct sg_study *s = make(6, with_task);
+    struct sg_grid g;
+    struct sg_err err = {0};
+    assert_int_equal(sg_grid_expand(s, &g, &err), SG_OK);
+    assert_int_equal(g.n_pools, 2 * 2 * 2 * 3);
+    assert_int_equal(count(&g, SG_MIX_RAW), 1);
+    assert_int_equal(count(&g, SG_MIX_SYNTHETIC), 2 * 2 * 2 * 2 * 3);
+    for (int64_t i = 0; i < g.n_pools; i++) {
+        const struct sg_pool_key *k = &g.pool[i];
+        assert_int_equal(k->arm.generator, i / 6 % 2);
+        if (k->source < 0)
+            continue;
+        const struct sg_pool_key *from = &g.pool[k->source];
+        assert_true(from->arm.generator == k->arm.generator && from->arm.method == k->arm.method &&
+                    from->seed_generation == k->seed_generation && !from->arm.rephrase);
+    }
+    for (int64_t i = 0; i < g.n_cells; i++)
+        if (g.cell[i].pool >= 0) {
+            assert_int_equal(g.pool[g.cell[i].pool].arm.generator, g.cell[i].arm.generator);
+            assert_int_equal(g.pool[g.cell[i].pool].arm.method, g.cell[i].arm.method);
+        }
+    char name[SG_ARM_NAME];
+    sg_arm_name(s, &g.pool[0].arm, name);
+    assert_string_equal(name, "zero_shot by a");
+    sg_arm_name(s, &g.pool[g.n_pools - 1].arm, name);
+    assert_string_equal(name, "one_shot rephrased by b");
+    sg_arm_name(s, &g.cell[0].arm, name);
+    assert_string_equal(name, ""); /* raw-only */
+    sg_grid_free(&g);
+    sg_study_destroy(s);
+}
+
 static void test_too_large(void **state)
 {
     (void)state;
@@ -384,15 +428,11 @@ int main(void)
 {
     const struct CMUnitTest shipped[] = {cmocka_unit_test(test_shipped), cmocka_unit_test(test_sample)};
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_quickstart),
-        cmocka_unit_test(test_counts),
-        cmocka_unit_test(test_arms),
-        cmocka_unit_test(test_too_large),
-        cmocka_unit_test(test_ids),
-        cmocka_unit_test(test_ids_of_task),
-        cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_rephrase),
-        cmocka_unit_test(test_rephrase_tasks),
+        cmocka_unit_test(test_quickstart),  cmocka_unit_test(test_counts),
+        cmocka_unit_test(test_arms),        cmocka_unit_test(test_generators),
+        cmocka_unit_test(test_too_large),   cmocka_unit_test(test_ids),
+        cmocka_unit_test(test_ids_of_task), cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_rephrase),    cmocka_unit_test(test_rephrase_tasks),
     };
     int n_failed = cmocka_run_group_tests(shipped, NULL, NULL);
     return n_failed + cmocka_run_group_tests(tests, scratch_enter, scratch_leave);

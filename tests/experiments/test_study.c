@@ -12,6 +12,68 @@ static sg_status read_study(const char *text, const char *override, struct sg_st
     return sg_study_read("s.yaml", override != NULL, &override, s, err);
 }
 
+/* Several generators: each has its own, and what they share. */
+static void test_generators(void **state)
+{
+    (void)state;
+    struct sg_study *s, *one;
+    struct sg_err err = {0};
+    char text[1000];
+    snprintf(text, sizeof text, "%s%s", base_study,
+             "generator: {max_tokens: 99, recording: r.gz, connections: 3}\n"
+             "generators:\n"
+             "  small: {model: b, base_url: 'http://127.0.0.1:9/v1', api_key_env: NO_KEY, connections: 2}\n"
+             "  large: {provider: anthropic, model: a, temperature: 0.5, usd_per_1m_input: 1, "
+             "usd_per_1m_output: 2}\n");
+    assert_int_equal(read_study(text, "generators.small.requests_per_min=60", &s, &err), SG_OK);
+    assert_int_equal(s->n_generators, 2);
+    const struct sg_generator *large = &s->generator[0], *small = &s->generator[1]; /* by name */
+    assert_string_equal(large->name, "large");
+    assert_string_equal(large->provider, "anthropic");
+    assert_string_equal(large->api_key_env, "ANTHROPIC_API_KEY");
+    assert_null(large->base_url);
+    assert_true(large->temperature == 0.5 && large->usd_per_1m_input == 1 && large->usd_per_1m_output == 2);
+    assert_true(large->max_tokens == 99 && large->connections == 3 && large->requests_per_min == 0);
+    assert_string_equal(small->name, "small");
+    assert_string_equal(small->provider, "openai");
+    assert_string_equal(small->model, "b");
+    assert_string_equal(small->api_key_env, "NO_KEY");
+    assert_string_equal(small->base_url, "http://127.0.0.1:9/v1");
+    assert_true(small->temperature == 1 && small->usd_per_1m_input < 0 && small->requests_per_min == 60);
+    assert_true(small->max_tokens == 99 && small->connections == 2);
+    assert_string_equal(small->recording, "r.gz");
+    assert_true(sg_study_reads_recording(s)); /* large has no address */
+    json_t *o = json_loads(s->resolved, 0, NULL), *of = json_object_get(o, "generators");
+    char *again = json_dumps(o, JSON_COMPACT), *sorted = json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS);
+    assert_string_equal(again, sorted);
+    assert_int_equal(json_object_size(of), 2);
+    assert_string_equal(json_string_value(json_object_get(json_object_get(of, "small"), "model")), "b");
+    assert_null(json_object_get(json_object_get(of, "small"), "requests_per_min"));
+    assert_int_equal(json_object_size(json_object_get(o, "generator")), 3); /* what is shared */
+    assert_null(sg_settings_foreign(o));
+    json_object_set_new(json_object_get(of, "small"), "connections", json_integer(1));
+    assert_string_equal(sg_settings_foreign(o), "connections");
+    json_decref(o);
+    /* The settings are a study again, the same one. */
+    assert_int_equal(read_study(s->resolved, NULL, &one, &err), SG_OK);
+    assert_string_equal(one->resolved, s->resolved);
+    free(again);
+    free(sorted);
+    sg_study_destroy(one);
+    sg_study_destroy(s);
+    assert_int_equal(read_study(text, "generators={only: {model: c, base_url: 'http://h'}}", &s, &err),
+                     SG_OK);
+    assert_int_equal(s->n_generators, 1);
+    assert_string_equal(s->generator->model, "c");
+    assert_false(sg_study_reads_recording(s));
+    sg_study_destroy(s);
+    assert_int_equal(read_study(text, "generators=", &s, &err), SG_OK);
+    assert_int_equal(s->n_generators, 1);
+    assert_null(s->generator->name);
+    assert_null(strstr(s->resolved, "generators"));
+    sg_study_destroy(s);
+}
+
 static void test_defaults(void **state)
 {
     (void)state;
@@ -256,7 +318,7 @@ static void test_bad(void **state)
          "conditioning, "
          "prompt_variants, rephrase, rephrase_tasks, sizes, "
          "raw, mixes, "
-         "seeds.*, data.*, generator.*, cache, budget.*, filter.*, llm_eval.*, train.*, results"},
+         "seeds.*, data.*, generator.*, generators, cache, budget.*, filter.*, llm_eval.*, train.*, results"},
         {"train: {seed: 3}\n", NULL,
          "s.yaml:5:9: train.seed cannot be set here; hint: the seed of `synthgrid train` alone; a study says "
          "how many it wants "
@@ -381,6 +443,52 @@ static void test_bad(void **state)
          "s.yaml:5:26: generator.api_key_env must be the name of an environment variable, like "
          "OPENAI_API_KEY; hint: the key "
          "itself belongs into that variable, never into a file"},
+        {"generators: [a]\n", NULL,
+         "s.yaml:5:13: generators must be a group of 1 to 16 names with settings each, like small: {model: "
+         "a}"},
+        {"generators: {}\n", NULL,
+         "s.yaml:5:13: generators must be a group of 1 to 16 names with settings each, like small: {model: "
+         "a}"},
+        {"generators: {a.b: {model: x}}\n", NULL,
+         "s.yaml:5:14: the name of a generator must be at most 32 letters, digits, '_' and '-', and begin "
+         "with a "
+         "letter or digit"},
+        {"generator: {model: x}\ngenerators: {a: {model: y}}\n", NULL,
+         "s.yaml:5:20: generator.model is each generator's own where a study has several; hint: say it in "
+         "each "
+         "entry of generators"},
+        {"generators: {a: {model: x, recording: r.gz}}\n", NULL,
+         "s.yaml:5:28: generators.a.recording cannot be set here; hint: it holds for all generators; set it "
+         "in "
+         "generator"},
+        {"generators: {a: {modle: x}}\n", NULL,
+         "s.yaml:5:18: unknown setting \"generators.a.modle\"; hint: did you mean \"generators.a.model\"?"},
+        {"generators: {a: {model: x, top_p: 7}}\n", NULL,
+         "s.yaml:5:35: generators.a.top_p must be a number from 0 to 1, not \"7\""},
+        {"generators: {a: {provider: anthropic}}\n", NULL,
+         "s.yaml:5:28: generators.a.provider anthropic needs generators.a.model; hint: name one of its "
+         "models"},
+        {"generators: {a: {model: x}, b: {model: x, max_tokens: 9}}\n", NULL,
+         "s.yaml:5:29: generators.b asks the same as generators.a: provider, model, temperature and top_p "
+         "are "
+         "those of the other; hint: results know a model by its name, not by its address"},
+        {"generators: {a: {model: x}, b: {model: y, base_url: 'http://h/v1'}}\n", NULL,
+         "s.yaml:5:29: generators.a and generators.b have different addresses, and both would be sent the "
+         "key in "
+         "OPENAI_API_KEY; hint: set api_key_env in both (a variable that is never set, for a server that "
+         "needs no "
+         "key)"},
+        {"generators: {a: {model: x}}\n", "generators.b.model=y",
+         "override generators.b: the study has no such generator; hint: generators.a"},
+        {"", "generators.b.model=y",
+         "override generators.b: the study has no such generator: it has no generators"},
+        {"generators: {a: {model: x}}\n", "generators.a=y",
+         "override generators.a: the study has no such "
+         "generator; hint: generators.a"},
+        {"generators: {a: {model: x}}\n", "generators.a.retries=-1",
+         "override generators.a.retries: generators.a.retries must be a whole number from 0 to 100 times, "
+         "not "
+         "\"-1\""},
         {"", "tasks=[singel]", NULL},
         {"", "tasks=[./none.yaml]",
          "override tasks: no task file ./none.yaml, nor in .; hint: a path is seen from the current folder, "
@@ -461,6 +569,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_generators),
         cmocka_unit_test(test_train_defaults),
         cmocka_unit_test(test_train_overrides),
         cmocka_unit_test(test_overrides),
