@@ -79,7 +79,7 @@ static sg_status take_answer(struct taking *t, const struct sg_request *q, const
         SG_TRY(put(t, q, &attempt, a, err));
         return sg_ledger_batch_answered(l, t->b->part, q->key, err);
     }
-    if (attempt.maybe_paid) { /* stays, to be counted as lost */
+    if (attempt.maybe_paid || attempt.cost_usd >= 0) { /* stays, to be counted as lost */
         t->n_damaged++;
         return SG_OK;
     }

@@ -238,15 +238,15 @@ static void count_fate(struct sg_desk_count *n, enum sg_fate fate, enum sg_attem
 static sg_status note_end(struct sg_desk *d, struct ask *a, const struct sg_attempt *attempt,
                           const struct sg_answer *answer, enum sg_fate fate, struct sg_err *err)
 {
-    int answered = attempt->kind == SG_ATTEMPT_ANSWERED;
+    int answered = attempt->kind == SG_ATTEMPT_ANSWERED, counted = answered || attempt->cost_usd >= 0;
     struct sg_ledger_attempt x = {.settled = !attempt->maybe_paid,
                                   .kind = sg_attempt_name(attempt->kind),
                                   .fate = sg_fate_name(fate),
                                   .http_status = answer->http_status,
                                   .reason = answered ? NULL : attempt->reason,
-                                  .tokens_in = answered ? answer->tokens_in : -1,
-                                  .tokens_out = answered ? answer->tokens_out : -1,
-                                  .cost_usd = answered ? answer->cost_usd : -1,
+                                  .tokens_in = counted ? answer->tokens_in : -1,
+                                  .tokens_out = counted ? answer->tokens_out : -1,
+                                  .cost_usd = counted ? answer->cost_usd : -1,
                                   .latency_s = answer->latency_s,
                                   .request_id = answer->request_id,
                                   .model = answer->model};

@@ -388,7 +388,8 @@ static sg_status print_requests(const struct run *r, struct sg_err *err)
         return SG_OK;
     }
     if (u.usd > 0)
-        sg_buf_printf(&text, "; up to %.4f USD were spent on %lld without an answer (ledger.sqlite, `sent`)",
+        sg_buf_printf(&text,
+                      "; up to %.4f USD were spent on %lld without an answer (ledger.sqlite, `attempts`)",
                       u.usd, (long long)u.n);
     sg_status status = sg_buf_check(&text, "the line of requests", err);
     if (status == SG_OK)

@@ -333,7 +333,7 @@ static void settle(struct sg_governor *g, const struct ticket *t, const struct s
     p->reserved_usd -= t->usd;
     if (!--p->n_flying)
         p->reserved_usd = 0; /* what rounding has left */
-    if (a->kind == SG_ATTEMPT_ANSWERED && a->cost_usd > 0)
+    if (a->cost_usd > 0)
         p->spent_usd += a->cost_usd;
     else if (a->maybe_paid)
         p->spent_usd += t->usd;

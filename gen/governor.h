@@ -84,7 +84,7 @@ struct sg_attempt {
     enum sg_attempt_kind kind;
     int outage;      /* says nothing about the request: nobody was there, or there was no room */
     int maybe_paid;  /* it left, and whether the provider charges for it is not known; 0 when ANSWERED */
-    double cost_usd; /* of an answer; < 0: unknown */
+    double cost_usd; /* of an answer, or of one that is none but says what it is charged with; < 0: unknown */
     struct sg_server_limits said;
     sg_status dead;   /* of ENDPOINT */
     char reason[600]; /* one redacted sentence unless ANSWERED */

@@ -325,6 +325,11 @@ static int read_openai(const json_t *o, struct said *s)
 {
     const json_t *choice = json_array_get(json_object_get(o, "choices"), 0),
                  *message = json_object_get(choice, "message");
+    int none = 0; /* it may be missing */
+    s->cached = count(json_object_get(json_object_get(o, "usage"), "prompt_tokens_details"), "cached_tokens",
+                      0, &none);
+    s->in = "prompt_tokens";
+    s->out = "completion_tokens";
     if (!json_is_object(message))
         return 0;
     const json_t *content = json_object_get(message, "content");
@@ -332,11 +337,6 @@ static int read_openai(const json_t *o, struct said *s)
     s->finish = json_is_string(json_object_get(message, "refusal")) && !s->text
                     ? "refusal"
                     : json_string_value(json_object_get(choice, "finish_reason"));
-    int none = 0; /* it may be missing */
-    s->cached = count(json_object_get(json_object_get(o, "usage"), "prompt_tokens_details"), "cached_tokens",
-                      0, &none);
-    s->in = "prompt_tokens";
-    s->out = "completion_tokens";
     return 1;
 }
 
@@ -345,6 +345,11 @@ static int read_anthropic(const json_t *o, struct said *s)
     static const char *const words[][2] = {
         {"end_turn", "stop"}, {"stop_sequence", "stop"}, {"max_tokens", "length"}};
     const json_t *blocks = json_object_get(o, "content"), *usage = json_object_get(o, "usage");
+    int none = 0; /* these may be missing */
+    s->cached = count(usage, "cache_read_input_tokens", 0, &none);
+    s->apart = s->cached + count(usage, "cache_creation_input_tokens", 0, &none);
+    s->in = "input_tokens";
+    s->out = "output_tokens";
     if (!json_is_array(blocks))
         return 0;
     s->text = text_of_parts(blocks);
@@ -354,12 +359,20 @@ static int read_anthropic(const json_t *o, struct said *s)
             s->finish = words[i][1];
             break;
         }
-    int none = 0; /* these may be missing */
-    s->cached = count(usage, "cache_read_input_tokens", 0, &none);
-    s->apart = s->cached + count(usage, "cache_creation_input_tokens", 0, &none);
-    s->in = "input_tokens";
-    s->out = "output_tokens";
     return 1;
+}
+
+static void count_tokens(const struct sg_generator *g, const struct sg_request *q, const json_t *usage,
+                         const struct said *s, struct sg_answer *a)
+{
+    a->tokens_estimated = 0;
+    a->tokens_in = s->apart + count(usage, s->in, (int64_t)strlen(q->canonical) / 4, &a->tokens_estimated);
+    a->tokens_out =
+        count(usage, s->out, s->text ? (int64_t)strlen(s->text) / 4 + 1 : 0, &a->tokens_estimated);
+    a->cost_usd =
+        a->tokens_estimated && sg_generator_has_prices(g)
+            ? sg_request_worst_usd(g, q)
+            : sg_generator_usd_cached(g, (double)a->tokens_in, (double)s->cached, (double)a->tokens_out);
 }
 
 static void judge_answer(const struct sg_generator *g, const struct sg_request *q, const struct sg_reply *r,
@@ -369,15 +382,19 @@ static void judge_answer(const struct sg_generator *g, const struct sg_request *
     /* A paid answer is not thrown away for a NUL in its text, or a byte order mark before it. */
     size_t bom = r->n_body >= 3 && memcmp(r->body, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
     json_t *o = json_loadb(r->body + bom, r->n_body - bom, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &why);
+    const json_t *usage = json_object_get(o, "usage");
     struct said s = {0};
     if (!(strcmp(g->provider, "anthropic") == 0 ? read_anthropic : read_openai)(o, &s)) {
         snprintf(t->reason, sizeof t->reason, "the server's answer is %s; not a chat completion",
                  o ? "JSON of another shape" : "cut off or no JSON");
-        t->maybe_paid = 1;
+        count_tokens(g, q, usage, &s, a); /* its usage tells what it is charged with, if there is one */
+        if (a->tokens_estimated || a->cost_usd < 0)
+            t->maybe_paid = 1;
+        else
+            t->cost_usd = a->cost_usd;
         json_decref(o);
         return;
     }
-    const json_t *usage = json_object_get(o, "usage");
     const char *id =
         r->headers.request_id[0] ? r->headers.request_id : json_string_value(json_object_get(o, "id"));
     t->kind = SG_ATTEMPT_ANSWERED;
@@ -390,13 +407,7 @@ static void judge_answer(const struct sg_generator *g, const struct sg_request *
     for (size_t i = 0; i < sizeof server_text / sizeof server_text[0]; i++)
         if (server_text[i])
             sg_redact(server_text[i]);
-    a->tokens_estimated = 0;
-    a->tokens_in = s.apart + count(usage, s.in, (int64_t)strlen(q->canonical) / 4, &a->tokens_estimated);
-    a->tokens_out = count(usage, s.out, s.text ? (int64_t)strlen(s.text) / 4 + 1 : 0, &a->tokens_estimated);
-    a->cost_usd =
-        a->tokens_estimated && sg_generator_has_prices(g)
-            ? sg_request_worst_usd(g, q)
-            : sg_generator_usd_cached(g, (double)a->tokens_in, (double)s.cached, (double)a->tokens_out);
+    count_tokens(g, q, usage, &s, a);
     t->cost_usd = a->cost_usd;
     json_decref(o);
 }
@@ -475,6 +486,9 @@ struct sg_attempt sg_reply_judge(const struct sg_generator *g, const struct sg_r
     } else {
         judge_error(g, r, adapt, &t);
     }
+    /* Of a failure, it is what the provider's support asks for. */
+    if (!a->request_id && r->headers.request_id[0] && (a->request_id = sg_strdup(r->headers.request_id)))
+        sg_redact(a->request_id);
     return t;
 }
 

@@ -88,6 +88,7 @@ void sg_answer_fail(struct sg_answer *a, const char *reason)
     a->status = SG_FAILED;
     sg_free(a->reason);
     a->reason = sg_strdup(reason);
+    a->tokens_in = a->tokens_out = a->tokens_estimated = 0;
     a->cost_usd = -1;
 }
 

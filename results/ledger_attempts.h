@@ -11,7 +11,7 @@
  *
  * kind: answered | rate | overload | fault | adapt | refused | endpoint, NULL: nothing came back (gen/governor.h).
  * fate, of the request: answered | failed (given up on) | again (another attempt follows) | left (for a later run).
- * cost_usd is NULL where the price is not known. Rank 0 only; what is put counts after sg_ledger_commit. */
+ * cost_usd is NULL where nothing was charged, or where the price is not known. Rank 0 only; what is put counts after sg_ledger_commit. */
 #ifndef SG_RESULTS_LEDGER_ATTEMPTS_H
 #define SG_RESULTS_LEDGER_ATTEMPTS_H
 

@@ -100,11 +100,11 @@ sg_status sg_ledger_unsettled(struct sg_ledger *l, struct sg_ledger_unsettled *o
 {
     sqlite3_stmt *s = NULL;
     sg_status status =
-        sqlite3_prepare_v2(
-            l->db,
-            "SELECT (SELECT count(*) FROM sent) + (SELECT total(n) FROM batches WHERE state<>'settled'),"
-            " (SELECT total(usd) FROM sent) + (SELECT total(usd) FROM batches)",
-            -1, &s, NULL) == SQLITE_OK &&
+        sqlite3_prepare_v2(l->db,
+                           "SELECT count(*) + (SELECT total(n) FROM batches WHERE state<>'settled'),"
+                           " total(iif(settled, cost_usd, worst_usd)) + (SELECT total(usd) FROM batches)"
+                           " FROM attempts WHERE NOT settled OR (kind<>'answered' AND cost_usd>0)",
+                           -1, &s, NULL) == SQLITE_OK &&
                 sqlite3_step(s) == SQLITE_ROW
             ? SG_OK
             : sg_ledger_fail(l, "the requests that are not settled", err);

@@ -4,6 +4,7 @@
 #include "gen/reply.h"
 
 #include <curl/curl.h>
+#include <math.h>
 
 static const struct sg_request question = {
     .key = "k",
@@ -266,6 +267,45 @@ static void unknown_parameters(void **state)
     }
 }
 
+/* What is no answer but says what it is charged with costs that; its request is known to the provider by its id. */
+static void charged_for_nothing(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *provider, *body;
+        int maybe_paid;
+        double usd;
+    } cases[] = {
+        {"openai", "{\"choices\":[],\"usage\":{\"prompt_tokens\":100,\"completion_tokens\":50}}", 0, 4e-4},
+        {"anthropic", "{\"content\":null,\"usage\":{\"input_tokens\":100,\"output_tokens\":50}}", 0, 4e-4},
+        {"openai", "{\"choices\":[],\"usage\":{\"prompt_tokens\":100}}", 1, -1},
+        {"openai", "{\"choices\":[],\"usage\":{\"prompt_tokens\":-1,\"completion_tokens\":50}}", 1, -1},
+        {"openai", "{\"choices\":[]}", 1, -1},
+        {"openai", "[]", 1, -1},
+        {"openai", "{\"choices\":[", 1, -1},
+    };
+    for (int i = 0; i < N_OF(cases); i++)
+        for (int priced = 0; priced <= 1; priced++) {
+            struct sg_generator g = some_generator();
+            g.provider = cases[i].provider;
+            g.usd_per_1m_input = priced ? 2 : -1;
+            g.usd_per_1m_output = priced ? 4 : -1;
+            struct sg_adapt none = {0};
+            struct sg_answer a = {0};
+            struct sg_reply r = {.http_status = 200,
+                                 .body = cases[i].body,
+                                 .n_body = strlen(cases[i].body),
+                                 .headers = sg_headers_make()};
+            snprintf(r.headers.request_id, sizeof r.headers.request_id, "req-1");
+            struct sg_attempt t = sg_reply_judge(&g, &question, &r, &none, &a);
+            assert_int_equal(t.kind, SG_ATTEMPT_FAULT);
+            assert_int_equal(t.maybe_paid, priced ? cases[i].maybe_paid : 1);
+            assert_true(fabs(t.cost_usd - (priced ? cases[i].usd : -1)) < 1e-12);
+            assert_string_equal(a.request_id, "req-1");
+            sg_answer_free(&a);
+        }
+}
+
 /* What a gateway swallowed may have been written all the same, and so may an answer that came in pieces; a refusal
  * costs nothing. */
 static void money(void **state)
@@ -501,10 +541,17 @@ static void hostile_messages(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(verdicts),          cmocka_unit_test(answers), cmocka_unit_test(parameters),
-        cmocka_unit_test(connection_errors), cmocka_unit_test(causes),  cmocka_unit_test(unknown_parameters),
-        cmocka_unit_test(hostile_messages),  cmocka_unit_test(money),   cmocka_unit_test(cached_tokens),
-        cmocka_unit_test(anthropic),         cmocka_unit_test(headers)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(verdicts),
+                                       cmocka_unit_test(answers),
+                                       cmocka_unit_test(parameters),
+                                       cmocka_unit_test(connection_errors),
+                                       cmocka_unit_test(causes),
+                                       cmocka_unit_test(unknown_parameters),
+                                       cmocka_unit_test(hostile_messages),
+                                       cmocka_unit_test(money),
+                                       cmocka_unit_test(charged_for_nothing),
+                                       cmocka_unit_test(cached_tokens),
+                                       cmocka_unit_test(anthropic),
+                                       cmocka_unit_test(headers)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -276,6 +276,13 @@ static void unsettled_requests(void **state)
     OK(sg_ledger_commit(l, &err));
     OK(sg_ledger_unsettled(l, &u, &err));
     assert_true(u.n == 1 && u.usd == 0.5);
+    struct sg_ledger_attempt none = refused; /* of another shape than an answer, but with a usage */
+    none.cost_usd = 0.125;
+    OK(sg_ledger_attempt_put(l, &more, &again, &err));
+    OK(sg_ledger_attempt_end(l, again, &none, &err));
+    OK(sg_ledger_unsettled(l, &u, &err));
+    assert_true(u.n == 2 && u.usd == 0.625);
+    assert_int_equal(count(l, "SELECT count(*) FROM sent"), 1);
     sg_ledger_close(l);
 }
 
