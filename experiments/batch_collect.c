@@ -14,7 +14,7 @@ struct taking {
     struct sg_batch_desk *d;
     const struct sg_ledger_batch *b;
     struct sg_adapt sent;
-    int64_t n_paid, n_strange, n_damaged;
+    int64_t n_known, n_paid, n_strange, n_damaged;
 };
 
 /* ---- one line ---- */
@@ -102,6 +102,7 @@ static sg_status take_line(void *context, const struct sg_batch_line *line, stru
         t->n_strange++;
         return SG_OK;
     }
+    t->n_known++;
     snprintf(q.key, sizeof q.key, "%s", line->custom_id);
     struct sg_answer a = {0};
     sg_status status = take_answer(t, &q, line, &a, err);
@@ -149,14 +150,30 @@ static int64_t n_lost(const struct taking *t, const struct sg_batch_info *now)
     return now->n_completed > t->n_paid ? now->n_completed - t->n_paid : 0;
 }
 
+/* Another's file, or a page that something on the way has put in its place: nothing is settled by it, as the answers may still be there. What
+ * was given up on is settled all the same. */
+static sg_status check_output(const struct taking *t, const struct sg_batch_info *now, struct sg_err *err)
+{
+    if (t->n_known || now->n_completed == 0 || t->b->state == SG_BATCH_ABANDONED)
+        return SG_OK;
+    return sg_fail(
+        err, SG_INPUT,
+        "batch %s: its output file %s answers none of its %lld requests (%lld lines are of other "
+        "requests, %lld are damaged), so nothing of it is taken; hint: is a proxy between here and "
+        "the provider? Run --collect again; --abandon-batches gives it up, and counts it as spent",
+        t->b->id, now->output_file, (long long)t->b->n, (long long)t->n_strange, (long long)t->n_damaged);
+}
+
 static sg_status take_files(struct taking *t, const struct sg_batch_info *now, FILE *const f[2],
                             struct sg_err *err)
 {
     struct sg_batch_desk *d = t->d;
     struct sg_ledger *l = d->job->ledger;
     for (int i = 0; i < 2; i++)
-        if (f[i])
+        if (f[i]) {
             SG_TRY(sg_batch_read(f[i], take_line, t, &t->n_damaged, err));
+            SG_TRY(i == 0 ? check_output(t, now, err) : SG_OK);
+        }
     SG_TRY(note_adapt(d, err));
     SG_TRY(sg_ledger_batch_settle(l, t->b->part, n_lost(t, now), err));
     SG_TRY(sg_ledger_commit(l, err));

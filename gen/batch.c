@@ -59,7 +59,10 @@ static sg_status judge(const struct sg_batch_api *api, const struct sg_http_repl
     if (is_stopping(api))
         return sg_fail(err, SG_STOPPED, "stopped as asked (%s)", what);
     if (r->too_large)
-        return sg_fail(err, SG_FAILED, "%s: the server's answer is larger than any can be", what);
+        return sg_fail(
+            err, SG_INPUT,
+            "%s: the server's answer is larger than any can be; hint: is that the provider's own address?",
+            what);
     if (r->curl_code == CURLE_WRITE_ERROR)
         return sg_fail(err, SG_FAILED,
                        "%s: the answer cannot be written to the results folder; hint: is the disk full?",

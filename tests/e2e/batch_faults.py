@@ -94,6 +94,30 @@ with sg.Folder() as folder:
     play("dirty", {"batches": [{"dropped": 1, "damaged": 1, "doubled": 2, "unknown": 3, "failed": 1}, {}]}, lost=2)
     play("uncounted", {"batches": [{"dropped": 1, "failed": 1, "uncounted": True}, {}]}, lost=1)
 
+    # Another's file, a proxy's page, nothing: refused, and the answers are taken when they come. Who gives up finds them spent.
+    others = json.dumps({"custom_id": "f" * 64, "response": {"status_code": 200, "body": {}}}) + "\n"
+    texts = others, "<html>Sign in to this network</html>\n", ""
+    faults = [{"call": "content", "from": i + 1, "to": i + 1, "fault": "text", "text": text} for i, text in enumerate(texts)]
+    with batching.stub(folder / "foreign", {"faults": faults}) as stub:
+        results = folder / "foreign" / "r"
+        batch(stub, results)
+        for found in ("1 lines are of other requests, 0 are damaged", "0 lines are of other requests, 1 are damaged", "0 are damaged"):
+            _, err = collect(stub, results, code=2)
+            sg.check(found in err and "nothing of it is taken" in err and "hint: " in err, "a foreign file:\n" + err)
+            sg.check(ask(results, "SELECT state FROM batches") == [("open",)], "a foreign file settles a batch")
+            sg.check(ask(results, "SELECT count(*) FROM sent") == [(0,)], "a foreign file loses answers")
+        batching.to_the_end(stub, results)
+        check(stub, results, "foreign files")
+    with batching.stub(folder / "given", {"faults": [{"call": "content", "fault": "text", "text": others}]}) as stub:
+        results = folder / "given" / "r"
+        batch(stub, results)
+        collect(stub, results, code=2)
+        generate(stub, results, *PRICED, "--abandon-batches", code=3)
+        generate(stub, results, *PRICED)
+        collect(stub, results, code=0)
+        sg.check(ask(results, "SELECT total(usd) > 0 FROM sent") == [(1,)], "what was given up on is not spent")
+        sg.check(batching.pools(results) == pools, "what was given up on shows in the pools")
+
     # The provider says why.
     with batching.stub(folder / "says", {"batches": [{"end": "failed"}, {"refused": 1}, {}]}) as stub:
         results = folder / "says" / "r"

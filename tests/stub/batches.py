@@ -10,7 +10,8 @@ A batch: polls (1), end (completed; failed: nothing is asked; expired; cancelled
 it expires: 1), and of the answers, the first N in an order of its own: dropped, doubled, damaged, unknown, failed (HTTP 500 in the error
 file), refused (HTTP 400 there). unsupported: a parameter that no request may have. uncounted: true leaves out request_counts. Answers are always shuffled.
 Calls: upload, files, delete, content, create, batches, batch, cancel. Faults: before (the connection closes, nothing is done), after (it
-is done, but the connection closes), status (HTTP `status`, nothing is done), hang (it is done, but no answer comes for `seconds`), stuck
+is done, but the connection closes), status (HTTP `status`, nothing is done), text (HTTP 200 and `text`,
+nothing is done), hang (it is done, but no answer comes for `seconds`), stuck
 (no answer for `seconds`, nothing is done).
 """
 import hashlib
@@ -60,7 +61,9 @@ class Batches:
             self.log(call=call, path=url.path, key=None, usd=0, status=status, fault=kind)
         if kind in ("hang", "stuck"):
             time.sleep(fault.get("seconds", 60))
-        if kind == "status":
+        if kind == "text":
+            handler.send(200, fault["text"].encode())
+        elif kind == "status":
             handler.send(fault["status"], json.dumps({"error": {"message": "scripted", "code": None}}), fault.get("headers"))
         elif kind:
             handler.close_connection = True
