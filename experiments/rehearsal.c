@@ -190,17 +190,28 @@ struct total {
     struct sums *of; /* (n) generators of the study */
 };
 
-/* Whose request it is; the first of them where they differ in neither model nor API. */
+/* In how much of what tells a study's generators from each other a request is one's. */
+static int likeness(const struct sg_generator *g, const json_t *request)
+{
+    const char *model = json_string_value(json_object_get(request, "model")),
+               *provider = json_string_value(json_object_get(request, "provider"));
+    if (!model || !provider || strcmp(g->model, model) != 0 || strcmp(asked_as(g), provider) != 0)
+        return 0;
+    return 1 + (json_number_value(json_object_get(request, "temperature")) == g->temperature) +
+           (json_number_value(json_object_get(request, "top_p")) == g->top_p);
+}
+
+/* Whose request it is. A classification has a temperature of its own, and is asked of the first of a model alone. */
 static struct sums *sums_of(const struct total *t, const char *canonical)
 {
     json_t *o = t->n > 1 ? json_loads(canonical, 0, NULL) : NULL;
-    const char *model = json_string_value(json_object_get(o, "model")),
-               *provider = json_string_value(json_object_get(o, "provider"));
-    int found = 0;
-    for (int i = t->n - 1; model && provider && i >= 0; i--) {
-        const struct sg_generator *g = t->of[i].generator;
-        if (strcmp(g->model, model) == 0 && strcmp(asked_as(g), provider) == 0)
+    int found = 0, most = 0;
+    for (int i = 0; o && i < t->n; i++) {
+        int like = likeness(t->of[i].generator, o);
+        if (like > most) {
+            most = like;
             found = i;
+        }
     }
     json_decref(o);
     return &t->of[found];

@@ -141,9 +141,9 @@ static sg_status start(const struct sg_stub_settings *s, char *python, char *pro
                        struct sg_err *err)
 {
     char text[5][40], script[4200] = "", log[4200];
-    char *argv[MAX_ARGUMENTS] = {python,       (char *)"-E", (char *)"-s",
-                                 (char *)"-B", program,      (char *)"--until-eof"};
-    int n = 6;
+    char *argv[MAX_ARGUMENTS] = {python,  (char *)"-E",          (char *)"-s",    (char *)"-B",
+                                 program, (char *)"--until-eof", (char *)"--vary"};
+    int n = 7;
     if (snprintf(log, sizeof log, "--log=%s", s->log) >= (int)sizeof log ||
         (s->faults && snprintf(script, sizeof script, "--script=%s", s->faults) >= (int)sizeof script))
         return sg_fail(err, SG_INPUT, "a path of the rehearsal is too long");

@@ -14,6 +14,22 @@ import sg
 
 KEY = "sk-canary-0123456789abcdefgh"
 sg.need_encoder()
+SEVERAL = """
+study: several
+tasks: [sst2]
+methods: [zero_shot]
+sizes: [4]
+mixes: [synthetic]
+data: {dir: data/sample}
+train: {steps: 1, max_length: 32}
+generators:
+  slow: {model: turtle, base_url: "https://slow.example/v1", requests_per_min: 60, usd_per_1m_input: 10, usd_per_1m_output: 20}
+  cold: {model: turtle, base_url: "https://slow.example/v1", temperature: 0.3, requests_per_min: 240, usd_per_1m_input: 0, usd_per_1m_output: 0}
+  fast: {provider: anthropic, model: claude-haiku-4-5}
+  here: {provider: llama, model: x, model_file: x.gguf}
+budget: {usd: 1}
+results: RESULTS
+"""
 
 
 def number(pattern, text):
@@ -109,7 +125,8 @@ with sg.Folder() as folder, sg.Stub(folder) as other:
     one = [*study, "tasks=[sst2]", "methods=[zero_shot]", "--buy-only"]
     out, _ = sg.run("rehearse", *one, "generator.provider=llama", "generator.model=x", "generator.model_file=x.gguf")
     sg.check(number(r"requests +(\d+), of which", out) == 4, out)
-    sg.run("rehearse", *one, "generator.provider=anthropic")
+    out, _ = sg.run("rehearse", *one, "generator.provider=anthropic")  # whose requests have no seed, so that bodies repeat
+    sg.check("4 answered, 0 refused" in out, out)
     sg.run("rehearse", *one, "generator.provider=azure", "generator.base_url=https://x.openai.azure.com")
     out, err = sg.run("rehearse", *one, "generator.model=gpt-4o-mini", "generator.usd_per_1m_input=", "generator.usd_per_1m_output=",
                       "generator.base_url=", f"cache={folder / 'cache'}", env={"SYNTHGRID_CACHE": str(folder / "cache")})
@@ -120,6 +137,16 @@ with sg.Folder() as folder, sg.Stub(folder) as other:
     sg.check("A rehearsal: a stub server wrote the texts" in out, "the report does not say what it is:\n" + out)
     _, err = sg.run("recording", rehearsed, folder / "x.jsonl.gz", code=2)
     sg.check("is the folder of a rehearsal" in err, err)
+
+    # Several: a stub for each, at its prices and limits.
+    several = folder / "several.yaml"
+    several.write_text(SEVERAL.replace("RESULTS", str(folder / "s")))
+    out, _ = sg.run("rehearse", several, ranks=2)
+    logs = {g: [json.loads(line) for line in open(folder / f"s-rehearsal/stub-{g}.jsonl")] for g in ("cold", "fast", "here", "slow")}
+    sg.check(all(len(log) == 4 for log in logs.values()), f"requests: { {g: len(log) for g, log in logs.items()} }")
+    sg.check(abs(number(r"cost +([0-9.]+) USD", out) - sum(r["usd"] for log in logs.values() for r in log)) < 2e-4, out)
+    for line in (r"price +slow: 10 and 20 USD", r"price +fast: 1 and 5 USD .* as of 20", r"pace +cold: \d s at", r"pace +here: the study sets no"):
+        sg.check(re.search(line, out), f"no {line} in:\n{out}")
 
     # Installed.
     if shutil.which("cmake"):

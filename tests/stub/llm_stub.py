@@ -4,7 +4,7 @@ a log of what it billed.
 
     llm_stub.py [--port 0] [--log FILE] [--script FILE] [--latency SECONDS] [--key KEY] [--near N] [--price IN OUT]
                 [--limit-requests N] [--limit-tokens N] [--window SECONDS] [--batches FILE] [--until-eof]
-                [--cert FILE] [--api openai|azure|gemini]
+                [--cert FILE] [--api openai|azure|gemini] [--vary]
 
 Prints its base URL. The answer to a request is a function of its body alone, so any order, retry or number of ranks gets the
 same text. The log has one JSON object a chat request: number, time, key (SHA-256 of the body), status, billed tokens, and with --price (USD
@@ -25,6 +25,7 @@ and <<answer>> is a right answer, <<half>> and <<rest>> its halves, <<text>> its
 less, <<hex>> and <<hexhalf>> lengths for chunks, <<x*1000>> a thousand times x; "answered": true says that a client can read it, so that it
 is billed. flood (chunks without end up to `bytes`, with `gzip` packed).
 
+With --vary the same body again gets another answer, as from an API without a seed.
 With --cert (a PEM file with key and chain) it speaks TLS. --api azure wants the header api-key and one of Azure's paths; --api gemini refuses
 fields that Google's endpoint does not know, in an array.
 """
@@ -150,7 +151,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     lock = threading.Lock()
-    limit_headers, fields = {}, []
+    limit_headers, fields, answered = {}, [], {}
     n_chat, n_models, played, stuck, recent = 0, 0, set(), {}, []
 
     def log_message(self, *_):
@@ -329,6 +330,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.write(b"%x\r\n%s\r\n" % (len(body), body))
         return None
 
+    def again(self, digest):
+        """What tells the second answer to a body from the first."""
+        if not options.vary:
+            return ""
+        with self.lock:
+            self.answered[digest] = self.answered.get(digest, -1) + 1
+            return f"/{self.answered[digest]}" if self.answered[digest] else ""
+
     def reply(self, number, body, digest, e):
         fault = e.get("fault")
         if fault == "status":
@@ -356,7 +365,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.send(200, "<html><body>gateway</body></html>", content_type="text/html")
         if fault == "flood":
             return self.flood(number, digest, e)
-        text = answer_text(body, digest) if body else ""
+        text = answer_text(body, digest + self.again(digest)) if body else ""
         if fault == "say":
             text = e.get("text", body["messages"][-1]["content"])
         usage = (len(json.dumps(body["messages"])) // 4 if body else 0, len(text) // 4 + 1)
@@ -405,6 +414,7 @@ parser.add_argument("--limit-tokens", type=int, default=0)
 parser.add_argument("--window", type=float, default=60)
 parser.add_argument("--cert", help="speak TLS with this PEM file")
 parser.add_argument("--api", choices=("openai", "azure", "gemini"), default="openai")
+parser.add_argument("--vary", action="store_true")
 parser.add_argument("--until-eof", action="store_true", help="end when standard input does")
 options = parser.parse_args()
 script = load(options.script) if options.script else []
