@@ -67,7 +67,7 @@ def refused(name, study, *words, host="127.0.0.1", env=None):
         check(o.code == 2, f"exit code {o.code}: {o.err}")
         fault.check_message(o, *words)
         fault.check_no_key(folder, o.out, o.err)
-        check(not stub.requests() and o.seconds < 10, "a request was sent, or it took long")
+        check(not stub.requests() and o.seconds < 10 * fault.LOADED, "a request was sent, or it took long")
 
 
 def listener(serve):
@@ -91,7 +91,7 @@ def never_answers():
     url, end = listener(lambda connection: time.sleep(60))
     with sg.Folder() as folder:
         o = fault.buy(folder / "r", url, CA)
-        check(o.code == 2 and o.seconds < 20, f"exit code {o.code} after {o.seconds} s")
+        check(o.code == 2 and o.seconds < 20 * fault.LOADED, f"exit code {o.code} after {o.seconds} s")
         fault.check_message(o, "hint")
     end()
 
@@ -144,7 +144,7 @@ def proxy_works():
 def proxy_refuses(what, *words):
     with sg.Folder() as folder, served(folder) as stub, Proxy(lambda n: what) as proxy:
         o = through_proxy(proxy, stub, folder, "generator.model=stub")
-        check(o.code == 2 and o.seconds < 10, f"exit code {o.code} after {o.seconds} s")
+        check(o.code == 2 and o.seconds < 10 * fault.LOADED, f"exit code {o.code} after {o.seconds} s")
         fault.check_message(o, *words)
         fault.check_no_key(folder, o.out, o.err)
         check(not stub.requests(), "it went around the proxy")

@@ -13,7 +13,7 @@
                             default where rejects are told); "any"
      "rejects": {...}       what the pool counts of these reasons: a number, or [at least, at most]
      "requests": [a, b]     how many reach the stub
-     "seconds": [a, b]      how long it takes
+     "seconds": [a, b]      how long it takes on a machine with nothing else to do
      "meta": {...}          what the ledger says of the run
      "after": "other"}      failures were recorded: the pools of the next run are not an undisturbed run's; "none": it fails, too
 
@@ -71,7 +71,8 @@ def run_case(case):
         fault.check_nothing_lost(results, log)
         fault.check_paid_once(log)
         fault.check_no_key(folder, o.out, o.err)
-        within("s", o.seconds, case.get("seconds", [0, 20]))
+        least, most = case.get("seconds", [0, 20])
+        within("s", o.seconds, [least, most * fault.LOADED])
         within("requests", len(log), case.get("requests", [0, 60]))
         if "rejects" in case:
             check_pool(results, case["rejects"])
