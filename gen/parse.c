@@ -470,7 +470,7 @@ static const char *unmarked_lead(const char *s, const char *end)
 {
     while (s < end && (is_blank_line(s) || is_preamble(sg_skip_bullet(s))))
         s = next_line(s);
-    return s;
+    return s < end ? s : end; /* a mark may stand in a preamble: "Here is a question:" */
 }
 
 static enum sg_reject parse_pair(const struct sg_task *t, const char *clean, int cut, char **lead,

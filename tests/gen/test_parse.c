@@ -124,6 +124,8 @@ static void pairs(void **state)
          "is rice a grass?", "Rice is a grass."},
         {"**Passage**: Rice is a grass.\n\n**Question 1**: is rice a grass?\n\n**Answer**: yes", NULL,
          SG_ACCEPTED, "is rice a grass?", "Rice is a grass."},
+        {"Here is a question:\nis rice a grass?", NULL, SG_REJECT_UNPARSABLE, NULL, NULL},
+        {"Sure! Here is a passage and a question:\nis rice a grass?", NULL, SG_REJECT_UNPARSABLE, NULL, NULL},
         {"1. Passage: Rice is a grass.\n2. Question: is rice a grass?", NULL, SG_ACCEPTED, "is rice a grass?",
          "Rice is a grass."},
         {"### Passage:\nRice is a grass.\nIt grows in water.\n\n### Question:\nis rice a grass?", NULL,
