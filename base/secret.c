@@ -1,6 +1,7 @@
 #include "base/secret.h"
 
 #include "base/mem.h"
+#include "base/text.h"
 
 #include <ctype.h>
 #include <pthread.h>
@@ -147,6 +148,16 @@ void sg_redact(char *text)
             if (!inside_word)
                 memset(p, '*', key_length(p));
         }
+}
+
+void sg_buf_foreign(struct sg_buf *b, const char *text, size_t max_chars)
+{
+    char *copy = sg_strdup(text);
+    if (!copy)
+        return;
+    sg_redact(copy);
+    sg_buf_safe(b, copy, max_chars);
+    sg_free(copy);
 }
 
 void sg_secret_wipe(void)

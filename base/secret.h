@@ -5,6 +5,7 @@
 #ifndef SG_BASE_SECRET_H
 #define SG_BASE_SECRET_H
 
+#include "base/buf.h"
 #include "base/err.h"
 
 #include <stddef.h>
@@ -25,6 +26,10 @@ sg_status sg_secret_remember(const char *key, const char **kept, struct sg_err *
 /* Overwrites every known key of 8 characters or more in `text` with '*', and what looks like one ("sk-..."
  * and "Bearer ..." with a digit or 20 characters behind it). In place. */
 void sg_redact(char *text);
+
+/* Adds what others have written for a message: redacted before it is cut (half a key is not found any more), then as
+ * sg_buf_safe. Nothing without memory. */
+void sg_buf_foreign(struct sg_buf *b, const char *text, size_t max_chars);
 
 /* Overwrites all known keys in memory: at exit. */
 void sg_secret_wipe(void);

@@ -189,6 +189,19 @@ void sg_buf_safe(struct sg_buf *b, const char *text, size_t max_chars)
     }
 }
 
+void sg_text_whole(char *s)
+{
+    size_t n = strlen(s);
+    for (size_t k = 1; k <= 3 && k <= n; k++) {
+        unsigned char c = (unsigned char)s[n - k];
+        if ((c & 0xc0) == 0x80)
+            continue;
+        if (c >= 0xc0 && !sequence(s + n - k, k))
+            s[n - k] = 0;
+        return;
+    }
+}
+
 char *sg_text_trim(char *s)
 {
     size_t n = strlen(s), start = strspn(s, " \t\r\n\v\f");

@@ -35,6 +35,9 @@ void sg_format_duration(double seconds, char out[24]);
  * become '?' (newline and tab: a blank), cut after max_chars code points with "...". */
 void sg_buf_safe(struct sg_buf *b, const char *text, size_t max_chars);
 
+/* Takes off the end what a limit (snprintf's, say) has left of a character that it cut in two. */
+void sg_text_whole(char *s);
+
 /* Cuts blanks at both ends in place; returns s. */
 char *sg_text_trim(char *s);
 

@@ -149,13 +149,13 @@ static void take_why(const json_t *o, char out[400])
     const char *message = json_string_value(json_object_get(first, "message"));
     struct sg_buf b = sg_buf_make(4096);
     if (message)
-        sg_buf_safe(&b, message, 250);
+        sg_buf_foreign(&b, message, 250);
     if (message && take_count(first, "line") >= 0)
         sg_buf_printf(&b, " (line %lld)", (long long)take_count(first, "line"));
     if (json_array_size(list) > 1)
         sg_buf_printf(&b, " and %zu more", json_array_size(list) - 1);
     snprintf(out, 400, "%s", sg_buf_text(&b));
-    sg_redact(out);
+    sg_text_whole(out);
     sg_buf_free(&b);
 }
 

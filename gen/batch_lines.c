@@ -32,13 +32,13 @@ static void read_why(const json_t *error, char out[400])
                *message = json_string_value(json_object_get(error, "message"));
     struct sg_buf b = sg_buf_make(4096);
     if (code)
-        sg_buf_safe(&b, code, 60);
+        sg_buf_foreign(&b, code, 60);
     if (message) {
         sg_buf_puts(&b, code ? ": " : "");
-        sg_buf_safe(&b, message, 200);
+        sg_buf_foreign(&b, message, 200);
     }
     snprintf(out, 400, "%s", b.len ? sg_buf_text(&b) : "no answer");
-    sg_redact(out);
+    sg_text_whole(out);
     sg_buf_free(&b);
 }
 
@@ -150,6 +150,7 @@ struct sg_attempt sg_batch_judge(const struct sg_generator *g, const struct sg_r
                          .sent = *sent};
     if (line->request_id)
         snprintf(r.headers.request_id, sizeof r.headers.request_id, "%s", line->request_id);
+    sg_text_whole(r.headers.request_id);
     struct sg_attempt t = sg_reply_judge(g, q, &r, adapt, a);
     a->attempts = 1;
     return t;

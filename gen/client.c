@@ -260,7 +260,7 @@ static sg_status judge_models(struct sg_client *c, const struct sg_http_reply *r
     if (n && !found && !sg_client_is_local(c) && !sg_provider_find(c->g->provider)->lists_no_deployments) {
         int near = sg_text_nearest(c->g->model, names, n);
         struct sg_buf name = sg_buf_make(4096); /* the server's bytes */
-        sg_buf_safe(&name, names[near >= 0 ? near : 0], 100);
+        sg_buf_foreign(&name, names[near >= 0 ? near : 0], 100);
         status = sg_fail(err, SG_INPUT, "%s has no model \"%.100s\"; hint: %s%s", origin, c->g->model,
                          near >= 0 ? "did you mean " : "it has for example ", sg_buf_text(&name));
         sg_redact(err->text);

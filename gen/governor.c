@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
+#include "base/text.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -140,6 +141,7 @@ void sg_governor_stop(struct sg_governor *g, sg_status status, const char *why)
         return;
     g->dead = status;
     snprintf(g->why, sizeof g->why, "%s", why);
+    sg_text_whole(g->why);
 }
 
 /* ---- rate ---- */

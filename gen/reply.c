@@ -53,9 +53,9 @@ void sg_reply_error_text(const char *body, size_t n, char *out, size_t n_out)
         message = json_string_value(json_object_get(whole, "error"));
     struct sg_buf b = sg_buf_make(4096);
     if (message)
-        sg_buf_safe(&b, message, 300);
+        sg_buf_foreign(&b, message, 300);
     snprintf(out, n_out, "%s", sg_buf_text(&b));
-    sg_redact(out);
+    sg_text_whole(out);
     sg_buf_free(&b);
     json_decref(o);
 }
@@ -210,6 +210,7 @@ static void kill_endpoint(struct sg_attempt *t, sg_status dead, const char *form
     va_start(args, format);
     vsnprintf(t->reason, sizeof t->reason, format, args);
     va_end(args);
+    sg_text_whole(t->reason);
     t->kind = SG_ATTEMPT_ENDPOINT;
     t->dead = dead;
 }
@@ -424,9 +425,9 @@ static int never_left(int curl_code)
 void sg_reply_failure_text(const struct sg_reply *r, char out[300])
 {
     struct sg_buf b = sg_buf_make(4096);
-    sg_buf_safe(&b, r->why && r->why[0] ? r->why : curl_easy_strerror((CURLcode)r->curl_code), 250);
+    sg_buf_foreign(&b, r->why && r->why[0] ? r->why : curl_easy_strerror((CURLcode)r->curl_code), 250);
     snprintf(out, 300, "%s", sg_buf_text(&b));
-    sg_redact(out);
+    sg_text_whole(out);
     sg_buf_free(&b);
 }
 

@@ -163,6 +163,27 @@ static void safe_text(void **state)
     }
 }
 
+static void whole(void **state)
+{
+    (void)state;
+    static const char *const rows[][2] = {{"", ""},
+                                          {"ab", "ab"},
+                                          {"a\xc3\xa9", "a\xc3\xa9"},
+                                          {"a\xc3", "a"},
+                                          {"a\xe2\x82\xac", "a\xe2\x82\xac"},
+                                          {"a\xe2\x82", "a"},
+                                          {"\xe2", ""},
+                                          {"a\xf0\x9f\x98\x80", "a\xf0\x9f\x98\x80"},
+                                          {"a\xf0\x9f\x98", "a"},
+                                          {"\xc3\xa9\xf0\x9f", "\xc3\xa9"}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char s[20];
+        snprintf(s, sizeof s, "%s", rows[i][0]);
+        sg_text_whole(s);
+        assert_string_equal(s, rows[i][1]);
+    }
+}
+
 static void trimmed(void **state)
 {
     (void)state;
@@ -180,7 +201,7 @@ int main(void)
         cmocka_unit_test(utf8_validity), cmocka_unit_test(utf8_there_and_back),
         cmocka_unit_test(nearest_words), cmocka_unit_test(numbers),
         cmocka_unit_test(safe_text),     cmocka_unit_test(trimmed),
-        cmocka_unit_test(durations),
+        cmocka_unit_test(durations),     cmocka_unit_test(whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

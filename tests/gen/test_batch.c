@@ -2,6 +2,7 @@
  * tests/e2e/batch.py. */
 #include "fixture.h"
 
+#include "base/text.h"
 #include "gen/batch.h"
 
 #include <jansson.h>
@@ -198,6 +199,26 @@ static void verdicts(void **state)
     }
 }
 
+/* A request's name is cut behind a whole character: else its answer could be stored in no recording. */
+static void long_request_ids(void **state)
+{
+    (void)state;
+    struct sg_generator g = some_generator();
+    struct sg_request q = question();
+    for (size_t n = 195; n < 200; n++) {
+        char id[300] = "";
+        memset(id, 'r', n);
+        strcpy(id + n, "\xe8\xbe\x93\xe8\xbe\x93");
+        struct sg_adapt sent = {0}, adapt = {0};
+        struct sg_answer a = {0};
+        struct sg_batch_line line = {
+            .custom_id = q.key, .http_status = 500, .request_id = id, .body = "null", .n_body = 4};
+        (void)sg_batch_judge(&g, &q, &line, &sent, &adapt, &a);
+        assert_true(strlen(a.request_id) >= 195 && sg_utf8_valid(a.request_id, strlen(a.request_id)));
+        sg_answer_free(&a);
+    }
+}
+
 static void ends(void **state)
 {
     (void)state;
@@ -223,6 +244,7 @@ int main(void)
         cmocka_unit_test(a_failure_ends_the_reading),
         cmocka_unit_test(verdicts),
         cmocka_unit_test(ends),
+        cmocka_unit_test(long_request_ids),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

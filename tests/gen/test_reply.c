@@ -1,6 +1,7 @@
 #include "fixture.h"
 
 #include "base/secret.h"
+#include "base/text.h"
 #include "gen/reply.h"
 
 #include <curl/curl.h>
@@ -539,6 +540,38 @@ static void hostile_messages(void **state)
     sg_secret_wipe();
 }
 
+/* A message that is longer than what is kept of it is cut behind a whole character, and hides a key at the cut. */
+static void long_messages(void **state)
+{
+    (void)state;
+    const char *kept;
+    struct sg_err err;
+    assert_int_equal(sg_secret_remember("0123canary4567890123456789abcdef", &kept, &err), SG_OK);
+    for (int n = 270; n < 300; n++) {
+        char body[2000], text[300];
+        snprintf(body, sizeof body, "{\"error\":{\"message\":\"%0*d0123canary4567890123456789abcdef\"}}", n,
+                 7);
+        sg_reply_error_text(body, strlen(body), text, sizeof text);
+        assert_null(strstr(text, "0123c"));
+    }
+    for (int n = 0; n < 4; n++) {
+        char body[2000];
+        snprintf(body, sizeof body, "{\"error\":{\"message\":\"%.*s", n, "abc");
+        for (int i = 0; i < 290; i++)
+            strcat(body, "\u8f93");
+        strcat(body, "\"}}");
+        struct sg_answer a = {0};
+        struct sg_attempt t = judge("openai", 400, body, &a);
+        assert_int_equal(t.kind, SG_ATTEMPT_REFUSED);
+        assert_true(strlen(t.reason) > 300 && sg_utf8_valid(t.reason, strlen(t.reason)));
+        sg_answer_free(&a);
+        t = judge("openai", 401, body, &a);
+        assert_true(sg_utf8_valid(t.reason, strlen(t.reason)));
+        sg_answer_free(&a);
+    }
+    sg_secret_wipe();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(verdicts),
@@ -548,6 +581,7 @@ int main(void)
                                        cmocka_unit_test(causes),
                                        cmocka_unit_test(unknown_parameters),
                                        cmocka_unit_test(hostile_messages),
+                                       cmocka_unit_test(long_messages),
                                        cmocka_unit_test(money),
                                        cmocka_unit_test(charged_for_nothing),
                                        cmocka_unit_test(cached_tokens),
