@@ -208,6 +208,9 @@ static sg_status tick(void *context, const struct sg_engine *e, struct sg_err *e
     if (s.draining)
         sg_office_stop(r->office, "stopped as asked");
     SG_TRY(sg_office_turn(r->office, err));
+    /* What costs is committed before the next request leaves; a kill loses no more than half a second of what is free. */
+    if (sg_ledger_pending_s(r->ledger) > 0.4)
+        SG_TRY(sg_ledger_commit(r->ledger, err));
     if (now - r->shown < 0.2)
         return SG_OK;
     r->shown = now;
@@ -220,8 +223,6 @@ static sg_status tick(void *context, const struct sg_engine *e, struct sg_err *e
     r->progress.eta_s =
         s.cost_done > 0 ? (r->cost - s.cost_done) * s.rank_s_done / s.cost_done / r->world->size : -1;
     r->progress.cost_usd = sg_office_spent_usd(r->office);
-    if (sg_ledger_pending_s(r->ledger) > 0.5)
-        SG_TRY(sg_ledger_commit(r->ledger, err));
     /* results.h5 and status.json can be made again from the ledger: that one of them cannot be written now ends no run. */
     struct sg_err later = {0};
     if (!r->progress.n_requests_left)

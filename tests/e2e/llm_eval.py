@@ -9,7 +9,8 @@ import sg
 sg.need_encoder()
 with sg.Folder() as folder, sg.Stub(folder, "--latency", "0.01") as stub:
     plain = ["experiments/quickstart.yaml", "tasks=[sst2,boolq]", "methods=[zero_shot]", "sizes=[4]", "mixes=[raw,synthetic]",
-             "train.steps=2", "train.max_length=32", f"generator.base_url={stub.url}"]
+             "train.steps=2", "train.max_length=32", f"generator.base_url={stub.url}",
+             "generator.usd_per_1m_input=0.01", "generator.usd_per_1m_output=0.01", "budget.usd=10"]  # what costs is committed before the next request leaves
     study = [*plain, "llm_eval.shots=[0,1,5]", "llm_eval.rows=24", "llm_eval.seeds=2"]
 
     def evaluations(results):
@@ -68,7 +69,7 @@ with sg.Folder() as folder, sg.Stub(folder, "--latency", "0.01") as stub:
     (folder / "refuses").mkdir()
     (folder / "refuses" / "script.json").write_text('[{"fault": "refuse"}]')
     with sg.Stub(folder / "refuses", "--script", str(folder / "refuses" / "script.json")) as refuses:
-        poor = [*plain[:-1], f"generator.base_url={refuses.url}", "mixes=[raw]", "tasks=[sst2]", "llm_eval.shots=[0]", "llm_eval.rows=6"]
+        poor = [*plain, f"generator.base_url={refuses.url}", "mixes=[raw]", "tasks=[sst2]", "llm_eval.shots=[0]", "llm_eval.rows=6"]
         sg.run("run", *poor, "--results", folder / "refused")
         e = evaluations(folder / "refused")[0]
         sg.check(e["n"] == 6 == e["n_unparsable"] and e["accuracy"]["mean"] == 0 and e["accuracy_parsed"] is None, f"{e}")
