@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/secret.h"
+#include "base/set.h"
 #include "experiments/asking.h"
 #include "experiments/buy.h"
 #include "experiments/cache.h"
@@ -35,6 +36,12 @@ struct cell_user {
     int64_t cell, n_raw, n_synthetic;
 };
 
+/* An asker that misses what another one has asked for already. */
+struct waiter {
+    int64_t asker;
+    char key[SG_HEX];
+};
+
 /* Rank 0's view; coordinator thread while the engine runs. */
 struct run {
     const struct sg_run_options *options;
@@ -47,7 +54,10 @@ struct run {
     struct sg_cache *cache; /* NULL: none */
     int64_t
         n_cached; /* of progress.n_completions: those that the cache has already; -1: it has no file of this study */
-    int64_t *n_asked; /* (sg_asking_n): requests that are not over */
+    int64_t *n_asked;         /* (sg_asking_n): requests that are not over */
+    struct sg_set *in_flight; /* keys of this run: one that is still missing is on its way */
+    struct waiter *waiter;    /* (n_waiters) */
+    int64_t n_waiters;
     struct sg_office *office;
     struct sg_endpoint *endpoint; /* (n_generators) */
     int is_out_of_reach;          /* it could not be asked, and --abandon-batches goes on without */
@@ -99,6 +109,26 @@ static sg_status end_asker(struct run *r, int64_t i, struct sg_err *err)
     return SG_OK;
 }
 
+/* Askers may miss the same (a list of topics, where all conditionings word its prompt alike): it is bought once. */
+static sg_status ask_take(struct run *r, int64_t i, struct sg_request *q, struct sg_err *err)
+{
+    if (sg_set_has(r->in_flight, q->key, SG_HEX - 1)) {
+        struct waiter *w = sg_grown(r->waiter, r->n_waiters, sizeof *w);
+        if (!w)
+            return sg_fail_memory(err, 2 * (size_t)r->n_waiters * sizeof *w);
+        r->waiter = w;
+        w += r->n_waiters++;
+        w->asker = i;
+        memcpy(w->key, q->key, SG_HEX);
+    } else {
+        SG_TRY(sg_set_add(r->in_flight, q->key, SG_HEX - 1, err));
+        SG_TRY(sg_office_ask_take(r->office, sg_asking_generator(r->asking, i), i, q, err));
+        r->progress.n_requests_left++;
+    }
+    r->n_asked[i]++;
+    return SG_OK;
+}
+
 /* Moves an asker on: from the ledger, then it is complete, or what it misses is queued. */
 static sg_status step_asker(struct run *r, int64_t i, struct sg_err *err)
 {
@@ -108,12 +138,8 @@ static sg_status step_asker(struct run *r, int64_t i, struct sg_err *err)
     if (sg_asking_complete(r->asking, i))
         status = end_asker(r, i, err);
     else if (sg_office_is_open(r->office, sg_asking_generator(r->asking, i))) {
-        for (int64_t k = 0; status == SG_OK && k < missing.n; k++) {
-            status =
-                sg_office_ask_take(r->office, sg_asking_generator(r->asking, i), i, &missing.item[k], err);
-            r->n_asked[i] += status == SG_OK;
-            r->progress.n_requests_left += status == SG_OK;
-        }
+        for (int64_t k = 0; status == SG_OK && k < missing.n; k++)
+            status = ask_take(r, i, &missing.item[k], err);
     }
     sg_requests_free(&missing);
     return status;
@@ -141,6 +167,15 @@ static sg_status buy_done(void *context, void *user, const struct sg_outcome *o,
     return sg_office_done(user, o, err);
 }
 
+/* One of the requests that asker i waits for is over. */
+static sg_status count_over(struct run *r, int64_t i, struct sg_err *err)
+{
+    if (--r->n_asked[i])
+        return SG_OK;
+    SG_TRY(sg_ledger_commit(r->ledger, err)); /* paid answers are durable before an asker counts them */
+    return step_asker(r, i, err);
+}
+
 /* The office's: a request of asker `i` is answered, given up on, or left. */
 static sg_status on_request_over(void *context, int64_t i, const char *request, const struct sg_answer *a,
                                  int rank, struct sg_err *err)
@@ -156,10 +191,20 @@ static sg_status on_request_over(void *context, int64_t i, const char *request, 
         r->progress.tokens_in += a->tokens_in;
         r->progress.tokens_out += a->tokens_out;
     }
-    if (--r->n_asked[i])
-        return SG_OK;
-    SG_TRY(sg_ledger_commit(r->ledger, err)); /* paid answers are durable before an asker counts them */
-    return step_asker(r, i, err);
+    char key[SG_HEX] = "";
+    if (r->n_waiters)
+        sg_sha256_hex(request, strlen(request), key);
+    SG_TRY(count_over(r, i, err));
+    for (int64_t w = 0; key[0] && w < r->n_waiters;) {
+        if (strcmp(r->waiter[w].key, key) != 0) {
+            w++;
+            continue;
+        }
+        int64_t asker = r->waiter[w].asker;
+        r->waiter[w] = r->waiter[--r->n_waiters];
+        SG_TRY(count_over(r, asker, err));
+    }
+    return SG_OK;
 }
 
 static sg_status cell_prepare(void *context, void *user, struct sg_buf *payload, struct sg_err *err)
@@ -304,6 +349,7 @@ static sg_status open_run(struct run *r, int64_t *n_missing, struct sg_err *err)
     r->n_asked = sg_alloc((size_t)sg_asking_n(r->asking) + 1, sizeof *r->n_asked);
     if (!r->n_asked)
         return sg_fail_memory(err, (size_t)sg_asking_n(r->asking) * sizeof *r->n_asked);
+    SG_TRY(sg_set_create(&r->in_flight, err));
     SG_TRY(sg_asking_count(r->asking, n_missing, NULL, err));
     if (*n_missing && sg_study_reads_recording(s)) {
         SG_TRY(sg_asking_import(r->asking, s->generator->recording, err));
@@ -747,6 +793,8 @@ done:
     sg_ledger_close(r.ledger);
     sg_free(r.cell);
     sg_free(r.n_asked);
+    sg_free(r.waiter);
+    sg_set_destroy(r.in_flight);
     sg_free(r.h5_path);
     sg_prepared_destroy(p);
     return status;

@@ -57,6 +57,11 @@ with sg.Folder() as folder, sg.Stub(folder, "--near", "5") as stub:
     before = len(keys())
     again, _ = sg.run("run", *study, "--results", one, ranks=1)
     sg.check(sg.digest(again) == digest and len(keys()) == before, "without the filter the study is not what it was")
+    # What several pools ask for alike, a list of topics, is bought once.
+    before = len(keys())
+    sg.run("generate", *study, "methods=[zero_shot_topic]", "mixes=[synthetic]", "--results", folder / "topics", ranks=2)
+    more = keys()[before:]
+    sg.check(more and len(set(more)) == len(more), f"{len(more) - len(set(more))} requests of {len(more)} were sent twice")
     # JSON by a schema; an endpoint that knows none is asked in plain words, and the answers are good as well.
     structured = [*study, "methods=[zero_shot]", "prompt_variants=[default]", "mixes=[synthetic]", "generator.structured_output=true"]
     sg.run("run", *structured, "--results", folder / "json", ranks=1)
