@@ -274,6 +274,7 @@ static sg_status prepare(struct sg_llama *l, struct slot *s, const json_t *o, ch
     struct llama_chat_message chat[MAX_MESSAGES];
     size_t n;
     const char *wrong;
+    s->text = sg_buf_make(MAX_ANSWER); /* of a refusal, too */
     SG_TRY(read_messages(l, json_object_get(o, "messages"), chat, &n, &wrong, err));
     snprintf(why, 200, "%s", wrong);
     if (why[0])
@@ -296,7 +297,6 @@ static sg_status prepare(struct sg_llama *l, struct slot *s, const json_t *o, ch
                  (int)s->n_prompt, (long long)most, (int)room);
     s->max_out = (int32_t)most;
     s->sampler = make_sampler(o);
-    s->text = sg_buf_make(MAX_ANSWER);
     return SG_OK;
 }
 

@@ -143,6 +143,9 @@ static int take_integer(const json_t *o, const char *name, int64_t low, int64_t 
     return 1;
 }
 
+/* No answer has so many tokens; sums of what is below cannot overflow. */
+static const int64_t max_count = (int64_t)1 << 44;
+
 static int take_number(const json_t *o, const char *name, double *out)
 {
     const json_t *v = json_object_get(o, name);
@@ -172,8 +175,8 @@ sg_status sg_answer_from_json(const char *json, size_t n, struct sg_answer *out,
     int good = key && is_key(key) && take_integer(o, "status", SG_OK, SG_STOPPED, &status) &&
                take_integer(o, "http_status", 0, 999, &http) &&
                take_integer(o, "attempts", 0, INT32_MAX, &attempts) &&
-               take_integer(o, "tokens_in", 0, INT64_MAX, &a.tokens_in) &&
-               take_integer(o, "tokens_out", 0, INT64_MAX, &a.tokens_out) &&
+               take_integer(o, "tokens_in", 0, max_count, &a.tokens_in) &&
+               take_integer(o, "tokens_out", 0, max_count, &a.tokens_out) &&
                take_number(o, "latency_s", &a.latency_s) && take_number(o, "cost_usd", &a.cost_usd) &&
                json_is_boolean(estimated) && take_text(o, "reason", &a.reason) &&
                take_text(o, "text", &a.text) && take_text(o, "finish_reason", &a.finish_reason) &&

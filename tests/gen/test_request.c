@@ -70,6 +70,11 @@ static void damaged(void **state)
     }
     assert_int_equal(sg_mem_now(), before);
     sg_free(json);
+    a.tokens_out = INT64_MAX; /* the sum of two would overflow */
+    json = sg_answer_to_json(&a);
+    struct sg_answer b = {0};
+    assert_int_equal(sg_answer_from_json(json, strlen(json), &b, &err), SG_INPUT);
+    sg_free(json);
     sg_answer_free(&a);
 }
 
