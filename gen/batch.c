@@ -105,7 +105,7 @@ static sg_status ask(struct sg_batch_api *api, const struct sg_http_call *call, 
         sg_status status = SG_OK;
         int again = !is_good(&r) && is_harmless && is_passing(&r) && n < api->retries && !is_stopping(api);
         if (is_good(&r) && !call->into) {
-            *o = json_loadb(sg_buf_text(&r.body), r.body.len, JSON_REJECT_DUPLICATES, NULL);
+            *o = sg_reply_json(sg_buf_text(&r.body), r.body.len, JSON_REJECT_DUPLICATES);
             if (!json_is_object(*o)) {
                 json_decref(*o);
                 *o = NULL;

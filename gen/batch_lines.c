@@ -47,7 +47,7 @@ typedef sg_status (*each_line)(void *context, const struct sg_batch_line *line, 
 static sg_status read_line(const char *text, size_t n, each_line each, void *context, int64_t *n_damaged,
                            struct sg_err *err)
 {
-    json_t *o = json_loadb(text, n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
+    json_t *o = sg_reply_json(text, n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL);
     const json_t *response = json_object_get(o, "response"), *error = json_object_get(o, "error"),
                  *http = json_object_get(response, "status_code"), *body = json_object_get(response, "body");
     struct sg_batch_line line = {.custom_id = json_string_value(json_object_get(o, "custom_id"))};

@@ -243,7 +243,7 @@ static sg_status judge_models(struct sg_client *c, const struct sg_http_reply *r
                        "%s redirects (HTTP %ld), which would carry the key elsewhere; hint: put the final "
                        "address into generator.base_url",
                        origin, r->http_status);
-    json_t *o = r->http_status == 200 ? json_loadb(body, r->body.len, 0, NULL) : NULL;
+    json_t *o = r->http_status == 200 ? sg_reply_json(body, r->body.len, 0) : NULL;
     const json_t *list = json_object_get(o, "data"), *m;
     const char *names[1000];
     int n = 0, found = 0;

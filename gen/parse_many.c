@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "gen/clean.h"
+#include "gen/reply.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -170,7 +171,7 @@ static char *as_text(const struct sg_task *t, const json_t *o, int wants_label)
 static sg_status parse_json(const struct sg_task *t, const char *s, const char *finish_reason,
                             struct sg_wanted w, struct sg_candidate *out, int64_t *n_out, struct sg_err *err)
 {
-    json_t *o = json_loads(s, JSON_REJECT_DUPLICATES, NULL);
+    json_t *o = sg_reply_json(s, strlen(s), JSON_REJECT_DUPLICATES);
     const json_t *list = json_object_get(o, "examples");
     size_t n = json_array_size(list);
     sg_status status = SG_OK;

@@ -23,6 +23,24 @@ static int is_refused(const struct sg_adapt *adapt, int i)
     return adapt->refused >> i & 1;
 }
 
+/* The longest list of models that is known has some 30,000. */
+enum { MAX_VALUES = 200000 };
+
+json_t *sg_reply_json(const char *body, size_t n, size_t flags)
+{
+    int64_t n_values = 0;
+    int quoted = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (quoted && body[i] == '\\')
+            i++;
+        else if (body[i] == '"')
+            quoted = !quoted;
+        else if (!quoted)
+            n_values += body[i] == ',' || body[i] == '[' || body[i] == '{';
+    }
+    return n_values <= MAX_VALUES ? json_loadb(body, n, flags, NULL) : NULL;
+}
+
 /* The object that describes an error: {"error": {...}}, [{"error": {...}}] (Gemini), or the body itself.
  * Borrowed. */
 static const json_t *error_object(const json_t *body)
@@ -46,7 +64,7 @@ static void field_text(const json_t *o, const char *name, char out[80])
 
 void sg_reply_error_text(const char *body, size_t n, char *out, size_t n_out)
 {
-    json_t *o = json_loadb(body, n, 0, NULL);
+    json_t *o = sg_reply_json(body, n, 0);
     const json_t *whole = json_is_array(o) ? json_array_get(o, 0) : o, *e = error_object(o);
     const char *message = json_string_value(json_object_get(e, "message"));
     if (!message)
@@ -236,7 +254,7 @@ static void judge_error(const struct sg_generator *g, const struct sg_reply *r, 
 {
     char message[400], code[80], type[80], param[80];
     sg_reply_error_text(r->body, r->n_body, message, sizeof message);
-    json_t *o = json_loadb(r->body, r->n_body, 0, NULL);
+    json_t *o = sg_reply_json(r->body, r->n_body, 0);
     const json_t *e = error_object(o);
     field_text(e, "code", code);
     field_text(e, "type", type);
@@ -379,10 +397,9 @@ static void count_tokens(const struct sg_generator *g, const struct sg_request *
 static void judge_answer(const struct sg_generator *g, const struct sg_request *q, const struct sg_reply *r,
                          struct sg_answer *a, struct sg_attempt *t)
 {
-    json_error_t why;
     /* A paid answer is not thrown away for a NUL in its text, or a byte order mark before it. */
     size_t bom = r->n_body >= 3 && memcmp(r->body, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
-    json_t *o = json_loadb(r->body + bom, r->n_body - bom, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &why);
+    json_t *o = sg_reply_json(r->body + bom, r->n_body - bom, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL);
     const json_t *usage = json_object_get(o, "usage");
     struct said s = {0};
     if (!(strcmp(g->provider, "anthropic") == 0 ? read_anthropic : read_openai)(o, &s)) {

@@ -7,6 +7,8 @@
 #include "gen/governor.h"
 #include "gen/request.h"
 
+#include <jansson.h>
+
 /* What an endpoint has refused so far, and how it is spoken to since. */
 struct sg_adapt {
     unsigned
@@ -65,6 +67,10 @@ void sg_reply_failure_text(const struct sg_reply *r, char out[300]);
 
 /* The reason why a server's certificate was not accepted, for the user; 0: that is not what curl_code says. */
 int sg_reply_tls_reason(const struct sg_reply *r, char out[600]);
+
+/* Local. A server's JSON, as jansson's json_loadb; NULL also for what has more values than any answer: they take up to a hundred
+ * times their length in memory. */
+json_t *sg_reply_json(const char *body, size_t n, size_t flags);
 
 /* "message" of an error body in any of the known shapes, redacted and made printable; "" when there is none.
  */

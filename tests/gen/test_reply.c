@@ -572,6 +572,31 @@ static void long_messages(void **state)
     sg_secret_wipe();
 }
 
+/* A server's JSON does not fill a node's memory. */
+static void many_values(void **state)
+{
+    (void)state;
+    enum { N = 250000 };
+    char *body = sg_alloc(3 * N + 100, 1),
+         *p = body + sprintf(body, "{\"choices\":[{\"message\":{\"content\":\"");
+    for (int i = 0; i < N; i++)
+        p += sprintf(p, "{},");
+    sprintf(p, "\"}}]}"); /* inside of a text they are none */
+    struct sg_answer a = {0};
+    assert_int_equal(judge("openai", 200, body, &a).kind, SG_ATTEMPT_ANSWERED);
+    assert_int_equal(strlen(a.text), 3 * N);
+    sg_answer_free(&a);
+    p = body + sprintf(body, "{\"choices\":[{\"message\":{\"content\":\"A.\"}}],\"more\":[");
+    for (int i = 0; i < N; i++)
+        p += sprintf(p, "{},");
+    sprintf(p, "0]}");
+    struct sg_attempt t = judge("openai", 200, body, &a);
+    assert_int_equal(t.kind, SG_ATTEMPT_FAULT);
+    assert_true(t.maybe_paid);
+    sg_answer_free(&a);
+    sg_free(body);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(verdicts),
@@ -582,6 +607,7 @@ int main(void)
                                        cmocka_unit_test(unknown_parameters),
                                        cmocka_unit_test(hostile_messages),
                                        cmocka_unit_test(long_messages),
+                                       cmocka_unit_test(many_values),
                                        cmocka_unit_test(money),
                                        cmocka_unit_test(charged_for_nothing),
                                        cmocka_unit_test(cached_tokens),
