@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/secret.h"
 #include "base/text.h"
+#include "experiments/arena.h"
 #include "experiments/prices.h"
 #include "experiments/run.h"
 #include "experiments/stub.h"
@@ -62,6 +63,37 @@ static sg_status start_stub(struct sg_rehearsal *r, int i, struct sg_err *err)
     return sg_stub_start(&s, &r->stub[i], err);
 }
 
+static const char *asked_as(const struct sg_generator *g)
+{
+    return strcmp(g->provider, "anthropic") == 0 ? g->provider : "openai";
+}
+
+static int asks_the_same(const struct sg_generator *a, const struct sg_generator *b)
+{
+    return strcmp(asked_as(a), asked_as(b)) == 0 && strcmp(a->model, b->model) == 0 &&
+           a->temperature == b->temperature && a->top_p == b->top_p;
+}
+
+/* A model at OpenAI and at Azure is two generators, but one to the stubs: what the one was told would be taken for the other's
+ * answer, and half of the cost be missing. */
+static sg_status tell_apart(struct sg_study *s, struct sg_err *err)
+{
+    for (int i = 1; i < s->n_generators; i++)
+        for (int k = 0; k < i; k++) {
+            struct sg_generator *g = &s->generator[i];
+            if (!asks_the_same(g, &s->generator[k]))
+                continue;
+            size_t n = strlen(g->model) + strlen(g->name) + sizeof " ()";
+            char *model = sg_arena_alloc(s->arena, n, 1);
+            if (!model)
+                return sg_fail_memory(err, n);
+            snprintf(model, n, "%s (%s)", g->model, g->name);
+            g->model = model;
+            break;
+        }
+    return SG_OK;
+}
+
 /* The study's keys leave this process, unused. */
 static void drop_keys(const struct sg_study *s)
 {
@@ -102,6 +134,7 @@ static sg_status begin(struct sg_rehearsal *r, int starts_stubs, struct sg_err *
     SG_TRY(sg_study_read(r->o.study, r->o.n_overrides, r->o.overrides, &r->study, err));
     drop_keys(r->study);
     SG_TRY(sg_prices_fill(r->study, NULL, err));
+    SG_TRY(tell_apart(r->study, err));
     SG_TRY(choose_folder(r, err));
     SG_TRY(make_lists(r, err));
     r->starts_stubs = starts_stubs;
@@ -149,16 +182,12 @@ void sg_rehearsal_end(struct sg_rehearsal *r)
     sg_free(r);
 }
 
-static const char *asked_as(const struct sg_generator *g)
-{
-    return strcmp(g->provider, "anthropic") == 0 ? g->provider : "openai";
-}
-
 /* Rank 0's address becomes that of all (sg_endpoint_share). A stub speaks chat completions and Anthropic's messages: a
  * model that would run in this process, or at Azure's kind of address, is asked by the former. */
 static void redirect_generator(const struct sg_rehearsal *r, int i, struct sg_generator *g)
 {
     g->provider = asked_as(g);
+    g->model = r->study->generator[i].model;
     g->model_file = NULL;
     g->base_url = r->stub[i] ? sg_stub_url(r->stub[i]) : NULL;
     g->api_key_env = NO_KEY;

@@ -27,6 +27,7 @@ generators:
   cold: {model: turtle, base_url: "https://slow.example/v1", temperature: 0.3, requests_per_min: 240, usd_per_1m_input: 0, usd_per_1m_output: 0}
   fast: {provider: anthropic, model: claude-haiku-4-5}
   here: {provider: llama, model: x, model_file: x.gguf}
+  sky: {provider: azure, model: turtle, base_url: "https://sky.openai.azure.com", usd_per_1m_input: 0, usd_per_1m_output: 0}
 budget: {usd: 1}
 results: RESULTS
 """
@@ -142,7 +143,8 @@ with sg.Folder() as folder, sg.Stub(folder) as other:
     several = folder / "several.yaml"
     several.write_text(SEVERAL.replace("RESULTS", str(folder / "s")))
     out, _ = sg.run("rehearse", several, ranks=2)
-    logs = {g: [json.loads(line) for line in open(folder / f"s-rehearsal/stub-{g}.jsonl")] for g in ("cold", "fast", "here", "slow")}
+    logs = {g: [json.loads(line) for line in open(folder / f"s-rehearsal/stub-{g}.jsonl")] for g in ("cold", "fast", "here", "sky", "slow")}
+    # sky is slow's model at another provider: its own questions, though both stubs speak the same.
     sg.check(all(len(log) == 4 for log in logs.values()), f"requests: { {g: len(log) for g, log in logs.items()} }")
     sg.check(abs(number(r"cost +([0-9.]+) USD", out) - sum(r["usd"] for log in logs.values() for r in log)) < 2e-4, out)
     for line in (r"price +slow: 10 and 20 USD", r"price +fast: 1 and 5 USD .* as of 20", r"pace +cold: \d s at", r"pace +here: the study sets no"):
