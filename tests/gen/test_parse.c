@@ -182,10 +182,12 @@ static void too_long(void **state)
 static void any_bytes(void **state)
 {
     (void)state;
-    static const char *const piece[] = {"Passage", ":",   "**", "Question",     "\n",      "\"",   "1. ",
-                                        "- ",      "(",   ")",  "word ",        "<think>", "`",    "#",
-                                        "Answer:", " ",   "*",  "\xe2\x80\x9c", "...",     "Sure", "</think>",
-                                        "Review:", "```", "no", "a b c. "};
+    static const char *const piece[] = {
+        "Passage", ":",          "**",          "Question",  "\n",        "\"",
+        "1. ",     "- ",         "(",           ")",         "word ",     "<think>",
+        "`",       "#",          "Answer:",     " ",         "*",         "\xe2\x80\x9c",
+        "...",     "Sure",       "</think>",    "Review:",   "```",       "no",
+        "a b c. ", "Here is a ", "question:\n", "Passage: ", "Question: "};
     struct sg_task task[] = {mood_task(), quiz_task()};
     uint32_t x = 1;
     for (int round = 0; round < 20000; round++) {
