@@ -69,7 +69,9 @@ double sg_generator_usd_cached(const struct sg_generator *g, double tokens_in, d
 
 double sg_request_worst_usd(const struct sg_generator *g, const struct sg_request *q)
 {
-    double usd = sg_generator_usd(g, (double)strlen(q->canonical), max_tokens(q));
+    double in = (double)strlen(q->canonical), out = max_tokens(q), usd = sg_generator_usd(g, in, out),
+           cached = sg_generator_usd_cached(g, in, in, out); /* somebody's may be dearer */
+    usd = usd < cached ? cached : usd;
     return usd < 0 ? 0 : usd;
 }
 

@@ -482,7 +482,7 @@ sg_status sg_ledger_totals(struct sg_ledger *l, struct sg_ledger_totals *out, st
 {
     /* Only cells of this plan (ordinal >= 0) and the pools that they use. */
     static const char query[] =
-        "SELECT n, failed, imported, tokens_in, tokens_out, n - priced,"
+        "SELECT n, failed, imported, tokens_in, tokens_out, unknown,"
         " (SELECT count(*) FROM cells WHERE ordinal>=0), (SELECT count(*) FROM cells WHERE ordinal>=0 AND "
         "status='done'),"
         " (SELECT count(*) FROM cells WHERE ordinal>=0 AND status='failed'),"
@@ -490,7 +490,8 @@ sg_status sg_ledger_totals(struct sg_ledger *l, struct sg_ledger_totals *out, st
         " (SELECT count(*) FROM pools WHERE status<>'complete' AND id IN (SELECT pool FROM cells WHERE "
         "ordinal>=0)), usd, usd_own"
         " FROM (SELECT count(*) AS n, total(status<>0) AS failed, total(" IMPORTED ") AS imported,"
-        " total(tokens_in) AS tokens_in, total(tokens_out) AS tokens_out, count(cost_usd) AS priced,"
+        " total(tokens_in) AS tokens_in, total(tokens_out) AS tokens_out, "
+        " total(status=0 AND cost_usd IS NULL) AS unknown,"
         " total(cost_usd) AS usd, total(CASE WHEN source IS NULL OR NOT " IMPORTED
         " THEN cost_usd END) AS usd_own"
         " FROM completions)";

@@ -459,7 +459,8 @@ sg_status sg_fill_sum(const struct fill *f, const char *keys, const char *id, st
         x.tokens_in += sqlite3_column_int64(s, 1);
         x.tokens_out += sqlite3_column_int64(s, 2);
         x.n_estimated += sqlite3_column_int(s, 3) != 0;
-        x.n_unknown += sqlite3_column_type(s, 4) == SQLITE_NULL;
+        /* What failed was not charged for: what may have been all the same is among the attempts. */
+        x.n_unknown += sqlite3_column_int(s, 0) == 0 && sqlite3_column_type(s, 4) == SQLITE_NULL;
         x.cost_usd += sqlite3_column_double(s, 4);
         x.n_recorded += sg_ledger_is_imported(column(s, 5));
         x.latency_s += sqlite3_column_double(s, 6);

@@ -150,7 +150,7 @@
     X(tokens_out, INT, "tokens", 0, "completion tokens")                                                     \
     X(n_tokens_estimated, INT, "", 0, "requests whose tokens the server did not tell")                       \
     X(cost_usd, REAL, "USD", 0, "cost; NaN when the price of any of them is unknown")                        \
-    X(n_cost_unknown, INT, "", 0, "requests of unknown price")                                               \
+    X(n_cost_unknown, INT, "", 0, "answers of unknown price")                                                \
     X(n_recorded, INT, "", 1, "of them from a recording or the cache, not bought by this study")             \
     X(latency_s, REAL, "s", 1, "sum of the times to answer")
 

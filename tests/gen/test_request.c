@@ -87,9 +87,24 @@ static void not_utf8(void **state)
     sg_answer_free(&a);
 }
 
+/* No answer within max_tokens costs more than what is reserved, also where cached input is the dearer one. */
+static void worst_cost(void **state)
+{
+    (void)state;
+    char text[] = "{\"max_tokens\":100,\"model\":\"m\"}";
+    const struct sg_request q = {.canonical = text};
+    double n = (double)strlen(text);
+    struct sg_generator g = {.usd_per_1m_input = 2, .usd_per_1m_cached_input = 3, .usd_per_1m_output = 5};
+    assert_true(sg_request_worst_usd(&g, &q) >= sg_generator_usd_cached(&g, n, n, 100));
+    g.usd_per_1m_cached_input = 1;
+    assert_true(sg_request_worst_usd(&g, &q) == sg_generator_usd(&g, n, 100));
+    g.usd_per_1m_input = -1;
+    assert_true(sg_request_worst_usd(&g, &q) == 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(there_and_back), cmocka_unit_test(damaged),
-                                       cmocka_unit_test(not_utf8)};
+                                       cmocka_unit_test(not_utf8), cmocka_unit_test(worst_cost)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
