@@ -46,6 +46,10 @@ static sg_status recall_models(struct sg_desk *d, struct sg_err *err)
     sg_generator_meta(d->s.generator, "models", meta);
     SG_TRY(sg_ledger_meta_get(d->s.ledger, meta, &names, err));
     snprintf(d->models, sizeof d->models, "%s", names ? names : "");
+    for (char *p = d->models; *p; p++)
+        if (!isgraph((unsigned char)*p) &&
+            *p != ' ') /* they are printed: a ledger from elsewhere is not believed */
+            *p = '_';
     for (const char *p = d->models; *p; p += strcspn(p, " "), p += *p == ' ')
         d->n_models++;
     sg_free(names);

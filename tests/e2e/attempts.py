@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The ledger has every request that left: what it cost, how long it took, which model answered, or why it failed; the provider's bill is
 the sum of them. Whatever had to be sent again, the results are the same."""
+import contextlib
 import json
 import sqlite3
 
@@ -17,7 +18,7 @@ FAULTS = [{"from": 3, "to": 4, "fault": "status", "status": 429, "headers": {"re
 
 
 def ask(results, query):
-    with sqlite3.connect(f"file:{results}/ledger.sqlite?mode=ro", uri=True) as db:
+    with contextlib.closing(sqlite3.connect(f"file:{results}/ledger.sqlite?mode=ro", uri=True)) as db:
         return db.execute(query).fetchall()
 
 
@@ -54,4 +55,12 @@ with sg.Folder() as folder:
     known, worst = ask(results, "SELECT total(cost_usd) FILTER (WHERE settled), total(worst_usd) FILTER (WHERE NOT settled) FROM attempts")[0]
     answered = sum(r["usd"] for r in log if r["fault"] in (None, "empty"))  # this one says what it is charged with
     sg.check(abs(known - answered) < 1e-9 and known < bill <= known + worst, f"a bill of {bill} USD; {known} known, at most {worst} lost")
+
+    # Which model answered before is told from a ledger that may come from elsewhere: what it says does not reach the terminal as it is.
+    with contextlib.closing(sqlite3.connect(results / "ledger.sqlite", isolation_level=None)) as db:
+        db.execute("UPDATE meta SET value='old' || char(27) || '[2J' WHERE name='generator_models'")
+        db.execute("DELETE FROM completions WHERE key IN (SELECT key FROM completions ORDER BY key LIMIT 1)")
+    with sg.Stub(folder / "stormy") as stub:
+        _, err = sg.run("generate", *STUDY, f"generator.base_url={stub.url}", "--results", results)
+    sg.check("before it was old_[2J;" in err and "\x1b" not in err, f"another model is not told of, or as the ledger has it: {err!r}")
     print(f"ok: {n} answers, {len(log)} attempts, a bill of {bill:.4f} USD: {known:.4f} known, at most {worst:.4f} lost")
