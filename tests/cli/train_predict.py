@@ -120,7 +120,9 @@ with sg.Folder() as folder:
         (["--train", good, "--eval", good, "train.precision=fp16"], ["train.precision", "fp32, bf16", "fp16"]),
         (["--train", "-", "--eval", good], ["no rows", "standard input"]),
     ]
-    for arguments, words in bad:
+
+    def refused(case):
+        arguments, words = case
         for ranks in (0, 2):
             out, err = sg.run("train", "--encoder", sg.ENCODER, *arguments, ranks=ranks, code=2)
             said = [line for line in err.splitlines() if line.startswith("synthgrid: ")]
@@ -130,6 +132,8 @@ with sg.Folder() as folder:
                 continue
             for word in words:
                 sg.check(word in said[0], f"{arguments}: no \"{word}\" in: {said[0]}")
+
+    sg.side_by_side(refused, bad)
     out, err = sg.run("train", "--encoder", folder, "--train", good, "--eval", good, code=2)
     sg.check("config.json" in err, f"an empty encoder folder: {err}")
     file("blocked", "")

@@ -53,12 +53,16 @@ with sg.Folder() as folder:
         ([study("dup.yaml", "study: a\nstudy: b\n")], ["dup.yaml:2", "study"]),
         ([study("not.yaml", "study: [\n")], ["not.yaml:"]),
     ]
-    for arguments, words in cases:
+
+    def one(case):
+        arguments, words = case
         for ranks in (0, 2):
-            out, err = sg.run("run", *arguments, "--results", folder / "results", ranks=ranks, code=2)
+            out, err = sg.run("run", *arguments, "--results", folder / f"results{cases.index(case)}", ranks=ranks, code=2)
             lines = [line for line in err.splitlines() if line.startswith("synthgrid: ")]
             sg.check(len(lines) == 1, f"{arguments}: not one message but {len(lines)}:\n{err}")
             for word in words:
                 sg.check(word in lines[0], f"{arguments}: no \"{word}\" in: {lines[0]}")
         print(lines[0])
+
+    sg.side_by_side(one, cases)
 print("ok")

@@ -27,12 +27,12 @@ sg.check("2 ranks, threads may all send" in out and "2 on 1 node" in out, f"two 
 sg.check("endpoint" not in out, "an endpoint was looked at without a study")
 
 with sg.Folder() as folder:
-    # A server that takes the request and says nothing: half a minute, whatever generator.timeout_s is. Looked at in the end.
+    # A server that takes the request and says nothing: no longer than generator.timeout_s, nor than half a minute. Looked at in the end.
     (folder / "hang").mkdir()
     (folder / "hang" / "script.json").write_text(json.dumps([{"from": 1, "fault": "hang"}]))
     silent = sg.Stub(folder / "hang", "--script", str(folder / "hang" / "script.json"))
-    waiting = subprocess.Popen(sg.command("doctor", STUDY, "--json", f"results={folder / 'hang' / 'r'}", f"generator.base_url={silent.url}"),
-                               cwd=sg.ROOT, env=sg.ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+    waiting = subprocess.Popen(sg.command("doctor", STUDY, "--json", f"results={folder / 'hang' / 'r'}", f"generator.base_url={silent.url}",
+                                          "generator.timeout_s=5"), cwd=sg.ROOT, env=sg.ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
 
     results = f"results={folder / 'new' / 'results'}"
     expect(findings(results), "endpoint", "note", "completions come from data/recordings")

@@ -4,10 +4,12 @@ import contextlib
 import hashlib
 import json
 import os
+import pathlib
 import re
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -67,6 +69,8 @@ def buy(results, url, *study, ranks=0, env=None, key=KEY, timeout=240, word="gen
     variables = {k: v for k, v in sg.ENVIRONMENT.items() if not k.lower().endswith("_proxy") and k not in CA_VARIABLES} | (env or {})
     if key is not None:
         variables["OPENAI_API_KEY"] = key
+    scratch = tempfile.mkdtemp(dir=pathlib.Path(results).parent)  # sg.run tells why
+    variables["TMPDIR"] = scratch
     command = sg.command(word, *STUDY, *([f"generator.base_url={url}"] if url else []), *study, "--results", results, ranks=ranks)
     start, stalled = time.monotonic(), stalls.seconds
     process = subprocess.Popen(command, cwd=sg.ROOT, env=variables, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -176,7 +180,7 @@ def play(cases):
         print(f"{'FAIL' if why else 'ok  '} {case[0]} ({time.monotonic() - start:.1f} s) {why}", flush=True)
         return why
 
-    with concurrent.futures.ThreadPoolExecutor(min(4, 2 * (os.cpu_count() or 1))) as pool:
+    with concurrent.futures.ThreadPoolExecutor(min(8, 4 * (os.cpu_count() or 1))) as pool:
         bad = [why for why in pool.map(one, cases) if why]
     print(f"{len(cases) - len(bad)} of {len(cases)} hold")
     sys.exit(1 if bad else 0)

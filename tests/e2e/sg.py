@@ -1,4 +1,5 @@
 """What the end-to-end tests share: run the program, tell what went wrong, skip with a reason (exit code 77)."""
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -48,14 +49,21 @@ def command(*arguments, ranks=0):
 
 
 def run(*arguments, ranks=0, code=0, env=None, timeout=280, cwd=ROOT):
-    """Runs the program; fails unless it exits with `code` (None: 0, 3 or 4). Returns stdout, stderr."""
-    environment = dict(ENVIRONMENT, **(env or {}))
-    done = subprocess.run(command(*arguments, ranks=ranks), cwd=cwd, env=environment, timeout=timeout,
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    """Runs the program; fails unless it exits with `code` (None: 0, 3 or 4). Returns stdout, stderr. In a folder for temporary files of its
+    own: Open MPI's processes that begin while others of the user end may find the folder that they share gone."""
+    with tempfile.TemporaryDirectory(prefix="sg-") as scratch:
+        done = subprocess.run(command(*arguments, ranks=ranks), cwd=cwd, env=dict(ENVIRONMENT, TMPDIR=scratch, **(env or {})), timeout=timeout,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     if done.returncode != code if code is not None else done.returncode not in (0, 3, 4):
         print(done.stdout[-3000:], done.stderr[-3000:], sep="\n")
         fail(f"{' '.join(map(str, arguments))} on {ranks} ranks: exit code {done.returncode}, not {code}")
     return done.stdout, done.stderr
+
+
+def side_by_side(function, items):
+    """function(item) for each, four at a time: starting programs is waiting, most of the time."""
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        list(pool.map(function, items))
 
 
 def begin(*arguments, ranks=0):
