@@ -50,24 +50,14 @@ int sg_cmd_bundle(int argc, char **argv)
     int code;
     if (!sg_cli_begin(&usage, argc, argv, &args, NULL, &code))
         return code;
-    const char *overrides[256];
-    char results_override[4096];
+    struct sg_cli_overrides overrides;
     struct sg_bundle b = {0};
-    sg_status status = SG_OK;
-    if (args.n_overrides > 254)
-        status = sg_fail(&err, SG_INPUT, "more than 254 overrides; hint: write them into a study file");
-    for (int i = 0; status == SG_OK && i < args.n_overrides; i++)
-        overrides[o.n_overrides++] = args.override[i];
-    if (status == SG_OK && results) {
-        if (snprintf(results_override, sizeof results_override, "results=%s", results) >=
-            (int)sizeof results_override)
-            status = sg_fail(&err, SG_INPUT, "--results: the path is too long");
-        overrides[o.n_overrides++] = results_override;
-    }
+    sg_status status = sg_cli_overrides(&args, results, &overrides, &err);
     if (status == SG_OK) {
         o.study = args.positional[0];
         o.file = args.positional[1];
-        o.overrides = overrides;
+        o.n_overrides = overrides.n;
+        o.overrides = overrides.item;
         status = sg_bundle_seal(&o, &b, &err);
     }
     if (status == SG_OK)

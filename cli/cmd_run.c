@@ -158,20 +158,8 @@ static int study_command(enum action action, int argc, char **argv)
     int code;
     if (!sg_cli_begin(&usage, argc, argv, &args, is_plan ? NULL : &world, &code))
         return code;
-    const char *overrides[256];
-    char results_override[4096];
-    int n = 0;
-    sg_status status = SG_OK;
-    if (args.n_overrides > 254)
-        status = sg_fail(&err, SG_INPUT, "more than 254 overrides; hint: write them into a study file");
-    for (int i = 0; status == SG_OK && i < args.n_overrides; i++)
-        overrides[n++] = args.override[i];
-    if (status == SG_OK && results) {
-        if (snprintf(results_override, sizeof results_override, "results=%s", results) >=
-            (int)sizeof results_override)
-            status = sg_fail(&err, SG_INPUT, "--results: the path is too long");
-        overrides[n++] = results_override;
-    }
+    struct sg_cli_overrides overrides;
+    sg_status status = sg_cli_overrides(&args, results, &overrides, &err);
     o.batch = submit    ? SG_BATCH_SUBMIT
               : collect ? SG_BATCH_COLLECT
               : abandon ? SG_BATCH_ABANDON
@@ -181,8 +169,8 @@ static int study_command(enum action action, int argc, char **argv)
     if (status == SG_OK && o.wait && !submit && !collect)
         status = sg_fail(&err, SG_INPUT, "--wait waits for batches; hint: give --collect or --batch with it");
     o.study = args.n_positional ? args.positional[0] : "";
-    o.n_overrides = n;
-    o.overrides = overrides;
+    o.n_overrides = overrides.n;
+    o.overrides = overrides.item;
     int is_bundle = status == SG_OK && is_gzip(o.study, is_plan ? NULL : &world);
     if (is_bundle && (action == GENERATE || as_json))
         status =
@@ -193,7 +181,7 @@ static int study_command(enum action action, int argc, char **argv)
     if (status == SG_OK && is_plan)
         status = print_plan(&o, as_json, is_bundle, &err);
     else if (status == SG_OK)
-        status = is_bundle ? run_bundle(&world, &o, overrides, digest, &err) : sg_run(&world, &o, &err);
+        status = is_bundle ? run_bundle(&world, &o, overrides.item, digest, &err) : sg_run(&world, &o, &err);
     return sg_cli_end(&args, is_plan ? NULL : &world, status, &err);
 }
 

@@ -124,3 +124,19 @@ sg_status sg_cli_print_json(json_t *object, const char *what, struct sg_err *err
     json_decref(object);
     return bad ? sg_fail(err, SG_FAILED, "%s cannot be written as JSON", what) : SG_OK;
 }
+
+sg_status sg_cli_overrides(const struct sg_args *args, const char *results, struct sg_cli_overrides *out,
+                           struct sg_err *err)
+{
+    out->n = 0;
+    if (args->n_overrides > 254)
+        return sg_fail(err, SG_INPUT, "more than 254 overrides; hint: write them into a study file");
+    for (int i = 0; i < args->n_overrides; i++)
+        out->item[out->n++] = args->override[i];
+    if (!results)
+        return SG_OK;
+    if (snprintf(out->results, sizeof out->results, "results=%s", results) >= (int)sizeof out->results)
+        return sg_fail(err, SG_INPUT, "--results: the path is too long");
+    out->item[out->n++] = out->results;
+    return SG_OK;
+}

@@ -41,6 +41,17 @@ sg_status sg_cli_wait_all(const struct sg_team *world, struct sg_err *err) SG_MU
 /* Bytes of this process that were in memory at the same time, at most: libraries and all, as the system counts. */
 int64_t sg_cli_peak_rss(void);
 
+/* A study's overrides as a command line gives them: (n) strings, borrowed from `args` and from this struct. */
+struct sg_cli_overrides {
+    int n;
+    const char *item[256];
+    char results[4096];
+};
+
+/* The overrides of `args`, at most 254, and behind them --results DIR as one more; `results` NULL: none. Else SG_INPUT. */
+sg_status sg_cli_overrides(const struct sg_args *args, const char *results, struct sg_cli_overrides *out,
+                           struct sg_err *err) SG_MUST_USE;
+
 /* Prints the object on a line of its own and takes it; NULL, or one that is no JSON, is SG_FAILED: "`what` cannot be
  * written as JSON". That stdout fails is found at the end, as for all that is printed. */
 sg_status sg_cli_print_json(json_t *object, const char *what, struct sg_err *err) SG_MUST_USE;

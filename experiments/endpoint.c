@@ -118,3 +118,11 @@ void sg_endpoint_close(struct sg_endpoint *e)
     sg_free(e->base_url);
     *e = (struct sg_endpoint){0};
 }
+
+void sg_endpoint_take_keys(const struct sg_study *s)
+{
+    const char *unused;
+    struct sg_err ignored;
+    for (int i = 0; i < s->n_generators; i++)
+        (void)!sg_secret_take(s->generator[i].api_key_env, &unused, &ignored);
+}

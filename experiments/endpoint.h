@@ -19,6 +19,9 @@ struct sg_endpoint {
 sg_status sg_endpoint_open(struct sg_endpoint *e, const struct sg_generator *g, int64_t n_missing,
                            double budget_usd, struct sg_err *err) SG_MUST_USE;
 
+/* Local. The keys of all generators leave this process's environment, whether or not they will be needed. */
+void sg_endpoint_take_keys(const struct sg_study *s);
+
 /* Rank 0. Asks the server once. */
 sg_status sg_endpoint_check(struct sg_endpoint *e, struct sg_err *err) SG_MUST_USE;
 

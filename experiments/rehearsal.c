@@ -2,9 +2,9 @@
 
 #include "base/file.h"
 #include "base/mem.h"
-#include "base/secret.h"
 #include "base/text.h"
 #include "experiments/arena.h"
+#include "experiments/endpoint.h"
 #include "experiments/prices.h"
 #include "experiments/run.h"
 #include "experiments/stub.h"
@@ -94,17 +94,6 @@ static sg_status tell_apart(struct sg_study *s, struct sg_err *err)
     return SG_OK;
 }
 
-/* The study's keys leave this process, unused. */
-static void drop_keys(const struct sg_study *s)
-{
-    for (int i = 0; i < s->n_generators; i++) {
-        const char *key;
-        struct sg_err ignored;
-        (void)!sg_secret_take(s->generator[i].api_key_env, &key, &ignored);
-    }
-    unsetenv(NO_KEY);
-}
-
 static sg_status make_lists(struct sg_rehearsal *r, struct sg_err *err)
 {
     int n = r->study->n_generators;
@@ -132,7 +121,8 @@ static sg_status make_lists(struct sg_rehearsal *r, struct sg_err *err)
 static sg_status begin(struct sg_rehearsal *r, int starts_stubs, struct sg_err *err)
 {
     SG_TRY(sg_study_read(r->o.study, r->o.n_overrides, r->o.overrides, &r->study, err));
-    drop_keys(r->study);
+    sg_endpoint_take_keys(r->study);
+    unsetenv(NO_KEY);
     SG_TRY(sg_prices_fill(r->study, NULL, err));
     SG_TRY(tell_apart(r->study, err));
     SG_TRY(choose_folder(r, err));

@@ -2,7 +2,6 @@
 
 #include "base/file.h"
 #include "base/mem.h"
-#include "base/secret.h"
 #include "base/set.h"
 #include "experiments/asking.h"
 #include "experiments/buy.h"
@@ -562,15 +561,6 @@ static sg_status tell_price(struct run *r, const struct sg_endpoint *endpoint, c
     return status == SG_OK ? sg_ledger_commit(r->ledger, err) : status;
 }
 
-/* All keys leave this rank's environment, whether or not they will be needed. */
-static void take_keys(const struct sg_study *s)
-{
-    const char *unused;
-    struct sg_err ignored;
-    for (int g = 0; g < s->n_generators; g++)
-        (void)!sg_secret_take(s->generator[g].api_key_env, &unused, &ignored);
-}
-
 /* The endpoints that have something to answer. */
 static sg_status open_endpoints(struct run *r, struct sg_err *err)
 {
@@ -609,7 +599,7 @@ static sg_status start(struct run *r, struct sg_err *err)
     SG_TRY(note_batches(r, &out, err));
     int has_work = n_missing || (r->options->batch && out.n + out.n_abandoned);
     if (!has_work || r->options->offline)
-        take_keys(r->p->study);
+        sg_endpoint_take_keys(r->p->study);
     if (!has_work)
         return SG_OK;
     if (r->options->offline)
@@ -617,7 +607,7 @@ static sg_status start(struct run *r, struct sg_err *err)
     if (!r->options->batch)
         SG_TRY(sg_batch_refuse(r->ledger, r->p->study, err));
     sg_status status = open_endpoints(r, err);
-    take_keys(r->p->study);
+    sg_endpoint_take_keys(r->p->study);
     r->is_out_of_reach = status != SG_OK && r->options->batch == SG_BATCH_ABANDON;
     if (!r->is_out_of_reach)
         return status;
@@ -768,7 +758,7 @@ sg_status sg_run(const struct sg_team *world, const struct sg_run_options *o, st
     if (o->buy_only)
         sg_encoder_drop_weights(p->encoder);
     if (world->rank != 0)
-        take_keys(p->study);
+        sg_endpoint_take_keys(p->study);
     r.p = p;
     status = make_sellers(&r, &sellers, err);
     if (status == SG_OK && world->rank == 0)
