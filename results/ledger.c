@@ -178,6 +178,22 @@ sg_status sg_ledger_begin(struct sg_ledger *l, struct sg_err *err)
     return SG_OK;
 }
 
+void sg_ledger_bind_text(sqlite3_stmt *s, int at, const char *text)
+{
+    if (text)
+        sqlite3_bind_text64(s, at, text, strlen(text), SQLITE_STATIC, SQLITE_UTF8);
+    else
+        sqlite3_bind_null(s, at);
+}
+
+void sg_ledger_bind_known(sqlite3_stmt *s, int at, double x)
+{
+    if (x >= 0)
+        sqlite3_bind_double(s, at, x);
+    else
+        sqlite3_bind_null(s, at);
+}
+
 sg_status sg_ledger_step(struct sg_ledger *l, sqlite3_stmt *s, const char *what, struct sg_err *err)
 {
     sg_status status = sqlite3_step(s) == SQLITE_DONE ? SG_OK : sg_ledger_fail(l, what, err);

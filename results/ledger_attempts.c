@@ -3,24 +3,6 @@
 #include "base/file.h"
 #include "results/ledger_impl.h"
 
-#include <string.h>
-
-static void bind_text(sqlite3_stmt *s, int at, const char *text)
-{
-    if (text)
-        sqlite3_bind_text64(s, at, text, strlen(text), SQLITE_STATIC, SQLITE_UTF8);
-    else
-        sqlite3_bind_null(s, at);
-}
-
-static void bind_known(sqlite3_stmt *s, int at, double x)
-{
-    if (x >= 0)
-        sqlite3_bind_double(s, at, x);
-    else
-        sqlite3_bind_null(s, at);
-}
-
 static void bind_count(sqlite3_stmt *s, int at, int64_t n)
 {
     if (n >= 0)
@@ -34,16 +16,16 @@ static void bind_end(sqlite3_stmt *s, const struct sg_ledger_attempt *a)
 {
     int at = 1;
     sqlite3_bind_int(s, at++, a->settled);
-    bind_text(s, at++, a->kind);
-    bind_text(s, at++, a->fate);
+    sg_ledger_bind_text(s, at++, a->kind);
+    sg_ledger_bind_text(s, at++, a->fate);
     sqlite3_bind_int(s, at++, a->http_status);
-    bind_text(s, at++, a->reason);
+    sg_ledger_bind_text(s, at++, a->reason);
     bind_count(s, at++, a->tokens_in);
     bind_count(s, at++, a->tokens_out);
-    bind_known(s, at++, a->cost_usd);
-    bind_known(s, at++, a->latency_s);
-    bind_text(s, at++, a->request_id);
-    bind_text(s, at, a->model);
+    sg_ledger_bind_known(s, at++, a->cost_usd);
+    sg_ledger_bind_known(s, at++, a->latency_s);
+    sg_ledger_bind_text(s, at++, a->request_id);
+    sg_ledger_bind_text(s, at, a->model);
 }
 
 sg_status sg_ledger_attempt_put(struct sg_ledger *l, const struct sg_ledger_attempt *a, int64_t *id,
@@ -55,12 +37,12 @@ sg_status sg_ledger_attempt_put(struct sg_ledger *l, const struct sg_ledger_atte
     SG_TRY(sg_ledger_begin(l, err));
     SG_TRY(sg_ledger_use(l, SQL_ATTEMPT_PUT, &s, err));
     bind_end(s, a);
-    bind_text(s, 12, a->key);
+    sg_ledger_bind_text(s, 12, a->key);
     sqlite3_bind_int(s, 13, a->number);
     sqlite3_bind_int(s, 14, a->rank);
-    bind_text(s, 15, a->origin);
+    sg_ledger_bind_text(s, 15, a->origin);
     sqlite3_bind_double(s, 16, a->worst_usd);
-    bind_text(s, 17, created);
+    sg_ledger_bind_text(s, 17, created);
     SG_TRY(sg_ledger_step(l, s, "a request that leaves", err));
     *id = sqlite3_last_insert_rowid(l->db);
     return SG_OK;

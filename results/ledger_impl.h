@@ -1,4 +1,4 @@
-/* Inside of the ledger: shared by ledger.c (file, transactions) and ledger_records.c (what is in it). */
+/* Inside of the ledger: shared by ledger.c (file, transactions) and ledger_*.c (what is in it). */
 #ifndef SG_RESULTS_LEDGER_IMPL_H
 #define SG_RESULTS_LEDGER_IMPL_H
 
@@ -63,6 +63,10 @@ sg_status sg_ledger_fail(struct sg_ledger *l, const char *what, struct sg_err *e
 /* A statement ready for binding. */
 sg_status sg_ledger_use(struct sg_ledger *l, enum sg_ledger_sql which, sqlite3_stmt **s,
                         struct sg_err *err) SG_MUST_USE;
+
+/* One parameter of it, borrowed until it is run; NULL where the text is NULL, or the number below 0: not known. */
+void sg_ledger_bind_text(sqlite3_stmt *s, int at, const char *text);
+void sg_ledger_bind_known(sqlite3_stmt *s, int at, double x);
 
 /* Opens the transaction when none is open: before every write. */
 sg_status sg_ledger_begin(struct sg_ledger *l, struct sg_err *err) SG_MUST_USE;

@@ -10,21 +10,13 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
 
 /* SQLITE_STATIC: the caller's strings outlive the step that follows. A failed binding shows in that step or
  * as NULL for a NOT NULL column; out of memory is sticky in the connection. */
-static void bind_text(sqlite3_stmt *s, int at, const char *text)
-{
-    if (text)
-        sqlite3_bind_text64(s, at, text, strlen(text), SQLITE_STATIC, SQLITE_UTF8);
-    else
-        sqlite3_bind_null(s, at);
-}
-
 sg_status sg_ledger_meta_set(struct sg_ledger *l, const char *name, const char *value, struct sg_err *err)
 {
     sqlite3_stmt *s;
     SG_TRY(sg_ledger_begin(l, err));
     SG_TRY(sg_ledger_use(l, SQL_META_SET, &s, err));
-    bind_text(s, 1, name);
-    bind_text(s, 2, value ? value : "");
+    sg_ledger_bind_text(s, 1, name);
+    sg_ledger_bind_text(s, 2, value ? value : "");
     return sg_ledger_step(l, s, name, err);
 }
 
@@ -34,7 +26,7 @@ static sg_status get_text(struct sg_ledger *l, enum sg_ledger_sql which, const c
 {
     sqlite3_stmt *s;
     SG_TRY(sg_ledger_use(l, which, &s, err));
-    bind_text(s, 1, key);
+    sg_ledger_bind_text(s, 1, key);
     sg_status status = SG_OK;
     char *copy = NULL;
     int rc = sqlite3_step(s);
@@ -72,27 +64,24 @@ sg_status sg_ledger_completion_put(struct sg_ledger *l, const struct sg_ledger_c
     sg_utc(created);
     SG_TRY(sg_ledger_begin(l, err));
     SG_TRY(sg_ledger_use(l, SQL_COMPLETION_PUT, &s, err));
-    bind_text(s, 1, c->key);
-    bind_text(s, 2, c->request);
+    sg_ledger_bind_text(s, 1, c->key);
+    sg_ledger_bind_text(s, 2, c->request);
     sqlite3_bind_int(s, 3, c->status);
-    bind_text(s, 4, c->reason);
-    bind_text(s, 5, c->text);
-    bind_text(s, 6, c->finish_reason);
-    bind_text(s, 7, c->model);
-    bind_text(s, 8, c->request_id);
+    sg_ledger_bind_text(s, 4, c->reason);
+    sg_ledger_bind_text(s, 5, c->text);
+    sg_ledger_bind_text(s, 6, c->finish_reason);
+    sg_ledger_bind_text(s, 7, c->model);
+    sg_ledger_bind_text(s, 8, c->request_id);
     sqlite3_bind_int(s, 9, c->http_status);
     sqlite3_bind_int(s, 10, c->attempts);
     sqlite3_bind_int64(s, 11, c->tokens_in);
     sqlite3_bind_int64(s, 12, c->tokens_out);
     sqlite3_bind_int(s, 13, c->tokens_estimated);
     sqlite3_bind_double(s, 14, c->latency_s);
-    if (c->cost_usd >= 0)
-        sqlite3_bind_double(s, 15, c->cost_usd);
-    else
-        sqlite3_bind_null(s, 15);
-    bind_text(s, 16, c->source);
+    sg_ledger_bind_known(s, 15, c->cost_usd);
+    sg_ledger_bind_text(s, 16, c->source);
     sqlite3_bind_int(s, 17, c->rank);
-    bind_text(s, 18, created);
+    sg_ledger_bind_text(s, 18, created);
     return sg_ledger_step(l, s, "a completion", err);
 }
 
@@ -168,7 +157,7 @@ sg_status sg_ledger_completion_get(struct sg_ledger *l, const char *key, int *fo
 {
     sqlite3_stmt *s;
     SG_TRY(sg_ledger_use(l, SQL_COMPLETION_GET, &s, err));
-    bind_text(s, 1, key);
+    sg_ledger_bind_text(s, 1, key);
     sg_status status = SG_OK;
     struct sg_ledger_completion c = {0};
     int rc = sqlite3_step(s);
@@ -248,36 +237,36 @@ static sg_status pool_rows(struct sg_ledger *l, const struct sg_ledger_pool *p, 
 {
     sqlite3_stmt *s;
     SG_TRY(sg_ledger_use(l, SQL_POOL_PUT, &s, err));
-    bind_text(s, 1, p->id);
+    sg_ledger_bind_text(s, 1, p->id);
     sqlite3_bind_int64(s, 2, p->ordinal);
-    bind_text(s, 3, p->settings);
-    bind_text(s, 4, p->status);
+    sg_ledger_bind_text(s, 3, p->settings);
+    sg_ledger_bind_text(s, 4, p->status);
     sqlite3_bind_int64(s, 5, p->n);
-    bind_text(s, 6, p->rejects);
-    bind_text(s, 7, p->shortfall);
-    bind_text(s, 8, digest);
+    sg_ledger_bind_text(s, 6, p->rejects);
+    sg_ledger_bind_text(s, 7, p->shortfall);
+    sg_ledger_bind_text(s, 8, digest);
     SG_TRY(sg_ledger_step(l, s, "a pool", err));
     SG_TRY(sg_ledger_use(l, SQL_POOL_CLEAR_EXAMPLES, &s, err));
-    bind_text(s, 1, p->id);
+    sg_ledger_bind_text(s, 1, p->id);
     SG_TRY(sg_ledger_step(l, s, "a pool's examples", err));
     SG_TRY(sg_ledger_use(l, SQL_POOL_CLEAR_ASKED, &s, err));
-    bind_text(s, 1, p->id);
+    sg_ledger_bind_text(s, 1, p->id);
     SG_TRY(sg_ledger_step(l, s, "a pool's completions", err));
     SG_TRY(sg_ledger_use(l, SQL_EXAMPLE_PUT, &s, err));
     for (int64_t i = 0; i < p->n; i++) {
-        bind_text(s, 1, p->id);
+        sg_ledger_bind_text(s, 1, p->id);
         sqlite3_bind_int64(s, 2, i);
         sqlite3_bind_int64(s, 3, p->example[i].label);
-        bind_text(s, 4, p->example[i].first);
-        bind_text(s, 5, p->example[i].second);
-        bind_text(s, 6, p->example[i].completion);
+        sg_ledger_bind_text(s, 4, p->example[i].first);
+        sg_ledger_bind_text(s, 5, p->example[i].second);
+        sg_ledger_bind_text(s, 6, p->example[i].completion);
         SG_TRY(sg_ledger_step(l, s, "a pool's example", err));
     }
     SG_TRY(sg_ledger_use(l, SQL_ASKED_PUT, &s, err));
     for (int64_t i = 0; p->asked && i < p->n_asked; i++) {
-        bind_text(s, 1, p->id);
+        sg_ledger_bind_text(s, 1, p->id);
         sqlite3_bind_int64(s, 2, i);
-        bind_text(s, 3, p->asked[i]);
+        sg_ledger_bind_text(s, 3, p->asked[i]);
         SG_TRY(sg_ledger_step(l, s, "a pool's completion", err));
     }
     return SG_OK;
@@ -304,11 +293,11 @@ sg_status sg_ledger_cell_plan(struct sg_ledger *l, const char *id, int64_t ordin
     sg_utc(created);
     SG_TRY(sg_ledger_begin(l, err));
     SG_TRY(sg_ledger_use(l, SQL_CELL_PLAN, &s, err));
-    bind_text(s, 1, id);
+    sg_ledger_bind_text(s, 1, id);
     sqlite3_bind_int64(s, 2, ordinal);
-    bind_text(s, 3, settings);
-    bind_text(s, 4, pool);
-    bind_text(s, 5, created);
+    sg_ledger_bind_text(s, 3, settings);
+    sg_ledger_bind_text(s, 4, pool);
+    sg_ledger_bind_text(s, 5, created);
     return sg_ledger_step(l, s, "a planned cell", err);
 }
 
@@ -328,7 +317,7 @@ static sg_status put_blob(struct sg_ledger *l, enum sg_ledger_sql which, const c
     sqlite3_stmt *s;
     SG_TRY(sg_ledger_use(l, which, &s, err));
     int at = 1;
-    bind_text(s, at++, id);
+    sg_ledger_bind_text(s, at++, id);
     sqlite3_bind_int64(s, at++, n);
     if (n_columns)
         sqlite3_bind_int64(s, at++, n_columns);
@@ -341,7 +330,7 @@ static sg_status clear(struct sg_ledger *l, enum sg_ledger_sql which, const char
 {
     sqlite3_stmt *s;
     SG_TRY(sg_ledger_use(l, which, &s, err));
-    bind_text(s, 1, id);
+    sg_ledger_bind_text(s, 1, id);
     return sg_ledger_step(l, s, "an earlier result", err);
 }
 
@@ -351,11 +340,11 @@ static sg_status cell_rows(struct sg_ledger *l, const struct sg_ledger_cell *c, 
     char created[21];
     sg_utc(created);
     SG_TRY(sg_ledger_use(l, SQL_CELL_FINISH, &s, err));
-    bind_text(s, 1, c->id);
-    bind_text(s, 2, c->status);
-    bind_text(s, 3, c->reason);
-    bind_text(s, 4, c->result);
-    bind_text(s, 5, created);
+    sg_ledger_bind_text(s, 1, c->id);
+    sg_ledger_bind_text(s, 2, c->status);
+    sg_ledger_bind_text(s, 3, c->reason);
+    sg_ledger_bind_text(s, 4, c->result);
+    sg_ledger_bind_text(s, 5, created);
     SG_TRY(sg_ledger_step(l, s, "a finished cell", err));
     if (sqlite3_changes(l->db) != 1)
         return sg_fail(err, SG_FAILED, "%s: cell %s is finished, but was never planned", l->path, c->id);
@@ -395,11 +384,11 @@ sg_status sg_ledger_test_row_put(struct sg_ledger *l, const char *task, int64_t 
     sqlite3_stmt *s;
     SG_TRY(sg_ledger_begin(l, err));
     SG_TRY(sg_ledger_use(l, SQL_TEST_ROW_PUT, &s, err));
-    bind_text(s, 1, task);
+    sg_ledger_bind_text(s, 1, task);
     sqlite3_bind_int64(s, 2, position);
     sqlite3_bind_int64(s, 3, label);
-    bind_text(s, 4, first);
-    bind_text(s, 5, second);
+    sg_ledger_bind_text(s, 4, first);
+    sg_ledger_bind_text(s, 5, second);
     return sg_ledger_step(l, s, "a test row", err);
 }
 
@@ -409,8 +398,8 @@ sg_status sg_ledger_diversity_put(struct sg_ledger *l, const char *pool, const c
     sqlite3_stmt *s;
     SG_TRY(sg_ledger_begin(l, err));
     SG_TRY(sg_ledger_use(l, SQL_DIVERSITY_PUT, &s, err));
-    bind_text(s, 1, pool);
-    bind_text(s, 2, result);
+    sg_ledger_bind_text(s, 1, pool);
+    sg_ledger_bind_text(s, 2, result);
     return sg_ledger_step(l, s, "a pool's diversity", err);
 }
 
@@ -425,9 +414,9 @@ sg_status sg_ledger_evaluation_plan(struct sg_ledger *l, const char *id, int64_t
     sqlite3_stmt *s;
     SG_TRY(sg_ledger_begin(l, err));
     SG_TRY(sg_ledger_use(l, SQL_EVALUATION_PLAN, &s, err));
-    bind_text(s, 1, id);
+    sg_ledger_bind_text(s, 1, id);
     sqlite3_bind_int64(s, 2, ordinal);
-    bind_text(s, 3, settings);
+    sg_ledger_bind_text(s, 3, settings);
     return sg_ledger_step(l, s, "a planned evaluation", err);
 }
 
@@ -438,16 +427,16 @@ static sg_status verdict_rows(struct sg_ledger *l, const char *id, const struct 
     SG_TRY(clear(l, SQL_VERDICTS_CLEAR, id, err));
     for (int64_t i = 0; i < n; i++) {
         SG_TRY(sg_ledger_use(l, SQL_VERDICT_PUT, &s, err));
-        bind_text(s, 1, id);
+        sg_ledger_bind_text(s, 1, id);
         sqlite3_bind_int64(s, 2, rows[i].row);
         sqlite3_bind_int64(s, 3, rows[i].gold);
         sqlite3_bind_int64(s, 4, rows[i].predicted);
-        bind_text(s, 5, rows[i].verdict);
-        bind_text(s, 6, rows[i].completion);
+        sg_ledger_bind_text(s, 5, rows[i].verdict);
+        sg_ledger_bind_text(s, 6, rows[i].completion);
         SG_TRY(sg_ledger_step(l, s, "an evaluation's row", err));
     }
     SG_TRY(sg_ledger_use(l, SQL_EVALUATION_FINISH, &s, err));
-    bind_text(s, 1, id);
+    sg_ledger_bind_text(s, 1, id);
     SG_TRY(sg_ledger_step(l, s, "a finished evaluation", err));
     if (sqlite3_changes(l->db) != 1)
         return sg_fail(err, SG_FAILED, "%s: evaluation %s is finished, but was never planned", l->path, id);
@@ -467,9 +456,9 @@ sg_status sg_ledger_bias_put(struct sg_ledger *l, const char *id, int64_t ordina
     sqlite3_stmt *s;
     SG_TRY(sg_ledger_begin(l, err));
     SG_TRY(sg_ledger_use(l, SQL_BIAS_PUT, &s, err));
-    bind_text(s, 1, id);
+    sg_ledger_bind_text(s, 1, id);
     sqlite3_bind_int64(s, 2, ordinal);
-    bind_text(s, 3, result);
+    sg_ledger_bind_text(s, 3, result);
     return sg_ledger_step(l, s, "a pool's bias", err);
 }
 
