@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "gen/http.h"
 #include "gen/llama.h"
+#include "gen/loop.h"
 
 #include <curl/curl.h>
 #include <jansson.h>
@@ -29,6 +30,7 @@ struct sg_client {
     struct sg_llama *llama; /* NULL until the first request */
     struct sg_http *http;
     CURLM *multi;
+    struct sg_loop *loop;
     char *chat_url;
     int64_t n_connections;
     struct sg_adapt adapt;
@@ -59,6 +61,8 @@ sg_status sg_client_create(const struct sg_generator *g, const char *api_key, in
         status = sg_http_url(c->http, sg_provider_find(g->provider)->chat_path, &c->chat_url, err);
     if (status == SG_OK && !(c->multi = curl_multi_init()))
         status = sg_fail_memory(err, 1024);
+    if (status == SG_OK)
+        status = sg_loop_create(c->multi, &c->loop, err);
     if (status != SG_OK) {
         sg_client_destroy(c);
         return status;
@@ -76,6 +80,7 @@ void sg_client_destroy(struct sg_client *c)
     if (c->slot)
         sg_client_abandon(c);
     sg_free(c->slot);
+    sg_loop_destroy(c->loop);
     curl_multi_cleanup(c->multi);
     sg_llama_destroy(c->llama);
     sg_http_destroy(c->http);
@@ -190,20 +195,14 @@ static sg_status on_done(struct transfer *t, int curl_code, sg_client_each each,
 sg_status sg_client_turn(struct sg_client *c, int timeout_ms, sg_client_each each, void *context,
                          struct sg_err *err)
 {
-    int n_running, n_left;
+    int n_left;
     if (c->in_process && c->llama)
         return sg_llama_turn(c->llama, timeout_ms, each, context, err);
     if (c->in_process) {
         sg_sleep_us(1000 * (int64_t)timeout_ms);
         return SG_OK;
     }
-    CURLMcode rc = curl_multi_perform(c->multi, &n_running);
-    if (rc == CURLM_OK && n_running == c->n_busy)
-        rc = curl_multi_poll(c->multi, NULL, 0, timeout_ms, NULL);
-    if (rc == CURLM_OK)
-        rc = curl_multi_perform(c->multi, &n_running);
-    if (rc != CURLM_OK)
-        return sg_fail(err, SG_FAILED, "libcurl: %s", curl_multi_strerror(rc));
+    SG_TRY(sg_loop_turn(c->loop, timeout_ms, err));
     CURLMsg *m;
     while ((m = curl_multi_info_read(c->multi, &n_left))) {
         if (m->msg != CURLMSG_DONE)
@@ -214,6 +213,15 @@ sg_status sg_client_turn(struct sg_client *c, int timeout_ms, sg_client_each eac
         SG_TRY(on_done(t, code, each, context, err));
     }
     return SG_OK;
+}
+
+int sg_client_fd(const struct sg_client *c, int *timeout_ms)
+{
+    if (!c->in_process)
+        return sg_loop_fd(c->loop, timeout_ms);
+    if (c->llama && sg_llama_is_busy(c->llama))
+        *timeout_ms = 0;
+    return -1;
 }
 
 void sg_client_abandon(struct sg_client *c)

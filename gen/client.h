@@ -45,6 +45,10 @@ typedef sg_status (*sg_client_each)(void *context, struct sg_client_result *r, s
 sg_status sg_client_turn(struct sg_client *c, int timeout_ms, sg_client_each each, void *context,
                          struct sg_err *err) SG_MUST_USE;
 
+/* Local. For a caller that waits for other things, too: a turn has something to do once poll() says POLLIN of this descriptor (-1:
+ * there is none), or after *timeout_ms, which this cuts where a turn is due earlier. */
+int sg_client_fd(const struct sg_client *c, int *timeout_ms);
+
 /* Local. Drops what is in flight. */
 void sg_client_abandon(struct sg_client *c);
 

@@ -520,6 +520,11 @@ sg_status sg_llama_turn(struct sg_llama *l, int timeout_ms, sg_client_each each,
     return SG_OK;
 }
 
+int sg_llama_is_busy(const struct sg_llama *l)
+{
+    return l->n_busy > 0;
+}
+
 void sg_llama_abandon(struct sg_llama *l)
 {
     for (int64_t i = 0; i < l->n_slots; i++)

@@ -25,6 +25,9 @@ void sg_llama_destroy(struct sg_llama *l);
 /* Local. "llama <file>": where sg_client_origin says an address. */
 const char *sg_llama_origin(const struct sg_llama *l);
 
+/* Local. Whether a turn has anything to compute. */
+int sg_llama_is_busy(const struct sg_llama *l);
+
 /* Local. As sg_client_send, _turn and _abandon. *adapt learns what was asked for in vain. */
 sg_status sg_llama_send(struct sg_llama *l, int64_t id, const struct sg_request *q, struct sg_adapt *adapt,
                         struct sg_err *err) SG_MUST_USE;

@@ -36,6 +36,12 @@ sg_status sg_llama_turn(struct sg_llama *l, int timeout_ms, sg_client_each each,
     return sg_fail(err, SG_FAILED, "no libllama");
 }
 
+int sg_llama_is_busy(const struct sg_llama *l)
+{
+    (void)l;
+    return 0;
+}
+
 void sg_llama_abandon(struct sg_llama *l)
 {
     (void)l;
