@@ -1,12 +1,14 @@
 #include "experiments/buy.h"
 
-#include "base/file.h"
 #include "base/mem.h"
+#include "experiments/generators.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <string.h>
 
-/* Rank 0 may let a request go at any moment: looked for so often, it costs no visible time of a request's 200 ms. */
-enum { PATIENCE_MS = 2 };
+/* A rank is woken by what it is told and by its connections; this is how long it sleeps when there is neither. */
+enum { PATIENCE_MS = 1000 };
 
 struct told {
     int64_t id, generator;
@@ -114,19 +116,26 @@ static sg_status say_ready(const struct sg_buyer *b, const struct sg_work *w, st
     return SG_OK;
 }
 
-/* All clients share the patience, so that none has to wait longer for its turn. */
+/* Sleeps until rank 0 has said something or a client has something to do. */
+static sg_status wait_any(const struct sg_buyer *b, const struct sg_work *w, struct sg_err *err)
+{
+    struct pollfd fd[1 + SG_MAX_GENERATORS] = {{.fd = sg_work_fd(w), .events = POLLIN}};
+    int n = 1, patience_ms = PATIENCE_MS;
+    for (int g = 0; g < b->n_sellers; g++)
+        if (b->seller[g].client)
+            fd[n++] =
+                (struct pollfd){.fd = sg_client_fd(b->seller[g].client, &patience_ms), .events = POLLIN};
+    if (poll(fd, (nfds_t)n, patience_ms) < 0 && errno != EINTR)
+        return sg_fail(err, SG_FAILED, "cannot wait for answers: %s", strerror(errno));
+    return SG_OK;
+}
+
 static sg_status turn_all(struct sg_buyer *b, const struct sg_work *w, struct sg_err *err)
 {
-    int n = 0;
-    for (int g = 0; g < b->n_sellers; g++)
-        n += b->seller[g].client != NULL;
-    if (!n)
-        sg_sleep_us(1000 * PATIENCE_MS);
     for (int g = 0; g < b->n_sellers; g++) {
         struct call call = {w, b, g};
         if (b->seller[g].client)
-            SG_TRY(sg_client_turn(b->seller[g].client, n < PATIENCE_MS ? PATIENCE_MS : 1, on_result, &call,
-                                  err));
+            SG_TRY(sg_client_turn(b->seller[g].client, 0, on_result, &call, err));
     }
     return SG_OK;
 }
@@ -141,6 +150,8 @@ sg_status sg_buy_work(struct sg_buyer *b, const struct sg_work *w, struct sg_err
             status = sg_fail(err, SG_STOPPED, "stopped while asking the LLM");
         if (status == SG_OK)
             status = obey(b, w, &message, &ended, err);
+        if (status == SG_OK && !ended)
+            status = wait_any(b, w, err);
         if (status == SG_OK && !ended)
             status = turn_all(b, w, err);
     }

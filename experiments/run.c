@@ -26,7 +26,7 @@
 enum { KIND_BUY, KIND_CELL, N_KINDS };
 
 /* How often the desk is looked after while there is something to buy: beside the 200 ms of a request it is nothing. */
-static const double BUY_TURN_S = 0.002;
+static const double BUY_TURN_S = 0.003;
 
 struct run;
 

@@ -309,6 +309,12 @@ static void tick(struct sg_coordinator *c)
     c->next_tick_s = sg_engine_clock() + (c->hooks.tick_s > 0 ? c->hooks.tick_s : TICK_S);
 }
 
+double sg_coordinator_until_tick_s(const struct sg_coordinator *c)
+{
+    double left_s = c->ending ? TICK_S : c->next_tick_s - sg_engine_clock();
+    return left_s > 0 ? left_s : 0;
+}
+
 /* One mail to each rank; on want of memory the rest follows at the next turn. */
 static void tell(struct sg_coordinator *c, enum sg_mail_type type, int *n, sg_status status, const char *text)
 {

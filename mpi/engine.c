@@ -3,20 +3,24 @@
 
 #include "base/mem.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <time.h>
+#include <unistd.h>
 
-/* Measured (facts/performance.md): probing every 200 us costs no visible arithmetic. Rank 0 answers all
- * others, so it probes more often than they do. A rank alone hears from no other, and its own mail wakes it. */
-enum { NAP_ALONE_US = 1000, NAP_COORDINATOR_US = 200, NAP_WORKER_US = 500 };
+/* Measured (facts/performance.md): probing every 200 us costs no visible arithmetic; it costs 2 % of a core, and a fifth of that
+ * every millisecond. Rank 0 answers all others, so it probes more often than they do, and is awake when its tick is due. A rank alone
+ * hears from no other, its own mail wakes it, and a signal can wait for so long. */
+enum { NAP_ALONE_US = 20000, NAP_COORDINATOR_US = 500, NAP_WORKER_US = 1000 };
 
 static long nap_us(const struct sg_engine *e)
 {
-    if (e->world.size == 1)
-        return NAP_ALONE_US;
-    return e->coordinator ? NAP_COORDINATOR_US : NAP_WORKER_US;
+    long us = e->world.size == 1 ? NAP_ALONE_US : e->coordinator ? NAP_COORDINATOR_US : NAP_WORKER_US;
+    double until_tick_us = e->coordinator ? 1e6 * sg_coordinator_until_tick_s(e->coordinator) : us;
+    return until_tick_us < us ? (long)until_tick_us + 1 : us;
 }
 
 static atomic_int stop_request; /* the highest asked for; lock-free, so a signal handler may write it */
@@ -78,6 +82,9 @@ static sg_status create_local(struct sg_engine *e, const struct sg_kind *kinds, 
     e->n_kinds = n_kinds;
     int *bound = NULL, flag = 0;
     MPI_Comm_get_attr(MPI_COMM_WORLD, MPI_TAG_UB, &bound, &flag);
+    for (int s = 0; s < SG_N_SLOTS; s++)
+        if ((e->bell[s] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0)
+            return sg_fail(err, SG_FAILED, "cannot make a descriptor to wait at: %s", strerror(errno));
     e->tag_bound = flag && *bound > 0 ? *bound : 32767; /* the least that MPI promises */
     return e->world.rank == 0 ? sg_coordinator_create(e, err) : SG_OK;
 }
@@ -94,6 +101,8 @@ sg_status sg_engine_create(const struct sg_team *world, const struct sg_kind *ki
     }
     *e = (struct sg_engine){
         .world = {MPI_COMM_NULL, world->rank, world->size}, .teams = MPI_COMM_NULL, .self = MPI_COMM_NULL};
+    for (int s = 0; s < SG_N_SLOTS; s++)
+        e->bell[s] = -1;
     pthread_mutex_init(&e->lock, NULL);
     pthread_cond_init(&e->news, NULL);
     SG_TRY_DONE(duplicate(world->comm, &e->world.comm, err));
@@ -118,6 +127,9 @@ void sg_engine_destroy(struct sg_engine *e)
     sg_coordinator_destroy(e->coordinator);
     for (int s = 0; s < SG_N_SLOTS; s++)
         sg_mail_free_all(&e->work[s]), sg_mail_free_all(&e->told[s]);
+    for (int s = 0; s < SG_N_SLOTS; s++)
+        if (e->bell[s] >= 0)
+            close(e->bell[s]);
     sg_post_close(&e->post);
     if (e->self != MPI_COMM_NULL)
         MPI_Comm_free(&e->self);
@@ -186,7 +198,7 @@ static void *service_thread(void *arg)
     int go = e->go;
     pthread_mutex_unlock(&e->lock);
     if (go && serve(e, &err) != SG_OK) {
-        atomic_store(&e->quick, 1);
+        sg_worker_hurry(e);
         sg_worker_end(e, SG_FAILED, err.text);
     }
     return NULL;

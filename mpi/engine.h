@@ -90,6 +90,10 @@ sg_status sg_work_emit(const struct sg_work *w, const void *bytes, size_t n, str
 sg_status sg_work_take(const struct sg_work *w, struct sg_buf *out, int *found,
                        struct sg_err *err) SG_MUST_USE;
 
+/* Local, any thread of the work's rank 0. For work that waits for other things, too: poll() says POLLIN of this descriptor once there
+ * is something to take or the work shall stop; a sg_work_take that finds nothing ends that. The engine's; do not read or close it. */
+int sg_work_fd(const struct sg_work *w);
+
 struct sg_item {
     int kind;      /* index into kinds */
     double cost;   /* estimate in seconds of one rank; sets the order (longest first) and the team sizes */

@@ -29,6 +29,7 @@ struct sg_engine {
     pthread_mutex_t lock; /* of what follows */
     pthread_cond_t news;
     struct sg_mail_list work[SG_N_SLOTS], told[SG_N_SLOTS]; /* told: for the work in hand */
+    int bell[SG_N_SLOTS], is_rung[SG_N_SLOTS];              /* an eventfd each: sg_work_fd */
     int go, ended; /* the service thread may begin; the run is over */
     sg_status end_status;
     char end_text[sizeof((struct sg_err *)0)->text];
@@ -43,6 +44,9 @@ void sg_worker_loop(struct sg_engine *e, enum sg_slot slot);
 /* Service thread: mail for a worker. */
 void sg_worker_mail_take(struct sg_engine *e, struct sg_mail *mail);
 
+/* Tells running work to return. */
+void sg_worker_hurry(struct sg_engine *e);
+
 /* Ends this rank's run; the first word counts. */
 void sg_worker_end(struct sg_engine *e, sg_status status, const char *text);
 
@@ -54,6 +58,9 @@ void sg_coordinator_begin(struct sg_coordinator *c, const struct sg_engine_hooks
  * have said BYE. */
 void sg_coordinator_mail_take(struct sg_coordinator *c, struct sg_mail *mail);
 int sg_coordinator_turn(struct sg_coordinator *c);
+
+/* Service thread of rank 0: how long until the next tick; 0: it is due. */
+double sg_coordinator_until_tick_s(const struct sg_coordinator *c);
 
 double sg_engine_clock(void); /* seconds, monotonic */
 

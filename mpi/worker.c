@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 
 static int stopping(const struct sg_work *w)
 {
@@ -24,6 +25,34 @@ void sg_worker_end(struct sg_engine *e, sg_status status, const char *text)
     pthread_mutex_unlock(&e->lock);
 }
 
+/* Wakes work that waits at its descriptor; under the lock. */
+static void ring(struct sg_engine *e, int slot)
+{
+    if (!e->is_rung[slot])
+        e->is_rung[slot] = eventfd_write(e->bell[slot], 1) == 0;
+}
+
+static void silence(struct sg_engine *e, int slot)
+{
+    eventfd_t n;
+    if (e->is_rung[slot])
+        e->is_rung[slot] = eventfd_read(e->bell[slot], &n) != 0;
+}
+
+int sg_work_fd(const struct sg_work *w)
+{
+    return w->engine->bell[w->slot];
+}
+
+void sg_worker_hurry(struct sg_engine *e)
+{
+    pthread_mutex_lock(&e->lock);
+    atomic_store(&e->quick, 1);
+    for (int s = 0; s < SG_N_SLOTS; s++)
+        ring(e, s);
+    pthread_mutex_unlock(&e->lock);
+}
+
 void sg_worker_mail_take(struct sg_engine *e, struct sg_mail *mail)
 {
     switch (mail->head.type) {
@@ -36,10 +65,11 @@ void sg_worker_mail_take(struct sg_engine *e, struct sg_mail *mail)
     case SG_MAIL_TELL:
         pthread_mutex_lock(&e->lock);
         sg_mail_push(&e->told[mail->head.slot], mail);
+        ring(e, mail->head.slot);
         pthread_mutex_unlock(&e->lock);
         return;
     case SG_MAIL_QUICK:
-        atomic_store(&e->quick, 1);
+        sg_worker_hurry(e);
         break;
     case SG_MAIL_END:
         sg_worker_end(e, (sg_status)mail->head.status, mail->head.text);
@@ -202,6 +232,8 @@ sg_status sg_work_take(const struct sg_work *w, struct sg_buf *out, int *found, 
         sg_mail_free(mail);
         mail = sg_mail_pop(&e->told[w->slot]);
     }
+    if (!mail && !w->stopping(w))
+        silence(e, w->slot);
     pthread_mutex_unlock(&e->lock);
     if (!mail)
         return SG_OK;

@@ -4,6 +4,7 @@
 #include "mpi/engine.h"
 #include "tests/mpi/check.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -89,6 +90,10 @@ static sg_status endless_work(void *context, const struct sg_work *w, struct sg_
     sg_status status = SG_OK;
     for (int i = 0; status == SG_OK; i++) {
         CHECK(i < 20000);
+        if (w->slot == SG_SLOT_NETWORK) { /* its descriptor tells, too */
+            struct pollfd bell = {.fd = sg_work_fd(w), .events = POLLIN};
+            CHECK(poll(&bell, 1, 60000) == 1 && w->stopping(w));
+        }
         nap_ms(1);
         status = w->stopping(w) ? sg_fail(err, SG_STOPPED, "told to stop") : SG_OK;
         if (w->team.size > 1)
