@@ -181,15 +181,18 @@ sg_status sg_asking_count(struct sg_asking *a, int64_t *n, int64_t *of, struct s
 {
     *n = 0;
     for (int64_t i = 0; i < a->n; i++) {
-        struct sg_requests missing = {0};
-        SG_TRY(sg_asking_advance(a, i, &missing, err));
-        int64_t in, out, source = sg_asking_waits_for(a, i), n_next = missing.n;
+        struct sg_requests part = {.max = SG_ASKING_PART};
+        int64_t in, out, source = sg_asking_waits_for(a, i), n_next = 0;
+        do {
+            SG_TRY(sg_asking_advance(a, i, &part, err));
+            n_next += part.n;
+            sg_requests_free(&part);
+        } while (part.next);
         if (source >= 0 && !sg_asking_complete(a, source))
             sg_pool_estimate(a->p->pool[i], &n_next, &in, &out);
         *n += n_next;
         if (of)
             of[i] = n_next;
-        sg_requests_free(&missing);
     }
     return SG_OK;
 }

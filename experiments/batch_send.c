@@ -65,12 +65,14 @@ sg_status sg_batch_plan(struct sg_batch_desk *d, struct sg_err *err)
     struct planning p = {.d = d, .left_usd = d->job->budget_usd - totals.paid_usd - unsettled.usd};
     d->n_missing = d->n_too_dear = 0;
     for (int64_t i = 0; i < sg_asking_n(d->job->asking); i++) {
-        struct sg_requests missing = {0};
-        sg_status status = sg_asking_advance(d->job->asking, i, &missing, err);
-        for (int64_t k = 0; status == SG_OK && k < missing.n; k++)
-            status = plan_request(&p, &missing.item[k], err);
-        sg_requests_free(&missing);
-        SG_TRY(status);
+        struct sg_requests part = {.max = SG_ASKING_PART};
+        do {
+            sg_status status = sg_asking_advance(d->job->asking, i, &part, err);
+            for (int64_t k = 0; status == SG_OK && k < part.n; k++)
+                status = plan_request(&p, &part.item[k], err);
+            sg_requests_free(&part);
+            SG_TRY(status);
+        } while (part.next);
     }
     return sg_ledger_commit(l, err);
 }

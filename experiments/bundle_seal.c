@@ -260,7 +260,7 @@ static sg_status put_all(struct sealing *s, struct sg_err *err)
 static sg_status seal(struct sealing *s, struct sg_err *err)
 {
     const struct sg_seal_options *o = s->options;
-    SG_TRY(sg_prepare(o->study, o->n_overrides, o->overrides, 0, &s->p, err));
+    SG_TRY(sg_prepare(o->study, o->n_overrides, o->overrides, SG_PREPARE_NO_WEIGHTS, &s->p, err));
     SG_TRY(sg_rehearsal_refuse(s->p->study->results, err));
     SG_TRY(sg_ledger_open(s->p->study->results, SG_LEDGER_READ, &s->ledger, err));
     SG_TRY(sg_asking_create(s->p, s->ledger, &s->asking, err));

@@ -272,12 +272,14 @@ sg_status sg_cache_import(struct sg_cache *c, struct sg_asking *a, int64_t *n, s
     *n = 0;
     for (int64_t found = c != NULL; found; *n += found) {
         for (int64_t i = 0; i < sg_asking_n(a); i++) {
-            struct sg_requests missing = {0};
-            sg_status status = sg_asking_advance(a, i, &missing, err);
-            if (status == SG_OK)
-                status = sg_cache_want(c, &missing, err);
-            sg_requests_free(&missing);
-            SG_TRY(status);
+            struct sg_requests part = {.max = SG_ASKING_PART};
+            do {
+                sg_status status = sg_asking_advance(a, i, &part, err);
+                if (status == SG_OK)
+                    status = sg_cache_want(c, &part, err);
+                sg_requests_free(&part);
+                SG_TRY(status);
+            } while (part.next);
         }
         SG_TRY(sg_cache_fetch(c, put_one, a, &found, err));
     }

@@ -160,8 +160,8 @@ static sg_status read_answer(struct sg_evaluation *e, int64_t i, const char *key
 sg_status sg_evaluation_advance(struct sg_evaluation *e, sg_completion_lookup lookup, void *context,
                                 struct sg_requests *missing, struct sg_err *err)
 {
-    for (int64_t i = 0; i < e->n; i++) {
-        if (e->answer[i].known)
+    for (int64_t i = sg_requests_begin(missing); i < e->n; i++) {
+        if (e->answer[i].known || !sg_requests_room(missing, i))
             continue;
         struct sg_request q = {0};
         struct sg_found f = {0};

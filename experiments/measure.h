@@ -6,7 +6,7 @@
 #include "experiments/prepare.h"
 #include "mpi/comm.h"
 
-/* Collective over the job. p: rank 0 complete, others from sg_prepare(worker = 1). ledger: rank 0, NULL on
+/* Collective over the job. p: rank 0 complete, others from SG_PREPARE_WORKER. ledger: rank 0, NULL on
  * others. Pools that the ledger has a result for are left alone; n_measured (may be NULL) counts the others,
  * on rank 0. */
 sg_status sg_measure_diversity(const struct sg_team *world, const struct sg_prepared *p,

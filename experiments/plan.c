@@ -342,7 +342,7 @@ sg_status sg_plan(const struct sg_run_options *o, int json, struct sg_buf *out, 
     struct sources from = {.recorded = json_object()};
     struct counts n = {0};
     char *ledger = NULL;
-    sg_status status = sg_prepare(o->study, o->n_overrides, o->overrides, 0, &p, err);
+    sg_status status = sg_prepare(o->study, o->n_overrides, o->overrides, SG_PREPARE_NO_WEIGHTS, &p, err);
     if (status != SG_OK)
         goto done;
     ledger = sg_path_join(p->study->results, "ledger.sqlite");

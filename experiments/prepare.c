@@ -100,10 +100,11 @@ static sg_status fill(struct sg_prepared *p, struct sg_err *err)
     return make_ids(p, err);
 }
 
-sg_status sg_prepare(const char *study, int n_overrides, const char *const *overrides, int worker,
+sg_status sg_prepare(const char *study, int n_overrides, const char *const *overrides, int without,
                      struct sg_prepared **out, struct sg_err *err)
 {
     *out = NULL;
+    int worker = without & SG_PREPARE_WORKER;
     struct sg_prepared *p = sg_alloc(1, sizeof *p);
     if (!p)
         return sg_fail_memory(err, sizeof *p);
@@ -117,7 +118,8 @@ sg_status sg_prepare(const char *study, int n_overrides, const char *const *over
             "Hugging Face format",
             p->study->encoder);
     if (status == SG_OK)
-        status = sg_encoder_load(p->study->encoder, &p->encoder, err);
+        status = without & SG_PREPARE_NO_WEIGHTS ? sg_encoder_identify(p->study->encoder, &p->encoder, err)
+                                                 : sg_encoder_load(p->study->encoder, &p->encoder, err);
     if (status == SG_OK && !worker)
         status = fill(p, err);
     if (status != SG_OK) {

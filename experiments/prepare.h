@@ -1,7 +1,7 @@
 /* All that a study needs before any work: settings, rows, encoder, grid and pools, checked against each
  * other.
  *
- * `plan` prints it, `run` works on it. Rank 0 only, but for sg_prepare_worker. */
+ * `plan` prints it, `run` works on it. Rank 0 only, but for SG_PREPARE_WORKER. */
 #ifndef SG_EXPERIMENTS_PREPARE_H
 #define SG_EXPERIMENTS_PREPARE_H
 
@@ -24,9 +24,11 @@ struct sg_prepared {
     struct sg_evaluation **evaluation; /* (n_evaluations) */
 };
 
-/* Reads the study, then everything it names; `worker` 1 stops after study and encoder (all that other ranks
- * need). On failure *out is NULL. */
-sg_status sg_prepare(const char *study, int n_overrides, const char *const *overrides, int worker,
+/* What is left out: all but study and encoder (other ranks need no more); the encoder's weights (who does not train). */
+enum { SG_PREPARE_WORKER = 1, SG_PREPARE_NO_WEIGHTS = 2 };
+
+/* Reads the study, then everything it names but what is left out. On failure *out is NULL. */
+sg_status sg_prepare(const char *study, int n_overrides, const char *const *overrides, int without,
                      struct sg_prepared **out, struct sg_err *err) SG_MUST_USE;
 void sg_prepared_destroy(struct sg_prepared *p);
 

@@ -8,6 +8,7 @@
 #include "experiments/cache.h"
 #include "experiments/cell_work.h"
 #include "experiments/endpoint.h"
+#include "experiments/generators.h"
 #include "experiments/measure.h"
 #include "experiments/office.h"
 #include "experiments/pools_text.h"
@@ -35,6 +36,12 @@ struct cell_user {
     int64_t cell, n_raw, n_synthetic;
 };
 
+/* What an asker needs at once, as far as it is queued. */
+struct round {
+    int64_t n_asked;        /* requests that are not over */
+    int64_t next, n_behind; /* those that are not made yet: as in struct sg_requests */
+};
+
 /* An asker that misses what another one has asked for already. */
 struct waiter {
     int64_t asker;
@@ -53,9 +60,10 @@ struct run {
     struct sg_cache *cache; /* NULL: none */
     int64_t
         n_cached; /* of progress.n_completions: those that the cache has already; -1: it has no file of this study */
-    int64_t *n_asked;         /* (sg_asking_n): requests that are not over */
-    struct sg_set *in_flight; /* keys of this run: one that is still missing is on its way */
-    struct waiter *waiter;    /* (n_waiters) */
+    struct round *round;                 /* (sg_asking_n) */
+    int64_t n_queued[SG_MAX_GENERATORS]; /* requests whose text is in memory */
+    struct sg_set *in_flight;            /* keys of this run: one that is still missing is on its way */
+    struct waiter *waiter;               /* (n_waiters) */
     int64_t n_waiters;
     struct sg_office *office;
     struct sg_endpoint *endpoint; /* (n_generators) */
@@ -121,27 +129,68 @@ static sg_status ask_take(struct run *r, int64_t i, struct sg_request *q, struct
         memcpy(w->key, q->key, SG_HEX);
     } else {
         SG_TRY(sg_set_add(r->in_flight, q->key, SG_HEX - 1, err));
-        SG_TRY(sg_office_ask_take(r->office, sg_asking_generator(r->asking, i), i, q, err));
+        int g = sg_asking_generator(r->asking, i);
+        SG_TRY(sg_office_ask_take(r->office, g, i, q, err));
+        r->n_queued[g]++;
         r->progress.n_requests_left++;
     }
-    r->n_asked[i]++;
+    r->round[i].n_asked++;
     return SG_OK;
 }
 
-/* Moves an asker on: from the ledger, then it is complete, or what it misses is queued. */
+/* An evaluation of 20,000 rows, or a large pool, is hundreds of megabytes of requests: so many of a generator are made ahead. Half
+ * of them are there at any time, enough to keep its connections busy. */
+static int64_t most_queued(const struct run *r, int generator)
+{
+    int64_t n = 8 * r->p->study->generator[generator].connections;
+    return n > 256 ? n : 256;
+}
+
+/* The next part of what asker i needs. */
+static sg_status queue_part(struct run *r, int64_t i, struct sg_err *err)
+{
+    struct round *round = &r->round[i];
+    int g = sg_asking_generator(r->asking, i), is_open = sg_office_is_open(r->office, g);
+    int64_t room = most_queued(r, g) - r->n_queued[g];
+    /* One at least: more may depend on it (a list of topics). */
+    struct sg_requests part = {.max = room > 1 ? room : 1, .next = round->next};
+    sg_status status = sg_asking_advance(r->asking, i, &part, err);
+    int64_t n_behind = is_open ? part.n_behind : 0;
+    r->progress.n_requests_left += n_behind - round->n_behind;
+    round->next = is_open ? part.next : 0;
+    round->n_behind = n_behind;
+    for (int64_t k = 0; is_open && status == SG_OK && k < part.n; k++)
+        status = ask_take(r, i, &part.item[k], err);
+    sg_requests_free(&part);
+    return status;
+}
+
+/* Moves an asker on: from the ledger, then it is complete, or what it misses is queued as far as there is room. */
 static sg_status step_asker(struct run *r, int64_t i, struct sg_err *err)
 {
-    struct sg_requests missing = {0};
-    SG_TRY(sg_asking_advance(r->asking, i, &missing, err));
-    sg_status status = SG_OK;
-    if (sg_asking_complete(r->asking, i))
-        status = end_asker(r, i, err);
-    else if (sg_office_is_open(r->office, sg_asking_generator(r->asking, i))) {
-        for (int64_t k = 0; status == SG_OK && k < missing.n; k++)
-            status = ask_take(r, i, &missing.item[k], err);
-    }
-    sg_requests_free(&missing);
-    return status;
+    struct round *round = &r->round[i];
+    int goes_on = round->next > 0;
+    int g = sg_asking_generator(r->asking, i);
+    do /* again, where all of a part was asked for by others */
+        SG_TRY(queue_part(r, i, err));
+    while (round->next && r->n_queued[g] < most_queued(r, g));
+    if (goes_on && !round->n_asked && !round->next) /* what was left of its list has come by another way */
+        SG_TRY(step_asker(r, i, err));
+    return sg_asking_complete(r->asking, i) ? end_asker(r, i, err) : SG_OK;
+}
+
+/* Makes what had no room, of earlier askers first, as it leaves. */
+static sg_status refill(struct run *r, int generator, struct sg_err *err)
+{
+    int64_t most = most_queued(r, generator);
+    if (r->n_queued[generator] > most / 2)
+        return SG_OK;
+    for (int64_t i = 0; i < sg_asking_n(r->asking) && r->n_queued[generator] < most; i++)
+        if (r->round[i].next && sg_asking_generator(r->asking, i) == generator) {
+            SG_TRY(sg_ledger_commit(r->ledger, err));
+            SG_TRY(step_asker(r, i, err));
+        }
+    return SG_OK;
 }
 
 /* ---- the engine's callbacks ---- */
@@ -169,7 +218,7 @@ static sg_status buy_done(void *context, void *user, const struct sg_outcome *o,
 /* One of the requests that asker i waits for is over. */
 static sg_status count_over(struct run *r, int64_t i, struct sg_err *err)
 {
-    if (--r->n_asked[i])
+    if (--r->round[i].n_asked || r->round[i].next)
         return SG_OK;
     SG_TRY(sg_ledger_commit(r->ledger, err)); /* paid answers are durable before an asker counts them */
     return step_asker(r, i, err);
@@ -180,10 +229,12 @@ static sg_status on_request_over(void *context, int64_t i, const char *request, 
                                  int rank, struct sg_err *err)
 {
     struct run *r = context;
+    int g = sg_asking_generator(r->asking, i);
     r->progress.n_requests_left--;
+    r->n_queued[g]--;
     if (a) {
         char source[300];
-        const char *origin = r->endpoint[sg_asking_generator(r->asking, i)].origin;
+        const char *origin = r->endpoint[g].origin;
         snprintf(source, sizeof source, "live %s", origin ? origin : "");
         SG_TRY(sg_asking_put(r->asking, request, a, source, rank, err));
         r->progress.n_completions++;
@@ -203,7 +254,7 @@ static sg_status on_request_over(void *context, int64_t i, const char *request, 
         r->waiter[w] = r->waiter[--r->n_waiters];
         SG_TRY(count_over(r, asker, err));
     }
-    return SG_OK;
+    return refill(r, g, err);
 }
 
 static sg_status cell_prepare(void *context, void *user, struct sg_buf *payload, struct sg_err *err)
@@ -345,9 +396,9 @@ static sg_status open_run(struct run *r, int64_t *n_missing, struct sg_err *err)
     SG_TRY(enter_plan(r, err));
     SG_TRY(sg_cell_tidy(r->p, r->ledger, err));
     SG_TRY(sg_asking_create(r->p, r->ledger, &r->asking, err));
-    r->n_asked = sg_alloc((size_t)sg_asking_n(r->asking) + 1, sizeof *r->n_asked);
-    if (!r->n_asked)
-        return sg_fail_memory(err, (size_t)sg_asking_n(r->asking) * sizeof *r->n_asked);
+    r->round = sg_alloc((size_t)sg_asking_n(r->asking) + 1, sizeof *r->round);
+    if (!r->round)
+        return sg_fail_memory(err, (size_t)sg_asking_n(r->asking) * sizeof *r->round);
     SG_TRY(sg_set_create(&r->in_flight, err));
     SG_TRY(sg_asking_count(r->asking, n_missing, NULL, err));
     if (*n_missing && sg_study_reads_recording(s)) {
@@ -747,7 +798,8 @@ sg_status sg_run(const struct sg_team *world, const struct sg_run_options *o, st
     struct run r = {.options = o, .world = world, .started = sg_now_s()};
     struct sg_prepared *p = NULL;
     struct sellers sellers = {0};
-    sg_status status = sg_prepare(o->study, o->n_overrides, o->overrides, world->rank != 0, &p, err);
+    int without = (world->rank ? SG_PREPARE_WORKER : 0) | (o->buy_only ? SG_PREPARE_NO_WEIGHTS : 0);
+    sg_status status = sg_prepare(o->study, o->n_overrides, o->overrides, without, &p, err);
     if (status == SG_OK && o->rehearsal)
         sg_rehearsal_redirect(o->rehearsal, p->study);
     if (status == SG_OK && world->rank == 0 && o->check)
@@ -755,8 +807,6 @@ sg_status sg_run(const struct sg_team *world, const struct sg_run_options *o, st
     SG_TRY_DONE(sg_agree(world, status, err));
     SG_TRY_DONE(same_study(world, p, err));
     catch_signals();
-    if (o->buy_only)
-        sg_encoder_drop_weights(p->encoder);
     if (world->rank != 0)
         sg_endpoint_take_keys(p->study);
     r.p = p;
@@ -782,7 +832,7 @@ done:
     sg_asking_destroy(r.asking);
     sg_ledger_close(r.ledger);
     sg_free(r.cell);
-    sg_free(r.n_asked);
+    sg_free(r.round);
     sg_free(r.waiter);
     sg_set_destroy(r.in_flight);
     sg_free(r.h5_path);

@@ -351,6 +351,7 @@ static sg_status list_missing(struct sg_pool *p, sg_completion_lookup lookup, vo
                               struct sg_requests *missing, struct sg_err *err)
 {
     int k = p->spec.task->n_classes, streams = p->spec.conditioning == SG_BY_NONE ? 1 : k;
+    int64_t from = sg_requests_begin(missing), at = 0;
     for (int s = 0; s < streams; s++) {
         int64_t need = 0;
         for (int64_t j = p->position; j < p->spec.n; j++) {
@@ -361,7 +362,9 @@ static sg_status list_missing(struct sg_pool *p, sg_completion_lookup lookup, vo
             if (before < n_waiting(&p->queue[class_]))
                 continue;
             int64_t attempt = p->cursor[s] + need / p->spec.n_examples;
-            if (need++ % p->spec.n_examples == 0 && attempt < attempts_cap(p, j))
+            if (need++ % p->spec.n_examples != 0 || attempt >= attempts_cap(p, j) || at++ < from)
+                continue;
+            if (sg_requests_room(missing, at - 1))
                 SG_TRY(list_attempt(p, s, attempt, lookup, context, missing, err));
         }
     }
@@ -418,7 +421,9 @@ static sg_status finish(struct sg_pool *p, struct sg_err *err)
 sg_status sg_pool_advance(struct sg_pool *p, sg_completion_lookup lookup, void *context,
                           struct sg_requests *missing, struct sg_err *err)
 {
-    SG_TRY(advance_topics(p, lookup, context, missing, err));
+    int goes_on = missing->next > 0;
+    if (!goes_on)
+        SG_TRY(advance_topics(p, lookup, context, missing, err));
     if (!p->topics_done)
         return SG_OK;
     if (p->spec.source) {
@@ -428,8 +433,9 @@ sg_status sg_pool_advance(struct sg_pool *p, sg_completion_lookup lookup, void *
         return p->position == p->spec.n ? finish(p, err) : SG_OK;
     }
     while (p->position < p->spec.n) {
-        int state;
-        SG_TRY(fill_position(p, lookup, context, &state, err));
+        int state = 0;
+        if (!goes_on)
+            SG_TRY(fill_position(p, lookup, context, &state, err));
         if (state == 0)
             return list_missing(p, lookup, context, missing, err);
         p->filled[++p->position] = p->n;

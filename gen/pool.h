@@ -113,7 +113,7 @@ const char *sg_pool_id(const struct sg_pool *p);
 /* Fills as many positions as the completions at hand allow, and lists the requests needed next (empty when
  * complete; for zero_shot_topic first the topic list's). The i-th position of a class is skipped when the
  * class has made 4 i + 16 attempts without filling it (i from 1), or, where the LLM chooses the class, all classes together
- * K (4 i + 16); sg_pool_shortfall names what is open. */
+ * K (4 i + 16); sg_pool_shortfall names what is open. A list in parts (gen/request.h) is one of the pool as its first part found it. */
 sg_status sg_pool_advance(struct sg_pool *p, sg_completion_lookup lookup, void *context,
                           struct sg_requests *missing, struct sg_err *err) SG_MUST_USE;
 int sg_pool_complete(const struct sg_pool *p);

@@ -186,7 +186,7 @@ static sg_status list_position(struct sg_pool *p, int64_t position, sg_completio
 sg_status sg_rephrase_fill(struct sg_pool *p, sg_completion_lookup lookup, void *context,
                            struct sg_requests *missing, struct sg_err *err)
 {
-    while (p->position < p->spec.n) {
+    while (!missing->next && p->position < p->spec.n) {
         int state;
         SG_TRY(fill_position(p, lookup, context, &state, err));
         if (state == 0)
@@ -194,7 +194,9 @@ sg_status sg_rephrase_fill(struct sg_pool *p, sg_completion_lookup lookup, void 
         p->n_tries = 0;
         p->filled[++p->position] = p->n;
     }
-    for (int64_t j = p->position; j < p->spec.n; j++)
-        SG_TRY(list_position(p, j, lookup, context, missing, err));
+    int64_t from = sg_requests_begin(missing);
+    for (int64_t j = from ? from : p->position; j < p->spec.n; j++)
+        if (sg_requests_room(missing, j))
+            SG_TRY(list_position(p, j, lookup, context, missing, err));
     return SG_OK;
 }

@@ -24,7 +24,25 @@ void sg_requests_free(struct sg_requests *r)
     for (int64_t i = 0; i < r->n; i++)
         sg_free(r->item[i].canonical);
     sg_free(r->item);
-    *r = (struct sg_requests){0};
+    r->item = NULL;
+    r->n = 0;
+}
+
+int64_t sg_requests_begin(struct sg_requests *list)
+{
+    int64_t from = list->next;
+    list->next = list->n_behind = 0;
+    return from;
+}
+
+int sg_requests_room(struct sg_requests *list, int64_t at)
+{
+    if (!list->max || list->n < list->max)
+        return 1;
+    if (!list->next)
+        list->next = at;
+    list->n_behind++;
+    return 0;
 }
 
 static double max_tokens(const struct sg_request *q)

@@ -95,7 +95,7 @@ static sg_status check_vocabulary(const struct sg_config *c, const struct sg_sou
     return SG_OK;
 }
 
-sg_status sg_encoder_load(const char *dir, struct sg_encoder **out, struct sg_err *err)
+static sg_status load_encoder(const char *dir, int has_weights, struct sg_encoder **out, struct sg_err *err)
 {
     sg_status status = SG_OK;
     struct sg_safetensors *file = NULL;
@@ -107,6 +107,10 @@ sg_status sg_encoder_load(const char *dir, struct sg_encoder **out, struct sg_er
     SG_TRY_DONE(check_vocabulary(&e->config, e->source, err));
     SG_TRY_DONE(sg_safetensors_open(dir, &file, err));
     SG_TRY_DONE(make_arena(&e->config, 1, &e->layout, &e->arena, &e->params, err));
+    if (!has_weights) {
+        sg_free(e->arena);
+        e->arena = NULL;
+    }
     SG_TRY_DONE(sg_params_load(&e->layout, file, dir, 0, e->arena, &e->has_pooler, err));
     SG_TRY_DONE(digest_files(dir, file, e->source->tokenizer, e->digest, err));
     *out = e;
@@ -115,6 +119,16 @@ done:
     sg_safetensors_close(file);
     sg_encoder_destroy(e);
     return status;
+}
+
+sg_status sg_encoder_load(const char *dir, struct sg_encoder **out, struct sg_err *err)
+{
+    return load_encoder(dir, 1, out, err);
+}
+
+sg_status sg_encoder_identify(const char *dir, struct sg_encoder **out, struct sg_err *err)
+{
+    return load_encoder(dir, 0, out, err);
 }
 
 void sg_encoder_destroy(struct sg_encoder *e)
@@ -127,12 +141,6 @@ void sg_encoder_destroy(struct sg_encoder *e)
     sg_params_destroy(&e->params);
     sg_free(e->arena);
     sg_free(e);
-}
-
-void sg_encoder_drop_weights(struct sg_encoder *e)
-{
-    sg_free(e->arena);
-    e->arena = NULL;
 }
 
 const char *sg_encoder_digest(const struct sg_encoder *e)

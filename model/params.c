@@ -210,8 +210,15 @@ static sg_status load_one(const struct sg_spec *s, const struct sg_tensor_info *
                        "model.safetensors are of two models",
                        dir, t->name, have, want);
     }
+    if (!out)
+        return SG_OK;
     SG_TRY(sg_safetensors_read(file, t, out, err));
     return check_finite(s, t, file, out, err);
+}
+
+static float *place_of(const struct sg_spec *s, float *arena)
+{
+    return arena ? arena + s->offset : NULL;
 }
 
 sg_status sg_params_load(const struct sg_layout *l, const struct sg_safetensors *file, const char *dir,
@@ -226,16 +233,16 @@ sg_status sg_params_load(const struct sg_layout *l, const struct sg_safetensors 
             return sg_fail(err, SG_INPUT, "%s: the weights lack %s; hint: %s", dir, s->name,
                            i >= first_head ? "this is an encoder, not a trained classifier"
                                            : "is this a checkpoint of the kind that config.json names?");
-        SG_TRY(load_one(s, t, file, dir, arena + s->offset, err));
+        SG_TRY(load_one(s, t, file, dir, place_of(s, arena), err));
     }
     if (!head && l->family == SG_BERT) {
         const struct sg_tensor_info *w = find(file, l->spec[first_head].name),
                                     *b = find(file, l->spec[first_head + 1].name);
         pooler = w && b;
         if (pooler) {
-            SG_TRY(load_one(&l->spec[first_head], w, file, dir, arena + l->spec[first_head].offset, err));
-            SG_TRY(load_one(&l->spec[first_head + 1], b, file, dir, arena + l->spec[first_head + 1].offset,
-                            err));
+            const struct sg_spec *s = &l->spec[first_head];
+            SG_TRY(load_one(s, w, file, dir, place_of(s, arena), err));
+            SG_TRY(load_one(s + 1, b, file, dir, place_of(s + 1, arena), err));
         }
     }
     *has_pooler = pooler;

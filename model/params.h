@@ -96,7 +96,8 @@ void sg_params_destroy(struct sg_params *p);
 /* Reads a base checkpoint's tensors (everything before the head, and BERT's pooler where the file has it:
  * has_pooler) or, with head 1, all of a classifier's. Names may lack the family's prefix, and LayerNorms may
  * be called gamma and beta, as in old files; what is not a parameter here (lm_head, position_ids) is left
- * alone. SG_INPUT names a tensor that is missing, of another shape, or holds a NaN or an infinity. */
+ * alone. SG_INPUT names a tensor that is missing, of another shape, or holds a NaN or an infinity. arena NULL: nothing is read,
+ * but names and shapes are checked. */
 sg_status sg_params_load(const struct sg_layout *l, const struct sg_safetensors *file, const char *dir,
                          int head, float *arena, int *has_pooler, struct sg_err *err) SG_MUST_USE;
 

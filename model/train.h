@@ -108,9 +108,9 @@ void sg_train_result_free(struct sg_train_result *r);
 sg_status sg_encoder_load(const char *dir, struct sg_encoder **out, struct sg_err *err) SG_MUST_USE;
 void sg_encoder_destroy(struct sg_encoder *e);
 
-/* Frees the weights (for who only needs to know which encoder it is): nothing can be trained, embedded or predicted with it
- * any more; its digest and its sizes stay. */
-void sg_encoder_drop_weights(struct sg_encoder *e);
+/* The same without its weights, for who only needs to know which encoder it is, and how large: nothing can be trained, embedded or
+ * predicted with it. */
+sg_status sg_encoder_identify(const char *dir, struct sg_encoder **out, struct sg_err *err) SG_MUST_USE;
 
 /* Local. SHA-256 over config.json, weights and tokenizer files: the encoder's identity in cell ids and
  * provenance. */

@@ -2,6 +2,7 @@
 """The LLM as a classifier, against the stub: the same answers and digest on 1 and 2 ranks and after kills, bought once; offline; as JSON; a
 study without it keeps its digest."""
 import json
+import os
 import time
 
 import sg
@@ -73,7 +74,33 @@ with sg.Folder() as folder, sg.Stub(folder, "--latency", "0.01") as stub:
         sg.run("run", *poor, "--results", folder / "refused")
         e = evaluations(folder / "refused")[0]
         sg.check(e["n"] == 6 == e["n_unparsable"] and e["accuracy"]["mean"] == 0 and e["accuracy_parsed"] is None, f"{e}")
+
+    # Of many long requests few are in memory at a time: 700 of 100 kB would be 70 MB. All are asked, after a kill too, and each once.
+    data = folder / "data" / "sst2"
+    data.mkdir(parents=True)
+    (data / "train.jsonl").write_text("".join(json.dumps({"text": f"film {i} " * 400, "label": ("negative", "positive")[i % 2]}) + "\n" for i in range(60)))
+    (data / "test.jsonl").write_text("".join(json.dumps({"text": f"a test of film {i}", "label": ("negative", "positive")[i % 2]}) + "\n" for i in range(700)))
+    many = [*plain, "tasks=[sst2]", "mixes=[raw]", f"data.dir={folder / 'data'}", "llm_eval.shots=[30]"]
+
+    def size(*more):
+        process = sg.begin("generate", *many, *more)
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        sg.check(process.returncode == 0, f"exit code {process.returncode}")
+        return used.ru_maxrss / 1024
+
+    few = size("llm_eval.rows=100", "--results", folder / "few_rows")
+    before = len(stub.requests())
+    process = sg.begin("generate", *many, "--results", folder / "many_rows")
+    while len(stub.requests()) < before + 100 and process.poll() is None:
+        time.sleep(0.02)
+    sg.check(process.poll() is None, "the kill hit nothing")
+    sg.kill_all(process, folder / "many_rows")
+    grown = size("--results", folder / "many_rows") - few
+    keys = [r["key"] for r in stub.requests()[before:]]
+    sg.check(len(set(keys)) == 700 and len(keys) <= 700 + 16, f"{len(keys)} requests, {len(set(keys))} different ones of 700")
+    sg.check(grown < 50, f"700 requests take {grown:.0f} MiB more than 100")
     # What cannot be done is said before any work.
     _, err = sg.run("run", *study, "raw=[3]", "--results", folder / "few", code=2)
     sg.check("llm_eval shows 5 examples" in err and "hint" in err, err)
-    print("ok:", len(asked), "requests")
+    print(f"ok: {len(asked)} requests; 700 take {grown:.0f} MiB more than 100")

@@ -354,6 +354,58 @@ static sg_status labelled_lookup(void *context, const char *key, struct sg_found
     return SG_OK;
 }
 
+/* The whole list, and the same in parts; then some of it is bought, in an order that leaves holes. */
+static void assert_parts_make_whole(struct sg_pool *p, struct world *w, int64_t max,
+                                    sg_completion_lookup look)
+{
+    struct sg_requests whole = {0}, part = {.max = max};
+    struct sg_err err;
+    int64_t at = 0;
+    assert_int_equal(sg_pool_advance(p, look, w, &whole, &err), SG_OK);
+    do {
+        assert_int_equal(sg_pool_advance(p, look, w, &part, &err), SG_OK);
+        assert_true(part.n <= max && (part.n == max || !part.next));
+        assert_true((part.next > 0) == (part.n_behind > 0));
+        assert_true(at + part.n + part.n_behind >= whole.n);
+        for (int64_t i = 0; i < part.n; i++)
+            assert_string_equal(part.item[i].key, whole.item[at++].key);
+        sg_requests_free(&part);
+    } while (part.next);
+    assert_int_equal(at, whole.n);
+    for (int64_t i = 0; i < whole.n; i += 1 + i % 3)
+        buy(w, whole.item[i].key);
+    sg_requests_free(&whole);
+}
+
+static void a_list_comes_in_parts(void **state)
+{
+    (void)state;
+    struct sg_task t = mood_task();
+    t.unconditioned.zero_shot = TEXT("Write a review. Label: one of {classes}.");
+    struct sg_generator g = some_generator();
+    struct sg_rows raw = some_rows(10);
+    static const enum sg_method methods[] = {SG_ZERO_SHOT, SG_ZERO_SHOT_TOPIC, SG_ONE_SHOT};
+    for (int m = 0; m < N_OF(methods); m++)
+        for (int64_t max = 1; max <= 9; max += 4)
+            for (int by_none = 0; by_none < 2 - (m > 0); by_none++) {
+                struct sg_pool_spec spec = {.task = &t,
+                                            .method = methods[m],
+                                            .generator = &g,
+                                            .n = 33,
+                                            .raw = &raw,
+                                            .conditioning = by_none ? SG_BY_NONE : SG_BY_LABEL,
+                                            .check_duplicates = 1};
+                struct world *w = sg_alloc(1, sizeof *w);
+                w->reject_every = 3;
+                struct sg_pool *p = new_pool(&spec);
+                for (int rounds = 0; rounds < 12; rounds++)
+                    assert_parts_make_whole(p, w, max, by_none ? labelled_lookup : lookup);
+                sg_pool_destroy(p);
+                sg_free(w);
+            }
+    sg_rows_free(&raw);
+}
+
 static void the_llm_chooses_the_class(void **state)
 {
     (void)state;
@@ -555,6 +607,7 @@ int main(void)
                                        cmocka_unit_test(a_filter_buys_replacements_alone),
                                        cmocka_unit_test(the_llm_chooses_the_class),
                                        cmocka_unit_test(several_examples_a_request),
+                                       cmocka_unit_test(a_list_comes_in_parts),
                                        cmocka_unit_test(wordings_are_pools_of_their_own),
                                        cmocka_unit_test(ids),
                                        cmocka_unit_test(estimates_and_bad_specs)};

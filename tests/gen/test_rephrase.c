@@ -65,6 +65,23 @@ static sg_status lookup(void *context, const char *key, struct sg_found *out, st
     return SG_OK;
 }
 
+/* A list in parts is the same list. */
+static void assert_parts_make_whole(struct sg_pool *p, struct world *w)
+{
+    struct sg_requests whole = {0}, part = {.max = 4};
+    int64_t at = 0;
+    assert_int_equal(sg_pool_advance(p, lookup, w, &whole, &err), SG_OK);
+    do {
+        assert_int_equal(sg_pool_advance(p, lookup, w, &part, &err), SG_OK);
+        assert_true(part.n <= 4 && (part.n == 4 || !part.next));
+        for (int64_t i = 0; i < part.n; i++)
+            assert_string_equal(part.item[i].key, whole.item[at++].key);
+        sg_requests_free(&part);
+    } while (part.next);
+    assert_int_equal(at, whole.n);
+    sg_requests_free(&whole);
+}
+
 static struct sg_pool *complete(const struct sg_pool_spec *spec, struct world *w, int64_t chunk)
 {
     struct sg_pool *p = NULL;
@@ -73,6 +90,7 @@ static struct sg_pool *complete(const struct sg_pool_spec *spec, struct world *w
     for (w->n_rounds = 0; !sg_pool_complete(p); w->n_rounds++) {
         struct sg_requests missing = {0};
         assert_true(w->n_rounds < 5000);
+        assert_parts_make_whole(p, w);
         assert_int_equal(sg_pool_advance(p, lookup, w, &missing, &err), SG_OK);
         assert_int_equal(missing.n == 0, sg_pool_complete(p));
         for (int64_t i = missing.n - 1, n = 0; i >= 0 && (!chunk || n < chunk); i--, n++) {
