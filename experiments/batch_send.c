@@ -20,7 +20,7 @@ struct planning {
 
 static sg_status begin_part(struct planning *p, struct sg_err *err)
 {
-    SG_TRY(sg_ledger_batch_begin(p->d->job->ledger, &p->part, err));
+    SG_TRY(sg_ledger_batch_begin(p->d->job->ledger, "", &p->part, err));
     p->n = 0;
     p->n_bytes = 0;
     return SG_OK;

@@ -14,6 +14,8 @@
 
 /* An upload or download may take long on a slow line, but not for ever. */
 static const double FILE_TIMEOUT_S = 3600;
+/* Of 100 batches or files each: more than an account can make while the provider keeps them. */
+enum { MAX_PAGES = 1000 };
 /* 50,000 answers of 100,000 bytes; a server that sends more does not answer our batch. */
 static const size_t MAX_FILE = (size_t)5 << 30;
 
@@ -258,13 +260,18 @@ sg_status sg_batch_api_cancel(struct sg_batch_api *api, const char *id, struct s
     return ask_of_batch(api, "POST", id, "/cancel", out, err);
 }
 
-/* Goes through a list page by page; each: not 0 ends it. */
+/* Goes through a list page by page, until *enough. A server that pages for ever is told of. */
 static sg_status walk(struct sg_batch_api *api, const char *path, const char *what,
                       sg_status (*each)(void *context, const json_t *item, int *enough, struct sg_err *err),
                       void *context, struct sg_err *err)
 {
     char after[SG_BATCH_ID] = "";
-    for (int enough = 0; !enough;) {
+    for (int enough = 0, n = 0; !enough; n++) {
+        if (n == MAX_PAGES)
+            return sg_fail(err, SG_INPUT,
+                           "%s has more than %d pages, which is no account's; hint: is that the provider's "
+                           "own address?",
+                           what, MAX_PAGES);
         char url[2 * SG_BATCH_ID];
         snprintf(url, sizeof url, "%s%slimit=100%s%s", path, strchr(path, '?') ? "&" : "?",
                  after[0] ? "&after=" : "", after);

@@ -72,9 +72,15 @@ static const char later_schema[] =
     "CREATE TABLE IF NOT EXISTS bias(id TEXT PRIMARY KEY, ordinal INTEGER NOT NULL, result TEXT NOT NULL) "
     "WITHOUT ROWID";
 
-/* A column of a later version. One that does not know it puts a pool without it. */
-static const char has_pool_digest[] = "SELECT 1 FROM pragma_table_info('pools') WHERE name='digest'";
-static const char add_pool_digest[] = "ALTER TABLE pools ADD COLUMN digest TEXT";
+/* Columns of later versions. A program that does not know one leaves it NULL. */
+static const struct {
+    const char *has, *add;
+} later_columns[] = {
+    {"SELECT 1 FROM pragma_table_info('pools') WHERE name='digest'",
+     "ALTER TABLE pools ADD COLUMN digest TEXT"},
+    {"SELECT 1 FROM pragma_table_info('batches') WHERE name='generator'",
+     "ALTER TABLE batches ADD COLUMN generator TEXT"},
+};
 
 static const char *const sql[N_SQL] = {
     [SQL_META_SET] = "INSERT INTO meta VALUES(?1,?2) ON CONFLICT(name) DO UPDATE SET value=excluded.value",
@@ -382,10 +388,11 @@ static sg_status open_writer(struct sg_ledger *l, const char *dir, struct sg_err
     if (!fresh && l->version == 1)
         SG_TRY(run_sql(l, from_version_1, "it cannot be brought to version 2", err));
     l->version = VERSION;
-    int64_t there = 0;
-    if (!ask(l->db, has_pool_digest, &there, NULL, 0))
-        SG_TRY(run_sql(l, add_pool_digest, "its tables cannot be made", err));
-    return run_sql(l, later_schema, "its tables cannot be made", err);
+    SG_TRY(run_sql(l, later_schema, "its tables cannot be made", err));
+    for (size_t i = 0; i < sizeof later_columns / sizeof later_columns[0]; i++)
+        if (!ask(l->db, later_columns[i].has, NULL, NULL, 0))
+            SG_TRY(run_sql(l, later_columns[i].add, "its tables cannot be made", err));
+    return SG_OK;
 }
 
 /* "file:<path>?immutable=1" with the path escaped (sqlite.org/uri.html). */

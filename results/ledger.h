@@ -21,7 +21,7 @@
  * rejected answers too diversity(pool PRIMARY KEY, result)                           JSON object
  *   attempts(...), sent                                           every request that left: results/ledger_attempts.h
  *   evaluations(id PRIMARY KEY, ordinal, settings, status)        the LLM as a classifier; status: planned | complete
- *   batches(part PRIMARY KEY, state, id, input_file, status, n, n_answered, usd, refused, created)
+ *   batches(part PRIMARY KEY, state, id, input_file, status, n, n_answered, usd, refused, created, generator)
  *   batch_requests(part, key, request, usd, PRIMARY KEY(part, key))                    results/ledger_batches.h
  *   bias(id PRIMARY KEY, ordinal, result)                         what the texts of a pool, or a task's raw rows, look like
  *   evaluation_rows(evaluation, row, gold, predicted, verdict, completion, PRIMARY KEY(evaluation, row))

@@ -55,13 +55,14 @@ static sg_status write(struct sg_ledger *l, const char *text, const struct value
     write(l, text, (const struct value[]){__VA_ARGS__},                                                      \
           (int)(sizeof((const struct value[]){__VA_ARGS__}) / sizeof(struct value)), err)
 
-sg_status sg_ledger_batch_begin(struct sg_ledger *l, int64_t *part, struct sg_err *err)
+sg_status sg_ledger_batch_begin(struct sg_ledger *l, const char *generator, int64_t *part, struct sg_err *err)
 {
     char created[21];
     sg_utc(created);
-    SG_TRY(WRITE(
-        l, "INSERT INTO batches(state, n, n_answered, usd, refused, created) VALUES('uploading',0,0,0,0,?1)",
-        err, TEXT(created)));
+    SG_TRY(WRITE(l,
+                 "INSERT INTO batches(state, n, n_answered, usd, refused, created, generator) "
+                 "VALUES('uploading',0,0,0,0,?1,?2)",
+                 err, TEXT(created), TEXT(generator)));
     *part = sqlite3_last_insert_rowid(l->db);
     return SG_OK;
 }
@@ -69,9 +70,12 @@ sg_status sg_ledger_batch_begin(struct sg_ledger *l, int64_t *part, struct sg_er
 sg_status sg_ledger_batch_ask(struct sg_ledger *l, int64_t part, const char *key, const char *request,
                               double usd, struct sg_err *err)
 {
-    SG_TRY(WRITE(l, "INSERT INTO batch_requests(part, key, request, usd) VALUES(?1,?2,?3,?4)", err,
-                 NUMBER(part), TEXT(key), TEXT(request), REAL(usd)));
-    return WRITE(l, "UPDATE batches SET n=n+1, usd=usd+?2 WHERE part=?1", err, NUMBER(part), REAL(usd));
+    SG_TRY(sg_ledger_save(l, err));
+    sg_status status = WRITE(l, "INSERT INTO batch_requests(part, key, request, usd) VALUES(?1,?2,?3,?4)",
+                             err, NUMBER(part), TEXT(key), TEXT(request), REAL(usd));
+    if (status == SG_OK)
+        status = WRITE(l, "UPDATE batches SET n=n+1, usd=usd+?2 WHERE part=?1", err, NUMBER(part), REAL(usd));
+    return sg_ledger_keep(l, status, err);
 }
 
 /* Whether a query has a row; text: its first column in new memory, where not NULL. */
@@ -128,6 +132,7 @@ static sg_status read_row(struct sg_ledger *l, sqlite3_stmt *s, struct sg_ledger
     take(s, 2, b->id, sizeof b->id);
     take(s, 3, b->input_file, sizeof b->input_file);
     take(s, 4, b->status, sizeof b->status);
+    take(s, 9, b->generator, sizeof b->generator);
     for (int i = 0; i <= SG_BATCH_SETTLED; i++)
         if (strcmp(state, names[i]) == 0) {
             b->state = (enum sg_batch_state)i;
@@ -138,21 +143,25 @@ static sg_status read_row(struct sg_ledger *l, sqlite3_stmt *s, struct sg_ledger
                    l->path, (long long)b->part);
 }
 
+#define SELECT_OPEN(generator)                                                                               \
+    "SELECT part, state, id, input_file, status, n, n_answered, usd, refused, " generator                    \
+    " FROM batches WHERE state<>'settled' ORDER BY part"
+
+/* A reader's file may be an older program's. */
 sg_status sg_ledger_batches(struct sg_ledger *l, struct sg_ledger_batch **list, int64_t *n,
                             struct sg_err *err)
 {
     sqlite3_stmt *s = NULL;
     struct sg_ledger_batch *all = NULL;
     int64_t n_all = 0;
-    int there = 0, rc = SQLITE_DONE;
+    int there = 0, names_generator = 0, rc = SQLITE_DONE;
     SG_TRY(find(l, "SELECT 1 FROM sqlite_master WHERE name='batches'", NULL, 0, &there, NULL, err));
+    SG_TRY(find(l, "SELECT 1 FROM pragma_table_info('batches') WHERE name='generator'", NULL, 0,
+                &names_generator, NULL, err));
     sg_status status = SG_OK;
     if (there)
-        status = prepare(
-            l,
-            "SELECT part, state, id, input_file, status, n, n_answered, usd, refused FROM batches WHERE "
-            "state<>'settled' ORDER BY part",
-            NULL, 0, &s, err);
+        status =
+            prepare(l, names_generator ? SELECT_OPEN("generator") : SELECT_OPEN("NULL"), NULL, 0, &s, err);
     while (there && status == SG_OK && (rc = sqlite3_step(s)) == SQLITE_ROW) {
         struct sg_ledger_batch *more = sg_grown(all, n_all, sizeof *more);
         if (!more) {
@@ -202,10 +211,23 @@ sg_status sg_ledger_batch_request(struct sg_ledger *l, int64_t part, const char 
     return find(l, "SELECT request FROM batch_requests WHERE part=?1 AND key=?2", v, 2, &found, request, err);
 }
 
+sg_status sg_ledger_batch_sample(struct sg_ledger *l, int64_t part, char **request, struct sg_err *err)
+{
+    int found;
+    const struct value v[] = {NUMBER(part)};
+    *request = NULL;
+    return find(l, "SELECT request FROM batch_requests WHERE part=?1 ORDER BY key LIMIT 1", v, 1, &found,
+                request, err);
+}
+
 sg_status sg_ledger_batch_answered(struct sg_ledger *l, int64_t part, const char *key, struct sg_err *err)
 {
-    SG_TRY(WRITE(l, "DELETE FROM batch_requests WHERE part=?1 AND key=?2", err, NUMBER(part), TEXT(key)));
-    return WRITE(l, "UPDATE batches SET n_answered=n_answered+1 WHERE part=?1", err, NUMBER(part));
+    SG_TRY(sg_ledger_save(l, err));
+    sg_status status =
+        WRITE(l, "DELETE FROM batch_requests WHERE part=?1 AND key=?2", err, NUMBER(part), TEXT(key));
+    if (status == SG_OK)
+        status = WRITE(l, "UPDATE batches SET n_answered=n_answered+1 WHERE part=?1", err, NUMBER(part));
+    return sg_ledger_keep(l, status, err);
 }
 
 sg_status sg_ledger_batch_unpaid(struct sg_ledger *l, int64_t part, const char *key, struct sg_err *err)
@@ -214,16 +236,26 @@ sg_status sg_ledger_batch_unpaid(struct sg_ledger *l, int64_t part, const char *
                  TEXT(key));
 }
 
-sg_status sg_ledger_batch_settle(struct sg_ledger *l, int64_t part, int64_t n_lost, struct sg_err *err)
+/* What was charged for and did not come leaves an attempt that stays unsettled. */
+static sg_status write_lost(struct sg_ledger *l, int64_t part, int64_t n_lost, struct sg_err *err)
 {
     char created[21];
     sg_utc(created);
-    SG_TRY(WRITE(l,
+    return WRITE(l,
                  "INSERT INTO attempts(key, number, rank, origin, worst_usd, created, settled)"
                  " SELECT key, 1, 0, 'batch', usd, ?3, 0 FROM batch_requests WHERE part=?1 "
                  "AND usd>=0 "
                  "ORDER BY usd DESC, key LIMIT ?2",
-                 err, NUMBER(part), NUMBER(n_lost), TEXT(created)));
-    SG_TRY(WRITE(l, "DELETE FROM batch_requests WHERE part=?1", err, NUMBER(part)));
-    return WRITE(l, "UPDATE batches SET state='settled', usd=0 WHERE part=?1", err, NUMBER(part));
+                 err, NUMBER(part), NUMBER(n_lost), TEXT(created));
+}
+
+sg_status sg_ledger_batch_settle(struct sg_ledger *l, int64_t part, int64_t n_lost, struct sg_err *err)
+{
+    SG_TRY(sg_ledger_save(l, err));
+    sg_status status = write_lost(l, part, n_lost, err);
+    if (status == SG_OK)
+        status = WRITE(l, "DELETE FROM batch_requests WHERE part=?1", err, NUMBER(part));
+    if (status == SG_OK)
+        status = WRITE(l, "UPDATE batches SET state='settled', usd=0 WHERE part=?1", err, NUMBER(part));
+    return sg_ledger_keep(l, status, err);
 }

@@ -7,7 +7,7 @@
  *   open        id is known: it is to be collected
  *   abandoned   no run waits for it any more; what it answers is still taken, and what it costs counts
  *   settled     over: its answers are in the ledger, its requests are forgotten
- * All functions: rank 0 only; what is put counts after sg_ledger_commit. */
+ * All functions: rank 0 only; what is put counts after sg_ledger_commit. One that fails leaves nothing of itself. */
 #ifndef SG_RESULTS_LEDGER_BATCHES_H
 #define SG_RESULTS_LEDGER_BATCHES_H
 
@@ -25,13 +25,15 @@ struct sg_ledger_batch {
     int64_t part; /* counts from 1 */
     enum sg_batch_state state;
     char id[128], input_file[128], status[32]; /* as the provider names them; "" until it has */
-    int64_t refused;                           /* struct sg_adapt: how its requests are worded */
+    char generator[32]; /* its name in `generators:`; "": of `generator:`, or an older program's */
+    int64_t refused;    /* struct sg_adapt: how its requests are worded */
     int64_t n, n_answered;
     double usd; /* the most that it can still cost */
 };
 
-/* Enters a batch without requests, in state uploading. */
-sg_status sg_ledger_batch_begin(struct sg_ledger *l, int64_t *part, struct sg_err *err) SG_MUST_USE;
+/* Enters a batch without requests, in state uploading. generator: its name, "" where it has none. */
+sg_status sg_ledger_batch_begin(struct sg_ledger *l, const char *generator, int64_t *part,
+                                struct sg_err *err) SG_MUST_USE;
 
 /* Adds a request that costs at most usd. */
 sg_status sg_ledger_batch_ask(struct sg_ledger *l, int64_t part, const char *key, const char *request,
@@ -58,6 +60,10 @@ sg_status sg_ledger_batch_each(struct sg_ledger *l, int64_t part,
 /* The request's canonical text in new memory; NULL when the batch holds none of this key that is not answered. */
 sg_status sg_ledger_batch_request(struct sg_ledger *l, int64_t part, const char *key, char **request,
                                   struct sg_err *err) SG_MUST_USE;
+
+/* One of its requests, the same in new memory: all are asked of one generator. NULL: it holds none. */
+sg_status sg_ledger_batch_sample(struct sg_ledger *l, int64_t part, char **request,
+                                 struct sg_err *err) SG_MUST_USE;
 
 /* It is answered, or failed for good: the batch holds it no longer. */
 sg_status sg_ledger_batch_answered(struct sg_ledger *l, int64_t part, const char *key,
