@@ -165,6 +165,11 @@ void sg_format_duration(double seconds, char out[24])
         snprintf(out, 24, "%d s", s);
 }
 
+const char *sg_plural(int64_t n, const char *one, const char *many)
+{
+    return n == 1 ? one : many;
+}
+
 void sg_buf_safe(struct sg_buf *b, const char *text, size_t max_chars)
 {
     size_t n = strlen(text), count = 0, len;

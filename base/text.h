@@ -31,6 +31,9 @@ void sg_format_double(double x, char out[32]);
 /* "1 h 02 min", "3 min 05 s", "12 s"; what is no time (negative, NaN, 1e9 and more) is "0 s". */
 void sg_format_duration(double seconds, char out[24]);
 
+/* The word that goes with n things: "1 batch is", but "0 batches are". */
+const char *sg_plural(int64_t n, const char *one, const char *many);
+
 /* Adds hostile text for a terminal: control characters, escapes, bidi marks and bytes that are no UTF-8
  * become '?' (newline and tab: a blank), cut after max_chars code points with "...". */
 void sg_buf_safe(struct sg_buf *b, const char *text, size_t max_chars);

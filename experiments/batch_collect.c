@@ -21,8 +21,8 @@ struct taking {
 
 static void keep_reason(struct sg_batch_desk *d, const char *reason)
 {
-    if (!d->why[0])
-        snprintf(d->why, sizeof d->why, "%.399s", reason);
+    if (!d->office->why[0])
+        snprintf(d->office->why, sizeof d->office->why, "%.399s", reason);
 }
 
 /* usd: what it has cost beside the completion's own cost; 0: nothing. */
@@ -32,7 +32,7 @@ static sg_status note_attempt(struct taking *t, const struct sg_request *q, cons
     char origin[300];
     int64_t unused;
     int answered = attempt->kind == SG_ATTEMPT_ANSWERED;
-    snprintf(origin, sizeof origin, "batch %s", t->d->job->endpoint->origin);
+    snprintf(origin, sizeof origin, "batch %s", t->d->origin);
     struct sg_ledger_attempt x = {.key = q->key,
                                   .number = 1,
                                   .origin = origin,
@@ -48,14 +48,14 @@ static sg_status note_attempt(struct taking *t, const struct sg_request *q, cons
                                   .latency_s = -1,
                                   .request_id = a->request_id,
                                   .model = a->model};
-    return sg_ledger_attempt_put(t->d->job->ledger, &x, &unused, err);
+    return sg_ledger_attempt_put(t->d->office->job->ledger, &x, &unused, err);
 }
 
 /* An answer that was bought live in the meantime (its batch was abandoned) is paid for, too. */
 static sg_status put(struct taking *t, const struct sg_request *q, const struct sg_attempt *attempt,
                      const struct sg_answer *a, struct sg_err *err)
 {
-    struct sg_ledger *l = t->d->job->ledger;
+    struct sg_ledger *l = t->d->office->job->ledger;
     struct sg_ledger_completion there;
     enum sg_fate fate = attempt->kind == SG_ATTEMPT_ANSWERED ? SG_FATE_ANSWERED : SG_FATE_FAILED;
     int found;
@@ -64,15 +64,15 @@ static sg_status put(struct taking *t, const struct sg_request *q, const struct 
         return note_attempt(t, q, attempt, a, fate, a->cost_usd > 0 ? a->cost_usd : 0, err);
     SG_TRY(note_attempt(t, q, attempt, a, fate, 0, err));
     char source[300];
-    snprintf(source, sizeof source, "batch %s", t->d->job->endpoint->origin);
-    t->d->n_new++;
-    return sg_asking_put(t->d->job->asking, q->canonical, a, source, 0, err);
+    snprintf(source, sizeof source, "batch %s", t->d->origin);
+    t->d->office->n_new++;
+    return sg_asking_put(t->d->office->job->asking, q->canonical, a, source, 0, err);
 }
 
 static sg_status take_answer(struct taking *t, const struct sg_request *q, const struct sg_batch_line *line,
                              struct sg_answer *a, struct sg_err *err)
 {
-    struct sg_ledger *l = t->d->job->ledger;
+    struct sg_ledger *l = t->d->office->job->ledger;
     struct sg_attempt attempt = sg_batch_judge(&t->d->generator, q, line, &t->sent, &t->d->adapt, a);
     if (attempt.kind == SG_ATTEMPT_ANSWERED) {
         t->n_paid++;
@@ -97,7 +97,8 @@ static sg_status take_line(void *context, const struct sg_batch_line *line, stru
 {
     struct taking *t = context;
     struct sg_request q = {0};
-    SG_TRY(sg_ledger_batch_request(t->d->job->ledger, t->b->part, line->custom_id, &q.canonical, err));
+    SG_TRY(
+        sg_ledger_batch_request(t->d->office->job->ledger, t->b->part, line->custom_id, &q.canonical, err));
     if (!q.canonical) { /* nobody's, or it was answered by an earlier line */
         t->n_strange++;
         return SG_OK;
@@ -116,11 +117,11 @@ static sg_status take_line(void *context, const struct sg_batch_line *line, stru
 /* A file that has no name any more: whatever becomes of the program, it leaves nothing behind. */
 static sg_status scratch(const struct sg_batch_desk *d, FILE **f, struct sg_err *err)
 {
-    char *path = sg_path_join(d->study->results, "batch-answers.XXXXXX");
+    char *path = sg_path_join(d->office->study->results, "batch-answers.XXXXXX");
     int fd = path ? mkstemp(path) : -1;
     if (fd < 0) {
         sg_free(path);
-        return sg_fail(err, SG_FAILED, "%s: no file can be made there: %s", d->study->results,
+        return sg_fail(err, SG_FAILED, "%s: no file can be made there: %s", d->office->study->results,
                        strerror(errno));
     }
     unlink(path);
@@ -137,7 +138,7 @@ static sg_status note_adapt(struct sg_batch_desk *d, struct sg_err *err)
     char names[80], meta[120];
     sg_adapt_text(&d->adapt, names);
     sg_generator_meta(&d->generator, "refused", meta);
-    return names[0] ? sg_ledger_meta_set(d->job->ledger, meta, names, err) : SG_OK;
+    return names[0] ? sg_ledger_meta_set(d->office->job->ledger, meta, names, err) : SG_OK;
 }
 
 /* How many answers were charged for that did not arrive here; -1: of all that nothing was said of. */
@@ -168,7 +169,7 @@ static sg_status take_files(struct taking *t, const struct sg_batch_info *now, F
                             struct sg_err *err)
 {
     struct sg_batch_desk *d = t->d;
-    struct sg_ledger *l = d->job->ledger;
+    struct sg_ledger *l = d->office->job->ledger;
     for (int i = 0; i < 2; i++)
         if (f[i]) {
             SG_TRY(sg_batch_read(f[i], take_line, t, &t->n_damaged, err));
@@ -210,7 +211,7 @@ static sg_status fetch_and_take(struct sg_batch_desk *d, const struct sg_ledger_
 static void tell(const struct sg_batch_desk *d, const struct sg_ledger_batch *b,
                  const struct sg_batch_info *now)
 {
-    if (d->job->quiet || strcmp(b->status, now->status) == 0)
+    if (d->office->job->quiet || strcmp(b->status, now->status) == 0)
         return;
     fprintf(stderr, "batch %lld (%s): %s", (long long)b->part, b->id, now->status);
     if (now->n_completed >= 0)
@@ -227,8 +228,8 @@ sg_status sg_batch_collect(struct sg_batch_desk *d, struct sg_ledger_batch *b, i
     SG_TRY(sg_batch_api_get(&d->api, b->id, &now, err));
     tell(d, b, &now);
     snprintf(b->status, sizeof b->status, "%s", now.status);
-    SG_TRY(sg_ledger_batch_set(d->job->ledger, b, err));
-    SG_TRY(sg_ledger_commit(d->job->ledger, err));
+    SG_TRY(sg_ledger_batch_set(d->office->job->ledger, b, err));
+    SG_TRY(sg_ledger_commit(d->office->job->ledger, err));
     if (!sg_batch_info_is_over(&now))
         return SG_OK;
     if (strcmp(now.status, "failed") == 0)

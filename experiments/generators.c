@@ -4,6 +4,7 @@
 #include "gen/provider.h"
 
 #include <ctype.h>
+#include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -253,4 +254,36 @@ sg_status sg_generators_read(const struct sg_reading *r, struct sg_settings *all
     s->n_generators = 1;
     s->generator[0] = all->generator;
     return SG_OK;
+}
+
+/* ---- whose a request is ---- */
+
+/* In how much of what tells a study's generators from each other a request is one's; 0: it is not. */
+static int likeness(const struct sg_generator *g, const char *provider, const json_t *request)
+{
+    const char *model = json_string_value(json_object_get(request, "model")),
+               *asked = json_string_value(json_object_get(request, "provider"));
+    if (!model || !asked || strcmp(g->model, model) != 0 || strcmp(provider, asked) != 0)
+        return 0;
+    return 1 + (json_number_value(json_object_get(request, "temperature")) == g->temperature) +
+           (json_number_value(json_object_get(request, "top_p")) == g->top_p);
+}
+
+int sg_generators_find(int n, const struct sg_generator *g,
+                       const char *(*provider)(const struct sg_generator *g), const char *name,
+                       const char *canonical)
+{
+    json_t *o = json_loads(canonical, 0, NULL);
+    int found = -1, most = 0;
+    for (int i = 0; o && i < n; i++) {
+        int like = likeness(&g[i], provider(&g[i]), o);
+        if (like && g[i].name && strcmp(g[i].name, name) == 0)
+            like += 3;
+        if (like > most) {
+            most = like;
+            found = i;
+        }
+    }
+    json_decref(o);
+    return found;
 }

@@ -23,4 +23,11 @@ int sg_generators_is_override(const char *key_value);
 sg_status sg_generators_read(const struct sg_reading *r, struct sg_settings *all, int n_overrides,
                              const char *const *overrides, struct sg_err *err) SG_MUST_USE;
 
+/* Which of n generators a request (canonical JSON) was asked of: one of its provider and model, most like it in temperature and
+ * top_p, the first of several that are so; of them the one of this name, where there is one. -1: none. A classification has a
+ * temperature of its own, and is asked of the first of a model alone. provider: what the request calls a generator's. */
+int sg_generators_find(int n, const struct sg_generator *g,
+                       const char *(*provider)(const struct sg_generator *g), const char *name,
+                       const char *canonical);
+
 #endif

@@ -5,13 +5,13 @@
 #include "base/text.h"
 #include "experiments/arena.h"
 #include "experiments/endpoint.h"
+#include "experiments/generators.h"
 #include "experiments/prices.h"
 #include "experiments/run.h"
 #include "experiments/stub.h"
 #include "experiments/study.h"
 #include "results/ledger.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -209,31 +209,10 @@ struct total {
     struct sums *of; /* (n) generators of the study */
 };
 
-/* In how much of what tells a study's generators from each other a request is one's. */
-static int likeness(const struct sg_generator *g, const json_t *request)
-{
-    const char *model = json_string_value(json_object_get(request, "model")),
-               *provider = json_string_value(json_object_get(request, "provider"));
-    if (!model || !provider || strcmp(g->model, model) != 0 || strcmp(asked_as(g), provider) != 0)
-        return 0;
-    return 1 + (json_number_value(json_object_get(request, "temperature")) == g->temperature) +
-           (json_number_value(json_object_get(request, "top_p")) == g->top_p);
-}
-
-/* Whose request it is. A classification has a temperature of its own, and is asked of the first of a model alone. */
 static struct sums *sums_of(const struct total *t, const char *canonical)
 {
-    json_t *o = t->n > 1 ? json_loads(canonical, 0, NULL) : NULL;
-    int found = 0, most = 0;
-    for (int i = 0; o && i < t->n; i++) {
-        int like = likeness(t->of[i].generator, o);
-        if (like > most) {
-            most = like;
-            found = i;
-        }
-    }
-    json_decref(o);
-    return &t->of[found];
+    int found = t->n > 1 ? sg_generators_find(t->n, t->of->generator, asked_as, "", canonical) : 0;
+    return &t->of[found > 0 ? found : 0];
 }
 
 static sg_status add_completion(void *context, const struct sg_ledger_completion *c, struct sg_err *err)

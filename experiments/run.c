@@ -67,8 +67,10 @@ struct run {
     int64_t n_waiters;
     struct sg_office *office;
     struct sg_endpoint *endpoint; /* (n_generators) */
-    int is_out_of_reach;          /* it could not be asked, and --abandon-batches goes on without */
-    double budget_usd;            /* < 0: none */
+    struct sg_err *away; /* (n_generators) why its batches cannot be looked after; text "": they can */
+    sg_status verdict;   /* of buying by batches, */
+    struct sg_err why;   /* and its sentence */
+    double budget_usd;   /* < 0: none */
     double started, stored, shown;
     int warned;  /* that status.json cannot be written */
     double cost; /* of all cells that were to do when the run began */
@@ -499,7 +501,10 @@ static sg_status finish(struct run *r, sg_status status, struct sg_err *err)
 {
     char digest[SG_HEX] = "";
     struct sg_progress *g = &r->progress;
-    if (status == SG_OK)
+    if (status == SG_OK && r->options->batch) {
+        *err = r->why;
+        status = r->verdict;
+    } else if (status == SG_OK)
         status = sg_office_verdict(r->office, err);
     else if (status != SG_OK && status != SG_STOPPED)
         return status; /* something broke: keep the ledger and the old file as they are */
@@ -612,26 +617,54 @@ static sg_status tell_price(struct run *r, const struct sg_endpoint *endpoint, c
     return status == SG_OK ? sg_ledger_commit(r->ledger, err) : status;
 }
 
+static sg_status open_endpoint(struct run *r, int g, int64_t n_missing, struct sg_err *err)
+{
+    struct sg_endpoint *e = &r->endpoint[g];
+    const struct sg_generator *of = &r->p->study->generator[g];
+    sg_status status = sg_endpoint_open(e, of, n_missing, r->budget_usd, err);
+    if (status == SG_OK)
+        status = tell_price(r, e, of, err);
+    if (status == SG_OK)
+        status = sg_endpoint_check(e, err);
+    if (status != SG_OK && of->name)
+        sg_err_at(err, "generators.%s", of->name);
+    return status;
+}
+
+/* Batches are looked after where they can be: an endpoint that is gone keeps nobody from those of another. */
+static sg_status open_for_batches(struct run *r, int g, int64_t n_missing, int has_batches,
+                                  struct sg_err *err)
+{
+    int is_submit = r->options->batch == SG_BATCH_SUBMIT;
+    if (!sg_batch_is_spoken(&r->p->study->generator[g]) || !(has_batches || (is_submit && n_missing)))
+        return SG_OK;
+    sg_status status = open_endpoint(r, g, n_missing, err);
+    if (status == SG_OK || status == SG_FAILED || (is_submit && n_missing))
+        return status;
+    r->away[g] = *err;
+    if (r->options->batch == SG_BATCH_ABANDON)
+        fprintf(stderr, "synthgrid: warning: no batch is cancelled: %s\n", err->text);
+    return SG_OK;
+}
+
 /* The endpoints that have something to answer. */
 static sg_status open_endpoints(struct run *r, struct sg_err *err)
 {
     const struct sg_study *s = r->p->study;
-    int64_t n_all, n, *of = sg_alloc((size_t)sg_asking_n(r->asking) + 1, sizeof *of);
+    int64_t n_all, *of = sg_alloc((size_t)sg_asking_n(r->asking) + 1, sizeof *of);
+    int has_batches[SG_MAX_GENERATORS];
     sg_status status = of ? sg_asking_count(r->asking, &n_all, of, err)
                           : sg_fail_memory(err, (size_t)sg_asking_n(r->asking) * sizeof *of);
+    if (status == SG_OK)
+        status = sg_batch_needs(r->ledger, s, has_batches, err);
     for (int g = 0; status == SG_OK && g < s->n_generators; g++) {
-        n = 0;
+        int64_t n = 0;
         for (int64_t i = 0; i < sg_asking_n(r->asking); i++)
             n += sg_asking_generator(r->asking, i) == g ? of[i] : 0;
-        if (!n && !r->options->batch)
-            continue;
-        status = sg_endpoint_open(&r->endpoint[g], &s->generator[g], n, r->budget_usd, err);
-        if (status == SG_OK)
-            status = tell_price(r, &r->endpoint[g], &s->generator[g], err);
-        if (status == SG_OK)
-            status = sg_endpoint_check(&r->endpoint[g], err);
-        if (status != SG_OK && s->generator[g].name)
-            sg_err_at(err, "generators.%s", s->generator[g].name);
+        if (r->options->batch)
+            status = open_for_batches(r, g, n, has_batches[g], err);
+        else if (n)
+            status = open_endpoint(r, g, n, err);
     }
     sg_free(of);
     return status;
@@ -659,12 +692,7 @@ static sg_status start(struct run *r, struct sg_err *err)
         SG_TRY(sg_batch_refuse(r->ledger, r->p->study, err));
     sg_status status = open_endpoints(r, err);
     sg_endpoint_take_keys(r->p->study);
-    r->is_out_of_reach = status != SG_OK && r->options->batch == SG_BATCH_ABANDON;
-    if (!r->is_out_of_reach)
-        return status;
-    /* A provider or key that is gone must not keep anybody from going on without. */
-    fprintf(stderr, "synthgrid: warning: no batch is cancelled: %s\n", err->text);
-    return SG_OK;
+    return status;
 }
 
 static sg_status engine_run(struct run *r, const struct sg_team *world, struct sg_prepared *p,
@@ -707,25 +735,19 @@ static sg_status batch_run(struct run *r, struct sg_err *err)
                                .p = r->p,
                                .asking = r->asking,
                                .ledger = r->ledger,
-                               .endpoint = r->is_out_of_reach ? NULL : r->endpoint,
+                               .endpoint = r->endpoint,
+                               .away = r->away,
                                .budget_usd = r->budget_usd};
     struct sg_batches_out out;
-    int64_t n_missing = 0;
-    struct sg_err second = {0};
-    sg_status status = r->endpoint->client || r->is_out_of_reach ? sg_batch_run(&job, err) : SG_OK;
-    if (status != SG_OK && status != SG_STOPPED)
-        return status;
-    sg_status kept = sg_asking_count(r->asking, &n_missing, NULL, &second);
-    for (int64_t i = 0; kept == SG_OK && i < sg_asking_n(r->asking); i++)
+    SG_TRY(sg_batch_run(&job, &r->verdict, &r->why, err));
+    SG_TRY(sg_asking_count(r->asking, &r->progress.n_requests_left, NULL, err));
+    for (int64_t i = 0; i < sg_asking_n(r->asking); i++)
         if (sg_asking_complete(r->asking, i)) {
             r->progress.n_pools_done += i < r->p->grid.n_pools;
-            kept = sg_asking_store(r->asking, i, &second);
+            SG_TRY(sg_asking_store(r->asking, i, err));
         }
-    if (kept == SG_OK)
-        kept = note_batches(r, &out, &second);
-    r->progress.n_requests_left = n_missing;
     r->n_cached = -1; /* what was collected is for others, too */
-    return kept == SG_OK ? status : sg_fail(err, kept, "%s", second.text);
+    return note_batches(r, &out, err);
 }
 
 /* Whom this rank buys from: with rank 0's addresses, keys and prices. */
@@ -742,7 +764,8 @@ static sg_status make_sellers(struct run *r, struct sellers *s, struct sg_err *e
     s->generator = sg_alloc((size_t)n, sizeof *s->generator);
     s->buyer.seller = sg_alloc((size_t)n, sizeof *s->buyer.seller);
     r->endpoint = sg_alloc((size_t)n, sizeof *r->endpoint);
-    return s->generator && s->buyer.seller && r->endpoint
+    r->away = sg_alloc((size_t)n, sizeof *r->away);
+    return s->generator && s->buyer.seller && r->endpoint && r->away
                ? SG_OK
                : sg_fail_memory(err, (size_t)n * sizeof *s->generator);
 }
@@ -774,6 +797,7 @@ static void free_sellers(struct run *r, struct sellers *s)
     sg_free(s->generator);
     sg_free(s->buyer.seller);
     sg_free(r->endpoint);
+    sg_free(r->away);
 }
 
 /* All ranks must see the same study: rank 0's settings are compared byte by byte. */

@@ -118,6 +118,18 @@ with sg.Folder() as folder:
         sg.check(ask(results, "SELECT total(usd) > 0 FROM sent") == [(1,)], "what was given up on is not spent")
         sg.check(batching.pools(results) == pools, "what was given up on shows in the pools")
 
+    # Two bad batches of three are told of; the third one is collected.
+    bad = [{"call": "batch", "to": 2, "fault": "status", "status": 400}]
+    with batching.stub(folder / "bad", {"faults": bad}) as stub:
+        results, three = folder / "bad" / "r", "generator.batch_requests=3"
+        batch(stub, results, three)
+        _, err = collect(stub, results, three, code=2)
+        lines = err.splitlines()
+        sg.check("HTTP 400" in lines[-1] and any("warning: batch batch_0002: HTTP 400" in x for x in lines), "bad batches:\n" + err)
+        sg.check(ask(results, "SELECT part FROM batches WHERE state<>'settled'") == [(1,), (2,)], "the third one is not collected")
+        batching.to_the_end(stub, results, three)
+        check(stub, results, "two bad batches")
+
     # The provider says why.
     with batching.stub(folder / "says", {"batches": [{"end": "failed"}, {"refused": 1}, {}]}) as stub:
         results = folder / "says" / "r"
@@ -143,13 +155,13 @@ with sg.Folder() as folder:
         # The provider itself is gone.
         batch(stub, folder / "other" / "r")
     _, err = generate(stub, folder / "other" / "r", *PRICED, "--abandon-batches", code=3)
-    sg.check("no batch is cancelled" in err and "abandoned batches count as spent" in err, "a provider that is gone:\n" + err)
+    sg.check("no batch is cancelled" in err and "abandoned batch counts as spent" in err, "a provider that is gone:\n" + err)
 
     # A server without a batch API leaves nothing behind; one whose API is gone can be abandoned.
     no_api = [{"call": call, "fault": "status", "status": 404} for call in ("upload", "batches")]
     with batching.stub(folder / "none", {"faults": no_api}) as stub:
-        _, err = batch(stub, folder / "none" / "r", code=2)
-        sg.check("batch API" in err and "404" in err, "no batch API:\n" + err)
+        _, err = batch(stub, folder / "none" / "r", "generator.batch_requests=3", code=2)
+        sg.check("batch API" in err and "404" in err and "warning" not in err, "no batch API:\n" + err)
         generate(stub, folder / "none" / "r", *PRICED)
         sg.check(batching.pools(folder / "none" / "r") == pools, "a server without a batch API shows in the pools")
         check(stub, folder / "none" / "r", "no batch API")

@@ -78,8 +78,6 @@ with sg.Folder() as folder:
             sg.check(any(f["topic"] == "answer" and f["health"] == "ok" and f["text"].startswith(name + ": ") for f in found), f"{name}: {found}")
         _, err = two.run("run", "r1", "--offline", code=2)
         sg.check("zero_shot by fast" in err and "classifier, 0 shots by slow" in err, "offline does not list both:\n" + err)
-        _, err = two.run("generate", "r1", "--batch", code=2)
-        sg.check("several generators" in err, "--batch:\n" + err)
         digests, before = [], {"slow": len(two.slow.requests()), "fast": len(two.fast.requests())}
         for ranks in (1, 2):
             out, _ = two.run("run", f"r{ranks}", ranks=ranks)

@@ -1,6 +1,7 @@
 #include "scratch.h"
 
 #include "base/mem.h"
+#include "experiments/generators.h"
 #include "experiments/settings.h"
 
 #include <jansson.h>
@@ -10,6 +11,42 @@ static sg_status read_study(const char *text, const char *override, struct sg_st
     put("s.yaml", text);
     *s = NULL;
     return sg_study_read("s.yaml", override != NULL, &override, s, err);
+}
+
+static const char *provider_of(const struct sg_generator *g)
+{
+    return g->provider;
+}
+
+/* Whose a request is: of its provider and model, and then the one that was named, or that is most like it. */
+static void test_whose_request(void **state)
+{
+    (void)state;
+    static const struct sg_generator g[] = {
+        {.name = "cold", .provider = "openai", .model = "m", .temperature = 0, .top_p = 1},
+        {.name = "other", .provider = "anthropic", .model = "m", .temperature = 0.7, .top_p = 1},
+        {.name = "warm", .provider = "openai", .model = "m", .temperature = 0.7, .top_p = 1},
+        {.name = "x", .provider = "openai", .model = "n", .temperature = 0.7, .top_p = 1},
+    };
+    static const struct {
+        const char *name, *request;
+        int found;
+    } rows[] = {
+        {"", "{\"provider\":\"openai\",\"model\":\"m\",\"temperature\":0.7,\"top_p\":1.0}", 2},
+        {"", "{\"provider\":\"openai\",\"model\":\"m\",\"temperature\":0.0,\"top_p\":1.0}", 0},
+        {"", "{\"provider\":\"openai\",\"model\":\"m\",\"temperature\":0.3,\"top_p\":1.0}", 0},
+        /* a classification, at 0, that warm was asked for */
+        {"warm", "{\"provider\":\"openai\",\"model\":\"m\",\"temperature\":0.0,\"top_p\":1.0}", 2},
+        {"warm", "{\"provider\":\"openai\",\"model\":\"n\",\"temperature\":0.3,\"top_p\":1.0}", 3},
+        {"warm", "{\"provider\":\"openai\",\"model\":\"o\",\"temperature\":0.7,\"top_p\":1.0}", -1},
+        {"warm", "{\"provider\":\"azure\",\"model\":\"m\",\"temperature\":0.7,\"top_p\":1.0}", -1},
+        {"warm", "{\"model\":\"m\"}", -1},
+        {"warm", "[", -1},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        assert_int_equal(sg_generators_find(4, g, provider_of, rows[i].name, rows[i].request), rows[i].found);
+    const struct sg_generator only = {.provider = "openai", .model = "n", .temperature = 1, .top_p = 1};
+    assert_int_equal(sg_generators_find(1, &only, provider_of, "warm", rows[4].request), 0);
 }
 
 /* Several generators: each has its own, and what they share. */
@@ -568,17 +605,12 @@ static void test_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_generators),
-        cmocka_unit_test(test_train_defaults),
-        cmocka_unit_test(test_train_overrides),
-        cmocka_unit_test(test_overrides),
-        cmocka_unit_test(test_resolved),
-        cmocka_unit_test(test_cache),
-        cmocka_unit_test(test_help),
-        cmocka_unit_test(test_bad),
-        cmocka_unit_test(test_missing),
-        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_defaults),       cmocka_unit_test(test_generators),
+        cmocka_unit_test(test_train_defaults), cmocka_unit_test(test_train_overrides),
+        cmocka_unit_test(test_overrides),      cmocka_unit_test(test_resolved),
+        cmocka_unit_test(test_cache),          cmocka_unit_test(test_whose_request),
+        cmocka_unit_test(test_help),           cmocka_unit_test(test_bad),
+        cmocka_unit_test(test_missing),        cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, scratch_enter, scratch_leave);
 }

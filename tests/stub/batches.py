@@ -12,7 +12,8 @@ file), refused (HTTP 400 there). unsupported: a parameter that no request may ha
 Calls: upload, files, delete, content, create, batches, batch, cancel. Faults: before (the connection closes, nothing is done), after (it
 is done, but the connection closes), status (HTTP `status`, nothing is done), text (HTTP 200 and `text`,
 nothing is done), hang (it is done, but no answer comes for `seconds`), stuck
-(no answer for `seconds`, nothing is done).
+(no answer for `seconds`, nothing is done), endless (a page of a list that
+never ends).
 """
 import hashlib
 import json
@@ -61,7 +62,9 @@ class Batches:
             self.log(call=call, path=url.path, key=None, usd=0, status=status, fault=kind)
         if kind in ("hang", "stuck"):
             time.sleep(fault.get("seconds", 60))
-        if kind == "text":
+        if kind == "endless":
+            handler.send(200, json.dumps({"object": "list", "data": [{"id": f"batch_of_others_{n}"}], "has_more": True}))
+        elif kind == "text":
             handler.send(200, fault["text"].encode())
         elif kind == "status":
             handler.send(fault["status"], json.dumps({"error": {"message": "scripted", "code": None}}), fault.get("headers"))
