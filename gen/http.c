@@ -239,6 +239,15 @@ static size_t on_header(char *line, size_t size, size_t n, void *context)
     return size * n;
 }
 
+/* Where a connection that was used before closes without a byte, libcurl sends the request again by itself: it may be paid for
+ * twice, and no ledger would know. (libcurl 7.88, lib/transfer.c, Curl_retry_request.) */
+static int on_begin(void *context, char *ip, char *own_ip, int port, int own_port)
+{
+    struct sg_http_reply *r = context;
+    (void)ip, (void)own_ip, (void)port, (void)own_port;
+    return r->n_begun++ ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+}
+
 void sg_http_prepare(const struct sg_http *h, void *easy, const char *url, struct sg_http_reply *r)
 {
     r->easy = easy;
@@ -263,6 +272,8 @@ void sg_http_prepare(const struct sg_http *h, void *easy, const char *url, struc
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, r);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, r->why);
+    curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_begin);
+    curl_easy_setopt(easy, CURLOPT_PREREQDATA, r);
     /* The curl tool reads these variables; the library does not. */
     const char *ca = h->g->ca_file;
     if (!ca)
@@ -280,7 +291,11 @@ void sg_http_ended(void *easy, int curl_code, struct sg_http_reply *r)
     curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &r->http_status);
     curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &r->proxy_status);
     curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &sending_us);
-    r->not_sent = sending_us == 0;
+    r->not_sent = sending_us == 0 && !r->n_begun;
+    if (r->n_begun > 1) {
+        r->curl_code = CURLE_GOT_NOTHING;
+        snprintf(r->why, sizeof r->why, "the connection closed without an answer");
+    }
 }
 
 struct sg_reply sg_http_reply_plain(const struct sg_http_reply *r)

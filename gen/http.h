@@ -48,6 +48,7 @@ struct sg_http_reply {
     struct sg_headers headers;
     char why[SG_HTTP_WHY]; /* libcurl's own words for a failure, "" without */
     int not_sent; /* the connection was never made, to a proxy or behind it: no byte of the request has left */
+    int n_begun;  /* requests that libcurl has begun: a second one is stopped */
     long proxy_status; /* a proxy's answer to CONNECT, 0: none */
     void *easy;        /* while it runs */
     FILE *into;        /* NULL: none */
