@@ -67,13 +67,23 @@ int64_t sg_lines_number(const struct sg_lines *l)
     return l->number;
 }
 
+static int has_room(const struct sg_lines *l)
+{
+    return l->end + BLOCK + 1 <= l->cap;
+}
+
+/* A line moves once at most, then the room doubles: moved at every block, a long one would be copied in quadratic time. */
 static sg_status make_room(struct sg_lines *l, struct sg_err *err)
 {
-    memmove(l->data, l->data + l->at, l->end - l->at);
-    l->end -= l->at;
-    l->seen -= l->at;
-    l->at = 0;
-    if (l->end + BLOCK + 1 <= l->cap)
+    if (has_room(l))
+        return SG_OK;
+    if (l->at > 0) {
+        memmove(l->data, l->data + l->at, l->end - l->at);
+        l->end -= l->at;
+        l->seen -= l->at;
+        l->at = 0;
+    }
+    if (has_room(l))
         return SG_OK;
     char *more = sg_realloc(l->data, 2 * l->cap, 1);
     if (!more)

@@ -15,6 +15,9 @@
 /* A line of ours has some 20. jansson needs about 100 bytes a value, so that 64 MiB of "[[[[..." would fill a node. */
 enum { MAX_VALUES = 10000 };
 
+#define NOT_AS_SEALED                                                                                        \
+    "are not as they were sealed; hint: the file was changed or damaged after it was made: get it again"
+
 static const char format_name[] = "synthgrid bundle";
 
 /* ---- reading ---- */
@@ -79,11 +82,7 @@ static sg_status take_seal(struct reader *r, const json_t *o, struct sg_err *err
         return sg_fail(err, SG_INPUT, "a seal of no lines");
     SG_TRY(sg_seal_close(&r->seal, json_is_true(end), hex, err));
     if (json_integer_value(first) != from || strcmp(hex, said) != 0)
-        return sg_fail(
-            err, SG_INPUT,
-            "lines %lld to %lld are not as they were sealed; hint: the file was changed or damaged after it "
-            "was made: get it again",
-            from, to);
+        return sg_fail(err, SG_INPUT, "lines %lld to %lld " NOT_AS_SEALED, from, to);
     return SG_OK;
 }
 
@@ -143,6 +142,41 @@ static sg_status take_line(struct reader *r, int64_t number, const char *text, s
     return status;
 }
 
+/* The line as a seal; NULL: it is none. */
+static json_t *seal_of(const char *text, size_t n)
+{
+    json_t *o =
+        check_values(text, n, NULL) == SG_OK ? json_loadb(text, n, JSON_REJECT_DUPLICATES, NULL) : NULL;
+    const char *part = json_string_value(json_object_get(o, "part"));
+    if (part && strcmp(part, "seal") == 0)
+        return o;
+    json_decref(o);
+    return NULL;
+}
+
+/* A line is refused (err). Where the next seal does not fit, it was changed or damaged since, and getting the file again helps; where
+ * it fits, the line was made so. */
+static sg_status blame(struct reader *r, struct sg_lines *l, const char *text, size_t n, struct sg_err *err)
+{
+    struct sg_err why = {0};
+    json_t *seal = NULL;
+    if (r->seal.line < sg_lines_number(l) && !r->seal.is_over)
+        SG_TRY(sg_seal_add(&r->seal, text, n, err));
+    while (r->seal.first && !seal && sg_lines_next(l, &text, &n, &why) == SG_OK && text)
+        if (!(seal = seal_of(text, n)))
+            SG_TRY(sg_seal_add(&r->seal, text, n, err));
+    long long from = (long long)r->seal.first, to = (long long)r->seal.line;
+    int is_changed = seal && take_seal(r, seal, &why) != SG_OK;
+    json_decref(seal);
+    if (!is_changed)
+        return SG_INPUT;
+    char *hint = strstr(err->text, "; hint: ");
+    if (hint)
+        *hint = 0;
+    why = *err;
+    return sg_fail(err, SG_INPUT, "%.600s: lines %lld to %lld " NOT_AS_SEALED, why.text, from, to);
+}
+
 static sg_status read_lines(struct reader *r, struct sg_lines *l, struct sg_err *err)
 {
     const char *text;
@@ -155,6 +189,8 @@ static sg_status read_lines(struct reader *r, struct sg_lines *l, struct sg_err 
         if (!r->is_sealed && !(r->must_be_sealed && number == 1) && strspn(text, " \t\r") == n)
             continue;
         sg_status status = take_line(r, number, text, n, err);
+        if (status == SG_INPUT && r->is_sealed)
+            status = blame(r, l, text, n, err);
         if (status == SG_INPUT)
             return sg_err_at(err, "%s:%lld", r->path, (long long)number);
         if (status != SG_OK)

@@ -86,6 +86,36 @@ static void long_lines(void **state)
     sg_buf_free(&expected);
 }
 
+/* In place of memmove in sg_lines (the linker's --wrap). */
+void *__real_memmove(void *to, const void *from, size_t n);
+void *__wrap_memmove(void *to, const void *from, size_t n);
+static size_t n_moved;
+void *__wrap_memmove(void *to, const void *from, size_t n)
+{
+    n_moved += n;
+    return __real_memmove(to, from, n);
+}
+
+/* The longest line there may be is not moved at every block that is read of it; nor are lines that fill what there is room for. */
+static void moves_little(void **state)
+{
+    (void)state;
+    size_t n = SG_LINES_MAX_LINE, size[] = {n - 1, (4 << 16) - 1, 1000};
+    char *text = sg_alloc(n + 5, 1);
+    for (int i = 0; i < 3; i++) {
+        memset(text, 'x', n);
+        memcpy(text, "one\n", 5);
+        for (size_t at = 4 + size[i]; at < n; at += size[i] + 1)
+            text[at] = '\n';
+        put("wbT", text, n);
+        n_moved = 0;
+        assert_int_equal(read_all(NULL), SG_OK);
+        if (n_moved > 2 * n)
+            fail_msg("lines of %zu bytes: %zu bytes were moved of a file of %zu", size[i], n_moved, n);
+    }
+    sg_free(text);
+}
+
 static void refuses(const char *what)
 {
     assert_int_equal(read_all(NULL), SG_INPUT);
@@ -165,7 +195,7 @@ int main(void)
     snprintf(path, sizeof path, "%s/f", dir);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(splits), cmocka_unit_test(long_lines), cmocka_unit_test(damaged),
-        cmocka_unit_test(bombs),  cmocka_unit_test(no_memory),
+        cmocka_unit_test(bombs),  cmocka_unit_test(no_memory),  cmocka_unit_test(moves_little),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     unlink(path);

@@ -371,7 +371,9 @@ static void sealed_changed(void **state)
     } cases[] = {
         {edit_text, "f.bundle:2002: lines 1002 to 2001 are not as they were sealed"},
         {edit_early, "f.bundle:1001: lines 1 to 1000 are not"},
-        {edit_request, "f.bundle:1201: its key is not the hash"},
+        {edit_request,
+         "f.bundle:1201: its key is not the hash of its request: lines 1002 to 2001 are not as they "
+         "were sealed; hint: the file was changed or damaged"},
         {lose_part, "f.bundle:1000: lines 1 to 999 are not"},
         {lose_completion, "f.bundle:2001: lines 1002 to 2000 are not"},
         {twice_completion, "f.bundle:1202: a completion that comes twice"},
@@ -385,12 +387,14 @@ static void sealed_changed(void **state)
         {more_behind, "a line behind the last seal"},
         {empty_line, "f.bundle:6: not JSON"},
         {half_line, "f.bundle:8: not JSON"},
-        {no_object, "f.bundle:5: a line must be a JSON object"},
+        {no_object, "f.bundle:5: a line must be a JSON object {...}: lines 1 to 1000 are not"},
         {part_number, "f.bundle:5: \"part\" must be a text"},
-        {bad_part, "f.bundle:5: a bad part"},
-        {many_values, "f.bundle:5: 29999 values in one line"},
+        {bad_part, "f.bundle:5: a bad part: lines 1 to 1000 are not"},
+        {many_values,
+         "f.bundle:5: 29999 values in one line, which no recording has: lines 1 to 1000 are not"},
         {twice_a_field, "f.bundle:5: not JSON: duplicate"},
-        {seal_wrong, "f.bundle:1001: a seal lacks a field"},
+        {seal_wrong,
+         "f.bundle:1001: a seal lacks a field, or holds one of the wrong kind: lines 1 to 2001 are not"},
         {seal_of_nothing, "f.bundle:1002: a seal of no lines"},
         {no_header, "f.bundle:1: no header"},
         {other_format, "f.bundle:1: no header"},
@@ -433,6 +437,7 @@ static void sealed_by_another(void **state)
     write_sealed(2, 5, 2, digest);
     assert_int_equal(read_sealed(&c, digest, &err), SG_INPUT);
     assert_non_null(strstr(err.text, "comes twice"));
+    assert_null(strstr(err.text, "were sealed"));
     write_some(sealed, 3);
     assert_int_equal(read_sealed(&c, digest, &err), SG_INPUT);
     assert_non_null(strstr(err.text, "no header"));
