@@ -240,6 +240,24 @@ static void pools_table(const struct draw *r)
                "different examples.");
 }
 
+/* The columns behind task, method and model. */
+static void spend_cells(struct sg_sheet *s, const struct sg_report_spend *x)
+{
+    sg_sheet_own(s, "%lld", (long long)x->n_requests);
+    sg_sheet_own(s, "%lld", (long long)x->n_failed);
+    sg_sheet_own(s, "%lld", (long long)x->tokens_in);
+    sg_sheet_own(s, "%lld", (long long)x->tokens_out);
+    cost_cell(s, x->n_requests ? x->cost_usd : 0);
+}
+
+/* A row of no task. */
+static void spend_sum(struct sg_sheet *s, const char *name, const struct sg_report_spend *x)
+{
+    for (int c = 0; c < 3; c++)
+        sg_sheet_own(s, "%s", c ? "" : name);
+    spend_cells(s, x);
+}
+
 static void spend_table(const struct draw *r)
 {
     static const char *const heads[] = {"task",   "method",    "model",      "requests",
@@ -255,19 +273,17 @@ static void spend_table(const struct draw *r)
         sg_sheet_foreign(&s, p->task);
         sg_sheet_foreign(&s, p->method);
         sg_sheet_foreign(&s, p->model);
-        sg_sheet_own(&s, "%lld", (long long)p->n_requests);
-        sg_sheet_own(&s, "%lld", (long long)p->n_failed);
-        sg_sheet_own(&s, "%lld", (long long)p->tokens_in);
-        sg_sheet_own(&s, "%lld", (long long)p->tokens_out);
-        cost_cell(&s, p->n_requests ? p->cost_usd : 0);
+        spend_cells(&s, &(struct sg_report_spend){p->n_requests, p->n_failed, p->tokens_in, p->tokens_out,
+                                                  p->cost_usd});
     }
-    for (int c = 0; c < 3; c++)
-        sg_sheet_own(&s, "%s", c ? "" : "all in the ledger");
-    sg_sheet_own(&s, "%lld", (long long)d->total_requests);
-    sg_sheet_own(&s, "%lld", (long long)d->total_failed_requests);
-    sg_sheet_own(&s, "%lld", (long long)d->total_tokens_in);
-    sg_sheet_own(&s, "%lld", (long long)d->total_tokens_out);
-    cost_cell(&s, sg_parse_double(d->total_cost_usd, &total) ? total : (double)NAN);
+    if (d->n_evaluations) {
+        struct sg_report_spend evaluations = sg_report_evaluations_spend(d);
+        spend_sum(&s, "the LLM as a classifier", &evaluations);
+    }
+    spend_sum(&s, "all in the ledger",
+              &(struct sg_report_spend){d->total_requests, d->total_failed_requests, d->total_tokens_in,
+                                        d->total_tokens_out,
+                                        sg_parse_double(d->total_cost_usd, &total) ? total : (double)NAN});
     sg_sheet_draw(&s, r->form, r->out);
     sg_sheet_free(&s);
     if (d->total_from_recording) {

@@ -330,6 +330,20 @@ void sg_report_data_free(struct sg_report_data *d)
     *d = (struct sg_report_data){0};
 }
 
+struct sg_report_spend sg_report_evaluations_spend(const struct sg_report_data *d)
+{
+    struct sg_report_spend x = {0};
+    for (int64_t i = 0; i < d->n_evaluations; i++) {
+        const struct sg_report_evaluation *e = &d->evaluation[i];
+        x.n_requests += e->n_requests;
+        x.n_failed += e->n_failed;
+        x.tokens_in += e->tokens_in;
+        x.tokens_out += e->tokens_out;
+        x.cost_usd += e->n_requests ? e->cost_usd : 0;
+    }
+    return x;
+}
+
 static int belongs(const struct sg_report_cell *c, const struct sg_report_row *row, int mix)
 {
     if (c->task != row->task || c->mix != mix)

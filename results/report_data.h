@@ -44,6 +44,12 @@ struct sg_report_evaluation {
     double cost_usd; /* NaN: unknown */
 };
 
+/* What all evaluations have asked together; cost_usd NaN: unknown. */
+struct sg_report_spend {
+    int64_t n_requests, n_failed, tokens_in, tokens_out;
+    double cost_usd;
+};
+
 /* What the texts of a pool look like, and of a task's raw rows. */
 struct sg_report_bias {
     int64_t pool;               /* index into pool[]; -1: the task's raw rows */
@@ -71,6 +77,8 @@ struct sg_report_data {
 
 sg_status sg_report_read(const char *path, struct sg_report_data *out, struct sg_err *err) SG_MUST_USE;
 void sg_report_data_free(struct sg_report_data *d);
+
+struct sg_report_spend sg_report_evaluations_spend(const struct sg_report_data *d);
 
 /* The cells of one place in the main table: a task's mix, with its method, size and raw (as far as the mix
  * has them), over all seeds. */

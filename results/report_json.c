@@ -119,6 +119,17 @@ static sg_status evaluations(const struct sg_report_data *d, json_t *list, struc
     return SG_OK;
 }
 
+/* NULL (no member) where there are none. */
+static json_t *evaluations_spend(const struct sg_report_data *d)
+{
+    struct sg_report_spend x = sg_report_evaluations_spend(d);
+    return d->n_evaluations
+               ? json_pack("{s:I, s:I, s:I, s:I, s:o}", "n_requests", (json_int_t)x.n_requests,
+                           "n_failed_requests", (json_int_t)x.n_failed, "tokens_in", (json_int_t)x.tokens_in,
+                           "tokens_out", (json_int_t)x.tokens_out, "cost_usd", real(x.cost_usd))
+               : NULL;
+}
+
 static json_t *bias(const struct sg_report_data *d)
 {
     json_t *list = json_array();
@@ -169,13 +180,13 @@ sg_status sg_report_json(const struct sg_report_data *d, struct sg_buf *out, str
     int known = sg_parse_double(d->total_cost_usd, &cost);
     sg_status status = tasks(d, list, err);
     json_t *o = json_pack(
-        "{s:O, s:{s:I, s:I, s:I, s:I}, s:o, s:o, s:{s:I, s:I, s:I, s:I, s:I, s:o}, s:o}", "provenance",
+        "{s:O, s:{s:I, s:I, s:I, s:I}, s:o, s:o, s:{s:I, s:I, s:I, s:I, s:I, s:o, s:o*}, s:o}", "provenance",
         d->provenance, "cells", "n", (json_int_t)d->n_cells, "done", (json_int_t)d->n_done, "failed",
         (json_int_t)d->n_failed, "planned", (json_int_t)d->n_planned, "tasks", list, "pools", pools(d),
         "spend", "n_requests", (json_int_t)d->total_requests, "n_failed_requests",
         (json_int_t)d->total_failed_requests, "n_from_recording", (json_int_t)d->total_from_recording,
         "tokens_in", (json_int_t)d->total_tokens_in, "tokens_out", (json_int_t)d->total_tokens_out,
-        "cost_usd", known ? real(cost) : json_null(), "failed", failed(d));
+        "cost_usd", known ? real(cost) : json_null(), "llm_eval", evaluations_spend(d), "failed", failed(d));
     json_t *evals = json_array();
     if (status == SG_OK)
         status = evaluations(d, evals, err);

@@ -112,17 +112,26 @@ static void holes_and_hostile_names(void **state)
 static void evaluations(void **state)
 {
     (void)state;
-    static const char *const words[][5] = {
+    /* The last two: what was spent on it, and in all. */
+    static const char *const words[][7] = {
         {"The LLM as a classifier", "50.0 [15.0, 85.0]", "75.0: synthetic zero_shot 20", "0.75 / 0.50*",
-         "75.0 [30.1, 95.4]"},
-        {"| 50.0 \\[15.0, 85.0\\] |", "66.7", "| gpt-x | 3 |", "| 9.2 / 20.0 |", "(raw rows)"},
+         "75.0 [30.1, 95.4]",
+         "the LLM as a classifier                            4       0        200          10   0.0020",
+         "all in the ledger                                 12       1       1012         130  unknown"},
+        {"| 50.0 \\[15.0, 85.0\\] |", "66.7", "| gpt-x | 3 |", "| 9.2 / 20.0 |", "(raw rows)",
+         "| the LLM as a classifier |  |  | 4 | 0 | 200 | 10 | 0.0020 |",
+         "| all in the ledger |  |  | 12 | 1 | 1012 | 130 | unknown |"},
         {"\"llm_eval\": [", "\"n_unparsable\": 1.0", "\"encoder_best\": {", "\"bias\": [",
-         "\"opening\": \"is the tower\""}};
+         "\"opening\": \"is the tower\"",
+         "\"llm_eval\": {\n      \"n_requests\": 4,\n      \"n_failed_requests\": 0,\n      \"tokens_in\": "
+         "200,\n"
+         "      \"tokens_out\": 10,\n      \"cost_usd\": 0.002\n",
+         "\"spend\": {\n    \"n_requests\": 12,"}};
     make("evals", &(struct fake){.evaluated = 1});
     for (int form = SG_REPORT_TERMINAL; form <= SG_REPORT_JSON; form++) {
         struct sg_buf b = sg_buf_make(1 << 20);
         OK(sg_report(in_scratch("evals"), (enum sg_report_form)form, &b, &err));
-        for (int i = 0; i < 5; i++)
+        for (int i = 0; i < 7; i++)
             if (!strstr(b.data, words[form][i]))
                 fail_msg("'%s' is not in:\n%s", words[form][i], b.data);
         sg_buf_free(&b);
