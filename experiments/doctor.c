@@ -60,13 +60,48 @@ static sg_status note(struct sg_findings *f, const char *topic, enum sg_health h
 /* ---- the machine ---- */
 
 struct rank_facts {
-    char host[64], kernels[24];
+    char host[64], kernels[24], bf16[24]; /* "": none */
     int32_t cores;
 };
 
+/* Facts of the first rank whose products in bfloat16 are this. */
+static const struct rank_facts *with_bf16(const struct rank_facts *fact, int n, const char *kernels)
+{
+    for (int i = 0; i < n; i++)
+        if (strcmp(fact[i].bf16, kernels) == 0)
+            return &fact[i];
+    return NULL;
+}
+
+/* A study can ask for bf16 where all ranks have it. */
+static sg_status note_training(const struct rank_facts *fact, int n, struct sg_findings *f,
+                               struct sg_err *err)
+{
+    char bf16[160];
+    int same = 1, most = fact[0].cores;
+    const struct rank_facts *none = with_bf16(fact, n, "");
+    for (int i = 0; i < n; i++) {
+        same &= strcmp(fact[0].kernels, fact[i].kernels) == 0;
+        most = fact[i].cores > most ? fact[i].cores : most;
+    }
+    if (none)
+        snprintf(bf16, sizeof bf16, "not possible%s%s: it takes AVX2 with FMA", n > 1 ? " on " : "",
+                 n > 1 ? none->host : "");
+    else if (with_bf16(fact, n, "avx2"))
+        snprintf(bf16, sizeof bf16, "by AVX2%s, as fast as fp32 there",
+                 with_bf16(fact, n, "avx512") ? " on some ranks" : "");
+    else
+        snprintf(bf16, sizeof bf16, "by %s, faster than fp32",
+                 strcmp(fact[0].bf16, "avx512") == 0 ? "AVX512-BF16" : fact[0].bf16);
+    return note(f, "training", SG_HEALTH_FINE, err,
+                "up to %d thread%s a rank; fp32 by kernels %s%s; train.precision=bf16 %s", most,
+                most == 1 ? "" : "s", fact[0].kernels,
+                same ? "" : " on rank 0, others elsewhere (the results are the same)", bf16);
+}
+
 static sg_status note_ranks(const struct rank_facts *fact, int n, struct sg_findings *f, struct sg_err *err)
 {
-    int n_nodes = 0, least = fact[0].cores, most = fact[0].cores, same = 1;
+    int n_nodes = 0, least = fact[0].cores, most = fact[0].cores;
     for (int i = 0; i < n; i++) {
         int first = 1;
         for (int k = 0; k < i; k++)
@@ -74,13 +109,11 @@ static sg_status note_ranks(const struct rank_facts *fact, int n, struct sg_find
         n_nodes += first;
         least = fact[i].cores < least ? fact[i].cores : least;
         most = fact[i].cores > most ? fact[i].cores : most;
-        same &= strcmp(fact[0].kernels, fact[i].kernels) == 0;
     }
     char cores[40];
     snprintf(cores, sizeof cores, least == most ? "%d" : "%d to %d", least, most);
-    SG_TRY(note(f, "ranks", SG_HEALTH_FINE, err, "%d on %d node%s, %s core%s each; kernels %s%s", n, n_nodes,
-                n_nodes == 1 ? "" : "s", cores, most == 1 ? "" : "s", fact[0].kernels,
-                same ? "" : " on rank 0, others elsewhere (the results are the same)"));
+    SG_TRY(note(f, "ranks", SG_HEALTH_FINE, err, "%d on %d node%s, %s core%s each", n, n_nodes,
+                n_nodes == 1 ? "" : "s", cores, most == 1 ? "" : "s"));
     if (n == 1)
         return note(f, "ranks", SG_HEALTH_NOTE, err,
                     "one process alone; hint: `mpirun -n 2 synthgrid doctor` shows whether ranks meet");
@@ -123,7 +156,9 @@ sg_status sg_doctor_machine(const struct sg_team *world, struct sg_findings *f, 
     struct rank_facts mine = {.cores = sg_cores()}, *all = NULL;
     sg_status status = SG_OK;
     gethostname(mine.host, sizeof mine.host - 1);
+    const struct sg_ops *bf16 = sg_ops_best(SG_BF16);
     snprintf(mine.kernels, sizeof mine.kernels, "%s", sg_ops_best(SG_FP32)->name);
+    snprintf(mine.bf16, sizeof mine.bf16, "%s", bf16 ? bf16->name : "");
     if (world->rank == 0 && !(all = sg_alloc((size_t)world->size, sizeof *all)))
         status = sg_fail_memory(err, (size_t)world->size * sizeof *all);
     SG_TRY(sg_agree(world, status, err));
@@ -133,6 +168,8 @@ sg_status sg_doctor_machine(const struct sg_team *world, struct sg_findings *f, 
         status = note_mpi(world->size, f, err);
         if (status == SG_OK)
             status = note_ranks(all, world->size, f, err);
+        if (status == SG_OK)
+            status = note_training(all, world->size, f, err);
         if (status == SG_OK)
             status = note_memory(f, err);
         if (status == SG_OK)

@@ -24,7 +24,8 @@ struct sg_findings {
 };
 void sg_findings_free(struct sg_findings *f); /* leaves it empty */
 
-/* Collective over the job; only rank 0's list is filled. MPI and its ranks, cores, kernels, memory, Slurm. */
+/* Collective over the job; only rank 0's list is filled. MPI and its ranks, cores, what
+ * training can use, memory, Slurm. */
 sg_status sg_doctor_machine(const struct sg_team *world, struct sg_findings *f,
                             struct sg_err *err) SG_MUST_USE;
 

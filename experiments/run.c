@@ -16,6 +16,7 @@
 #include "experiments/progress.h"
 #include "experiments/provenance.h"
 #include "experiments/rehearsal.h"
+#include "model/ops.h"
 #include "results/report.h"
 #include "results/store.h"
 
@@ -23,6 +24,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { KIND_BUY, KIND_CELL, N_KINDS };
 
@@ -72,13 +74,21 @@ struct run {
     struct sg_err why;   /* and its sentence */
     double budget_usd;   /* < 0: none */
     double started, stored, shown;
-    int warned;  /* that status.json cannot be written */
-    double cost; /* of all cells that were to do when the run began */
+    int warned;         /* that status.json cannot be written */
+    double cost;        /* of all cells that were to do when the run began */
+    int64_t n_to_train, /* these cells, but for those that failed and stay so */
+        n_missing;      /* completions when the run began */
     struct sg_progress progress;
     char *h5_path;
 };
 
 /* ---- cells ---- */
+
+/* Whether this run does not train a cell of this status. */
+static int is_over(const struct run *r, const char *status)
+{
+    return strcmp(status, "done") == 0 || (strcmp(status, "failed") == 0 && !r->options->retry_failed);
+}
 
 static sg_status add_cell(struct run *r, int64_t i, struct sg_err *err)
 {
@@ -87,7 +97,7 @@ static sg_status add_cell(struct run *r, int64_t i, struct sg_err *err)
     if (r->options->buy_only)
         return SG_OK;
     SG_TRY(sg_ledger_cell_status(r->ledger, c->id, status, err));
-    if (strcmp(status, "done") == 0 || (strcmp(status, "failed") == 0 && !r->options->retry_failed)) {
+    if (is_over(r, status)) {
         r->progress.n_cells_done += status[0] == 'd';
         r->progress.n_cells_failed += status[0] == 'f';
         return SG_OK;
@@ -365,6 +375,7 @@ static sg_status enter_plan(struct run *r, struct sg_err *err)
         SG_TRY(sg_ledger_cell_status(r->ledger, c->id, before, err));
         if (strcmp(before, "done") != 0)
             r->cost += sg_cell_cost(p, c);
+        r->n_to_train += !r->options->buy_only && !is_over(r, before);
     }
     for (int64_t i = 0; i < p->n_evaluations; i++)
         SG_TRY(sg_evaluation_plan(r->ledger, p->evaluation[i], i, err));
@@ -670,18 +681,37 @@ static sg_status open_endpoints(struct run *r, struct sg_err *err)
     return status;
 }
 
-static sg_status start(struct run *r, struct sg_err *err)
+/* Reads what is there, and what is to do. */
+static sg_status enter(struct run *r, struct sg_err *err)
 {
-    int64_t n_missing;
-    struct sg_batches_out out;
     if (r->options->batch)
         SG_TRY(sg_batch_check(r->p->study, err));
     if (!r->options->rehearsal)
         SG_TRY(sg_rehearsal_refuse(r->p->study->results, err));
     SG_TRY(make_run(r, err));
-    SG_TRY(open_run(r, &n_missing, err));
+    return open_run(r, &r->n_missing, err);
+}
+
+/* Collective, before anything is bought: each rank may be given a cell to train. */
+static sg_status can_train(const struct run *r, struct sg_err *err)
+{
+    int64_t n = r->n_to_train;
+    const struct sg_ops *ops;
+    char host[256] = "";
+    SG_TRY(sg_mpi_check(MPI_Bcast(&n, 1, MPI_INT64_T, 0, r->world->comm), "MPI_Bcast", err));
+    sg_status status = n ? sg_ops_choose(r->p->study->train.precision, &ops, err) : SG_OK;
+    if (status != SG_OK) {
+        gethostname(host, sizeof host - 1);
+        sg_err_at(err, "train.precision on %s", host);
+    }
+    return sg_agree(r->world, status, err);
+}
+
+static sg_status start(struct run *r, struct sg_err *err)
+{
+    struct sg_batches_out out;
     SG_TRY(note_batches(r, &out, err));
-    int has_work = n_missing || (r->options->batch && out.n + out.n_abandoned);
+    int has_work = r->n_missing || (r->options->batch && out.n + out.n_abandoned);
     if (!has_work || r->options->offline)
         sg_endpoint_take_keys(r->p->study);
     if (!has_work)
@@ -836,7 +866,10 @@ sg_status sg_run(const struct sg_team *world, const struct sg_run_options *o, st
     r.p = p;
     status = make_sellers(&r, &sellers, err);
     if (status == SG_OK && world->rank == 0)
-        status = start(&r, err);
+        status = enter(&r, err);
+    SG_TRY_DONE(sg_agree(world, status, err));
+    SG_TRY_DONE(can_train(&r, err));
+    status = world->rank == 0 ? start(&r, err) : SG_OK;
     SG_TRY_DONE(sg_agree(world, status, err));
     SG_TRY_DONE(share_sellers(&r, &sellers, err));
     status = SG_OK;

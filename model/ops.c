@@ -37,7 +37,7 @@ const struct sg_ops *sg_ops_best(enum sg_precision precision)
     for (int i = 0; name && list[i]; i++)
         if (strcmp(name, list[i]->name) == 0)
             return list[i];
-    if (!list[1])
+    if (!list[1] || (name && strcmp(name, sg_ops_base.name) == 0))
         return NULL;
     while (list[1])
         list++;

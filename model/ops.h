@@ -137,7 +137,8 @@ enum { SG_DW_ROWS = 256, SG_MAX_LANES = 1024 };
 extern const struct sg_ops sg_ops_ref;
 
 /* The last of sg_ops_all, or the one that the environment's SG_OPS names: for tests and comparisons. A name
- * that is not in the list counts as none. NULL for SG_BF16 where `ref` alone could do it. */
+ * that is not in the list counts as none. NULL for SG_BF16 where `ref` alone could do it, or where SG_OPS is "base": as on
+ * a processor without AVX2. */
 const struct sg_ops *sg_ops_best(enum sg_precision precision);
 
 /* The same for those who cannot go on without: SG_INPUT instead of NULL. */

@@ -1,14 +1,12 @@
 #!/usr/bin/env python3
 """A live run against the stub server: pools are bought once, spend is recorded, a second run asks nothing, the key stays secret."""
-import subprocess
-import time
+import pathlib
 
 import sg
 
 KEY = "sk-canary-0123456789abcdef"
-sg.need_encoder()
 with sg.Folder() as folder, sg.Stub(folder) as stub:
-    study = ["experiments/quickstart.yaml", "tasks=[sst2,boolq]", "methods=[zero_shot,zero_shot_topic]", "sizes=[4]",
+    study = [*sg.QUICKSTART, "tasks=[sst2,boolq]", "methods=[zero_shot,zero_shot_topic]", "sizes=[4]",
              "train.steps=2", "train.max_length=32", f"generator.base_url={stub.url}"]
     results = folder / "results"
     out, err = sg.run("run", *study, "--results", results, ranks=2, env={"OPENAI_API_KEY": KEY})
@@ -50,6 +48,23 @@ with sg.Folder() as folder, sg.Stub(folder) as stub:
         sg.check("run again" in err, "it does not say how to go on:\n" + err)
     back, _ = sg.run("run", *study, "--results", folder / "gone", ranks=2, env={"OPENAI_API_KEY": KEY})
     sg.check(sg.digest(back) == digest, "a server that was away for a while shows in the results")
+
+    # A rank whose processor cannot train as the study says is told of before anything is bought; to buy alone, it can.
+    old = folder / "old"
+    old.write_text(f'#!/bin/sh\n[ "$OMPI_COMM_WORLD_RANK" != 1 ] || export SG_OPS=base\nexec {sg.SYNTHGRID} "$@"\n')
+    old.chmod(0o755)
+    before = len(stub.requests())
+    good, sg.SYNTHGRID = sg.SYNTHGRID, str(old)
+    half = [*study, "train.precision=bf16", "--results", folder / "half"]
+    _, err = sg.run("run", *half, ranks=2, code=2)
+    sg.check("synthgrid: rank 1: train.precision on " in err and "AVX2" in err and err.count("synthgrid: ") == 1, err)
+    sg.check(len(stub.requests()) == before, "it has bought what it cannot train with")
+    sg.run("generate", *half, ranks=2)
+    sg.SYNTHGRID = good
+    if "avx2" in pathlib.Path("/proc/cpuinfo").read_text():
+        sg.run("run", *half)
+        _, err = sg.run("run", *half, env={"SG_OPS": "base"})
+        sg.check("nothing is left to do" in err, "what is done cannot be looked at there:\n" + err)
 
     # A recording of it replays without server or key.
     sg.run("recording", results, folder / "r.jsonl.gz")

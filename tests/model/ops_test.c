@@ -459,9 +459,25 @@ static void masks_are_dropout(void **state)
     sg_free(x);
 }
 
+/* As on a processor without AVX2. */
+static void base_has_no_bf16(void **state)
+{
+    (void)state;
+    const struct sg_ops *ops;
+    struct sg_err err = {0};
+    assert_int_equal(setenv("SG_OPS", "base", 1), 0);
+    assert_null(sg_ops_best(SG_BF16));
+    assert_int_equal(sg_ops_choose(SG_BF16, &ops, &err), SG_INPUT);
+    assert_non_null(strstr(err.text, "AVX2"));
+    assert_int_equal(sg_ops_choose(SG_FP32, &ops, &err), SG_OK);
+    assert_string_equal(ops->name, "base");
+    assert_int_equal(unsetenv("SG_OPS"), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(base_has_no_bf16),
         cmocka_unit_test(tables_equal_ref),
         cmocka_unit_test(bf16_products_equal_ref),
         cmocka_unit_test(bf16_rounds_operands),
