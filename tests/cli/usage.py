@@ -7,11 +7,16 @@ import sg
 COMMANDS = ("run", "generate", "plan", "rehearse", "status", "report", "recording", "bundle", "train", "predict", "tokenize", "doctor")
 
 out, err = sg.run("--help")
-for name in COMMANDS:
+
+
+def helps(name):
     sg.check(f"\n  {name} " in out, f"--help does not list {name}")
     text, err = sg.run(name, "--help")
     sg.check(text.startswith(f"Usage: synthgrid {name}"), f"{name} --help says: {text}")
     sg.check(err == "", f"{name} --help writes to stderr: {err}")
+
+
+sg.side_by_side(helps, COMMANDS)
 
 out, err = sg.run("--version")
 for library in ("synthgrid 0.", "MPI ", "BLAS ", "HDF5 1.", "SQLite 3.", "libcurl/", "libyaml ", "jansson ", "utf8proc ", "OpenSSL ", "zlib "):
@@ -36,18 +41,26 @@ WRONG = [
     (["run", "experiments/quickstart.yaml", "--digest", "ab"], "--digest is for a bundle"),
     (["train", "\x1b[31mred"], "train: \"?[31mred\" is one argument too many"),
 ]
-for arguments, words in WRONG:
-    for ranks in (0, 2) if arguments and arguments[0] in ("train", "run") else (0,):
-        out, err = sg.run(*arguments, ranks=ranks, code=2)
-        said = [line for line in err.splitlines() if line.startswith("synthgrid: ")]
-        sg.check(len(said) == 1 and words in said[0], f"{arguments} on {ranks} ranks: no \"{words}\" in:\n{err}")
-        sg.check(out == "", f"{arguments}: writes to stdout: {out}")
+
+
+def refused(case):
+    (arguments, words), ranks = case
+    out, err = sg.run(*arguments, ranks=ranks, code=2)
+    said = [line for line in err.splitlines() if line.startswith("synthgrid: ")]
+    sg.check(len(said) == 1 and words in said[0], f"{arguments} on {ranks} ranks: no \"{words}\" in:\n{err}")
+    sg.check(out == "", f"{arguments}: writes to stdout: {out}")
+
+
+sg.side_by_side(refused, [(wrong, ranks) for wrong in WRONG for ranks in ((0, 2) if wrong[0][:1] in (["train"], ["run"]) else (0,))])
+
 
 # Under mpirun help comes once, and a command for one process works once.
-out, _ = sg.run("train", "--help", ranks=3)
-sg.check(out.count("Usage:") == 1, "three ranks print the help more than once")
-out, _ = sg.run("tokenize", "--help", ranks=3)
-sg.check(out.count("Usage:") == 1, "three ranks print the help more than once")
+def helped(name):
+    out, _ = sg.run(name, "--help", ranks=3)
+    sg.check(out.count("Usage:") == 1, "three ranks print the help more than once")
+
+
+sg.side_by_side(helped, ["train", "tokenize"])
 
 # A full disk is no success.
 with open("/dev/full", "w") as full:

@@ -7,9 +7,8 @@ import sqlite3
 
 import sg
 
-sg.need_encoder()
 PRICE = 1000, 2000
-STUDY = ["experiments/quickstart.yaml", "tasks=[sst2]", "methods=[zero_shot]", "mixes=[synthetic]", "sizes=[20]", "train.steps=2",
+STUDY = [*sg.QUICKSTART, "tasks=[sst2]", "methods=[zero_shot]", "mixes=[synthetic]", "sizes=[20]", "train.steps=2",
          "train.max_length=32", f"generator.usd_per_1m_input={PRICE[0]}", f"generator.usd_per_1m_output={PRICE[1]}", "budget.usd=50",
          "generator.connections=4", "generator.timeout_s=1"]
 FAULTS = [{"from": 3, "to": 4, "fault": "status", "status": 429, "headers": {"retry-after-ms": "50"}},

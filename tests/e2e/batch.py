@@ -8,7 +8,6 @@ import batching
 import sg
 from batching import KEY, PRICED, SMALL, ask, batch, billed, calls, collect, generate, missing
 
-sg.need_encoder()
 KEYS = {"FAST_KEY": "sk-fast-0123456789abcdef", "SLOW_KEY": "sk-slow-0123456789abcdef"}
 STUDY = """
 study: two
@@ -18,7 +17,7 @@ sizes: [6]
 mixes: [synthetic]
 data: {dir: data/sample}
 llm_eval: {shots: [0], rows: 3}
-train: {steps: 2, max_length: 32}
+train: {encoder: tests/oracle/model/bert, steps: 2, max_length: 32}
 generators:
   fast: {model: hare, base_url: FAST_URL, api_key_env: FAST_KEY, usd_per_1m_input: 1000, usd_per_1m_output: 2000}
   slow: {model: turtle, base_url: SLOW_URL, api_key_env: SLOW_KEY, usd_per_1m_input: 1000, usd_per_1m_output: 2000}

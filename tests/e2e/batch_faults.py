@@ -13,8 +13,6 @@ import batching
 import sg
 from batching import PRICED, SMALL, ask, batch, billed, calls, collect, generate, missing
 
-sg.need_encoder()
-
 
 def request(stub, path, data=None):
     return urllib.request.urlopen(urllib.request.Request(stub.url + path, data, {"Content-Type": "application/json"}))

@@ -6,7 +6,7 @@ import sqlite3
 
 import sg
 
-SMALL = ["experiments/quickstart.yaml", "tasks=[sst2]", "methods=[zero_shot,zero_shot_topic]", "mixes=[synthetic]", "sizes=[6]",
+SMALL = [*sg.QUICKSTART, "tasks=[sst2]", "methods=[zero_shot,zero_shot_topic]", "mixes=[synthetic]", "sizes=[6]",
          "train.steps=2", "train.max_length=32"]
 PRICE = 1000.0, 2000.0
 PRICED = [f"generator.usd_per_1m_input={PRICE[0]}", f"generator.usd_per_1m_output={PRICE[1]}", "budget.usd=100"]

@@ -9,8 +9,7 @@ import time
 
 import sg
 
-sg.need_encoder()
-SMALL = ["experiments/quickstart.yaml", "tasks=[sst2]", "methods=[zero_shot]", "mixes=[synthetic]", "train.steps=2",
+SMALL = [*sg.QUICKSTART, "tasks=[sst2]", "methods=[zero_shot]", "mixes=[synthetic]", "train.steps=2",
          "train.max_length=32"]
 
 
@@ -67,7 +66,7 @@ with sg.Folder() as folder:
         results, limit, stops = folder / "r", 1.5, 0
         while True:
             done = subprocess.run(sg.command("run", *priced, f"budget.usd={limit}", "--results", results, ranks=2), cwd=sg.ROOT,
-                                  env=sg.ENVIRONMENT, capture_output=True, text=True, timeout=100)
+                                  env=sg.ENVIRONMENT | sg.AT_ONCE, capture_output=True, text=True, timeout=100)
             print(f"limit {limit:.2f} USD: exit code {done.returncode}, {billed(stub):.4f} billed")
             sg.check(billed(stub) <= limit, "over the budget")
             if done.returncode == 0:

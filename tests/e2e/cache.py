@@ -7,8 +7,7 @@ import subprocess
 import sg
 
 KEY = "sk-canary-0123456789abcdef"
-sg.need_encoder()
-BASE = ["experiments/quickstart.yaml", "tasks=[sst2]", "mixes=[synthetic]", "train.steps=2", "train.max_length=32", "generator.recording="]
+BASE = [*sg.QUICKSTART, "tasks=[sst2]", "mixes=[synthetic]", "train.steps=2", "train.max_length=32", "generator.recording="]
 
 
 def study(folder, name, url, *more):

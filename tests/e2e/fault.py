@@ -16,7 +16,7 @@ import time
 import sg
 
 KEY = "sk-canary-0123456789abcdef"
-STUDY = ["experiments/quickstart.yaml", "tasks=[sst2]", "methods=[zero_shot]", "mixes=[synthetic]", "sizes=[8]", "generator.connections=4"]
+STUDY = [*sg.QUICKSTART, "tasks=[sst2]", "methods=[zero_shot]", "mixes=[synthetic]", "sizes=[8]", "generator.connections=4"]
 # Faults of the stub that a client cannot read, so that nothing was bought.
 UNREADABLE = ("cut", "html", "empty", "huge", "status")
 # A busy machine may take so many times longer than a test's upper bound says; waits that must not be are far longer still.
@@ -70,7 +70,7 @@ def buy(results, url, *study, ranks=0, env=None, key=KEY, timeout=240, word="gen
     if key is not None:
         variables["OPENAI_API_KEY"] = key
     scratch = tempfile.mkdtemp(dir=pathlib.Path(results).parent)  # sg.run tells why
-    variables["TMPDIR"] = scratch
+    variables |= {"TMPDIR": scratch} | sg.AT_ONCE
     command = sg.command(word, *STUDY, *([f"generator.base_url={url}"] if url else []), *study, "--results", results, ranks=ranks)
     start, stalled = time.monotonic(), stalls.seconds
     process = subprocess.Popen(command, cwd=sg.ROOT, env=variables, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -166,7 +166,6 @@ def undisturbed(*study):
 def play(cases):
     """Runs (name, function) one after the other or side by side, says how each went, and exits."""
     import concurrent.futures
-    sg.need_encoder()
 
     def one(case):
         start = time.monotonic()

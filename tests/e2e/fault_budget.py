@@ -68,7 +68,6 @@ def run(seed, digest, wanted):
         print(f"seed {seed}: {ranks} ranks, stopped {stops} times, {billed:.3f} of {limit:.3f} USD, {len(log)} requests")
 
 
-sg.need_encoder()
 undisturbed = fault.undisturbed(*PRICED, "budget.usd=1000")
 atexit.register(lambda: print(f"{len(runs)} runs, {runs.count(3)} of them ended by the limit or a fault (exit code 3)"))
 first = random.SystemRandom().randrange(1 << 30)

@@ -145,7 +145,6 @@ def rank_0_names_the_server(variable):
             check(ranks == {0, 1}, f"only ranks {ranks} have asked")
 
 
-sg.need_encoder()
 wanted = {"short": fault.undisturbed(), "long": fault.undisturbed(*LONG)}
 fault.play([
     ("black_hole", black_hole),

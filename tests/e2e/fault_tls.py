@@ -234,7 +234,6 @@ def http2():
 
 
 warnings.simplefilter("ignore", DeprecationWarning)  # TLS 1.1, which is what is to be refused
-sg.need_encoder()
 if not shutil.which("openssl"):
     sg.skip("no openssl command")
 make_certificate("ca")

@@ -92,6 +92,5 @@ if chosen:
 if not files:
     sys.exit(f"there is no case of row {row} in {CASES}")
 cases = [(f.stem, lambda f=f: run_case(json.loads(f.read_text()))) for f in files]
-sg.need_encoder()
 undisturbed([])
 fault.play(cases)

@@ -4,9 +4,8 @@ import json
 
 import sg
 
-sg.need_encoder()
 with sg.Folder() as folder, sg.Stub(folder) as stub:
-    study = ["experiments/quickstart.yaml", "tasks=[sst2,boolq]", "methods=[zero_shot,zero_shot_topic]", "sizes=[4]",
+    study = [*sg.QUICKSTART, "tasks=[sst2,boolq]", "methods=[zero_shot,zero_shot_topic]", "sizes=[4]",
              "train.steps=2", "train.max_length=32", f"generator.base_url={stub.url}"]
     results = folder / "results"
 
@@ -54,7 +53,7 @@ with sg.Folder() as folder, sg.Stub(folder) as stub:
     sg.check(sg.digest(back) == digest, "a server that was away for a while shows in the pools")
 
     # The stub's answers fit every way to ask for a pair: a pool that stays short says something about synthgrid, not about the stub.
-    pairs = ["experiments/quickstart.yaml", "tasks=[rte,boolq]", "sizes=[4]", "conditioning=[label,none]",
+    pairs = [*sg.QUICKSTART, "tasks=[rte,boolq]", "sizes=[4]", "conditioning=[label,none]",
              f"generator.base_url={stub.url}"]
     for name, ways in (("plain", []), ("many", ["generator.examples_per_request=3"]),
                        ("json", ["generator.examples_per_request=3", "generator.structured_output=true"])):

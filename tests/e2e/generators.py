@@ -9,7 +9,6 @@ import time
 
 import sg
 
-sg.need_encoder()
 KEYS = {"FAST_KEY": "sk-fast-0123456789abcdef", "SLOW_KEY": "sk-slow-0123456789abcdef"}
 STUDY = """
 study: two
@@ -20,7 +19,7 @@ raw: [20]
 mixes: [raw, synthetic]
 data: {dir: data/sample}
 llm_eval: {shots: [0], rows: 6}
-train: {steps: 2, max_length: 32}
+train: {encoder: tests/oracle/model/bert, steps: 2, max_length: 32}
 generators:
   slow: {model: turtle, base_url: SLOW_URL, api_key_env: SLOW_KEY, requests_per_min: 600, connections: 2, usd_per_1m_input: 1000, usd_per_1m_output: 2000}
   fast: {model: hare, base_url: FAST_URL, api_key_env: FAST_KEY, usd_per_1m_input: 500, usd_per_1m_output: 500}

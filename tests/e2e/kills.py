@@ -55,10 +55,9 @@ def gone(pids):
         time.sleep(0.02)
 
 
-sg.need_encoder()
 random.seed(20261124)
 with sg.Folder() as folder, sg.Stub(folder, "--latency", "0.05") as stub:
-    study = ["experiments/quickstart.yaml", "tasks=[sst2,emotion]", "methods=[zero_shot,zero_shot_topic,few_shot_3]",
+    study = [*sg.QUICKSTART, "tasks=[sst2,emotion]", "methods=[zero_shot,zero_shot_topic,few_shot_3]",
              f"sizes=[{4 * (1 + N_KILLS)}]", f"generator.connections={CONNECTIONS}", f"generator.base_url={stub.url}",
              "generator.usd_per_1m_input=1", "generator.usd_per_1m_output=1", "budget.usd=10"]
     started = time.monotonic()

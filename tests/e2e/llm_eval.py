@@ -7,9 +7,8 @@ import time
 
 import sg
 
-sg.need_encoder()
 with sg.Folder() as folder, sg.Stub(folder, "--latency", "0.01") as stub:
-    plain = ["experiments/quickstart.yaml", "tasks=[sst2,boolq]", "methods=[zero_shot]", "sizes=[4]", "mixes=[raw,synthetic]",
+    plain = [*sg.QUICKSTART, "tasks=[sst2,boolq]", "methods=[zero_shot]", "sizes=[4]", "mixes=[raw,synthetic]",
              "train.steps=2", "train.max_length=32", f"generator.base_url={stub.url}",
              "generator.usd_per_1m_input=0.01", "generator.usd_per_1m_output=0.01", "budget.usd=10"]  # what costs is committed before the next request leaves
     study = [*plain, "llm_eval.shots=[0,1,5]", "llm_eval.rows=24", "llm_eval.seeds=2"]

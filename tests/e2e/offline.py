@@ -7,7 +7,6 @@ import subprocess
 
 import sg
 
-sg.need_encoder()
 if not shutil.which("strace"):
     sg.skip("no strace; `apt install strace`")
 if subprocess.run(["strace", "-o", "/dev/null", "true"], stderr=subprocess.DEVNULL).returncode != 0:

@@ -4,9 +4,8 @@ import json
 
 import sg
 
-sg.need_encoder()
 with sg.Folder() as folder, sg.Stub(folder, "--near", "5") as stub:
-    study = ["experiments/quickstart.yaml", "tasks=[sst2]", "methods=[zero_shot,few_shot_3]", "sizes=[11]", "mixes=[raw,synthetic]",
+    study = [*sg.QUICKSTART, "tasks=[sst2]", "methods=[zero_shot,few_shot_3]", "sizes=[11]", "mixes=[raw,synthetic]",
              "conditioning=[label,none]", "prompt_variants=[default,plain]", "generator.examples_per_request=3",
              "generator.max_tokens=64", "train.steps=1", "train.max_length=32", f"generator.base_url={stub.url}"]
 

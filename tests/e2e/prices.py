@@ -6,7 +6,6 @@ import sqlite3
 
 import sg
 
-sg.need_encoder()
 STUDY = [*sg.SMALL, "generator.recording=", "tasks=[sst2]", "generator.model=gpt-4o-mini",
          "generator.usd_per_1m_input=", "generator.usd_per_1m_output="]
 # 127.0.0.1:9 is the discard port: refused at once.

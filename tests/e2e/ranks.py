@@ -9,7 +9,6 @@ import time
 import sg
 
 
-
 def cells_done(results):
     """From status.json, which is replaced whole; 0 before it is there."""
     try:
@@ -18,21 +17,35 @@ def cells_done(results):
         return 0
 
 
+def same(folder, study, ranks):
+    """The digest of the study, which each of these numbers of ranks must give."""
+    found = {}
+
+    def one(n):
+        found[n] = sg.digest(sg.run("run", *study, "--results", folder / f"r{n}", ranks=n)[0])
+
+    sg.side_by_side(one, ranks)
+    sg.check(len(set(found.values())) == 1, f"{study}: digests by ranks {found}")
+    print(f"{folder.name} on {ranks} ranks: {found[ranks[0]]}")
+    return found[ranks[0]]
+
+
 sg.need_encoder()
+# Cells that take some tenths of a second each, so that kills find some done and others not.
+LONGER = [*sg.SMALL, "train.steps=200"]
+ONE_CELL = ["tasks=[sst2]", "methods=[zero_shot]", "mixes=[synthetic]", "sizes=[10]", "train.steps=2", "train.max_length=32"]
 with sg.Folder() as folder:
-    expected = None
-    for ranks in (1, 2, 3, 4, 8):
-        out, _ = sg.run("run", *sg.SMALL, "--results", folder / f"r{ranks}", ranks=ranks)
-        found = sg.digest(out)
-        print(ranks, "ranks:", found)
-        expected = expected or found
-        sg.check(found == expected, f"{ranks} ranks give another digest")
+    same(folder / "small", sg.SMALL, (1, 2, 3, 4, 8))
+    # One cell alone is trained by all ranks; with an encoder of the usual shape, too.
+    same(folder / "one", [*sg.QUICKSTART, *ONE_CELL], (1, 2, 3, 8))
+    same(folder / "true", ["experiments/quickstart.yaml", *ONE_CELL], (1, 4))
 
     # Killed with SIGKILL at several moments, then started again, on another number of ranks each time.
+    expected = same(folder / "longer", LONGER, (1, 4))
     results = folder / "killed"
     n_hit = 0
     for attempt, ranks in enumerate((2, 3, 1, 4)):
-        process = sg.begin("run", *sg.SMALL, "--results", results, ranks=ranks)
+        process = sg.begin("run", *LONGER, "--results", results, ranks=ranks)
         # In the middle of the work: once more cells are done than at the start, or, first, while there are none.
         deadline, start = time.monotonic() + 60, cells_done(results)
         while time.monotonic() < deadline and process.poll() is None:
@@ -42,7 +55,7 @@ with sg.Folder() as folder:
         n_hit += 0 < cells_done(results) < 10
         sg.kill_all(process, results)
     sg.check(n_hit > 0, "no kill hit a run that had some of its cells")
-    out, _ = sg.run("run", *sg.SMALL, "--results", results, ranks=2)
+    out, _ = sg.run("run", *LONGER, "--results", results, ranks=2)
     sg.check(sg.digest(out) == expected, "a killed and resumed run gives another digest")
 
     # Each cell tells the arithmetic that it was trained with.
@@ -56,7 +69,7 @@ with sg.Folder() as folder:
     stray = results / ("0123456789abcdef" * 4 + ".run")
     stray.write_text("")
     before = os.stat(results / "ledger.sqlite").st_size
-    out, err = sg.run("run", *sg.SMALL, "--results", results, ranks=2)
+    out, err = sg.run("run", *LONGER, "--results", results, ranks=2)
     sg.check(sg.digest(out) == expected, "a run with nothing left to do changed the results")
     sg.check("nothing is left to do" in err, "it does not say that nothing is left to do:\n" + err)
     sg.check(not stray.exists(), "a snapshot that nothing goes on from stays")

@@ -13,7 +13,7 @@ import time
 import sg
 
 KEY = "sk-canary-0123456789abcdefgh"
-sg.need_encoder()
+ENCODER = sg.ROOT / "tests/oracle/model/bert"
 SEVERAL = """
 study: several
 tasks: [sst2]
@@ -21,7 +21,7 @@ methods: [zero_shot]
 sizes: [4]
 mixes: [synthetic]
 data: {dir: data/sample}
-train: {steps: 1, max_length: 32}
+train: {encoder: ENCODER, steps: 1, max_length: 32}
 generators:
   slow: {model: turtle, base_url: "https://slow.example/v1", requests_per_min: 60, usd_per_1m_input: 10, usd_per_1m_output: 20}
   cold: {model: turtle, base_url: "https://slow.example/v1", temperature: 0.3, requests_per_min: 240, usd_per_1m_input: 0, usd_per_1m_output: 0}
@@ -61,7 +61,7 @@ def until(what, condition, seconds=30):
 
 
 with sg.Folder() as folder, sg.Stub(folder) as other:
-    study = [sg.ROOT / "experiments/quickstart.yaml", "tasks=[sst2,rte]", "methods=[zero_shot,few_shot_3]", "sizes=[4]", "mixes=[synthetic]",
+    study = [sg.ROOT / "experiments/quickstart.yaml", f"train.encoder={ENCODER}", "tasks=[sst2,rte]", "methods=[zero_shot,few_shot_3]", "sizes=[4]", "mixes=[synthetic]",
              "train.steps=1", "train.max_length=32", "generator.usd_per_1m_input=10", "generator.usd_per_1m_output=20",
              "budget.usd=1", "generator.requests_per_min=60", f"results={folder / 'r'}"]
     rehearsed = folder / "r-rehearsal"
@@ -141,7 +141,7 @@ with sg.Folder() as folder, sg.Stub(folder) as other:
 
     # Several: a stub for each, at its prices and limits.
     several = folder / "several.yaml"
-    several.write_text(SEVERAL.replace("RESULTS", str(folder / "s")))
+    several.write_text(SEVERAL.replace("ENCODER", str(ENCODER)).replace("RESULTS", str(folder / "s")))
     out, _ = sg.run("rehearse", several, ranks=2)
     logs = {g: [json.loads(line) for line in open(folder / f"s-rehearsal/stub-{g}.jsonl")] for g in ("cold", "fast", "here", "sky", "slow")}
     # sky is slow's model at another provider: its own questions, though both stubs speak the same.
@@ -155,7 +155,7 @@ with sg.Folder() as folder, sg.Stub(folder) as other:
         subprocess.run(["cmake", "--install", pathlib.Path(sg.SYNTHGRID).parent, "--prefix", folder / "i"], check=True,
                        stdout=subprocess.DEVNULL)
         built, sg.SYNTHGRID = sg.SYNTHGRID, str(folder / "i/bin/synthgrid")
-        out, _ = sg.run("rehearse", *one, f"train.encoder={sg.ENCODER}", cwd=folder)
+        out, _ = sg.run("rehearse", *one, cwd=folder)
         sg.check(" 4 answered" in out, out)
         sg.SYNTHGRID = built
 

@@ -26,9 +26,8 @@ def texts(results):
     return found
 
 
-sg.need_encoder()
 with sg.Folder() as folder, sg.Stub(folder, "--latency", "0.01") as stub:
-    plain = ["experiments/quickstart.yaml", "tasks=[sst2,boolq]", "methods=[zero_shot,zero_shot_topic]", "sizes=[6,14]", "mixes=[raw,synthetic]",
+    plain = [*sg.QUICKSTART, "tasks=[sst2,boolq]", "methods=[zero_shot,zero_shot_topic]", "sizes=[6,14]", "mixes=[raw,synthetic]",
              "train.steps=2", "train.max_length=32", f"generator.base_url={stub.url}",
              "generator.usd_per_1m_input=0.01", "generator.usd_per_1m_output=0.01", "budget.usd=10"]  # what costs is committed before the next request leaves
     study = [*plain, "rephrase=[false,true]"]

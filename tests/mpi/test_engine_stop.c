@@ -128,6 +128,12 @@ static sg_status limit_work(void *context, const struct sg_work *w, struct sg_bu
 
 typedef sg_status (*work_function)(void *, const struct sg_work *, struct sg_buf *, struct sg_err *);
 
+/* More than are done before a stop is seen; all of short_work takes some 0.3 s on any number of ranks. */
+static int many(void)
+{
+    return 150 + 100 * world.size;
+}
+
 static struct sg_engine *make(work_function compute, work_function network, int n_items, int max_ranks)
 {
     struct sg_err err = {0};
@@ -151,7 +157,7 @@ static struct sg_engine *make(work_function compute, work_function network, int 
 
 static sg_status run(struct sg_engine *e, struct sg_err *err)
 {
-    struct sg_engine_hooks hooks = {.tick = tick};
+    struct sg_engine_hooks hooks = {.tick = tick, .tick_s = 0.02};
     *err = (struct sg_err){0};
     double start_s = MPI_Wtime();
     sg_status status = sg_engine_run(e, &hooks, err);
@@ -179,29 +185,31 @@ static void finish(struct sg_engine *e, int n_items)
 static void drain_by_tick(void)
 {
     struct sg_err err;
-    struct sg_engine *e = make(short_work, short_work, 1500, 1);
+    int n = many();
+    struct sg_engine *e = make(short_work, short_work, n, 1);
     seen.fails = "tick";
     seen.fails_with = SG_STOPPED;
     seen.from = 2;
     CHECK(run(e, &err) == SG_STOPPED && strstr(err.text, "tick has had enough"));
     if (world.rank == 0)
-        CHECK(seen.n_done > 0 && seen.n_done < 1500 && seen.n_done == seen.n_prepared &&
+        CHECK(seen.n_done > 0 && seen.n_done < n && seen.n_done == seen.n_prepared &&
               seen.n_events == seen.n_done);
-    finish(e, 1500);
+    finish(e, n);
 }
 
 static void drain_by_signal(void)
 {
     struct sg_err err;
+    int n = many();
     for (asker = 0; asker<world.size; asker += world.size> 1 ? world.size - 1 : 1) {
         ask_how = 1;
-        struct sg_engine *e = make(asking_work, short_work, 1000, 2);
+        struct sg_engine *e = make(asking_work, short_work, n, 2);
         CHECK(run(e, &err) == SG_STOPPED && strstr(err.text, "stopped as asked"));
         if (world.rank == 0)
-            CHECK(seen.n_done > 0 && seen.n_done < 1000 && seen.n_done == seen.n_prepared);
+            CHECK(seen.n_done > 0 && seen.n_done < n && seen.n_done == seen.n_prepared);
         int was = asker;
         asker = -1;
-        finish(e, 1000);
+        finish(e, n);
         asker = was;
     }
     asker = -1;
@@ -211,11 +219,11 @@ static void drain_by_signal(void)
 static void stop_before_start(void)
 {
     struct sg_err err;
-    struct sg_engine *e = make(short_work, short_work, 300, 1);
+    struct sg_engine *e = make(short_work, short_work, 100, 1);
     sg_engine_request_stop(1);
     CHECK(run(e, &err) == SG_STOPPED);
     CHECK(seen.n_prepared <= 2 * world.size);
-    finish(e, 300);
+    finish(e, 100);
 }
 
 static void quick(void)
@@ -249,20 +257,21 @@ static void quick(void)
 static void limit(void)
 {
     struct sg_err err;
-    struct sg_engine *e = make(short_work, limit_work, 400, 1);
+    struct sg_engine *e = make(short_work, limit_work, 200, 1);
     CHECK(run(e, &err) == SG_STOPPED && strstr(err.text, "the money is spent"));
-    CHECK(seen.n_done < 400 && seen.n_done == seen.n_prepared - (world.rank == 0));
+    CHECK(seen.n_done < 200 && seen.n_done == seen.n_prepared - (world.rank == 0));
     sg_engine_destroy(e);
 }
 
 static void failing_callbacks(void)
 {
     static const char *const names[] = {"prepare", "event", "done", "tick"};
+    int n = many();
     for (int stopped = 0; stopped < 2; stopped++) {
         for (int i = 0; i < 4; i++) {
             struct sg_err err;
             /* beside work that would never end by itself: it is told to stop */
-            struct sg_engine *e = make(short_work, stopped ? short_work : endless_work, 1000, 1);
+            struct sg_engine *e = make(short_work, stopped ? short_work : endless_work, n, 1);
             seen.fails = names[i];
             seen.fails_with = stopped ? SG_STOPPED : i % 2 ? SG_INPUT : SG_FAILED;
             seen.from = strcmp(names[i], "tick") == 0 ? 2 : 5;
@@ -272,7 +281,7 @@ static void failing_callbacks(void)
             snprintf(text, sizeof text, "%s has had enough", names[i]);
             CHECK(strncmp(err.text, text, strlen(text)) == 0);
             if (stopped)
-                finish(e, 1000);
+                finish(e, n);
             else
                 sg_engine_destroy(e);
         }
