@@ -9,6 +9,16 @@
 #include <string.h>
 #include <unistd.h>
 
+double sg_progress_eta_s(const struct sg_progress *p, double training_s)
+{
+    if (!p->n_requests_left)
+        return training_s;
+    if (!p->n_completions)
+        return -1;
+    double buying_s = (double)p->n_requests_left * p->elapsed_s / (double)p->n_completions;
+    return training_s > buying_s ? training_s : buying_s;
+}
+
 static void line_of(const struct sg_progress *p, char *line, size_t n)
 {
     char elapsed[24], eta[48] = "", money[64] = "", waiting[64] = "";

@@ -19,6 +19,10 @@ struct sg_progress {
     const char *message; /* why it stopped, or "" */
 };
 
+/* What is left of a run in which training and buying overlap: the longer of training_s (of what training is left) and of what there is
+ * to buy, at the pace so far. < 0: not known, as training_s may be. */
+double sg_progress_eta_s(const struct sg_progress *p, double training_s);
+
 /* Rank 0. stderr; `last` 1 ends the line. Call as often as you like: it paces itself. */
 void sg_progress_show(const struct sg_progress *p, int last);
 

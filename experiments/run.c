@@ -327,8 +327,9 @@ static sg_status tick(void *context, const struct sg_engine *e, struct sg_err *e
             ? "generating"
             : "training";
     /* Cells whose pools are not filled yet are no items yet, so the engine's own count of what is left is too low. */
-    r->progress.eta_s =
+    double training_s =
         s.cost_done > 0 ? (r->cost - s.cost_done) * s.rank_s_done / s.cost_done / r->world->size : -1;
+    r->progress.eta_s = sg_progress_eta_s(&r->progress, training_s);
     r->progress.cost_usd = sg_office_spent_usd(r->office);
     /* results.h5 and status.json can be made again from the ledger: that one of them cannot be written now ends no run. */
     struct sg_err later = {0};

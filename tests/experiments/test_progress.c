@@ -39,9 +39,25 @@ static void test_no_folder(void **state)
     assert_non_null(strstr(err.text, "nowhere/status.json"));
 }
 
+/* With a slow server it is what is left to buy that counts. */
+static void test_time_left(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t n_bought, n_left;
+        double training_s, left_s;
+    } row[] = {{0, 0, 7, 7},    {0, 0, -1, -1},  {0, 5, 7, -1}, {10, 5, 7, 30},
+               {10, 5, -1, 30}, {10, 5, 99, 99}, {10, 0, 7, 7}};
+    for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
+        struct sg_progress p = {
+            .n_completions = row[i].n_bought, .n_requests_left = row[i].n_left, .elapsed_s = 60};
+        assert_true(sg_progress_eta_s(&p, row[i].training_s) == row[i].left_s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_message_of_any_bytes),
-                                       cmocka_unit_test(test_no_folder)};
+                                       cmocka_unit_test(test_no_folder), cmocka_unit_test(test_time_left)};
     return cmocka_run_group_tests(tests, scratch_enter, scratch_leave);
 }
