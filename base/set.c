@@ -68,7 +68,7 @@ static sg_status grow(struct sg_set *s, struct sg_err *err)
     return SG_OK;
 }
 
-static sg_status add(struct sg_set *s, const unsigned char digest[DIGEST], struct sg_err *err)
+sg_status sg_set_add_digest(struct sg_set *s, const unsigned char digest[DIGEST], struct sg_err *err)
 {
     size_t at = find(s, digest);
     if (memcmp(s->slot[at], digest, DIGEST) == 0)
@@ -86,7 +86,12 @@ sg_status sg_set_add(struct sg_set *s, const void *text, size_t n, struct sg_err
 {
     unsigned char digest[DIGEST];
     sg_sha256(text, n, digest);
-    return add(s, digest, err);
+    return sg_set_add_digest(s, digest, err);
+}
+
+int sg_set_has_digest(const struct sg_set *s, const unsigned char digest[DIGEST])
+{
+    return memcmp(s->slot[find(s, digest)], digest, DIGEST) == 0;
 }
 
 int sg_set_has(const struct sg_set *s, const void *text, size_t n)
@@ -95,7 +100,7 @@ int sg_set_has(const struct sg_set *s, const void *text, size_t n)
     if (s->n == 0)
         return 0;
     sg_sha256(text, n, digest);
-    return memcmp(s->slot[find(s, digest)], digest, DIGEST) == 0;
+    return sg_set_has_digest(s, digest);
 }
 
 static int digit(char c)
@@ -114,7 +119,7 @@ sg_status sg_set_add_hex(struct sg_set *s, const char *hex, struct sg_err *err)
     }
     if (hex[SG_HEX - 1])
         return sg_fail(err, SG_FAILED, "'%.64s...' is no SHA-256", hex);
-    return add(s, digest, err);
+    return sg_set_add_digest(s, digest, err);
 }
 
 int64_t sg_set_n(const struct sg_set *s)

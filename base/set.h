@@ -24,7 +24,11 @@ void sg_set_destroy(struct sg_set *s);
 sg_status sg_set_add(struct sg_set *s, const void *text, size_t n, struct sg_err *err) SG_MUST_USE;
 int sg_set_has(const struct sg_set *s, const void *text, size_t n);
 
-/* The same by a digest that is known: 64 hex digits. SG_FAILED for what is none. */
+/* The same by the text's SHA-256, for who asks several sets. */
+sg_status sg_set_add_digest(struct sg_set *s, const unsigned char digest[32], struct sg_err *err) SG_MUST_USE;
+int sg_set_has_digest(const struct sg_set *s, const unsigned char digest[32]);
+
+/* Adds it by a digest from elsewhere: 64 hex digits. SG_FAILED for what is none. */
 sg_status sg_set_add_hex(struct sg_set *s, const char *hex, struct sg_err *err) SG_MUST_USE;
 
 int64_t sg_set_n(const struct sg_set *s);

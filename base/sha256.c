@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <openssl/evp.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,9 +20,54 @@ void sg_hex(const unsigned char digest[32], char hex[SG_HEX])
     hex[SG_HEX - 1] = 0;
 }
 
+/* OpenSSL 3 looks for who implements EVP_sha256() at every use of it, which takes longer than a short text's digest. */
+static const EVP_MD *sha256;
+static pthread_key_t own_context;
+static int has_key;
+
+static void free_context(void *c)
+{
+    EVP_MD_CTX_free(c);
+}
+
+static void find_sha256(void)
+{
+    has_key = pthread_key_create(&own_context, free_context) == 0;
+#if OPENSSL_VERSION_NUMBER >= 0x30000000L
+    sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+#endif
+    if (!sha256)
+        sha256 = EVP_sha256();
+}
+
+static const EVP_MD *md(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, find_sha256);
+    return sha256;
+}
+
+/* A thread's own, kept: making one takes as long as well. NULL without memory. */
+static EVP_MD_CTX *context(void)
+{
+    EVP_MD_CTX *c = has_key ? pthread_getspecific(own_context) : NULL;
+    if (c || !has_key)
+        return c;
+    c = EVP_MD_CTX_new();
+    if (c && pthread_setspecific(own_context, c) != 0) {
+        EVP_MD_CTX_free(c);
+        c = NULL;
+    }
+    return c;
+}
+
 void sg_sha256(const void *data, size_t n, unsigned char digest[32])
 {
-    EVP_Digest(data, n, digest, NULL, EVP_sha256(), NULL);
+    const EVP_MD *type = md();
+    EVP_MD_CTX *c = context();
+    if (!c || !EVP_DigestInit_ex(c, type, NULL) || !EVP_DigestUpdate(c, data, n) ||
+        !EVP_DigestFinal_ex(c, digest, NULL))
+        EVP_Digest(data, n, digest, NULL, type, NULL);
 }
 
 void sg_sha256_hex(const void *data, size_t n, char hex[SG_HEX])
@@ -34,7 +80,7 @@ void sg_sha256_hex(const void *data, size_t n, char hex[SG_HEX])
 struct sg_sha256_stream *sg_sha256_create(void)
 {
     EVP_MD_CTX *c = EVP_MD_CTX_new();
-    if (c && !EVP_DigestInit_ex(c, EVP_sha256(), NULL)) {
+    if (c && !EVP_DigestInit_ex(c, md(), NULL)) {
         EVP_MD_CTX_free(c);
         c = NULL;
     }

@@ -64,12 +64,12 @@ struct lookup {
 static sg_status lookup(void *context, const char *key, struct sg_found *out, struct sg_err *err)
 {
     struct lookup *l = context;
-    struct sg_ledger_completion c;
-    SG_TRY(sg_ledger_completion_get(l->asking->ledger, key, &out->found, &c, err));
+    struct sg_ledger_answer a;
+    SG_TRY(sg_ledger_answer_get(l->asking->ledger, key, &out->found, &a, err));
     if (out->found) {
-        out->status = (sg_status)c.status;
-        out->text = c.text;
-        out->finish_reason = c.finish_reason;
+        out->status = (sg_status)a.status;
+        out->text = a.text;
+        out->finish_reason = a.finish_reason;
         SG_TRY(sg_set_add_hex(l->asking->asker[l->asker].asked, key, err));
     }
     return SG_OK;

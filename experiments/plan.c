@@ -40,10 +40,10 @@ static sg_status lookup(void *context, const char *key, struct sg_found *out, st
     struct sources *s = context;
     out->found = 0;
     if (s->ledger) {
-        struct sg_ledger_completion c;
-        SG_TRY(sg_ledger_completion_get(s->ledger, key, &out->found, &c, err));
+        struct sg_ledger_answer a;
+        SG_TRY(sg_ledger_answer_get(s->ledger, key, &out->found, &a, err));
         if (out->found) {
-            *out = (struct sg_found){1, (sg_status)c.status, c.text, c.finish_reason};
+            *out = (struct sg_found){1, (sg_status)a.status, a.text, a.finish_reason};
             return SG_OK;
         }
     }

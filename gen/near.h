@@ -12,6 +12,7 @@
 #ifndef SG_GEN_NEAR_H
 #define SG_GEN_NEAR_H
 
+#include "base/buf.h"
 #include "base/rows.h"
 
 #include <stdint.h>
@@ -37,6 +38,9 @@ sg_status sg_near_create(double threshold, struct sg_near **out, struct sg_err *
 void sg_near_destroy(struct sg_near *n);
 double sg_near_threshold(const struct sg_near *n);
 
+/* So many texts will be added: memory is taken for them at once when the first one is. */
+void sg_near_expect(struct sg_near *n, int64_t n_texts);
+
 /* Adds one text (not kept: only its hashes are). */
 sg_status sg_near_add(struct sg_near *n, enum sg_near_kind kind, int64_t index, const char *first,
                       const char *second, struct sg_err *err) SG_MUST_USE;
@@ -49,8 +53,12 @@ struct sg_near_text {
     uint64_t *shingle; /* (n) ascending, distinct */
     uint32_t band[SG_NEAR_MAX_BANDS];
 };
-sg_status sg_near_read(const struct sg_near *n, const char *first, const char *second,
-                       struct sg_near_text *out, struct sg_err *err) SG_MUST_USE;
+/* folded: as sg_near_fold makes it. */
+sg_status sg_near_read(const struct sg_near *n, const char *folded, struct sg_near_text *out,
+                       struct sg_err *err) SG_MUST_USE;
+/* Appends what is compared of a text or a pair. */
+void sg_near_fold(const char *first, const char *second, struct sg_buf *out);
+
 void sg_near_text_free(struct sg_near_text *t);
 sg_status sg_near_search(struct sg_near *n, const struct sg_near_text *t, struct sg_near_match *out,
                          struct sg_err *err) SG_MUST_USE;

@@ -113,6 +113,7 @@ sg_status sg_pool_create(const struct sg_pool_spec *spec, struct sg_pool **out, 
     if (!p)
         return sg_fail_memory(err, sizeof *p);
     p->spec = *spec;
+    p->folded = sg_buf_make((size_t)1 << 26);
     p->topics_done = spec->method != SG_ZERO_SHOT_TOPIC || spec->source;
     p->example = sg_alloc((size_t)spec->n + 1, sizeof *p->example);
     p->filled = sg_alloc((size_t)spec->n + 1, sizeof *p->filled);
@@ -145,6 +146,8 @@ sg_status sg_pool_create(const struct sg_pool_spec *spec, struct sg_pool **out, 
         status = remember_rows(p->test, spec->test, err);
     if (status == SG_OK && spec->near)
         status = sg_near_create(sg_near_threshold(spec->near), &p->near, err);
+    if (status == SG_OK && spec->near)
+        sg_near_expect(p->near, spec->n);
     if (status != SG_OK) {
         sg_pool_destroy(p);
         return status;
@@ -181,6 +184,7 @@ void sg_pool_destroy(struct sg_pool *p)
     sg_set_destroy(p->taken);
     sg_set_destroy(p->test);
     sg_pool_prompts_free(&p->prompts);
+    sg_buf_free(&p->folded);
     sg_free(p);
 }
 
@@ -257,7 +261,6 @@ sg_status sg_pool_take_candidate(struct sg_pool *p, const struct sg_request *q, 
     if (c->reason == SG_ACCEPTED)
         SG_TRY(sg_pool_judge(p, q, &c->x, &c->reason, err));
     if (c->reason == SG_ACCEPTED) {
-        SG_TRY(sg_pool_remember(p->taken, c->x.first, c->x.second, err));
         SG_TRY(enqueue(p, class_, q->key, &c->x, err));
     } else {
         p->rejects[c->reason]++;

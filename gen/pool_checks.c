@@ -9,11 +9,7 @@
 static sg_status fold(const char *first, const char *second, struct sg_buf *b, struct sg_err *err)
 {
     sg_buf_clear(b);
-    sg_buf_folded(b, first);
-    if (second) {
-        sg_buf_puts(b, "|");
-        sg_buf_folded(b, second);
-    }
+    sg_near_fold(first, second, b);
     return sg_buf_check(b, "a text", err);
 }
 
@@ -102,22 +98,21 @@ static sg_status folded_prompt(struct prompt_cache *c, const struct sg_request *
 static sg_status is_in_prompt(struct sg_pool *p, const struct sg_request *q, const char *text, int *yes,
                               struct sg_err *err)
 {
-    struct sg_buf folded = sg_buf_make((size_t)1 << 26);
     const char *prompt = "";
     *yes = 0;
-    sg_buf_folded(&folded, text);
-    sg_status status = sg_buf_check(&folded, "a text", err);
+    SG_TRY(fold(text, NULL, &p->folded, err));
     int n_words = 1;
-    for (const char *s = sg_buf_text(&folded); (s = strchr(s, ' ')); s++)
+    for (const char *s = sg_buf_text(&p->folded); (s = strchr(s, ' ')); s++)
         n_words++;
-    if (status == SG_OK && n_words > 3)
-        status = folded_prompt(&p->prompts, q, &prompt, err);
-    *yes = status == SG_OK && n_words > 3 && strstr(prompt, sg_buf_text(&folded)) != NULL;
-    sg_buf_free(&folded);
-    return status;
+    if (n_words <= 3)
+        return SG_OK;
+    SG_TRY(folded_prompt(&p->prompts, q, &prompt, err));
+    *yes = strstr(prompt, sg_buf_text(&p->folded)) != NULL;
+    return SG_OK;
 }
 
-/* Whether the example repeats the prompt or an example in it. A rephrased pair may leave one of its texts as it was. */
+/* Whether the example repeats the prompt or an example in it. A rephrased pair may leave one of its texts as it was. Leaves a text
+ * that is no pair folded in p->folded. */
 static sg_status is_echo(struct sg_pool *p, const struct sg_request *q, const struct sg_parsed *x, int *yes,
                          struct sg_err *err)
 {
@@ -156,57 +151,58 @@ static const enum sg_reject of_kind[SG_N_NEAR_KINDS] = {[SG_NEAR_RAW] = SG_REJEC
                                                         [SG_NEAR_TEST] = SG_REJECT_NEAR_TEST,
                                                         [SG_NEAR_POOL] = SG_REJECT_NEAR_POOL};
 
-/* *match: its near-duplicate, whether or not that rejects it; *text (sg_near_text_free): what was looked for, empty where
- * nothing was. */
+/* What is found out about an example. */
+struct judgement {
+    unsigned char digest[32];   /* of the folded text */
+    struct sg_near_match match; /* its near-duplicate, whether or not that rejects it */
+    struct sg_near_text text;   /* what was looked for (sg_near_text_free), empty where nothing was */
+};
+
 static sg_status check(struct sg_pool *p, const struct sg_request *q, const struct sg_parsed *x,
-                       enum sg_reject *reason, struct sg_near_match *match, struct sg_near_text *text,
-                       struct sg_err *err)
+                       enum sg_reject *reason, struct judgement *j, struct sg_err *err)
 {
-    struct sg_buf b = sg_buf_make((size_t)1 << 26);
     int echo = 0;
-    *match = (struct sg_near_match){0};
-    *text = (struct sg_near_text){0};
+    *j = (struct judgement){0};
     *reason = SG_ACCEPTED;
-    sg_status status = fold(x->first, x->second, &b, err);
-    const char *folded = sg_buf_text(&b);
-    if (status == SG_OK)
-        status = is_echo(p, q, x, &echo, err);
+    SG_TRY(is_echo(p, q, x, &echo, err));
+    if (x->second)
+        SG_TRY(fold(x->first, x->second, &p->folded, err));
+    sg_sha256(sg_buf_text(&p->folded), p->folded.len, j->digest);
     if (echo)
         *reason = SG_REJECT_ECHO;
-    else if (sg_set_has(p->test, folded, b.len))
+    else if (sg_set_has_digest(p->test, j->digest))
         *reason = SG_REJECT_LEAKAGE;
-    else if (p->spec.check_duplicates && sg_set_has(p->taken, folded, b.len))
+    else if (p->spec.check_duplicates && sg_set_has_digest(p->taken, j->digest))
         *reason = SG_REJECT_DUPLICATE;
-    if (status == SG_OK && *reason == SG_ACCEPTED && p->near)
-        status = sg_near_read(p->near, x->first, x->second, text, err);
-    if (status == SG_OK && *reason == SG_ACCEPTED && p->near)
-        status = find_near(p, text, match, err);
-    if (status == SG_OK && *reason == SG_ACCEPTED && p->spec.near_filter > 0)
-        *reason = of_kind[match->kind];
-    sg_buf_free(&b);
-    return status;
+    if (*reason != SG_ACCEPTED || !p->near)
+        return SG_OK;
+    SG_TRY(sg_near_read(p->near, sg_buf_text(&p->folded), &j->text, err));
+    SG_TRY(find_near(p, &j->text, &j->match, err));
+    if (p->spec.near_filter > 0)
+        *reason = of_kind[j->match.kind];
+    return SG_OK;
 }
 
 sg_status sg_pool_check(struct sg_pool *p, const struct sg_request *q, const struct sg_parsed *x,
                         enum sg_reject *reason, struct sg_err *err)
 {
-    struct sg_near_match match;
-    struct sg_near_text text;
-    sg_status status = check(p, q, x, reason, &match, &text, err);
-    sg_near_text_free(&text);
+    struct judgement j;
+    sg_status status = check(p, q, x, reason, &j, err);
+    sg_near_text_free(&j.text);
     return status;
 }
 
 sg_status sg_pool_judge(struct sg_pool *p, const struct sg_request *q, const struct sg_parsed *x,
                         enum sg_reject *reason, struct sg_err *err)
 {
-    struct sg_near_match match;
-    struct sg_near_text text;
-    sg_status status = check(p, q, x, reason, &match, &text, err);
-    if (status == SG_OK && match.kind)
-        status = note_pair(p, q->key, *reason == SG_ACCEPTED ? p->n_good : -1, &match, err);
+    struct judgement j;
+    sg_status status = check(p, q, x, reason, &j, err);
+    if (status == SG_OK && j.match.kind)
+        status = note_pair(p, q->key, *reason == SG_ACCEPTED ? p->n_good : -1, &j.match, err);
     if (status == SG_OK && *reason == SG_ACCEPTED && p->near)
-        status = sg_near_keep(p->near, SG_NEAR_POOL, p->n_good, &text, err);
-    sg_near_text_free(&text);
+        status = sg_near_keep(p->near, SG_NEAR_POOL, p->n_good, &j.text, err);
+    if (status == SG_OK && *reason == SG_ACCEPTED)
+        status = sg_set_add_digest(p->taken, j.digest, err);
+    sg_near_text_free(&j.text);
     return status;
 }

@@ -48,6 +48,7 @@ struct sg_pool {
     struct sg_set *taken;    /* folded texts of raw rows and earlier positions */
     struct sg_set *test;     /* folded texts of test rows */
     struct prompt_cache prompts;
+    struct sg_buf folded; /* of the example that is checked */
     struct sg_near *near; /* the examples, for near-duplicates; NULL: not looked for */
     int64_t n_pairs;
     struct sg_pool_near *pair;
@@ -66,7 +67,7 @@ sg_status sg_pool_remember(struct sg_set *set, const char *first, const char *se
 sg_status sg_pool_check(struct sg_pool *p, const struct sg_request *q, const struct sg_parsed *x,
                         enum sg_reject *reason, struct sg_err *err) SG_MUST_USE;
 
-/* The same for good: a near-duplicate is noted, and what is accepted is looked for from now on. The caller then enqueues it. */
+/* The same for good: a near-duplicate is noted, and what is accepted is taken from now on. The caller then enqueues it. */
 sg_status sg_pool_judge(struct sg_pool *p, const struct sg_request *q, const struct sg_parsed *x,
                         enum sg_reject *reason, struct sg_err *err) SG_MUST_USE;
 

@@ -15,6 +15,7 @@ struct sg_prompter {
     int64_t *start;           /* (K+1) where a class begins in by_class */
     /* (K+1) by class + 1: requests of a method that shows nothing else, made when they are first asked for */
     struct sg_request_frame *frame;
+    uint64_t *sampling; /* (K + 1) seeds of attempts, by class + 1 */
 };
 
 void sg_topics_free(struct sg_topics *t)
@@ -68,6 +69,16 @@ sg_status sg_prompt_fill(struct sg_buf *b, const char *pattern, const struct sg_
     return SG_OK;
 }
 
+/* --- draws: each purpose has a name of its own, so that no draw shifts another */
+
+static uint64_t seed_of(const struct sg_prompter *p, const char *purpose, int class_)
+{
+    const struct sg_task *t = p->spec.task;
+    return sg_seed_of("%s task %s method %s seed %lld class %s", purpose, t->name,
+                      sg_method_name(p->spec.method), (long long)p->spec.seed,
+                      class_ < 0 ? "" : t->class_[class_].name);
+}
+
 /* --- making a prompter */
 
 /* Sorts the raw rows by class, keeping their order within one. */
@@ -117,6 +128,10 @@ sg_status sg_prompter_create(const struct sg_prompter_spec *spec, struct sg_prom
         status = (p->classes = sg_class_list(spec->task)) ? SG_OK : sg_fail_memory(err, SG_MAX_PROMPT_BYTES);
     if (status == SG_OK && !(p->frame = sg_alloc((size_t)spec->task->n_classes + 1, sizeof *p->frame)))
         status = sg_fail_memory(err, (size_t)spec->task->n_classes * sizeof *p->frame);
+    if (status == SG_OK && !(p->sampling = sg_alloc((size_t)spec->task->n_classes + 1, sizeof *p->sampling)))
+        status = sg_fail_memory(err, (size_t)spec->task->n_classes * sizeof *p->sampling);
+    for (int k = -1; status == SG_OK && k < spec->task->n_classes; k++)
+        p->sampling[k + 1] = seed_of(p, "sampling", k);
     if (status == SG_OK)
         *out = p;
     else
@@ -131,26 +146,18 @@ void sg_prompter_destroy(struct sg_prompter *p)
     for (int k = 0; p->frame && k <= p->spec.task->n_classes; k++)
         sg_request_frame_free(&p->frame[k]);
     sg_free(p->frame);
+    sg_free(p->sampling);
     sg_free(p->classes);
     sg_free(p->by_class);
     sg_free(p->start);
     sg_free(p);
 }
 
-/* --- draws: each purpose has a name of its own, so that no draw shifts another */
+/* --- what an attempt draws */
 
 static struct sg_rng draw(const struct sg_prompter *p, const char *purpose, int class_, int64_t attempt)
 {
-    const struct sg_task *t = p->spec.task;
-    uint64_t seed = sg_seed_of("%s task %s method %s seed %lld class %s", purpose, t->name,
-                               sg_method_name(p->spec.method), (long long)p->spec.seed,
-                               class_ < 0 ? "" : t->class_[class_].name);
-    return sg_rng_make(seed, (uint64_t)attempt);
-}
-
-static int64_t sampling_seed(const struct sg_prompter *p, const char *purpose, int class_, int64_t attempt)
-{
-    return sg_draw_seed(draw(p, purpose, class_, attempt));
+    return sg_rng_make(seed_of(p, purpose, class_), (uint64_t)attempt);
 }
 
 int sg_prompter_shots(const struct sg_prompter *p, int class_, int64_t attempt, int64_t shot[SG_MAX_SHOTS])
@@ -337,8 +344,8 @@ sg_status sg_prompter_attempt(const struct sg_prompter *p, int class_, int64_t a
     struct sg_request_frame own = {0}, *f = is_same ? &p->frame[class_ + 1] : &own;
     if (!f->middle)
         SG_TRY(make_frame(p, class_, attempt, topics, f, err));
-    sg_status status =
-        sg_request_frame_fill(f, attempt, sampling_seed(p, "sampling", class_, attempt), out, err);
+    sg_status status = sg_request_frame_fill(
+        f, attempt, sg_draw_seed(sg_rng_make(p->sampling[class_ + 1], (uint64_t)attempt)), out, err);
     sg_request_frame_free(&own);
     return status;
 }
@@ -379,7 +386,7 @@ sg_status sg_prompter_rephrase(const struct sg_prompter *p, int class_, int64_t 
         return status;
     }
     int64_t index = position * SG_MAX_REPHRASINGS + attempt;
-    return finish(p, messages, format, index, sampling_seed(p, "rephrase", class_, index),
+    return finish(p, messages, format, index, sg_draw_seed(draw(p, "rephrase", class_, index)),
                   sg_prompter_rephrase_tokens(p), out, err);
 }
 
@@ -394,6 +401,6 @@ sg_status sg_prompter_topics(const struct sg_prompter *p, int64_t index, struct 
         json_decref(messages);
         return status;
     }
-    return finish(p, messages, NULL, index, sampling_seed(p, "topics", -1, index), SG_TOPICS_MAX_TOKENS, out,
-                  err);
+    return finish(p, messages, NULL, index, sg_draw_seed(draw(p, "topics", -1, index)), SG_TOPICS_MAX_TOKENS,
+                  out, err);
 }

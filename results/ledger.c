@@ -99,6 +99,7 @@ static const char *const sql[N_SQL] = {
         "SELECT key, request, status, reason, text, finish_reason, model, request_id, http_status, attempts, "
         "tokens_in,"
         " tokens_out, tokens_estimated, latency_s, cost_usd, source, rank FROM completions WHERE key=?1",
+    [SQL_ANSWER_GET] = "SELECT status, text, finish_reason FROM completions WHERE key=?1",
     [SQL_ATTEMPT_PUT] =
         "INSERT INTO attempts(settled, kind, fate, http_status, reason, tokens_in, tokens_out, cost_usd, "
         "latency_s, request_id, model, key, number, rank, origin, worst_usd, created)"
@@ -251,7 +252,7 @@ void sg_ledger_close(struct sg_ledger *l)
         return;
     for (int i = 0; i < N_SQL; i++)
         sqlite3_finalize(l->statement[i]);
-    if (l->db && l->in_transaction)
+    if (l->db && (l->in_transaction || l->reading))
         sqlite3_exec(l->db, "ROLLBACK", NULL, NULL, NULL);
     sqlite3_close(l->db);
     sg_lease_release(l->lease);
@@ -357,6 +358,9 @@ static int take_hold(sqlite3 *db)
            SQLITE_OK;
 }
 
+/* Completions are looked up by key, in no order of the file: SQLite's 2 MB cannot hold the index of 100,000. */
+static const char cache_size[] = "PRAGMA cache_size=-16384";
+
 static sg_status open_writer(struct sg_ledger *l, const char *dir, struct sg_err *err)
 {
     SG_TRY(sg_mkdirs(dir, err));
@@ -376,8 +380,7 @@ static sg_status open_writer(struct sg_ledger *l, const char *dir, struct sg_err
         return sg_fail(err, SG_FAILED, "%s: SQLite cannot use a write-ahead log here (%s)", l->path,
                        sqlite3_errmsg(l->db));
     SG_TRY(run_sql(l, "PRAGMA synchronous=FULL", "fsync cannot be switched on", err));
-    /* Completions are looked up by key, in no order of the file: SQLite's 2 MB cannot hold the index of 100,000. */
-    SG_TRY(run_sql(l, "PRAGMA cache_size=-16384", "its cache cannot be set", err));
+    SG_TRY(run_sql(l, cache_size, "its cache cannot be set", err));
     if (fresh)
         SG_TRY(run_sql(l, schema, "its tables cannot be made", err));
     else if (!ask(l->db, "PRAGMA quick_check(1)", NULL, word, sizeof word))
@@ -407,6 +410,13 @@ static char *immutable_uri(const char *path)
             sg_buf_add(&b, s, 1);
     sg_buf_puts(&b, "?immutable=1");
     return sg_buf_take(&b);
+}
+
+/* One view of the file for all that is read, and no locks at each look. */
+static sg_status hold_view(struct sg_ledger *l, struct sg_err *err)
+{
+    SG_TRY(run_sql(l, cache_size, "its cache cannot be set", err));
+    return run_sql(l, "BEGIN", "reading cannot begin", err);
 }
 
 static int wal_exists(const char *path)
@@ -452,7 +462,7 @@ static sg_status open_reader(struct sg_ledger *l, const char *dir, struct sg_err
     }
     if (status == SG_OK && fresh)
         status = sg_fail(err, SG_INPUT, "%s: the ledger is empty; hint: `synthgrid run` fills it", l->path);
-    return status;
+    return status == SG_OK ? hold_view(l, err) : status;
 }
 
 sg_status sg_ledger_open(const char *dir, enum sg_ledger_mode mode, struct sg_ledger **out,

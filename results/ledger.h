@@ -78,6 +78,14 @@ sg_status sg_ledger_completion_put(struct sg_ledger *l, const struct sg_ledger_c
  */
 sg_status sg_ledger_completion_get(struct sg_ledger *l, const char *key, int *found,
                                    struct sg_ledger_completion *out, struct sg_err *err) SG_MUST_USE;
+/* The part of it that a pool is made of; likewise. */
+struct sg_ledger_answer {
+    int status;
+    const char *text, *finish_reason;
+};
+sg_status sg_ledger_answer_get(struct sg_ledger *l, const char *key, int *found, struct sg_ledger_answer *out,
+                               struct sg_err *err) SG_MUST_USE;
+
 /* What has left and brought no answer, but may have been paid for (it was never settled), or was, as the server said; batches
  * too. A ledger that is open for writing. */
 struct sg_ledger_unsettled {

@@ -13,6 +13,7 @@ enum sg_ledger_sql {
     SQL_META_GET,
     SQL_COMPLETION_PUT,
     SQL_COMPLETION_GET,
+    SQL_ANSWER_GET,
     SQL_ATTEMPT_PUT,
     SQL_ATTEMPT_END,
     SQL_POOL_PUT,
@@ -54,7 +55,7 @@ struct sg_ledger {
                  more */
     double since; /* sg_now_s of the oldest uncommitted write */
     sqlite3_stmt *statement[N_SQL];
-    struct sg_buf row; /* the strings of sg_ledger_completion_get */
+    struct sg_buf row; /* the strings of sg_ledger_completion_get and sg_ledger_answer_get */
 };
 
 /* "<path>: <what>: <SQLite's words>"; notices a transaction that SQLite has rolled back. */

@@ -131,43 +131,73 @@ static void completion_of(sqlite3_stmt *s, struct sg_ledger_completion *c)
     };
 }
 
-/* Copies the strings into l->row, so that no open statement holds the log back from being folded into the
- * file. */
-static sg_status keep_strings(struct sg_ledger *l, struct sg_ledger_completion *c, struct sg_err *err)
+/* Copies n strings into l->row, so that no open statement holds the log back from being folded into the file. */
+static sg_status keep_strings(struct sg_ledger *l, const char **const text[], int n, struct sg_err *err)
 {
-    const char **text[] = {&c->key,           &c->request, &c->reason,     &c->text,
-                           &c->finish_reason, &c->model,   &c->request_id, &c->source};
-    enum { N = sizeof text / sizeof *text };
-    size_t at[N] = {0};
+    size_t at[16] = {0};
     sg_buf_clear(&l->row);
-    for (int i = 0; i < N; i++) {
+    for (int i = 0; i < n; i++) {
         at[i] = l->row.len;
         if (*text[i])
             sg_buf_add(&l->row, *text[i], strlen(*text[i]) + 1);
     }
     SG_TRY(sg_buf_check(&l->row, "a completion", err));
-    for (int i = 0; i < N; i++)
+    for (int i = 0; i < n; i++)
         if (*text[i])
             *text[i] = l->row.data + at[i];
+    return SG_OK;
+}
+
+/* The one row of a query by key: SQLITE_ROW or SQLITE_DONE in *rc; the caller ends it. */
+static sg_status find_row(struct sg_ledger *l, enum sg_ledger_sql which, const char *key, sqlite3_stmt **s,
+                          int *rc, struct sg_err *err)
+{
+    SG_TRY(sg_ledger_use(l, which, s, err));
+    sg_ledger_bind_text(*s, 1, key);
+    *rc = sqlite3_step(*s);
+    return *rc == SQLITE_ROW || *rc == SQLITE_DONE ? SG_OK : sg_ledger_fail(l, "a completion", err);
+}
+
+static void end_row(sqlite3_stmt *s)
+{
+    sqlite3_reset(s);
+    sqlite3_clear_bindings(s);
+}
+
+sg_status sg_ledger_answer_get(struct sg_ledger *l, const char *key, int *found, struct sg_ledger_answer *out,
+                               struct sg_err *err)
+{
+    sqlite3_stmt *s = NULL;
+    int rc;
+    sg_status status = find_row(l, SQL_ANSWER_GET, key, &s, &rc, err);
+    struct sg_ledger_answer a = {0};
+    if (status == SG_OK && rc == SQLITE_ROW) {
+        a = (struct sg_ledger_answer){sqlite3_column_int(s, 0), column(s, 1), column(s, 2)};
+        status = keep_strings(l, (const char **const[]){&a.text, &a.finish_reason}, 2, err);
+    }
+    end_row(s);
+    if (status != SG_OK)
+        return status;
+    *found = rc == SQLITE_ROW;
+    if (*found)
+        *out = a;
     return SG_OK;
 }
 
 sg_status sg_ledger_completion_get(struct sg_ledger *l, const char *key, int *found,
                                    struct sg_ledger_completion *out, struct sg_err *err)
 {
-    sqlite3_stmt *s;
-    SG_TRY(sg_ledger_use(l, SQL_COMPLETION_GET, &s, err));
-    sg_ledger_bind_text(s, 1, key);
-    sg_status status = SG_OK;
+    sqlite3_stmt *s = NULL;
+    int rc;
+    sg_status status = find_row(l, SQL_COMPLETION_GET, key, &s, &rc, err);
     struct sg_ledger_completion c = {0};
-    int rc = sqlite3_step(s);
-    if (rc == SQLITE_ROW) {
+    if (status == SG_OK && rc == SQLITE_ROW) {
         completion_of(s, &c);
-        status = keep_strings(l, &c, err);
-    } else if (rc != SQLITE_DONE)
-        status = sg_ledger_fail(l, "a completion", err);
-    sqlite3_reset(s);
-    sqlite3_clear_bindings(s);
+        const char **const text[] = {&c.key,           &c.request, &c.reason,     &c.text,
+                                     &c.finish_reason, &c.model,   &c.request_id, &c.source};
+        status = keep_strings(l, text, (int)(sizeof text / sizeof *text), err);
+    }
+    end_row(s);
     if (status != SG_OK)
         return status;
     *found = rc == SQLITE_ROW;

@@ -43,10 +43,17 @@ static void keys_come_out_sorted(void **state)
         assert_int_equal(sg_set_add_hex(s, hex, &err), SG_OK);
         assert_true(sg_set_has(s, text, (size_t)n));
     }
-    assert_int_equal(sg_set_n(s), 700);
+    unsigned char digest[32];
+    sg_sha256("another", 7, digest);
+    for (int round = 0; round < 2; round++) {
+        assert_int_equal(sg_set_has_digest(s, digest), round);
+        assert_int_equal(sg_set_add_digest(s, digest, &err), SG_OK);
+        assert_true(sg_set_has(s, "another", 7));
+    }
+    assert_int_equal(sg_set_n(s), 701);
     unsigned char *all = sg_set_sorted(s);
     assert_non_null(all);
-    for (size_t i = 0; i < 700; i++) {
+    for (size_t i = 0; i < 701; i++) {
         sg_hex(all + 32 * i, hex);
         assert_true(strcmp(before, hex) < 0);
         memcpy(before, hex, sizeof before);

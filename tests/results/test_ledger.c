@@ -150,6 +150,13 @@ static void first_valid_record_wins(void **state)
         c.cost_usd = i == 0 ? -1 : 0.25;
         OK(sg_ledger_completion_put(l, &c, &err));
         int found = 0;
+        struct sg_ledger_answer a = {0};
+        OK(sg_ledger_answer_get(l, "k", &found, &a, &err));
+        assert_true(found);
+        assert_int_equal(a.status, put[i].expected && strcmp(put[i].expected, "again") != 0 ? 0 : 1);
+        assert_true(put[i].expected ? strcmp(a.text, put[i].expected) == 0 : a.text == NULL);
+        OK(sg_ledger_answer_get(l, "none", &found, &a, &err));
+        assert_false(found);
         OK(sg_ledger_completion_get(l, "k", &found, &got, &err));
         assert_true(found);
         if (put[i].expected)
