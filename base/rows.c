@@ -209,8 +209,8 @@ static sg_status read_csv(struct reader *in, char *text, char delimiter, struct 
         if (n_values == 1 && !value[0][0])
             continue; /* an empty line */
         if (n_values != n_names)
-            return sg_fail(err, SG_INPUT, "%s:%lld: %d fields, but the header names %d", in->path,
-                           (long long)line, n_values, n_names);
+            return sg_fail(err, SG_INPUT, "%s:%lld: %d %s, but the header names %d", in->path,
+                           (long long)line, n_values, sg_plural(n_values, "field", "fields"), n_names);
         struct record r = {n_names, (const char **)name, (const char **)value};
         SG_TRY(take(in, &r, line, err));
     }

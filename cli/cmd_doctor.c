@@ -102,7 +102,8 @@ int sg_cmd_doctor(int argc, char **argv)
     if (status == SG_OK)
         status = sg_mpi_check(MPI_Bcast(&n_problems, 1, MPI_INT, 0, world.comm), "MPI_Bcast", &err);
     if (status == SG_OK && n_problems)
-        status = sg_fail(&err, SG_FAILED, "%d problem%s found", n_problems, n_problems == 1 ? "" : "s");
+        status =
+            sg_fail(&err, SG_FAILED, "%d %s found", n_problems, sg_plural(n_problems, "problem", "problems"));
     sg_findings_free(&f);
     return sg_cli_end(&args, &world, status, &err);
 }

@@ -1,3 +1,4 @@
+#include "base/text.h"
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "experiments/asking.h"
@@ -49,7 +50,8 @@ int sg_cmd_recording(int argc, char **argv)
             status = finished;
     }
     if (status == SG_OK)
-        printf("%lld completions in %s\n", (long long)e.n, args.positional[1]);
+        printf("%lld %s in %s\n", (long long)e.n, sg_plural(e.n, "completion", "completions"),
+               args.positional[1]);
     sg_ledger_close(ledger);
     return sg_cli_end(&args, NULL, status, &err);
 }

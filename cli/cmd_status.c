@@ -39,7 +39,8 @@ static sg_status print_status(const json_t *o, const char *path, struct sg_err *
         sg_format_duration(left, eta);
         sg_buf_printf(&b, ", about %s left", eta);
     }
-    sg_buf_printf(&b, ", on %lld ranks (written ", integer(o, "n_ranks"));
+    sg_buf_printf(&b, ", on %lld %s (written ", integer(o, "n_ranks"),
+                  sg_plural(integer(o, "n_ranks"), "rank", "ranks"));
     sg_buf_safe(&b, text(o, "updated"), 40);
     sg_buf_printf(&b, ")\n");
     struct stat st;
@@ -53,18 +54,20 @@ static sg_status print_status(const json_t *o, const char *path, struct sg_err *
     sg_buf_printf(&b, "cells    %lld of %lld done, %lld failed\npools    %lld of %lld filled\n",
                   integer(o, "n_cells_done"), integer(o, "n_cells"), integer(o, "n_cells_failed"),
                   integer(o, "n_pools_done"), integer(o, "n_pools"));
-    sg_buf_printf(&b, "LLM      %lld answers in this run, %lld asked for; %lld tokens in, %lld out",
-                  integer(o, "n_completions"), integer(o, "n_requests_left"), integer(o, "tokens_in"),
-                  integer(o, "tokens_out"));
+    sg_buf_printf(&b, "LLM      %lld %s in this run, %lld asked for; %lld %s in, %lld out",
+                  integer(o, "n_completions"), sg_plural(integer(o, "n_completions"), "answer", "answers"),
+                  integer(o, "n_requests_left"), integer(o, "tokens_in"),
+                  sg_plural(integer(o, "tokens_in"), "token", "tokens"), integer(o, "tokens_out"));
     double usd = json_number_value(json_object_get(o, "cost_usd"));
     if (usd > 0)
         sg_buf_printf(&b, "; %.4f USD so far", usd);
     sg_buf_puts(&b, "\n");
     if (integer(o, "n_batches") > 0)
-        sg_buf_printf(&b,
-                      "batches  %lld with the provider, %lld requests; synthgrid generate STUDY --collect "
-                      "fetches them\n",
-                      integer(o, "n_batches"), integer(o, "n_batch_requests"));
+        sg_buf_printf(
+            &b, "batches  %lld with the provider, %lld %s; synthgrid generate STUDY --collect fetches %s\n",
+            integer(o, "n_batches"), integer(o, "n_batch_requests"),
+            sg_plural(integer(o, "n_batch_requests"), "request", "requests"),
+            sg_plural(integer(o, "n_batch_requests"), "it", "them"));
     if (text(o, "message")[0]) {
         sg_buf_puts(&b, "message  ");
         sg_buf_safe(&b, text(o, "message"), 600);

@@ -243,8 +243,9 @@ static void print_table(const struct job *j, const struct sg_metrics *m, const s
                c[k].f1, c[k].n_gold);
         sg_buf_free(&name);
     }
-    printf("\n%" PRId64 " steps in %s, %.0f tokens a second; training loss %.4f at first, %.4f at last\n",
-           r->n_steps, took, r->tokens_per_s, (double)r->loss[0], (double)r->loss[r->n_steps - 1]);
+    printf("\n%" PRId64 " %s in %s, %.0f tokens a second; training loss %.4f at first, %.4f at last\n",
+           r->n_steps, sg_plural(r->n_steps, "step", "steps"), took, r->tokens_per_s, (double)r->loss[0],
+           (double)r->loss[r->n_steps - 1]);
     printf("weights %s\n", r->digest);
     if (j->save_dir)
         printf("saved in %s\n", j->save_dir);

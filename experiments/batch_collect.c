@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "results/ledger_attempts.h"
 
 #include <errno.h>
@@ -157,12 +158,13 @@ static sg_status check_output(const struct taking *t, const struct sg_batch_info
 {
     if (t->n_known || now->n_completed == 0 || t->b->state == SG_BATCH_ABANDONED)
         return SG_OK;
-    return sg_fail(
-        err, SG_INPUT,
-        "batch %s: its output file %s answers none of its %lld requests (%lld lines are of other "
-        "requests, %lld are damaged), so nothing of it is taken; hint: is a proxy between here and "
-        "the provider? Run --collect again; --abandon-batches gives it up, and counts it as spent",
-        t->b->id, now->output_file, (long long)t->b->n, (long long)t->n_strange, (long long)t->n_damaged);
+    return sg_fail(err, SG_INPUT,
+                   "batch %s: its output file %s answers none of its %lld %s (%lld %s of other "
+                   "requests, %lld %s damaged), so nothing of it is taken; hint: is a proxy between here and "
+                   "the provider? Run --collect again; --abandon-batches gives it up, and counts it as spent",
+                   t->b->id, now->output_file, (long long)t->b->n, sg_plural(t->b->n, "request", "requests"),
+                   (long long)t->n_strange, sg_plural(t->n_strange, "line is", "lines are"),
+                   (long long)t->n_damaged, sg_plural(t->n_damaged, "is", "are"));
 }
 
 static sg_status take_files(struct taking *t, const struct sg_batch_info *now, FILE *const f[2],
@@ -179,10 +181,9 @@ static sg_status take_files(struct taking *t, const struct sg_batch_info *now, F
     SG_TRY(sg_ledger_batch_settle(l, t->b->part, n_lost(t, now), err));
     SG_TRY(sg_ledger_commit(l, err));
     if (t->n_strange || t->n_damaged)
-        fprintf(stderr,
-                "synthgrid: warning: batch %s: %lld lines repeat others or were never asked for, %lld are "
-                "damaged\n",
-                t->b->id, (long long)t->n_strange, (long long)t->n_damaged);
+        fprintf(stderr, "synthgrid: warning: batch %s: %lld %s repeated or never asked for, %lld damaged\n",
+                t->b->id, (long long)t->n_strange, sg_plural(t->n_strange, "line was", "lines were"),
+                (long long)t->n_damaged);
     return SG_OK;
 }
 

@@ -194,8 +194,9 @@ static sg_status end_tasks(const struct opening *o, struct sg_err *err)
 {
     const json_t *names = json_object_get(o->b->settings, "tasks");
     if (o->stage == AT_TASKS && json_array_size(names) != (size_t)o->b->n_tasks)
-        return sg_fail(err, SG_INPUT, "the study has %zu tasks, but only %lld are here",
-                       json_array_size(names), (long long)o->b->n_tasks);
+        return sg_fail(err, SG_INPUT, "the study has %zu %s, but only %lld %s here", json_array_size(names),
+                       sg_plural((int64_t)json_array_size(names), "task", "tasks"), (long long)o->b->n_tasks,
+                       sg_plural(o->b->n_tasks, "is", "are"));
     return SG_OK;
 }
 
@@ -274,9 +275,10 @@ static sg_status take_results(struct opening *o, const json_t *part, struct sg_e
     SG_TRY(take_count(part, "completions", &n, err));
     SG_TRY(take_count(part, "failed", &n_failed, err));
     if (n != b->n_completions || n_failed != b->n_failed)
-        return sg_fail(
-            err, SG_INPUT, "%lld completions are here (%lld of them failed), but %lld (%lld) were sealed",
-            (long long)b->n_completions, (long long)b->n_failed, (long long)n, (long long)n_failed);
+        return sg_fail(err, SG_INPUT, "%lld %s here (%lld of them failed), but %lld (%lld) were sealed",
+                       (long long)b->n_completions,
+                       sg_plural(b->n_completions, "completion is", "completions are"),
+                       (long long)b->n_failed, (long long)n, (long long)n_failed);
     SG_TRY(take_count(part, "cells", &b->n_cells, err));
     SG_TRY(take_count(part, "pools", &b->n_pools, err));
     SG_TRY(take_digest(part, "plan_sha256", b->plan_sha256, err));
@@ -333,11 +335,13 @@ sg_status sg_bundle_open(const char *path, struct sg_bundle *out, struct sg_err 
 
 void sg_bundle_describe(const struct sg_bundle *b, struct sg_buf *out)
 {
-    sg_buf_printf(out, "study    %s: %lld tasks, %lld cells, %lld pools; sealed by ", b->name,
-                  (long long)b->n_tasks, (long long)b->n_cells, (long long)b->n_pools);
+    sg_buf_printf(out, "study    %s: %lld %s, %lld %s, %lld %s; sealed by ", b->name, (long long)b->n_tasks,
+                  sg_plural(b->n_tasks, "task", "tasks"), (long long)b->n_cells,
+                  sg_plural(b->n_cells, "cell", "cells"), (long long)b->n_pools,
+                  sg_plural(b->n_pools, "pool", "pools"));
     sg_buf_safe(out, b->program, 60);
-    sg_buf_printf(out, "\nanswers  %lld completions, %lld of them failed; they cost ",
-                  (long long)b->n_completions, (long long)b->n_failed);
+    sg_buf_printf(out, "\nanswers  %lld %s, %lld of them failed; they cost ", (long long)b->n_completions,
+                  sg_plural(b->n_completions, "completion", "completions"), (long long)b->n_failed);
     if (b->cost_usd < 0)
         sg_buf_puts(out, "an unknown price\n");
     else

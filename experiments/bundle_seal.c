@@ -177,7 +177,8 @@ static sg_status check_cells(const struct sealing *s, char why[200], struct sg_e
     }
     why[0] = 0;
     if (n_open)
-        snprintf(why, 200, "%lld of %lld cells are not done", (long long)n_open, (long long)p->grid.n_cells);
+        snprintf(why, 200, "%lld of %lld %s %s not done", (long long)n_open, (long long)p->grid.n_cells,
+                 sg_plural(p->grid.n_cells, "cell", "cells"), sg_plural(n_open, "is", "are"));
     else if (!is_last)
         snprintf(why, 200, "the last run in this folder had other settings");
     else if (n_unmeasured)
@@ -233,11 +234,11 @@ static sg_status check_bought(struct sealing *s, struct sg_err *err)
         sg_pools_text_missing(s->p, of, &text);
         fputs(sg_buf_text(&text), stderr);
         sg_buf_free(&text);
-        status = sg_fail(
-            err, SG_INPUT,
-            "%lld completions are missing in %s, and a bundle has all of them; hint: `synthgrid run` or "
-            "`synthgrid generate` with the same settings gets them",
-            (long long)n, s->p->study->results);
+        status = sg_fail(err, SG_INPUT,
+                         "%lld %s missing in %s, and a bundle has all of them; hint: `synthgrid run` or "
+                         "`synthgrid generate` with the same settings gets %s",
+                         (long long)n, sg_plural(n, "completion is", "completions are"), s->p->study->results,
+                         sg_plural(n, "it", "them"));
     }
     sg_free(of);
     return status;

@@ -112,8 +112,8 @@ static sg_status note_ranks(const struct rank_facts *fact, int n, struct sg_find
     }
     char cores[40];
     snprintf(cores, sizeof cores, least == most ? "%d" : "%d to %d", least, most);
-    SG_TRY(note(f, "ranks", SG_HEALTH_FINE, err, "%d on %d node%s, %s core%s each", n, n_nodes,
-                n_nodes == 1 ? "" : "s", cores, most == 1 ? "" : "s"));
+    SG_TRY(note(f, "ranks", SG_HEALTH_FINE, err, "%d on %d %s, %s %s each", n, n_nodes,
+                sg_plural(n_nodes, "node", "nodes"), cores, sg_plural(most, "core", "cores")));
     if (n == 1)
         return note(f, "ranks", SG_HEALTH_NOTE, err,
                     "one process alone; hint: `mpirun -n 2 synthgrid doctor` shows whether ranks meet");
@@ -128,7 +128,7 @@ static sg_status note_mpi(int size, struct sg_findings *f, struct sg_err *err)
     library[strcspn(library, ",\n")] = 0;
     MPI_Query_thread(&level);
     return note(f, "mpi", level == MPI_THREAD_MULTIPLE ? SG_HEALTH_FINE : SG_HEALTH_PROBLEM, err,
-                "%s, %d rank%s, threads %s", library, size, size == 1 ? "" : "s",
+                "%s, %d %s, threads %s", library, size, sg_plural(size, "rank", "ranks"),
                 level == MPI_THREAD_MULTIPLE ? "may all send"
                                              : "may not all send: this MPI was built without "
                                                "MPI_THREAD_MULTIPLE, which synthgrid needs");
@@ -318,12 +318,12 @@ static sg_status note_answer(const struct sg_generator *g, const struct sg_probe
         snprintf(cost, sizeof cost, ", %.6f USD (not counted in the study)", a->cost_usd);
     struct sg_buf said = sg_buf_make(1000);
     sg_buf_safe(&said, a->text ? a->text : "", 60);
-    sg_status status =
-        note(f, "answer", SG_HEALTH_FINE, err,
-             "\"%s\" by model \"%s\" after %.2f s %s%s; %lld tokens in, %lld out%s%s", sg_buf_text(&said),
-             a->model ? a->model : "?", a->latency_s, p->http_major ? "over HTTP/" : "in this process",
-             p->http_major ? version : "", (long long)a->tokens_in, (long long)a->tokens_out,
-             a->tokens_estimated ? " (estimated: the server does not tell)" : "", cost);
+    sg_status status = note(
+        f, "answer", SG_HEALTH_FINE, err,
+        "\"%s\" by model \"%s\" after %.2f s %s%s; %lld %s in, %lld out%s%s", sg_buf_text(&said),
+        a->model ? a->model : "?", a->latency_s, p->http_major ? "over HTTP/" : "in this process",
+        p->http_major ? version : "", (long long)a->tokens_in, sg_plural(a->tokens_in, "token", "tokens"),
+        (long long)a->tokens_out, a->tokens_estimated ? " (estimated: the server does not tell)" : "", cost);
     sg_buf_free(&said);
     if (status == SG_OK && a->model && strcmp(a->model, g->model) != 0)
         status = note(f, "model", SG_HEALTH_NOTE, err,
@@ -417,8 +417,9 @@ sg_status sg_doctor_study(const char *study, int n_overrides, const char *const 
         return note(f, "study", SG_HEALTH_PROBLEM, err, "%s", why.text);
     sg_status status =
         note(f, "study", SG_HEALTH_FINE, err,
-             "%s: %lld cells, %lld pools; encoder %s; `synthgrid plan` says what it costs", p->study->name,
-             (long long)p->grid.n_cells, (long long)p->grid.n_pools, p->study->encoder);
+             "%s: %lld %s, %lld %s; encoder %s; `synthgrid plan` says what it costs", p->study->name,
+             (long long)p->grid.n_cells, sg_plural(p->grid.n_cells, "cell", "cells"),
+             (long long)p->grid.n_pools, sg_plural(p->grid.n_pools, "pool", "pools"), p->study->encoder);
     if (status == SG_OK)
         status = check_results(p->study, f, err);
     for (int g = 0; status == SG_OK && g < p->study->n_generators; g++) {

@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "base/secret.h"
+#include "base/text.h"
 #include "experiments/prices.h"
 #include "gen/provider.h"
 
@@ -15,12 +16,13 @@ sg_status sg_endpoint_open(struct sg_endpoint *e, const struct sg_generator *g, 
     const char *address = sg_provider_address(g);
     if (!e->api_key && !address)
         return sg_fail(err, SG_INPUT,
-                       "%lld completions are needed, but there is neither a recording that has them, nor a "
+                       "%lld %s needed, but there is neither a recording that has %s, nor a "
                        "key (%s is not set), nor "
                        "a server; hint: export %s, or give generator.base_url=http://127.0.0.1:8080/v1 of a "
                        "local server, or "
                        "generator.recording",
-                       (long long)n_missing, g->api_key_env, g->api_key_env);
+                       (long long)n_missing, sg_plural(n_missing, "completion is", "completions are"),
+                       sg_plural(n_missing, "it", "them"), g->api_key_env, g->api_key_env);
     int priced = g->usd_per_1m_input > 0 || g->usd_per_1m_output > 0;
     if (priced && budget_usd < 0)
         return sg_fail(

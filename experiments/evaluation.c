@@ -1,6 +1,7 @@
 #include "experiments/evaluation.h"
 
 #include "base/mem.h"
+#include "base/text.h"
 #include "experiments/prepare.h"
 
 #include <jansson.h>
@@ -228,8 +229,8 @@ void sg_evaluation_name(const struct sg_evaluation *e, const char **task, char w
 {
     const char *by = e->generator->name;
     *task = e->task->name;
-    snprintf(what, SG_EVALUATION_NAME, "classifier, %d shot%s%s%s", e->spec.n_shots,
-             e->spec.n_shots == 1 ? "" : "s", by ? " by " : "", by ? by : "");
+    snprintf(what, SG_EVALUATION_NAME, "classifier, %d %s%s%s", e->spec.n_shots,
+             sg_plural(e->spec.n_shots, "shot", "shots"), by ? " by " : "", by ? by : "");
 }
 
 /* ---- keeping ---- */

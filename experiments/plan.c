@@ -206,8 +206,9 @@ static void print_price(const struct sg_generator *g, struct sg_buf *out)
 static void print_generator(const struct sg_generator *g, const struct counts *n, int i, struct sg_buf *out)
 {
     double usd = sg_generator_usd(g, (double)n->of[i].in, (double)n->of[i].out);
-    sg_buf_printf(out, "         %s (%s): %lld requests, about %lld tokens in, %lld out", g->name, g->model,
-                  (long long)n->of[i].n, (long long)n->of[i].in, (long long)n->of[i].out);
+    sg_buf_printf(out, "         %s (%s): %lld %s, about %lld %s in, %lld out", g->name, g->model,
+                  (long long)n->of[i].n, sg_plural(n->of[i].n, "request", "requests"), (long long)n->of[i].in,
+                  sg_plural(n->of[i].in, "token", "tokens"), (long long)n->of[i].out);
     if (n->of[i].n == 0)
         sg_buf_puts(out, "\n");
     else if (usd < 0)
@@ -227,35 +228,41 @@ static void print_text(const struct sg_prepared *p, const struct sources *from, 
     if (s->n_generators > 1)
         snprintf(generators, sizeof generators, "%d generators x ", s->n_generators);
     sg_buf_printf(out, "study    %s (%s)\n", s->name, s->path);
-    sg_buf_printf(
-        out, "grid     %d tasks x %s%d methods x %d sizes, %d mixes: %lld cells, %lld of them raw-only\n",
-        s->n_tasks, generators, s->n_methods, s->n_sizes, s->n_mixes, (long long)n->n_cells,
-        (long long)n->n_raw_only);
+    sg_buf_printf(out, "grid     %d %s x %s%d %s x %d %s, %d %s: %lld %s, %lld of them raw-only\n",
+                  s->n_tasks, sg_plural(s->n_tasks, "task", "tasks"), generators, s->n_methods,
+                  sg_plural(s->n_methods, "method", "methods"), s->n_sizes,
+                  sg_plural(s->n_sizes, "size", "sizes"), s->n_mixes, sg_plural(s->n_mixes, "mix", "mixes"),
+                  (long long)n->n_cells, sg_plural(n->n_cells, "cell", "cells"), (long long)n->n_raw_only);
     for (int t = 0; t < s->n_tasks; t++) {
         int64_t cells = 0;
         for (int64_t i = 0; i < p->grid.n_cells; i++)
             cells += p->grid.cell[i].task == t;
-        sg_buf_printf(out, "         %-10s %4lld cells, %2d classes, %lld train rows, %lld test rows\n",
-                      s->task[t].name, (long long)cells, s->task[t].n_classes, (long long)p->data[t].train.n,
-                      (long long)p->data[t].test.n);
+        sg_buf_printf(out, "         %-10s %4lld %s, %2d %s, %lld train %s, %lld test %s\n", s->task[t].name,
+                      (long long)cells, sg_plural(cells, "cell", "cells"), s->task[t].n_classes,
+                      sg_plural(s->task[t].n_classes, "class", "classes"), (long long)p->data[t].train.n,
+                      sg_plural(p->data[t].train.n, "row", "rows"), (long long)p->data[t].test.n,
+                      sg_plural(p->data[t].test.n, "row", "rows"));
     }
-    sg_buf_printf(out, "pools    %lld, %lld examples each\n", (long long)p->grid.n_pools,
-                  (long long)s->size[s->n_sizes - 1]);
+    sg_buf_printf(out, "pools    %lld, %lld %s each\n", (long long)p->grid.n_pools,
+                  (long long)s->size[s->n_sizes - 1],
+                  sg_plural(s->size[s->n_sizes - 1], "example", "examples"));
     if (p->n_evaluations)
-        sg_buf_printf(out, "LLM      asked for the class of %lld test rows, in %lld evaluations\n",
-                      (long long)n->n_classify, (long long)p->n_evaluations);
+        sg_buf_printf(out, "LLM      asked for the class of %lld test %s, in %lld %s\n",
+                      (long long)n->n_classify, sg_plural(n->n_classify, "row", "rows"),
+                      (long long)p->n_evaluations, sg_plural(p->n_evaluations, "evaluation", "evaluations"));
     sg_buf_printf(
-        out,
-        "requests %lld at least (rejected answers are asked for again), about %lld tokens in, %lld out\n",
-        (long long)n->n_requests, (long long)n->tokens_in, (long long)n->tokens_out);
+        out, "requests %lld at least (rejected answers are asked for again), about %lld %s in, %lld out\n",
+        (long long)n->n_requests, (long long)n->tokens_in, sg_plural(n->tokens_in, "token", "tokens"),
+        (long long)n->tokens_out);
     if (from->n_recorded)
-        sg_buf_printf(out, "         %s holds %lld completions\n", s->generator->recording,
-                      (long long)from->n_recorded);
+        sg_buf_printf(out, "         %s holds %lld %s\n", s->generator->recording,
+                      (long long)from->n_recorded, sg_plural(from->n_recorded, "completion", "completions"));
     if (from->n_cached)
-        sg_buf_printf(out, "         %lld of them are in the cache (%s)\n", (long long)from->n_cached,
-                      s->cache);
-    sg_buf_printf(out, "to ask   %lld requests now, about %lld tokens in, %lld out", (long long)n->n_missing,
-                  (long long)n->missing_in, (long long)n->missing_out);
+        sg_buf_printf(out, "         %lld of them %s in the cache (%s)\n", (long long)from->n_cached,
+                      sg_plural(from->n_cached, "is", "are"), s->cache);
+    sg_buf_printf(out, "to ask   %lld %s now, about %lld %s in, %lld out", (long long)n->n_missing,
+                  sg_plural(n->n_missing, "request", "requests"), (long long)n->missing_in,
+                  sg_plural(n->missing_in, "token", "tokens"), (long long)n->missing_out);
     double cost = missing_usd(s, n);
     int is_one = !s->generator->name;
     int tells_price = is_one && n->n_missing && cost >= 0 &&
@@ -272,14 +279,17 @@ static void print_text(const struct sg_prepared *p, const struct sources *from, 
     for (int g = 0; !is_one && n->n_missing && g < s->n_generators; g++)
         print_generator(&s->generator[g], n, g, out);
     if (n->batches.n + n->batches.n_abandoned)
-        sg_buf_printf(out,
-                      "batches  %lld of these are out in %lld batches (--collect), %lld batches are "
-                      "abandoned; at most %.4f USD\n",
-                      (long long)n->batches.n_requests, (long long)n->batches.n,
-                      (long long)n->batches.n_abandoned, n->batches.usd);
-    sg_buf_printf(out,
-                  "training %lld cells to train, %lld done; roughly %.2f core hours at 100 GFLOP/s a core\n",
-                  (long long)(n->n_cells - n->n_cells_done), (long long)n->n_cells_done, n->cost / 3600);
+        sg_buf_printf(
+            out,
+            "batches  %lld of these %s out in %lld %s (--collect), %lld %s abandoned; at most %.4f USD\n",
+            (long long)n->batches.n_requests, sg_plural(n->batches.n_requests, "is", "are"),
+            (long long)n->batches.n, sg_plural(n->batches.n, "batch", "batches"),
+            (long long)n->batches.n_abandoned, sg_plural(n->batches.n_abandoned, "batch is", "batches are"),
+            n->batches.usd);
+    sg_buf_printf(
+        out, "training %lld %s to train, %lld done; roughly %.2f core hours at 100 GFLOP/s a core\n",
+        (long long)(n->n_cells - n->n_cells_done), sg_plural(n->n_cells - n->n_cells_done, "cell", "cells"),
+        (long long)n->n_cells_done, n->cost / 3600);
     sg_buf_printf(out, "memory   %.0f MB a rank\n", (double)n->mem_bytes / 1e6);
     sg_buf_printf(out, "results  %s\n", s->results);
 }

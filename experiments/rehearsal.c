@@ -309,7 +309,7 @@ static void add_requests(const struct total *t, const struct sg_stub_bill *bill,
         "requests   %lld, of which %lld answered, %lld refused for their pace (429), %lld failed otherwise\n",
         (long long)bill->n_requests, (long long)bill->n_answered, (long long)bill->n_429,
         (long long)bill->n_other);
-    sg_buf_printf(b, "           %lld completions", (long long)all.n);
+    sg_buf_printf(b, "           %lld %s", (long long)all.n, sg_plural(all.n, "completion", "completions"));
     if (all.n_failed)
         sg_buf_printf(b, ", %lld of them given up on", (long long)all.n_failed);
     sg_buf_puts(b, "; a real model's answers are rejected for other reasons, and so more or fewer\n");
@@ -375,9 +375,9 @@ static sg_status one_node(const struct sg_team *world, struct sg_err *err)
         n == world->size
             ? SG_OK
             : sg_fail(err, SG_INPUT,
-                      "the job has %d ranks, but only %d of them are on this node, and the stub server "
+                      "the job has %d ranks, but only %d of them %s on this node, and the stub server "
                       "can be reached on its own alone; hint: rehearse on one node",
-                      world->size, n);
+                      world->size, n, sg_plural(n, "is", "are"));
     return sg_agree(world, status, err);
 }
 

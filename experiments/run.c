@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/set.h"
+#include "base/text.h"
 #include "experiments/asking.h"
 #include "experiments/buy.h"
 #include "experiments/cache.h"
@@ -395,7 +396,8 @@ static sg_status open_cache(struct run *r, int64_t *n_missing, struct sg_err *er
     SG_TRY(sg_cache_import(r->cache, r->asking, &n, err));
     SG_TRY(sg_ledger_commit(r->ledger, err));
     if (n && !r->options->quiet)
-        fprintf(stderr, "%lld completions are in the cache (%s)\n", (long long)n, r->p->study->cache);
+        fprintf(stderr, "%lld %s in the cache (%s)\n", (long long)n,
+                sg_plural(n, "completion is", "completions are"), r->p->study->cache);
     return n ? sg_asking_count(r->asking, n_missing, NULL, err) : SG_OK;
 }
 
@@ -546,15 +548,17 @@ static sg_status finish(struct run *r, sg_status status, struct sg_err *err)
     if (status == SG_OK && r->options->buy_only && sg_pools_text_n_empty(r->p))
         status = sg_fail(
             err, SG_PARTIAL,
-            "%lld of %lld pools have no example, so their cells will fail; hint: what the model wrote is in "
+            "%lld of %lld %s %s no example, so that cells will fail; hint: what the model wrote is in "
             "/examples and /pools of %s",
-            (long long)sg_pools_text_n_empty(r->p), (long long)g->n_pools, r->h5_path);
+            (long long)sg_pools_text_n_empty(r->p), (long long)g->n_pools,
+            sg_plural(g->n_pools, "pool", "pools"), sg_plural(sg_pools_text_n_empty(r->p), "has", "have"),
+            r->h5_path);
     if (status == SG_OK && g->n_cells_failed)
-        status =
-            sg_fail(err, SG_PARTIAL,
-                    "%lld of %lld cells failed; hint: synthgrid report %s says why, --retry-failed trains "
-                    "them again",
-                    (long long)g->n_cells_failed, (long long)g->n_cells, r->p->study->results);
+        status = sg_fail(
+            err, SG_PARTIAL,
+            "%lld of %lld %s failed; hint: synthgrid report %s says why, --retry-failed trains %s again",
+            (long long)g->n_cells_failed, (long long)g->n_cells, sg_plural(g->n_cells, "cell", "cells"),
+            r->p->study->results, sg_plural(g->n_cells_failed, "it", "them"));
     return status;
 }
 
@@ -593,10 +597,10 @@ static sg_status say_missing(struct run *r, struct sg_err *err)
         fputs(sg_buf_text(&text), stderr);
         status =
             sg_fail(err, SG_INPUT,
-                    "--offline, but %lld completions are missing; hint: `synthgrid generate %s results=%s` "
-                    "with the same "
-                    "key=value settings, where there is a network, gets them; or set generator.recording",
-                    (long long)n, r->p->study->path, r->p->study->results);
+                    "--offline, but %lld %s missing; hint: `synthgrid generate %s results=%s` with the same "
+                    "key=value settings, where there is a network, gets %s; or set generator.recording",
+                    (long long)n, sg_plural(n, "completion is", "completions are"), r->p->study->path,
+                    r->p->study->results, sg_plural(n, "it", "them"));
     }
     sg_buf_free(&text);
     sg_free(of);
@@ -743,8 +747,8 @@ static sg_status engine_run(struct run *r, const struct sg_team *world, struct s
         status = queue_all(r, err);
         int64_t there = r->progress.n_cells_done + r->progress.n_cells_failed;
         if (status == SG_OK && !r->options->quiet && there)
-            fprintf(stderr, "%lld of %lld cells are there already%s\n", (long long)there,
-                    (long long)r->progress.n_cells,
+            fprintf(stderr, "%lld of %lld %s there already%s\n", (long long)there,
+                    (long long)r->progress.n_cells, sg_plural(r->progress.n_cells, "cell is", "cells are"),
                     there == r->progress.n_cells ? "; nothing is left to do" : "");
     }
     status = sg_agree(world, status, err);

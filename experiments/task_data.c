@@ -118,10 +118,11 @@ sg_status sg_raw_draw(const struct sg_task_data *d, int n_classes, int64_t n, in
 {
     int64_t n_rows = d->train.n;
     if (n > n_rows)
-        return sg_fail(
-            err, SG_INPUT,
-            "raw asks for %lld examples, but %s has %lld rows; hint: smaller numbers in raw, or more data",
-            (long long)n, d->train_path ? d->train_path : "the training file", (long long)n_rows);
+        return sg_fail(err, SG_INPUT,
+                       "raw asks for %lld %s, but %s has %lld %s; hint: smaller numbers in raw, or more data",
+                       (long long)n, sg_plural(n, "example", "examples"),
+                       d->train_path ? d->train_path : "the training file", (long long)n_rows,
+                       sg_plural(n_rows, "row", "rows"));
     /* Rows by class (start[k] .. start[k+1]), each class shuffled on its own; the order of classes too. */
     int64_t *by_class = sg_alloc((size_t)(n_rows + 3 * n_classes + 1), sizeof *by_class);
     if (!by_class)

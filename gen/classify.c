@@ -75,9 +75,8 @@ static sg_status sort_rows(struct sg_classifier *c, struct sg_err *err)
     c->start[t->n_classes] = n_sorted;
     if (n_sorted == n)
         return SG_OK;
-    return sg_fail(err, SG_INPUT,
-                   "%lld of the raw rows of task %s have a label that is not among its classes",
-                   (long long)(n - n_sorted), t->name);
+    return sg_fail(err, SG_INPUT, "%lld of the raw rows of task %s %s a label that is not among its classes",
+                   (long long)(n - n_sorted), t->name, sg_plural(n - n_sorted, "has", "have"));
 }
 
 sg_status sg_classifier_create(const struct sg_classifier_spec *spec, struct sg_classifier **out,
@@ -88,11 +87,11 @@ sg_status sg_classifier_create(const struct sg_classifier_spec *spec, struct sg_
         return sg_fail(err, SG_INPUT, "task %s has no prompts.classify; hint: add it to the task file",
                        spec->task->name);
     if (spec->n_shots > n_raw || spec->n_shots > SG_CLASSIFY_MAX_SHOTS)
-        return sg_fail(
-            err, SG_INPUT,
-            "llm_eval shows %d examples of task %s, but there are %lld raw rows; hint: larger numbers "
-            "in raw, or fewer shots",
-            spec->n_shots, spec->task->name, (long long)n_raw);
+        return sg_fail(err, SG_INPUT,
+                       "llm_eval shows %d %s of task %s, but there %s %lld raw %s; hint: larger numbers "
+                       "in raw, or fewer shots",
+                       spec->n_shots, sg_plural(spec->n_shots, "example", "examples"), spec->task->name,
+                       sg_plural(n_raw, "is", "are"), (long long)n_raw, sg_plural(n_raw, "row", "rows"));
     struct sg_classifier *c = sg_alloc(1, sizeof *c);
     if (!c)
         return sg_fail_memory(err, sizeof *c);

@@ -405,8 +405,8 @@ static enum sg_fate try_again(struct sg_governor *g, int64_t id, double now_s, c
         sg_governor_stop(g, SG_STOPPED, why);
     } else if (t->attempts > g->s.retries && a->outage) {
         snprintf(why, sizeof why,
-                 "the server has not taken a request in %d tries (%.400s); hint: run again when it does",
-                 t->attempts, a->reason);
+                 "the server has not taken a request in %d %s (%.400s); hint: run again when it does",
+                 t->attempts, sg_plural(t->attempts, "try", "tries"), a->reason);
         sg_governor_stop(g, SG_STOPPED, why);
     }
     if (g->dead != SG_OK)

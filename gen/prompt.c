@@ -1,6 +1,7 @@
 #include "gen/prompt.h"
 
 #include "base/mem.h"
+#include "base/text.h"
 #include "gen/messages.h"
 #include "gen/pool.h"
 
@@ -100,8 +101,8 @@ static sg_status sort_rows(struct sg_prompter *p, struct sg_err *err)
     p->start[t->n_classes] = n_sorted;
     if (n_sorted != n)
         return sg_fail(err, SG_INPUT,
-                       "%lld of the raw rows of task %s have a label that is not among its classes",
-                       (long long)(n - n_sorted), t->name);
+                       "%lld of the raw rows of task %s %s a label that is not among its classes",
+                       (long long)(n - n_sorted), t->name, sg_plural(n - n_sorted, "has", "have"));
     return SG_OK;
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "model/json.h"
 
 #include <stdlib.h>
@@ -157,8 +158,8 @@ static sg_status read_classes(const json_t *json, const char *where, struct sg_c
         snprintf(key, sizeof key, "%zu", k);
         const json_t *name = json_object_get(map, key);
         if (!name)
-            return sg_fail(err, SG_INPUT, "%s: \"id2label\" has %zu names, but none for class %zu", where, n,
-                           k);
+            return sg_fail(err, SG_INPUT, "%s: \"id2label\" has %zu %s, but none for class %zu", where, n,
+                           sg_plural((int64_t)n, "name", "names"), k);
         if (json_is_integer(name)) /* {"0": 0}: seen where labels are numbers */
             c->class_name[k] = sg_strf("%lld", (long long)json_integer_value(name));
         else if (json_is_string(name))

@@ -16,9 +16,8 @@ static void provenance(const struct draw *r)
     const struct sg_report_data *d = r->d;
     sg_buf_puts(r->out, r->form == SG_REPORT_MARKDOWN ? "# Study " : "Study ");
     foreign(r, attribute(r, "study"), 100);
-    sg_buf_printf(r->out,
-                  r->form == SG_REPORT_MARKDOWN ? "\n\n%lld cells: %lld done" : ": %lld cells, %lld done",
-                  (long long)d->n_cells, (long long)d->n_done);
+    sg_buf_printf(r->out, r->form == SG_REPORT_MARKDOWN ? "\n\n%lld %s: %lld done" : ": %lld %s, %lld done",
+                  (long long)d->n_cells, sg_plural(d->n_cells, "cell", "cells"), (long long)d->n_done);
     if (d->n_failed)
         sg_buf_printf(r->out, ", %lld failed", (long long)d->n_failed);
     if (d->n_planned)
@@ -118,14 +117,14 @@ static void task_title(const struct draw *r, const struct sg_report_task *t)
         sg_buf_puts(r->out, "\n");
     sg_buf_puts(r->out, r->form == SG_REPORT_MARKDOWN ? "### " : "");
     foreign(r, t->name, 60);
-    sg_buf_printf(r->out, r->form == SG_REPORT_MARKDOWN ? "\n\n%lld classes" : ": %lld classes",
-                  (long long)t->n_classes);
+    sg_buf_printf(r->out, r->form == SG_REPORT_MARKDOWN ? "\n\n%lld %s" : ": %lld %s",
+                  (long long)t->n_classes, sg_plural(t->n_classes, "class", "classes"));
     for (int64_t k = 0; k < t->n_classes && t->n_classes <= 6; k++) {
         sg_buf_puts(r->out, k ? ", " : " (");
         foreign(r, json_string_value(json_array_get(t->classes, (size_t)k)), 30);
     }
-    sg_buf_printf(r->out, "%s, %lld test rows, chance %.1f %%", t->n_classes <= 6 ? ")" : "",
-                  (long long)t->n_test, 100.0 / (double)t->n_classes);
+    sg_buf_printf(r->out, "%s, %lld test %s, chance %.1f %%", t->n_classes <= 6 ? ")" : "",
+                  (long long)t->n_test, sg_plural(t->n_test, "row", "rows"), 100.0 / (double)t->n_classes);
     if (t->n_test > 0)
         sg_buf_printf(r->out, ", largest class %.1f %%", 100.0 * (double)t->n_largest / (double)t->n_test);
     sg_buf_puts(r->out, r->form == SG_REPORT_MARKDOWN ? "\n\n" : "\n");
@@ -289,10 +288,12 @@ static void spend_table(const struct draw *r)
     if (d->total_from_recording) {
         char text[200];
         sg_buf_puts(r->out, r->form == SG_REPORT_MARKDOWN ? "" : "\n");
-        snprintf(
-            text, sizeof text,
-            "%lld of the %lld completions come from a recording or the cache: this study did not buy them.",
-            (long long)d->total_from_recording, (long long)d->total_requests);
+        snprintf(text, sizeof text,
+                 "%lld of the %lld %s %s from a recording or the cache: this study did not buy %s.",
+                 (long long)d->total_from_recording, (long long)d->total_requests,
+                 sg_plural(d->total_requests, "completion", "completions"),
+                 sg_plural(d->total_from_recording, "comes", "come"),
+                 sg_plural(d->total_from_recording, "it", "them"));
         caption(r, text);
     }
 }

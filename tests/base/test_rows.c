@@ -107,7 +107,7 @@ static const struct {
     {"a.csv", "", "no rows"},
     {"a.csv", "text,label\n", "no rows"},
     {"a.csv", "text,label\na,x,more\n", "a.csv:2: 3 fields, but the header names 2"},
-    {"a.csv", "text,label\n\"two\nlines\",x\nonly one\n", "a.csv:4: 1 fields"},
+    {"a.csv", "text,label\n\"two\nlines\",x\nonly one\n", "a.csv:4: 1 field,"},
     {"a.csv", "text,label\n\"open,x\nb,y\n", "a.csv:2: a quoted field does not end"},
     {"a.csv", "text,label\ncaf\xe9,x\n",
      "a.csv:2: field \"text\" is not valid UTF-8; hint: convert the file with iconv"},

@@ -84,6 +84,15 @@ static void durations(void **state)
     }
 }
 
+static void counted_nouns(void **state)
+{
+    (void)state;
+    static const int64_t many[] = {-1, 0, 2, 11, INT64_MAX};
+    assert_string_equal(sg_plural(1, "batch is", "batches are"), "batch is");
+    for (int i = 0; i < N_OF(many); i++)
+        assert_string_equal(sg_plural(many[i], "batch is", "batches are"), "batches are");
+}
+
 static void nearest_words(void **state)
 {
     (void)state;
@@ -202,6 +211,7 @@ int main(void)
         cmocka_unit_test(nearest_words), cmocka_unit_test(numbers),
         cmocka_unit_test(safe_text),     cmocka_unit_test(trimmed),
         cmocka_unit_test(durations),     cmocka_unit_test(whole),
+        cmocka_unit_test(counted_nouns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -99,7 +99,7 @@ with sg.Folder() as folder:
     with batching.stub(folder / "foreign", {"faults": faults}) as stub:
         results = folder / "foreign" / "r"
         batch(stub, results)
-        for found in ("1 lines are of other requests, 0 are damaged", "0 lines are of other requests, 1 are damaged", "0 are damaged"):
+        for found in ("1 line is of other requests, 0 are damaged", "0 lines are of other requests, 1 is damaged", "0 are damaged"):
             _, err = collect(stub, results, code=2)
             sg.check(found in err and "nothing of it is taken" in err and "hint: " in err, "a foreign file:\n" + err)
             sg.check(ask(results, "SELECT state FROM batches") == [("open",)], "a foreign file settles a batch")

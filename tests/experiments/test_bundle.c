@@ -167,7 +167,7 @@ static const struct hostile {
     {SETTING, 0, 0, "budget.usd", "1", "a setting \"usd\""},
     {SETTING, 0, 0, "data", "7", "\"settings\" must be"},
     {SETTING, 0, 0, "tasks", "[\"/etc/passwd\"]", "task 1 of the study is not \"single\""},
-    {SETTING, 0, 0, "tasks", "[\"single\", \"pair\"]", "the study has 2 tasks, but only 1 are here"},
+    {SETTING, 0, 0, "tasks", "[\"single\", \"pair\"]", "the study has 2 tasks, but only 1 is here"},
     {SETTING, 0, 0, "tasks", "[7]", "task 1 of the study is not"},
     {SETTING, 0, 0, "tasks", "null", "task 1 of the study is not"},
     {SET, TASK, 0, "name", "\"../x\"", "b:3: \"name\" must be a name"},
@@ -200,7 +200,7 @@ static const struct hostile {
     {DROP, TASK, 0, "", "", "a row at the wrong place"},
     {DROP, TRAIN_1, 0, "", "", "none of task single's train rows"},
     {DROP, TEST_1, 0, "", "", "rows of task single are missing"},
-    {DROP, ANSWER_1, 0, "", "", "1 completions are here"},
+    {DROP, ANSWER_1, 0, "", "", "1 completion is here"},
     {DROP, RESULTS, 0, "", "", "b: no bundle of a study: its results are missing"},
     {TWICE, STUDY, 0, "", "", "b:3: a second study"},
     {TWICE, TASK, 0, "", "", "task 2 of the study is not \"single\""},
@@ -211,7 +211,7 @@ static const struct hostile {
     {SWAP, TRAIN_2, TEST_1, "", "", "none of task single's train rows"},
     {SWAP, TEST_1, ANSWER_1, "", "", "b:6: rows of task single are missing"},
     {SWAP, ANSWER_1, ANSWER_2, "", "", "comes twice, or not in its order"},
-    {SWAP, ANSWER_2, RESULTS, "", "", "1 completions are here"},
+    {SWAP, ANSWER_2, RESULTS, "", "", "1 completion is here"},
 };
 
 /* Sets "group.key" or "key" of the settings, which are text in the study's line. */
