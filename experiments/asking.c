@@ -177,24 +177,46 @@ int sg_asking_complete(const struct sg_asking *a, int64_t i)
                                : sg_pool_complete(a->p->pool[i]);
 }
 
+/* *n: what asker i needs next; *n_new: without what is in `seen`, to which it is added. */
+static sg_status count_one(struct sg_asking *a, int64_t i, struct sg_set *seen, int64_t *n, int64_t *n_new,
+                           struct sg_err *err)
+{
+    struct sg_requests part = {.max = SG_ASKING_PART};
+    int64_t before = sg_set_n(seen), in, out, source = sg_asking_waits_for(a, i);
+    *n = 0;
+    do {
+        sg_status status = sg_asking_advance(a, i, &part, err);
+        for (int64_t k = 0; status == SG_OK && k < part.n; k++)
+            status = sg_set_add_hex(seen, part.item[k].key, err);
+        *n += part.n;
+        sg_requests_free(&part);
+        SG_TRY(status);
+    } while (part.next);
+    *n_new = sg_set_n(seen) - before;
+    if (source >= 0 && !sg_asking_complete(a, source)) {
+        sg_pool_estimate(a->p->pool[i], n, &in, &out);
+        *n_new = *n;
+    }
+    return SG_OK;
+}
+
 sg_status sg_asking_count(struct sg_asking *a, int64_t *n, int64_t *of, struct sg_err *err)
 {
-    *n = 0;
-    for (int64_t i = 0; i < a->n; i++) {
-        struct sg_requests part = {.max = SG_ASKING_PART};
-        int64_t in, out, source = sg_asking_waits_for(a, i), n_next = 0;
-        do {
-            SG_TRY(sg_asking_advance(a, i, &part, err));
-            n_next += part.n;
-            sg_requests_free(&part);
-        } while (part.next);
-        if (source >= 0 && !sg_asking_complete(a, source))
-            sg_pool_estimate(a->p->pool[i], &n_next, &in, &out);
-        *n += n_next;
+    struct sg_set *seen = NULL;
+    int64_t sum = 0;
+    SG_TRY(sg_set_create(&seen, err));
+    sg_status status = SG_OK;
+    for (int64_t i = 0; status == SG_OK && i < a->n; i++) {
+        int64_t n_next = 0, n_new = 0;
+        status = count_one(a, i, seen, &n_next, &n_new, err);
+        sum += n_new;
         if (of)
             of[i] = n_next;
     }
-    return SG_OK;
+    sg_set_destroy(seen);
+    if (status == SG_OK)
+        *n = sum;
+    return status;
 }
 
 /* ---- what a pool leaves in the ledger ---- */

@@ -39,8 +39,8 @@ sg_status sg_asking_advance(struct sg_asking *a, int64_t i, struct sg_requests *
                             struct sg_err *err) SG_MUST_USE;
 int sg_asking_complete(const struct sg_asking *a, int64_t i);
 
-/* Advances all; *n: what they need next, altogether; of (sg_asking_n), where not NULL: each. One that waits needs what it will ask
- * for at least. */
+/* Advances all; *n: what they need next, altogether, what several need once; of (sg_asking_n), where not NULL: each. One that waits
+ * needs what it will ask for at least. */
 sg_status sg_asking_count(struct sg_asking *a, int64_t *n, int64_t *of, struct sg_err *err) SG_MUST_USE;
 
 /* All completions that the askers have looked at, failed ones too, each once, by key. Strings are valid in `each` alone. */

@@ -1,6 +1,8 @@
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/set.h"
 #include "base/text.h"
+#include "experiments/asking.h"
 #include "experiments/batch.h"
 #include "experiments/cache.h"
 #include "experiments/generators.h"
@@ -65,19 +67,28 @@ static sg_status remember_cached(void *context, const char *source, const struct
     return remember(s, q, a, err);
 }
 
+/* What pool or evaluation i needs next, part by part. */
+static sg_status advance(struct sg_prepared *p, int64_t i, struct sources *from, struct sg_requests *part,
+                         struct sg_err *err)
+{
+    int64_t e = i - p->grid.n_pools;
+    return e < 0 ? sg_pool_advance(p->pool[i], lookup, from, part, err)
+                 : sg_evaluation_advance(p->evaluation[e], lookup, from, part, err);
+}
+
 /* Adds to what is wanted of the cache what pool or evaluation i misses. */
 static sg_status want(struct sg_prepared *p, int64_t i, struct sources *from, struct sg_cache *c,
                       struct sg_err *err)
 {
-    struct sg_requests missing = {0};
-    int64_t e = i - p->grid.n_pools;
-    if (e < 0)
-        SG_TRY(sg_pool_advance(p->pool[i], lookup, from, &missing, err));
-    else
-        SG_TRY(sg_evaluation_advance(p->evaluation[e], lookup, from, &missing, err));
-    sg_status status = sg_cache_want(c, &missing, err);
-    sg_requests_free(&missing);
-    return status;
+    struct sg_requests part = {.max = SG_ASKING_PART};
+    do {
+        sg_status status = advance(p, i, from, &part, err);
+        if (status == SG_OK)
+            status = sg_cache_want(c, &part, err);
+        sg_requests_free(&part);
+        SG_TRY(status);
+    } while (part.next);
+    return SG_OK;
 }
 
 static sg_status look_into_cache(struct sg_prepared *p, struct sources *from, struct sg_err *err)
@@ -96,6 +107,7 @@ static sg_status look_into_cache(struct sg_prepared *p, struct sources *from, st
 }
 
 struct counts {
+    struct sg_set *seen, *lists;               /* keys of what is missing, and of the lists of topics */
     int64_t n_requests, tokens_in, tokens_out; /* of full pools, if nothing is rejected, and of evaluations */
     int64_t n_missing, missing_in, missing_out; /* of those that are not there yet */
     struct {
@@ -131,22 +143,41 @@ static double missing_usd(const struct sg_study *s, const struct counts *n)
     return sum;
 }
 
+/* What pool or evaluation i needs next that nobody before it does: a run buys it once for all. */
+static sg_status count_new(struct sg_prepared *p, int64_t i, struct sources *from, struct counts *n,
+                           int64_t *n_new, struct sg_err *err)
+{
+    struct sg_requests part = {.max = SG_ASKING_PART};
+    int64_t before = sg_set_n(n->seen);
+    do {
+        sg_status status = advance(p, i, from, &part, err);
+        for (int64_t k = 0; status == SG_OK && k < part.n; k++)
+            status = sg_set_add_hex(n->seen, part.item[k].key, err);
+        sg_requests_free(&part);
+        SG_TRY(status);
+    } while (part.next);
+    *n_new = sg_set_n(n->seen) - before;
+    return SG_OK;
+}
+
 static sg_status count_pools(struct sg_prepared *p, struct sources *from, struct counts *n,
                              struct sg_err *err)
 {
     for (int64_t i = 0; i < p->grid.n_pools; i++) {
-        int64_t requests, in, out;
+        int64_t requests, in, out, left, source = p->grid.pool[i].source, lists = sg_set_n(n->lists);
+        char list[SG_HEX];
+        SG_TRY(sg_pool_topics_key(p->pool[i], list, err));
+        if (list[0])
+            SG_TRY(sg_set_add_hex(n->lists, list, err));
         sg_pool_estimate(p->pool[i], &requests, &in, &out);
+        requests -= list[0] && sg_set_n(n->lists) == lists; /* another pool has the same list */
         n->n_requests += requests;
         n->tokens_in += requests * in;
         n->tokens_out += requests * out;
-        struct sg_requests missing = {0};
-        SG_TRY(sg_pool_advance(p->pool[i], lookup, from, &missing, err));
+        SG_TRY(count_new(p, i, from, n, &left, err));
         /* A pool that still lacks its topic list, or its source, lacks all its examples, too. */
-        int64_t left = sg_pool_complete(p->pool[i]) ? 0 : missing.n;
-        if (!sg_pool_complete(p->pool[i]) && sg_pool_n(p->pool[i]) == 0 && left < requests)
-            left = requests;
-        sg_requests_free(&missing);
+        if (sg_pool_lacks_topics(p->pool[i]) || (source >= 0 && !sg_pool_complete(p->pool[source])))
+            left = left < requests ? requests : left;
         add_missing(n, p->grid.pool[i].arm.generator, left, in, out);
     }
     return SG_OK;
@@ -156,16 +187,14 @@ static sg_status count_evaluations(struct sg_prepared *p, struct sources *from, 
                                    struct sg_err *err)
 {
     for (int64_t i = 0; i < p->n_evaluations; i++) {
-        int64_t requests, in, out;
-        struct sg_requests missing = {0};
+        int64_t requests, in, out, left;
         sg_evaluation_estimate(p->evaluation[i], &requests, &in, &out);
-        SG_TRY(sg_evaluation_advance(p->evaluation[i], lookup, from, &missing, err));
+        SG_TRY(count_new(p, p->grid.n_pools + i, from, n, &left, err));
         n->n_requests += requests;
         n->tokens_in += requests * in;
         n->tokens_out += requests * out;
-        add_missing(n, sg_evaluation_generator(p->evaluation[i]), missing.n, in, out);
+        add_missing(n, sg_evaluation_generator(p->evaluation[i]), left, in, out);
         n->n_classify += requests;
-        sg_requests_free(&missing);
     }
     return SG_OK;
 }
@@ -193,7 +222,7 @@ static sg_status count_cells(struct sg_prepared *p, struct sources *from, struct
 
 static void print_price(const struct sg_generator *g, struct sg_buf *out)
 {
-    sg_buf_puts(out, "price    ");
+    sg_buf_printf(out, "price    %s%s", g->name ? g->name : "", g->name ? ": " : "");
     sg_price_describe(g, out);
     sg_buf_puts(out, "\n");
     struct sg_buf old = sg_buf_make(2000);
@@ -363,6 +392,8 @@ sg_status sg_plan(const struct sg_run_options *o, int json, struct sg_buf *out, 
             sg_err_at(err, "generator.recording");
             goto done;
         }
+    SG_TRY_DONE(sg_set_create(&n.seen, err));
+    SG_TRY_DONE(sg_set_create(&n.lists, err));
     SG_TRY_DONE(look_into_cache(p, &from, err));
     SG_TRY_DONE(count_pools(p, &from, &n, err));
     SG_TRY_DONE(count_evaluations(p, &from, &n, err));
@@ -374,6 +405,8 @@ sg_status sg_plan(const struct sg_run_options *o, int json, struct sg_buf *out, 
     else
         print_text(p, &from, &n, out);
 done:
+    sg_set_destroy(n.seen);
+    sg_set_destroy(n.lists);
     sg_ledger_close(from.ledger);
     json_decref(from.recorded);
     sg_free(ledger);

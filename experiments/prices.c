@@ -191,10 +191,11 @@ int sg_price_warn(const struct sg_generator *g, double unix_s, struct sg_buf *ou
     long age = g->price_source ? (long)(unix_s / 86400) - day_of(g->price_as_of) : 0;
     if (age <= SG_PRICE_OLD_DAYS)
         return 0;
+    const char *some = g->name ? "s." : "", *name = g->name ? g->name : "";
     sg_buf_printf(out,
                   "this price of %s is %ld days old and may have changed; hint: look it up, and set "
-                  "generator.usd_per_1m_input and generator.usd_per_1m_output",
-                  g->model, age);
+                  "generator%s%s.usd_per_1m_input and generator%s%s.usd_per_1m_output",
+                  g->model, age, some, name, some, name);
     return 1;
 }
 

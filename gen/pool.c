@@ -417,6 +417,8 @@ static sg_status finish(struct sg_pool *p, struct sg_err *err)
     for (int k = 0; k < p->spec.task->n_classes; k++)
         p->rejects[SG_REJECT_SURPLUS] += n_waiting(&p->queue[k]);
     name_shortfall(p);
+    sg_near_destroy(p->near); /* nothing is looked for any more, and it is most of a large pool's memory */
+    p->near = NULL;
     p->finished = 1;
     return SG_OK;
 }
@@ -475,6 +477,23 @@ void sg_pool_estimate(const struct sg_pool *p, int64_t *n_requests, int64_t *tok
         *n_requests = p->spec.n;
         *tokens_in += *tokens_out;
     }
+}
+
+int sg_pool_lacks_topics(const struct sg_pool *p)
+{
+    return !p->topics_done;
+}
+
+sg_status sg_pool_topics_key(const struct sg_pool *p, char key[SG_HEX], struct sg_err *err)
+{
+    struct sg_request q = {0};
+    key[0] = 0;
+    if (p->spec.method != SG_ZERO_SHOT_TOPIC || p->spec.source)
+        return SG_OK;
+    SG_TRY(sg_prompter_topics(p->prompter, 0, &q, err));
+    memcpy(key, q.key, SG_HEX);
+    sg_free(q.canonical);
+    return SG_OK;
 }
 
 int64_t sg_pool_max_tokens(const struct sg_pool *p)

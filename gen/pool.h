@@ -122,6 +122,10 @@ int sg_pool_complete(const struct sg_pool *p);
  * `plan`). */
 void sg_pool_estimate(const struct sg_pool *p, int64_t *n_requests, int64_t *tokens_in, int64_t *tokens_out);
 
+/* Whether it waits for a list of topics; the key of its first one, which other pools may share; "": it has none. */
+int sg_pool_lacks_topics(const struct sg_pool *p);
+sg_status sg_pool_topics_key(const struct sg_pool *p, char key[SG_HEX], struct sg_err *err) SG_MUST_USE;
+
 /* The longest answer that a request of this pool asks for now. */
 int64_t sg_pool_max_tokens(const struct sg_pool *p);
 

@@ -415,6 +415,7 @@ static char *immutable_uri(const char *path)
 /* One view of the file for all that is read, and no locks at each look. */
 static sg_status hold_view(struct sg_ledger *l, struct sg_err *err)
 {
+    SG_TRY(run_sql(l, "PRAGMA query_only=1", "it cannot be kept as it is", err));
     SG_TRY(run_sql(l, cache_size, "its cache cannot be set", err));
     return run_sql(l, "BEGIN", "reading cannot begin", err);
 }
@@ -435,7 +436,8 @@ static sg_status open_reader(struct sg_ledger *l, const char *dir, struct sg_err
                        "%s: no ledger there; hint: `synthgrid run` makes one in the study's results folder",
                        l->path);
     int fresh = 0;
-    SG_TRY(connect(l, l->path, SQLITE_OPEN_READONLY, NULL, dir, err));
+    /* Where we may write, so that SQLite takes its -wal and -shm away again when we close; nothing else is written. */
+    SG_TRY(connect(l, l->path, SQLITE_OPEN_READWRITE, NULL, dir, err));
     sg_status status = check_identity(l, dir, &fresh, err);
     int code = sqlite3_errcode(l->db);
     if (status != SG_OK && no_locks(l->db)) {

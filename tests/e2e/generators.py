@@ -72,6 +72,8 @@ with sg.Folder() as folder:
         plan = json.loads(two.run("plan", "r1", "--json")[0])
         sg.check([(g["name"], g["model"]) for g in plan["generators"]] == [("fast", "hare"), ("slow", "turtle")], f"the plan: {plan}")
         sg.check(abs(sum(g["cost_usd_missing"] for g in plan["generators"]) - plan["cost_usd_missing"]) < 1e-9, f"the plan's cost: {plan}")
+        text = two.run("plan", "r1")[0]
+        sg.check("price    fast: 500 and 500 USD" in text and "price    slow: 1000 and 2000 USD" in text, "whose price is it?\n" + text)
         found = json.loads(two.run("doctor", "r1", "--json")[0].strip().splitlines()[-1])["findings"]
         for name in ("fast", "slow"):
             sg.check(any(f["topic"] == "answer" and f["health"] == "ok" and f["text"].startswith(name + ": ") for f in found), f"{name}: {found}")

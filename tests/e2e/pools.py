@@ -58,7 +58,16 @@ with sg.Folder() as folder, sg.Stub(folder, "--near", "5") as stub:
     sg.check(sg.digest(again) == digest and len(keys()) == before, "without the filter the study is not what it was")
     # What several pools ask for alike, a list of topics, is bought once.
     before = len(keys())
-    sg.run("generate", *study, "methods=[zero_shot_topic]", "mixes=[synthetic]", "--results", folder / "topics", ranks=2)
+    topics = [*study, "methods=[zero_shot_topic]", "mixes=[synthetic]", "--results", folder / "topics"]
+    plan = json.loads(sg.run("plan", *topics, "--json")[0])  # 4 pools of 4 requests
+    sg.check(plan["n_requests"] == plan["n_requests_missing"] == 17, f"the plan counts the list of topics more than once: {plan}")
+    _, err = sg.run("run", *topics, "--offline", code=2)
+    sg.check("but 1 completion is missing" in err, err)
+    sg.run("generate", *topics, ranks=2)
+    plan = json.loads(sg.run("plan", *topics, "--json")[0])
+    sg.check(plan["n_requests"] == 17 and plan["n_requests_missing"] == 0, f"the plan after it: {plan}")
+    left = sorted(p.name for p in (folder / "topics").iterdir() if p.name.startswith("ledger.sqlite"))
+    sg.check(left == ["ledger.sqlite"], f"the plan leaves {left}")
     more = keys()[before:]
     sg.check(more and len(set(more)) == len(more), f"{len(more) - len(set(more))} requests of {len(more)} were sent twice")
     # JSON by a schema; an endpoint that knows none is asked in plain words, and the answers are good as well.

@@ -83,6 +83,14 @@ static void test_telling(void **state)
     assert_int_equal(b.len, 0);
     assert_int_equal(sg_price_warn(g, day + 181.0 * 86400, &b), 1);
     assert_non_null(strstr(sg_buf_text(&b), "price of m is 181 days old"));
+    assert_non_null(
+        strstr(sg_buf_text(&b), "set generator.usd_per_1m_input and generator.usd_per_1m_output"));
+    struct sg_generator named = *g;
+    named.name = "small";
+    sg_buf_clear(&b);
+    assert_int_equal(sg_price_warn(&named, day + 181.0 * 86400, &b), 1);
+    assert_non_null(
+        strstr(sg_buf_text(&b), "set generators.small.usd_per_1m_input and generators.small.usd"));
     /* cached tokens cost less, but never less than nothing, whatever a server counts */
     assert_true(sg_generator_usd_cached(g, 1e6, 0, 1e6) == 6);
     assert_true(sg_generator_usd_cached(g, 1e6, 5e5, 0) == 1.25);

@@ -101,6 +101,7 @@ static void crash_keeps_the_committed(void **state)
     OK(sg_ledger_open(dir, SG_LEDGER_READ, &l, &err)); /* a reader finds what a dead run left in its log */
     assert_true(has(l, "kept"));
     sg_ledger_close(l);
+    assert_false(sg_file_exists(in_scratch("crash/ledger.sqlite-wal")));
     l = open_it(dir); /* takes the dead run's lease over */
     assert_true(has(l, "kept"));
     assert_false(has(l, "lost"));
