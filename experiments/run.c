@@ -188,7 +188,7 @@ static sg_status step_asker(struct run *r, int64_t i, struct sg_err *err)
         SG_TRY(queue_part(r, i, err));
     while (round->next && r->n_queued[g] < most_queued(r, g));
     if (goes_on && !round->n_asked && !round->next) /* what was left of its list has come by another way */
-        SG_TRY(step_asker(r, i, err));
+        return step_asker(r, i, err);
     return sg_asking_complete(r->asking, i) ? end_asker(r, i, err) : SG_OK;
 }
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Two phases: `generate` buys without a launcher and trains nothing, `run --offline` says what is missing or asks nobody."""
 import json
+import sqlite3
 
 import sg
 
@@ -32,6 +33,21 @@ with sg.Folder() as folder, sg.Stub(folder) as stub:
     trained, _ = sg.run("run", *offline, "--results", results, "--offline", ranks=2)
     whole, _ = sg.run("run", *study, "--results", folder / "whole", ranks=2)
     sg.check(sg.digest(trained) == sg.digest(whole), "generate and run --offline give other results than run")
+
+    # More than is queued at a time, and a ledger with holes: a list of topics with the first example, and all of the next pool.
+    large = [*study, "tasks=[sst2]", "methods=[zero_shot_topic,zero_shot]", "sizes=[280]", "mixes=[synthetic]", "--results", folder / "large"]
+    full = sg.digest(sg.run("generate", *large)[0])
+    db = sqlite3.connect(folder / "large" / "ledger.sqlite")
+    holes = db.execute("DELETE FROM completions WHERE key NOT IN (SELECT completion FROM examples e JOIN pools p ON p.id=e.pool"
+                       " WHERE p.ordinal=0 AND e.position>0)").rowcount
+    db.commit()
+    db.close()
+    before = len(stub.requests())
+    sg.check(sg.digest(sg.run("generate", *large)[0]) == full, "a ledger with holes gives another digest")
+    status = json.loads((folder / "large" / "status.json").read_text())
+    sg.check(status["n_pools_done"] == 2 and status["n_requests_left"] == 0, f"status.json: {status}")
+    asked = len(stub.requests()) - before
+    sg.check(asked == holes == 282, f"{asked} requests for {holes} holes")
 
     # A server that gives no usable text: nothing to train on is told, with its own exit code.
     script = folder / "script.json"
