@@ -247,6 +247,7 @@ static sg_status enqueue(struct sg_pool *p, int class_, const char *key, struct 
     if (!item)
         return sg_fail_memory(err, 2 * (size_t)q->n * sizeof *item);
     q->item = item;
+    q->n_good++;
     struct example *e = &q->item[q->n++];
     *e = (struct example){
         .label = class_, .first = x->first, .second = x->second, .source = -1, .ordinal = p->n_good++};
@@ -302,6 +303,8 @@ void sg_pool_take_from_queue(struct sg_pool *p, int class_)
 {
     struct queue *q = &p->queue[class_];
     p->example[p->n++] = q->item[q->head++];
+    if (q->head == q->n)
+        q->head = q->n = 0;
     p->rejects[SG_ACCEPTED]++;
 }
 
@@ -505,7 +508,7 @@ int64_t sg_pool_max_tokens(const struct sg_pool *p)
 
 int64_t sg_pool_n_good(const struct sg_pool *p, int class_)
 {
-    return p->queue[class_].n;
+    return p->queue[class_].n_good;
 }
 
 int64_t sg_pool_n(const struct sg_pool *p)

@@ -17,8 +17,9 @@ struct example {
 
 /* Good examples of one class that wait for their position. */
 struct queue {
-    int64_t n, head;
+    int64_t n, head; /* both 0 again when the last one has gone */
     struct example *item;
+    int64_t n_good; /* that ever came */
 };
 
 /* Folded messages of the last few prompts: where a method shows nothing else, those of a class are always the same. */

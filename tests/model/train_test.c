@@ -457,6 +457,17 @@ static void write_copy(const char *dir, const char *name, const char *from, cons
     sg_free(text);
 }
 
+static void an_encoder_is_known_without_its_weights(void **state)
+{
+    (void)state;
+    struct sg_encoder *e;
+    assert_int_equal(sg_encoder_identify(TINY "bert", &e, &err), SG_OK);
+    assert_string_equal(sg_encoder_digest(e), sg_encoder_digest(encoder));
+    assert_int_equal(sg_encoder_n_parameters(e), sg_encoder_n_parameters(encoder));
+    assert_int_equal(sg_encoder_channels(e), sg_encoder_channels(encoder));
+    sg_encoder_destroy(e);
+}
+
 static void bad_checkpoints_are_refused(void **state)
 {
     (void)state;
@@ -465,6 +476,7 @@ static void bad_checkpoints_are_refused(void **state)
     struct sg_model *m;
     assert_non_null(mkdtemp(dir));
     assert_int_equal(sg_encoder_load("/nonexistent", &e, &err), SG_INPUT);
+    assert_int_equal(sg_encoder_identify("/nonexistent", &e, &err), SG_INPUT);
     write_copy(dir, "vocab.txt", NULL, NULL);
     write_copy(dir, "model.safetensors", NULL, NULL);
     write_copy(dir, "config.json", "\"intermediate_size\": 40", "\"intermediate_size\": 48");
@@ -473,6 +485,9 @@ static void bad_checkpoints_are_refused(void **state)
     assert_non_null(strstr(err.text, "(48, 24)"));
     write_copy(dir, "config.json", "\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3");
     assert_int_equal(sg_encoder_load(dir, &e, &err), SG_INPUT);
+    assert_non_null(strstr(err.text, "layer.2."));
+    assert_int_equal(sg_encoder_identify(dir, &e, &err),
+                     SG_INPUT); /* names and shapes are looked at without weights, too */
     assert_non_null(strstr(err.text, "layer.2."));
     write_copy(dir, "config.json", "\"vocab_size\": 25", "\"vocab_size\": 24");
     assert_int_equal(sg_encoder_load(dir, &e, &err), SG_INPUT);
@@ -569,6 +584,7 @@ int main(void)
         cmocka_unit_test(stops_and_diverges),
         cmocka_unit_test(bad_snapshots_are_refused),
         cmocka_unit_test(survives_without_memory),
+        cmocka_unit_test(an_encoder_is_known_without_its_weights),
         cmocka_unit_test(bad_checkpoints_are_refused),
         cmocka_unit_test(memory_is_foretold),
         cmocka_unit_test(weights_that_are_no_numbers_are_refused),
