@@ -41,23 +41,22 @@ def twice(stub):
     return sum(n - 1 for n in count.values())
 
 
-# 600 requests a minute over 1 and 3 ranks: the stub's minute is 6 s long, and it refuses what is over.
-with sg.Folder() as folder:
-    for ranks in (1, 3):
-        (folder / str(ranks)).mkdir()
-        with sg.Stub(folder / str(ranks), "--limit-requests", "60", "--window", "6") as stub:
-            sg.run("run", *study(stub, "sizes=[100]", "generator.requests_per_min=600"), "--results", folder / f"r{ranks}", ranks=ranks)
-            log = stub.requests()
-            times = sorted(r["time"] for r in log)
-            rate = 60 * (len(times) - 1) / (times[-1] - times[0])
-            print(f"{ranks} ranks: {len(log)} requests, {rate:.0f} a minute, at most {fullest(times, 6)} of 60 in a window")
-            sg.check(all(r["status"] == 200 for r in log), "the stub refused some")
-            sg.check(len(log) >= 100 and fullest(times, 6) <= 60, "over the limit")
-            # A pool's last answers are awaited before its next requests; training shares the 2 cores.
-            sg.check(rate >= 480, "the limit is not used")
+def one_rate(folder, ranks):
+    """600 requests a minute: the stub's minute is 6 s long, and it refuses what is over."""
+    with sg.Stub(folder, "--limit-requests", "60", "--window", "6") as stub:
+        sg.run("run", *study(stub, "sizes=[100]", "generator.requests_per_min=600"), "--results", folder / "r", ranks=ranks)
+        log = stub.requests()
+        times = sorted(r["time"] for r in log)
+        rate = 60 * (len(times) - 1) / (times[-1] - times[0])
+        print(f"{ranks} ranks: {len(log)} requests, {rate:.0f} a minute, at most {fullest(times, 6)} of 60 in a window")
+        sg.check(all(r["status"] == 200 for r in log), "the stub refused some")
+        sg.check(len(log) >= 100 and fullest(times, 6) <= 60, "over the limit")
+        # A pool's last answers are awaited before its next requests; the other parts of this test share the 2 cores.
+        sg.check(rate >= 480, "the limit is not used")
 
-# A budget with every kind of fault; stops, and goes on with a higher one. What the stub has billed never passes the limit.
-with sg.Folder() as folder:
+
+def budget(folder):
+    """A budget with every kind of fault; stops, and goes on with a higher one. What the stub has billed never passes the limit."""
     faults = [{"from": 3, "to": 5, "fault": "cut"}, {"from": 8, "to": 8, "fault": "reset"}, {"from": 10, "to": 11, "fault": "status", "status": 500},
               {"from": 14, "to": 15, "fault": "length"}, {"from": 17, "to": 17, "fault": "nousage"},
               {"from": 19, "to": 20, "fault": "status", "status": 429, "headers": {"retry-after-ms": "100"}}]
@@ -66,7 +65,7 @@ with sg.Folder() as folder:
         results, limit, stops = folder / "r", 1.5, 0
         while True:
             done = subprocess.run(sg.command("run", *priced, f"budget.usd={limit}", "--results", results, ranks=2), cwd=sg.ROOT,
-                                  env=sg.ENVIRONMENT | sg.AT_ONCE, capture_output=True, text=True, timeout=100)
+                                  env=sg.ENVIRONMENT | sg.AT_ONCE | {"TMPDIR": str(folder)}, capture_output=True, text=True, timeout=100)
             print(f"limit {limit:.2f} USD: exit code {done.returncode}, {billed(stub):.4f} billed")
             sg.check(billed(stub) <= limit, "over the budget")
             if done.returncode == 0:
@@ -80,8 +79,9 @@ with sg.Folder() as folder:
         sg.check(billed(stub) <= spent + 1e-9, f"the ledger knows of {spent} USD, the stub billed {billed(stub)}")
         sg.check(twice(stub) <= ask(results, "SELECT count(*) FROM sent")[0][0] <= 4, "something was bought twice without a word")
 
-# Killed in the middle: the bill shows no key twice, but for those that the ledger lists, at most as many as were in flight.
-with sg.Folder() as folder:
+
+def killed(folder):
+    """Killed in the middle: the bill shows no key twice, but for those that the ledger lists, at most as many as were in flight."""
     with sg.Stub(folder, "--price", "1", "1", "--latency", "0.1") as stub:
         priced = study(stub, "sizes=[60]", "generator.usd_per_1m_input=1", "generator.usd_per_1m_output=1", "generator.connections=4", "budget.usd=1")
         results, n_kills = folder / "r", 0
@@ -98,8 +98,9 @@ with sg.Folder() as folder:
         sg.check(n_kills == 3, "a kill hit nothing")
         sg.check(twice(stub) <= listed <= 4 * n_kills, "bought twice without being listed")
 
-# Anthropic's messages; and an endpoint that refuses parameters, which shows in the results.
-with sg.Folder() as folder:
+
+def others(folder):
+    """Anthropic's messages; and an endpoint that refuses parameters, which shows in the results."""
     with sg.Stub(folder) as stub:
         sg.run("run", *study(stub, "sizes=[4]", "generator.provider=anthropic", "generator.model=stub"), "--results", folder / "r", ranks=2)
         sg.check({r["path"] for r in stub.requests()} == {"/v1/messages"}, "not Anthropic's address")
@@ -112,8 +113,21 @@ with sg.Folder() as folder:
     sg.check(ask(folder / "adapted", "SELECT value FROM meta WHERE name='generator_refused'") == [("max_tokens",)], "not in the ledger")
     sg.check(b"generator_refused" in (folder / "adapted" / "results.h5").read_bytes(), "not in results.h5")
 
-# Somebody else's server without a price is refused before any work.
-_, err = sg.run("run", *SMALL, "sizes=[4]", "generator.base_url=https://llm.example.invalid/v1", "generator.recording=",
-                "generator.usd_per_1m_input=", code=2)
-sg.check("usd_per_1m_input" in err, "it does not ask for the price:\n" + err)
+
+def unpriced(_):
+    """Somebody else's server without a price is refused before any work."""
+    _, err = sg.run("run", *SMALL, "sizes=[4]", "generator.base_url=https://llm.example.invalid/v1", "generator.recording=",
+                    "generator.usd_per_1m_input=", code=2)
+    sg.check("usd_per_1m_input" in err, "it does not ask for the price:\n" + err)
+
+
+PARTS = [lambda folder: one_rate(folder, 1), lambda folder: one_rate(folder, 3), budget, killed, others, unpriced]
+
+
+def play(part):
+    with sg.Folder() as folder:
+        part(folder)
+
+
+sg.side_by_side(play, PARTS)
 print("ok")

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Faults of LLM servers, a file a case in tests/stub/faults: `faults.py ROW [CASE...]` plays those of a row (facts: reliability.md section 5).
+"""Faults of LLM servers, a file a case in tests/stub/faults: `faults.py` plays all, `faults.py ROW [CASE...]` those of a row (facts:
+reliability.md section 5).
 
     {"about": "what goes wrong",
      "script": [...]        the stub's script (tests/stub/llm_stub.py)
@@ -85,7 +86,7 @@ def run_case(case):
             fault.check_resumes(folder, results, digest, *study, ranks=ranks, same=case.get("after") != "other")
 
 
-row, chosen = sys.argv[1], sys.argv[2:]
+row, chosen = (sys.argv[1:2] or ["*"])[0], sys.argv[2:]
 files = sorted(CASES.glob(f"{row}-*.json"))
 if chosen:
     files = [f for f in files if f.stem in chosen]

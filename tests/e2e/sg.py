@@ -1,4 +1,5 @@
 """What the end-to-end tests share: run the program, tell what went wrong, skip with a reason (exit code 77)."""
+import atexit
 import concurrent.futures
 import json
 import os
@@ -71,8 +72,10 @@ def side_by_side(function, items):
 
 
 def begin(*arguments, ranks=0):
-    """Starts the program in a session of its own, to be killed; what it prints goes nowhere."""
-    return subprocess.Popen(command(*arguments, ranks=ranks), cwd=ROOT, env=ENVIRONMENT, start_new_session=True,
+    """Starts the program in a session of its own, to be killed; what it prints goes nowhere. `run` tells why it has a folder of its own."""
+    scratch = tempfile.mkdtemp(prefix="sg-")
+    atexit.register(shutil.rmtree, scratch, ignore_errors=True)
+    return subprocess.Popen(command(*arguments, ranks=ranks), cwd=ROOT, env=ENVIRONMENT | {"TMPDIR": scratch}, start_new_session=True,
                             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 

@@ -51,8 +51,9 @@ done
 scontrol update jobid=${job[drain-limit]} EndTime=now+100
 for mode in drain drain-mpirun drain-capped slow stuck; do scancel --batch --signal=USR1 ${job[$mode]}; done
 
-over() { [ -z "$(squeue --noheader)" ]; }
-await 90 over || fail "still in the queue: $(squeue --noheader --format='%i %T %r')"
+jobs=$(IFS=,; echo "${job[*]}")
+over() { [ -z "$(squeue --noheader --jobs="$jobs" 2>/dev/null)" ]; }
+await 90 over || fail "still in the queue: $(squeue --noheader --jobs="$jobs" --format='%i %T %r')"
 
 # expect MODE STATE EXIT RESTARTS LOG...: how the job ended, and the lines that each rank wrote.
 expect() {
