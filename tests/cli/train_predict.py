@@ -37,13 +37,13 @@ with sg.Folder() as folder:
     sg.check(all(r[0] == 101 and r.count(102) == 2 for r in rows), "a pair is not [CLS] a [SEP] b [SEP]")
 
     # The same weights on any number of ranks, one of them idle with three.
-    data = ["--train", SST2 / "train.jsonl", "--eval", SST2 / "test.jsonl", "train.steps=6", "train.batch=8", "train.max_length=64"]
+    data = ["--train", SST2 / "train.jsonl", "--eval", SST2 / "test.jsonl", "train.steps=4", "train.batch=8", "train.max_length=32"]
     results = [train(*data)] + [train(*data, ranks=n) for n in (2, 3)]
     first = results[0]
-    sg.check(first["steps"] == 6 and len(first["loss"]) == 6, f"6 steps were asked for: {first}")
+    sg.check(first["steps"] == 4 and len(first["loss"]) == 4, f"4 steps were asked for: {first}")
     for other in results:
         took = other["step_seconds"]
-        sg.check(len(took) == 6 and min(took) > 0, f"not the time of each of 6 steps: {took}")
+        sg.check(len(took) == 4 and min(took) > 0, f"not the time of each of 4 steps: {took}")
         sg.check(math.isclose(sum(took), other["seconds"], rel_tol=1e-6), f"{took} is not {other['seconds']} s together")
         sg.check(other["peak_rss_bytes"] > 1e7, f"no process this small: {other['peak_rss_bytes']}")
     sg.check(first["peak_rss_bytes"] > first["peak_mem_bytes"] / 2, f"less memory in use than was asked for: {first}")
@@ -58,7 +58,7 @@ with sg.Folder() as folder:
     sg.check(saved["digest"] == first["digest"], "--save changes the result")
     for name in ("config.json", "model.safetensors", "tokenizer.json"):
         sg.check((folder / "saved" / name).exists(), f"--save writes no {name}")
-    out, _ = sg.run("predict", "--model", folder / "saved", "--input", SST2 / "test.jsonl", "--max-length", "64")
+    out, _ = sg.run("predict", "--model", folder / "saved", "--input", SST2 / "test.jsonl", "--max-length", "32")
     found, gold = lines(out), lines((SST2 / "test.jsonl").read_text())
     sg.check(len(found) == len(gold), "predict gives another number of rows")
     correct = sum(f["label"] == g["label"] for f, g in zip(found, gold))
@@ -68,7 +68,7 @@ with sg.Folder() as folder:
         sg.check(sorted(p) == ["negative", "positive"] and abs(sum(p.values()) - 1) < 1e-6, f"no probabilities: {f}")
         sg.check(p[f["label"]] == max(p.values()) and len(f["logits"]) == 2, f"the label is not the likeliest: {f}")
 
-    out, _ = sg.run("predict", "--model", folder / "saved", "--input", SST2 / "test.jsonl", "--max-length", "64", "--json")
+    out, _ = sg.run("predict", "--model", folder / "saved", "--input", SST2 / "test.jsonl", "--max-length", "32", "--json")
     *rows, summary = lines(out)
     sg.check(rows == found, "predict --json changes the rows")
     sg.check(summary["rows"] == len(gold) and summary["seconds"] > 0 and summary["peak_rss_bytes"] > 1e7,
@@ -80,7 +80,7 @@ with sg.Folder() as folder:
         half = [train(*data, "train.precision=bf16", "--save", folder / "half", ranks=n) for n in (0, 2)]
         sg.check(half[0]["digest"] == half[1]["digest"] != first["digest"], f"bf16: {half[0]['digest']} {half[1]['digest']}")
         sg.check(abs(half[0]["loss"][-1] - first["loss"][-1]) < 0.02, f"bf16: {half[0]['loss']} is far from {first['loss']}")
-        out, _ = sg.run("predict", "--model", folder / "half", "--input", SST2 / "test.jsonl", "--max-length", "64", "--precision", "bf16")
+        out, _ = sg.run("predict", "--model", folder / "half", "--input", SST2 / "test.jsonl", "--max-length", "32", "--precision", "bf16")
         right = sum(f["label"] == g["label"] for f, g in zip(lines(out), gold)) / len(gold)
         sg.check(abs(right - half[0]["accuracy"]) < 1e-6, f"predict --precision bf16: {right}, train: {half[0]['accuracy']}")
     _, err = sg.run("predict", "--model", folder / "saved", "--input", SST2 / "test.jsonl", "--precision", "half", code=2)
@@ -91,7 +91,7 @@ with sg.Folder() as folder:
     for name in ("id2label", "label2id"):
         del config[name]
     (folder / "saved" / "config.json").write_text(json.dumps(config))
-    out, _ = sg.run("predict", "--model", folder / "saved", "--input", SST2 / "test.jsonl", "--max-length", "64")
+    out, _ = sg.run("predict", "--model", folder / "saved", "--input", SST2 / "test.jsonl", "--max-length", "32")
     for f, g in zip(found, lines(out)):
         sg.check(g["label"] == {"negative": "LABEL_0", "positive": "LABEL_1"}[f["label"]] and g["logits"] == f["logits"],
                  f"without id2label: {g}, with it: {f}")

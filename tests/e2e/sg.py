@@ -19,7 +19,7 @@ MPIEXEC = os.environ.get("MPIEXEC", "mpirun")
 
 ENVIRONMENT = dict(
     os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1", OMPI_MCA_rmaps_base_oversubscribe="1",
-    OMPI_MCA_hwloc_base_binding_policy="none", OMP_NUM_THREADS="1")
+    OMPI_MCA_hwloc_base_binding_policy="none", OMP_NUM_THREADS="1", OMP_WAIT_POLICY="passive")
 for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "SLURM_NTASKS", "SLURM_JOB_ID", "SYNTHGRID_CACHE"):
     ENVIRONMENT.pop(name, None)
 

@@ -295,7 +295,7 @@ static void bf16_products_equal_ref(void **state)
             for (int j = 0; j < 6; j++)
                 compare_in(SG_BF16, "products", products, size[i], size[j], size[(i + j) % 6], EXACT);
         if (k < 2)
-            compare_in(SG_BF16, "large products", products, 130, 60, 1030, EXACT);
+            compare_in(SG_BF16, "large products", products, 130, 17, 1030, EXACT);
     }
     magnitude = 1.0f;
 }
