@@ -2,7 +2,6 @@
 
 #include "base/file.h"
 #include "base/mem.h"
-#include "base/set.h"
 #include "base/text.h"
 #include "experiments/asking.h"
 #include "experiments/buy.h"
@@ -17,6 +16,7 @@
 #include "experiments/progress.h"
 #include "experiments/provenance.h"
 #include "experiments/rehearsal.h"
+#include "experiments/rounds.h"
 #include "model/ops.h"
 #include "results/report.h"
 #include "results/store.h"
@@ -39,18 +39,6 @@ struct cell_user {
     int64_t cell, n_raw, n_synthetic;
 };
 
-/* What an asker needs at once, as far as it is queued. */
-struct round {
-    int64_t n_asked;        /* requests that are not over */
-    int64_t next, n_behind; /* those that are not made yet: as in struct sg_requests */
-};
-
-/* An asker that misses what another one has asked for already. */
-struct waiter {
-    int64_t asker;
-    char key[SG_HEX];
-};
-
 /* Rank 0's view; coordinator thread while the engine runs. */
 struct run {
     const struct sg_run_options *options;
@@ -63,12 +51,8 @@ struct run {
     struct sg_cache *cache; /* NULL: none */
     int64_t
         n_cached; /* of progress.n_completions: those that the cache has already; -1: it has no file of this study */
-    struct round *round;                 /* (sg_asking_n) */
-    int64_t n_queued[SG_MAX_GENERATORS]; /* requests whose text is in memory */
-    struct sg_set *in_flight;            /* keys of this run: one that is still missing is on its way */
-    struct waiter *waiter;               /* (n_waiters) */
-    int64_t n_waiters;
     struct sg_office *office;
+    struct sg_rounds *rounds;
     struct sg_endpoint *endpoint; /* (n_generators) */
     struct sg_err *away; /* (n_generators) why its batches cannot be looked after; text "": they can */
     sg_status verdict;   /* of buying by batches, */
@@ -113,11 +97,10 @@ static sg_status add_cell(struct run *r, int64_t i, struct sg_err *err)
     return sg_engine_add(r->engine, &item, &id, err);
 }
 
-static sg_status step_asker(struct run *r, int64_t i, struct sg_err *err);
-
-/* Asker i is complete: its results are kept, the cells that waited for it queue, and the askers go on. */
-static sg_status end_asker(struct run *r, int64_t i, struct sg_err *err)
+/* The rounds': asker i is complete. Its results are kept, the cells that waited for it queue, and the askers go on. */
+static sg_status end_asker(void *context, int64_t i, struct sg_err *err)
 {
+    struct run *r = context;
     r->progress.n_pools_done += i < r->p->grid.n_pools;
     SG_TRY(sg_asking_store(r->asking, i, err));
     for (int64_t c = 0; c < r->p->grid.n_cells; c++)
@@ -125,84 +108,7 @@ static sg_status end_asker(struct run *r, int64_t i, struct sg_err *err)
             SG_TRY(add_cell(r, c, err));
     for (int64_t k = i + 1; k < sg_asking_n(r->asking); k++)
         if (sg_asking_waits_for(r->asking, k) == i)
-            SG_TRY(step_asker(r, k, err));
-    return SG_OK;
-}
-
-/* Askers may miss the same (a list of topics, where all conditionings word its prompt alike): it is bought once. */
-static sg_status ask_take(struct run *r, int64_t i, struct sg_request *q, struct sg_err *err)
-{
-    if (sg_set_has(r->in_flight, q->key, SG_HEX - 1)) {
-        struct waiter *w = sg_grown(r->waiter, r->n_waiters, sizeof *w);
-        if (!w)
-            return sg_fail_memory(err, 2 * (size_t)r->n_waiters * sizeof *w);
-        r->waiter = w;
-        w += r->n_waiters++;
-        w->asker = i;
-        memcpy(w->key, q->key, SG_HEX);
-    } else {
-        SG_TRY(sg_set_add(r->in_flight, q->key, SG_HEX - 1, err));
-        int g = sg_asking_generator(r->asking, i);
-        SG_TRY(sg_office_ask_take(r->office, g, i, q, err));
-        r->n_queued[g]++;
-        r->progress.n_requests_left++;
-    }
-    r->round[i].n_asked++;
-    return SG_OK;
-}
-
-/* An evaluation of 20,000 rows, or a large pool, is hundreds of megabytes of requests: so many of a generator are made ahead. Half
- * of them are there at any time, enough to keep its connections busy. */
-static int64_t most_queued(const struct run *r, int generator)
-{
-    int64_t n = 8 * r->p->study->generator[generator].connections;
-    return n > 256 ? n : 256;
-}
-
-/* The next part of what asker i needs. */
-static sg_status queue_part(struct run *r, int64_t i, struct sg_err *err)
-{
-    struct round *round = &r->round[i];
-    int g = sg_asking_generator(r->asking, i), is_open = sg_office_is_open(r->office, g);
-    int64_t room = most_queued(r, g) - r->n_queued[g];
-    /* One at least: more may depend on it (a list of topics). */
-    struct sg_requests part = {.max = room > 1 ? room : 1, .next = round->next};
-    sg_status status = sg_asking_advance(r->asking, i, &part, err);
-    int64_t n_behind = is_open ? part.n_behind : 0;
-    r->progress.n_requests_left += n_behind - round->n_behind;
-    round->next = is_open ? part.next : 0;
-    round->n_behind = n_behind;
-    for (int64_t k = 0; is_open && status == SG_OK && k < part.n; k++)
-        status = ask_take(r, i, &part.item[k], err);
-    sg_requests_free(&part);
-    return status;
-}
-
-/* Moves an asker on: from the ledger, then it is complete, or what it misses is queued as far as there is room. */
-static sg_status step_asker(struct run *r, int64_t i, struct sg_err *err)
-{
-    struct round *round = &r->round[i];
-    int goes_on = round->next > 0;
-    int g = sg_asking_generator(r->asking, i);
-    do /* again, where all of a part was asked for by others */
-        SG_TRY(queue_part(r, i, err));
-    while (round->next && r->n_queued[g] < most_queued(r, g));
-    if (goes_on && !round->n_asked && !round->next) /* what was left of its list has come by another way */
-        return step_asker(r, i, err);
-    return sg_asking_complete(r->asking, i) ? end_asker(r, i, err) : SG_OK;
-}
-
-/* Makes what had no room, of earlier askers first, as it leaves. */
-static sg_status refill(struct run *r, int generator, struct sg_err *err)
-{
-    int64_t most = most_queued(r, generator);
-    if (r->n_queued[generator] > most / 2)
-        return SG_OK;
-    for (int64_t i = 0; i < sg_asking_n(r->asking) && r->n_queued[generator] < most; i++)
-        if (r->round[i].next && sg_asking_generator(r->asking, i) == generator) {
-            SG_TRY(sg_ledger_commit(r->ledger, err));
-            SG_TRY(step_asker(r, i, err));
-        }
+            SG_TRY(sg_rounds_step(r->rounds, k, err));
     return SG_OK;
 }
 
@@ -228,23 +134,12 @@ static sg_status buy_done(void *context, void *user, const struct sg_outcome *o,
     return sg_office_done(user, o, err);
 }
 
-/* One of the requests that asker i waits for is over. */
-static sg_status count_over(struct run *r, int64_t i, struct sg_err *err)
-{
-    if (--r->round[i].n_asked || r->round[i].next)
-        return SG_OK;
-    SG_TRY(sg_ledger_commit(r->ledger, err)); /* paid answers are durable before an asker counts them */
-    return step_asker(r, i, err);
-}
-
 /* The office's: a request of asker `i` is answered, given up on, or left. */
 static sg_status on_request_over(void *context, int64_t i, const char *request, const struct sg_answer *a,
                                  int rank, struct sg_err *err)
 {
     struct run *r = context;
     int g = sg_asking_generator(r->asking, i);
-    r->progress.n_requests_left--;
-    r->n_queued[g]--;
     if (a) {
         char source[300];
         const char *origin = r->endpoint[g].origin;
@@ -254,20 +149,7 @@ static sg_status on_request_over(void *context, int64_t i, const char *request, 
         r->progress.tokens_in += a->tokens_in;
         r->progress.tokens_out += a->tokens_out;
     }
-    char key[SG_HEX] = "";
-    if (r->n_waiters)
-        sg_sha256_hex(request, strlen(request), key);
-    SG_TRY(count_over(r, i, err));
-    for (int64_t w = 0; key[0] && w < r->n_waiters;) {
-        if (strcmp(r->waiter[w].key, key) != 0) {
-            w++;
-            continue;
-        }
-        int64_t asker = r->waiter[w].asker;
-        r->waiter[w] = r->waiter[--r->n_waiters];
-        SG_TRY(count_over(r, asker, err));
-    }
-    return refill(r, g, err);
+    return sg_rounds_over(r->rounds, i, request, err);
 }
 
 static sg_status cell_prepare(void *context, void *user, struct sg_buf *payload, struct sg_err *err)
@@ -412,17 +294,13 @@ static sg_status open_run(struct run *r, int64_t *n_missing, struct sg_err *err)
     SG_TRY(enter_plan(r, err));
     SG_TRY(sg_cell_tidy(r->p, r->ledger, err));
     SG_TRY(sg_asking_create(r->p, r->ledger, &r->asking, err));
-    r->round = sg_alloc((size_t)sg_asking_n(r->asking) + 1, sizeof *r->round);
-    if (!r->round)
-        return sg_fail_memory(err, (size_t)sg_asking_n(r->asking) * sizeof *r->round);
-    SG_TRY(sg_set_create(&r->in_flight, err));
     SG_TRY(sg_asking_count(r->asking, n_missing, NULL, err));
     if (*n_missing && sg_study_reads_recording(s)) {
         SG_TRY(sg_asking_import(r->asking, s->generator->recording, err));
         SG_TRY(sg_asking_count(r->asking, n_missing, NULL, err));
     }
     SG_TRY(open_cache(r, n_missing, err));
-    return sg_office_create(&(struct sg_office_settings){.n_generators = s->n_generators,
+    SG_TRY(sg_office_create(&(struct sg_office_settings){.n_generators = s->n_generators,
                                                          .generator = s->generator,
                                                          .ledger = r->ledger,
                                                          .budget_usd = r->budget_usd,
@@ -430,7 +308,15 @@ static sg_status open_run(struct run *r, int64_t *n_missing, struct sg_err *err)
                                                          .kind = KIND_BUY,
                                                          .over = on_request_over,
                                                          .context = r},
-                            &r->office, err);
+                            &r->office, err));
+    return sg_rounds_create(&(struct sg_rounds_settings){.asking = r->asking,
+                                                         .office = r->office,
+                                                         .ledger = r->ledger,
+                                                         .generator = s->generator,
+                                                         .n_left = &r->progress.n_requests_left,
+                                                         .complete = end_asker,
+                                                         .context = r},
+                            &r->rounds, err);
 }
 
 static sg_status make_run(struct run *r, struct sg_err *err)
@@ -458,7 +344,7 @@ static sg_status queue_all(struct run *r, struct sg_err *err)
             SG_TRY(add_cell(r, i, err));
     for (int64_t i = 0; i < sg_asking_n(r->asking); i++)
         if (sg_asking_waits_for(r->asking, i) < 0)
-            SG_TRY(step_asker(r, i, err));
+            SG_TRY(sg_rounds_step(r->rounds, i, err));
     return sg_ledger_commit(r->ledger, err);
 }
 
@@ -889,14 +775,12 @@ sg_status sg_run(const struct sg_team *world, const struct sg_run_options *o, st
     status = sg_agree(world, status, err);
 done:
     free_sellers(&r, &sellers);
+    sg_rounds_destroy(r.rounds);
     sg_office_destroy(r.office);
     sg_cache_close(r.cache);
     sg_asking_destroy(r.asking);
     sg_ledger_close(r.ledger);
     sg_free(r.cell);
-    sg_free(r.round);
-    sg_free(r.waiter);
-    sg_set_destroy(r.in_flight);
     sg_free(r.h5_path);
     sg_prepared_destroy(p);
     return status;
