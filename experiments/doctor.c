@@ -94,8 +94,8 @@ static sg_status note_training(const struct rank_facts *fact, int n, struct sg_f
         snprintf(bf16, sizeof bf16, "by %s, faster than fp32",
                  strcmp(fact[0].bf16, "avx512") == 0 ? "AVX512-BF16" : fact[0].bf16);
     return note(f, "training", SG_HEALTH_FINE, err,
-                "up to %d thread%s a rank; fp32 by kernels %s%s; train.precision=bf16 %s", most,
-                most == 1 ? "" : "s", fact[0].kernels,
+                "up to %d %s a rank; fp32 by kernels %s%s; train.precision=bf16 %s", most,
+                sg_plural(most, "thread", "threads"), fact[0].kernels,
                 same ? "" : " on rank 0, others elsewhere (the results are the same)", bf16);
 }
 
