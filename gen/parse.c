@@ -201,12 +201,12 @@ static int is_preamble(const char *s)
     return s[n - 1] == ':' || ((s[n - 1] == '!' || s[n - 1] == '.') && n <= 16 && !sg_starts_with(s, "here"));
 }
 
-static const char *const polite[] = {"sure", "certainly", "of course", "here's", "here is", "here are", NULL};
-
 /* How long the label is that stands before a single text on its line: "Review:", "A negative review:",
  * "Positive:", "Sure! Here is a review:"; 0 when there is none. */
 static size_t label_length(const struct sg_task *t, const char *s)
 {
+    static const char *const polite[] = {"sure",    "certainly", "of course", "here's",
+                                         "here is", "here are",  NULL};
     size_t n = strcspn(s, ":\n");
     if (s[n] != ':' || n > 120)
         return 0;
@@ -393,28 +393,13 @@ static const char *before_bullet(const char *text, const char *mark)
     return strspn(line, "0123456789.)(*_#- ") >= (size_t)(mark - line) ? line : mark;
 }
 
-/* Whether the word at p goes on with a sentence that is no preamble: "The answer to the question: ..." is talk; "... in 1889. Question:
- * ..." and "Here is a question: ..." are not. */
-static int is_in_sentence(const char *s, const char *p)
-{
-    const char *before = p, *line = p;
-    while (before > s && before[-1] == ' ')
-        before--;
-    while (line > s && line[-1] != '\n')
-        line--;
-    return islower((unsigned char)*p) && before < p && before > s &&
-           (isalnum((unsigned char)before[-1]) || (unsigned char)before[-1] >= 0x80 || before[-1] == ',') &&
-           !begins_with_one_of(sg_skip_bullet(line), polite);
-}
-
 static int find_marks(const struct sg_task *t, const char *s, struct mark *marks)
 {
     const char *lead = t->second_comes_first ? t->second_mark : t->first_mark;
     const char *trail = t->second_comes_first ? t->first_mark : t->second_mark;
     int n = 0;
     for (const char *p = s; *p && n < MAX_MARKS; p++) {
-        if ((p > s && (isalnum((unsigned char)p[-1]) || (unsigned char)p[-1] >= 0x80)) ||
-            is_in_sentence(s, p))
+        if (p > s && (isalnum((unsigned char)p[-1]) || (unsigned char)p[-1] >= 0x80))
             continue;
         const char *text = after_mark(p, lead);
         int is_lead = text != NULL;
