@@ -242,7 +242,7 @@ static sg_status abandon_one(struct sg_batch_office *o, struct sg_batch_desk *de
         status = sg_fail(&why, SG_INPUT, "no generator of the study asks for the like");
     else if (desk->is_open)
         status = cancel(desk, b, &is_over, &why);
-    if (status == SG_FAILED)
+    if (status == SG_FAILED || (status == SG_STOPPED && sg_batch_is_stopping()))
         return sg_fail(err, status, "%s", why.text);
     if (is_over)
         return SG_OK;

@@ -159,7 +159,7 @@ static double jaccard(const uint64_t *x, int32_t n_x, const uint64_t *y, int32_t
 /* ---- bands ---- */
 
 /* Where the compiler can: for the processor at hand, chosen when the program starts. Whole numbers: the same everywhere. */
-#if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__)
+#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
 __attribute__((target_clones("avx2", "default")))
 #endif
 static void

@@ -110,6 +110,7 @@ static sg_status load_encoder(const char *dir, int has_weights, struct sg_encode
     if (!has_weights) {
         sg_free(e->arena);
         e->arena = NULL;
+        e->params = (struct sg_params){0};
     }
     SG_TRY_DONE(sg_params_load(&e->layout, file, dir, 0, e->arena, &e->has_pooler, err));
     SG_TRY_DONE(digest_files(dir, file, e->source->tokenizer, e->digest, err));

@@ -436,8 +436,12 @@ static sg_status open_reader(struct sg_ledger *l, const char *dir, struct sg_err
                        "%s: no ledger there; hint: `synthgrid run` makes one in the study's results folder",
                        l->path);
     int fresh = 0;
-    /* Where we may write, so that SQLite takes its -wal and -shm away again when we close; nothing else is written. */
-    SG_TRY(connect(l, l->path, SQLITE_OPEN_READWRITE, NULL, dir, err));
+    /* Where we may write, so that SQLite takes its -wal and -shm away again when we close; nothing else is written. But not from a run
+     * that goes on: where locks hold within a node only (Lustre's localflock), SQLite would take it for a dead one. */
+    char *holder = sg_lease_holder(dir);
+    int flags = holder ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
+    sg_free(holder);
+    SG_TRY(connect(l, l->path, flags, NULL, dir, err));
     sg_status status = check_identity(l, dir, &fresh, err);
     int code = sqlite3_errcode(l->db);
     if (status != SG_OK && no_locks(l->db)) {

@@ -160,6 +160,8 @@ static sg_status find_row(struct sg_ledger *l, enum sg_ledger_sql which, const c
 
 static void end_row(sqlite3_stmt *s)
 {
+    if (!s) /* sqlite3_clear_bindings minds */
+        return;
     sqlite3_reset(s);
     sqlite3_clear_bindings(s);
 }

@@ -83,6 +83,11 @@ static void crash_after_write(const char *dir, const char *key, int commit)
     assert_true(WIFSIGNALED(how) && WTERMSIG(how) == SIGKILL);
 }
 
+static void write_file(const char *path, const char *text, size_t n)
+{
+    OK(sg_file_write(path, text, n, &err));
+}
+
 static int has(struct sg_ledger *l, const char *key)
 {
     int found = 0;
@@ -98,11 +103,25 @@ static void crash_keeps_the_committed(void **state)
     crash_after_write(dir, "kept", 1);
     crash_after_write(dir, "lost", 0);
     struct sg_ledger *l = NULL;
+    /* Of a run elsewhere, whose locks are not seen here, its log stays. */
+    static const char elsewhere[] = "{\"host\":\"elsewhere\",\"pid\":1}";
+    char holder[300], kept[300];
+    snprintf(holder, sizeof holder, "%s", in_scratch("crash/lock/holder"));
+    snprintf(kept, sizeof kept, "%s", in_scratch("crash/holder"));
+    assert_int_equal(rename(holder, kept), 0);
+    write_file(holder, elsewhere, strlen(elsewhere));
+    dir = in_scratch("crash");
+    OK(sg_ledger_open(dir, SG_LEDGER_READ, &l, &err));
+    assert_true(has(l, "kept"));
+    sg_ledger_close(l);
+    assert_true(sg_file_exists(in_scratch("crash/ledger.sqlite-wal")));
+    assert_int_equal(rename(kept, holder), 0);
+    dir = in_scratch("crash");
     OK(sg_ledger_open(dir, SG_LEDGER_READ, &l, &err)); /* a reader finds what a dead run left in its log */
     assert_true(has(l, "kept"));
     sg_ledger_close(l);
     assert_false(sg_file_exists(in_scratch("crash/ledger.sqlite-wal")));
-    l = open_it(dir); /* takes the dead run's lease over */
+    l = open_it(in_scratch("crash")); /* takes the dead run's lease over */
     assert_true(has(l, "kept"));
     assert_false(has(l, "lost"));
     sg_ledger_close(l);
@@ -521,11 +540,6 @@ static void cells_and_pools(void **state)
     OK(sg_ledger_totals(l, &t, &err));
     assert_int_equal(t.n_cells_done, 1);
     sg_ledger_close(l);
-}
-
-static void write_file(const char *path, const char *text, size_t n)
-{
-    OK(sg_file_write(path, text, n, &err));
 }
 
 static void a_held_lease_refuses(void **state)
