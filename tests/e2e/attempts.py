@@ -6,6 +6,7 @@ import json
 import sqlite3
 
 import sg
+from sg import ask
 
 PRICE = 1000, 2000
 STUDY = [*sg.QUICKSTART, "tasks=[sst2]", "methods=[zero_shot]", "mixes=[synthetic]", "sizes=[20]", "train.steps=2",
@@ -15,11 +16,6 @@ FAULTS = [{"from": 3, "to": 4, "fault": "status", "status": 429, "headers": {"re
           {"from": 6, "to": 8, "fault": "status", "status": 500}, {"from": 10, "to": 10, "fault": "hang", "seconds": 3},
           {"from": 12, "to": 12, "fault": "cut"}, {"from": 14, "to": 14, "fault": "empty"}, {"from": 16, "to": 16, "fault": "html"},
           {"from": 18, "to": 18, "fault": "reset"}]
-
-
-def ask(results, query):
-    with contextlib.closing(sqlite3.connect(f"file:{results}/ledger.sqlite?mode=ro", uri=True)) as db:
-        return db.execute(query).fetchall()
 
 
 def buy(folder, name, faults, ranks, *more):

@@ -1,10 +1,9 @@
 """What the tests of the batch API share."""
 import collections
-import contextlib
 import json
-import sqlite3
 
 import sg
+from sg import ask
 
 SMALL = [*sg.QUICKSTART, "tasks=[sst2]", "methods=[zero_shot,zero_shot_topic]", "mixes=[synthetic]", "sizes=[6]",
          "train.steps=2", "train.max_length=32"]
@@ -39,11 +38,6 @@ def to_the_end(server, results, *options):
         if not missing(results):
             return n
     return sg.fail("it never ends")
-
-
-def ask(results, query):
-    with contextlib.closing(sqlite3.connect(f"file:{results}/ledger.sqlite?mode=ro", uri=True)) as db:
-        return db.execute(query).fetchall()
 
 
 def missing(results):

@@ -3,11 +3,11 @@
 twice unknowingly, another provider, and what an endpoint refuses in the results."""
 import collections
 import json
-import sqlite3
 import subprocess
 import time
 
 import sg
+from sg import ask
 
 SMALL = [*sg.QUICKSTART, "tasks=[sst2]", "methods=[zero_shot]", "mixes=[synthetic]", "train.steps=2",
          "train.max_length=32"]
@@ -20,11 +20,6 @@ def study(stub, *more):
 def script(folder, entries):
     (folder / "script.json").write_text(json.dumps(entries))
     return "--script", str(folder / "script.json")
-
-
-def ask(results, query):
-    with sqlite3.connect(f"file:{results}/ledger.sqlite?mode=ro", uri=True) as db:
-        return db.execute(query).fetchall()
 
 
 def fullest(times, seconds):

@@ -1,12 +1,10 @@
 """What the tests of faults share: a small study bought from the stub while something goes wrong, and what must hold whatever it was."""
 import base64
-import contextlib
 import hashlib
 import json
 import os
 import pathlib
 import re
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -14,6 +12,7 @@ import threading
 import time
 
 import sg
+from sg import ask
 
 KEY = "sk-canary-0123456789abcdef"
 STUDY = [*sg.QUICKSTART, "tasks=[sst2]", "methods=[zero_shot]", "mixes=[synthetic]", "sizes=[8]", "generator.connections=4"]
@@ -88,11 +87,6 @@ def buy(results, url, *study, ranks=0, env=None, key=KEY, timeout=240, word="gen
                 process.kill()
                 process.communicate()
                 raise Bad(f"it hangs: no end in {timeout} s") from late
-
-
-def ask(results, query):
-    with contextlib.closing(sqlite3.connect(f"file:{results}/ledger.sqlite?mode=ro", uri=True)) as db:
-        return db.execute(query).fetchall()
 
 
 def bodies(results, where="status=0"):

@@ -3,11 +3,11 @@
 endpoint that dies while the other goes on."""
 import collections
 import json
-import sqlite3
 import subprocess
 import time
 
 import sg
+from sg import ask
 
 KEYS = {"FAST_KEY": "sk-fast-0123456789abcdef", "SLOW_KEY": "sk-slow-0123456789abcdef"}
 STUDY = """
@@ -25,11 +25,6 @@ generators:
   fast: {model: hare, base_url: FAST_URL, api_key_env: FAST_KEY, usd_per_1m_input: 500, usd_per_1m_output: 500}
 budget: {usd: 100}
 """
-
-
-def ask(results, query):
-    with sqlite3.connect(f"file:{results}/ledger.sqlite?mode=ro", uri=True) as db:
-        return db.execute(query).fetchall()
 
 
 def billed(*stubs):

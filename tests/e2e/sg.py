@@ -1,12 +1,14 @@
 """What the end-to-end tests share: run the program, tell what went wrong, skip with a reason (exit code 77)."""
 import atexit
 import concurrent.futures
+import contextlib
 import json
 import os
 import pathlib
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -91,6 +93,12 @@ def kill_all(process, results):
         if subprocess.run(["pgrep", "-f", str(results)], stdout=subprocess.DEVNULL).returncode != 0:
             break
         time.sleep(0.1)
+
+
+def ask(results, query):
+    """The rows of a query of a results folder's ledger, which no run has open."""
+    with contextlib.closing(sqlite3.connect(f"file:{results}/ledger.sqlite?mode=ro", uri=True)) as db:
+        return db.execute(query).fetchall()
 
 
 def digest(stdout):
