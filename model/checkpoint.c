@@ -73,12 +73,18 @@ static sg_status digest_files(const char *dir, const struct sg_safetensors *weig
     return SG_OK;
 }
 
-/* Layout, arena and pointers for `words` rows of the word table and K classes. */
+static sg_status lay_out(const struct sg_config *c, int64_t n_classes, struct sg_layout *layout,
+                         struct sg_err *err)
+{
+    struct sg_shape shape = sg_shape_of(c, c->V, n_classes);
+    return sg_layout_create(c->family, &shape, layout, err);
+}
+
+/* Layout, arena and pointers for K classes. */
 static sg_status make_arena(const struct sg_config *c, int64_t n_classes, struct sg_layout *layout,
                             float **arena, struct sg_params *params, struct sg_err *err)
 {
-    struct sg_shape shape = sg_shape_of(c, c->V, n_classes);
-    SG_TRY(sg_layout_create(c->family, &shape, layout, err));
+    SG_TRY(lay_out(c, n_classes, layout, err));
     *arena = sg_alloc((size_t)layout->n_total, sizeof **arena);
     if (!*arena)
         return sg_fail_memory(err, (unsigned long long)layout->n_total * sizeof **arena);
@@ -106,12 +112,8 @@ static sg_status load_encoder(const char *dir, int has_weights, struct sg_encode
     SG_TRY_DONE(load_source(dir, &e->source, err));
     SG_TRY_DONE(check_vocabulary(&e->config, e->source, err));
     SG_TRY_DONE(sg_safetensors_open(dir, &file, err));
-    SG_TRY_DONE(make_arena(&e->config, 1, &e->layout, &e->arena, &e->params, err));
-    if (!has_weights) {
-        sg_free(e->arena);
-        e->arena = NULL;
-        e->params = (struct sg_params){0};
-    }
+    SG_TRY_DONE(has_weights ? make_arena(&e->config, 1, &e->layout, &e->arena, &e->params, err)
+                            : lay_out(&e->config, 1, &e->layout, err));
     SG_TRY_DONE(sg_params_load(&e->layout, file, dir, 0, e->arena, &e->has_pooler, err));
     SG_TRY_DONE(digest_files(dir, file, e->source->tokenizer, e->digest, err));
     *out = e;

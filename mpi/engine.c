@@ -11,8 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Measured (facts/performance.md): probing every 200 us costs no visible arithmetic; it costs 2 % of a core, and a fifth of that
- * every millisecond. Rank 0 answers all others, so it probes more often than they do, and is awake when its tick is due. A rank alone
+/* Measured (facts/performance.md): probing every 200 us costs no visible arithmetic; but it costs a share of a core, and less often
+ * loses no rate (`tests/bench/generate --only rate`). Rank 0 answers all others, so it probes more often than they do, and is awake when its tick is due. A rank alone
  * hears from no other, its own mail wakes it, and a signal can wait for so long. */
 enum { NAP_ALONE_US = 20000, NAP_COORDINATOR_US = 500, NAP_WORKER_US = 1000 };
 

@@ -428,7 +428,8 @@ static int wal_exists(const char *path)
     return exists;
 }
 
-static sg_status open_reader(struct sg_ledger *l, const char *dir, struct sg_err *err)
+/* holder: whose lease it is, NULL: nobody's. */
+static sg_status open_reader(struct sg_ledger *l, const char *dir, const char *holder, struct sg_err *err)
 {
     l->reading = 1;
     if (!sg_file_exists(l->path))
@@ -438,23 +439,18 @@ static sg_status open_reader(struct sg_ledger *l, const char *dir, struct sg_err
     int fresh = 0;
     /* Where we may write, so that SQLite takes its -wal and -shm away again when we close; nothing else is written. But not from a run
      * that goes on: where locks hold within a node only (Lustre's localflock), SQLite would take it for a dead one. */
-    char *holder = sg_lease_holder(dir);
-    int flags = holder ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
-    sg_free(holder);
-    SG_TRY(connect(l, l->path, flags, NULL, dir, err));
+    SG_TRY(connect(l, l->path, holder ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE, NULL, dir, err));
     sg_status status = check_identity(l, dir, &fresh, err);
     int code = sqlite3_errcode(l->db);
     if (status != SG_OK && no_locks(l->db)) {
-        char *who = sg_lease_holder(dir);
-        if (who)
+        if (holder)
             status = sg_fail(err, SG_INPUT,
                              "%s: a run is writing it (%s); hint: look at %s/status.json or results.h5",
-                             l->path, who, dir);
+                             l->path, holder, dir);
         else {
             SG_TRY(connect(l, l->path, SQLITE_OPEN_READONLY, "unix-none", dir, err));
             status = check_identity(l, dir, &fresh, err);
         }
-        sg_free(who);
     } else if (status != SG_OK && (code == SQLITE_CANTOPEN || code == SQLITE_READONLY) &&
                !wal_exists(l->path)) {
         /* A folder that we may not write to: SQLite cannot make its lock files, and after an orderly end
@@ -482,8 +478,13 @@ sg_status sg_ledger_open(const char *dir, enum sg_ledger_mode mode, struct sg_le
     sg_status status = SG_OK;
     if (!l->path)
         status = sg_fail_memory(err, strlen(dir));
-    else
-        status = mode == SG_LEDGER_WRITE ? open_writer(l, dir, err) : open_reader(l, dir, err);
+    else if (mode == SG_LEDGER_WRITE)
+        status = open_writer(l, dir, err);
+    else {
+        char *holder = sg_lease_holder(dir);
+        status = open_reader(l, dir, holder, err);
+        sg_free(holder);
+    }
     if (status != SG_OK) {
         sg_ledger_close(l);
         return status;
