@@ -88,7 +88,7 @@ static sg_status note_training(const struct rank_facts *fact, int n, struct sg_f
         snprintf(bf16, sizeof bf16, "not possible%s%s: it takes AVX2 with FMA", n > 1 ? " on " : "",
                  n > 1 ? none->host : "");
     else if (with_bf16(fact, n, "avx2"))
-        snprintf(bf16, sizeof bf16, "by AVX2%s, as fast as fp32 there",
+        snprintf(bf16, sizeof bf16, "by AVX2%s, not faster than fp32 there",
                  with_bf16(fact, n, "avx512") ? " on some ranks" : "");
     else
         snprintf(bf16, sizeof bf16, "by %s, faster than fp32",

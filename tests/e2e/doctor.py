@@ -30,9 +30,9 @@ sg.check("endpoint" not in out, "an endpoint was looked at without a study")
 # Of this machine; and as if it had other kernels.
 BF16 = "train.precision=bf16 "
 cpu = pathlib.Path("/proc/cpuinfo").read_text()
-here = "by AVX512-BF16, faster than fp32" if "avx512_bf16" in cpu else "by AVX2, as fast as fp32 there" if "avx2" in cpu else "not possible"
+here = "by AVX512-BF16, faster than fp32" if "avx512_bf16" in cpu else "by AVX2, not faster than fp32 there" if "avx2" in cpu else "not possible"
 sg.check(re.search("training .*up to 1 thread a rank; fp32 by kernels .*; " + BF16 + here, out), f"what training can use is not told:\n{out}")
-for kernels, words in (("base", "not possible: it takes AVX2 with FMA"), ("avx2", "by AVX2, as fast as fp32 there")) if "avx2" in cpu else ():
+for kernels, words in (("base", "not possible: it takes AVX2 with FMA"), ("avx2", "by AVX2, not faster than fp32 there")) if "avx2" in cpu else ():
     out, _ = sg.run("doctor", env={"SG_OPS": kernels})
     sg.check(f"fp32 by kernels {kernels}; {BF16}{words}" in out, f"with kernels {kernels}:\n{out}")
 
