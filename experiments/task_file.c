@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "experiments/paths.h"
 #include "experiments/settings.h"
+#include "gen/class_name.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -293,6 +294,32 @@ static sg_status read_classes(struct task_fill *f, struct sg_arena *arena, struc
     return SG_OK;
 }
 
+/* An answer or a label line that names one of two such classes could not be told from one that names the other. */
+static sg_status check_class_names(const struct sg_reading *r, const struct sg_task *t, const char *path,
+                                   struct sg_err *err)
+{
+    struct sg_class_names names;
+    int a, b;
+    SG_TRY(sg_class_names_create(t, &names, err));
+    sg_status status = sg_class_names_clash(&names, &a, &b, err);
+    if (status == SG_OK && a >= 0) {
+        struct sg_buf x = sg_buf_make(1024), y = sg_buf_make(1024);
+        sg_buf_safe(&x, sg_class_names_text(&names, a), 60);
+        sg_buf_safe(&y, sg_class_names_text(&names, b), 60);
+        status = sg_schema_fail(r, "classes", path, err,
+                                "classes: \"%s\" and \"%s\" are two classes, but one name where case, blanks "
+                                "and punctuation do not "
+                                "count, as in an LLM's answers; hint: tell them apart by letters or digits "
+                                "(in the data files too, "
+                                "where these are the names there)",
+                                sg_buf_text(&x), sg_buf_text(&y));
+        sg_buf_free(&x);
+        sg_buf_free(&y);
+    }
+    sg_class_names_free(&names);
+    return status;
+}
+
 static sg_status check_pair(const struct sg_reading *r, const struct sg_task *t, const char *path,
                             struct sg_err *err)
 {
@@ -399,6 +426,7 @@ static sg_status parse(const char *path, const char *text, size_t n, struct sg_a
     SG_TRY(sg_schema_apply(&r, root, err));
     SG_TRY(sg_schema_complete(&r, path, err));
     SG_TRY(read_classes(&fill, arena, err));
+    SG_TRY(check_class_names(&r, &fill.task, path, err));
     SG_TRY(check_pair(&r, &fill.task, path, err));
     const struct sg_variant own_wording = {.prompt = fill.task.prompt,
                                            .unconditioned = fill.task.unconditioned};

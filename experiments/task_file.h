@@ -9,8 +9,8 @@
 
 enum { SG_TASK_MAX_CLASSES = 1000 };
 
-/* Local. Reads and checks a task file: known keys, 2 to 1000 classes with different names and readable names,
- * a pair's marks, templates whose {placeholders} are known and that use the ones they cannot do without.
+/* Local. Reads and checks a task file: known keys, 2 to 1000 classes whose names and readable names differ by more
+ * than case, blanks and punctuation (gen/class_name.h), a pair's marks, templates whose {placeholders} are known and that use the ones they cannot do without.
  * SG_INPUT with file:line:column; *out is untouched then. Freed by sg_task_free. */
 sg_status sg_task_read(const char *path, struct sg_task *out, struct sg_err *err) SG_MUST_USE;
 

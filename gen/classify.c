@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "gen/class_name.h"
 #include "gen/clean.h"
 #include "gen/messages.h"
 #include "gen/parse.h"
@@ -228,49 +229,6 @@ const char *sg_verdict_name(enum sg_verdict v)
     return name[v];
 }
 
-/* The names of all classes, folded: 2 k is the name, 2 k + 1 the readable one. */
-struct names {
-    int n;
-    char **folded;
-};
-
-static void names_free(struct names *x)
-{
-    for (int i = 0; x->folded && i < x->n; i++)
-        sg_free(x->folded[i]);
-    sg_free(x->folded);
-}
-
-static char *folded(const char *text, size_t n)
-{
-    struct sg_buf b = sg_buf_make(MAX_ANSWER_BYTES * 8);
-    char *copy = sg_strndup(text, n), *out = NULL;
-    struct sg_err ignored;
-    if (copy)
-        sg_buf_folded(&b, copy);
-    if (copy && sg_buf_check(&b, "an answer", &ignored) == SG_OK)
-        out = sg_strdup(sg_buf_text(&b));
-    sg_free(copy);
-    sg_buf_free(&b);
-    return out;
-}
-
-static sg_status names_of(const struct sg_task *t, struct names *out, struct sg_err *err)
-{
-    *out =
-        (struct names){.n = 2 * t->n_classes, .folded = sg_alloc(2 * (size_t)t->n_classes, sizeof(char *))};
-    int whole = out->folded != NULL;
-    for (int i = 0; whole && i < out->n; i++) {
-        const char *name = i % 2 ? t->class_[i / 2].readable : t->class_[i / 2].name;
-        whole = (out->folded[i] = folded(name, strlen(name))) != NULL;
-    }
-    if (whole)
-        return SG_OK;
-    names_free(out);
-    *out = (struct names){0};
-    return sg_fail_memory(err, 64 * (size_t)t->n_classes);
-}
-
 /* What has been named so far. */
 struct named {
     int class_; /* -1: none */
@@ -317,25 +275,19 @@ static const char *past_lead(const char *s, const char *end)
 }
 
 /* A piece of an answer that is nothing but a class. */
-static sg_status name_exactly(const struct names *names, const char *s, const char *end, struct named *x,
-                              struct sg_err *err)
+static sg_status name_exactly(const struct sg_class_names *names, const char *s, const char *end,
+                              struct named *x, struct sg_err *err)
 {
     const char *body[] = {s, past_lead(s, end), sg_skip_bullet(s)};
     for (int b = 0; b < 3; b++) {
         if ((b && body[b] == s) || body[b] >= end || end - body[b] > MAX_NAME_BYTES)
             continue;
-        char *piece = folded(body[b], (size_t)(end - body[b]));
-        if (!piece)
-            return sg_fail_memory(err, MAX_NAME_BYTES);
-        int found = 0;
-        for (int i = 0; i < names->n && !found; i++)
-            if (*piece && strcmp(piece, names->folded[i]) == 0) {
-                name_class(x, i / 2);
-                found = 1;
-            }
-        sg_free(piece);
-        if (found)
+        int class_;
+        SG_TRY(sg_class_names_find(names, body[b], (size_t)(end - body[b]), &class_, err));
+        if (class_ >= 0) {
+            name_class(x, class_);
             break;
+        }
     }
     return SG_OK;
 }
@@ -348,7 +300,8 @@ static const char *piece_end(const char *s)
     return s;
 }
 
-static sg_status name_by_pieces(const struct names *names, const char *s, struct named *x, struct sg_err *err)
+static sg_status name_by_pieces(const struct sg_class_names *names, const char *s, struct named *x,
+                                struct sg_err *err)
 {
     for (const char *p = s, *end; *p; p = *end ? end + 1 : end) {
         end = piece_end(p);
@@ -398,7 +351,7 @@ static int is_stray_no(const char *text, const char *at, const char *name)
 }
 
 /* The longest name at a word's beginning; -1: none. */
-static int name_at(const struct names *names, const char *s, size_t *length)
+static int name_at(const struct sg_class_names *names, const char *s, size_t *length)
 {
     int best = -1;
     *length = 0;
@@ -412,16 +365,17 @@ static int name_at(const struct names *names, const char *s, size_t *length)
     return best;
 }
 
-static sg_status name_anywhere(const struct names *names, const char *answer, struct named *x,
+static sg_status name_anywhere(const struct sg_class_names *names, const char *answer, struct named *x,
                                struct sg_err *err)
 {
-    char *text = folded(answer, strlen(answer));
+    char *text = sg_folded(answer, strlen(answer));
     if (!text)
         return sg_fail_memory(err, strlen(answer));
     for (const char *p = text; *p;) {
         size_t n;
         int i = name_at(names, p, &n);
-        if (i >= 0 && !is_stray_no(text, p, names->folded[i])) {
+        if (i >= 0 && !is_stray_no(text, p, names->folded[i]) &&
+            !sg_class_names_differ(sg_class_names_text(names, i), answer, strlen(answer))) {
             x->several |= is_negated(text, p);
             name_class(x, i / 2);
         }
@@ -444,14 +398,14 @@ static char *unwrapped(const char *text)
 
 static sg_status read_answer(const struct sg_task *t, char *text, struct named *x, struct sg_err *err)
 {
-    struct names names;
-    SG_TRY(names_of(t, &names, err));
+    struct sg_class_names names;
+    SG_TRY(sg_class_names_create(t, &names, err));
     sg_status status = name_exactly(&names, text, text + strlen(text), x, err);
     if (status == SG_OK && x->class_ < 0)
         status = name_by_pieces(&names, text, x, err);
     if (status == SG_OK && x->class_ < 0)
         status = name_anywhere(&names, text, x, err);
-    names_free(&names);
+    sg_class_names_free(&names);
     return status;
 }
 

@@ -7,7 +7,8 @@
  * counter-based RNG under a name made of task, shots, seed and row. With `structured` the answer is asked for as
  * {"label": one of the readable names} by a schema.
  *
- * Answers are read by an allow-list: a class is its name or its readable name, but for case, blanks and punctuation.
+ * Answers are read by an allow-list: a class is its name or its readable name, exactly or but for case, blanks and
+ * punctuation (gen/class_name.h).
  * In this order, one class must be named, and no other:
  *   1. by the whole answer, which may begin with "Label:", "Answer:" or the like, and be JSON as asked for;
  *   2. by lines and sentences that are nothing else ("Negative. The plot drags."), or by such parts

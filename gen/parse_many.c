@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "gen/class_name.h"
 #include "gen/clean.h"
 #include "gen/reply.h"
 
@@ -31,16 +32,6 @@ static char *last_label(char *s)
     return last;
 }
 
-static sg_status is_same(const char *folded, const char *name, int *yes, struct sg_err *err)
-{
-    struct sg_buf b = sg_buf_make((size_t)1 << 20);
-    sg_buf_folded(&b, name);
-    sg_status status = sg_buf_check(&b, "a class name", err);
-    *yes = status == SG_OK && strcmp(sg_buf_text(&b), folded) == 0;
-    sg_buf_free(&b);
-    return status;
-}
-
 /* Takes the label line off the item. *class_: -1 when it names no class. 0 in *found: there is none. */
 static sg_status take_label(const struct sg_task *t, char *item, int *found, int *class_, struct sg_err *err)
 {
@@ -53,24 +44,14 @@ static sg_status take_label(const struct sg_task *t, char *item, int *found, int
     size_t n = strcspn(value, "\n");
     if (n > 1000) /* no class has such a name */
         n = 1000;
-    struct sg_buf b = sg_buf_make((size_t)1 << 20);
     char *copy = sg_strndup(value, n);
-    sg_status status = copy ? SG_OK : sg_fail_memory(err, n);
+    struct sg_class_names names = {0};
+    sg_status status = copy ? sg_class_names_create(t, &names, err) : sg_fail_memory(err, n);
     while (copy && !sg_utf8_valid(copy, strlen(copy)))
         copy[strlen(copy) - 1] = 0; /* cut inside a character */
-    if (status == SG_OK) {
-        sg_buf_folded(&b, copy);
-        status = sg_buf_check(&b, "a label", err);
-    }
-    for (int k = 0; status == SG_OK && k < t->n_classes && *class_ < 0; k++) {
-        int name = 0, readable = 0;
-        status = is_same(sg_buf_text(&b), t->class_[k].name, &name, err);
-        if (status == SG_OK)
-            status = is_same(sg_buf_text(&b), t->class_[k].readable, &readable, err);
-        if (name || readable)
-            *class_ = k;
-    }
-    sg_buf_free(&b);
+    if (status == SG_OK)
+        status = sg_class_names_find(&names, copy, strlen(copy), class_, err);
+    sg_class_names_free(&names);
     sg_free(copy);
     while (label > item && strchr(" \n*_([\"", label[-1]))
         label--;

@@ -53,6 +53,11 @@ static void test_pair(void **state)
 static void test_bad(void **state)
 {
     (void)state;
+#define CLASH(a, b)                                                                                          \
+    "t.yaml:2:10: classes: \"" a "\" and \"" b                                                               \
+    "\" are two classes, but one name where case, blanks and punctuation do not count, as in an LLM's "      \
+    "answers; hint: tell them apart by letters or digits (in the data files too, where these are the "       \
+    "names there)"
 #define HEAD "task: t\nclasses: {a: A, b: B}\n"
     static const struct {
         const char *text, *message;
@@ -69,6 +74,13 @@ static void test_bad(void **state)
          "t.yaml:2:20: a class has one readable name, no list or group"},
         {"task: t\nclasses: {a: A, b: A}\n", "t.yaml:2:20: classes \"a\" and \"b\" have the same name"},
         {"task: t\nclasses: [a, a]\n", "t.yaml:2:14: classes \"a\" and \"a\" have the same name"},
+        {"task: t\nclasses: {\"-1\": bad, \"1\": good}\n", CLASH("-1", "1")},
+        {"task: t\nclasses: [C++, Java, \"C#\"]\n", CLASH("C++", "C#")},
+        {"task: t\nclasses: [A, A+]\n", CLASH("A", "A+")},
+        {"task: t\nclasses: {x: \"<5\", y: \">5\"}\n", CLASH("<5", ">5")},
+        {"task: t\nclasses: [\"😀\", \"😢\"]\n", CLASH("😀", "😢")},
+        {"task: t\nclasses: {a: x, b: A}\n", CLASH("a", "A")},
+        {"task: t\nclasses: [New York, new-york]\n", CLASH("New York", "new-york")},
         {"task: a/b\nclasses: [a, b]\n", "t.yaml:1:7: task must be a name of at most 64 letters, digits, "
                                          "'.', '_' and '-' that begins with a letter or digit"},
         {HEAD "prompt: {}\n", "t.yaml:3:1: unknown setting \"prompt\"; hint: did you mean \"prompts\"?"},

@@ -17,13 +17,23 @@ static struct sg_class nyt_class[] = {
     {TEXT("labor, employment and immigration"), TEXT("labor, employment and immigration")},
     {TEXT("health"), TEXT("health")}};
 
-enum { MOOD, QUIZ, STAR, RTE, NYT };
+/* Names that are, or hold, what folding drops. */
+static struct sg_class sign_class[] = {{TEXT("C++"), TEXT("C++")}, {TEXT("\U0001f600"), TEXT("\U0001f600")}};
+static struct sg_class number_class[] = {{TEXT("1"), TEXT("1")}, {TEXT("2"), TEXT("2")}};
+static struct sg_class minus_class[] = {{TEXT("-1"), TEXT("-1")}, {TEXT("1"), TEXT("1")}};
+
+enum { MOOD, QUIZ, STAR, RTE, NYT, SIGN, NUMBER, MINUS };
 
 static struct sg_task task_of(int which)
 {
     struct sg_task t = which == QUIZ ? quiz_task() : mood_task();
     if (which >= STAR)
-        t.class_ = which == STAR ? star_class : which == RTE ? rte_class : nyt_class;
+        t.class_ = which == STAR     ? star_class
+                   : which == RTE    ? rte_class
+                   : which == NYT    ? nyt_class
+                   : which == SIGN   ? sign_class
+                   : which == NUMBER ? number_class
+                                     : minus_class;
     return t;
 }
 
@@ -55,6 +65,22 @@ static void answers(void **state)
         {STAR, "2", "stop", SG_VERDICT_NONE, -1},
         {NYT, "Labor, employment and immigration", "stop", SG_VERDICT_CLASS, 0},
         {NYT, "labor", "stop", SG_VERDICT_NONE, -1},
+        /* exactly first; what folding drops may make another name */
+        {SIGN, "C++", "stop", SG_VERDICT_CLASS, 0},
+        {SIGN, "Label: **c++**.", "stop", SG_VERDICT_CLASS, 0},
+        {SIGN, "c", "stop", SG_VERDICT_CLASS, 0},
+        {SIGN, "C#", "stop", SG_VERDICT_NONE, -1},
+        {SIGN, "It is C#, I think.", "stop", SG_VERDICT_NONE, -1},
+        {SIGN, " \U0001f600\n", "stop", SG_VERDICT_CLASS, 1},
+        {SIGN, "**\U0001f600**", "stop", SG_VERDICT_CLASS, 1},
+        {SIGN, "?!", "stop", SG_VERDICT_NONE, -1},
+        {NUMBER, "1", "stop", SG_VERDICT_CLASS, 0},
+        {NUMBER, "-1", "stop", SG_VERDICT_NONE, -1},
+        {NUMBER, "The answer is -2.", "stop", SG_VERDICT_NONE, -1},
+        {NUMBER, "<2", "stop", SG_VERDICT_NONE, -1},
+        {MINUS, "-1", "stop", SG_VERDICT_CLASS, 0}, /* no task file can have these two */
+        {MINUS, "**-1**", "stop", SG_VERDICT_CLASS, 0},
+        {MINUS, "1", "stop", SG_VERDICT_CLASS, 1},
         /* the longer of two names that begin alike or hold each other */
         {RTE, "not_entailment", "stop", SG_VERDICT_CLASS, 1},
         {RTE, "entailment", "stop", SG_VERDICT_CLASS, 0},

@@ -61,6 +61,33 @@ static void labels(void **state)
     }
 }
 
+/* Exactly first, decoration off, then folded; names of which folding leaves nothing. */
+static void labels_of_signs(void **state)
+{
+    (void)state;
+    struct sg_class sign[] = {{TEXT("-1"), TEXT("-1")},
+                              {TEXT("1"), TEXT("1")},
+                              {TEXT("+"), TEXT("\U0001f600")},
+                              {TEXT("C++"), TEXT("C++")}};
+    struct sg_task t = mood_task();
+    t.n_classes = N_OF(sign);
+    t.class_ = sign;
+    static const struct {
+        const char *label;
+        int class_;
+    } cases[] = {{"-1", 0}, {"1", 1},   {"**-1**", 0},      {"+", 2},   {"\U0001f600", 2},
+                 {"!", -1}, {"C#", -1}, {"\U0001f622", -1}, {"c++", 3}, {"\"C++\".", 3}};
+    for (int i = 0; i < N_OF(cases); i++) {
+        struct sg_candidate c[MOST];
+        char text[200];
+        snprintf(text, sizeof text, "A film to forget.\nLabel: %s", cases[i].label);
+        assert_int_equal(parse(&t, text, "stop", 1, 1, c), 1);
+        if (c->class_ != cases[i].class_)
+            fail_msg("%s: class %d, not %d", cases[i].label, c->class_, cases[i].class_);
+        sg_parsed_free(&c->x);
+    }
+}
+
 static void pairs_with_labels(void **state)
 {
     (void)state;
@@ -240,8 +267,11 @@ static void hostile(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(labels), cmocka_unit_test(pairs_with_labels),
-                                       cmocka_unit_test(lists), cmocka_unit_test(json),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(labels),
+                                       cmocka_unit_test(labels_of_signs),
+                                       cmocka_unit_test(pairs_with_labels),
+                                       cmocka_unit_test(lists),
+                                       cmocka_unit_test(json),
                                        cmocka_unit_test(hostile)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
