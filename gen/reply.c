@@ -14,151 +14,6 @@
 #include <strings.h>
 #include <time.h>
 
-/* What an endpoint may refuse and be spoken to without: bit i of sg_adapt. */
-static const char *const parameters[] = {"max_tokens", "temperature", "top_p", "seed", "response_format"};
-enum { N_PARAMETERS = sizeof parameters / sizeof parameters[0] };
-
-static int is_refused(const struct sg_adapt *adapt, int i)
-{
-    return adapt->refused >> i & 1;
-}
-
-/* The longest list of models that is known has some 30,000. */
-enum { MAX_VALUES = 200000 };
-
-json_t *sg_reply_json(const char *body, size_t n, size_t flags)
-{
-    int64_t n_values = 0;
-    int quoted = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (quoted && body[i] == '\\')
-            i++;
-        else if (body[i] == '"')
-            quoted = !quoted;
-        else if (!quoted)
-            n_values += body[i] == ',' || body[i] == '[' || body[i] == '{';
-    }
-    return n_values <= MAX_VALUES ? json_loadb(body, n, flags, NULL) : NULL;
-}
-
-/* The object that describes an error: {"error": {...}}, [{"error": {...}}] (Gemini), or the body itself.
- * Borrowed. */
-static const json_t *error_object(const json_t *body)
-{
-    if (json_is_array(body))
-        body = json_array_get(body, 0);
-    const json_t *e = json_object_get(body, "error");
-    return json_is_object(e) ? e : body;
-}
-
-/* A field as text: servers send codes as strings, as integers, or not at all. */
-static void field_text(const json_t *o, const char *name, char out[80])
-{
-    const json_t *v = json_object_get(o, name);
-    out[0] = 0;
-    if (json_is_string(v))
-        snprintf(out, 80, "%s", json_string_value(v));
-    else if (json_is_integer(v))
-        snprintf(out, 80, "%lld", (long long)json_integer_value(v));
-}
-
-void sg_reply_error_text(const char *body, size_t n, char *out, size_t n_out)
-{
-    json_t *o = sg_reply_json(body, n, 0);
-    const json_t *whole = json_is_array(o) ? json_array_get(o, 0) : o, *e = error_object(o);
-    const char *message = json_string_value(json_object_get(e, "message"));
-    if (!message)
-        message = json_string_value(json_object_get(whole, "error"));
-    struct sg_buf b = sg_buf_make(4096);
-    if (message)
-        sg_buf_foreign(&b, message, 300);
-    snprintf(out, n_out, "%s", sg_buf_text(&b));
-    sg_text_whole(out);
-    sg_buf_free(&b);
-    json_decref(o);
-}
-
-/* Parameters that Anthropic's API has never had. */
-static const char *const not_anthropics[] = {"seed", "response_format", NULL};
-
-void sg_adapt_meet(struct sg_adapt *adapt, const struct sg_generator *g, const struct sg_request *q)
-{
-    if (strcmp(g->provider, "anthropic") != 0)
-        return;
-    json_t *o = json_loads(q->canonical, 0, NULL);
-    for (int i = 0; i < N_PARAMETERS; i++)
-        for (const char *const *name = not_anthropics; *name; name++)
-            if (strcmp(parameters[i], *name) == 0 && json_object_get(o, *name))
-                adapt->refused |= 1U << i;
-    json_decref(o);
-}
-
-/* Anthropic has the system's text beside the messages; a top_p of 1 says nothing, but its newer models refuse it
- * beside a temperature. */
-static void say_for_anthropic(json_t *o)
-{
-    json_t *messages = json_object_get(o, "messages"), *first = json_array_get(messages, 0);
-    const char *role = json_string_value(json_object_get(first, "role"));
-    if (role && strcmp(role, "system") == 0) {
-        json_object_set(o, "system", json_object_get(first, "content"));
-        json_array_remove(messages, 0);
-    }
-    for (const char *const *name = not_anthropics; *name; name++)
-        json_object_del(o, *name);
-    if (json_number_value(json_object_get(o, "top_p")) == 1)
-        json_object_del(o, "top_p");
-}
-
-char *sg_wire_body(const struct sg_request *q, const struct sg_adapt *adapt)
-{
-    json_t *o = json_loads(q->canonical, 0, NULL);
-    if (!o)
-        return NULL;
-    const char *provider = json_string_value(json_object_get(o, "provider"));
-    if (provider && strcmp(provider, "anthropic") == 0)
-        say_for_anthropic(o);
-    json_object_del(o, "provider");
-    json_object_del(o, "index");
-    for (int i = 0; i < N_PARAMETERS; i++) {
-        if (!is_refused(adapt, i))
-            continue;
-        if (strcmp(parameters[i], "max_tokens") == 0)
-            json_object_set(o, "max_completion_tokens", json_object_get(o, parameters[i]));
-        json_object_del(o, parameters[i]);
-    }
-    char *text = json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS), *copy = text ? sg_strdup(text) : NULL;
-    free(text);
-    json_decref(o);
-    return copy;
-}
-
-void sg_adapt_refuse(struct sg_adapt *adapt, const char *parameter)
-{
-    for (int i = 0; i < N_PARAMETERS; i++)
-        if (strcmp(parameters[i], parameter) == 0)
-            adapt->refused |= 1U << i;
-}
-
-void sg_adapt_text(const struct sg_adapt *adapt, char out[80])
-{
-    out[0] = 0;
-    for (int i = 0; i < N_PARAMETERS; i++)
-        if (is_refused(adapt, i))
-            snprintf(out + strlen(out), 80 - strlen(out), "%s%s", out[0] ? " " : "", parameters[i]);
-}
-
-void sg_adapt_read(struct sg_adapt *adapt, const char *names)
-{
-    adapt->refused = 0;
-    for (const char *p = names; *p;) {
-        size_t n = strcspn(p, " ");
-        for (int i = 0; i < N_PARAMETERS; i++)
-            if (n == strlen(parameters[i]) && strncmp(p, parameters[i], n) == 0)
-                adapt->refused |= 1U << i;
-        p += n + strspn(p + n, " ");
-    }
-}
-
 static int is_one_of(const char *word, const char *const *list)
 {
     for (; *list; list++)
@@ -176,49 +31,6 @@ static const char *const billing[] = {"insufficient_quota",
                                       NULL};
 static const char *const no_model[] = {"model_not_found", "invalid_model", "DeploymentNotFound", NULL};
 static const char *const overload[] = {"slow_down", "server_is_overloaded", "overloaded_error", NULL};
-
-/* Whether the message names the parameter: 'seed', "seed", `seed`, or bare at its end, as older servers do. */
-static int is_named(const char *message, const char *parameter)
-{
-    static const char quotes[] = "'\"`";
-    char quoted[40];
-    for (size_t i = 0; i < 3; i++) {
-        snprintf(quoted, sizeof quoted, "%c%s%c", quotes[i], parameter, quotes[i]);
-        if (strstr(message, quoted))
-            return 1;
-    }
-    size_t n = strlen(message), k = snprintf(quoted, sizeof quoted, ": %s", parameter);
-    return n >= k && strcmp(message + n - k, quoted) == 0;
-}
-
-/* The words in which servers say that they do not know a parameter: OpenAI's, Gemini's, and OpenAI's older ones. */
-static const char *const unknown[] = {"nsupported", "not supported", "Unknown name",
-                                      "Unrecognized request argument", NULL};
-
-static int is_said(const char *message, const char *const *phrases)
-{
-    for (; *phrases; phrases++)
-        if (strstr(message, *phrases))
-            return 1;
-    return 0;
-}
-
-/* A 400 that names a parameter which can be left out or renamed. Requests that were on their way when it was
- * learned get the same 400: what counts is whether this one was sent in the old form. */
-static int learn(const char *param, const char *code, const char *message, const struct sg_adapt *sent,
-                 struct sg_adapt *adapt)
-{
-    /* "temperature must be below 2" is the user's to mend; only what the server does not know at all is left out. */
-    if (strncmp(code, "unsupported", 11) != 0 && !is_said(message, unknown))
-        return 0;
-    for (int i = 0; i < N_PARAMETERS; i++)
-        if (!is_refused(sent, i) &&
-            (strcmp(param, parameters[i]) == 0 || (!param[0] && is_named(message, parameters[i])))) {
-            adapt->refused |= 1U << i;
-            return 1;
-        }
-    return 0;
-}
 
 /* Ends the endpoint. */
 SG_PRINTF(3, 4)
@@ -249,20 +61,24 @@ static void judge_status(long s, const char *code, const char *type, int should_
     t->maybe_paid = s == 408 || s == 502 || s == 504 || (s >= 520 && s <= 527);
 }
 
-static void judge_error(const struct sg_generator *g, const struct sg_reply *r, struct sg_adapt *adapt,
-                        struct sg_attempt *t)
+/* What the user can do about a parameter that the server minds and that could be left out. */
+static void add_hint(const struct sg_reply *r, const struct sg_request *q, const struct sg_server_error *e,
+                     struct sg_attempt *t)
 {
-    char message[400], code[80], type[80], param[80];
-    sg_reply_error_text(r->body, r->n_body, message, sizeof message);
-    json_t *o = sg_reply_json(r->body, r->n_body, 0);
-    const json_t *e = error_object(o);
-    field_text(e, "code", code);
-    field_text(e, "type", type);
-    field_text(e, "param", param);
-    json_decref(o);
-    long s = r->http_status;
-    const char *colon = message[0] ? ": " : "";
-    if (s == 402 || is_one_of(code, billing) || (s == 429 && is_one_of(type, billing)) ||
+    static const char *const can_omit[] = {"temperature", "top_p", "seed", NULL};
+    char names[80];
+    size_t n = strlen(t->reason);
+    sg_adapt_named(&r->sent, q, e, names);
+    if (is_one_of(names, can_omit))
+        snprintf(t->reason + n, sizeof t->reason - n, " (generator.omit: [%s] leaves it out)", names);
+}
+
+/* s: the HTTP status, or what stands for it in an answer. */
+static void judge_error(const struct sg_generator *g, const struct sg_request *q, const struct sg_reply *r,
+                        long s, const struct sg_server_error *e, struct sg_adapt *adapt, struct sg_attempt *t)
+{
+    const char *message = e->message, *colon = message[0] ? ": " : "";
+    if (s == 402 || is_one_of(e->code, billing) || (s == 429 && is_one_of(e->type, billing)) ||
         (s == 400 && strstr(message, "credit balance is too low")))
         kill_endpoint(t, SG_STOPPED,
                       "the account has no money or quota left (HTTP %ld%s%s); hint: run again when it has", s,
@@ -270,7 +86,7 @@ static void judge_error(const struct sg_generator *g, const struct sg_reply *r, 
     else if (s == 401 || s == 403)
         kill_endpoint(t, SG_INPUT, "the server refuses the key (HTTP %ld%s%s); hint: check the variable %s",
                       s, colon, message, g->api_key_env);
-    else if (s == 404 || (s == 400 && (strcmp(param, "model") == 0 || is_one_of(code, no_model))))
+    else if (s == 404 || (s == 400 && (strcmp(e->param, "model") == 0 || is_one_of(e->code, no_model))))
         kill_endpoint(t, SG_INPUT,
                       "the server knows no such model or address (HTTP %ld%s%s); hint: check generator.model "
                       "(%s) and generator.base_url",
@@ -283,10 +99,12 @@ static void judge_error(const struct sg_generator *g, const struct sg_reply *r, 
             s);
     else {
         snprintf(t->reason, sizeof t->reason, "HTTP %ld%s%s", s, colon, message);
-        if (s == 400 && learn(param, code, message, &r->sent, adapt))
+        if (sg_adapt_learn(adapt, &r->sent, q, s, e))
             t->kind = SG_ATTEMPT_ADAPT;
         else
-            judge_status(s, code, type, r->headers.should_retry, t);
+            judge_status(s, e->code, e->type, r->headers.should_retry, t);
+        if (t->kind == SG_ATTEMPT_REFUSED)
+            add_hint(r, q, e, t);
     }
 }
 
@@ -394,8 +212,41 @@ static void count_tokens(const struct sg_generator *g, const struct sg_request *
             : sg_generator_usd_cached(g, (double)a->tokens_in, (double)s->cached, (double)a->tokens_out);
 }
 
+/* The HTTP status that an error with status 200 stands for: some gateways send these. */
+static long status_of(const struct sg_server_error *e)
+{
+    int64_t code;
+    if (sg_parse_int64(e->code, &code) && code >= 400 && code <= 599)
+        return (long)code;
+    return strncmp(e->type, "invalid_request", 15) == 0 || strncmp(e->code, "invalid_request", 15) == 0 ? 400
+                                                                                                        : 200;
+}
+
+/* What has no text: an error, or something else altogether. */
+static void judge_no_chat(const struct sg_generator *g, const struct sg_request *q, const struct sg_reply *r,
+                          const json_t *o, struct sg_adapt *adapt, struct sg_attempt *t)
+{
+    struct sg_server_error e = {0};
+    const char *page = r->body + strspn(r->body, " \t\r\n");
+    if (*page == '<' || json_object_get(o, "error") || json_object_get(o, "errors") ||
+        json_object_get(o, "detail"))
+        sg_server_error_read(r->body, r->n_body, &e);
+    long s = o ? status_of(&e) : 200;
+    if (s != 200)
+        judge_error(g, q, r, s, &e, adapt, t);
+    else if (o && e.message[0]) {
+        snprintf(t->reason, sizeof t->reason, "the server's answer is an error: %s", e.message);
+        if (sg_adapt_learn(adapt, &r->sent, q, 400, &e))
+            t->kind = SG_ATTEMPT_ADAPT;
+    } else
+        snprintf(t->reason, sizeof t->reason, "the server's answer is %s; not a chat completion%s%.100s%s",
+                 o ? "JSON of another shape" : "cut off or no JSON", e.message[0] ? " (" : "", e.message,
+                 e.message[0] ? ")" : "");
+    sg_text_whole(t->reason);
+}
+
 static void judge_answer(const struct sg_generator *g, const struct sg_request *q, const struct sg_reply *r,
-                         struct sg_answer *a, struct sg_attempt *t)
+                         struct sg_adapt *adapt, struct sg_answer *a, struct sg_attempt *t)
 {
     /* A paid answer is not thrown away for a NUL in its text, or a byte order mark before it. */
     size_t bom = r->n_body >= 3 && memcmp(r->body, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
@@ -403,8 +254,7 @@ static void judge_answer(const struct sg_generator *g, const struct sg_request *
     const json_t *usage = json_object_get(o, "usage");
     struct said s = {0};
     if (!(strcmp(g->provider, "anthropic") == 0 ? read_anthropic : read_openai)(o, &s)) {
-        snprintf(t->reason, sizeof t->reason, "the server's answer is %s; not a chat completion",
-                 o ? "JSON of another shape" : "cut off or no JSON");
+        judge_no_chat(g, q, r, o, adapt, t);
         count_tokens(g, q, usage, &s, a); /* its usage tells what it is charged with, if there is one */
         if (a->tokens_estimated || a->cost_usd < 0)
             t->maybe_paid = 1;
@@ -500,9 +350,11 @@ struct sg_attempt sg_reply_judge(const struct sg_generator *g, const struct sg_r
     } else if (r->curl_code != CURLE_OK) {
         judge_failure(r, &t);
     } else if (r->http_status == 200) {
-        judge_answer(g, q, r, a, &t);
+        judge_answer(g, q, r, adapt, a, &t);
     } else {
-        judge_error(g, r, adapt, &t);
+        struct sg_server_error e;
+        sg_server_error_read(r->body, r->n_body, &e);
+        judge_error(g, q, r, r->http_status, &e, adapt, &t);
     }
     /* Of a failure, it is what the provider's support asks for. */
     if (!a->request_id && r->headers.request_id[0] && (a->request_id = sg_strdup(r->headers.request_id)))

@@ -4,25 +4,11 @@
 #define SG_GEN_REPLY_H
 
 #include "base/buf.h"
+#include "gen/adapt.h"
 #include "gen/governor.h"
 #include "gen/request.h"
 
 #include <jansson.h>
-
-/* What an endpoint has refused so far, and how it is spoken to since. */
-struct sg_adapt {
-    unsigned
-        refused; /* parameters, a bit each; max_tokens is said as max_completion_tokens then, the others are left out */
-};
-
-/* Local. Counts a parameter as refused; one that is not among those that can be left out is passed over. */
-void sg_adapt_refuse(struct sg_adapt *adapt, const char *parameter);
-
-/* The refused parameters by name, "" when there is none; for people and for the results. */
-void sg_adapt_text(const struct sg_adapt *adapt, char out[80]);
-
-/* Back from these names; one that is unknown is passed over. */
-void sg_adapt_read(struct sg_adapt *adapt, const char *names);
 
 /* What the headers of an answer say. */
 struct sg_headers {
@@ -56,24 +42,10 @@ struct sg_reply {
 struct sg_attempt sg_reply_judge(const struct sg_generator *g, const struct sg_request *q,
                                  const struct sg_reply *r, struct sg_adapt *adapt, struct sg_answer *a);
 
-/* Local. *adapt learns what the API of g's provider does not have at all, as far as q would say it. */
-void sg_adapt_meet(struct sg_adapt *adapt, const struct sg_generator *g, const struct sg_request *q);
-
-/* Local. The body that goes over the wire for a canonical request, in the words of its provider (sg_free). */
-char *sg_wire_body(const struct sg_request *q, const struct sg_adapt *adapt);
-
 /* What curl says of a failure, made printable and redacted. */
 void sg_reply_failure_text(const struct sg_reply *r, char out[300]);
 
 /* The reason why a server's certificate was not accepted, for the user; 0: that is not what curl_code says. */
 int sg_reply_tls_reason(const struct sg_reply *r, char out[600]);
-
-/* Local. A server's JSON, as jansson's json_loadb; NULL also for what has more values than any answer: they take up to a hundred
- * times their length in memory. */
-json_t *sg_reply_json(const char *body, size_t n, size_t flags);
-
-/* "message" of an error body in any of the known shapes, redacted and made printable; "" when there is none.
- */
-void sg_reply_error_text(const char *body, size_t n, char *out, size_t n_out);
 
 #endif

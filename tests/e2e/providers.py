@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
 """How other providers are spoken to: Azure's addresses and header, Gemini's refusals, and what Anthropic does not have."""
+import json
+
 import fault
 import sg
 from fault import KEY, check
@@ -46,6 +48,37 @@ def gemini():
         check(refused(folder / "r") == "seed", f"the results say that {refused(folder / 'r')} was refused")
 
 
+# How servers refuse a parameter: what it is, status, body; and with which settings.
+REFUSALS = {
+    "claude": ("temperature", 400, {"type": "error", "error": {"type": "invalid_request_error", "message":
+               "`temperature` may no longer be set with this model."}}),
+    "mistral": ("seed", 422, {"object": "error", "message": {"detail": [{"type": "extra_forbidden", "loc": ["body", "seed"], "msg":
+                "Extra inputs are not permitted", "input": 7}]}, "type": "invalid_request_error", "param": None, "code": None}),
+    "gateway": ("top_p", 400, {"message": "temperature and top_p cannot both be specified"}),
+    "o_series": ("temperature", 400, {"error": {"message": "Unsupported value: 'temperature' does not support 0.7 with this model.",
+                                                "param": "temperature", "code": "unsupported_value"}}),
+    "transformers": ("seed", 422, {"detail": "Unexpected fields in the request: {'seed'}"}),
+    "error_in_200": ("seed", 200, {"error": {"message": "unknown field: seed", "code": 400}}),
+    "llama_cpp_python": ("response_format", 500, {"error": {"message": "[{'type': 'literal_error', 'loc': ('body', 'response_format', "
+                                                            "'type')}]", "type": "internal_server_error"}}),
+}
+
+
+def refuses(name):
+    """It is left out from the first refusal on, nothing is given up, and the results say so."""
+    parameter, status, body = REFUSALS[name]
+    said = {"fault": "body"} if status == 200 else {"fault": "status", "status": status}
+    with sg.Folder() as folder:
+        (folder / "script.json").write_text(json.dumps([{"from": 1, "needs": parameter, "body": json.dumps(body)} | said]))
+        with sg.Stub(folder, "--key", KEY, "--script", str(folder / "script.json")) as stub:
+            o = fault.buy(folder / "r", stub.url, "generator.structured_output=true")
+            log = stub.requests()
+        check(o.code == 0 and "reworded" in o.out, o.err + o.out)
+        check(parameter not in log[-1]["fields"] and sum(parameter in r["fields"] for r in log) <= 4, "it is not learned at once")
+        check(refused(folder / "r") == parameter, f"the results say that {refused(folder / 'r')} was refused")
+        check(not fault.ask(folder / "r", "SELECT 1 FROM completions WHERE status <> 0"), "a request was given up")
+
+
 def anthropic():
     """Neither seed nor schema is sent, and both are told in the results."""
     with sg.Folder() as folder, sg.Stub(folder, "--key", KEY) as stub:
@@ -77,4 +110,5 @@ fault.play([
     ("gemini", gemini),
     ("anthropic", anthropic),
     ("keep_alive", keep_alive),
+    *((name, lambda name=name: refuses(name)) for name in REFUSALS),
 ])
