@@ -245,8 +245,9 @@ static void unknown_parameters(void **state)
          "Cannot "
          "find field.\",\"status\":\"INVALID_ARGUMENT\"}}]",
          "seed"},
+        {"{\"error\":{\"message\":\"Unrecognized request argument supplied: top_p\"}}", "top_p"},
         {"{\"error\":{\"message\":\"Unrecognized request argument supplied: response_format\"}}",
-         "response_format"},
+         ""}, /* not sent */
         {"{\"error\":{\"message\":\"`temperature` is not supported by this model\"}}", "temperature"},
         {"{\"error\":{\"message\":\"Unknown name \\\"index\\\"\"}}", ""},
         {"{\"error\":{\"message\":\"'seed' must be below 10\"}}", ""},
