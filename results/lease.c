@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "base/text.h"
+#include "results/lease_beat.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -22,6 +23,7 @@ enum { HOLDER_MAX = 1 << 16 };
 struct sg_lease {
     char *lock;
     char token[33];
+    struct sg_lease_beat *beat;
 };
 
 static void host_name(char out[256])
@@ -42,6 +44,13 @@ static void boot_id(char out[64])
         out[0] = 0;
     fclose(f);
     out[strcspn(out, "\n")] = 0;
+}
+
+/* Tells containers of one host from each other: a pid means something within its namespace alone. "" where the kernel does not say. */
+static void pid_namespace(char out[64])
+{
+    ssize_t n = readlink("/proc/self/ns/pid", out, 63);
+    out[n > 0 ? n : 0] = 0;
 }
 
 /* Start time of a process in clock ticks since boot, field 22 of /proc/PID/stat (proc(5)); 0 when unknown, -1 for one that
@@ -90,36 +99,64 @@ static json_t *holder_read(const char *lock)
 
 static json_t *holder_make(const char *token)
 {
-    char host[256], boot[64], since[21];
+    char host[256], boot[64], space[64], since[21];
     host_name(host);
     boot_id(boot);
+    pid_namespace(space);
     sg_utc(since);
     const char *job = getenv("SLURM_JOB_ID"), *restart = getenv("SLURM_RESTART_COUNT");
-    return json_pack("{s:s, s:s, s:I, s:I, s:s, s:I, s:s, s:s}", "host", host, "boot", boot, "pid",
-                     (json_int_t)getpid(), "started", (json_int_t)process_start(getpid()), "job",
-                     job ? job : "", "restart", (json_int_t)(restart ? strtoll(restart, NULL, 10) : 0),
-                     "token", token, "since", since);
+    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:s, s:I, s:s, s:s}", "host", host, "boot", boot,
+                     "pid_namespace", space, "pid", (json_int_t)getpid(), "started",
+                     (json_int_t)process_start(getpid()), "job", job ? job : "", "restart",
+                     (json_int_t)(restart ? strtoll(restart, NULL, 10) : 0), "token", token, "since", since);
 }
 
-/* Whether the holder is provably gone, as seen by `me`. */
-static int gone(const json_t *holder, const json_t *me)
+enum state { GONE, ALIVE, UNKNOWN };
+
+/* What is known of a holder at once, as seen by `me`. */
+static enum state state_of(const json_t *holder, const json_t *me)
 {
     const char *job = text_of(holder, "job");
     if (job[0] && strcmp(job, text_of(me, "job")) == 0 &&
         number_of(holder, "restart", 0) < number_of(me, "restart", 0))
-        return 1; /* Slurm ends a job's processes before it starts the job again */
+        return GONE; /* Slurm ends a job's processes before it starts the job again, on whatever node */
     if (strcmp(text_of(holder, "host"), text_of(me, "host")) != 0)
-        return 0;
-    const char *boot = text_of(holder, "boot");
-    if (boot[0] && text_of(me, "boot")[0] && strcmp(boot, text_of(me, "boot")) != 0)
-        return 1;
+        return UNKNOWN;
+    const char *boot = text_of(holder, "boot"), *space = text_of(holder, "pid_namespace");
+    int rebooted = boot[0] && text_of(me, "boot")[0] && strcmp(boot, text_of(me, "boot")) != 0;
+    /* Virtual machines and containers share names: there neither the boot nor the pid tells anything of a holder elsewhere. */
+    if (space[0] && (rebooted || strcmp(space, text_of(me, "pid_namespace")) != 0))
+        return UNKNOWN;
+    if (rebooted)
+        return GONE; /* written by a program that did not know of namespaces, and has no beat */
     int64_t pid = number_of(holder, "pid", 0), started = number_of(holder, "started", 0);
     if (pid <= 0)
-        return 0;
-    if (kill((pid_t)pid, 0) != 0)
-        return errno == ESRCH;
+        return UNKNOWN;
+    if (kill((pid_t)pid, 0) != 0 && errno == ESRCH)
+        return GONE;
     int64_t now = process_start(pid);
-    return started && now && now != started;
+    return started && now && now != started ? GONE : ALIVE;
+}
+
+/* Whether the holder is gone. One of whom nothing is known has its time to give a sign of life: this then takes up to
+ * sg_lease_silent_s. */
+static int gone(const char *lock, const json_t *holder, const json_t *me)
+{
+    enum state state = state_of(holder, me);
+    int64_t before = sg_lease_beat_read(lock);
+    if (state != UNKNOWN || before < 0)
+        return state == GONE;
+    fprintf(stderr,
+            "%s: held by a run on host %.100s that cannot be seen from here; waits up to %.0f s for a sign "
+            "of it\n",
+            lock, text_of(holder, "host"), sg_lease_silent_s);
+    double until = sg_now_s() + sg_lease_silent_s;
+    while (sg_now_s() < until) {
+        sg_sleep_us((int64_t)(1e5 * sg_lease_beat_s));
+        if (sg_lease_beat_read(lock) != before)
+            return 0; /* it lives, or has given the lease back: whoever asks looks again */
+    }
+    return 1;
 }
 
 static char *describe(const json_t *holder)
@@ -139,10 +176,13 @@ static char *describe(const json_t *holder)
 
 static void remove_lock(const char *folder)
 {
-    char *path = sg_path_join(folder, "holder");
-    if (path)
-        unlink(path);
-    sg_free(path);
+    static const char *const in_it[] = {"holder", "beat"};
+    for (int i = 0; i < 2; i++) {
+        char *path = sg_path_join(folder, in_it[i]);
+        if (path)
+            unlink(path);
+        sg_free(path);
+    }
     rmdir(folder);
 }
 
@@ -192,9 +232,9 @@ static sg_status enter(const char *dir, const char *lock, const char *mine, cons
             json_decref(holder); /* NFS: the rename was done, its answer lost */
             return SG_OK;
         }
-        if (holder && gone(holder, me))
+        if (holder && gone(lock, holder, me))
             clear_dead(lock, holder, text_of(me, "token"));
-        else if (holder || sg_file_exists(lock) || attempt == 9) {
+        else if ((holder && sg_dir_exists(lock)) || sg_file_exists(lock) || attempt == 9) {
             sg_status status = refuse(dir, lock, holder, err);
             json_decref(holder);
             return status;
@@ -229,10 +269,14 @@ sg_status sg_lease_take(const char *dir, struct sg_lease **out, struct sg_err *e
     }
     SG_TRY_DONE(sg_mkdirs(mine, err));
     SG_TRY_DONE(sg_file_write(file, text, strlen(text), err));
+    SG_TRY_DONE(sg_lease_beat_start(mine, &l->beat, err));
     status = enter(dir, l->lock, mine, me, err);
 done:
-    if (status != SG_OK && mine)
-        remove_lock(mine);
+    if (status != SG_OK) {
+        sg_lease_beat_stop(l->beat);
+        if (mine)
+            remove_lock(mine);
+    }
     free(text); /* jansson's own heap */
     json_decref(me);
     sg_free(file);
@@ -250,6 +294,7 @@ void sg_lease_release(struct sg_lease *lease)
 {
     if (!lease)
         return;
+    sg_lease_beat_stop(lease->beat);
     json_t *holder = holder_read(lease->lock);
     if (holder && strcmp(text_of(holder, "token"), lease->token) == 0)
         remove_lock(lease->lock);
@@ -258,11 +303,37 @@ void sg_lease_release(struct sg_lease *lease)
     sg_free(lease);
 }
 
+sg_status sg_lease_check(const struct sg_lease *lease, struct sg_err *err)
+{
+    json_t *holder = holder_read(lease->lock);
+    char *path = sg_path_join(lease->lock, "holder");
+    sg_status status = SG_OK;
+    struct stat st;
+    if (holder && strcmp(text_of(holder, "token"), lease->token) != 0) {
+        char *who = describe(holder);
+        status = sg_fail(err, SG_FAILED,
+                         "%s: another run has taken the results folder over (%s), as this one gave no sign "
+                         "of life (it was "
+                         "suspended, or its file system hung); nothing more is written; hint: run again when "
+                         "that one is over",
+                         lease->lock, who ? who : "it does not say which");
+        sg_free(who);
+    } else if (!holder && path && stat(path, &st) != 0 && (errno == ENOENT || errno == ENOTDIR))
+        status = sg_fail(err, SG_FAILED,
+                         "%s: the run's lock was removed while it runs: another run could write there, too; "
+                         "nothing more is "
+                         "written; hint: run again to resume",
+                         lease->lock);
+    json_decref(holder);
+    sg_free(path);
+    return status;
+}
+
 char *sg_lease_holder(const char *dir)
 {
     char *lock = sg_path_join(dir, "lock");
     json_t *holder = lock ? holder_read(lock) : NULL, *me = holder_make("");
-    char *who = holder && me && !gone(holder, me) ? describe(holder) : NULL;
+    char *who = holder && me && state_of(holder, me) != GONE ? describe(holder) : NULL;
     json_decref(holder);
     json_decref(me);
     sg_free(lock);

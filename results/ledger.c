@@ -3,7 +3,12 @@
 #include "base/file.h"
 #include "base/mem.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 enum {
     APPLICATION_ID = 0x53474c31, /* "SGL1": tells a ledger from other SQLite files */
@@ -225,15 +230,61 @@ sg_status sg_ledger_keep(struct sg_ledger *l, sg_status status, struct sg_err *e
     return status;
 }
 
+static double boot_time_s(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_BOOTTIME, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* The ledger's file that does not lie any more where it lay, or NULL; *replaced: another one lies there. A file that was unlinked or moved
+ * is written to as if nothing were, and the next run would begin with none. */
+static const char *misplaced(const struct sg_ledger *l, int *replaced)
+{
+    struct stat st;
+    for (int i = 0; i < 2; i++) {
+        const struct sg_ledger_file *f = &l->file[i];
+        *replaced = f->path && stat(f->path, &st) == 0;
+        int same = *replaced && st.st_dev == f->device && st.st_ino == f->inode;
+        int gone = f->path && !*replaced && (errno == ENOENT || errno == ENOTDIR);
+        if (gone || (*replaced && !same))
+            return f->path; /* other errors are the file system's own trouble: SQLite tells of it */
+    }
+    return NULL;
+}
+
+/* Before a commit: that nobody else writes. A second is nothing to the time that a takeover waits. */
+static sg_status check_lease(struct sg_ledger *l, struct sg_err *err)
+{
+    double now = boot_time_s();
+    int replaced;
+    if (now - l->checked < 1 || misplaced(l, &replaced))
+        return SG_OK; /* a lock that went with its folder: what was bought goes with it, and then the commit speaks */
+    sg_status status = sg_lease_check(l->lease, err);
+    l->lost = status != SG_OK;
+    l->checked = now;
+    return status;
+}
+
 sg_status sg_ledger_commit(struct sg_ledger *l, struct sg_err *err)
 {
     if (l->lost)
         return sg_fail(err, SG_FAILED, "%s: an earlier write failed; hint: run again to resume", l->path);
     if (!l->in_transaction)
         return SG_OK;
+    SG_TRY(check_lease(l, err));
     SG_TRY(run_sql(l, "COMMIT", "what was written cannot be committed", err));
     l->in_transaction = 0;
-    return SG_OK;
+    int replaced;
+    const char *path = misplaced(l, &replaced);
+    if (!path)
+        return SG_OK;
+    l->lost = 1;
+    return sg_fail(err, SG_FAILED,
+                   "%s: %s while the run was writing it; nothing more is bought or written; hint: if it was "
+                   "moved, put the results "
+                   "folder back (all that was bought is in it); then run again",
+                   path, replaced ? "replaced by another file" : "moved or deleted");
 }
 
 double sg_ledger_pending_s(const struct sg_ledger *l)
@@ -256,17 +307,35 @@ void sg_ledger_close(struct sg_ledger *l)
         sqlite3_exec(l->db, "ROLLBACK", NULL, NULL, NULL);
     sqlite3_close(l->db);
     sg_lease_release(l->lease);
+    sg_free(l->file[0].path);
+    sg_free(l->file[1].path);
     sg_buf_free(&l->row);
     sg_free(l->path);
     sg_free(l);
 }
 
-/* Whether the file system has no (working) locks: fcntl fails with anything but "held by another". */
-static int no_locks(sqlite3 *db)
+/* The lock service of a file system (NFS before 4: lockd, statd) is gone or full: SQLite calls that "busy", as if another held the lock
+ * (os_unix.c, sqliteErrorFromPosixError). Asked for with a lock of our own: on the lease's file, as closing a descriptor of the ledger
+ * would give back all locks that this process has on it (fcntl(2)); on the ledger where there is no lease, and so nobody's lock. */
+static int lock_service_is_gone(const char *dir, const char *ledger)
 {
-    int code = sqlite3_extended_errcode(db);
+    struct flock f = {.l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
+    char *holder = sg_path_join(dir, "lock/holder");
+    int fd = open(holder && sg_file_exists(holder) ? holder : ledger, O_RDONLY | O_CLOEXEC);
+    int gone = fd >= 0 && fcntl(fd, F_SETLK, &f) != 0 && errno == ENOLCK;
+    if (fd >= 0)
+        close(fd);
+    sg_free(holder);
+    return gone;
+}
+
+/* Whether the file system has no (working) locks: fcntl fails with anything but "held by another". */
+static int no_locks(const struct sg_ledger *l, const char *dir)
+{
+    int code = sqlite3_extended_errcode(l->db);
     return code == SQLITE_IOERR_LOCK || code == SQLITE_IOERR_RDLOCK ||
-           code == SQLITE_IOERR_CHECKRESERVEDLOCK || code == SQLITE_IOERR_UNLOCK;
+           code == SQLITE_IOERR_CHECKRESERVEDLOCK || code == SQLITE_IOERR_UNLOCK ||
+           ((code & 0xff) == SQLITE_BUSY && lock_service_is_gone(dir, l->path));
 }
 
 static sg_status open_fail(struct sg_ledger *l, const char *dir, struct sg_err *err)
@@ -361,6 +430,22 @@ static int take_hold(sqlite3 *db)
 /* Completions are looked up by key, in no order of the file: SQLite's 2 MB cannot hold the index of 100,000. */
 static const char cache_size[] = "PRAGMA cache_size=-16384";
 
+/* Where the files lie that are written to from now on. */
+static sg_status note_place(struct sg_ledger *l, struct sg_err *err)
+{
+    struct stat st;
+    for (int i = 0; i < 2; i++) {
+        char *path = sg_strf("%s%s", l->path, i ? "-wal" : "");
+        if (!path)
+            return sg_fail_memory(err, strlen(l->path) + 5);
+        if (stat(path, &st) == 0)
+            l->file[i] = (struct sg_ledger_file){path, st.st_dev, st.st_ino};
+        else
+            sg_free(path); /* the log is made by the first write */
+    }
+    return SG_OK;
+}
+
 static sg_status open_writer(struct sg_ledger *l, const char *dir, struct sg_err *err)
 {
     SG_TRY(sg_mkdirs(dir, err));
@@ -368,8 +453,14 @@ static sg_status open_writer(struct sg_ledger *l, const char *dir, struct sg_err
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, fresh = 0;
     SG_TRY(connect(l, l->path, flags, NULL, dir, err));
     if (!take_hold(l->db)) {
-        if (!no_locks(l->db))
+        if (!no_locks(l, dir))
             return open_fail(l, dir, err);
+        if ((sqlite3_errcode(l->db) & 0xff) == SQLITE_BUSY)
+            fprintf(stderr,
+                    "synthgrid: warning: %s: the file system's lock service does not answer (ENOLCK: "
+                    "rpc.statd or lockd is not running "
+                    "on this node or on its server); the run's lease alone keeps other runs out\n",
+                    l->path);
         SG_TRY(connect(l, l->path, flags, "unix-none", dir, err)); /* the lease keeps others out */
         if (!take_hold(l->db))
             return open_fail(l, dir, err);
@@ -395,7 +486,7 @@ static sg_status open_writer(struct sg_ledger *l, const char *dir, struct sg_err
     for (size_t i = 0; i < sizeof later_columns / sizeof later_columns[0]; i++)
         if (!ask(l->db, later_columns[i].has, NULL, NULL, 0))
             SG_TRY(run_sql(l, later_columns[i].add, "its tables cannot be made", err));
-    return SG_OK;
+    return note_place(l, err);
 }
 
 /* "file:<path>?immutable=1" with the path escaped (sqlite.org/uri.html). */
@@ -428,6 +519,18 @@ static int wal_exists(const char *path)
     return exists;
 }
 
+/* A file that nobody writes, after an orderly end: it needs neither locks nor a log. */
+static sg_status open_still(struct sg_ledger *l, const char *dir, int *fresh, struct sg_err *err)
+{
+    char *uri = immutable_uri(l->path);
+    sg_status status = uri ? connect(l, uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL, dir, err)
+                           : sg_fail_memory(err, 1000);
+    if (status == SG_OK)
+        status = check_identity(l, dir, fresh, err);
+    sg_free(uri);
+    return status;
+}
+
 /* holder: whose lease it is, NULL: nobody's. */
 static sg_status open_reader(struct sg_ledger *l, const char *dir, const char *holder, struct sg_err *err)
 {
@@ -442,26 +545,23 @@ static sg_status open_reader(struct sg_ledger *l, const char *dir, const char *h
     SG_TRY(connect(l, l->path, holder ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE, NULL, dir, err));
     sg_status status = check_identity(l, dir, &fresh, err);
     int code = sqlite3_errcode(l->db);
-    if (status != SG_OK && no_locks(l->db)) {
+    if (status != SG_OK && no_locks(l, dir)) {
         if (holder)
             status = sg_fail(err, SG_INPUT,
                              "%s: a run is writing it (%s); hint: look at %s/status.json or results.h5",
                              l->path, holder, dir);
-        else {
-            SG_TRY(connect(l, l->path, SQLITE_OPEN_READONLY, "unix-none", dir, err));
+        else if (
+            wal_exists(
+                l->path)) { /* a run was killed: its log is read without shared memory, as a writer does */
+            SG_TRY(connect(l, l->path, SQLITE_OPEN_READWRITE, "unix-none", dir, err));
+            SG_TRY(run_sql(l, "PRAGMA locking_mode=EXCLUSIVE", "its log cannot be read", err));
             status = check_identity(l, dir, &fresh, err);
-        }
+        } else
+            status = open_still(l, dir, &fresh, err);
     } else if (status != SG_OK && (code == SQLITE_CANTOPEN || code == SQLITE_READONLY) &&
-               !wal_exists(l->path)) {
-        /* A folder that we may not write to: SQLite cannot make its lock files, and after an orderly end
-         * needs none. */
-        char *uri = immutable_uri(l->path);
-        status = uri ? connect(l, uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL, dir, err)
-                     : sg_fail_memory(err, 1000);
-        if (status == SG_OK)
-            status = check_identity(l, dir, &fresh, err);
-        sg_free(uri);
-    }
+               !wal_exists(l->path))
+        status = open_still(l, dir, &fresh,
+                            err); /* a folder that we may not write to: SQLite cannot make its lock files */
     if (status == SG_OK && fresh)
         status = sg_fail(err, SG_INPUT, "%s: the ledger is empty; hint: `synthgrid run` fills it", l->path);
     return status == SG_OK ? hold_view(l, err) : status;

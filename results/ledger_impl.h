@@ -7,6 +7,7 @@
 #include "results/ledger.h"
 
 #include <sqlite3.h>
+#include <sys/stat.h>
 
 enum sg_ledger_sql {
     SQL_META_SET,
@@ -53,6 +54,13 @@ struct sg_ledger {
     int in_transaction;
     int lost; /* SQLite had to roll back by itself: what was pending is gone, so nothing may be committed any
                  more */
+    struct sg_ledger_file {
+        char *path;
+        dev_t device;
+        ino_t inode;
+    } file[2]; /* the SQLite file and its log, as they were opened; a reader has none */
+    double
+        checked; /* when the lease was last found to be ours: seconds of CLOCK_BOOTTIME, which counts a suspended host's sleep */
     double since; /* sg_now_s of the oldest uncommitted write */
     sqlite3_stmt *statement[N_SQL];
     struct sg_buf row; /* the strings of sg_ledger_completion_get and sg_ledger_answer_get */
