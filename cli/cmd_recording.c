@@ -3,14 +3,27 @@
 #include "cli/common.h"
 #include "experiments/asking.h"
 #include "experiments/rehearsal.h"
+#include "results/output_check.h"
 
 #include <stdio.h>
+#include <string.h>
 
 struct export
 {
+    const char *path;
     struct sg_recording_writer *writer;
     int64_t n;
 };
+
+/* What a run has imported stands in its ledger as "recording FILE" (experiments/asking.c): that file may hold more than the run used. */
+static sg_status check_source(void *context, const struct sg_ledger_completion *c, struct sg_err *err)
+{
+    const struct export *e = context;
+    if (!c->source || strncmp(c->source, "recording ", 10) != 0)
+        return SG_OK;
+    const char *source = c->source + 10;
+    return sg_output_check("FILE", e->path, &source, 1, err);
+}
 
 static sg_status each(void *context, const struct sg_ledger_completion *c, struct sg_err *err)
 {
@@ -36,12 +49,16 @@ int sg_cmd_recording(int argc, char **argv)
     if (!sg_cli_begin(&usage, argc, argv, &args, NULL, &code))
         return code;
     struct sg_ledger *ledger = NULL;
-    struct export e = {0};
+    struct export e = {.path = args.positional[1]};
     sg_status status = sg_rehearsal_refuse(args.positional[0], &err);
+    if (status == SG_OK)
+        status = sg_output_check("FILE", e.path, NULL, 0, &err);
     if (status == SG_OK)
         status = sg_ledger_open(args.positional[0], SG_LEDGER_READ, &ledger, &err);
     if (status == SG_OK)
-        status = sg_recording_create(args.positional[1], &e.writer, &err);
+        status = sg_ledger_completions_each(ledger, check_source, &e, &err);
+    if (status == SG_OK)
+        status = sg_recording_create(e.path, &e.writer, &err);
     if (status == SG_OK)
         status = sg_ledger_completions_each(ledger, each, &e, &err);
     if (e.writer) {
@@ -50,8 +67,7 @@ int sg_cmd_recording(int argc, char **argv)
             status = finished;
     }
     if (status == SG_OK)
-        printf("%lld %s in %s\n", (long long)e.n, sg_plural(e.n, "completion", "completions"),
-               args.positional[1]);
+        printf("%lld %s in %s\n", (long long)e.n, sg_plural(e.n, "completion", "completions"), e.path);
     sg_ledger_close(ledger);
     return sg_cli_end(&args, NULL, status, &err);
 }

@@ -26,6 +26,11 @@ static sg_status print_status(const json_t *o, const char *path, struct sg_err *
 {
     if (!json_is_object(o) || !json_is_string(json_object_get(o, "phase")))
         return sg_fail(err, SG_INPUT, "%s: not a status file of synthgrid", path);
+    char seal[SG_HEX];
+    if (text(o, "sha256")[0] && (!sg_progress_seal(o, seal) || strcmp(seal, text(o, "sha256")) != 0))
+        return sg_fail(
+            err, SG_INPUT,
+            "%s: its numbers are not those that a run wrote there; hint: the next run writes it anew", path);
     struct sg_buf b = sg_buf_make(1 << 16);
     char elapsed[24], eta[24];
     sg_format_duration(json_number_value(json_object_get(o, "elapsed_s")), elapsed);

@@ -8,6 +8,7 @@
 #include "experiments/settings.h"
 #include "model/train.h"
 #include "results/metrics.h"
+#include "results/output_check.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -71,6 +72,9 @@ static sg_status job_load(struct job *j, const struct sg_args *args, const struc
         return sg_fail_memory(err, (size_t)(j->train.n + j->eval.n) * sizeof *j->train_label);
     SG_TRY(sg_labels_index(&j->labels, j->train_path, &j->train, j->train_label, err));
     SG_TRY(sg_labels_index(&j->labels, j->eval_path, &j->eval, j->eval_label, err));
+    const char *const inputs[] = {j->encoder_dir, j->train_path, j->eval_path};
+    SG_TRY(sg_output_check_folder("--save", j->save_dir, inputs, 3, err));
+    SG_TRY(sg_output_check("--checkpoint", j->checkpoint, inputs, 3, err));
     if (j->save_dir && world->rank == 0) /* now, and not after an hour of training */
         SG_TRY(sg_mkdirs(j->save_dir, err));
     if (j->checkpoint && world->rank == 0 && sg_train_snapshot_check(j->checkpoint, err) != SG_OK)

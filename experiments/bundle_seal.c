@@ -7,6 +7,7 @@
 #include "experiments/rehearsal.h"
 #include "gen/recording.h"
 #include "generated/version.h"
+#include "results/output_check.h"
 #include "results/store.h"
 
 #include <stdio.h>
@@ -258,11 +259,38 @@ static sg_status put_all(struct sealing *s, struct sg_err *err)
     return put_results(s, err);
 }
 
+/* The seal is not written over the study, its tasks and rows, the encoder, or what was imported. */
+static sg_status check_output(const struct sealing *s, struct sg_err *err)
+{
+    const struct sg_study *study = s->p->study;
+    const char *inputs[] = {study->path, study->encoder, study->generator->recording};
+    SG_TRY(sg_output_check("FILE", s->options->file, inputs, 3, err));
+    for (int t = 0; t < study->n_tasks; t++) {
+        char *folder = sg_path_join(study->data_dir, study->task[t].name);
+        sg_status status = folder
+                               ? sg_output_check("FILE", s->options->file, (const char *[]){folder}, 1, err)
+                               : sg_fail_memory(err, strlen(study->data_dir));
+        sg_free(folder);
+        SG_TRY(status);
+    }
+    unsigned char head[2] = {0x1f,
+                             0x8b}; /* gzip (RFC 1952): an older bundle may be replaced, a task file not */
+    FILE *f = sg_file_exists(s->options->file) ? fopen(s->options->file, "rb") : NULL;
+    size_t n = f ? fread(head, 1, 2, f) : 0;
+    if (f)
+        fclose(f);
+    return n && (head[0] != 0x1f || head[1] != 0x8b)
+               ? sg_fail(err, SG_INPUT, "%s: is there, and no bundle; hint: name another file",
+                         s->options->file)
+               : SG_OK;
+}
+
 static sg_status seal(struct sealing *s, struct sg_err *err)
 {
     const struct sg_seal_options *o = s->options;
     SG_TRY(sg_prepare(o->study, o->n_overrides, o->overrides, SG_PREPARE_NO_WEIGHTS, &s->p, err));
     SG_TRY(sg_rehearsal_refuse(s->p->study->results, err));
+    SG_TRY(check_output(s, err));
     SG_TRY(sg_ledger_open(s->p->study->results, SG_LEDGER_READ, &s->ledger, err));
     SG_TRY(sg_asking_create(s->p, s->ledger, &s->asking, err));
     SG_TRY(check_bought(s, err));

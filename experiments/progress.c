@@ -73,6 +73,18 @@ void sg_progress_show(const struct sg_progress *p, int last)
     fflush(stderr);
 }
 
+int sg_progress_seal(const json_t *status, char seal[SG_HEX])
+{
+    json_t *copy = json_copy((json_t *)status); /* jansson has no const copy */
+    json_object_del(copy, "sha256");
+    char *text = copy ? json_dumps(copy, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+    if (text)
+        sg_sha256_hex(text, strlen(text), seal);
+    free(text);
+    json_decref(copy);
+    return text != NULL;
+}
+
 sg_status sg_progress_write(const struct sg_progress *p, const char *dir, int last, struct sg_err *err)
 {
     static double written = -1e9;
@@ -99,7 +111,11 @@ sg_status sg_progress_write(const struct sg_progress *p, const char *dir, int la
                         "tokens_in", (json_int_t)p->tokens_in, "tokens_out", (json_int_t)p->tokens_out,
                         "cost_usd", p->cost_usd, "elapsed_s", p->elapsed_s, "eta_s", p->eta_s, "n_ranks",
                         p->n_ranks, "message", sg_buf_text(&message), "pid", (int)getpid());
-    char *text = o ? json_dumps(o, JSON_INDENT(2)) : NULL, *path = sg_path_join(dir, "status.json");
+    char seal[SG_HEX];
+    char *text = sg_progress_seal(o, seal) && json_object_set_new(o, "sha256", json_string(seal)) == 0
+                     ? json_dumps(o, JSON_INDENT(2))
+                     : NULL,
+         *path = sg_path_join(dir, "status.json");
     json_decref(o);
     sg_status status =
         text && path ? sg_file_write(path, text, strlen(text), err) : sg_fail_memory(err, 1024);

@@ -4,7 +4,9 @@
 #define SG_EXPERIMENTS_PROGRESS_H
 
 #include "base/err.h"
+#include "base/sha256.h"
 
+#include <jansson.h>
 #include <stdint.h>
 
 struct sg_progress {
@@ -29,5 +31,8 @@ void sg_progress_show(const struct sg_progress *p, int last);
 /* Rank 0. Replaces <dir>/status.json, in which the message is one line of UTF-8, whatever bytes it has; not more often than every 2 s unless `last`. */
 sg_status sg_progress_write(const struct sg_progress *p, const char *dir, int last,
                             struct sg_err *err) SG_MUST_USE;
+
+/* The digest of all members of such a file but `sha256`, which holds it: what is shown is what a run wrote. 0: no memory, or NULL. */
+int sg_progress_seal(const json_t *status, char seal[SG_HEX]);
 
 #endif

@@ -46,11 +46,28 @@ static sg_status set_inputs(struct sg_ledger *l, const struct sg_prepared *p, st
     return status;
 }
 
+/* One folder is one study's: another's cells and spend would be taken for its own. */
+static sg_status check_owner(struct sg_ledger *l, const struct sg_study *s, struct sg_err *err)
+{
+    char *owner = NULL;
+    SG_TRY(sg_ledger_meta_get(l, "study", &owner, err));
+    sg_status status = SG_OK;
+    if (owner && strcmp(owner, s->name) != 0)
+        status = sg_fail(err, SG_INPUT,
+                         "%s: holds the results of the study \"%.64s\", and %s is \"%s\"; hint: results=DIR "
+                         "names another folder; "
+                         "if it was only renamed, call it \"%.64s\" again (`study:`)",
+                         s->results, owner, s->path, s->name, owner);
+    sg_free(owner);
+    return status;
+}
+
 sg_status sg_provenance_write(struct sg_ledger *l, const struct sg_prepared *p, const struct sg_team *world,
                               struct sg_err *err)
 {
     char stamp[21], host[256] = "", cpu[256], ranks[16], mpi[MPI_MAX_LIBRARY_VERSION_STRING] = "";
     int n = 0;
+    SG_TRY(check_owner(l, p->study, err));
     sg_utc(stamp);
     gethostname(host, sizeof host - 1);
     cpu_name(cpu, sizeof cpu);

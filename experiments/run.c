@@ -287,6 +287,7 @@ static sg_status open_run(struct run *r, int64_t *n_missing, struct sg_err *err)
 {
     struct sg_study *s = r->p->study;
     SG_TRY(sg_ledger_open(s->results, SG_LEDGER_WRITE, &r->ledger, err));
+    sg_store_tidy(r->h5_path);
     SG_TRY(sg_provenance_write(r->ledger, r->p, r->world, err));
     if (r->options->rehearsal)
         SG_TRY(sg_ledger_meta_set(r->ledger, "rehearsal", "a stub server wrote the texts; they mean nothing",

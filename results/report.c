@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "results/report_draw.h"
 #include "results/report_json.h"
+#include "results/store.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -344,7 +345,9 @@ sg_status sg_report(const char *path, enum sg_report_form form, struct sg_buf *o
     char *file = sg_dir_exists(path) ? sg_path_join(path, "results.h5") : sg_strdup(path);
     if (!file)
         return sg_fail_memory(err, strlen(path));
-    sg_status status = sg_report_read(file, &d, err);
+    sg_status status = sg_store_verify(file, err); /* nothing is shown under a digest that it does not have */
+    if (status == SG_OK)
+        status = sg_report_read(file, &d, err);
     sg_free(file);
     if (status != SG_OK)
         return status;

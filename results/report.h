@@ -10,7 +10,7 @@
 enum sg_report_form { SG_REPORT_TERMINAL, SG_REPORT_MARKDOWN, SG_REPORT_JSON };
 
 /* Local. Reads results.h5 (a path to it, or to the folder that holds it) and appends the report to `out`.
- * SG_INPUT for a missing or foreign file. */
+ * SG_INPUT for a missing or foreign file, and for one whose tables do not fit their digests (with the table's name). */
 sg_status sg_report(const char *path, enum sg_report_form form, struct sg_buf *out,
                     struct sg_err *err) SG_MUST_USE;
 

@@ -5,6 +5,7 @@
 #include "results/store_fill.h"
 #include "results/store_open.h"
 
+#include <dirent.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
@@ -248,6 +249,20 @@ sg_status sg_store_write(struct sg_ledger *l, const char *path, char digest[SG_H
         memcpy(digest, written, SG_HEX);
     sg_free(tmp);
     return status;
+}
+
+void sg_store_tidy(const char *path)
+{
+    char *folder = sg_path_dir(path);
+    DIR *d = folder ? opendir(folder) : NULL;
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    size_t n = strlen(name);
+    for (struct dirent *e; d && (e = readdir(d));)
+        if (strncmp(e->d_name, name, n) == 0 && strncmp(e->d_name + n, ".tmp.", 5) == 0)
+            unlinkat(dirfd(d), e->d_name, 0);
+    if (d)
+        closedir(d);
+    sg_free(folder);
 }
 
 sg_status sg_store_digest(const char *path, char digest[SG_HEX], struct sg_err *err)

@@ -52,6 +52,9 @@
 sg_status sg_store_write(struct sg_ledger *l, const char *path, char digest[SG_HEX],
                          struct sg_err *err) SG_MUST_USE;
 
+/* Rank 0 only, while nobody else writes there: removes `<path>.tmp.*`, which killed runs left behind. */
+void sg_store_tidy(const char *path);
+
 /* The digest that is stored in a file. SG_INPUT for a file that is none of ours, or of a newer version. */
 sg_status sg_store_digest(const char *path, char digest[SG_HEX], struct sg_err *err) SG_MUST_USE;
 

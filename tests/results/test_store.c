@@ -2,6 +2,7 @@
  * are refused. */
 #include "base/file.h"
 #include "base/mem.h"
+#include "results/report.h"
 #include "results/store.h"
 #include "results/store_open.h"
 #include "results/store_tables.h"
@@ -532,6 +533,49 @@ static void damaged_files_are_refused(void **state)
     assert_non_null(strstr(err.text, "version 2"));
 }
 
+/* Raises one number of a table, as somebody with h5py might. */
+static void change_number(const char *path, const char *table, const char *column)
+{
+    double value[200];
+    hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT), set = H5Dopen2(file, table, H5P_DEFAULT);
+    hid_t type = H5Tcreate(H5T_COMPOUND, sizeof *value), space = H5Dget_space(set);
+    assert_true(H5Tinsert(type, column, 0, H5T_NATIVE_DOUBLE) >= 0);
+    hssize_t n = H5Sget_simple_extent_npoints(space);
+    assert_true(n > 0 && n <= 200);
+    assert_true(H5Dread(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, value) >= 0);
+    value[0] += 0.25;
+    assert_true(H5Dwrite(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, value) >= 0);
+    assert_true(H5Sclose(space) >= 0 && H5Tclose(type) >= 0 && H5Dclose(set) >= 0 && H5Fclose(file) >= 0);
+}
+
+/* Numbers of the science, and of what it cost: none is shown under a digest that is not its own. */
+static void a_changed_number_is_not_reported(void **state)
+{
+    (void)state;
+    static const char *const place[][2] = {{"cells", "accuracy"},
+                                           {"cells", "train_s"},
+                                           {"spend", "cost_usd"},
+                                           {"per_class", "f1"},
+                                           {"predictions", "p_gold"}};
+    char digest[SG_HEX], path[300];
+    for (size_t i = 0; i < sizeof place / sizeof *place; i++) {
+        snprintf(path, sizeof path, "%s/changed%zu.h5", scratch, i);
+        char name[40];
+        snprintf(name, sizeof name, "changed%zu", i);
+        sg_ledger_close(make(name, &(struct fake){0}, path, digest));
+        struct sg_buf b = sg_buf_make(1 << 24);
+        OK(sg_report(path, SG_REPORT_JSON, &b, &err));
+        change_number(path, place[i][0], place[i][1]);
+        sg_buf_free(&b);
+        b = sg_buf_make(1 << 24);
+        assert_int_equal(sg_report(path, SG_REPORT_JSON, &b, &err), SG_INPUT);
+        if (!strstr(err.text, place[i][0]) || !strstr(err.text, "damaged"))
+            fail_msg("%s: %s", place[i][0], err.text);
+        assert_int_equal(b.len, 0);
+        sg_buf_free(&b);
+    }
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -560,6 +604,7 @@ int main(void)
         cmocka_unit_test(failures_leave_the_old_file),
         cmocka_unit_test(a_full_disk_leaves_the_old_file),
         cmocka_unit_test(damaged_files_are_refused),
+        cmocka_unit_test(a_changed_number_is_not_reported),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
