@@ -398,6 +398,21 @@ static sg_status print_requests(const struct run *r, struct sg_err *err)
     return status;
 }
 
+/* Cells that learned nothing to compare: an exit line, on stderr where nothing else is printed. */
+static sg_status print_degenerate(const struct run *r, struct sg_err *err)
+{
+    int64_t n, n_done;
+    SG_TRY(sg_report_degenerate(r->h5_path, &n, &n_done, err));
+    if (n)
+        fprintf(r->options->quiet ? stderr : stdout,
+                "%s%lld of %lld finished %s %s one class for all test rows, and learned nothing to compare; "
+                "hint: "
+                "train.min_steps, train.lr\n",
+                r->options->quiet ? "synthgrid: warning: " : "one class ", (long long)n, (long long)n_done,
+                sg_plural(n_done, "cell", "cells"), sg_plural(n, "predicts", "predict"));
+    return SG_OK;
+}
+
 static sg_status finish(struct run *r, sg_status status, struct sg_err *err)
 {
     char digest[SG_HEX] = "";
@@ -430,8 +445,11 @@ static sg_status finish(struct run *r, sg_status status, struct sg_err *err)
         sg_progress_show(g, 1);
         SG_TRY(print_tables(r, err));
         SG_TRY(print_requests(r, err));
-        printf("results  %s\ndigest   %s\n", r->h5_path, digest);
     }
+    if (!r->options->buy_only)
+        SG_TRY(print_degenerate(r, err));
+    if (!r->options->quiet)
+        printf("results  %s\ndigest   %s\n", r->h5_path, digest);
     if (status == SG_OK && r->options->buy_only && sg_pools_text_n_empty(r->p))
         status = sg_fail(
             err, SG_PARTIAL,

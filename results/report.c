@@ -12,6 +12,8 @@
 
 enum { MAX_FAILED = 20 };
 
+#define SG_REPORT_MARK "\xe2\x80\xa0" /* a dagger */
+
 static void provenance(const struct draw *r)
 {
     const struct sg_report_data *d = r->d;
@@ -40,43 +42,70 @@ static void provenance(const struct draw *r)
     sg_buf_puts(r->out, r->form == SG_REPORT_MARKDOWN ? "`.\n" : "\n");
 }
 
-/* "64.2 ±3.1", "64.2 [50.1, 76.3]", "64.2", or what is missing: "1 of 2 done, 1 failed". */
-static void estimate_cell(struct sg_sheet *s, const struct sg_report_group *g, const struct sg_estimate *e,
-                          int say_missing)
+/* "†": the one finished cell, or all of them, predict one class alone; "†2/9": some of them. */
+static void add_mark(char *text, size_t n, const struct sg_report_group *g)
 {
-    int64_t n = g->n_done + g->n_failed + g->n_planned;
-    if (n == 0)
-        sg_sheet_own(s, "-");
-    else if (g->n_failed || g->n_planned) {
-        if (!say_missing)
-            sg_sheet_own(s, "-");
-        else if (g->n_failed)
-            sg_sheet_own(s, "%lld of %lld done, %lld failed", (long long)g->n_done, (long long)n,
-                         (long long)g->n_failed);
-        else
-            sg_sheet_own(s, "%lld of %lld done", (long long)g->n_done, (long long)n);
-    } else if (isnan(e->low))
-        sg_sheet_own(s, "%.1f", 100 * e->mean);
-    else if (g->by_rows)
-        sg_sheet_own(s, "%.1f [%.1f, %.1f]", 100 * e->mean, 100 * e->low, 100 * e->high);
-    else
-        sg_sheet_own(s, "%.1f \xc2\xb1%.1f", 100 * e->mean, 50 * (e->high - e->low));
+    size_t len = strlen(text);
+    if (g->n_degenerate && g->n_degenerate == g->n_done)
+        snprintf(text + len, n - len, " " SG_REPORT_MARK);
+    else if (g->n_degenerate)
+        snprintf(text + len, n - len, " " SG_REPORT_MARK "%lld/%lld", (long long)g->n_degenerate,
+                 (long long)g->n_done);
 }
 
-struct kinds {
-    int one_seed, many_seeds, holes;
-    int64_t n_seeds_min, n_seeds_max;
-};
-
-static void note_kind(struct kinds *k, const struct sg_report_group *g)
+/* "64.2 ±3.1", "64.2 [50.1, 76.3]", "64.2", or what is missing: "1 of 2 done, 1 failed". is_first: the group's first number says what
+ * is missing, and has its mark. */
+static void estimate_cell(struct sg_sheet *s, const struct sg_report_group *g, const struct sg_estimate *e,
+                          int is_first)
 {
     int64_t n = g->n_done + g->n_failed + g->n_planned;
+    char text[100] = "-";
+    if (n && (g->n_failed || g->n_planned)) {
+        if (is_first && g->n_failed)
+            snprintf(text, sizeof text, "%lld of %lld done, %lld failed", (long long)g->n_done, (long long)n,
+                     (long long)g->n_failed);
+        else if (is_first)
+            snprintf(text, sizeof text, "%lld of %lld done", (long long)g->n_done, (long long)n);
+    } else if (n && isnan(e->low))
+        snprintf(text, sizeof text, "%.1f", 100 * e->mean);
+    else if (n && g->interval == SG_INTERVAL_ROWS)
+        snprintf(text, sizeof text, "%.1f [%.1f, %.1f]", 100 * e->mean, 100 * e->low, 100 * e->high);
+    else if (n)
+        snprintf(text, sizeof text, "%.1f \xc2\xb1%.1f", 100 * e->mean, 50 * (e->high - e->low));
+    if (is_first)
+        add_mark(text, sizeof text, g);
+    sg_sheet_own(s, "%s", text);
+}
+
+/* "30", or of a short pool "30 (19)"; of several pools "30 (19 to 28)". */
+static void size_cell(const struct draw *r, struct sg_sheet *s, const struct sg_report_row *row)
+{
+    int64_t least, most;
+    sg_report_had(r->d, row, &least, &most);
+    if (least < 0 || least >= row->size)
+        sg_sheet_own(s, "%lld", (long long)row->size);
+    else if (least == most)
+        sg_sheet_own(s, "%lld (%lld)", (long long)row->size, (long long)least);
+    else
+        sg_sheet_own(s, "%lld (%lld to %lld)", (long long)row->size, (long long)least, (long long)most);
+}
+
+/* What the numbers of a table are, for the lines below it: how many pools, draws and trainings, least and most, by interval and mix. */
+struct kinds {
+    int holes;
+    struct {
+        int64_t least[SG_N_REPORT_SEEDS], most[SG_N_REPORT_SEEDS];
+    } of[SG_INTERVAL_SEEDS + 1][SG_N_REPORT_MIXES];
+};
+
+static void note_kind(struct kinds *k, int mix, const struct sg_report_group *g)
+{
     k->holes |= g->n_failed || g->n_planned;
-    k->one_seed |= g->by_rows;
-    if (g->accuracy.n > 1 && !g->by_rows) {
-        k->many_seeds = 1;
-        k->n_seeds_min = !k->n_seeds_min || n < k->n_seeds_min ? n : k->n_seeds_min;
-        k->n_seeds_max = n > k->n_seeds_max ? n : k->n_seeds_max;
+    for (int f = 0; f < SG_N_REPORT_SEEDS; f++) {
+        int64_t n = g->n_levels[f], *least = &k->of[g->interval][mix].least[f],
+                *most = &k->of[g->interval][mix].most[f];
+        *least = n && (!*least || n < *least) ? n : *least;
+        *most = n > *most ? n : *most;
     }
 }
 
@@ -90,7 +119,7 @@ static sg_status task_sheet(const struct draw *r, const struct sg_report_row *ro
     for (int64_t i = 0; i < n && status == SG_OK; i++) {
         if (row[i].method) {
             sg_sheet_foreign(&s, row[i].method);
-            sg_sheet_own(&s, "%lld", (long long)row[i].size);
+            size_cell(r, &s, &row[i]);
         } else {
             sg_sheet_own(&s, "-");
             sg_sheet_own(&s, "-");
@@ -103,7 +132,7 @@ static sg_status task_sheet(const struct draw *r, const struct sg_report_row *ro
                 break;
             estimate_cell(&s, &g, &g.accuracy, 1);
             estimate_cell(&s, &g, &g.macro_f1, 0);
-            note_kind(kinds, &g);
+            note_kind(kinds, m, &g);
         }
     }
     if (status == SG_OK)
@@ -131,6 +160,75 @@ static void task_title(const struct draw *r, const struct sg_report_task *t)
     sg_buf_puts(r->out, r->form == SG_REPORT_MARKDOWN ? "\n\n" : "\n");
 }
 
+/* "raw only: 3 draws x 3 trainings; synthetic: 2 pools x 3 trainings"; 0: no mix has this interval. */
+static int add_levels(const struct kinds *k, enum sg_report_interval interval, struct sg_buf *out)
+{
+    static const char *const mix[SG_N_REPORT_MIXES] = {"raw only", "synthetic", "raw+synthetic"};
+    static const char *const one[SG_N_REPORT_SEEDS] = {"pool", "draw", "training"},
+                             *const many[SG_N_REPORT_SEEDS] = {"pools", "draws", "trainings"};
+    int n_mixes = 0;
+    for (int m = 0; m < SG_N_REPORT_MIXES; m++) {
+        int n_named = 0;
+        for (int f = 0; f < SG_N_REPORT_SEEDS; f++) {
+            int64_t least = k->of[interval][m].least[f], most = k->of[interval][m].most[f];
+            if (!most)
+                continue;
+            if (n_named++)
+                sg_buf_puts(out, " x ");
+            else
+                sg_buf_printf(out, "%s%s: ", n_mixes++ ? "; " : "", mix[m]);
+            if (least < most)
+                sg_buf_printf(out, "%lld to ", (long long)least);
+            sg_buf_printf(out, "%lld %s", (long long)most, sg_plural(most, one[f], many[f]));
+        }
+    }
+    return n_mixes;
+}
+
+static void seeds_captions(const struct draw *r, const struct kinds *k)
+{
+    struct sg_buf b = sg_buf_make(2000);
+    sg_buf_puts(&b, "\xc2\xb1: 95 % confidence interval of the mean (Student's t). ");
+    if (add_levels(k, SG_INTERVAL_SEEDS, &b)) {
+        sg_buf_puts(&b,
+                    ". Pools and draws are the units; the trainings of each are averaged (docs/report.md).");
+        caption(r, sg_buf_text(&b));
+        caption(r, "All seeds have the same test rows: how the numbers vary with other test rows is not in "
+                   "\xc2\xb1, "
+                   "nor is what there is one of.");
+    }
+    sg_buf_clear(&b);
+    sg_buf_puts(&b, "Brackets: one unit (");
+    if (add_levels(k, SG_INTERVAL_ROWS, &b)) {
+        sg_buf_puts(
+            &b, "); 95 % interval of the accuracy over the test rows (Wilson), without the variation between "
+                "pools, draws and trainings.");
+        caption(r, sg_buf_text(&b));
+    }
+    sg_buf_free(&b);
+}
+
+/* What the mark means, and how many there are. */
+static void degenerate_caption(const struct draw *r)
+{
+    char text[300];
+    snprintf(text, sizeof text,
+             SG_REPORT_MARK
+             ": predicts one class for all test rows, so nothing was learned that could be compared: "
+             "%lld of %lld finished %s. More steps (train.min_steps) or another rate (train.lr) may help.",
+             (long long)r->d->n_degenerate, (long long)r->d->n_done,
+             sg_plural(r->d->n_done, "cell", "cells"));
+    caption(r, text);
+}
+
+static int has_short_pools(const struct sg_report_data *d)
+{
+    for (int64_t i = 0; i < d->n_cells; i++)
+        if (d->cell[i].status == 'd' && d->cell[i].n_synthetic < (double)d->cell[i].size)
+            return 1;
+    return 0;
+}
+
 static sg_status main_table(const struct draw *r, struct sg_err *err)
 {
     struct kinds kinds = {0};
@@ -147,20 +245,11 @@ static sg_status main_table(const struct draw *r, struct sg_err *err)
     sg_buf_puts(r->out, r->form == SG_REPORT_MARKDOWN ? "" : "\n");
     caption(r, "First accuracy, then macro-F1 of each mix. Raw-only cells know no method and size: the same "
                "number stands in each row.");
-    if (kinds.many_seeds) {
-        char text[200], seeds[64];
-        snprintf(seeds, sizeof seeds, "%lld", (long long)kinds.n_seeds_min);
-        if (kinds.n_seeds_max > kinds.n_seeds_min)
-            snprintf(seeds, sizeof seeds, "%lld to %lld", (long long)kinds.n_seeds_min,
-                     (long long)kinds.n_seeds_max);
-        snprintf(text, sizeof text,
-                 "\xc2\xb1: 95 %% confidence interval of the mean over %s seeds (Student's t).", seeds);
-        caption(r, text);
-    }
-    if (kinds.one_seed)
-        caption(r,
-                "Brackets: one seed; 95 % interval of the accuracy over the test rows (Wilson), without the "
-                "variation between seeds.");
+    seeds_captions(r, &kinds);
+    if (r->d->n_degenerate)
+        degenerate_caption(r);
+    if (has_short_pools(r->d))
+        caption(r, "Size 30 (19): 30 examples were asked for, and the pool has 19.");
     if (kinds.holes)
         caption(r, "Where cells are missing or failed there is no mean: nothing is averaged over a hole.");
     return SG_OK;
@@ -337,6 +426,16 @@ static sg_status draw_text(const struct draw *r, struct sg_err *err)
     spend_table(r);
     failed_cells(r);
     return sg_buf_check(r->out, "the report", err);
+}
+
+sg_status sg_report_degenerate(const char *path, int64_t *n, int64_t *n_done, struct sg_err *err)
+{
+    struct sg_report_data d = {0};
+    SG_TRY(sg_report_read(path, &d, err));
+    *n = d.n_degenerate;
+    *n_done = d.n_done;
+    sg_report_data_free(&d);
+    return SG_OK;
 }
 
 sg_status sg_report(const char *path, enum sg_report_form form, struct sg_buf *out, struct sg_err *err)

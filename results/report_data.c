@@ -82,6 +82,8 @@ static sg_status read_cell(void *context, int64_t at, const union sg_value *row,
         .accuracy = row[SG_CELLS_accuracy].x,
         .macro_f1 = row[SG_CELLS_macro_f1].x,
         .n_test = row[SG_CELLS_n_test].x,
+        .n_synthetic = row[SG_CELLS_n_synthetic].x,
+        .n_classes_predicted = row[SG_CELLS_n_classes_predicted].x,
     };
     d->n_cells++;
     if (!c->method || !c->reason || !c->mix_name)
@@ -95,6 +97,28 @@ static sg_status read_cell(void *context, int64_t at, const union sg_value *row,
     return c->task < 0
                ? sg_fail(err, SG_INPUT, "damaged: cell %lld has a task without classes", (long long)at)
                : SG_OK;
+}
+
+/* /per_class says it of files that are older than the column. */
+static sg_status read_per_class(void *context, int64_t at, const union sg_value *row, struct sg_err *err)
+{
+    struct sg_report_data *d = context;
+    int64_t i = row[SG_PER_CLASS_cell].i;
+    if (i < 0 || i >= d->n_cells)
+        return sg_fail(err, SG_INPUT, "damaged: class row %lld has no cell", (long long)at);
+    d->cell[i].n_classes_gold += row[SG_PER_CLASS_n_gold].i > 0;
+    d->cell[i].n_classes_found += row[SG_PER_CLASS_n_predicted].i > 0;
+    return SG_OK;
+}
+
+static void count_degenerate(struct sg_report_data *d)
+{
+    for (int64_t i = 0; i < d->n_cells; i++) {
+        struct sg_report_cell *c = &d->cell[i];
+        if (c->status == 'd' && isnan(c->n_classes_predicted))
+            c->n_classes_predicted = (double)c->n_classes_found;
+        d->n_degenerate += sg_report_is_degenerate(c);
+    }
 }
 
 static sg_status read_pool(void *context, int64_t at, const union sg_value *row, struct sg_err *err)
@@ -275,10 +299,10 @@ sg_status sg_report_read(const char *path, struct sg_report_data *out, struct sg
     static const struct {
         enum sg_table_index table;
         sg_table_row read;
-    } parts[] = {{SG_T_CLASSES, read_class},       {SG_T_CELLS, read_cell},
-                 {SG_T_POOLS, read_pool},          {SG_T_REJECTS, read_reject},
-                 {SG_T_DIVERSITY, read_diversity}, {SG_T_SPEND, read_spend},
-                 {SG_T_LLM_EVAL, read_evaluation}, {SG_T_BIAS, read_bias}};
+    } parts[] = {
+        {SG_T_CLASSES, read_class},       {SG_T_CELLS, read_cell},          {SG_T_POOLS, read_pool},
+        {SG_T_REJECTS, read_reject},      {SG_T_DIVERSITY, read_diversity}, {SG_T_SPEND, read_spend},
+        {SG_T_LLM_EVAL, read_evaluation}, {SG_T_BIAS, read_bias},           {SG_T_PER_CLASS, read_per_class}};
     struct sg_report_data d = {0};
     hid_t file = -1;
     SG_TRY(sg_store_open(path, &file, err));
@@ -286,6 +310,7 @@ sg_status sg_report_read(const char *path, struct sg_report_data *out, struct sg
     for (size_t i = 0; i < sizeof parts / sizeof *parts && status == SG_OK; i++)
         status = sg_table_each(file, &sg_store_tables[parts[i].table], path, parts[i].read, &d, err);
     H5Fclose(file);
+    count_degenerate(&d);
     if (status == SG_OK)
         *out = d;
     else
@@ -342,125 +367,4 @@ struct sg_report_spend sg_report_evaluations_spend(const struct sg_report_data *
         x.cost_usd += e->n_requests ? e->cost_usd : 0;
     }
     return x;
-}
-
-static int belongs(const struct sg_report_cell *c, const struct sg_report_row *row, int mix)
-{
-    if (c->task != row->task || c->mix != mix)
-        return 0;
-    if (mix != SG_REPORT_RAW && (!row->method || c->size != row->size || strcmp(c->method, row->method) != 0))
-        return 0;
-    return mix == SG_REPORT_SYNTHETIC || c->raw == row->raw;
-}
-
-sg_status sg_report_group(const struct sg_report_data *d, const struct sg_report_row *row, int mix,
-                          struct sg_report_group *out, struct sg_err *err)
-{
-    struct sg_report_group g = {0};
-    g.accuracy = g.macro_f1 = sg_mean_ci(NULL, 0);
-    double *x = sg_alloc((size_t)d->n_cells * 2 + 1, sizeof *x), *f1 = x + d->n_cells, n_test = 0;
-    if (!x)
-        return sg_fail_memory(err, (size_t)d->n_cells * 2 * sizeof *x);
-    for (int64_t i = 0; i < d->n_cells; i++) {
-        const struct sg_report_cell *c = &d->cell[i];
-        if (!belongs(c, row, mix))
-            continue;
-        g.n_failed += c->status == 'f';
-        g.n_planned += c->status == 'p';
-        if (c->status == 'd') {
-            n_test = c->n_test;
-            f1[g.n_done] = c->macro_f1;
-            x[g.n_done++] = c->accuracy;
-        }
-    }
-    if (g.n_done && !g.n_failed && !g.n_planned) {
-        g.by_rows = g.n_done == 1;
-        g.macro_f1 = sg_mean_ci(f1, g.n_done);
-        g.accuracy = g.by_rows ? sg_wilson_ci((int64_t)llround(x[0] * n_test), (int64_t)n_test)
-                               : sg_mean_ci(x, g.n_done);
-    }
-    sg_free(x);
-    *out = g;
-    return SG_OK;
-}
-
-/* Adds x to the ascending, distinct list. */
-static void insert(int64_t *list, int64_t *n, int64_t x)
-{
-    int64_t at = *n;
-    for (int64_t i = 0; i < *n; i++)
-        if (list[i] == x)
-            return;
-    for (; at > 0 && list[at - 1] > x; at--)
-        list[at] = list[at - 1];
-    list[at] = x;
-    ++*n;
-}
-
-sg_status sg_report_rows(const struct sg_report_data *d, int64_t task, struct sg_report_row **rows,
-                         int64_t *n, struct sg_err *err)
-{
-    int64_t n_raw = 0, n_kinds = 0;
-    int64_t *raw = sg_alloc((size_t)d->n_cells + 1, sizeof *raw);
-    struct sg_report_row *kind = sg_alloc((size_t)d->n_cells + 1, sizeof *kind), *row = NULL;
-    for (int64_t i = 0; raw && kind && i < d->n_cells; i++) {
-        const struct sg_report_cell *c = &d->cell[i];
-        if (c->task != task)
-            continue;
-        if (c->mix != SG_REPORT_SYNTHETIC)
-            insert(raw, &n_raw, c->raw);
-        int known = c->mix == SG_REPORT_RAW;
-        for (int64_t k = 0; k < n_kinds && !known; k++)
-            known = kind[k].size == c->size && strcmp(kind[k].method, c->method) == 0;
-        if (!known)
-            kind[n_kinds++] = (struct sg_report_row){.task = task, .method = c->method, .size = c->size};
-    }
-    if (raw && n_raw == 0)
-        raw[n_raw++] = 0;
-    if (kind && n_kinds == 0)
-        kind[n_kinds++] = (struct sg_report_row){.task = task};
-    if (raw && kind)
-        row = sg_alloc((size_t)(n_kinds * n_raw), sizeof *row);
-    for (int64_t k = 0; row && k < n_kinds; k++)
-        for (int64_t r = 0; r < n_raw; r++) {
-            row[k * n_raw + r] = kind[k];
-            row[k * n_raw + r].raw = raw[r];
-        }
-    sg_free(raw);
-    sg_free(kind);
-    if (!row)
-        return no_memory(err);
-    *rows = row;
-    *n = n_kinds * n_raw;
-    return SG_OK;
-}
-
-sg_status sg_report_encoder_of(const struct sg_report_data *d, int64_t task, struct sg_report_encoder *out,
-                               struct sg_err *err)
-{
-    struct sg_report_encoder e = {.best_mix = -1};
-    struct sg_report_row *row = NULL;
-    int64_t n = 0, most_raw = -1;
-    SG_TRY(sg_report_rows(d, task, &row, &n, err));
-    sg_status status = SG_OK;
-    for (int64_t i = 0; i < n && status == SG_OK; i++)
-        for (int m = 0; m < SG_N_REPORT_MIXES && status == SG_OK; m++) {
-            struct sg_report_group g;
-            status = sg_report_group(d, &row[i], m, &g, err);
-            if (status != SG_OK || isnan(g.accuracy.mean))
-                continue;
-            if (m == SG_REPORT_RAW && row[i].raw > most_raw) {
-                e.raw_only = g;
-                most_raw = row[i].raw;
-            }
-            if (e.best_mix < 0 || g.accuracy.mean > e.best.accuracy.mean) {
-                e.best = g;
-                e.best_row = row[i];
-                e.best_mix = m;
-            }
-        }
-    sg_free(row);
-    if (status == SG_OK)
-        *out = e;
-    return status;
 }

@@ -16,6 +16,9 @@ struct sg_report_cell {
     int status; /* 'd'one, 'f'ailed, 'p'lanned */
     char *method, *reason, *mix_name;
     double accuracy, macro_f1, n_test;
+    double n_synthetic, n_classes_predicted; /* NaN where it is not done, or not known */
+    int64_t n_classes_gold,
+        n_classes_found; /* by /per_class: classes of the test rows, and of the predictions */
 };
 
 struct sg_report_task {
@@ -72,7 +75,7 @@ struct sg_report_data {
     struct sg_report_bias *bias;
     int64_t total_requests, total_failed_requests, total_from_recording, total_tokens_in, total_tokens_out;
     char *total_cost_usd; /* a number, or "unknown" */
-    int64_t n_done, n_failed, n_planned;
+    int64_t n_done, n_failed, n_planned, n_degenerate;
 };
 
 sg_status sg_report_read(const char *path, struct sg_report_data *out, struct sg_err *err) SG_MUST_USE;
@@ -80,11 +83,26 @@ void sg_report_data_free(struct sg_report_data *d);
 
 struct sg_report_spend sg_report_evaluations_spend(const struct sg_report_data *d);
 
+/* Predicts one class for all test rows, though they have more: nothing that could be compared was learned. */
+int sg_report_is_degenerate(const struct sg_report_cell *c);
+
+/* The seeds that cells cross: of the generation, of the raw draw, of the training. The units come first. */
+enum sg_report_seed { SG_REPORT_POOLS, SG_REPORT_DRAWS, SG_REPORT_TRAININGS, SG_N_REPORT_SEEDS };
+
+enum sg_report_interval {
+    SG_INTERVAL_NONE,
+    SG_INTERVAL_ROWS,  /* one pool and one draw: Wilson's over the test rows; macro-F1 has none */
+    SG_INTERVAL_SEEDS, /* sg_crossed_ci over pools, draws and trainings; the test rows are not in it */
+};
+
 /* The cells of one place in the main table: a task's mix, with its method, size and raw (as far as the mix
  * has them), over all seeds. */
 struct sg_report_group {
     int64_t n_done, n_failed, n_planned;
-    int by_rows; /* one seed: the accuracy's interval is Wilson's over the test rows, macro-F1 has none */
+    int64_t n_degenerate;             /* of the finished ones */
+    enum sg_report_interval interval; /* of the accuracy */
+    int64_t n_levels
+        [SG_N_REPORT_SEEDS]; /* pools, draws and trainings; 0: the mix has none of them, or cells are missing */
     /* Means and 95 % intervals; NaN unless every cell of the group is done: nothing is averaged over a hole.
      */
     struct sg_estimate accuracy, macro_f1;
@@ -96,6 +114,10 @@ struct sg_report_row {
     const char *method;
     int64_t size, raw;
 };
+
+/* What the pools have of the row's size, by its finished cells: the least and the most; -1 where none is done. */
+void sg_report_had(const struct sg_report_data *d, const struct sg_report_row *row, int64_t *least,
+                   int64_t *most);
 
 sg_status sg_report_group(const struct sg_report_data *d, const struct sg_report_row *row, int mix,
                           struct sg_report_group *out, struct sg_err *err) SG_MUST_USE;

@@ -28,10 +28,25 @@ static json_t *group(const struct sg_report_group *g)
 {
     if (g->n_done + g->n_failed + g->n_planned == 0)
         return json_null();
-    const char *interval = g->by_rows ? "wilson, test rows" : g->accuracy.n > 1 ? "student t, seeds" : NULL;
-    return json_pack("{s:I, s:I, s:I, s:s?, s:o, s:o}", "n_done", (json_int_t)g->n_done, "n_failed",
-                     (json_int_t)g->n_failed, "n_planned", (json_int_t)g->n_planned, "interval", interval,
-                     "accuracy", estimate(&g->accuracy), "macro_f1", estimate(&g->macro_f1));
+    int64_t n_pools = g->n_levels[SG_REPORT_POOLS], n_draws = g->n_levels[SG_REPORT_DRAWS];
+    const char *interval = g->interval == SG_INTERVAL_NONE   ? NULL
+                           : g->interval == SG_INTERVAL_ROWS ? "wilson, test rows"
+                           : n_pools > 1 && n_draws > 1      ? "student t, pools and draws"
+                           : n_pools > 1                     ? "student t, pools"
+                                                             : "student t, draws";
+    return json_pack(
+        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s?, s:o, s:o, s:o}", "n_done", (json_int_t)g->n_done,
+        "n_failed", (json_int_t)g->n_failed, "n_planned", (json_int_t)g->n_planned, "n_one_class",
+        (json_int_t)g->n_degenerate, "n_pools", (json_int_t)n_pools, "n_draws", (json_int_t)n_draws,
+        "n_trainings", (json_int_t)g->n_levels[SG_REPORT_TRAININGS], "interval", interval,
+        "test_rows_in_interval", interval ? json_boolean(g->interval == SG_INTERVAL_ROWS) : json_null(),
+        "accuracy", estimate(&g->accuracy), "macro_f1", estimate(&g->macro_f1));
+}
+
+/* null where it is not known. */
+static json_t *had(int64_t n)
+{
+    return n < 0 ? json_null() : json_integer(n);
 }
 
 static sg_status task_rows(const struct sg_report_data *d, int64_t task, json_t *list, struct sg_err *err)
@@ -42,8 +57,12 @@ static sg_status task_rows(const struct sg_report_data *d, int64_t task, json_t 
     SG_TRY(sg_report_rows(d, task, &row, &n, err));
     sg_status status = SG_OK;
     for (int64_t i = 0; i < n && status == SG_OK; i++) {
-        json_t *o = json_pack("{s:o, s:I, s:I}", "method", row[i].method ? text(row[i].method) : json_null(),
-                              "size", (json_int_t)row[i].size, "raw", (json_int_t)row[i].raw);
+        int64_t least, most;
+        sg_report_had(d, &row[i], &least, &most);
+        json_t *o = json_pack("{s:o, s:I, s:o, s:o, s:I}", "method",
+                              row[i].method ? text(row[i].method) : json_null(), "size",
+                              (json_int_t)row[i].size, "size_had_least", had(least), "size_had_most",
+                              had(most), "raw", (json_int_t)row[i].raw);
         for (int m = 0; m < SG_N_REPORT_MIXES && status == SG_OK; m++) {
             struct sg_report_group g;
             status = sg_report_group(d, &row[i], m, &g, err);
@@ -180,13 +199,14 @@ sg_status sg_report_json(const struct sg_report_data *d, struct sg_buf *out, str
     int known = sg_parse_double(d->total_cost_usd, &cost);
     sg_status status = tasks(d, list, err);
     json_t *o = json_pack(
-        "{s:O, s:{s:I, s:I, s:I, s:I}, s:o, s:o, s:{s:I, s:I, s:I, s:I, s:I, s:o, s:o*}, s:o}", "provenance",
-        d->provenance, "cells", "n", (json_int_t)d->n_cells, "done", (json_int_t)d->n_done, "failed",
-        (json_int_t)d->n_failed, "planned", (json_int_t)d->n_planned, "tasks", list, "pools", pools(d),
-        "spend", "n_requests", (json_int_t)d->total_requests, "n_failed_requests",
-        (json_int_t)d->total_failed_requests, "n_from_recording", (json_int_t)d->total_from_recording,
-        "tokens_in", (json_int_t)d->total_tokens_in, "tokens_out", (json_int_t)d->total_tokens_out,
-        "cost_usd", known ? real(cost) : json_null(), "llm_eval", evaluations_spend(d), "failed", failed(d));
+        "{s:O, s:{s:I, s:I, s:I, s:I, s:I}, s:o, s:o, s:{s:I, s:I, s:I, s:I, s:I, s:o, s:o*}, s:o}",
+        "provenance", d->provenance, "cells", "n", (json_int_t)d->n_cells, "done", (json_int_t)d->n_done,
+        "failed", (json_int_t)d->n_failed, "planned", (json_int_t)d->n_planned, "one_class",
+        (json_int_t)d->n_degenerate, "tasks", list, "pools", pools(d), "spend", "n_requests",
+        (json_int_t)d->total_requests, "n_failed_requests", (json_int_t)d->total_failed_requests,
+        "n_from_recording", (json_int_t)d->total_from_recording, "tokens_in", (json_int_t)d->total_tokens_in,
+        "tokens_out", (json_int_t)d->total_tokens_out, "cost_usd", known ? real(cost) : json_null(),
+        "llm_eval", evaluations_spend(d), "failed", failed(d));
     json_t *evals = json_array();
     if (status == SG_OK)
         status = evaluations(d, evals, err);

@@ -1,5 +1,7 @@
 #include "results/stats.h"
 
+#include "base/mem.h"
+
 #include <math.h>
 
 /* The regularised incomplete beta function's continued fraction by Lentz's method (Numerical Recipes,
@@ -35,12 +37,12 @@ static double beta_regularised(double a, double b, double x)
                                      : 1 - front * beta_fraction(b, a, 1 - x) / b;
 }
 
-double sg_t975(int64_t df)
+double sg_t975(double df)
 {
-    if (df < 1)
+    if (!(df >= 1))
         return (double)NAN;
     /* P(T > t) = I_{df/(df+t^2)}(df/2, 1/2) / 2 falls with t: bisection, to the last bit of a double. */
-    double n = (double)df, low = 1.9, high = 12.8; /* t(1) = 12.71 is the largest, 1.96 the limit */
+    double n = df, low = 1.9, high = 12.8; /* t(1) = 12.71 is the largest, 1.96 the limit */
     for (int i = 0; i < 60; i++) {
         double t = 0.5 * (low + high);
         if (0.5 * beta_regularised(0.5 * n, 0.5, n / (n + t * t)) > 0.025)
@@ -64,23 +66,97 @@ struct sg_estimate sg_mean_ci(const double *x, int64_t n)
         return e;
     for (int64_t i = 0; i < n; i++)
         squares += (x[i] - e.mean) * (x[i] - e.mean);
-    double half = sg_t975(n - 1) * sqrt(squares / (double)(n - 1) / (double)n);
+    double half = sg_t975((double)(n - 1)) * sqrt(squares / (double)(n - 1) / (double)n);
     e.low = e.mean - half;
     e.high = e.mean + half;
     return e;
 }
 
-struct sg_estimate sg_wilson_ci(int64_t right, int64_t n)
+/* The means of x at each level of factor f, in the order in which the levels come; their number. seen, count, mean: (n). */
+static int64_t level_means(const double *x, const int64_t *level, int64_t n, int n_factors, int f,
+                           int64_t *seen, int64_t *count, double *mean)
+{
+    int64_t k = 0;
+    for (int64_t i = 0; i < n; i++) {
+        int64_t of = level[i * n_factors + f], at = 0;
+        if (of < 0)
+            continue;
+        while (at < k && seen[at] != of)
+            at++;
+        if (at == k) {
+            seen[k] = of;
+            count[k] = 0;
+            mean[k++] = 0;
+        }
+        count[at]++;
+        mean[at] += x[i];
+    }
+    for (int64_t i = 0; i < k; i++)
+        mean[i] /= (double)count[i];
+    return k;
+}
+
+struct crossed {
+    int n_factors;                  /* of two levels and more */
+    double variance, squares_by_df; /* of the mean, over all factors; v_f^2 / df_f */
+    double half;                    /* of the widest interval over a unit's means */
+};
+
+static void add_factor(struct crossed *c, const double *mean, int64_t k, int is_unit)
+{
+    if (k < 2)
+        return;
+    struct sg_estimate e = sg_mean_ci(mean, k);
+    double df = (double)(k - 1), t = sg_t975(df), half = e.high - e.mean, v = half / t * (half / t);
+    c->n_factors++;
+    c->variance += v;
+    c->squares_by_df += v * v / df;
+    if (is_unit)
+        c->half = fmax(c->half, half);
+}
+
+static double half_width(const struct crossed *c)
+{
+    if (c->n_factors == 0)
+        return NAN;
+    if (!(c->squares_by_df > 0)) /* all the same, or as good as */
+        return c->half;
+    double df = fmax(1, c->variance * c->variance / c->squares_by_df);
+    return fmax(c->half, sg_t975(df) * sqrt(c->variance));
+}
+
+sg_status sg_crossed_ci(const double *x, const int64_t *level, int64_t n, int n_factors, int n_units,
+                        int64_t *n_levels, struct sg_estimate *out, struct sg_err *err)
+{
+    struct crossed c = {0};
+    double *mean = sg_alloc((size_t)n + 1, sizeof *mean + 2 * sizeof(int64_t));
+    if (!mean)
+        return sg_fail_memory(err, (size_t)n * 24);
+    int64_t *seen = (int64_t *)(void *)(mean + n), *count = seen + n;
+    for (int f = 0; f < n_factors; f++) {
+        n_levels[f] = level_means(x, level, n, n_factors, f, seen, count, mean);
+        add_factor(&c, mean, n_levels[f], f < n_units);
+    }
+    sg_free(mean);
+    struct sg_estimate e = sg_mean_ci(x, n);
+    double half = half_width(&c);
+    e.low = e.mean - half;
+    e.high = e.mean + half;
+    *out = e;
+    return SG_OK;
+}
+
+struct sg_estimate sg_wilson_ci(double right, int64_t n)
 {
     struct sg_estimate e = {.n = n, .mean = NAN, .low = NAN, .high = NAN};
     if (n < 1)
         return e;
     const double z = 1.959963984540054; /* 0.975 quantile of the normal distribution */
-    double m = (double)n, p = (double)right / m, z2 = z * z;
+    double m = (double)n, p = right / m, z2 = z * z;
     double middle = (p + z2 / (2 * m)) / (1 + z2 / m),
            half = z / (1 + z2 / m) * sqrt(p * (1 - p) / m + z2 / (4 * m * m));
     e.mean = p;
-    e.low = right == 0 ? 0 : middle - half;
-    e.high = right == n ? 1 : middle + half;
+    e.low = right <= 0 ? 0 : middle - half;
+    e.high = right >= m ? 1 : middle + half;
     return e;
 }

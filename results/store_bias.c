@@ -8,7 +8,7 @@ static sg_status fill_row(struct fill *f, const json_t *result, int64_t pool, co
 {
     int64_t label = int_of(x, "label", -1), chosen = int_of(x, "chosen", -1),
             n_chosen = int_of(result, "n_chosen", -1);
-    struct sg_estimate e = chosen >= 0 ? sg_wilson_ci(chosen, n_chosen) : sg_wilson_ci(0, 0);
+    struct sg_estimate e = chosen >= 0 ? sg_wilson_ci((double)chosen, n_chosen) : sg_wilson_ci(0, 0);
     union sg_value row[SG_N_BIAS] = {
         [SG_BIAS_pool].i = pool,
         [SG_BIAS_task].text = t->name,

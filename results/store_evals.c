@@ -84,7 +84,7 @@ static sg_status fill_evaluation(struct fill *f, sqlite3_stmt *s, int64_t at, st
         int64_t n_correct = 0, n_parsed = v.n - v.n_none;
         for (int64_t i = 0; i < v.n; i++)
             n_correct += v.gold[i] == v.predicted[i];
-        struct sg_estimate e = sg_wilson_ci(n_correct, v.n);
+        struct sg_estimate e = sg_wilson_ci((double)n_correct, v.n);
         union sg_value row[SG_N_LLM_EVAL] = {
             [SG_LLM_EVAL_evaluation].i = at,
             [SG_LLM_EVAL_task].text = text_of(settings, "task"),

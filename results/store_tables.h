@@ -5,10 +5,12 @@
 
 #include "results/table.h"
 
-/* Columns that came after the first files of this version: volatile, and empty, -1 or NaN in a file without them. */
+/* Columns that came after the first files of this version are empty, -1 or NaN in a file without them. Two kinds: what differs from
+ * run to run (or was left out of the digest to keep those of older files) is volatile, too; SG_COL_LATER alone is science, which counts
+ * in the digest of files that have it. */
 #define SG_LATER (SG_COL_VOLATILE | SG_COL_LATER)
 
-/* X(name, type, unit, flags: 0, 1 (volatile) or SG_LATER, description) */
+/* X(name, type, unit, flags: 0, SG_COL_VOLATILE, SG_COL_LATER or both (SG_LATER), description) */
 #define SG_CELLS(X)                                                                                          \
     X(cell, INT, "", 0, "ordinal of the cell in the study; other tables refer to it")                        \
     X(task, TEXT, "", 0, "task")                                                                             \
@@ -29,6 +31,8 @@
     X(accuracy, REAL, "1", 0, "share of test rows predicted right")                                          \
     X(f1, REAL, "1", 0, "two classes: F1 of the second class; else NaN")                                     \
     X(macro_f1, REAL, "1", 0, "mean F1 over all classes of the task")                                        \
+    X(n_classes_predicted, REAL, "classes", SG_COL_LATER,                                                    \
+      "classes that any test row is predicted as; 1 where there are more: nothing was learned")              \
     X(loss, REAL, "nat", 0, "mean cross-entropy on the test rows")                                           \
     X(train_loss, REAL, "nat", 0, "mean cross-entropy of the last training step")                            \
     X(n_steps, REAL, "steps", 0, "optimiser steps")                                                          \

@@ -21,7 +21,7 @@ struct sg_table {
     const struct sg_table_spec *spec;
     const char *path;
     struct layout layout;
-    hid_t dataset, memory_type;
+    hid_t file, dataset, memory_type; /* dataset -1 until there is a row */
     char *block;
     int64_t n_block, n_written;
     struct sg_table_hash *hash;
@@ -223,8 +223,12 @@ sg_status sg_table_create(hid_t file, const struct sg_table_spec *spec, const ch
     struct sg_table *t = sg_alloc(1, sizeof *t);
     if (!t)
         return sg_fail_memory(err, sizeof *t);
-    *t = (struct sg_table){
-        .spec = spec, .path = path, .layout = layout_of(spec), .dataset = -1, .memory_type = -1};
+    *t = (struct sg_table){.spec = spec,
+                           .path = path,
+                           .layout = layout_of(spec),
+                           .file = file,
+                           .dataset = -1,
+                           .memory_type = -1};
     t->block = sg_alloc((size_t)t->layout.n_chunk, t->layout.row_bytes);
     t->hash = sg_table_hash_create(spec);
     sg_status status = SG_OK;
@@ -232,8 +236,7 @@ sg_status sg_table_create(hid_t file, const struct sg_table_spec *spec, const ch
         status = sg_fail_memory(err, CHUNK_BYTES);
     else {
         t->memory_type = row_type(spec, &t->layout, 0);
-        t->dataset = make_dataset(file, spec, &t->layout);
-        if (t->memory_type < 0 || t->dataset < 0)
+        if (t->memory_type < 0)
             status = sg_h5_fail(err, SG_FAILED, path, spec->name);
     }
     if (status != SG_OK) {
@@ -248,6 +251,8 @@ static sg_status flush(struct sg_table *t, struct sg_err *err)
 {
     if (!t->n_block)
         return SG_OK;
+    if (t->dataset < 0 && (t->dataset = make_dataset(t->file, t->spec, &t->layout)) < 0)
+        return sg_h5_fail(err, SG_FAILED, t->path, t->spec->name);
     hsize_t from = (hsize_t)t->n_written, n = (hsize_t)t->n_block, total = from + n;
     hid_t memory = H5Screate_simple(1, &n, NULL), space = -1;
     int bad = memory < 0 || H5Dset_extent(t->dataset, &total) < 0 || (space = H5Dget_space(t->dataset)) < 0 ||
@@ -330,16 +335,35 @@ done:
     return status;
 }
 
+/* The content digest of a table without rows: of the columns of the first files, so that it stays when later ones are added. */
+static sg_status digest_of_none(const struct sg_table_spec *spec, char content[SG_HEX], struct sg_err *err)
+{
+    struct sg_column column[MAX_COLUMNS];
+    struct sg_table_spec first = *spec;
+    char all[SG_HEX];
+    first.column = column;
+    first.n_columns = 0;
+    for (int c = 0; c < spec->n_columns; c++)
+        if (!spec->column[c].is_later || spec->column[c].is_volatile)
+            column[first.n_columns++] = spec->column[c];
+    struct sg_table_hash *hash = sg_table_hash_create(&first);
+    if (!hash)
+        return sg_fail_memory(err, 1 << 15);
+    sg_table_hash_finish(hash, content, all);
+    return SG_OK;
+}
+
 sg_status sg_table_finish(struct sg_table *t, char content[SG_HEX], struct sg_err *err)
 {
     char mine[SG_HEX], all[SG_HEX];
-    sg_status status = flush(t, err);
-    if (status == SG_OK) {
+    int is_empty = sg_table_n_rows(t) == 0;
+    sg_status status = is_empty ? digest_of_none(t->spec, mine, err) : flush(t, err);
+    if (status == SG_OK && !is_empty) {
         sg_table_hash_finish(t->hash, mine, all);
         t->hash = NULL;
         status = describe(t, mine, all, err);
     }
-    if (status == SG_OK) {
+    if (status == SG_OK && !is_empty) {
         hid_t dataset = t->dataset;
         t->dataset = -1;
         if (H5Dclose(dataset) < 0) /* a full disk may show only here */
@@ -432,7 +456,7 @@ static int find_columns(hid_t dataset, const struct sg_table_spec *s, struct pre
 
 static int is_absent(hid_t file, const struct sg_table_spec *spec)
 {
-    return spec->is_later && H5Lexists(file, spec->name, H5P_DEFAULT) == 0;
+    return H5Lexists(file, spec->name, H5P_DEFAULT) == 0;
 }
 
 /* The dataset of a table and its columns; H5Dclose it. */
@@ -446,8 +470,7 @@ static sg_status open_table(hid_t file, const struct sg_table_spec *spec, const 
     }
     if (dataset >= 0)
         H5Dclose(dataset);
-    return sg_fail(err, SG_INPUT, "%s: the table /%s is missing, damaged or of another version", path,
-                   spec->name);
+    return sg_fail(err, SG_INPUT, "%s: the table /%s is damaged or of another version", path, spec->name);
 }
 
 /* What a column holds that the file does not have. */
@@ -570,13 +593,16 @@ sg_status sg_table_verify(hid_t file, const struct sg_table_spec *spec, const ch
                           char content[SG_HEX], struct sg_err *err)
 {
     char mine[SG_HEX], all[SG_HEX];
-    struct present present = {.spec = *spec};
+    struct present present;
     hid_t dataset;
-    int absent = is_absent(file, spec);
-    if (!absent) {
-        SG_TRY(open_table(file, spec, path, &present, &dataset, err));
-        H5Dclose(dataset);
+    if (is_absent(file, spec)) {
+        SG_TRY(digest_of_none(spec, mine, err));
+        if (content)
+            memcpy(content, mine, SG_HEX);
+        return SG_OK;
     }
+    SG_TRY(open_table(file, spec, path, &present, &dataset, err));
+    H5Dclose(dataset);
     struct sg_table_hash *hash = sg_table_hash_create(&present.spec);
     if (!hash)
         return sg_fail_memory(err, 1 << 15);
@@ -586,10 +612,8 @@ sg_status sg_table_verify(hid_t file, const struct sg_table_spec *spec, const ch
         return status;
     }
     sg_table_hash_finish(hash, mine, all);
-    if (!absent) {
-        SG_TRY(compare(file, spec, path, "sha256", mine, err));
-        SG_TRY(compare(file, spec, path, "sha256_all", all, err));
-    }
+    SG_TRY(compare(file, spec, path, "sha256", mine, err));
+    SG_TRY(compare(file, spec, path, "sha256_all", all, err));
     if (content)
         memcpy(content, mine, SG_HEX);
     return SG_OK;

@@ -2,6 +2,8 @@
  * a data frame.
  *
  * A table is described once (struct sg_table_spec); writer, reader, attributes and digest follow from that.
+ * A table without rows is not written: R's hdf5r 1.3.8 and rhdf5 2.42 fail on a compound dataset of no elements. A reader takes a
+ * dataset that is not there for one without rows; one that was taken away shows in the file's digest.
  * On disk: chunked, shuffle + deflate + Fletcher-32, little-endian, text as variable-length UTF-8. Each
  * dataset carries `description`, an attribute a column
  * ("unit; what it is"), `volatile` (the columns that the content digest leaves out), `sha256` (content
@@ -31,7 +33,7 @@ struct sg_column {
     const char *unit; /* "" for none */
     const char *description;
     int is_volatile; /* differs between runs of the same study: not in the content digest */
-    int is_later;    /* files that were written before it was added are read without it; volatile */
+    int is_later; /* files that were written before it was added are read without it, and their digest is without it */
 };
 enum { SG_COL_VOLATILE = 1, SG_COL_LATER = 2 }; /* for lists of columns */
 
@@ -40,7 +42,7 @@ struct sg_table_spec {
     const struct sg_column *column;
     int n_columns;
     int plain;    /* one column, stored as itself instead of as a compound */
-    int is_later; /* files that were written before it was added are read as if it were empty */
+    int is_later; /* came after the first files: with no rows it is no part of the content digest */
 };
 enum { SG_TABLE_PLAIN = 1, SG_TABLE_LATER = 2 }; /* for lists of tables */
 
@@ -70,7 +72,7 @@ sg_status sg_h5_get_text(hid_t object, const char *name, char **text, const char
 sg_status sg_h5_get_int(hid_t object, const char *name, int64_t *value, const char *path,
                         struct sg_err *err) SG_MUST_USE;
 
-/* Makes the dataset. `path` (for messages) and the spec are borrowed until finish or discard. */
+/* Makes a table, whose dataset comes with its first row. `path` (for messages) and the spec are borrowed until finish or discard. */
 sg_status sg_table_create(hid_t file, const struct sg_table_spec *spec, const char *path,
                           struct sg_table **out, struct sg_err *err) SG_MUST_USE;
 /* Appends a row (n_columns values, copied). */
@@ -80,18 +82,18 @@ int64_t sg_table_n_rows(const struct sg_table *t);
 sg_status sg_table_finish(struct sg_table *t, char content[SG_HEX], struct sg_err *err) SG_MUST_USE;
 void sg_table_discard(struct sg_table *t); /* NULL is fine */
 
-/* Calls `each` for every row in order; texts are valid during the call. SG_INPUT when the table or a column
- * is missing, or damaged. A later column that the file does not have is "", -1 or NaN; a later table has no rows. */
+/* Calls `each` for every row in order; texts are valid during the call. SG_INPUT when a column is missing, or the table is damaged.
+ * A later column that the file does not have is "", -1 or NaN; a table that it does not have has no rows. */
 typedef sg_status (*sg_table_row)(void *context, int64_t at, const union sg_value *row, struct sg_err *err);
 sg_status sg_table_each(hid_t file, const struct sg_table_spec *spec, const char *path, sg_table_row each,
                         void *context, struct sg_err *err) SG_MUST_USE;
 
-/* Rows of a table in a file; 0 where a later one is missing. */
+/* Rows of a table in a file; 0 where it is missing. */
 sg_status sg_table_count(hid_t file, const struct sg_table_spec *spec, const char *path, int64_t *n,
                          struct sg_err *err) SG_MUST_USE;
 
 /* Reads a table whole and compares both digests with its attributes: SG_INPUT "damaged" when they differ.
- * content as above. The digests are of the columns that the file has; a later table that is missing has that of no rows. */
+ * content as above. The digests are of the columns that the file has; a table that is missing has that of no rows. */
 sg_status sg_table_verify(hid_t file, const struct sg_table_spec *spec, const char *path,
                           char content[SG_HEX], struct sg_err *err) SG_MUST_USE;
 

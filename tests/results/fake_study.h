@@ -16,7 +16,8 @@ struct fake {
     int all_planned;   /* no cell is done yet, no pool filled */
     int evaluated;     /* the LLM as a classifier, too: one done, one planned; and bias */
     int other_loss;    /* one number of the content differs */
-    const char *evil;  /* used as a model's name, a class name and in texts; NULL: harmless */
+    int one_class; /* cells 2 and 3 predict the second class for all rows; cell 2 has 9 of its 20 synthetic examples */
+    const char *evil; /* used as a model's name, a class name and in texts; NULL: harmless */
 };
 
 enum { FAKE_CELLS = 8, FAKE_TEST = 10 };
@@ -62,6 +63,8 @@ static sg_status fake_cell(struct sg_ledger *l, const struct fake *f, int i, str
     /* Cell i is right on the first 5 + i rows (rows alternate between the classes). */
     for (int r = 0; r < FAKE_TEST; r++) {
         int gold = r % 2, predicted = r < 5 + i ? gold : !gold;
+        if (f->one_class && (i == 2 || i == 3))
+            predicted = 1;
         logits[2 * r + predicted] = 1.5f;
         logits[2 * r + !predicted] = -0.5f;
     }
@@ -72,10 +75,10 @@ static sg_status fake_cell(struct sg_ledger *l, const struct fake *f, int i, str
              "\"ranks\":%d,\"lanes\":8,"
              "\"threads\":%d,\"kernels\":\"%s\",\"rounding\":\"fused\",\"weights_sha256\":\"w%d\","
              "\"peak_mem_bytes\":%d,\"host\":\"%s\"}",
-             fake_cells[i].raw + fake_cells[i].size, fake_cells[i].raw, fake_cells[i].size,
-             f->other_machine ? "9.5" : "1.25", f->other_machine ? 4 : 1, f->other_machine ? 16 : 2,
-             f->other_machine ? "avx2" : "avx512", i, f->other_machine ? 999 : 1000,
-             f->other_machine ? "far" : "near");
+             fake_cells[i].raw + fake_cells[i].size, fake_cells[i].raw,
+             f->one_class && i == 2 ? 9 : fake_cells[i].size, f->other_machine ? "9.5" : "1.25",
+             f->other_machine ? 4 : 1, f->other_machine ? 16 : 2, f->other_machine ? "avx2" : "avx512", i,
+             f->other_machine ? 999 : 1000, f->other_machine ? "far" : "near");
     c.result = result;
     c.n_eval = FAKE_TEST;
     c.n_classes = 2;

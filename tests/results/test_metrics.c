@@ -74,12 +74,12 @@ static void as_scipy(void **state)
     size_t i;
     json_t *c;
     json_array_foreach (json_object_get(oracle, "t975"), i, c)
-        near(sg_t975(json_integer_value(json_array_get(c, 0))), json_array_get(c, 1), 1e-9, "t", i);
+        near(sg_t975((double)json_integer_value(json_array_get(c, 0))), json_array_get(c, 1), 1e-9, "t", i);
     assert_true(i >= 40);
     json_array_foreach (json_object_get(oracle, "wilson95"), i, c) {
         int64_t right = json_integer_value(json_array_get(c, 0)),
                 n = json_integer_value(json_array_get(c, 1));
-        struct sg_estimate e = sg_wilson_ci(right, n);
+        struct sg_estimate e = sg_wilson_ci((double)right, n);
         near(e.low, json_array_get(c, 2), 1e-12, "Wilson, low", i);
         near(e.high, json_array_get(c, 3), 1e-12, "Wilson, high", i);
         assert_true(e.mean == (double)right / (double)n && e.n == n);

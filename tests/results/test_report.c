@@ -138,6 +138,118 @@ static void evaluations(void **state)
     }
 }
 
+/* A cell of a study of draws, pools and trainings: right on so many of 10 rows, or of one class alone. */
+static void plan_cell(struct sg_ledger *l, int64_t i, const char *mix, int pool, int draw, int training,
+                      int n_right)
+{
+    char id[16], settings[400], result[100];
+    float logits[FAKE_TEST * 2] = {0}, loss = 0.5f;
+    int size = pool >= 0 ? 30 : 0, raw = draw >= 0 ? 40 : 0;
+    snprintf(id, sizeof id, "c%lld", (long long)i);
+    snprintf(settings, sizeof settings,
+             "{\"class_names\":[\"negative\",\"positive\"],\"method\":\"%s\",\"mix\":\"%s\",\"raw\":%d,"
+             "\"seed_data\":%d,\"seed_generation\":%d,\"seed_train\":%d,\"size\":%d,\"task\":\"sst2\"}",
+             size ? "zero_shot" : "", mix, raw, draw, pool, training, size);
+    OK(sg_ledger_cell_plan(l, id, i, settings, NULL, &err));
+    for (int r = 0; r < FAKE_TEST; r++)
+        logits[2 * r + (n_right < 0 ? 0 : r < n_right ? r % 2 : !(r % 2))] = 1;
+    snprintf(result, sizeof result, "{\"n_synthetic\":%d}", pool == 1 ? 19 : size);
+    struct sg_ledger_cell c = {.id = id,
+                               .status = "done",
+                               .result = result,
+                               .n_eval = FAKE_TEST,
+                               .n_classes = 2,
+                               .n_loss = 1,
+                               .logits = logits,
+                               .loss = &loss};
+    OK(sg_ledger_cell_finish(l, &c, &err));
+}
+
+/* 3 draws x 3 trainings are three units, not nine; what is short or degenerate stands in its row. */
+static void seeds_that_cross(void **state)
+{
+    (void)state;
+    struct sg_ledger *l = NULL;
+    char path[400];
+    int64_t n = 0;
+    OK(sg_ledger_open(in_scratch("seeds"), SG_LEDGER_WRITE, &l, &err));
+    OK(fake_fill(l, &(struct fake){0}, &err));
+    OK(sg_ledger_cells_retire(l, &err));
+    for (int r = 0; r < FAKE_TEST; r++)
+        OK(sg_ledger_test_row_put(l, "sst2", r, r % 2, "a row", NULL, &err));
+    for (int d = 0; d < 3; d++)
+        for (int t = 0; t < 3; t++)
+            plan_cell(l, n++, "raw", -1, d, t, 5 + 2 * d);
+    for (int g = 0; g < 2; g++)
+        for (int t = 0; t < 3; t++)
+            plan_cell(l, n++, "synthetic", g, -1, t, g == 1 && t == 2 ? -1 : 7);
+    for (int d = 0; d < 3; d++)
+        plan_cell(l, n++, "raw+synthetic", 0, d, 0, -1);
+    snprintf(path, sizeof path, "%s/results.h5", in_scratch("seeds"));
+    OK(sg_store_write(l, path, NULL, &err));
+    sg_ledger_close(l);
+    /* Draw means 0.5, 0.7, 0.9: +- t(0.975, 2) * 0.2 / sqrt(3) = 4.3027 * 0.11547 = 0.4968; over nine cells it was +- 0.1331.
+     * Pool means 0.7, 0.6333: +- t(0.975, 1) * 0.0333 = 12.7062 * 0.0333 = 0.4235. */
+    static const char *const words[][9] = {
+        {"70.0 \xc2\xb1"
+         "49.7",
+         "30 (19 to 30)",
+         "66.7 \xc2\xb1"
+         "42.4 \xe2\x80\xa0"
+         "1/6",
+         "50.0 \xc2\xb1"
+         "0.0 \xe2\x80\xa0  ",
+         "raw only: 3 draws x 3 trainings; synthetic: 2 pools x 3 trainings; raw+synthetic: 1 pool x 3 draws "
+         "x 1 "
+         "training.",
+         "the trainings of each are averaged", "with other test rows is not in", "4 of 18 finished cells",
+         "30 examples were asked for"},
+        {"| 70.0 \xc2\xb1"
+         "49.7 |",
+         "| 30 (19 to 30) |",
+         "\xe2\x80\xa0"
+         "1/6 |",
+         "50.0 \xc2\xb1"
+         "0.0 \xe2\x80\xa0 |",
+         "raw only: 3 draws x 3 trainings; synthetic: 2 pools x 3 trainings",
+         "the trainings of each are averaged", "with other test rows is not in", "4 of 18 finished cells",
+         "30 examples were asked for"},
+        {"\"n_pools\": 0,\n            \"n_draws\": 3,\n            \"n_trainings\": 3,",
+         "\"interval\": \"student t, draws\"", "\"interval\": \"student t, pools\"",
+         "\"test_rows_in_interval\": false", "\"size_had_least\": 19", "\"size_had_most\": 30",
+         "\"n_one_class\": 1", "\"n_one_class\": 3", "\"one_class\": 4"}};
+    for (int form = SG_REPORT_TERMINAL; form <= SG_REPORT_JSON; form++) {
+        struct sg_buf b = sg_buf_make(1 << 20);
+        OK(sg_report(path, (enum sg_report_form)form, &b, &err));
+        for (int i = 0; i < 9; i++)
+            if (!strstr(b.data, words[form][i]))
+                fail_msg("'%s' is not in:\n%s", words[form][i], b.data);
+        assert_null(strstr(b.data, "9 seeds"));
+        sg_buf_free(&b);
+    }
+    int64_t n_one_class, n_done;
+    OK(sg_report_degenerate(path, &n_one_class, &n_done, &err));
+    assert_true(n_one_class == 4 && n_done == 18);
+}
+
+/* Results from before there was a column for it: /per_class says it. */
+static void degenerate_cells_of_older_files(void **state)
+{
+    (void)state;
+    char path[400], *bytes = NULL;
+    size_t size = 0;
+    int64_t n = -1, n_done = -1;
+    make("marked", &(struct fake){.one_class = 1});
+    snprintf(path, sizeof path, "%s/results.h5", in_scratch("marked"));
+    OK(sg_report_degenerate(path, &n, &n_done, &err));
+    assert_true(n == 2 && n_done == 6);
+    OK(sg_file_read_gz("tests/results/older/results.h5.gz", 1 << 20, &bytes, &size, &err));
+    OK(sg_file_write(path, bytes, size, &err));
+    sg_free(bytes);
+    OK(sg_report_degenerate(path, &n, &n_done, &err));
+    assert_true(n == 0 && n_done == 6);
+}
+
 static void bad_files(void **state)
 {
     (void)state;
@@ -169,6 +281,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(golden_texts),
                                        cmocka_unit_test(holes_and_hostile_names),
-                                       cmocka_unit_test(evaluations), cmocka_unit_test(bad_files)};
+                                       cmocka_unit_test(evaluations),
+                                       cmocka_unit_test(seeds_that_cross),
+                                       cmocka_unit_test(degenerate_cells_of_older_files),
+                                       cmocka_unit_test(bad_files)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

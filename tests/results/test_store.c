@@ -113,6 +113,10 @@ static void the_ledger_comes_back(void **state)
             if (!done != !!isnan(row[numbers[k]].x))
                 fail_msg("cell %d, column %s: %g", i, seen.spec->column[numbers[k]].name, row[numbers[k]].x);
     }
+    for (int i = 0; i < FAKE_CELLS; i++) {
+        double n = seen.row[i][SG_CELLS_n_classes_predicted].x;
+        assert_true(strcmp(fake_cells[i].status, "done") == 0 ? n == 2 : isnan(n));
+    }
     assert_string_equal(seen.row[5][SG_CELLS_reason].text, "diverged at step 2");
     assert_true(seen.row[0][SG_CELLS_train_loss].x == 0.25);
     assert_true(seen.row[4][SG_CELLS_n_train].x == 60);
@@ -182,6 +186,7 @@ static void the_digest_is_the_studys(void **state)
         {"d4", {.other_loss = 1}, 0},
         {"d5", {.all_planned = 1}, 0},
         {"d6", {.evil = "another model"}, 0},
+        {"d7", {.one_class = 1}, 0},
     };
     char first[SG_HEX], digest[SG_HEX], path[300];
     snprintf(path, sizeof path, "%s", in_scratch("digest.h5"));
@@ -249,13 +254,8 @@ static void evaluations(void **state)
     sg_ledger_close(make("e2", &(struct fake){.evaluated = 1, .other_machine = 1}, path, digest));
     assert_string_equal(digest, with);
 
-    /* A file from before there was any such table. */
+    /* A study without them has no such tables. */
     sg_ledger_close(make("e3", &(struct fake){0}, path, digest));
-    hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
-    assert_true(H5Ldelete(file, "llm_eval", H5P_DEFAULT) >= 0 &&
-                H5Ldelete(file, "llm_predictions", H5P_DEFAULT) >= 0 &&
-                H5Ldelete(file, "bias", H5P_DEFAULT) >= 0);
-    assert_true(H5Fclose(file) >= 0);
     OK(sg_store_verify(path, &err));
     look(path, SG_T_LLM_EVAL);
     assert_int_equal(seen.n, 0);
@@ -325,7 +325,7 @@ static void attempts_are_summed(void **state)
     assert_true(seen.row[2][SG_ATTEMPTS_cost_usd].x == 0);
     sg_ledger_close(l);
 
-    /* A file from before there was such a table. */
+    /* A file from before there was such a table: nothing of equal studies is in it. */
     hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
     assert_true(H5Ldelete(file, "attempts", H5P_DEFAULT) >= 0);
     assert_true(H5Fclose(file) >= 0);
@@ -352,7 +352,7 @@ static sg_status copy_row(void *context, int64_t at, const union sg_value *row, 
     return sg_table_add(context, row, e);
 }
 
-/* A file from before the later columns: whole, with the same digest, and they are empty in it. One that lacks
+/* A file from before the later columns that are volatile: whole, with the same digest, and they are empty in it. One that lacks
  * another column is none of ours. */
 static void older_files_are_read(void **state)
 {
@@ -366,7 +366,7 @@ static void older_files_are_read(void **state)
         struct sg_table_spec old = {.name = "cells", .description = "x", .column = column};
         struct sg_table *table;
         for (int c = 0; c < now->n_columns; c++)
-            if (!now->column[c].is_later && !(damaged && c == SG_CELLS_id))
+            if (!(now->column[c].is_later && now->column[c].is_volatile) && !(damaged && c == SG_CELLS_id))
                 column[old.n_columns++] = now->column[c];
         assert_int_equal(old.n_columns, SG_N_CELLS - 2 - damaged);
         hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
@@ -393,6 +393,97 @@ static void older_files_are_read(void **state)
         assert_string_equal(seen.row[0][SG_CELLS_rounding].text, "");
         assert_string_equal(seen.row[0][SG_CELLS_host].text, "near");
         assert_string_equal(seen.row[7][SG_CELLS_id].text, "cell7");
+    }
+}
+
+/* What the program of commit 2f19edd made of the made-up study (`make_results FOLDER`), before /cells had n_classes_predicted and when
+ * tables without rows were still written. */
+static void files_of_an_older_program(void **state)
+{
+    (void)state;
+    static const char was[] = "dca9191ffe9c7a8531831d2e2d52b6b4b0081416285166fee12e1d4392a11e03";
+    char digest[SG_HEX], *bytes = NULL, path[300];
+    size_t n = 0;
+    OK(sg_mkdirs(in_scratch("elder"), &err));
+    OK(sg_file_read_gz("tests/results/older/results.h5.gz", 1 << 20, &bytes, &n, &err));
+    snprintf(path, sizeof path, "%s", in_scratch("elder/results.h5"));
+    OK(sg_file_write(path, bytes, n, &err));
+    sg_free(bytes);
+    OK(sg_store_verify(path, &err));
+    OK(sg_store_digest(path, digest, &err));
+    assert_string_equal(digest, was);
+    look(path, SG_T_CELLS);
+    assert_true(seen.n == FAKE_CELLS && isnan(seen.row[0][SG_CELLS_n_classes_predicted].x));
+
+    /* Its ledger gives the new column; /cells alone has another digest. */
+    json_t *before = NULL, *after = NULL;
+    OK(sg_store_tables_digests(path, &before, &err));
+    OK(sg_file_read_gz("tests/results/older/ledger.sqlite.gz", 1 << 20, &bytes, &n, &err));
+    OK(sg_file_write(in_scratch("elder/ledger.sqlite"), bytes, n, &err));
+    sg_free(bytes);
+    struct sg_ledger *l = NULL;
+    OK(sg_ledger_open(in_scratch("elder"), SG_LEDGER_WRITE, &l, &err));
+    OK(sg_store_write(l, path, digest, &err));
+    sg_ledger_close(l);
+    assert_string_not_equal(digest, was);
+    look(path, SG_T_CELLS);
+    assert_true(seen.row[0][SG_CELLS_n_classes_predicted].x == 2);
+    OK(sg_store_tables_digests(path, &after, &err));
+    const char *name;
+    json_t *hex;
+    json_object_foreach (before, name, hex)
+        if (json_equal(hex, json_object_get(after, name)) == (strcmp(name, "cells") == 0))
+            fail_msg("/%s has %s digest", name, strcmp(name, "cells") == 0 ? "the same" : "another");
+    json_decref(before);
+    json_decref(after);
+}
+
+/* R's readers fail on a table of no rows: none is in the file. */
+static void tables_without_rows_are_left_out(void **state)
+{
+    (void)state;
+    struct fake of[] = {{0}, {.evaluated = 1}, {.all_planned = 1}};
+    char path[300];
+    int n_absent = 0;
+    snprintf(path, sizeof path, "%s", in_scratch("without.h5"));
+    for (int i = 0; i < 4; i++) { /* the last one: a ledger of nothing */
+        char name[16];
+        snprintf(name, sizeof name, "w%d", i);
+        struct sg_ledger *l = NULL;
+        OK(sg_ledger_open(in_scratch(name), SG_LEDGER_WRITE, &l, &err));
+        if (i < 3)
+            OK(fake_fill(l, &of[i], &err));
+        OK(sg_store_write(l, path, NULL, &err));
+        sg_ledger_close(l);
+        OK(sg_store_verify(path, &err));
+        hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+        for (int t = 0; t < SG_N_TABLES; t++) {
+            int64_t n = -1;
+            OK(sg_table_count(file, &sg_store_tables[t], path, &n, &err));
+            assert_int_equal(H5Lexists(file, sg_store_tables[t].name, H5P_DEFAULT) > 0, n > 0);
+            n_absent += n == 0;
+        }
+        H5Fclose(file);
+    }
+    assert_true(n_absent > 2 * SG_N_TABLES);
+}
+
+/* A table that had rows cannot be taken away unseen, whichever it is; but for those that are no part of the content. */
+static void a_table_that_is_gone_is_seen(void **state)
+{
+    (void)state;
+    char path[300];
+    snprintf(path, sizeof path, "%s", in_scratch("taken.h5"));
+    for (int t = 0; t < SG_N_TABLES; t++) {
+        int64_t n = 0;
+        sg_ledger_close(make("taken", &(struct fake){.evaluated = 1}, path, NULL));
+        hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
+        OK(sg_table_count(file, &sg_store_tables[t], path, &n, &err));
+        if (n)
+            assert_true(H5Ldelete(file, sg_store_tables[t].name, H5P_DEFAULT) >= 0);
+        H5Fclose(file);
+        int is_content = n && t != SG_T_BIAS && t != SG_T_ATTEMPTS && t != SG_T_NEAR;
+        assert_int_equal(sg_store_verify(path, &err), is_content ? SG_INPUT : SG_OK);
     }
 }
 
@@ -600,6 +691,9 @@ int main(void)
         cmocka_unit_test(evaluations_cannot_go_unseen),
         cmocka_unit_test(attempts_are_summed),
         cmocka_unit_test(older_files_are_read),
+        cmocka_unit_test(files_of_an_older_program),
+        cmocka_unit_test(tables_without_rows_are_left_out),
+        cmocka_unit_test(a_table_that_is_gone_is_seen),
         cmocka_unit_test(an_empty_study),
         cmocka_unit_test(failures_leave_the_old_file),
         cmocka_unit_test(a_full_disk_leaves_the_old_file),
