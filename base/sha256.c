@@ -92,6 +92,11 @@ void sg_sha256_add(struct sg_sha256_stream *s, const void *data, size_t n)
     EVP_DigestUpdate((EVP_MD_CTX *)s, data, n);
 }
 
+void sg_sha256_add_text(struct sg_sha256_stream *s, const char *text)
+{
+    sg_sha256_add(s, text ? text : "\1", text ? strlen(text) + 1 : 1);
+}
+
 void sg_sha256_finish_hex(struct sg_sha256_stream *s, char hex[SG_HEX])
 {
     unsigned char digest[32];

@@ -16,6 +16,8 @@ void sg_hex(const unsigned char digest[32], char hex[SG_HEX]);
 struct sg_sha256_stream;
 struct sg_sha256_stream *sg_sha256_create(void);
 void sg_sha256_add(struct sg_sha256_stream *s, const void *data, size_t n);
+/* A text with its NUL, so that "ab", "c" and "a", "bc" differ; NULL is not "". */
+void sg_sha256_add_text(struct sg_sha256_stream *s, const char *text);
 void sg_sha256_finish_hex(struct sg_sha256_stream *s, char hex[SG_HEX]);
 
 /* Of a whole file. */

@@ -1,5 +1,6 @@
 #include "experiments/cell_work.h"
 
+#include "base/build.h"
 #include "base/mem.h"
 
 #include <dirent.h>
@@ -125,17 +126,18 @@ static double real(const json_t *o, const char *key)
     return json_number_value(json_object_get(o, key));
 }
 
-static sg_status write_result(const struct sg_work *w, const struct sg_train_result *r, struct sg_buf *result,
-                              struct sg_err *err)
+static sg_status write_result(const struct sg_encoder *encoder, const struct sg_work *w,
+                              const struct sg_train_result *r, struct sg_buf *result, struct sg_err *err)
 {
     char host[256] = "";
     gethostname(host, sizeof host - 1);
     json_t *o = json_pack(
-        "{s:I,s:I,s:I,s:i,s:f,s:f,s:i,s:I,s:I,s:s,s:s,s:s,s:I,s:s}", "n_steps", (json_int_t)r->n_steps,
-        "n_tokens", (json_int_t)r->n_tokens, "n_eval", (json_int_t)r->n_eval, "n_classes", r->n_classes,
-        "train_s", r->train_s, "eval_s", r->eval_s, "ranks", w->team.size, "lanes", (json_int_t)r->lanes,
-        "threads", (json_int_t)r->threads, "kernels", r->kernels, "rounding", r->rounding, "weights_sha256",
-        r->digest, "peak_mem_bytes", (json_int_t)r->peak_mem_bytes, "host", host);
+        "{s:I,s:I,s:I,s:i,s:f,s:f,s:i,s:I,s:I,s:s,s:s,s:s,s:I,s:s,s:s,s:s}", "n_steps",
+        (json_int_t)r->n_steps, "n_tokens", (json_int_t)r->n_tokens, "n_eval", (json_int_t)r->n_eval,
+        "n_classes", r->n_classes, "train_s", r->train_s, "eval_s", r->eval_s, "ranks", w->team.size, "lanes",
+        (json_int_t)r->lanes, "threads", (json_int_t)r->threads, "kernels", r->kernels, "rounding",
+        r->rounding, "weights_sha256", r->digest, "peak_mem_bytes", (json_int_t)r->peak_mem_bytes, "host",
+        host, "encoder_sha256", sg_encoder_digest(encoder), "program", sg_build_name());
     char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
     json_decref(o);
     if (!text)
@@ -198,7 +200,7 @@ sg_status sg_cell_work(const struct sg_encoder *encoder, const struct sg_work *w
         status = sg_train(encoder, &s, &train, &test, &w->team, &hooks, NULL, &r, err);
         if (status == SG_OK) {
             if (w->team.rank == 0)
-                status = write_result(w, &r, result, err);
+                status = write_result(encoder, w, &r, result, err);
             status = sg_agree(&w->team, status, err);
         }
         if (status == SG_OK && path && w->team.rank == 0)
@@ -211,13 +213,35 @@ sg_status sg_cell_work(const struct sg_encoder *encoder, const struct sg_work *w
     return status;
 }
 
-sg_status sg_cell_store(struct sg_ledger *l, const struct sg_cell *c, int64_t n_raw, int64_t n_synthetic,
+static void set_origin(json_t *o, const struct sg_cell_origin *from)
+{
+    json_object_set_new(o, "rows_sha256", json_string(from->rows));
+    json_object_set_new(o, "examples_sha256", json_string(from->examples));
+}
+
+/* What it failed on is kept, too: with other texts it is tried again. */
+static sg_status store_failed(struct sg_ledger *l, const struct sg_cell *c, const struct sg_cell_origin *from,
+                              const char *reason, struct sg_err *err)
+{
+    json_t *o = json_object();
+    set_origin(o, from);
+    char *text = o ? json_dumps(o, JSON_SORT_KEYS | JSON_COMPACT) : NULL;
+    json_decref(o);
+    if (!text)
+        return sg_fail_memory(err, 1024);
+    struct sg_ledger_cell cell = {.id = c->id, .status = "failed", .reason = reason, .result = text};
+    sg_status status = sg_ledger_cell_finish(l, &cell, err);
+    free(text);
+    return status;
+}
+
+sg_status sg_cell_store(struct sg_ledger *l, const struct sg_cell *c, const struct sg_cell_origin *from,
                         const struct sg_outcome *o, struct sg_err *err)
 {
-    struct sg_ledger_cell cell = {.id = c->id, .status = "failed", .reason = o->reason, .result = "{}"};
+    struct sg_ledger_cell cell = {.id = c->id, .status = "done"};
     if (o->status != SG_OK)
-        return sg_ledger_cell_finish(l, &cell, err);
-    int64_t n = 0;
+        return store_failed(l, c, from, o->reason, err);
+    int64_t n = 0, n_synthetic = from->n_synthetic;
     const char *bytes = o->result;
     if (o->n_result >= sizeof n)
         memcpy(&n, bytes, sizeof n);
@@ -232,9 +256,10 @@ sg_status sg_cell_store(struct sg_ledger *l, const struct sg_cell *c, int64_t n_
         json_decref(head);
         return sg_fail(err, SG_FAILED, "the result of a cell arrived damaged");
     }
-    json_object_set_new(head, "n_raw", json_integer(n_raw));
+    json_object_set_new(head, "n_raw", json_integer(from->n_raw));
     json_object_set_new(head, "n_synthetic", json_integer(n_synthetic));
-    json_object_set_new(head, "n_train", json_integer(n_raw + n_synthetic));
+    json_object_set_new(head, "n_train", json_integer(from->n_raw + n_synthetic));
+    set_origin(head, from);
     char *text = json_dumps(head, JSON_SORT_KEYS | JSON_COMPACT), note[96] = "";
     json_decref(head);
     float *x = sg_alloc(n_floats + 1, sizeof *x); /* aligned */
@@ -244,7 +269,6 @@ sg_status sg_cell_store(struct sg_ledger *l, const struct sg_cell *c, int64_t n_
         if (n_synthetic < c->size)
             snprintf(note, sizeof note, "short pool: %lld of %lld synthetic examples", (long long)n_synthetic,
                      (long long)c->size);
-        cell.status = "done";
         cell.reason = note;
         cell.result = text;
         cell.n_loss = n_loss;

@@ -25,8 +25,13 @@ sg_status sg_cell_tidy(const struct sg_prepared *p, struct sg_ledger *l, struct 
 sg_status sg_cell_work(const struct sg_encoder *encoder, const struct sg_work *w, struct sg_buf *result,
                        struct sg_err *err) SG_MUST_USE;
 
+/* What a cell was trained on. */
+struct sg_cell_origin {
+    int64_t n_raw, n_synthetic;
+    const char *rows, *examples; /* digests (experiments/texts.h) */
+};
 /* Rank 0. Puts a done or failed cell into the ledger (uncommitted). */
-sg_status sg_cell_store(struct sg_ledger *l, const struct sg_cell *c, int64_t n_raw, int64_t n_synthetic,
+sg_status sg_cell_store(struct sg_ledger *l, const struct sg_cell *c, const struct sg_cell_origin *from,
                         const struct sg_outcome *o, struct sg_err *err) SG_MUST_USE;
 
 #endif

@@ -1,7 +1,10 @@
 #include "experiments/measure.h"
 
 #include "base/mem.h"
+#include "experiments/texts.h"
+#include "model/ops.h"
 #include "results/diversity.h"
+#include "results/ledger_trained.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -58,11 +61,22 @@ static sg_status embed_share(const struct sg_team *world, const struct sg_prepar
     return status;
 }
 
+/* What the numbers depend on besides the texts: {"encoder_sha256", "max_length", "rounding"}; embeddings are always in fp32. */
+static json_t *measured_with(const struct sg_prepared *p)
+{
+    return json_pack("{s:s,s:I,s:s}", "encoder_sha256", sg_encoder_digest(p->encoder), "max_length",
+                     (json_int_t)p->study->train.max_length, "rounding",
+                     sg_rounding_name(sg_ops_best(SG_FP32)->rounding));
+}
+
 static sg_status store(struct sg_ledger *l, const struct sg_prepared *p, int64_t i,
                        const struct sg_diversity *d, struct sg_err *err)
 {
-    json_t *o =
-        json_pack("{s:I,s:s}", "n", (json_int_t)d->n, "encoder_sha256", sg_encoder_digest(p->encoder));
+    char hex[SG_HEX];
+    SG_TRY(sg_texts_of_pool(p->pool[i], sg_pool_n(p->pool[i]), hex, err));
+    json_t *o = measured_with(p);
+    json_object_set_new(o, "n", json_integer(d->n));
+    json_object_set_new(o, "examples_sha256", json_string(hex));
     /* JSON has no NaN: an absent name is a number that does not exist. */
     if (isfinite(d->mean_similarity))
         json_object_set_new(o, "mean_similarity", json_real(d->mean_similarity));
@@ -78,19 +92,45 @@ static sg_status store(struct sg_ledger *l, const struct sg_prepared *p, int64_t
     return status;
 }
 
-/* Whether the ledger has this pool's result, for as many examples and the same encoder. */
-static sg_status is_measured(struct sg_ledger *l, const struct sg_prepared *p, int64_t i, int *yes,
-                             struct sg_err *err)
+/* Whether all of `part` stands in `whole`. */
+static int contains(const json_t *whole, json_t *part)
 {
-    char *text = NULL;
+    const char *key;
+    json_t *value;
+    json_object_foreach (part, key, value)
+        if (!json_equal(json_object_get(whole, key), value))
+            return 0;
+    return 1;
+}
+
+/* The ledger's result of this pool. 0: there is none; 1: it still holds; -1: it does not. texts 0: they are not looked at. */
+static sg_status look(struct sg_ledger *l, const struct sg_prepared *p, int64_t i, int texts, int *holds,
+                      struct sg_err *err)
+{
+    char *text = NULL, hex[SG_HEX];
     SG_TRY(sg_ledger_diversity_get(l, sg_pool_id(p->pool[i]), &text, err));
-    json_t *o = text ? json_loads(text, 0, NULL) : NULL;
-    const char *encoder = json_string_value(json_object_get(o, "encoder_sha256"));
-    *yes = encoder && strcmp(encoder, sg_encoder_digest(p->encoder)) == 0 &&
-           json_integer_value(json_object_get(o, "n")) == sg_pool_n(p->pool[i]);
+    *holds = text != NULL;
+    json_t *o = text ? json_loads(text, 0, NULL) : NULL, *with = measured_with(p);
+    sg_status status = with ? SG_OK : sg_fail_memory(err, 256);
+    if (status == SG_OK && text && !contains(o, with))
+        *holds = -1;
+    if (status == SG_OK && *holds == 1 && texts) {
+        status = sg_texts_of_pool(p->pool[i], sg_pool_n(p->pool[i]), hex, err);
+        const char *before = json_string_value(json_object_get(o, "examples_sha256"));
+        *holds = before && strcmp(before, hex) == 0 ? 1 : -1;
+    }
     json_decref(o);
+    json_decref(with);
     sg_free(text);
-    return SG_OK;
+    return status;
+}
+
+sg_status sg_measure_diversity_forget(const struct sg_prepared *p, int64_t i, int texts,
+                                      struct sg_ledger *ledger, struct sg_err *err)
+{
+    int holds;
+    SG_TRY(look(ledger, p, i, texts, &holds, err));
+    return holds < 0 ? sg_ledger_diversity_clear(ledger, sg_pool_id(p->pool[i]), err) : SG_OK;
 }
 
 /* Rank 0: the next pool from `i` on that needs a result, as a message; an empty one when there is none. */
@@ -98,10 +138,10 @@ static sg_status next_message(const struct sg_prepared *p, struct sg_ledger *l, 
                               struct sg_err *err)
 {
     for (; *i < p->grid.n_pools; ++*i) {
-        int yes = 1;
+        int holds = 1;
         if (sg_pool_complete(p->pool[*i]))
-            SG_TRY(is_measured(l, p, *i, &yes, err));
-        if (!yes)
+            SG_TRY(look(l, p, *i, 1, &holds, err));
+        if (holds != 1)
             return pool_message(p, *i, b, err);
     }
     return SG_OK;

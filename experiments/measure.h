@@ -12,6 +12,11 @@
 sg_status sg_measure_diversity(const struct sg_team *world, const struct sg_prepared *p,
                                struct sg_ledger *ledger, int64_t *n_measured, struct sg_err *err) SG_MUST_USE;
 
+/* Rank 0. What the ledger has of pool i's diversity goes (uncommitted), where it was measured with another encoder, max_length or
+ * rounding, or, `texts` being 1, on other texts than the pool has, which is complete. */
+sg_status sg_measure_diversity_forget(const struct sg_prepared *p, int64_t i, int texts,
+                                      struct sg_ledger *ledger, struct sg_err *err) SG_MUST_USE;
+
 /* Rank 0. What the texts of each task's raw rows look like, into the ledger (uncommitted), unless they are there.
  *
  * The result, a JSON object: {"task", "pool": id or "", "n_chosen": examples that the LLM chose a class for, -1, "rows": [{"label": -1

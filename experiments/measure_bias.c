@@ -120,11 +120,13 @@ static sg_status store(struct sg_ledger *l, const char *id, const char *pool, in
     return status;
 }
 
-/* The task's rows and the order of its classes. */
+/* The task's rows, what their labels are read as, and the order of its classes. */
 static void raw_id(const struct sg_task *t, const struct sg_task_data *d, char id[SG_HEX])
 {
     struct sg_buf b = sg_buf_make(1 << 24);
-    sg_buf_printf(&b, "synthgrid raw bias 1\n%s\n%s\n", t->name, d->digest);
+    char labels[SG_HEX];
+    sg_sha256_hex(d->train_label, (size_t)d->train.n * sizeof *d->train_label, labels);
+    sg_buf_printf(&b, "synthgrid raw bias 2\n%s\n%s\n%s\n", t->name, d->digest, labels);
     for (int k = 0; k < t->n_classes; k++)
         sg_buf_printf(&b, "%s\n", t->class_[k].name);
     sg_sha256_hex(sg_buf_text(&b), b.len, id);

@@ -10,6 +10,7 @@
 #include "experiments/prices.h"
 #include "experiments/progress.h"
 #include "experiments/run.h"
+#include "experiments/texts.h"
 #include "gen/recording.h"
 
 #include <jansson.h>
@@ -115,6 +116,7 @@ struct counts {
     } of[SG_MAX_GENERATORS]; /* the same, of each generator */
     int64_t n_classify;      /* of n_requests, those that ask for the class of a test row */
     int64_t n_cells, n_cells_done, n_raw_only;
+    int64_t n_stale; /* cells that were done on other texts: to be trained again */
     struct sg_batches_out batches;
     double cost;      /* of the cells that are left */
     size_t mem_bytes; /* a rank */
@@ -199,25 +201,47 @@ static sg_status count_evaluations(struct sg_prepared *p, struct sources *from, 
     return SG_OK;
 }
 
+/* Whether the ledger has the cell done, on the texts that the study has now. */
+static sg_status is_done(struct sources *from, struct sg_texts *texts, const struct sg_cell *c,
+                         struct counts *n, int *done, struct sg_err *err)
+{
+    char status[16] = "";
+    int rows = 1, examples = 1;
+    *done = 0;
+    if (!from->ledger)
+        return SG_OK;
+    SG_TRY(sg_ledger_cell_status(from->ledger, c->id, status, err));
+    if (strcmp(status, "done") != 0)
+        return SG_OK;
+    SG_TRY(sg_texts_fits_rows(texts, from->ledger, c, &rows, err));
+    SG_TRY(sg_texts_fits_examples(texts, from->ledger, c, &examples, err));
+    *done = rows && examples;
+    n->n_stale += !*done;
+    return SG_OK;
+}
+
 static sg_status count_cells(struct sg_prepared *p, struct sources *from, struct counts *n,
                              struct sg_err *err)
 {
     int k = 2;
+    struct sg_texts *texts = NULL;
+    SG_TRY(sg_texts_create(p, &texts, err));
+    sg_status status = SG_OK;
     for (int t = 0; t < p->study->n_tasks; t++)
         k = p->study->task[t].n_classes > k ? p->study->task[t].n_classes : k;
     n->mem_bytes = sg_train_memory(p->encoder, &p->study->train, k);
     n->n_cells = p->grid.n_cells;
-    for (int64_t i = 0; i < p->grid.n_cells; i++) {
+    for (int64_t i = 0; status == SG_OK && i < p->grid.n_cells; i++) {
         const struct sg_cell *c = &p->grid.cell[i];
-        char status[16] = "";
-        if (from->ledger)
-            SG_TRY(sg_ledger_cell_status(from->ledger, c->id, status, err));
-        n->n_cells_done += strcmp(status, "done") == 0;
+        int done;
+        status = is_done(from, texts, c, n, &done, err);
+        n->n_cells_done += done;
         n->n_raw_only += c->pool < 0;
-        if (strcmp(status, "done") != 0)
+        if (!done)
             n->cost += sg_cell_cost(p, c);
     }
-    return SG_OK;
+    sg_texts_destroy(texts);
+    return status;
 }
 
 static void print_price(const struct sg_generator *g, struct sg_buf *out)
@@ -319,6 +343,9 @@ static void print_text(const struct sg_prepared *p, const struct sources *from, 
         out, "training %lld %s to train, %lld done; roughly %.2f core hours at 100 GFLOP/s a core\n",
         (long long)(n->n_cells - n->n_cells_done), sg_plural(n->n_cells - n->n_cells_done, "cell", "cells"),
         (long long)n->n_cells_done, n->cost / 3600);
+    if (n->n_stale)
+        sg_buf_printf(out, "         %lld of them %s trained on other texts than the study has now\n",
+                      (long long)n->n_stale, sg_plural(n->n_stale, "was", "were"));
     sg_buf_printf(out, "memory   %.0f MB a rank\n", (double)n->mem_bytes / 1e6);
     sg_buf_printf(out, "results  %s\n", s->results);
 }
@@ -351,17 +378,17 @@ static sg_status print_json(const struct sg_prepared *p, const struct counts *n,
 {
     const struct sg_study *s = p->study;
     double cost = missing_usd(s, n);
-    json_t *o =
-        json_pack("{s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:I,s:I,s:f,s:I,s:s}", "study", s->name,
-                  "n_cells", (json_int_t)n->n_cells, "n_cells_done", (json_int_t)n->n_cells_done, "n_pools",
-                  (json_int_t)p->grid.n_pools, "n_evaluations", (json_int_t)p->n_evaluations, "n_requests",
-                  (json_int_t)n->n_requests, "tokens_in", (json_int_t)n->tokens_in, "tokens_out",
-                  (json_int_t)n->tokens_out, "n_requests_missing", (json_int_t)n->n_missing,
-                  "tokens_in_missing", (json_int_t)n->missing_in, "tokens_out_missing",
-                  (json_int_t)n->missing_out, "cost_usd_missing", cost < 0 ? json_null() : json_real(cost),
-                  "n_batches", (json_int_t)(n->batches.n + n->batches.n_abandoned), "n_batch_requests",
-                  (json_int_t)n->batches.n_requests, "core_s", n->cost, "mem_bytes_per_rank",
-                  (json_int_t)n->mem_bytes, "results", s->results);
+    json_t *o = json_pack(
+        "{s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:I,s:I,s:f,s:I,s:s}", "study", s->name,
+        "n_cells_stale", (json_int_t)n->n_stale, "n_cells", (json_int_t)n->n_cells, "n_cells_done",
+        (json_int_t)n->n_cells_done, "n_pools", (json_int_t)p->grid.n_pools, "n_evaluations",
+        (json_int_t)p->n_evaluations, "n_requests", (json_int_t)n->n_requests, "tokens_in",
+        (json_int_t)n->tokens_in, "tokens_out", (json_int_t)n->tokens_out, "n_requests_missing",
+        (json_int_t)n->n_missing, "tokens_in_missing", (json_int_t)n->missing_in, "tokens_out_missing",
+        (json_int_t)n->missing_out, "cost_usd_missing", cost < 0 ? json_null() : json_real(cost), "n_batches",
+        (json_int_t)(n->batches.n + n->batches.n_abandoned), "n_batch_requests",
+        (json_int_t)n->batches.n_requests, "core_s", n->cost, "mem_bytes_per_rank", (json_int_t)n->mem_bytes,
+        "results", s->results);
     if (o && s->generator->name)
         json_object_set_new(o, "generators", generators_json(s, n));
     else if (o)

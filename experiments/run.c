@@ -16,6 +16,7 @@
 #include "experiments/progress.h"
 #include "experiments/provenance.h"
 #include "experiments/rehearsal.h"
+#include "experiments/resume.h"
 #include "experiments/rounds.h"
 #include "model/ops.h"
 #include "results/report.h"
@@ -36,7 +37,7 @@ struct run;
 
 struct cell_user {
     struct run *run;
-    int64_t cell, n_raw, n_synthetic;
+    int64_t cell;
 };
 
 /* Rank 0's view; coordinator thread while the engine runs. */
@@ -59,21 +60,14 @@ struct run {
     struct sg_err why;   /* and its sentence */
     double budget_usd;   /* < 0: none */
     double started, stored, shown;
-    int warned;         /* that status.json cannot be written */
-    double cost;        /* of all cells that were to do when the run began */
-    int64_t n_to_train, /* these cells, but for those that failed and stay so */
-        n_missing;      /* completions when the run began */
+    int warned; /* that status.json cannot be written */
+    struct sg_resume resume;
+    int64_t n_missing; /* completions when the run began */
     struct sg_progress progress;
     char *h5_path;
 };
 
 /* ---- cells ---- */
-
-/* Whether this run does not train a cell of this status. */
-static int is_over(const struct run *r, const char *status)
-{
-    return strcmp(status, "done") == 0 || (strcmp(status, "failed") == 0 && !r->options->retry_failed);
-}
 
 static sg_status add_cell(struct run *r, int64_t i, struct sg_err *err)
 {
@@ -82,7 +76,7 @@ static sg_status add_cell(struct run *r, int64_t i, struct sg_err *err)
     if (r->options->buy_only)
         return SG_OK;
     SG_TRY(sg_ledger_cell_status(r->ledger, c->id, status, err));
-    if (is_over(r, status)) {
+    if (sg_resume_is_over(&r->resume, status)) {
         r->progress.n_cells_done += status[0] == 'd';
         r->progress.n_cells_failed += status[0] == 'f';
         return SG_OK;
@@ -102,7 +96,7 @@ static sg_status end_asker(void *context, int64_t i, struct sg_err *err)
 {
     struct run *r = context;
     r->progress.n_pools_done += i < r->p->grid.n_pools;
-    SG_TRY(sg_asking_store(r->asking, i, err));
+    SG_TRY(sg_resume_store(&r->resume, r->asking, i, err));
     for (int64_t c = 0; c < r->p->grid.n_cells; c++)
         if (r->p->grid.cell[c].pool == i)
             SG_TRY(add_cell(r, c, err));
@@ -156,10 +150,7 @@ static sg_status cell_prepare(void *context, void *user, struct sg_buf *payload,
 {
     (void)context;
     struct cell_user *u = user;
-    const struct sg_cell *c = &u->run->p->grid.cell[u->cell];
-    u->n_raw = c->raw;
-    u->n_synthetic = c->pool >= 0 ? sg_pool_prefix(u->run->p->pool[c->pool], c->size) : 0;
-    return sg_cell_payload(u->run->p, c, payload, err);
+    return sg_cell_payload(u->run->p, &u->run->p->grid.cell[u->cell], payload, err);
 }
 
 static sg_status cell_work(void *context, const struct sg_work *w, struct sg_buf *result, struct sg_err *err)
@@ -173,7 +164,12 @@ static sg_status cell_done(void *context, void *user, const struct sg_outcome *o
     (void)context, (void)e;
     struct cell_user *u = user;
     struct run *r = u->run;
-    SG_TRY(sg_cell_store(r->ledger, &r->p->grid.cell[u->cell], u->n_raw, u->n_synthetic, o, err));
+    const struct sg_cell *c = &r->p->grid.cell[u->cell];
+    struct sg_cell_origin from = {.n_raw = c->raw};
+    from.n_synthetic = c->pool >= 0 ? sg_pool_prefix(r->p->pool[c->pool], c->size) : 0;
+    SG_TRY(sg_texts_rows(r->resume.texts, c, &from.rows, err));
+    SG_TRY(sg_texts_examples(r->resume.texts, c, &from.examples, err));
+    SG_TRY(sg_cell_store(r->ledger, c, &from, o, err));
     r->progress.n_cells_done += o->status == SG_OK;
     r->progress.n_cells_failed += o->status != SG_OK;
     return sg_ledger_commit(r->ledger, err);
@@ -211,7 +207,7 @@ static sg_status tick(void *context, const struct sg_engine *e, struct sg_err *e
             : "training";
     /* Cells whose pools are not filled yet are no items yet, so the engine's own count of what is left is too low. */
     double training_s =
-        s.cost_done > 0 ? (r->cost - s.cost_done) * s.rank_s_done / s.cost_done / r->world->size : -1;
+        s.cost_done > 0 ? (r->resume.cost - s.cost_done) * s.rank_s_done / s.cost_done / r->world->size : -1;
     r->progress.eta_s = sg_progress_eta_s(&r->progress, training_s);
     r->progress.cost_usd = sg_office_spent_usd(r->office);
     /* results.h5 and status.json can be made again from the ledger: that one of them cannot be written now ends no run. */
@@ -234,38 +230,6 @@ static sg_status tick(void *context, const struct sg_engine *e, struct sg_err *e
 }
 
 /* ---- start ---- */
-
-/* The study as the ledger sees it: test rows, planned cells and evaluations. */
-static sg_status enter_plan(struct run *r, struct sg_err *err)
-{
-    const struct sg_prepared *p = r->p;
-    SG_TRY(sg_ledger_cells_retire(r->ledger, err));
-    for (int t = 0; t < p->study->n_tasks; t++)
-        for (int64_t i = 0; i < p->data[t].test.n; i++) {
-            const struct sg_row *x = &p->data[t].test.row[i];
-            SG_TRY(sg_ledger_test_row_put(r->ledger, p->study->task[t].name, i, p->data[t].test_label[i],
-                                          x->first, x->second, err));
-        }
-    for (int64_t i = 0; i < p->grid.n_cells; i++) {
-        const struct sg_cell *c = &p->grid.cell[i];
-        char *settings = sg_cell_settings(p, c);
-        if (!settings)
-            return sg_fail_memory(err, 4096);
-        sg_status status = sg_ledger_cell_plan(r->ledger, c->id, i, settings,
-                                               c->pool >= 0 ? sg_pool_id(p->pool[c->pool]) : NULL, err);
-        sg_free(settings);
-        SG_TRY(status);
-        char before[16];
-        SG_TRY(sg_ledger_cell_status(r->ledger, c->id, before, err));
-        if (strcmp(before, "done") != 0)
-            r->cost += sg_cell_cost(p, c);
-        r->n_to_train += !r->options->buy_only && !is_over(r, before);
-    }
-    for (int64_t i = 0; i < p->n_evaluations; i++)
-        SG_TRY(sg_evaluation_plan(r->ledger, p->evaluation[i], i, err));
-    SG_TRY(sg_measure_raw_bias(p, r->ledger, err));
-    return sg_ledger_commit(r->ledger, err);
-}
 
 /* What other studies have bought, before anything is asked for. */
 static sg_status open_cache(struct run *r, int64_t *n_missing, struct sg_err *err)
@@ -292,7 +256,10 @@ static sg_status open_run(struct run *r, int64_t *n_missing, struct sg_err *err)
     if (r->options->rehearsal)
         SG_TRY(sg_ledger_meta_set(r->ledger, "rehearsal", "a stub server wrote the texts; they mean nothing",
                                   err));
-    SG_TRY(enter_plan(r, err));
+    r->resume.p = r->p;
+    r->resume.ledger = r->ledger;
+    r->resume.retry_failed = r->options->retry_failed;
+    SG_TRY(sg_resume_enter(&r->resume, err));
     SG_TRY(sg_cell_tidy(r->p, r->ledger, err));
     SG_TRY(sg_asking_create(r->p, r->ledger, &r->asking, err));
     SG_TRY(sg_asking_count(r->asking, n_missing, NULL, err));
@@ -301,6 +268,7 @@ static sg_status open_run(struct run *r, int64_t *n_missing, struct sg_err *err)
         SG_TRY(sg_asking_count(r->asking, n_missing, NULL, err));
     }
     SG_TRY(open_cache(r, n_missing, err));
+    SG_TRY(sg_resume_count(&r->resume, r->options->buy_only, err));
     SG_TRY(sg_office_create(&(struct sg_office_settings){.n_generators = s->n_generators,
                                                          .generator = s->generator,
                                                          .ledger = r->ledger,
@@ -425,6 +393,7 @@ static sg_status finish(struct run *r, sg_status status, struct sg_err *err)
     else if (status != SG_OK && status != SG_STOPPED)
         return status; /* something broke: keep the ledger and the old file as they are */
     write_cache(r);
+    sg_resume_tell(&r->resume, r->options->buy_only);
     struct sg_err second = {0};
     sg_status stored = sg_ledger_commit(r->ledger, &second);
     if (stored == SG_OK)
@@ -605,7 +574,7 @@ static sg_status enter(struct run *r, struct sg_err *err)
 /* Collective, before anything is bought: each rank may be given a cell to train. */
 static sg_status can_train(const struct run *r, struct sg_err *err)
 {
-    int64_t n = r->n_to_train;
+    int64_t n = r->options->buy_only ? 0 : r->resume.n_to_train;
     const struct sg_ops *ops;
     char host[256] = "";
     SG_TRY(sg_mpi_check(MPI_Bcast(&n, 1, MPI_INT64_T, 0, r->world->comm), "MPI_Bcast", err));
@@ -684,7 +653,7 @@ static sg_status batch_run(struct run *r, struct sg_err *err)
     for (int64_t i = 0; i < sg_asking_n(r->asking); i++)
         if (sg_asking_complete(r->asking, i)) {
             r->progress.n_pools_done += i < r->p->grid.n_pools;
-            SG_TRY(sg_asking_store(r->asking, i, err));
+            SG_TRY(sg_resume_store(&r->resume, r->asking, i, err));
         }
     r->n_cached = -1; /* what was collected is for others, too */
     return note_batches(r, &out, err);
@@ -798,6 +767,7 @@ done:
     sg_office_destroy(r.office);
     sg_cache_close(r.cache);
     sg_asking_destroy(r.asking);
+    sg_resume_free(&r.resume);
     sg_ledger_close(r.ledger);
     sg_free(r.cell);
     sg_free(r.h5_path);

@@ -139,8 +139,9 @@ void sg_grid_free(struct sg_grid *g);
 struct sg_task_data {
     struct sg_rows train, test;
     int32_t *train_label, *test_label;
-    char *train_path;    /* for messages */
-    char digest[SG_HEX]; /* over texts and labels, in order */
+    char *train_path;         /* for messages */
+    char digest[SG_HEX];      /* over texts and labels, in order */
+    char test_digest[SG_HEX]; /* over the test rows: texts and what their labels are read as */
 };
 sg_status sg_task_data_read(const struct sg_study *s, int task, struct sg_task_data *out,
                             struct sg_err *err) SG_MUST_USE;

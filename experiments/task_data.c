@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "base/text.h"
+#include "results/ledger_trained.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -77,6 +78,12 @@ static sg_status make_digest(struct sg_task_data *d, struct sg_err *err)
         }
     }
     sg_sha256_finish_hex(h, d->digest);
+    h = sg_sha256_create();
+    if (!h)
+        return sg_fail_memory(err, 256);
+    for (int64_t i = 0; i < d->test.n; i++)
+        sg_example_digest_add(h, d->test_label[i], d->test.row[i].first, d->test.row[i].second);
+    sg_sha256_finish_hex(h, d->test_digest);
     return SG_OK;
 }
 

@@ -24,11 +24,6 @@ struct sg_classifier {
 
 /* ---- making ---- */
 
-static void add_text(struct sg_sha256_stream *s, const char *text)
-{
-    sg_sha256_add(s, text ? text : "\1", text ? strlen(text) + 1 : 1);
-}
-
 static sg_status make_id(struct sg_classifier *c, struct sg_err *err)
 {
     const struct sg_classifier_spec *s = &c->spec;
@@ -40,19 +35,19 @@ static sg_status make_id(struct sg_classifier *c, struct sg_err *err)
     snprintf(numbers, sizeof numbers, "synthgrid classifier 1: %.17g %.17g %lld %d shots %d seed %lld",
              s->temperature, s->generator->top_p, (long long)s->max_tokens, s->structured, s->n_shots,
              (long long)s->seed);
-    add_text(sha, numbers);
-    add_text(sha, s->generator->provider);
-    add_text(sha, s->generator->model);
-    add_text(sha, t->name);
-    add_text(sha, t->prompt.classify);
+    sg_sha256_add_text(sha, numbers);
+    sg_sha256_add_text(sha, s->generator->provider);
+    sg_sha256_add_text(sha, s->generator->model);
+    sg_sha256_add_text(sha, t->name);
+    sg_sha256_add_text(sha, t->prompt.classify);
     for (int k = 0; k < t->n_classes; k++) {
-        add_text(sha, t->class_[k].name);
-        add_text(sha, t->class_[k].readable);
+        sg_sha256_add_text(sha, t->class_[k].name);
+        sg_sha256_add_text(sha, t->class_[k].readable);
     }
     for (int64_t i = 0; s->n_shots && i < s->raw->n; i++) {
-        add_text(sha, s->raw->row[i].first);
-        add_text(sha, s->raw->row[i].second);
-        add_text(sha, s->raw->row[i].label);
+        sg_sha256_add_text(sha, s->raw->row[i].first);
+        sg_sha256_add_text(sha, s->raw->row[i].second);
+        sg_sha256_add_text(sha, s->raw->row[i].label);
     }
     sg_sha256_finish_hex(sha, c->id);
     return SG_OK;

@@ -18,20 +18,14 @@ const char *sg_reject_name(enum sg_reject r)
 
 /* ---- identity ---- */
 
-static void add_text(struct sg_sha256_stream *s, const char *text)
-{
-    /* With its NUL, so that "ab","c" and "a","bc" differ; NULL is not "". */
-    sg_sha256_add(s, text ? text : "\1", text ? strlen(text) + 1 : 1);
-}
-
 static void add_rows(struct sg_sha256_stream *s, const struct sg_rows *rows)
 {
     for (int64_t i = 0; rows && i < rows->n; i++) {
-        add_text(s, rows->row[i].first);
-        add_text(s, rows->row[i].second);
-        add_text(s, rows->row[i].label);
+        sg_sha256_add_text(s, rows->row[i].first);
+        sg_sha256_add_text(s, rows->row[i].second);
+        sg_sha256_add_text(s, rows->row[i].label);
     }
-    add_text(s, "end of rows");
+    sg_sha256_add_text(s, "end of rows");
 }
 
 /* What differs from one labelled example a request in the task's own words: nothing is added for that, so that ids stay what
@@ -42,10 +36,10 @@ static void add_arm(struct sg_sha256_stream *sha, const struct sg_pool_spec *s)
     char number[64];
     if (s->n_examples > 1) {
         snprintf(number, sizeof number, "examples_per_request %lld", (long long)s->n_examples);
-        add_text(sha, number);
+        sg_sha256_add_text(sha, number);
     }
     if (s->structured)
-        add_text(sha, "structured");
+        sg_sha256_add_text(sha, "structured");
     if ((!s->variant || strcmp(s->variant, "default") == 0) && s->conditioning == SG_BY_LABEL)
         return;
     if (!sg_task_wording(s->task, s->variant ? s->variant : "default", s->conditioning, &w))
@@ -58,7 +52,7 @@ static void add_arm(struct sg_sha256_stream *sha, const struct sg_pool_spec *s)
                                 w.example,
                                 w.topics};
     for (size_t i = 0; i < sizeof text / sizeof text[0]; i++)
-        add_text(sha, text[i]);
+        sg_sha256_add_text(sha, text[i]);
 }
 
 static sg_status make_id(struct sg_pool *p, struct sg_err *err)
@@ -71,28 +65,28 @@ static sg_status make_id(struct sg_pool *p, struct sg_err *err)
     int64_t max_tokens = s->task->max_tokens ? s->task->max_tokens : s->generator->max_tokens;
     snprintf(numbers, sizeof numbers, "%.17g %.17g %lld %lld %d", s->generator->temperature,
              s->generator->top_p, (long long)max_tokens, (long long)s->seed, s->check_duplicates);
-    add_text(sha, s->task->digest);
-    add_text(sha, sg_method_name(s->method));
-    add_text(sha, s->generator->provider);
-    add_text(sha, s->generator->model);
-    add_text(sha, numbers);
+    sg_sha256_add_text(sha, s->task->digest);
+    sg_sha256_add_text(sha, sg_method_name(s->method));
+    sg_sha256_add_text(sha, s->generator->provider);
+    sg_sha256_add_text(sha, s->generator->model);
+    sg_sha256_add_text(sha, numbers);
     add_rows(sha, s->raw);
     add_rows(sha, s->test);
     add_arm(sha, s);
     if (s->near && s->near_filter > 0) { /* else the id is what it was before there was this filter */
         snprintf(numbers, sizeof numbers, "near_duplicates %.17g", s->near_filter);
-        add_text(sha, numbers);
-        add_text(sha, s->near_digest);
+        sg_sha256_add_text(sha, numbers);
+        sg_sha256_add_text(sha, s->near_digest);
     }
     if (s->source) {
         struct sg_prompts w;
         snprintf(numbers, sizeof numbers, "rephrased in a form, repeats none, %d attempts",
                  SG_MAX_REPHRASINGS);
-        add_text(sha, numbers);
-        add_text(sha, sg_pool_id(s->source));
-        add_text(sha, SG_REPHRASE_SYSTEM);
+        sg_sha256_add_text(sha, numbers);
+        sg_sha256_add_text(sha, sg_pool_id(s->source));
+        sg_sha256_add_text(sha, SG_REPHRASE_SYSTEM);
         if (sg_task_wording(s->task, s->variant ? s->variant : "default", s->conditioning, &w))
-            add_text(sha, w.rephrase);
+            sg_sha256_add_text(sha, w.rephrase);
     }
     sg_sha256_finish_hex(sha, p->id);
     return SG_OK;

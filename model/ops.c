@@ -44,6 +44,16 @@ const struct sg_ops *sg_ops_best(enum sg_precision precision)
     return *list;
 }
 
+const char *sg_rounding_name(enum sg_rounding r)
+{
+    static const char *const name[] = {[SG_FUSED] = "fused",
+                                       [SG_PLAIN] = "plain",
+                                       [SG_REFERENCE] = "reference",
+                                       [SG_FUSED_BF16] = "bf16",
+                                       [SG_REFERENCE_BF16] = "reference-bf16"};
+    return name[r];
+}
+
 const char *sg_precision_name(int precision)
 {
     static const char *const name[] = {[SG_FP32] = "fp32", [SG_BF16] = "bf16"};

@@ -55,6 +55,8 @@ struct sg_adam {
 /* Tables of one kind give the same bits: fused multiply-adds or not; sums in double (but for those of products); and
  * the first and the last with products in bfloat16. */
 enum sg_rounding { SG_FUSED, SG_PLAIN, SG_REFERENCE, SG_FUSED_BF16, SG_REFERENCE_BF16 };
+const char *
+sg_rounding_name(enum sg_rounding r); /* "fused", "plain", "reference", "bf16", "reference-bf16" */
 
 struct sg_ops {
     const char *name;

@@ -265,12 +265,6 @@ static sg_status evaluate(struct sg_trainer *t, struct sg_train_result *r, struc
     return SG_OK;
 }
 
-static const char *const rounding_name[] = {[SG_FUSED] = "fused",
-                                            [SG_PLAIN] = "plain",
-                                            [SG_REFERENCE] = "reference",
-                                            [SG_FUSED_BF16] = "bf16",
-                                            [SG_REFERENCE_BF16] = "reference-bf16"};
-
 static sg_status make_result(const struct sg_trainer *t, struct sg_train_result *r, struct sg_err *err)
 {
     r->n_steps = t->n_steps;
@@ -278,7 +272,7 @@ static sg_status make_result(const struct sg_trainer *t, struct sg_train_result 
     r->lanes = t->lanes;
     r->threads = t->threads;
     r->kernels = t->ops->name;
-    r->rounding = rounding_name[t->ops->rounding];
+    r->rounding = sg_rounding_name(t->ops->rounding);
     r->loss = sg_alloc((size_t)t->n_steps, sizeof *r->loss);
     int64_t n = t->eval ? t->eval->n * r->n_classes : 0;
     if (t->eval)

@@ -127,6 +127,16 @@ static const char *const sql[N_SQL] = {
         "pool=excluded.pool",
     [SQL_CELL_STATUS] = "SELECT status FROM cells WHERE id=?1",
     [SQL_CELL_FINISH] = "UPDATE cells SET status=?2, reason=?3, result=?4, created=?5 WHERE id=?1",
+    [SQL_CELL_TRAINED] =
+        "SELECT status, json_extract(r,'$.rows_sha256'), json_extract(r,'$.examples_sha256'),"
+        " json_extract(r,'$.n_synthetic') FROM"
+        " (SELECT status, iif(json_valid(result), result, '{}') AS r FROM cells WHERE id=?1)",
+    [SQL_CELL_EXAMPLES_SET] =
+        "UPDATE cells SET result=json_set(result,'$.rows_sha256',?2,'$.examples_sha256',?3) WHERE id=?1",
+    [SQL_CELL_RESET] = "UPDATE cells SET status='planned', reason=NULL, result=NULL WHERE id=?1",
+    [SQL_EXAMPLES_FIRST] =
+        "SELECT label, first, second FROM examples WHERE pool=?1 ORDER BY position LIMIT ?2",
+    [SQL_DIVERSITY_CLEAR] = "DELETE FROM diversity WHERE pool=?1",
     [SQL_CELLS_RETIRE] = "UPDATE cells SET ordinal=-1",
     [SQL_TEST_ROWS_FORGET] = "DELETE FROM test_rows",
     [SQL_PREDICTIONS_PUT] =

@@ -137,7 +137,8 @@ sg_status sg_ledger_cell_status(struct sg_ledger *l, const char *id, char status
 struct sg_ledger_cell {
     const char *id, *status, *reason; /* "done" or "failed" */
     const char *result; /* JSON: n_train, n_raw, n_synthetic, n_steps, n_tokens, train_s, eval_s, ranks,
-                           lanes, threads, kernels, rounding, weights_sha256, peak_mem_bytes, host */
+                           lanes, threads, kernels, rounding, weights_sha256, peak_mem_bytes, host, encoder_sha256, program,
+                           rows_sha256, examples_sha256 (results/ledger_trained.h; these two of failed ones, too) */
     int64_t n_eval, n_classes, n_loss;
     const float *logits, *loss; /* (n_eval, n_classes), (n_loss); NULL when failed */
 };

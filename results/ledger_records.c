@@ -235,11 +235,6 @@ sg_status sg_ledger_completions_each(struct sg_ledger *l,
     return status;
 }
 
-static void add_text(struct sg_sha256_stream *h, const char *text)
-{
-    sg_sha256_add(h, text ? text : "\1", text ? strlen(text) + 1 : 1); /* NULL is not "" */
-}
-
 /* Of all that is put: pools.digest. */
 static sg_status pool_digest(const struct sg_ledger_pool *p, char digest[SG_HEX], struct sg_err *err)
 {
@@ -249,17 +244,17 @@ static sg_status pool_digest(const struct sg_ledger_pool *p, char digest[SG_HEX]
     const char *const text[] = {p->id, p->settings, p->status, p->rejects, p->shortfall};
     const int64_t number[] = {p->ordinal, p->n, p->asked ? p->n_asked : -1};
     for (size_t i = 0; i < sizeof text / sizeof *text; i++)
-        add_text(h, text[i]);
+        sg_sha256_add_text(h, text[i]);
     sg_sha256_add(h, number, sizeof number);
     for (int64_t i = 0; i < p->n; i++) {
         const struct sg_ledger_example *e = &p->example[i];
         sg_sha256_add(h, &e->label, sizeof e->label);
-        add_text(h, e->first);
-        add_text(h, e->second);
-        add_text(h, e->completion);
+        sg_sha256_add_text(h, e->first);
+        sg_sha256_add_text(h, e->second);
+        sg_sha256_add_text(h, e->completion);
     }
     for (int64_t i = 0; p->asked && i < p->n_asked; i++)
-        add_text(h, p->asked[i]);
+        sg_sha256_add_text(h, p->asked[i]);
     sg_sha256_finish_hex(h, digest);
     return SG_OK;
 }

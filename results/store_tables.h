@@ -45,6 +45,10 @@
     X(threads, REAL, "threads", 1, "threads a rank")                                                         \
     X(kernels, TEXT, "", SG_LATER, "kernels of the team's first rank: avx512, avx2, base, ref")              \
     X(rounding, TEXT, "", SG_LATER, "of products: fused, plain, reference, bf16; equal bits need the same")  \
+    X(encoder_sha256, TEXT, "", SG_LATER, "of the encoder that it was trained with")                         \
+    X(program, TEXT, "", SG_LATER, "that trained it: version, commit, build id")                             \
+    X(rows_sha256, TEXT, "", SG_LATER, "of the raw rows trained on and the test rows, with their labels")    \
+    X(examples_sha256, TEXT, "", SG_LATER, "of the examples trained on, with their labels; empty: none")     \
     X(peak_mem_bytes, REAL, "byte", 1, "largest memory of a rank")                                           \
     X(host, TEXT, "", 1, "host of the team's first rank")                                                    \
     X(recorded, TEXT, "", 1, "UTC time of its last change in the ledger")                                    \

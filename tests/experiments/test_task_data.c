@@ -61,7 +61,7 @@ static void test_digest(void **state)
         "{\"text\": \"b\", \"label\": \"yes\"}\n{\"text\": \"a\", \"label\": \"no\"}\n",
         "{\"text\": \"a\", \"label\": \"yes\"}\n{\"text\": \"b\", \"label\": \"yes\"}\n",
     };
-    char digest[4][SG_HEX];
+    char digest[4][SG_HEX], test[2][SG_HEX];
     struct sg_study *s = make("data.train=d.jsonl");
     for (int i = 0; i < 4; i++) {
         struct sg_task_data d;
@@ -74,6 +74,20 @@ static void test_digest(void **state)
     assert_string_equal(digest[0], digest[1]);
     assert_string_not_equal(digest[0], digest[2]);
     assert_string_not_equal(digest[0], digest[3]);
+    /* The same rows, whose labels are read otherwise. */
+    for (int i = 0; i < 2; i++) {
+        struct sg_task_data d;
+        struct sg_err err = {0};
+        assert_int_equal(sg_task_data_read(s, 0, &d, &err), SG_OK);
+        memcpy(test[i], d.test_digest, SG_HEX);
+        memcpy(digest[i], d.digest, SG_HEX);
+        sg_task_data_free(&d);
+        struct sg_class swap = s->task[0].class_[0];
+        s->task[0].class_[0] = s->task[0].class_[1];
+        s->task[0].class_[1] = swap;
+    }
+    assert_string_equal(digest[0], digest[1]);
+    assert_string_not_equal(test[0], test[1]);
     sg_study_destroy(s);
 }
 
