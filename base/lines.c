@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -28,6 +29,31 @@ int sg_file_is_gzip(const char *path)
     ssize_t n = read(fd, magic, 2);
     close(fd);
     return n == 2 && magic[0] == 0x1f && magic[1] == 0x8b;
+}
+
+sg_status sg_gzip_is_single(const char *path, int *single, struct sg_err *err)
+{
+    unsigned char in[BLOCK], out[BLOCK];
+    z_stream z = {0};
+    FILE *f = fopen(path, "rbe");
+    if (!f)
+        return sg_fail(err, SG_INPUT, "%s: %s", path, strerror(errno));
+    int rc = inflateInit2(&z, 15 + 16); /* gzip alone */
+    while (rc == Z_OK) {
+        if (!z.avail_in) {
+            z.avail_in = (unsigned)fread(in, 1, BLOCK, f);
+            z.next_in = in;
+        }
+        if (!z.avail_in)
+            break;
+        z.next_out = out;
+        z.avail_out = BLOCK;
+        rc = inflate(&z, Z_NO_FLUSH);
+    }
+    *single = rc == Z_STREAM_END && !z.avail_in && fgetc(f) == EOF;
+    inflateEnd(&z);
+    fclose(f);
+    return rc == Z_STREAM_END ? SG_OK : sg_fail(err, SG_INPUT, "%s: damaged or cut off gzip data", path);
 }
 
 sg_status sg_lines_open(const char *path, struct sg_lines **out, struct sg_err *err)

@@ -35,4 +35,8 @@ int64_t sg_lines_number(const struct sg_lines *l);
 /* Whether a file begins as gzip does; 0 also for what cannot be read. */
 int sg_file_is_gzip(const char *path);
 
+/* Whether a gzip file ends with its first member: zlib reads on into further ones, and passes over anything else behind them in silence
+ * (zlib.h, gzread). Reads the whole file. SG_INPUT where it cannot be read or is damaged. */
+sg_status sg_gzip_is_single(const char *path, int *single, struct sg_err *err) SG_MUST_USE;
+
 #endif

@@ -1,3 +1,5 @@
+#define _XOPEN_SOURCE 700 /* nftw */
+
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/text.h"
@@ -10,13 +12,15 @@
 #include "results/output_check.h"
 #include "results/store.h"
 
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 struct sealing {
-    const struct sg_seal_options *options;
+    const struct sg_seal_options *options; /* its file: a temporary one beside */
+    const char *target;
     struct sg_prepared *p;
     struct sg_ledger *ledger;
     struct sg_asking *asking;
@@ -264,24 +268,22 @@ static sg_status check_output(const struct sealing *s, struct sg_err *err)
 {
     const struct sg_study *study = s->p->study;
     const char *inputs[] = {study->path, study->encoder, study->generator->recording};
-    SG_TRY(sg_output_check("FILE", s->options->file, inputs, 3, err));
+    SG_TRY(sg_output_check("FILE", s->target, inputs, 3, err));
     for (int t = 0; t < study->n_tasks; t++) {
         char *folder = sg_path_join(study->data_dir, study->task[t].name);
-        sg_status status = folder
-                               ? sg_output_check("FILE", s->options->file, (const char *[]){folder}, 1, err)
-                               : sg_fail_memory(err, strlen(study->data_dir));
+        sg_status status = folder ? sg_output_check("FILE", s->target, (const char *[]){folder}, 1, err)
+                                  : sg_fail_memory(err, strlen(study->data_dir));
         sg_free(folder);
         SG_TRY(status);
     }
     unsigned char head[2] = {0x1f,
                              0x8b}; /* gzip (RFC 1952): an older bundle may be replaced, a task file not */
-    FILE *f = sg_file_exists(s->options->file) ? fopen(s->options->file, "rb") : NULL;
+    FILE *f = sg_file_exists(s->target) ? fopen(s->target, "rb") : NULL;
     size_t n = f ? fread(head, 1, 2, f) : 0;
     if (f)
         fclose(f);
     return n && (head[0] != 0x1f || head[1] != 0x8b)
-               ? sg_fail(err, SG_INPUT, "%s: is there, and no bundle; hint: name another file",
-                         s->options->file)
+               ? sg_fail(err, SG_INPUT, "%s: is there, and no bundle; hint: name another file", s->target)
                : SG_OK;
 }
 
@@ -301,15 +303,59 @@ static sg_status seal(struct sealing *s, struct sg_err *err)
     return status == SG_OK ? finished : status;
 }
 
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+    (void)st, (void)type, (void)at;
+    return remove(path);
+}
+
+/* What was written is read as anybody will read it, and unpacked as `run` does: a bundle that it would refuse is none. */
+static sg_status try_replay(const char *file, const char *scratch, struct sg_bundle *out, struct sg_err *err)
+{
+    char *path = NULL;
+    struct sg_study *study = NULL;
+    SG_TRY(sg_bundle_open(file, out, err));
+    sg_status status = sg_bundle_unpack(out, file, scratch, &path, err);
+    if (status == SG_OK)
+        status = sg_study_read(path, 0, NULL, &study, err);
+    for (int t = 0; status == SG_OK && out->has_rows && t < study->n_tasks; t++) {
+        struct sg_task_data data = {0};
+        status = sg_task_data_read(study, t, &data, err);
+        if (status == SG_OK && strcmp(data.digest, out->task[t].data_sha256) != 0)
+            status = sg_fail(err, SG_INPUT, "the rows of task %s do not come out as they went in",
+                             study->task[t].name);
+        sg_task_data_free(&data);
+    }
+    sg_study_destroy(study);
+    sg_free(path);
+    nftw(scratch, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    if (status == SG_OK)
+        return SG_OK;
+    sg_bundle_free(out);
+    *out = (struct sg_bundle){0};
+    return sg_err_at(err, "no bundle is written, as `run` would refuse it");
+}
+
 sg_status sg_bundle_seal(const struct sg_seal_options *o, struct sg_bundle *out, struct sg_err *err)
 {
     struct sg_bundle b = {0};
-    struct sealing s = {.options = o, .b = &b};
-    sg_status status = seal(&s, err);
+    char *tmp = sg_strf("%s.tmp.%ld", o->file, (long)getpid()),
+         *scratch = sg_strf("%s.try.%ld", o->file, (long)getpid());
+    struct sg_seal_options into = *o;
+    into.file = tmp;
+    struct sealing s = {.options = &into, .target = o->file, .b = &b};
+    sg_status status = tmp && scratch ? seal(&s, err) : sg_fail_memory(err, strlen(o->file));
     sg_asking_destroy(s.asking);
     sg_ledger_close(s.ledger);
     sg_prepared_destroy(s.p);
     sg_bundle_free(&b);
-    /* What was written is read as anybody will read it. */
-    return status == SG_OK ? sg_bundle_open(o->file, out, err) : status;
+    if (status == SG_OK)
+        status = try_replay(tmp, scratch, out, err);
+    if (status == SG_OK)
+        status = sg_file_replace(tmp, o->file, err);
+    if (status != SG_OK && tmp)
+        unlink(tmp);
+    sg_free(tmp);
+    sg_free(scratch);
+    return status;
 }

@@ -84,6 +84,15 @@ static sg_status check_url(const struct sg_yaml *at, const char *key, const char
             key);
     if (!n_host || strpbrk(text, " \t\r\n"))
         return sg_yaml_fail(at, err, "%s must be an address like http://127.0.0.1:8080/v1", key);
+    /* A study's text goes into ledger, results.h5 and bundles; Azure's api-version is no secret. The text is not repeated. */
+    const char *query = strchr(host, '?');
+    if (query && (strncmp(query, "?api-version=", 13) != 0 || strpbrk(query + 13, "&;=")))
+        return sg_yaml_fail(
+            at, err,
+            "%s must have nothing behind a ? but api-version, as a study is kept with its results; hint: an "
+            "address "
+            "with a key in it goes into the provider's variable (OPENAI_BASE_URL), which is not",
+            key);
     return SG_OK;
 }
 

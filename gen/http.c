@@ -1,6 +1,7 @@
 #include "gen/http.h"
 
 #include "base/mem.h"
+#include "base/secret.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
@@ -39,6 +40,22 @@ static int is_loopback(const char *host)
            (inet_pton(AF_INET, host, &a) == 1 && ntohl(a.s_addr) >> 24 == 127);
 }
 
+/* What an address from the environment may hold as a key: no message says it. */
+static sg_status hide_query(const char *query, struct sg_err *err)
+{
+    char *copy = sg_strdup(query ? query : ""), *rest = NULL;
+    const char *kept;
+    sg_status status = copy ? SG_OK : sg_fail_memory(err, 100);
+    for (char *part = copy ? strtok_r(copy, "&;", &rest) : NULL; part && status == SG_OK;
+         part = strtok_r(NULL, "&;", &rest)) {
+        const char *value = strchr(part, '=');
+        if (value && strlen(value + 1) >= 8 && strncmp(part, "api-version=", 12) != 0)
+            status = sg_secret_remember(value + 1, &kept, err);
+    }
+    sg_free(copy);
+    return status;
+}
+
 static sg_status read_address(struct sg_http *h, const char *base, int has_key, struct sg_err *err)
 {
     const struct sg_provider *provider = h->provider;
@@ -56,8 +73,9 @@ static sg_status read_address(struct sg_http *h, const char *base, int has_key, 
     curl_url_get(h->base, CURLUPART_QUERY, &query, 0);
     curl_url_set(h->base, CURLUPART_FRAGMENT, NULL, 0);
     h->is_local = host && is_loopback(host);
+    status = hide_query(query, err);
     int is_classic = provider->classic_path && path && strstr(path, provider->classic_path);
-    if (user)
+    if (status == SG_OK && user)
         status =
             sg_fail(err, SG_INPUT,
                     "generator.base_url holds a user or password; hint: the key goes into the variable %s",

@@ -210,6 +210,12 @@ static sg_status read_file(struct reader *r, struct sg_err *err)
     struct sg_lines *l = NULL;
     SG_TRY(sg_lines_open(r->path, &l, err));
     sg_status status = read_lines(r, l, err);
+    int single = 1;
+    if (status == SG_OK && r->is_sealed)
+        status = sg_gzip_is_single(r->path, &single, err);
+    if (!single)
+        status = sg_fail(err, SG_INPUT, "%s: there is something behind its last seal; hint: get it again",
+                         r->path);
     sg_seal_free(&r->seal);
     sg_lines_close(l);
     return status;

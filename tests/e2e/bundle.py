@@ -92,7 +92,20 @@ with sg.Folder() as folder:
     refused(put(bad, text[:-1]), words="cut off behind line")
     bad.write_bytes(whole.read_bytes()[:-100])
     refused(bad, words="damaged or cut-off gzip data", ranks=3)
+    for more in (b"\0" * 20, b"behind\n", gzip.compress(b""), gzip.compress(b'{"part":"end"}\n'), whole.read_bytes()):
+        bad.write_bytes(whole.read_bytes() + more)
+        refused(bad, words="behind")
     sg.check(not (folder / "refused" / "ledger.sqlite").exists(), "a refused bundle left a ledger")
+
+    # What `run` would refuse is not sealed: here rows that lie outside of the task's folder.
+    task = folder / "sst2.yaml"
+    task.write_text((sg.ROOT / "experiments/tasks/sst2.yaml").read_text().replace("train: train.jsonl", "train: ../sst2/train.jsonl"))
+    outside = [study[0], f"tasks=[{task}]", "methods=[few_shot_3]", "sizes=[6]", "mixes=[raw]", "train.steps=1", f"train.encoder={ENCODER}",
+               "--results", folder / "outside"]
+    sg.run("run", *outside, "--offline", code=None)
+    _, err = sg.run("bundle", *outside, folder / "outside.bundle", code=2)
+    sg.check("no bundle is written" in err and "names of files" in err, err)
+    sg.check(not list(folder.glob("outside.bundle*")), "a bundle that run refuses was left")
 
     # Results that are others than the sealed ones, under a right seal (as a study that was computed otherwise would have).
     result = json.loads(text[-2])

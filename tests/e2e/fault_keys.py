@@ -34,6 +34,25 @@ def no_key():
         fault.check_message(o, "OPENAI_API_KEY")
 
 
+def key_in_the_address():
+    """A gateway that takes its key behind a ?: from the provider's variable alone, and it is nowhere in what is kept or said."""
+    with sg.Folder() as folder, sg.Stub(folder) as stub:
+        address = f"{stub.url}?subscription={KEY}"
+        o = fault.buy(folder / "r", address.replace(KEY, "gateway-canary"))
+        check(o.code == 2, f"exit code {o.code}")
+        fault.check_message(o, "generator.base_url", "OPENAI_BASE_URL")
+        check("gateway-canary" not in o.err, o.err)
+        check(not stub.requests(), "a request was sent")
+        o = fault.buy(folder / "r", None, "generator.recording=", key=None, env={"OPENAI_BASE_URL": address}, ranks=2)
+        check(o.code == 0, o.err)
+        fault.check_no_key(folder / "r", o.out, o.err)
+    with sg.Folder() as folder:
+        o = fault.buy(folder / "r", None, "generator.recording=", "generator.retries=0", key=None,
+                      env={"OPENAI_BASE_URL": f"http://127.0.0.1:9/v1?subscription={KEY}"})
+        check(o.code in (2, 3), f"exit code {o.code}")
+        fault.check_no_key(folder, o.out, o.err)
+
+
 def ranks_below(pid):
     """The synthgrid processes that pid has started, or itself."""
     parent, found = {}, [pid]
@@ -108,6 +127,7 @@ fault.play([
     ("header", lambda: odd_key(KEY + "\r\nX-Other: 1", "newline")),
     ("not_ascii", lambda: odd_key(KEY + "\u00e9", "character")),
     ("no_key", no_key),
+    ("address", key_in_the_address),
     ("proc", proc),
     ("closed_to_the_user", closed_to_the_user),
 ])

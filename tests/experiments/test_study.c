@@ -464,6 +464,17 @@ static void test_bad(void **state)
         {"", "generator.provider=cohere", NULL},
         {"", "generator.base_url=localhost:8080",
          "override generator.base_url: generator.base_url must be an address like http://127.0.0.1:8080/v1"},
+        {"", "generator.base_url=https://host/v1?key=AIzaSyDwhatever",
+         "override generator.base_url: generator.base_url must have nothing behind a ? but api-version, as a "
+         "study is kept with its "
+         "results; hint: an address with a key in it goes into the provider's variable (OPENAI_BASE_URL), "
+         "which is not"},
+        {"generators: {a: {model: x, base_url: 'https://h/v1?api-version=2024&code=secret'}, b: {model: "
+         "y}}\n",
+         NULL,
+         "s.yaml:5:38: generators.a.base_url must have nothing behind a ? but api-version, as a study is "
+         "kept with its results; hint: an "
+         "address with a key in it goes into the provider's variable (OPENAI_BASE_URL), which is not"},
         {"", "generator.base_url=https://me:pw@host/v1",
          "override generator.base_url: generator.base_url must hold no user or password; hint: the key goes "
          "into an "
