@@ -200,7 +200,7 @@ sg_status sg_trainer_create(const struct sg_encoder *e, const struct sg_train_se
     t->cores = (int)wanted;
     t->threads = (int)(wanted < useful ? wanted : useful > 0 ? useful : 1);
 
-    int64_t n_words;
+    int64_t n_words = 0;
     SG_TRY(choose_words(t, &n_words, err));
     SG_TRY(copy_weights(t, n_words, err));
     SG_TRY(make_buffers(t, team->size > 1 && s->reduce == SG_TRAIN_EXACT, err));

@@ -95,10 +95,11 @@ static sg_status land(struct sg_post *post, struct sg_err *err)
     sg_status status = SG_OK;
     struct sg_mail_list still = {0};
     struct sg_mail *mail;
+    MPI_Status unused[2]; /* MPI_STATUSES_IGNORE of MPICH 4.0 is no array to gcc 12, which warns */
     while ((mail = sg_mail_pop(&post->flying))) {
         int flag = 0;
         if (status == SG_OK)
-            status = sg_mpi_check(MPI_Testall(2, mail->request, &flag, MPI_STATUSES_IGNORE), "sending", err);
+            status = sg_mpi_check(MPI_Testall(2, mail->request, &flag, unused), "sending", err);
         if (flag) {
             sg_mail_free(mail);
             post->n_flying--;
