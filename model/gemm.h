@@ -2,8 +2,8 @@
  *
  * Every element of a result is one chain of fused multiply-adds, in ascending order of the index that is summed
  * over, from zero or from what the element held. So a row's result depends on that row and the weights alone:
- * not on how many rows are multiplied at once, nor on the instruction set (where it has fused multiply-adds), and
- * lanes need no products of their own. A BLAS promises neither.
+ * not on how many rows are multiplied at once, nor on the instruction set (where it has fused multiply-adds), nor on the
+ * compiler, and lanes need no products of their own. A BLAS promises none of it.
  *
  * The scheme is that of Goto and van de Geijn (2008): a block of the left matrix is packed for the L2 cache, a
  * panel of the right one for L1, and a micro-kernel keeps its tile of the result in registers. While a panel is
@@ -12,6 +12,14 @@
 #define SG_MODEL_GEMM_H
 
 #include <stdint.h>
+
+/* Whether the instruction set that this file is compiled for has fused multiply-adds (SG_FUSED in ops.h; else SG_PLAIN: a
+ * product is rounded before it is added). */
+#if defined(__FMA__) || defined(__aarch64__) || defined(__FP_FAST_FMAF)
+#define SG_GEMM_FUSES 1
+#else
+#define SG_GEMM_FUSES 0
+#endif
 
 /* What ops.h says of linear, linear_dx and linear_dw. And for attention:
  * product: c (M,N) = a (M,K) b (K,N), element a (i,k) at a[i rs_a + k cs_a].

@@ -73,12 +73,13 @@ sg_status sg_precision_parse(const char *name, enum sg_precision *out, struct sg
 sg_status sg_ops_choose(enum sg_precision precision, const struct sg_ops **out, struct sg_err *err)
 {
     *out = sg_ops_best(precision);
-    return *out ? SG_OK
-                : sg_fail(
-                      err, SG_INPUT,
-                      "this processor cannot multiply in %s: that takes AVX2 with FMA, and AVX512-BF16 to be "
-                      "faster than fp32; hint: precision fp32",
-                      sg_precision_name((int)precision));
+    if (!*out)
+        return sg_fail(
+            err, SG_INPUT,
+            "this processor cannot multiply in %s: that takes AVX2 with FMA, and AVX512-BF16 to be "
+            "faster than fp32; hint: precision fp32",
+            sg_precision_name((int)precision));
+    return sg_ops_check(*out, err);
 }
 
 /* Scores and their gradients; keys and values turned; queries, keys, values and outputs where D is no multiple of 16. */

@@ -143,9 +143,15 @@ extern const struct sg_ops sg_ops_ref;
  * a processor without AVX2. */
 const struct sg_ops *sg_ops_best(enum sg_precision precision);
 
-/* The same for those who cannot go on without: SG_INPUT instead of NULL. */
+/* The same for those who cannot go on without: SG_INPUT instead of NULL; and sg_ops_check's verdict on it. */
 sg_status sg_ops_choose(enum sg_precision precision, const struct sg_ops **out,
                         struct sg_err *err) SG_MUST_USE;
+
+/* Whether the table rounds as its `rounding` says: products in every shape of tile, a row at a time and up to 14 at once,
+ * and what is no product. SG_FAILED where a compiler or its flags have made something else of it, or denormal numbers are
+ * taken for zero: a weight would depend on threads and ranks. Takes less than a millisecond. Of a table of SG_BF16 attention
+ * is looked at: a product of two bfloat16 is exact. */
+sg_status sg_ops_check(const struct sg_ops *ops, struct sg_err *err) SG_MUST_USE;
 
 /* Every table that this processor can run, ref first; NULL ends the list: for tests. The two precisions' tables of one
  * name differ in their products alone. */

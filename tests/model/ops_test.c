@@ -49,7 +49,7 @@ typedef float *(*kernel)(const struct sg_ops *ops, int64_t a, int64_t b, int64_t
 
 static int is_fused(const struct sg_ops *ops)
 {
-    return strstr(ops->name, "avx") != NULL;
+    return ops->rounding == SG_FUSED || ops->rounding == SG_FUSED_BF16;
 }
 
 static void equal(const char *what, const struct sg_ops *ops, const float *have, const float *want, int64_t n)
@@ -474,9 +474,80 @@ static void base_has_no_bf16(void **state)
     assert_int_equal(unsetenv("SG_OPS"), 0);
 }
 
+/* What compilers have made of a kernel: products of a single row in two steps (gcc 14 with -ffp-contract=fast), */
+static void linear_plain_row(int64_t T, int64_t N, int64_t C, const float *x, int64_t ld_x, const float *w,
+                             float *y, int64_t ld_y, float *pack)
+{
+    sg_ops_ref.linear(T, N, C, x, ld_x, w, y, ld_y, pack);
+    for (int64_t n = 0; n < N && T == 1; n++) {
+        y[n] = 0.0f;
+        for (int64_t c = 0; c < C; c++)
+            y[n] += x[c] * w[n * C + c];
+    }
+}
+
+/* of the last column in two steps, */
+static void linear_plain_edge(int64_t T, int64_t N, int64_t C, const float *x, int64_t ld_x, const float *w,
+                              float *y, int64_t ld_y, float *pack)
+{
+    sg_ops_ref.linear(T, N, C, x, ld_x, w, y, ld_y, pack);
+    for (int64_t t = 0; t < T && N == 33; t++) {
+        y[t * ld_y + N - 1] = 0.0f;
+        for (int64_t c = 0; c < C; c++)
+            y[t * ld_y + N - 1] += x[t * ld_x + c] * w[(N - 1) * C + c];
+    }
+}
+
+/* and in one step what was written as two. */
+static void norm_again_fused(int64_t T, int64_t C, const float *xhat, const float *gain, const float *shift,
+                             float *y)
+{
+    for (int64_t t = 0; t < T; t++)
+        for (int64_t c = 0; c < C; c++)
+            y[t * C + c] = fmaf(xhat[t * C + c], gain[c], shift[c]);
+}
+
+static void refused(const struct sg_ops *ops)
+{
+    struct sg_err err = {0};
+    assert_int_equal(sg_ops_check(ops, &err), SG_FAILED);
+    assert_non_null(strstr(err.text, ops->name));
+}
+
+static void rounding_is_checked(void **state)
+{
+    (void)state;
+    struct sg_err err = {0};
+    for (int precision = SG_FP32; precision <= SG_BF16; precision++)
+        for (const struct sg_ops *const *o = sg_ops_all((enum sg_precision)precision); *o; o++) {
+            if (sg_ops_check(*o, &err) != SG_OK)
+                fail_msg("%s", err.text);
+            struct sg_ops other = **o;
+            other.rounding = other.rounding == SG_PLAIN ? SG_FUSED : SG_PLAIN;
+            if (precision == SG_FP32)
+                refused(&other);
+            other = **o;
+            other.norm_again = norm_again_fused;
+            refused(&other);
+        }
+    struct sg_ops row = sg_ops_ref, edge = sg_ops_ref;
+    row.linear = linear_plain_row;
+    edge.linear = linear_plain_edge;
+    refused(&row);
+    refused(&edge);
+#if defined(__x86_64__) /* as a library made with -ffast-math sets it when it is loaded */
+    unsigned before = __builtin_ia32_stmxcsr();
+    __builtin_ia32_ldmxcsr(before | 0x8040);
+    for (const struct sg_ops *const *o = sg_ops_all(SG_FP32); *o; o++)
+        refused(*o);
+    __builtin_ia32_ldmxcsr(before);
+#endif
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rounding_is_checked),
         cmocka_unit_test(base_has_no_bf16),
         cmocka_unit_test(tables_equal_ref),
         cmocka_unit_test(bf16_products_equal_ref),
