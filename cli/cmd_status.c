@@ -4,6 +4,7 @@
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "experiments/progress.h"
+#include "results/lease.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -22,7 +23,7 @@ static const char *text(const json_t *o, const char *key)
     return s ? s : "";
 }
 
-static sg_status print_status(const json_t *o, const char *path, struct sg_err *err)
+static sg_status print_status(const json_t *o, const char *folder, const char *path, struct sg_err *err)
 {
     if (!json_is_object(o) || !json_is_string(json_object_get(o, "phase")))
         return sg_fail(err, SG_INPUT, "%s: not a status file of synthgrid", path);
@@ -39,8 +40,13 @@ static sg_status print_status(const json_t *o, const char *path, struct sg_err *
     sg_buf_puts(&b, "\nphase    ");
     sg_buf_safe(&b, text(o, "phase"), 40);
     sg_buf_printf(&b, " after %s", elapsed);
+    struct stat st;
+    int ended = strcmp(text(o, "phase"), "done") == 0 || strcmp(text(o, "phase"), "stopped") == 0;
+    double silent_s = stat(path, &st) == 0 ? difftime(time(NULL), st.st_mtime) : 0;
+    char *holder = ended ? NULL : sg_lease_holder(folder);
+    int hangs = silent_s > 30, gone = !ended && !holder; /* a run writes every 2 s */
     double left = json_number_value(json_object_get(o, "eta_s"));
-    if (left >= 0 && strcmp(text(o, "phase"), "done") != 0) {
+    if (left >= 0 && !hangs && !gone && !text(o, "silent")[0] && strcmp(text(o, "phase"), "done") != 0) {
         sg_format_duration(left, eta);
         sg_buf_printf(&b, ", about %s left", eta);
     }
@@ -48,14 +54,23 @@ static sg_status print_status(const json_t *o, const char *path, struct sg_err *
                   sg_plural(integer(o, "n_ranks"), "rank", "ranks"));
     sg_buf_safe(&b, text(o, "updated"), 40);
     sg_buf_printf(&b, ")\n");
-    struct stat st;
-    int ended = strcmp(text(o, "phase"), "done") == 0 || strcmp(text(o, "phase"), "stopped") == 0;
-    double silent = stat(path, &st) == 0 ? difftime(time(NULL), st.st_mtime) : 0;
-    if (!ended && silent > 60) { /* a run writes every 2 s */
-        sg_format_duration(silent, eta);
-        sg_buf_printf(
-            &b, "         no sign of it for %s: it has ended without a word; run it again to resume\n", eta);
+    sg_format_duration(silent_s, eta);
+    if (gone)
+        sg_buf_printf(&b,
+                      "         the run is gone: it has ended without a word (killed, or its node went), %s "
+                      "ago; run it again to "
+                      "resume\n",
+                      eta);
+    else if (!ended && hangs) {
+        sg_buf_printf(&b, "         no sign of it for %s: rank 0 hangs or is stopped (", eta);
+        sg_buf_safe(&b, holder, 200);
+        sg_buf_puts(&b, "), or its node went; a run that is started again finds out\n");
+    } else if (!ended && text(o, "silent")[0]) {
+        sg_buf_puts(&b, "         ");
+        sg_buf_safe(&b, text(o, "silent"), 400);
+        sg_buf_puts(&b, "\n");
     }
+    sg_free(holder);
     sg_buf_printf(&b, "cells    %lld of %lld done, %lld failed\npools    %lld of %lld filled\n",
                   integer(o, "n_cells_done"), integer(o, "n_cells"), integer(o, "n_cells_failed"),
                   integer(o, "n_pools_done"), integer(o, "n_pools"));
@@ -116,7 +131,7 @@ int sg_cmd_status(int argc, char **argv)
     if (status == SG_OK && as_json && o)
         fputs(bytes, stdout), fputs("\n", stdout);
     else if (status == SG_OK)
-        status = print_status(o, path, &err);
+        status = print_status(o, args.positional[0], path, &err);
     json_decref(o);
     sg_free(bytes);
     sg_free(path);

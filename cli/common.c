@@ -5,6 +5,8 @@
 #include "base/text.h"
 
 #include <errno.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -83,11 +85,23 @@ int sg_cli_begin(const struct sg_usage *usage, int argc, char **argv, struct sg_
     return 0;
 }
 
+/* Whoever reads standard output has gone: `report | head`. */
+static int reader_is_gone(void)
+{
+    struct pollfd p = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    return poll(&p, 1, 0) == 1 && (p.revents & POLLERR);
+}
+
 int sg_cli_end(struct sg_args *args, const struct sg_team *world, sg_status status, struct sg_err *err)
 {
     int speaks = !world || world->rank == 0;
     int broken = fflush(stdout) != 0 || ferror(stdout);
     int why = errno;
+    if (broken && !world &&
+        reader_is_gone()) { /* a text for people, cut as they wanted it: ends as any filter does */
+        signal(SIGPIPE, SIG_DFL);
+        raise(SIGPIPE);
+    }
     if (broken && status == SG_OK)
         status = sg_fail(err, SG_FAILED, "standard output: %s", strerror(why));
     /* Only rank 0 writes, so only it can meet a full disk here. */

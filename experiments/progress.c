@@ -49,13 +49,19 @@ void sg_progress_show(const struct sg_progress *p, int last)
         const char *term = getenv("TERM");
         is_tty = isatty(2) && !(term && strcmp(term, "dumb") == 0);
     }
+    static const double line_at_s[] = {5, 15, 30, 60}; /* without a terminal; then one a minute */
+    static double begun = -1e9;
+    static size_t n_lines;
     double now = sg_now_s();
-    if (!last && now - shown < (is_tty ? 0.5 : 60))
+    if (begun < 0)
+        begun = now;
+    int is_due = is_tty        ? now - shown >= 0.5
+                 : n_lines < 4 ? now - begun >= line_at_s[n_lines]
+                               : now - shown >= 60;
+    if (!last && !is_due)
         return;
-    if (!is_tty && shown < 0 && !last) { /* the first line comes after a minute, too */
-        shown = now;
-        return;
-    }
+    while (n_lines < 4 && now - begun >= line_at_s[n_lines])
+        n_lines++;
     shown = now;
     char line[400];
     line_of(p, line, sizeof line);
@@ -111,6 +117,8 @@ sg_status sg_progress_write(const struct sg_progress *p, const char *dir, int la
                         "tokens_in", (json_int_t)p->tokens_in, "tokens_out", (json_int_t)p->tokens_out,
                         "cost_usd", p->cost_usd, "elapsed_s", p->elapsed_s, "eta_s", p->eta_s, "n_ranks",
                         p->n_ranks, "message", sg_buf_text(&message), "pid", (int)getpid());
+    if (o)
+        json_object_set_new(o, "silent", json_string(p->silent ? p->silent : ""));
     char seal[SG_HEX];
     char *text = sg_progress_seal(o, seal) && json_object_set_new(o, "sha256", json_string(seal)) == 0
                      ? json_dumps(o, JSON_INDENT(2))

@@ -1,4 +1,4 @@
-/* How far a run is, for people: a bar with ETA on a terminal, a line a minute otherwise; and status.json for
+/* How far a run is, for people: a bar with ETA on a terminal, a line after 5, 15, 30, 60 s and then each minute otherwise; and status.json for
  * `synthgrid status`. */
 #ifndef SG_EXPERIMENTS_PROGRESS_H
 #define SG_EXPERIMENTS_PROGRESS_H
@@ -18,6 +18,7 @@ struct sg_progress {
     double cost_usd;         /* < 0: unknown */
     double elapsed_s, eta_s; /* eta < 0: not known yet */
     int n_ranks;
+    const char *silent;  /* NULL, "", or the sentence of a rank that gives no sign of life */
     const char *message; /* why it stopped, or "" */
 };
 

@@ -18,11 +18,11 @@
 #include "experiments/rehearsal.h"
 #include "experiments/resume.h"
 #include "experiments/rounds.h"
+#include "experiments/watch.h"
 #include "model/ops.h"
 #include "results/report.h"
 #include "results/store.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,6 +65,7 @@ struct run {
     int64_t n_missing; /* completions when the run began */
     struct sg_progress progress;
     char *h5_path;
+    struct sg_watch watch;
 };
 
 /* ---- cells ---- */
@@ -186,6 +187,22 @@ static void write_cache(struct run *r)
     r->n_cached = r->progress.n_completions;
 }
 
+/* The watch's: what a silent rank has in hand. */
+static void say_work(void *context, const struct sg_engine_silence *s, char *text, size_t n)
+{
+    const struct run *r = context;
+    char name[SG_ARM_NAME] = "";
+    if (s->kind != KIND_CELL) {
+        snprintf(text, n, "it buys completions");
+        return;
+    }
+    const struct sg_cell *c = &r->p->grid.cell[((const struct cell_user *)s->user)->cell];
+    sg_arm_name(r->p->study, &c->arm, name);
+    snprintf(text, n, "it trains cell %lld: %s %s%s%s, %lld synthetic, %lld raw",
+             (long long)((const struct cell_user *)s->user)->cell, r->p->study->task[c->task].name,
+             sg_mix_name(c->mix), name[0] ? ", " : "", name, (long long)c->size, (long long)c->raw);
+}
+
 static sg_status tick(void *context, const struct sg_engine *e, struct sg_err *err)
 {
     struct run *r = context;
@@ -210,6 +227,10 @@ static sg_status tick(void *context, const struct sg_engine *e, struct sg_err *e
         s.cost_done > 0 ? (r->resume.cost - s.cost_done) * s.rank_s_done / s.cost_done / r->world->size : -1;
     r->progress.eta_s = sg_progress_eta_s(&r->progress, training_s);
     r->progress.cost_usd = sg_office_spent_usd(r->office);
+    sg_watch_turn(&r->watch, e, say_work, r);
+    r->progress.silent = r->watch.silent;
+    if (r->watch.silent[0])
+        r->progress.eta_s = -1; /* it may never come */
     /* results.h5 and status.json can be made again from the ledger: that one of them cannot be written now ends no run. */
     struct sg_err later = {0};
     if (!r->progress.n_requests_left)
@@ -381,38 +402,55 @@ static sg_status print_degenerate(const struct run *r, struct sg_err *err)
     return SG_OK;
 }
 
+/* status.json says how it ended, before anything that takes time: mpirun leaves a second after a SIGTERM. */
+static sg_status tell_end(struct run *r, sg_status status, struct sg_err *why, struct sg_err *err)
+{
+    struct sg_progress *g = &r->progress;
+    int asked = sg_engine_stop_requested();
+    if (status == SG_STOPPED && asked && !strstr(why->text, "hint:"))
+        sg_fail(why, SG_STOPPED,
+                "%.900s; hint: the same command goes on; synthgrid status %s shows how far it is", why->text,
+                r->p->study->results);
+    g->elapsed_s = sg_now_s() - r->started;
+    g->eta_s = -1;
+    g->silent = NULL;
+    g->phase = status == SG_OK ? "done" : "stopped";
+    g->message = status == SG_OK ? "" : why->text;
+    return sg_progress_write(g, r->p->study->results, 1, err);
+}
+
 static sg_status finish(struct run *r, sg_status status, struct sg_err *err)
 {
     char digest[SG_HEX] = "";
     struct sg_progress *g = &r->progress;
+    struct sg_err second = {0};
     if (status == SG_OK && r->options->batch) {
         *err = r->why;
         status = r->verdict;
     } else if (status == SG_OK)
         status = sg_office_verdict(r->office, err);
-    else if (status != SG_OK && status != SG_STOPPED)
+    else if (status != SG_OK && status != SG_STOPPED) {
+        (void)!tell_end(r, status, err, &second);
         return status; /* something broke: keep the ledger and the old file as they are */
+    }
+    sg_status told = status == SG_STOPPED ? tell_end(r, status, err, &second) : SG_OK;
     write_cache(r);
     sg_resume_tell(&r->resume, r->options->buy_only);
-    struct sg_err second = {0};
-    sg_status stored = sg_ledger_commit(r->ledger, &second);
+    sg_status stored = told == SG_OK ? sg_ledger_commit(r->ledger, &second) : told;
     if (stored == SG_OK)
         stored = sg_store_write(r->ledger, r->h5_path, digest, &second);
     if (stored == SG_OK && r->options->digest)
         memcpy(r->options->digest, digest, SG_HEX);
-    g->elapsed_s = sg_now_s() - r->started;
-    g->eta_s = -1;
-    g->phase = status == SG_OK ? "done" : "stopped";
-    g->message = status == SG_OK ? "" : err->text;
     if (stored == SG_OK)
-        stored = sg_progress_write(g, r->p->study->results, 1, &second);
+        stored = tell_end(r, status, err, &second);
     if (stored != SG_OK && (status == SG_OK || status == SG_STOPPED)) {
         *err = second;
         return stored;
     }
     if (!r->options->quiet) {
         sg_progress_show(g, 1);
-        SG_TRY(print_tables(r, err));
+        if (sg_engine_stop_requested() < 2)
+            SG_TRY(print_tables(r, err));
         SG_TRY(print_requests(r, err));
     }
     if (!r->options->buy_only)
@@ -434,25 +472,6 @@ static sg_status finish(struct run *r, sg_status status, struct sg_err *err)
             (long long)g->n_cells_failed, (long long)g->n_cells, sg_plural(g->n_cells, "cell", "cells"),
             r->p->study->results, sg_plural(g->n_cells_failed, "it", "them"));
     return status;
-}
-
-static void on_signal(int signal_number)
-{
-    static volatile sig_atomic_t n;
-    /* mpirun sends SIGKILL one second after SIGTERM: no time to drain. */
-    n = n + 1;
-    sg_engine_request_stop(signal_number == SIGTERM || n > 1 ? 2 : 1);
-}
-
-static void catch_signals(void)
-{
-    struct sigaction a = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
-    sigemptyset(&a.sa_mask);
-    const int stop[] = {SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGHUP};
-    for (size_t i = 0; i < sizeof stop / sizeof stop[0]; i++)
-        sigaction(stop[i], &a, NULL);
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN); /* a write over the file size limit then fails with EFBIG */
 }
 
 /* --offline, and completions are missing: which, and the command that gets them. */
@@ -732,6 +751,8 @@ sg_status sg_run(const struct sg_team *world, const struct sg_run_options *o, st
     struct sg_prepared *p = NULL;
     struct sellers sellers = {0};
     int without = (world->rank ? SG_PREPARE_WORKER : 0) | (o->buy_only ? SG_PREPARE_NO_WEIGHTS : 0);
+    if (!o->quiet && !o->rehearsal)
+        sg_watch_begin(world, o->study, o->n_overrides, o->overrides, o->buy_only);
     sg_status status = sg_prepare(o->study, o->n_overrides, o->overrides, without, &p, err);
     if (status == SG_OK && o->rehearsal)
         sg_rehearsal_redirect(o->rehearsal, p->study);
@@ -739,7 +760,8 @@ sg_status sg_run(const struct sg_team *world, const struct sg_run_options *o, st
         status = o->check(o->context, p, err);
     SG_TRY_DONE(sg_agree(world, status, err));
     SG_TRY_DONE(same_study(world, p, err));
-    catch_signals();
+    sg_watch_signals(world);
+    SG_TRY_DONE(sg_watch_create(&r.watch, world, err));
     if (world->rank != 0)
         sg_endpoint_take_keys(p->study);
     r.p = p;
@@ -762,6 +784,7 @@ sg_status sg_run(const struct sg_team *world, const struct sg_run_options *o, st
         status = finish(&r, status, err);
     status = sg_agree(world, status, err);
 done:
+    sg_watch_free(&r.watch);
     free_sellers(&r, &sellers);
     sg_rounds_destroy(r.rounds);
     sg_office_destroy(r.office);

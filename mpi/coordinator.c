@@ -19,6 +19,7 @@ struct sg_coordinator {
     int n_ranks;
     int n_free[SG_N_SLOTS];
     int64_t *holds[SG_N_SLOTS]; /* by rank: the item in its slot, or -1 */
+    double *heard_s;            /* by rank: when its last mail came */
 
     int level;                  /* 0, DRAIN or QUICK */
     sg_status failed;           /* of a callback, or SG_OK */
@@ -47,7 +48,8 @@ sg_status sg_coordinator_create(struct sg_engine *e, struct sg_err *err)
     c->free_ranks = sg_alloc(n, sizeof *c->free_ranks);
     c->ready = sg_alloc(n, sizeof *c->ready);
     c->assigned = sg_alloc(n, sizeof *c->assigned);
-    int ok = c->free_ranks && c->ready && c->assigned;
+    c->heard_s = sg_alloc(n, sizeof *c->heard_s);
+    int ok = c->free_ranks && c->ready && c->assigned && c->heard_s;
     for (int s = 0; s < SG_N_SLOTS; s++) {
         c->holds[s] = sg_alloc(n, sizeof *c->holds[s]);
         ok = ok && c->holds[s];
@@ -66,6 +68,7 @@ void sg_coordinator_destroy(struct sg_coordinator *c)
     pthread_mutex_destroy(&c->items.lock);
     for (int s = 0; s < SG_N_SLOTS; s++)
         sg_free(c->holds[s]);
+    sg_free(c->heard_s);
     sg_free(c->free_ranks);
     sg_free(c->ready);
     sg_free(c->assigned);
@@ -81,6 +84,8 @@ void sg_coordinator_begin(struct sg_coordinator *c, const struct sg_engine_hooks
     c->items.busy_s = 0;
     c->end_s = 0;
     c->begin_s = c->next_tick_s = sg_engine_clock();
+    for (int r = 0; r < c->n_ranks; r++)
+        c->heard_s[r] = c->begin_s;
 }
 
 /* What a callback returned. SG_STOPPED drains the run, anything else ends it; the first words stay. */
@@ -269,8 +274,30 @@ static void take_result(struct sg_coordinator *c, struct sg_mail *mail)
         sg_items_unstart(&c->items, id, sg_engine_clock());
 }
 
+int sg_engine_silent(const struct sg_engine *e, double after_s, struct sg_engine_silence *out)
+{
+    const struct sg_coordinator *c = e->coordinator;
+    double now_s = sg_engine_clock(), longest_s = after_s;
+    int found = 0;
+    for (int r = 1; c && r < c->n_ranks; r++)
+        if (now_s - c->heard_s[r] >= longest_s) {
+            longest_s = now_s - c->heard_s[r];
+            int64_t item = c->holds[SG_SLOT_COMPUTE][r] >= 0 ? c->holds[SG_SLOT_COMPUTE][r]
+                                                             : c->holds[SG_SLOT_NETWORK][r];
+            *out = (struct sg_engine_silence){.rank = r, .silent_s = longest_s, .item = item, .kind = -1};
+            found = 1;
+        }
+    if (found && out->item >= 0) {
+        out->kind = c->items.record[out->item].item.kind;
+        out->user = c->items.record[out->item].item.user;
+    }
+    return found;
+}
+
 void sg_coordinator_mail_take(struct sg_coordinator *c, struct sg_mail *mail)
 {
+    if (mail->peer >= 0 && mail->peer < c->n_ranks)
+        c->heard_s[mail->peer] = sg_engine_clock();
     switch (mail->head.type) {
     case SG_MAIL_EVENT:
         take_event(c, mail);

@@ -157,6 +157,22 @@ static void pass_on_request(struct sg_engine *e)
     sg_post_send_take(&e->post, 0, mail);
 }
 
+double sg_engine_alive_s = 5;
+
+/* Every 5 s; more ranks than some hundreds speak less often, so that rank 0 hears at most 80 a second. */
+static void give_sign(struct sg_engine *e)
+{
+    double every_s = e->world.size > 400 ? e->world.size / 80.0 : sg_engine_alive_s,
+           now_s = sg_engine_clock();
+    if (e->coordinator || e->ended || now_s - e->alive_s < every_s)
+        return;
+    struct sg_mail *mail = sg_mail_new(SG_MAIL_ALIVE, 0);
+    if (!mail)
+        return;
+    e->alive_s = now_s;
+    sg_post_send_take(&e->post, 0, mail);
+}
+
 static void deliver_take(struct sg_engine *e, struct sg_mail *mail)
 {
     if (mail->head.type == SG_MAIL_WORK || mail->head.type == SG_MAIL_QUICK ||
@@ -175,6 +191,7 @@ static sg_status serve(struct sg_engine *e, struct sg_err *err)
     while (!over || !sg_post_idle(&e->post)) {
         struct sg_mail *mail = NULL;
         pass_on_request(e);
+        give_sign(e);
         SG_TRY(sg_post_turn(&e->post, &mail, err));
         if (mail)
             deliver_take(e, mail);

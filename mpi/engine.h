@@ -146,6 +146,19 @@ struct sg_engine_state {
 };
 struct sg_engine_state sg_engine_state(const struct sg_engine *e);
 
+/* Rank 0, coordinator thread or hooks: the rank that has been silent for the longest time, where that is after_s or more; each rank gives a
+ * sign of life every few seconds, whatever it works at. 1: *out is filled. A rank that is stopped, swapped out, or whose node hangs;
+ * not one whose work alone goes round in circles. */
+struct sg_engine_silence {
+    int rank;
+    double silent_s;
+    int64_t item; /* in its compute slot, else in its network slot; -1: none */
+    int kind;     /* of the item, and its user */
+    void *user;
+};
+int sg_engine_silent(const struct sg_engine *e, double after_s, struct sg_engine_silence *out);
+extern double sg_engine_alive_s; /* how often a rank gives a sign: 5 s; tests shorten it */
+
 /* Any thread or a signal handler, any rank: ask for an orderly end. 1: drain (hand out no more); 2: quick
  * (also tells running work by `stopping`). It holds for every run of this process from now on; 0 takes it
  * back. */

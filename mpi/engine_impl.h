@@ -36,6 +36,7 @@ struct sg_engine {
 
     atomic_int quick; /* running work shall return */
     int asked;        /* service thread: the request that rank 0 has been told of */
+    double alive_s;   /* service thread: when it last gave a sign of life */
 };
 
 /* Worker: does the slot's work until the run has ended. */

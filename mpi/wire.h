@@ -9,7 +9,7 @@
  * status, text: the run's; the last word of the coordinator TELL   item, slot; body: what sg_engine_tell was given
  * worker -> rank 0   EVENT  item; body: what
  * sg_work_emit was given RESULT item, status, text, wall_s; body: the result ASK    how: a signal or a call
- * asked this rank to end the run BYE    the last word of a worker, in answer to END */
+ * asked this rank to end the run ALIVE  nothing: the rank's service thread works BYE    the last word of a worker, in answer to END */
 #ifndef SG_MPI_WIRE_H
 #define SG_MPI_WIRE_H
 
@@ -28,6 +28,7 @@ enum sg_mail_type {
     SG_MAIL_EVENT,
     SG_MAIL_RESULT,
     SG_MAIL_ASK,
+    SG_MAIL_ALIVE,
     SG_MAIL_BYE
 };
 

@@ -8,7 +8,9 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 static struct sg_team world;
 
@@ -288,6 +290,60 @@ static void failing_callbacks(void)
     }
 }
 
+/* The last rank is stopped for a while, as by a scheduler that suspends it: rank 0 says which it is and what it has in hand. */
+static struct sg_engine_silence longest;
+
+static sg_status stopped_work(void *context, const struct sg_work *w, struct sg_buf *result,
+                              struct sg_err *err)
+{
+    (void)context, (void)w, (void)result, (void)err;
+    if (world.rank == world.size - 1) {
+        pid_t parent = getpid(), child = fork();
+        if (child == 0) {
+            kill(parent, SIGSTOP);
+            nap_ms(700);
+            kill(parent, SIGCONT);
+            _exit(0);
+        }
+        waitpid(child, NULL, 0);
+    } else
+        nap_ms(1200);
+    return SG_OK;
+}
+
+static sg_status listen_tick(void *context, const struct sg_engine *e, struct sg_err *err)
+{
+    struct sg_engine_silence s;
+    (void)context, (void)err;
+    if (sg_engine_silent(e, 0.3, &s) && s.silent_s > longest.silent_s)
+        longest = s;
+    return SG_OK;
+}
+
+static void silence(void)
+{
+    if (world.size == 1)
+        return;
+    struct sg_err err = {0};
+    struct sg_engine *e = NULL;
+    const struct sg_kind kind = {"stopped", SG_SLOT_COMPUTE, NULL, stopped_work, NULL, NULL, NULL};
+    int users[8];
+    sg_engine_alive_s = 0.05;
+    longest.silent_s = 0;
+    CHECK_OK(sg_engine_create(&world, &kind, 1, &e, &err), err);
+    for (int i = 0; world.rank == 0 && i < world.size; i++)
+        CHECK_OK(
+            sg_engine_add(e, &(struct sg_item){.cost = 1, .max_ranks = 1, .user = &users[i]}, NULL, &err),
+            err);
+    const struct sg_engine_hooks hooks = {.tick = listen_tick, .tick_s = 0.02};
+    CHECK_OK(sg_engine_run(e, &hooks, &err), err);
+    if (world.rank == 0)
+        CHECK(longest.rank == world.size - 1 && longest.silent_s > 0.5 && longest.item >= 0 &&
+              longest.kind == 0 && longest.user == &users[longest.item]);
+    sg_engine_destroy(e);
+    sg_engine_alive_s = 5;
+}
+
 int main(int argc, char **argv)
 {
     struct sg_err err = {0};
@@ -302,6 +358,7 @@ int main(int argc, char **argv)
                  {"stop before start", stop_before_start},
                  {"quick", quick},
                  {"limit", limit},
+                 {"silence", silence},
                  {"failing callbacks", failing_callbacks}};
     for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) {
         double start_s = MPI_Wtime();

@@ -1,0 +1,100 @@
+#!/usr/bin/env python3
+"""A run answers at once: its first line, a Ctrl-C, a reader that has gone, and `status` of one that is gone."""
+import re
+import signal
+import subprocess
+import time
+
+import sg
+
+BOUGHT = [*sg.SMALL, "tasks=[sst2]", "methods=[zero_shot]", "sizes=[200]", "mixes=[synthetic]", "train.steps=2", "generator.connections=2",
+          "generator.usd_per_1m_input=0", "generator.usd_per_1m_output=0"]
+
+
+class Running:
+    """A run whose stderr is read line by line, with when each came."""
+
+    def __init__(self, *arguments, ranks=0):
+        self.start = time.monotonic()
+        self.process = subprocess.Popen(sg.command(*arguments, ranks=ranks), cwd=sg.ROOT, env=sg.ENVIRONMENT, stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+    def until(self, words, seconds=30):
+        said = ""
+        while words not in said:
+            line = self.process.stderr.readline()
+            sg.check(line, f"it ended without saying \"{words}\":\n{said}")
+            said += line
+        sg.check(time.monotonic() - self.start < seconds, f"\"{words}\" came after {time.monotonic() - self.start:.1f} s")
+        return said
+
+    def end(self):
+        rest = self.process.stderr.read()
+        return self.process.wait(60), rest
+
+
+with sg.Folder() as folder, sg.Stub(folder, "--latency", "0.3") as stub:
+    study = [*BOUGHT, f"generator.base_url={stub.url}"]
+
+    def begun(ranks, name):
+        run = Running("run", *study, "--results", folder / name, ranks=ranks)
+        said = run.until("results in")
+        sg.check(f"on {max(ranks, 1)} rank" in said and "thread" in said and name in said, said)
+        while not (folder / name / "status.json").exists():
+            time.sleep(0.05)
+        return run
+
+    def once(_):
+        """One Ctrl-C drains: the answer comes while requests are out, and the run can go on."""
+        run = begun(0, "once")
+        run.process.send_signal(signal.SIGINT)
+        run.until("stopping after what runs; again to drop it")
+        code, rest = run.end()
+        sg.check(code == 3 and "the same command goes on" in rest, f"exit code {code}:\n{rest}")
+        out, _ = sg.run("status", folder / "once")
+        sg.check("phase    stopped" in out and "the same command goes on" in out and "left" not in out, out)
+
+    def twice(_):
+        run = begun(0, "twice")
+        for words in ("again to drop it", "stopping now"):
+            run.process.send_signal(signal.SIGINT)
+            run.until(words)
+        code, rest = run.end()
+        sg.check(code == 3, f"exit code {code}:\n{rest}")
+
+    def launched(_):
+        """Open MPI's mpirun (4.1.4) answers Ctrl-C with SIGTERM to its ranks, kills them a second later, and ends with 1 itself."""
+        run = begun(2, "launched")
+        run.process.send_signal(signal.SIGINT)
+        run.until("stopping now; what is finished is kept, and the same command goes on")
+        code, _ = run.end()
+        sg.check(code != 0, "exit code 0 of a run that was stopped")
+        out, _ = sg.run("status", folder / "launched")
+        sg.check("phase    stopped" in out or "the run is gone" in out, out)
+
+    def forwarded(_):
+        """SIGUSR1 is passed on by mpirun, and drains."""
+        run = begun(2, "forwarded")
+        run.process.send_signal(signal.SIGUSR1)
+        run.until("stopping after what runs")
+        code, rest = run.end()
+        sg.check(code == 3 and "the same command goes on" in rest, f"exit code {code}:\n{rest}")
+
+    def killed(_):
+        run = begun(0, "killed")
+        run.process.kill()
+        run.process.wait()
+        out, _ = sg.run("status", folder / "killed")
+        sg.check("the run is gone" in out and "run it again to resume" in out and not re.search(r"about .* left", out), out)
+
+    sg.side_by_side(lambda part: part(None), [once, twice, launched, forwarded, killed])
+
+    # What is cut by its reader says nothing; a disk that is full is an error still.
+    sg.run("generate", *study, "sizes=[10]", "--results", folder / "small")
+    done = subprocess.run(["bash", "-c", f"{sg.SYNTHGRID} report {folder}/small --format json | true; echo ${{PIPESTATUS[0]}}"], cwd=sg.ROOT,
+                          env=sg.ENVIRONMENT, capture_output=True, text=True, timeout=60)
+    sg.check(done.stderr == "", done.stderr)
+    done = subprocess.run(["bash", "-c", f"{sg.SYNTHGRID} report {folder}/small > /dev/full"], cwd=sg.ROOT, env=sg.ENVIRONMENT,
+                          capture_output=True, text=True, timeout=60)
+    sg.check(done.returncode == 1 and "standard output" in done.stderr, done.stderr)
+print("ok")
