@@ -1,6 +1,7 @@
 /* synthgrid predict: a saved classifier applied to rows. */
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "model/train.h"
@@ -22,18 +23,103 @@ static void softmax(const float *logits, int n_classes, double *p)
         p[k] /= sum;
 }
 
-static sg_status print_row(const struct sg_model *m, const float *logits, double *p, struct sg_err *err)
+/* What each class is called in a row's object: its name, told apart where several have the same. */
+struct keys {
+    int n;
+    char **text;
+    int n_shared; /* classes that share a name */
+};
+
+static void keys_free(struct keys *keys)
 {
-    int n_classes = sg_model_n_classes(m), bad = 0;
-    softmax(logits, n_classes, p);
-    json_t *object = json_object(), *probabilities = json_object(), *z = json_array();
-    bad |= json_object_set_new(object, "label",
-                               json_string(sg_model_class_name(m, sg_argmax(logits, n_classes))));
-    for (int k = 0; k < n_classes; k++) {
-        bad |= json_object_set_new(probabilities, sg_model_class_name(m, k), json_real(p[k]));
-        bad |= json_array_append_new(z, json_real((double)logits[k])); /* fails on NaN */
+    for (int k = 0; keys->text && k < keys->n; k++)
+        sg_free(keys->text[k]);
+    sg_free(keys->text);
+}
+
+static sg_status make_keys(const struct sg_model *m, struct keys *keys, struct sg_err *err)
+{
+    sg_status status = SG_OK;
+    json_t *count = json_object(), *taken = NULL;
+    keys->n = sg_model_n_classes(m);
+    keys->text = sg_alloc((size_t)keys->n, sizeof *keys->text);
+    int bad = !count || !keys->text;
+    for (int k = 0; !bad && k < keys->n; k++) {
+        const char *name = sg_model_class_name(m, k);
+        bad = json_object_set_new(count, name,
+                                  json_integer(json_integer_value(json_object_get(count, name)) + 1)) != 0;
     }
-    bad |= json_object_set_new(object, "probabilities", probabilities);
+    taken = json_copy(count);
+    for (int k = 0; !bad && k < keys->n; k++) {
+        const char *name = sg_model_class_name(m, k);
+        int shared = json_integer_value(json_object_get(count, name)) > 1;
+        keys->n_shared += shared;
+        keys->text[k] = sg_strdup(name);
+        while (shared && keys->text[k] && json_object_get(taken, keys->text[k])) {
+            char *longer = sg_strf("%s (class %d)", keys->text[k], k);
+            sg_free(keys->text[k]);
+            keys->text[k] = longer;
+        }
+        bad = !keys->text[k] || json_object_set_new(taken, keys->text[k], json_true()) != 0;
+    }
+    if (bad)
+        status = sg_fail_memory(err, (size_t)keys->n * sizeof *keys->text);
+    json_decref(count);
+    json_decref(taken);
+    return status;
+}
+
+/* {name: number, ...} in class order. */
+static json_t *named(const struct keys *keys, const double *x)
+{
+    json_t *object = json_object();
+    for (int k = 0; object && k < keys->n; k++)
+        if (json_object_set_new(object, keys->text[k], json_real(x[k])) != 0) {
+            json_decref(object);
+            return NULL;
+        }
+    return object;
+}
+
+/* The part of a row's object that depends on the problem; p (K) is room for numbers. */
+static int put_meaning(const struct sg_model *m, const struct keys *keys, const float *logits, double *p,
+                       json_t *object)
+{
+    enum sg_problem problem = sg_model_problem(m);
+    int bad = 0;
+    if (problem == SG_REGRESSION || problem == SG_ONE_LABEL) {
+        for (int k = 0; k < keys->n; k++)
+            p[k] = sg_model_value(m, logits[k]);
+        bad |= keys->n == 1 ? json_object_set_new(object, "value", json_real(p[0]))
+                            : json_object_set_new(object, "values", named(keys, p));
+    }
+    if (problem == SG_REGRESSION)
+        return bad;
+    if (problem == SG_SINGLE_LABEL)
+        softmax(logits, keys->n, p);
+    else
+        for (int k = 0; k < keys->n; k++)
+            p[k] = 1.0 / (1.0 + exp(-(double)logits[k]));
+    if (problem == SG_MULTI_LABEL) {
+        json_t *labels = json_array();
+        for (int k = 0; k < keys->n; k++)
+            if (p[k] >= 0.5)
+                bad |= json_array_append_new(labels, json_string(keys->text[k]));
+        bad |= json_object_set_new(object, "labels", labels);
+    }
+    return bad | json_object_set_new(object, "probabilities", named(keys, p));
+}
+
+static sg_status print_row(const struct sg_model *m, const struct keys *keys, const float *logits, double *p,
+                           struct sg_err *err)
+{
+    int bad = 0;
+    json_t *object = json_object(), *z = json_array();
+    bad |=
+        json_object_set_new(object, "label", json_string(sg_model_class_name(m, sg_argmax(logits, keys->n))));
+    bad |= put_meaning(m, keys, logits, p, object);
+    for (int k = 0; k < keys->n; k++)
+        bad |= json_array_append_new(z, json_real((double)logits[k])); /* fails on NaN */
     bad |= json_object_set_new(object, "logits", z);
     /* 9 digits give a float32 back exactly. */
     bad = bad || json_dumpf(object, stdout, JSON_REAL_PRECISION(9)) != 0;
@@ -53,15 +139,29 @@ static sg_status print_summary(int64_t n_rows, double seconds, struct sg_err *er
     return sg_cli_print_json(object, "the summary", err);
 }
 
+static void warn_shared(const struct keys *keys, const char *dir)
+{
+    char line[512];
+    snprintf(line, sizeof line,
+             "warning: %.200s: %d of %d classes share a name, and are told apart by their numbers: \"... "
+             "(class 0)\"",
+             dir, keys->n_shared, keys->n);
+    sg_cli_say(line);
+}
+
 static sg_status predict(const char *dir, const char *input, int64_t max_length, int64_t threads,
                          enum sg_precision precision, int with_summary, struct sg_err *err)
 {
     struct sg_model *m = NULL;
     struct sg_rows rows = {0};
+    struct keys keys = {0};
     float *logits = NULL;
     double *p = NULL, seconds = 0;
     sg_status status = SG_OK;
     SG_TRY_DONE(sg_model_load(dir, &m, err));
+    SG_TRY_DONE(make_keys(m, &keys, err));
+    if (keys.n_shared)
+        warn_shared(&keys, dir);
     SG_TRY_DONE(sg_rows_read(input, NULL, 0, 0, &rows, err));
     int n_classes = sg_model_n_classes(m);
     logits = sg_alloc((size_t)CHUNK * (size_t)n_classes, sizeof *logits);
@@ -79,13 +179,14 @@ static sg_status predict(const char *dir, const char *input, int64_t max_length,
         SG_TRY_DONE(sg_predict(m, &x, max_length, threads, precision, logits, err));
         seconds += sg_now_s() - begin_s;
         for (int64_t i = 0; i < x.n; i++)
-            SG_TRY_DONE(print_row(m, logits + i * n_classes, p, err));
+            SG_TRY_DONE(print_row(m, &keys, logits + i * n_classes, p, err));
     }
     if (with_summary)
         status = print_summary(rows.n, seconds, err);
 done:
     sg_free(p);
     sg_free(logits);
+    keys_free(&keys);
     sg_rows_free(&rows);
     sg_model_destroy(m);
     return status;
@@ -114,6 +215,9 @@ int sg_cmd_predict(int argc, char **argv)
         .command = "predict",
         .about = "Prints one JSON object a row: label, probabilities by class name, logits in class order (9 "
                  "significant digits).\n"
+                 "By problem_type of config.json: softmax; a sigmoid each and `labels` from 0.5 on "
+                 "(multi-label); `value` or "
+                 "`values` (regression, one label).\n"
                  "Rows have `text`, or `sentence1` and `sentence2`, or `question` and `passage`; labels are "
                  "not needed.",
         .option = option,

@@ -3,8 +3,10 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/sha256.h"
+#include "base/text.h"
 #include "mpi/comm.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -93,11 +95,11 @@ static sg_status make_arena(const struct sg_config *c, int64_t n_classes, struct
 
 static sg_status check_vocabulary(const struct sg_config *c, const struct sg_source *s, struct sg_err *err)
 {
-    if (sg_tokenizer_vocab_size(s->tokenizer) > c->V)
+    if (sg_tokenizer_n_needed(s->tokenizer) > c->V)
         return sg_fail(err, SG_INPUT,
                        "%s: the tokenizer has ids up to %d, but config.json a vocab_size of %lld; hint: the "
                        "files are of two models",
-                       s->dir, sg_tokenizer_vocab_size(s->tokenizer) - 1, (long long)c->V);
+                       s->dir, sg_tokenizer_n_needed(s->tokenizer) - 1, (long long)c->V);
     return SG_OK;
 }
 
@@ -183,9 +185,7 @@ void sg_model_destroy(struct sg_model *m)
 {
     if (!m)
         return;
-    for (int k = 0; m->class_name && k < m->n_classes; k++)
-        sg_free(m->class_name[k]);
-    sg_free(m->class_name);
+    sg_outputs_free(&m->outputs);
     sg_source_release(m->source);
     sg_config_free(&m->config);
     sg_layout_destroy(&m->layout);
@@ -199,40 +199,46 @@ int sg_model_n_classes(const struct sg_model *m)
     return m->n_classes;
 }
 
-const char *sg_model_class_name(const struct sg_model *m, int k)
+enum sg_problem sg_model_problem(const struct sg_model *m)
 {
-    return m->class_name && k >= 0 && k < m->n_classes ? m->class_name[k] : "";
+    return m->outputs.problem;
 }
 
-/* id2label says it; transformers leaves it out of config.json where it holds nothing but LABEL_0 and LABEL_1, and then
- * the head's shape says it. */
+double sg_model_value(const struct sg_model *m, double logit)
+{
+    return m->outputs.value_is_sigmoid ? 1.0 / (1.0 + exp(-logit)) : logit;
+}
+
+const char *sg_model_class_name(const struct sg_model *m, int k)
+{
+    return k >= 0 && k < m->outputs.n_classes ? m->outputs.class_name[k] : "";
+}
+
+/* config.json says it, as transformers reads it; the head must agree. */
 static sg_status count_classes(struct sg_model *m, const struct sg_safetensors *file, const char *dir,
                                struct sg_err *err)
 {
     const char *head = m->config.family == SG_BERT ? "classifier.weight" : "classifier.out_proj.weight";
-    const struct sg_tensor_info *info = sg_safetensors_find(file, head);
-    m->n_classes = m->config.n_classes;
-    if (m->n_classes == 0 && info && info->n_dims == 2)
-        SG_TRY(sg_int(info->shape[0], &m->n_classes, err));
-    if (m->n_classes < 1)
+    const struct sg_tensor_info *info = sg_params_find(file, head);
+    char *path = sg_path_join(dir, "config.json");
+    if (!path)
+        return sg_fail_memory(err, strlen(dir));
+    sg_status status = sg_config_outputs(&m->config, path, &m->outputs, err);
+    sg_free(path);
+    SG_TRY(status);
+    m->n_classes = m->outputs.n_classes;
+    if (!info)
+        return sg_params_missing(file, dir, head, 1, err);
+    if (info->n_dims == 2 && info->shape[0] != m->n_classes)
         return sg_fail(err, SG_INPUT,
-                       "%s: neither id2label in config.json nor a tensor %s; hint: this is an encoder, not a "
-                       "classifier that "
-                       "was trained and saved",
-                       dir, head);
+                       "%s: config.json means %d %s (%s), but %s has %lld rows; hint: give config.json an "
+                       "\"id2label\" with the "
+                       "names of all classes, in their order",
+                       dir, m->n_classes, sg_plural(m->n_classes, "class", "classes"),
+                       m->outputs.is_default ? "transformers' default without id2label"
+                                             : "id2label or num_labels",
+                       head, (long long)info->shape[0]);
     return SG_OK;
-}
-
-static sg_status name_classes(struct sg_model *m, struct sg_err *err)
-{
-    m->class_name = sg_alloc((size_t)m->n_classes, sizeof *m->class_name);
-    for (int k = 0; m->class_name && k < m->n_classes; k++) {
-        m->class_name[k] = m->config.class_name ? sg_strdup(m->config.class_name[k]) : sg_strf("LABEL_%d", k);
-        if (!m->class_name[k])
-            return sg_fail_memory(err, 64);
-    }
-    return m->class_name ? SG_OK
-                         : sg_fail_memory(err, (unsigned long long)m->n_classes * sizeof *m->class_name);
 }
 
 sg_status sg_model_load(const char *dir, struct sg_model **out, struct sg_err *err)
@@ -250,7 +256,6 @@ sg_status sg_model_load(const char *dir, struct sg_model **out, struct sg_err *e
     SG_TRY_DONE(make_arena(&m->config, m->n_classes, &m->layout, &m->arena, &m->params, err));
     int has_pooler;
     SG_TRY_DONE(sg_params_load(&m->layout, file, dir, 1, m->arena, &has_pooler, err));
-    SG_TRY_DONE(name_classes(m, err));
     *out = m;
     m = NULL;
 done:
@@ -306,7 +311,7 @@ sg_status sg_model_save(const struct sg_model *m, const char *const *class_names
 {
     SG_TRY(sg_mkdirs(dir, err));
     if (!class_names)
-        class_names = (const char *const *)m->class_name;
+        class_names = (const char *const *)m->outputs.class_name;
     for (const char *const *f = sg_tokenizer_files(m->source->tokenizer); *f; f++)
         SG_TRY(copy_file(m->source->dir, dir, *f, err));
     SG_TRY(sg_config_write(&m->config, class_names, m->n_classes, dir, err));

@@ -36,7 +36,7 @@ struct sg_model {
     float *arena;
     struct sg_params params;
     int n_classes;
-    char **class_name; /* (K) or NULL: not named yet */
+    struct sg_outputs outputs; /* of a classifier that was loaded; empty: not named yet */
 };
 
 /* Local. A model with room for the weights; they are zero. */

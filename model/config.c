@@ -12,14 +12,7 @@
  * such that no product of two of them leaves 64 bits. */
 static const size_t max_file = 16u << 20;
 static const int64_t max_parameters = (int64_t)1 << 36;
-enum {
-    MAX_V = 1 << 24,
-    MAX_C = 1 << 16,
-    MAX_L = 1024,
-    MAX_F = 1 << 20,
-    MAX_POSITIONS = 1 << 20,
-    MAX_CLASSES = 10000
-};
+enum { MAX_V = 1 << 24, MAX_C = 1 << 16, MAX_L = 1024, MAX_F = 1 << 20, MAX_POSITIONS = 1 << 20 };
 
 /* Defaults of the configuration classes of transformers 5.23 where two families differ. */
 static const struct family {
@@ -113,6 +106,37 @@ static sg_status read_rate(const json_t *json, const char *key, double missing, 
     return SG_OK;
 }
 
+/* Names of transformers 5.24 (activations.py), by what they compute: some differ in their last bits alone. */
+static const struct {
+    const char *name;
+    enum sg_activation activation;
+} activations[] = {
+    {"gelu", SG_GELU_ERF},
+    {"gelu_python", SG_GELU_ERF},
+    {"gelu_new", SG_GELU_TANH},
+    {"gelu_fast", SG_GELU_TANH},
+    {"gelu_accurate", SG_GELU_TANH},
+    {"gelu_pytorch_tanh", SG_GELU_TANH},
+    {"gelu_python_tanh", SG_GELU_TANH},
+};
+
+static sg_status read_activation(const json_t *json, const char *where, struct sg_config *c,
+                                 struct sg_err *err)
+{
+    const json_t *act = json_object_get(json, "hidden_act");
+    const char *name = act && !json_is_null(act) ? json_string_value(act) : "gelu";
+    for (size_t i = 0; name && i < sizeof activations / sizeof activations[0]; i++)
+        if (strcmp(name, activations[i].name) == 0) {
+            c->activation = activations[i].activation;
+            return SG_OK;
+        }
+    return sg_fail(err, SG_INPUT,
+                   "%s: hidden_act \"%.60s\" is not supported; hint: gelu, gelu_python, gelu_new, gelu_fast, "
+                   "gelu_accurate, "
+                   "gelu_pytorch_tanh and gelu_python_tanh are",
+                   where, name ? name : "(no text)");
+}
+
 static sg_status read_numbers(const json_t *json, const char *where, struct sg_config *c, struct sg_err *err)
 {
     SG_TRY(sg_json_number(json, "layer_norm_eps", 1e-12, where, &c->eps, err));
@@ -126,50 +150,7 @@ static sg_status read_numbers(const json_t *json, const char *where, struct sg_c
     SG_TRY(read_rate(json, "hidden_dropout_prob", 0.1, where, &c->dropout, err));
     SG_TRY(read_rate(json, "attention_probs_dropout_prob", 0.1, where, &c->attention_dropout, err));
     SG_TRY(read_rate(json, "classifier_dropout", c->dropout, where, &c->classifier_dropout, err));
-    const json_t *act = json_object_get(json, "hidden_act");
-    const char *name = act && !json_is_null(act) ? json_string_value(act) : "gelu";
-    if (name && strcmp(name, "gelu") == 0)
-        c->activation = SG_GELU_ERF;
-    else if (name && (strcmp(name, "gelu_new") == 0 || strcmp(name, "gelu_pytorch_tanh") == 0))
-        c->activation = SG_GELU_TANH;
-    else
-        return sg_fail(
-            err, SG_INPUT,
-            "%s: hidden_act \"%.60s\" is not supported; hint: gelu, gelu_new and gelu_pytorch_tanh are",
-            where, name ? name : "(no text)");
-    return SG_OK;
-}
-
-static sg_status read_classes(const json_t *json, const char *where, struct sg_config *c, struct sg_err *err)
-{
-    const json_t *map = json_object_get(json, "id2label");
-    if (!map || json_is_null(map))
-        return SG_OK;
-    size_t n = json_object_size(map);
-    if (!json_is_object(map) || n < 1 || n > MAX_CLASSES)
-        return sg_fail(err, SG_INPUT, "%s: \"id2label\" must be an object of 1 to %d names", where,
-                       MAX_CLASSES);
-    c->class_name = sg_alloc(n, sizeof *c->class_name);
-    if (!c->class_name)
-        return sg_fail_memory(err, n * sizeof *c->class_name);
-    c->n_classes = (int)n;
-    for (size_t k = 0; k < n; k++) {
-        char key[24];
-        snprintf(key, sizeof key, "%zu", k);
-        const json_t *name = json_object_get(map, key);
-        if (!name)
-            return sg_fail(err, SG_INPUT, "%s: \"id2label\" has %zu %s, but none for class %zu", where, n,
-                           sg_plural((int64_t)n, "name", "names"), k);
-        if (json_is_integer(name)) /* {"0": 0}: seen where labels are numbers */
-            c->class_name[k] = sg_strf("%lld", (long long)json_integer_value(name));
-        else if (json_is_string(name))
-            c->class_name[k] = sg_strdup(json_string_value(name));
-        else
-            return sg_fail(err, SG_INPUT, "%s: \"id2label\": the name of class %zu must be a text", where, k);
-        if (!c->class_name[k])
-            return sg_fail_memory(err, 64);
-    }
-    return SG_OK;
+    return read_activation(json, where, c, err);
 }
 
 static sg_status read_all(const json_t *json, const char *where, struct sg_config *c, struct sg_err *err)
@@ -179,8 +160,7 @@ static sg_status read_all(const json_t *json, const char *where, struct sg_confi
     c->family = f->family;
     SG_TRY(refuse_variants(json, where, err));
     SG_TRY(read_shape(json, f, where, c, err));
-    SG_TRY(read_numbers(json, where, c, err));
-    return read_classes(json, where, c, err);
+    return read_numbers(json, where, c, err);
 }
 
 sg_status sg_config_parse(const char *text, size_t n, const char *where, struct sg_config *out,
@@ -225,12 +205,7 @@ sg_status sg_config_copy(const struct sg_config *c, struct sg_config *out, struc
 {
     struct sg_config copy = *c;
     copy.json = sg_strdup(c->json);
-    copy.class_name = c->class_name ? sg_alloc((size_t)c->n_classes, sizeof *copy.class_name) : NULL;
-    int bad = (c->json && !copy.json) || (c->class_name && !copy.class_name);
-    for (int k = 0; copy.class_name && k < c->n_classes; k++) {
-        copy.class_name[k] = sg_strdup(c->class_name[k]);
-        bad |= !copy.class_name[k];
-    }
+    int bad = c->json && !copy.json;
     if (bad) {
         sg_config_free(&copy);
         return sg_fail_memory(err, 4096);
@@ -243,9 +218,6 @@ void sg_config_free(struct sg_config *c)
 {
     if (!c)
         return;
-    for (int k = 0; c->class_name && k < c->n_classes; k++)
-        sg_free(c->class_name[k]);
-    sg_free(c->class_name);
     sg_free(c->json);
     *c = (struct sg_config){0};
 }
@@ -280,8 +252,13 @@ static int set_all(json_t *json, const struct sg_config *c, const char *const *c
         if (strcmp(type, families[i].model_type) == 0)
             architecture = families[i].architecture;
     /* What speaks of the checkpoint it came from: its storage type, its task, its own count of labels. */
-    static const char *const gone[] = {"torch_dtype", "num_labels", "_num_labels", "_name_or_path",
-                                       "problem_type"};
+    static const char *const gone[] = {"torch_dtype",
+                                       "num_labels",
+                                       "_num_labels",
+                                       "_name_or_path",
+                                       "problem_type",
+                                       "sentence_transformers",
+                                       "sbert_ce_default_activation_function"};
     for (size_t i = 0; i < sizeof gone / sizeof gone[0]; i++)
         json_object_del(json, gone[i]);
     json_t *architectures = json_array();

@@ -12,6 +12,7 @@
 #define SG_MODEL_CONFIG_H
 
 #include "base/err.h"
+#include "model/problem.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -34,8 +35,6 @@ struct sg_config {
     double init_std;    /* initializer_range: of the new head's weights */
     double dropout, attention_dropout; /* hidden_dropout_prob, attention_probs_dropout_prob */
     double classifier_dropout;         /* of the head; dropout where the file has null */
-    int n_classes;                     /* K as id2label has it; 0 without id2label */
-    char **class_name;                 /* (K) in the order of their indices */
     char *json;                        /* the file's text */
 };
 
@@ -46,6 +45,21 @@ sg_status sg_config_load(const char *dir, struct sg_config *out, struct sg_err *
 /* Local. The same from memory; `where` names the text in messages. */
 sg_status sg_config_parse(const char *text, size_t n, const char *where, struct sg_config *out,
                           struct sg_err *err) SG_MUST_USE;
+
+/* What a classifier's config.json says of its logits. An encoder's may say what it will. */
+struct sg_outputs {
+    int n_classes;     /* K: of id2label, or else num_labels, or else 2, as transformers has it */
+    char **class_name; /* (K) in the order of their indices; LABEL_0 ... without id2label */
+    int is_default;    /* neither id2label nor num_labels is there */
+    enum sg_problem problem;
+    int value_is_sigmoid; /* of a sole class: sentence-transformers' settings ask for the sigmoid */
+};
+
+/* Local. SG_INPUT for names that are missing or no text, a problem_type or an activation that is not known. `out` is
+ * untouched on failure; else sg_outputs_free it. */
+sg_status sg_config_outputs(const struct sg_config *c, const char *where, struct sg_outputs *out,
+                            struct sg_err *err) SG_MUST_USE;
+void sg_outputs_free(struct sg_outputs *o); /* leaves it empty */
 
 /* Local. A deep copy; free both. */
 sg_status sg_config_copy(const struct sg_config *c, struct sg_config *out, struct sg_err *err) SG_MUST_USE;

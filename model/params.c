@@ -135,8 +135,48 @@ static int old_name(const char *name, char *out, size_t size)
     return 0;
 }
 
+/* What stands before all names of a model that was saved inside another: "module." of DataParallel, "_orig_mod." of
+ * torch.compile. They say nothing of the model; any other is left alone, and then no name is found. Its length; names: of the
+ * first tensor that has one. */
+static size_t wrapper_of(const struct sg_safetensors *file, char out[64])
+{
+    static const char *const wrappers[] = {"module.", "_orig_mod."};
+    out[0] = 0;
+    const char *name = sg_safetensors_count(file) ? sg_safetensors_at(file, 0)->name : "";
+    size_t n = 0;
+    for (int i = 0; i < 2; i++) {
+        size_t len = strlen(wrappers[i]);
+        if (n + len < 32 && strncmp(name + n, wrappers[i], len) == 0) {
+            n += len;
+            i = -1;
+        }
+    }
+    for (int64_t i = 0; n && i < sg_safetensors_count(file); i++)
+        if (strncmp(sg_safetensors_at(file, i)->name, name, n) != 0)
+            return 0; /* not around all */
+    memcpy(out, name, n);
+    out[n] = 0;
+    return n;
+}
+
+static const struct sg_tensor_info *find_wrapped(const struct sg_safetensors *file, const char *wrapper,
+                                                 const char *name)
+{
+    char all[192];
+    snprintf(all, sizeof all, "%s%s", wrapper, name);
+    return sg_safetensors_find(file, all);
+}
+
+const struct sg_tensor_info *sg_params_find(const struct sg_safetensors *file, const char *name)
+{
+    char wrapper[64];
+    wrapper_of(file, wrapper);
+    return find_wrapped(file, wrapper, name);
+}
+
 /* The tensor by its name, without the family's prefix, and by its old name. */
-static const struct sg_tensor_info *find(const struct sg_safetensors *file, const char *name)
+static const struct sg_tensor_info *find(const struct sg_safetensors *file, const char *wrapper,
+                                         const char *name)
 {
     char old[128];
     const char *candidates[4] = {name, NULL, NULL, NULL};
@@ -149,11 +189,30 @@ static const struct sg_tensor_info *find(const struct sg_safetensors *file, cons
             candidates[3] = strchr(old, '.') + 1;
     }
     for (int i = 0; i < 4; i++) {
-        const struct sg_tensor_info *t = candidates[i] ? sg_safetensors_find(file, candidates[i]) : NULL;
+        const struct sg_tensor_info *t = candidates[i] ? find_wrapped(file, wrapper, candidates[i]) : NULL;
         if (t)
             return t;
     }
     return NULL;
+}
+
+sg_status sg_params_missing(const struct sg_safetensors *file, const char *dir, const char *name, int in_head,
+                            struct sg_err *err)
+{
+    size_t n = strlen(name);
+    for (int64_t i = 0; i < sg_safetensors_count(file); i++) {
+        const char *other = sg_safetensors_at(file, i)->name;
+        size_t n_other = strlen(other);
+        if (n_other > n && strcmp(other + n_other - n, name) == 0)
+            return sg_fail(err, SG_INPUT,
+                           "%s: the weights have %s as \"%.100s\", a name that transformers does not find "
+                           "either; hint: take "
+                           "\"%.*s\" off the names, or save the model inside with save_pretrained()",
+                           dir, name, other, (int)(n_other - n < 60 ? n_other - n : 60), other);
+    }
+    return sg_fail(err, SG_INPUT, "%s: the weights lack %s; hint: %s", dir, name,
+                   in_head ? "this is an encoder, not a trained classifier"
+                           : "is this a checkpoint of the kind that config.json names?");
 }
 
 /* The first of n numbers that is NaN or infinite, or n. By blocks without a branch inside, which compilers turn into vectors. */
@@ -226,18 +285,18 @@ sg_status sg_params_load(const struct sg_layout *l, const struct sg_safetensors 
 {
     int first_head = sg_layout_head(l), pooler = head;
     int n = head ? l->n_specs : first_head;
+    char wrapper[64];
+    wrapper_of(file, wrapper);
     for (int i = 0; i < n; i++) {
         const struct sg_spec *s = &l->spec[i];
-        const struct sg_tensor_info *t = find(file, s->name);
+        const struct sg_tensor_info *t = find(file, wrapper, s->name);
         if (!t)
-            return sg_fail(err, SG_INPUT, "%s: the weights lack %s; hint: %s", dir, s->name,
-                           i >= first_head ? "this is an encoder, not a trained classifier"
-                                           : "is this a checkpoint of the kind that config.json names?");
+            return sg_params_missing(file, dir, s->name, i >= first_head, err);
         SG_TRY(load_one(s, t, file, dir, place_of(s, arena), err));
     }
     if (!head && l->family == SG_BERT) {
-        const struct sg_tensor_info *w = find(file, l->spec[first_head].name),
-                                    *b = find(file, l->spec[first_head + 1].name);
+        const struct sg_tensor_info *w = find(file, wrapper, l->spec[first_head].name),
+                                    *b = find(file, wrapper, l->spec[first_head + 1].name);
         pooler = w && b;
         if (pooler) {
             const struct sg_spec *s = &l->spec[first_head];

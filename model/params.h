@@ -95,11 +95,19 @@ void sg_params_destroy(struct sg_params *p);
 
 /* Reads a base checkpoint's tensors (everything before the head, and BERT's pooler where the file has it:
  * has_pooler) or, with head 1, all of a classifier's. Names may lack the family's prefix, and LayerNorms may
- * be called gamma and beta, as in old files; what is not a parameter here (lm_head, position_ids) is left
+ * be called gamma and beta, as in old files; all may stand behind "module." or "_orig_mod."; what is not a parameter here (lm_head, position_ids) is left
  * alone. SG_INPUT names a tensor that is missing, of another shape, or holds a NaN or an infinity. arena NULL: nothing is read,
  * but names and shapes are checked. */
 sg_status sg_params_load(const struct sg_layout *l, const struct sg_safetensors *file, const char *dir,
                          int head, float *arena, int *has_pooler, struct sg_err *err) SG_MUST_USE;
+
+/* A tensor by its full name, behind "module." or "_orig_mod." where all names have it; or NULL. */
+const struct sg_tensor_info *sg_params_find(const struct sg_safetensors *file, const char *name);
+
+/* Fails for a tensor that is not there: tells of one that has its name behind a prefix, of a program that trained something
+ * around the model. */
+sg_status sg_params_missing(const struct sg_safetensors *file, const char *dir, const char *name, int in_head,
+                            struct sg_err *err) SG_MUST_USE;
 
 /* Fills the tensors of the head, from `first` (an index into spec), by a counter RNG keyed with seed and
  * name. */

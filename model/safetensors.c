@@ -205,6 +205,11 @@ static sg_status read_header_json(struct sg_safetensors *s, const json_t *json, 
     return SG_OK;
 }
 
+#define SAVE_AGAIN                                                                                           \
+    "load it with transformers (AutoModel.from_pretrained, or AutoModelForSequenceClassification for a "     \
+    "classifier) and save it "                                                                               \
+    "with save_pretrained(), which writes model.safetensors"
+
 /* What people have in place of a safetensors file. */
 static sg_status refuse_other(const char *path, const unsigned char *start, struct sg_err *err)
 {
@@ -213,10 +218,7 @@ static sg_status refuse_other(const char *path, const unsigned char *start, stru
                        "%s: a Git LFS pointer, not the weights; hint: run `git lfs pull` in its folder",
                        path);
     if (memcmp(start, "PK\3\4", 4) == 0 || (start[0] == 0x80 && start[1] <= 5))
-        return sg_fail(err, SG_INPUT,
-                       "%s: a PyTorch pickle, not safetensors; hint: convert it with "
-                       "transformers' save_pretrained(..., safe_serialization=True)",
-                       path);
+        return sg_fail(err, SG_INPUT, "%s: a PyTorch pickle, not safetensors; hint: " SAVE_AGAIN, path);
     if (start[0] == '<')
         return sg_fail(err, SG_INPUT, "%s: a web page, not the weights; hint: fetch it again", path);
     return SG_OK;
@@ -343,14 +345,44 @@ static sg_status check_index(const struct sg_safetensors *s, const json_t *index
     return SG_OK;
 }
 
+/* What people have in place of model.safetensors, in a folder. */
+static sg_status fail_without_weights(const char *dir, struct sg_err *err)
+{
+    static const struct {
+        const char *name, *hint;
+    } others[] = {
+        {"pytorch_model.bin", SAVE_AGAIN},
+        {"pytorch_model.bin.index.json", SAVE_AGAIN},
+        {"tf_model.h5", SAVE_AGAIN},
+        {"flax_model.msgpack", SAVE_AGAIN},
+        {"model.fp16.safetensors", "it is read under the name model.safetensors alone"},
+        {"adapter_model.safetensors",
+         "the folder holds an adapter: with peft, merge_and_unload() and save_pretrained() make a "
+         "whole model of it"},
+    };
+    const char *name = NULL, *hint = NULL;
+    for (size_t i = 0; !name && i < sizeof others / sizeof others[0]; i++) {
+        char *path = sg_path_join(dir, others[i].name);
+        if (!path)
+            return sg_fail_memory(err, strlen(dir));
+        if (sg_file_exists(path)) {
+            name = others[i].name;
+            hint = others[i].hint;
+        }
+        sg_free(path);
+    }
+    return name ? sg_fail(err, SG_INPUT, "%s: no model.safetensors, but %s, which is not read; hint: %s", dir,
+                          name, hint)
+                : sg_fail(err, SG_INPUT, "%s: no model.safetensors and no model.safetensors.index.json", dir);
+}
+
 static sg_status open_dir(struct sg_safetensors *s, const char *dir, struct sg_err *err)
 {
     char *single = sg_path_join(dir, "model.safetensors");
-    char *pickle = sg_path_join(dir, "pytorch_model.bin");
     s->index_path = sg_path_join(dir, "model.safetensors.index.json");
     json_t *index = NULL;
     sg_status status = SG_OK;
-    if (!single || !pickle || !s->index_path) {
+    if (!single || !s->index_path) {
         status = sg_fail_memory(err, strlen(dir));
     } else if (sg_file_exists(single)) {
         sg_free(s->index_path);
@@ -361,11 +393,7 @@ static sg_status open_dir(struct sg_safetensors *s, const char *dir, struct sg_e
         if (status == SG_OK)
             status = open_index(s, dir, index, err);
     } else {
-        status = sg_fail(err, SG_INPUT, "%s: no model.safetensors and no model.safetensors.index.json%s", dir,
-                         sg_file_exists(pickle)
-                             ? "; hint: pytorch_model.bin is not read: convert it with transformers' "
-                               "save_pretrained(..., safe_serialization=True)"
-                             : "");
+        status = fail_without_weights(dir, err);
     }
     if (status == SG_OK)
         status = sort_names(s, err);
@@ -374,7 +402,6 @@ static sg_status open_dir(struct sg_safetensors *s, const char *dir, struct sg_e
     if (index)
         json_decref(index);
     sg_free(single);
-    sg_free(pickle);
     return status;
 }
 

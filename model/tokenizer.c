@@ -33,6 +33,11 @@ int32_t sg_tokenizer_vocab_size(const struct sg_tokenizer *t)
     return t->vocab_size;
 }
 
+int32_t sg_tokenizer_n_needed(const struct sg_tokenizer *t)
+{
+    return t->n_needed;
+}
+
 int32_t sg_tokenizer_pad_id(const struct sg_tokenizer *t)
 {
     return t->pad_id;
@@ -67,22 +72,6 @@ struct encoding {
 };
 
 typedef void piece_fn(struct encoding *e, const char *text, size_t n);
-
-/* Where the blanks that end at `end` begin. */
-static size_t blanks_before(const char *text, size_t end)
-{
-    while (end > 0) {
-        size_t at = end - 1;
-        while (at > 0 && ((unsigned char)text[at] & 0xc0) == 0x80)
-            at--;
-        uint32_t c;
-        sg_utf8_decode(text + at, end - at, &c);
-        if (!sg_uni_space(c))
-            break;
-        end = at;
-    }
-    return end;
-}
 
 static size_t blanks_after(const char *text, size_t at, size_t n)
 {
@@ -138,10 +127,11 @@ static void split(struct encoding *e, const struct sg_added_set *set, const char
     while (set->n && (token = next_added(set, text, n, &at))) {
         size_t start = at, stop = at + token->len;
         at = stop;
-        if (token->single_word && !stands_alone(text, start, stop, n))
+        if ((token->single_word && !stands_alone(text, start, stop, n)) ||
+            (token->special && e->t->splits_special))
             continue;
         if (token->lstrip)
-            start = blanks_before(text, start);
+            start = sg_uni_trimmed(text, start);
         if (token->rstrip)
             stop = blanks_after(text, stop, n);
         if (start > done)
@@ -227,10 +217,13 @@ sg_status sg_tokenizer_encode(const struct sg_tokenizer *t, const char *first, c
             (long long)max_length,
             (long long)(min_max_length > layout->n_special ? min_max_length : layout->n_special + 1));
     struct sg_ids text[2] = {{0}, {0}};
+    int64_t n_all[2];
     sg_status status = encode_text(t, first, &text[0], err);
     if (status == SG_OK && second)
         status = encode_text(t, second, &text[1], err);
     if (status == SG_OK) {
+        for (int i = 0; i < 2; i++)
+            n_all[i] = text[i].n;
         if (cut == SG_CUT_SECOND)
             cut_second(&text[0].n, &text[1].n, max_length - layout->n_special);
         else
@@ -238,10 +231,11 @@ sg_status sg_tokenizer_encode(const struct sg_tokenizer *t, const char *first, c
         int64_t at = 0;
         for (int p = 0; p < layout->n; p++) {
             int32_t id = layout->part[p].id;
-            const struct sg_ids *from = id == SG_PART_FIRST ? &text[0] : &text[1];
-            int64_t count = id >= 0 ? 1 : from->n;
+            int which = id != SG_PART_FIRST;
+            int64_t count = id >= 0 ? 1 : text[which].n,
+                    skip = t->cuts_left ? n_all[which] - text[which].n : 0;
             for (int64_t i = 0; i < count; i++) {
-                ids[at] = id >= 0 ? id : from->id[i];
+                ids[at] = id >= 0 ? id : text[which].id[skip + i];
                 if (types)
                     types[at] = layout->part[p].type;
                 at++;

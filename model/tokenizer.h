@@ -1,8 +1,9 @@
 /* Tokenizers from Hugging Face files: WordPiece (BERT) and byte-level BPE (RoBERTa), with the same ids as
- * `tokenizers`.
+ * transformers' AutoTokenizer.
  *
- * Read from tokenizer.json, or vocab.txt (WordPiece), or vocab.json + merges.txt (BPE). A loaded tokenizer is
- * read-only and may be used by several threads at once. */
+ * Read from tokenizer.json, or vocab.txt (WordPiece), or vocab.json + merges.txt (BPE), with what config.json,
+ * tokenizer_config.json, special_tokens_map.json and added_tokens.json say of it (model/tokenizer_settings.h). A loaded
+ * tokenizer is read-only and may be used by several threads at once. */
 #ifndef SG_MODEL_TOKENIZER_H
 #define SG_MODEL_TOKENIZER_H
 
@@ -18,7 +19,10 @@ sg_status sg_tokenizer_load(const char *dir, struct sg_tokenizer **out, struct s
 void sg_tokenizer_destroy(struct sg_tokenizer *t);
 
 int32_t sg_tokenizer_vocab_size(const struct sg_tokenizer *t); /* largest id + 1, added tokens included */
-int32_t sg_tokenizer_pad_id(const struct sg_tokenizer *t);     /* of [PAD] or <pad>; -1 without one */
+/* The same without special tokens that no file gives a place, such as [MASK] for a vocabulary without it: a model needs rows
+ * for so many, and a text that spells one of the others has an id behind them. */
+int32_t sg_tokenizer_n_needed(const struct sg_tokenizer *t);
+int32_t sg_tokenizer_pad_id(const struct sg_tokenizer *t); /* of [PAD] or <pad>; -1 without one */
 
 /* The names of the folder's tokenizer files, tokenizer_config.json and special_tokens_map.json included, for
  * copying next to a checkpoint; NULL ends the list. */
@@ -27,7 +31,8 @@ const char *const *sg_tokenizer_files(const struct sg_tokenizer *t);
 /* Encodes a text or a pair with special tokens, cut to max_length (>= 5) by `cut`. ids and types: max_length
  * entries of the caller's; types (0/1 for BERT pairs, all 0 for RoBERTa) may be NULL. n gets the length. Text
  * is valid UTF-8. Special tokens that the text itself spells ("[SEP]", "<s>") become those tokens, as with
- * `tokenizers`. Truncation and padding that a tokenizer.json asks for are ignored. SG_CUT_SECOND where the
+ * `tokenizers`. Truncation and padding that a tokenizer.json asks for are
+ * ignored, but for the side that is cut. SG_CUT_SECOND where the
  * first text alone fills max_length (an error in `tokenizers`): the first is cut, nothing of the second is
  * left. */
 sg_status sg_tokenizer_encode(const struct sg_tokenizer *t, const char *first, const char *second,

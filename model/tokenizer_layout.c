@@ -25,6 +25,12 @@ void sg_layout_usual(struct sg_tokenizer *t, int32_t cls, int32_t sep, int rober
     put_part(&t->pair, sep, !roberta);
 }
 
+void sg_layout_drop_types(struct sg_tokenizer *t)
+{
+    for (int i = 0; i < SG_MAX_PARTS; i++)
+        t->single.part[i].type = t->pair.part[i].type = 0;
+}
+
 static sg_status read_template(const char *path, const json_t *list, const json_t *specials,
                                struct sg_layout *layout, struct sg_err *err)
 {

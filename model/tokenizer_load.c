@@ -3,140 +3,160 @@
 #include "base/text.h"
 #include "model/json.h"
 #include "model/tokenizer_parts.h"
+#include "model/tokenizer_settings.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static const size_t max_file = 32u << 20; /* XLM-R's tokenizer.json has 9 MB */
-enum { MAX_ADDED = 10000 };
+static const size_t max_file = 32u << 20;
+enum { MAX_ADDED = 20000 };
 
-/* A tokenizer while it is loaded. */
-struct loader {
-    struct sg_tokenizer *t;
-    const char *path;    /* of the file being read */
-    unsigned char *seen; /* a bit for each id that has a token */
-};
-
-static sg_status take_id(struct loader *l, const char *token, const json_t *v, int32_t *id,
-                         struct sg_err *err)
+/* What is looked for: the text, normalised where its option says so. */
+static sg_status make_match(const struct sg_tokenizer *t, struct sg_added *a, struct sg_err *err)
 {
-    int64_t x = json_is_integer(v) ? json_integer_value(v) : -1;
-    if (x < 0 || x > SG_MAX_ID)
-        return sg_fail(err, SG_INPUT, "%s: token \"%.60s\": its id must be a whole number from 0 to %d",
-                       l->path, token, SG_MAX_ID);
-    if (l->seen[x / 8] & 1 << x % 8)
-        return sg_fail(err, SG_INPUT, "%s: token \"%.60s\": id %d is already taken", l->path, token, (int)x);
-    l->seen[x / 8] |= (unsigned char)(1 << x % 8);
-    if (x >= l->t->vocab_size)
-        l->t->vocab_size = (int32_t)x + 1;
-    *id = (int32_t)x;
-    return SG_OK;
+    struct sg_buf normal = sg_buf_make(1 << 20);
+    if (a->normalized && t->normalizes)
+        sg_bert_normalize(&t->norm, a->text, strlen(a->text), &normal);
+    else
+        sg_buf_puts(&normal, a->text);
+    sg_free(a->match);
+    a->len = normal.len;
+    a->match = sg_buf_take(&normal);
+    return a->match ? SG_OK : sg_fail_memory(err, strlen(a->text));
 }
 
-static sg_status read_vocab(struct loader *l, const json_t *vocab, struct sg_err *err)
+static struct sg_added *find_added(const struct sg_tokenizer *t, const char *text)
 {
-    if (!json_is_object(vocab) || json_object_size(vocab) == 0)
-        return sg_fail(err, SG_INPUT, "%s: its vocabulary must be an object of tokens and ids", l->path);
-    const char *token;
-    json_t *v;
-    json_object_foreach ((json_t *)(uintptr_t)vocab, token,
-                         v) /* it only reads, but its macro takes no const */
-    {
-        int32_t id = 0;
-        SG_TRY(take_id(l, token, v, &id, err));
-        SG_TRY(sg_vocab_put(&l->t->vocab, token, strlen(token), id, err));
-    }
-    return SG_OK;
+    for (int i = 0; i < t->n_added; i++)
+        if (strcmp(t->added[i].text, text) == 0)
+            return &t->added[i];
+    return NULL;
 }
 
-/* vocab.txt: a token a line, ids are line numbers. A token that comes twice has the later id, as in
- * `tokenizers`. */
-static sg_status read_vocab_txt(struct loader *l, struct sg_err *err)
+static sg_status read_options(const struct sg_loader *l, const json_t *v, int special, struct sg_added *out,
+                              struct sg_err *err)
 {
-    char *text = NULL;
-    size_t n = 0;
-    SG_TRY(sg_file_read(l->path, max_file, &text, &n, err));
-    sg_status status = SG_OK;
-    if (sg_is_lfs_pointer(text, n))
-        status = sg_fail(err, SG_INPUT,
-                         "%s: a Git LFS pointer, not the file itself; hint: run `git lfs pull`", l->path);
-    else if (!sg_utf8_valid(text, n))
-        status = sg_fail(err, SG_INPUT, "%s: not valid UTF-8", l->path);
-    int32_t id = 0;
-    for (size_t at = 0; at < n && status == SG_OK; id++) {
-        const char *end = memchr(text + at, '\n', n - at);
-        size_t len = end ? (size_t)(end - text) - at : n - at, kept = len;
-        while (kept &&
-               (text[at + kept - 1] == '\r' || text[at + kept - 1] == ' ' || text[at + kept - 1] == '\t'))
-            kept--;
-        status = id <= SG_MAX_ID ? sg_vocab_put(&l->t->vocab, text + at, kept, id, err)
-                                 : sg_fail(err, SG_INPUT, "%s: more than %d tokens", l->path, SG_MAX_ID);
-        at += len + 1;
-    }
-    l->t->vocab_size = id;
-    sg_free(text);
-    return status;
+    SG_TRY(sg_json_bool(v, "special", 0, l->path, &out->special, err));
+    out->special |= special;
+    SG_TRY(sg_json_bool(v, "single_word", 0, l->path, &out->single_word, err));
+    SG_TRY(sg_json_bool(v, "lstrip", 0, l->path, &out->lstrip, err));
+    SG_TRY(sg_json_bool(v, "rstrip", 0, l->path, &out->rstrip, err));
+    return sg_json_bool(v, "normalized", !out->special, l->path, &out->normalized, err);
 }
 
-static sg_status add_token(struct loader *l, const char *text, int32_t id, const struct sg_added *options,
-                           struct sg_err *err)
+/* The id that `tokenizers` gives a new token, whatever number a file has for it: the vocabulary's, or the one behind all
+ * others (added_vocabulary.rs). */
+static int32_t next_id(const struct sg_tokenizer *t, const char *text)
+{
+    int32_t id = sg_vocab_find(&t->vocab, text, strlen(text));
+    if (id >= 0)
+        return id;
+    id = (int32_t)t->vocab.n;
+    for (int i = 0; i < t->n_added; i++)
+        if (t->added[i].id >= id)
+            id = t->added[i].id + 1;
+    return id;
+}
+
+/* Adds the token, or gives one that is there these options. `needed`: a file gives it a place. */
+static sg_status add_token(struct sg_loader *l, const json_t *v, int special, int needed, struct sg_err *err)
 {
     struct sg_tokenizer *t = l->t;
-    struct sg_buf normal = sg_buf_make(1 << 20);
-    if (options->normalized && t->normalizes)
-        sg_bert_normalize(&t->norm, text, strlen(text), &normal);
-    else
-        sg_buf_puts(&normal, text);
-    struct sg_added a = *options;
-    a.id = id;
-    a.text = sg_strdup(text);
-    a.len = normal.len;
-    a.match = sg_buf_take(&normal);
-    t->added[t->n_added++] = a;
-    return a.text && a.match ? SG_OK : sg_fail_memory(err, strlen(text));
-}
-
-static sg_status read_added_one(struct loader *l, const json_t *v, struct sg_err *err)
-{
     const char *text = json_string_value(json_object_get(v, "content"));
     if (!text || !text[0])
         return sg_fail(err, SG_INPUT, "%s: an added token has no \"content\"", l->path);
     if (strlen(text) > SG_MAX_PREFIX / 4) /* normalised, it may be longer */
         return sg_fail(err, SG_INPUT, "%s: added token \"%.60s...\" is longer than %d bytes", l->path, text,
                        SG_MAX_PREFIX / 4);
-    for (int i = 0; i < l->t->n_added; i++)
-        if (strcmp(l->t->added[i].text, text) == 0)
-            return sg_fail(err, SG_INPUT, "%s: added token \"%.60s\" is there twice", l->path, text);
-    const json_t *given = json_object_get(v, "id");
-    int32_t id = sg_vocab_find(&l->t->vocab, text, strlen(text));
-    if (id < 0)
-        SG_TRY(take_id(l, text, given, &id, err));
-    else if (!json_is_integer(given) || json_integer_value(given) != id)
-        return sg_fail(err, SG_INPUT, "%s: added token \"%.60s\" has another id in the vocabulary (%d)",
-                       l->path, text, id);
-    struct sg_added options = {0};
-    SG_TRY(sg_json_bool(v, "single_word", 0, l->path, &options.single_word, err));
-    SG_TRY(sg_json_bool(v, "lstrip", 0, l->path, &options.lstrip, err));
-    SG_TRY(sg_json_bool(v, "rstrip", 0, l->path, &options.rstrip, err));
-    SG_TRY(sg_json_bool(v, "normalized", 0, l->path, &options.normalized, err));
-    return add_token(l, text, id, &options, err);
+    struct sg_added options = {0}, *a = find_added(t, text);
+    SG_TRY(read_options(l, v, special, &options, err));
+    if (!a) {
+        int32_t id = next_id(t, text);
+        if (id > SG_MAX_ID)
+            return sg_fail(err, SG_INPUT, "%s: more than %d tokens", l->path, SG_MAX_ID);
+        a = &t->added[t->n_added];
+        *a = (struct sg_added){.id = id, .text = sg_strdup(text)};
+        if (!a->text)
+            return sg_fail_memory(err, strlen(text));
+        t->n_added++;
+    }
+    options.placed = needed || a->placed || sg_vocab_find(&t->vocab, text, strlen(text)) >= 0;
+    options.id = a->id;
+    options.text = a->text;
+    options.match = a->match;
+    *a = options;
+    if (a->id >= t->vocab_size)
+        t->vocab_size = a->id + 1;
+    if (a->placed && a->id >= t->n_needed)
+        t->n_needed = a->id + 1;
+    return make_match(t, a, err);
 }
 
-static sg_status reserve_added(struct loader *l, size_t n, struct sg_err *err)
+/* One of tokenizer.json's own list: its number must make sense, though `tokenizers` only warns where it does not. */
+static sg_status read_added_one(struct sg_loader *l, const json_t *v, struct sg_err *err)
 {
+    const char *text = json_string_value(json_object_get(v, "content"));
+    const json_t *given = json_object_get(v, "id");
+    int32_t id = text ? sg_vocab_find(&l->t->vocab, text, strlen(text)) : 0;
+    if (text && find_added(l->t, text))
+        return sg_fail(err, SG_INPUT, "%s: added token \"%.60s\" is there twice", l->path, text);
+    if (text && text[0] && id < 0)
+        SG_TRY(sg_loader_take_id(l, text, given, &id, err));
+    else if (text && text[0] && (!json_is_integer(given) || json_integer_value(given) != id))
+        return sg_fail(err, SG_INPUT, "%s: added token \"%.60s\" has another id in the vocabulary (%d)",
+                       l->path, text, id);
+    return add_token(l, v, 0, 1, err);
+}
+
+static sg_status read_added(struct sg_loader *l, const json_t *list, struct sg_err *err)
+{
+    if (list && !json_is_null(list) && !json_is_array(list))
+        return sg_fail(err, SG_INPUT, "%s: \"added_tokens\" must be a list", l->path);
+    for (size_t i = 0; i < json_array_size(list); i++)
+        SG_TRY(read_added_one(l, json_array_get(list, i), err));
+    return SG_OK;
+}
+
+static sg_status reserve_added(struct sg_loader *l, const struct sg_tokenizer_settings *s, const json_t *json,
+                               struct sg_err *err)
+{
+    size_t n = json_array_size(json_object_get(json, "added_tokens")) + json_array_size(s->decoder) +
+               json_array_size(s->others) + SG_N_NAMED_TOKENS;
     if (n > MAX_ADDED)
         return sg_fail(err, SG_INPUT, "%s: more than %d added tokens", l->path, MAX_ADDED);
     l->t->added = sg_alloc(n, sizeof *l->t->added);
     return l->t->added ? SG_OK : sg_fail_memory(err, n * sizeof *l->t->added);
 }
 
-static sg_status read_added(struct loader *l, const json_t *list, struct sg_err *err)
+static int has_name(const struct sg_tokenizer_settings *s, const char *text)
 {
-    if (list && !json_is_null(list) && !json_is_array(list))
-        return sg_fail(err, SG_INPUT, "%s: \"added_tokens\" must be a list", l->path);
-    SG_TRY(reserve_added(l, json_array_size(list), err));
-    for (size_t i = 0; i < json_array_size(list); i++)
-        SG_TRY(read_added_one(l, json_array_get(list, i), err));
+    for (int i = 0; text && i < SG_N_NAMED_TOKENS + s->n_others_named; i++) {
+        const json_t *v = i < SG_N_NAMED_TOKENS ? json_array_get(s->named, (size_t)i)
+                                                : json_array_get(s->others, (size_t)(i - SG_N_NAMED_TOKENS));
+        const char *name = json_string_value(json_object_get(v, "content"));
+        if (name && strcmp(name, text) == 0)
+            return 1;
+    }
+    return 0;
+}
+
+/* The tokens that the class adds: those with a number, and special ones that are not there yet
+ * (TokenizersBackend.__init__). */
+static sg_status add_tokens(struct sg_loader *l, const struct sg_tokenizer_settings *s, struct sg_err *err)
+{
+    l->path = s->path;
+    for (size_t i = 0; i < json_array_size(s->decoder); i++) {
+        const json_t *v = json_array_get(s->decoder, i);
+        SG_TRY(add_token(l, v, has_name(s, json_string_value(json_object_get(v, "content"))), 1, err));
+    }
+    for (size_t i = 0; i < SG_N_NAMED_TOKENS + json_array_size(s->others); i++) {
+        int named = i < SG_N_NAMED_TOKENS;
+        const json_t *v =
+            named ? json_array_get(s->named, i) : json_array_get(s->others, i - SG_N_NAMED_TOKENS);
+        const char *text = json_string_value(json_object_get(v, "content"));
+        if (text && !find_added(l->t, text))
+            SG_TRY(add_token(l, v, 0, 0, err));
+    }
     return SG_OK;
 }
 
@@ -167,25 +187,24 @@ static const json_t *unwrap(const json_t *v, const char *list)
     return v;
 }
 
-static sg_status read_bert_norm(struct loader *l, const json_t *v, const char *lowercase, const char *chinese,
-                                struct sg_err *err)
+static sg_status read_bert_norm(struct sg_loader *l, const json_t *v, struct sg_err *err)
 {
     struct sg_bert_norm *norm = &l->t->norm;
     l->t->normalizes = 1;
     SG_TRY(sg_json_bool(v, "clean_text", 1, l->path, &norm->clean_text, err));
-    SG_TRY(sg_json_bool(v, chinese, 1, l->path, &norm->chinese_chars, err));
-    SG_TRY(sg_json_bool(v, lowercase, 1, l->path, &norm->lowercase, err));
+    SG_TRY(sg_json_bool(v, "handle_chinese_chars", 1, l->path, &norm->chinese_chars, err));
+    SG_TRY(sg_json_bool(v, "lowercase", 1, l->path, &norm->lowercase, err));
     return sg_json_bool(v, "strip_accents", norm->lowercase, l->path, &norm->strip_accents, err);
 }
 
-static sg_status read_steps(struct loader *l, const json_t *json, struct sg_err *err)
+static sg_status read_steps(struct sg_loader *l, const json_t *json, struct sg_err *err)
 {
     struct sg_tokenizer *t = l->t;
     const json_t *normalizer = unwrap(json_object_get(json, "normalizer"), "normalizers");
     const json_t *splitter = unwrap(json_object_get(json, "pre_tokenizer"), "pretokenizers");
     const char *norm_type = sg_json_type(normalizer), *split_type = sg_json_type(splitter);
     if (strcmp(norm_type, "BertNormalizer") == 0 && !t->is_bpe)
-        SG_TRY(read_bert_norm(l, normalizer, "lowercase", "handle_chinese_chars", err));
+        SG_TRY(read_bert_norm(l, normalizer, err));
     else if (strcmp(norm_type, "none") != 0)
         return sg_fail(err, SG_INPUT, "%s: normalizer %.60s is not supported here", l->path, norm_type);
     if (strcmp(split_type, t->is_bpe ? "ByteLevel" : "BertPreTokenizer") != 0)
@@ -202,145 +221,14 @@ static sg_status read_steps(struct loader *l, const json_t *json, struct sg_err 
     return sg_json_bool(splitter, "add_prefix_space", 1, l->path, &t->bpe.add_prefix_space, err);
 }
 
-static sg_status init_wordpiece(struct loader *l, const char *unk, const char *prefix, struct sg_err *err)
-{
-    struct sg_tokenizer *t = l->t;
-    t->wordpiece.unk_id = sg_vocab_find(&t->vocab, unk, strlen(unk));
-    if (t->wordpiece.unk_id < 0)
-        return sg_fail(err, SG_INPUT, "%s: its unknown token \"%.60s\" is not in the vocabulary", l->path,
-                       unk);
-    return sg_vocab_put_tails(&t->wordpiece.continuing, &t->vocab, prefix, err);
-}
-
-static sg_status read_wordpiece(struct loader *l, const json_t *model, struct sg_err *err)
-{
-    const json_t *unk = json_object_get(model, "unk_token"),
-                 *prefix = json_object_get(model, "continuing_subword_prefix");
-    SG_TRY(read_vocab(l, json_object_get(model, "vocab"), err));
-    SG_TRY(sg_json_int(model, "max_input_chars_per_word", 100, 1, SG_MAX_PREFIX / 4, l->path,
-                       &l->t->wordpiece.max_word_chars, err));
-    return init_wordpiece(l, json_is_string(unk) ? json_string_value(unk) : "[UNK]",
-                          json_is_string(prefix) ? json_string_value(prefix) : "##", err);
-}
-
-/* One merge: both sides and what they make must be tokens. */
-static sg_status put_merge(struct loader *l, const char *left, size_t n_left, const char *right,
-                           size_t n_right, int32_t rank, struct sg_err *err)
-{
-    const struct sg_vocab *vocab = &l->t->vocab;
-    char both[512];
-    int32_t a = sg_vocab_find(vocab, left, n_left), b = sg_vocab_find(vocab, right, n_right), ab = -1;
-    if (n_left + n_right <= sizeof both) {
-        memcpy(both, left, n_left);
-        memcpy(both + n_left, right, n_right);
-        ab = sg_vocab_find(vocab, both, n_left + n_right);
-    }
-    if (a < 0 || b < 0 || ab < 0)
-        return sg_fail(
-            err, SG_INPUT, "%s: merge %d (\"%.*s %.*s\") is of tokens that are not in the vocabulary",
-            l->path, rank + 1, n_left < 60 ? (int)n_left : 60, left, n_right < 60 ? (int)n_right : 60, right);
-    sg_bpe_put(&l->t->bpe, a, b, rank, ab);
-    return SG_OK;
-}
-
-/* "a b": tokens of a byte-level vocabulary hold no blank. */
-static sg_status put_merge_line(struct loader *l, const char *line, size_t n, int32_t rank,
-                                struct sg_err *err)
-{
-    const char *blank = memchr(line, ' ', n);
-    size_t n_left = blank ? (size_t)(blank - line) : 0, n_right = blank ? n - n_left - 1 : 0;
-    if (!n_left || !n_right || memchr(blank + 1, ' ', n_right))
-        return sg_fail(err, SG_INPUT, "%s: merge %d must be two tokens with a blank between them", l->path,
-                       rank + 1);
-    return put_merge(l, line, n_left, blank + 1, n_right, rank, err);
-}
-
-static sg_status read_merges(struct loader *l, const json_t *merges, struct sg_err *err)
-{
-    if (!json_is_array(merges))
-        return sg_fail(err, SG_INPUT, "%s: its \"merges\" must be a list", l->path);
-    SG_TRY(sg_bpe_reserve(&l->t->bpe, json_array_size(merges), err));
-    for (size_t i = 0; i < json_array_size(merges); i++) {
-        const json_t *m = json_array_get(merges, i);
-        const json_t *left = json_array_get(m, 0), *right = json_array_get(m, 1);
-        if (json_is_string(m))
-            SG_TRY(put_merge_line(l, json_string_value(m), json_string_length(m), (int32_t)i, err));
-        else if (json_array_size(m) == 2 && json_is_string(left) && json_is_string(right))
-            SG_TRY(put_merge(l, json_string_value(left), json_string_length(left), json_string_value(right),
-                             json_string_length(right), (int32_t)i, err));
-        else
-            return sg_fail(err, SG_INPUT, "%s: merge %zu must be \"a b\" or [\"a\", \"b\"]", l->path, i + 1);
-    }
-    return SG_OK;
-}
-
-static sg_status read_merges_txt(struct loader *l, struct sg_err *err)
-{
-    char *text = NULL;
-    size_t n = 0;
-    SG_TRY(sg_file_read(l->path, max_file, &text, &n, err));
-    size_t n_lines = 1;
-    for (size_t i = 0; i < n; i++)
-        n_lines += text[i] == '\n';
-    sg_status status = sg_utf8_valid(text, n) ? sg_bpe_reserve(&l->t->bpe, n_lines, err)
-                                              : sg_fail(err, SG_INPUT, "%s: not valid UTF-8", l->path);
-    int32_t rank = 0;
-    for (size_t at = 0; at < n && status == SG_OK;) {
-        const char *line = text + at, *end = memchr(line, '\n', n - at);
-        size_t len = end ? (size_t)(end - line) : n - at, kept = len;
-        if (kept && line[kept - 1] == '\r')
-            kept--;
-        if (kept && (kept < 8 || memcmp(line, "#version", 8) != 0))
-            status = put_merge_line(l, line, kept, rank++, err);
-        at += len + 1;
-    }
-    sg_free(text);
-    return status;
-}
-
-static int is_empty(const json_t *v)
-{
-    return !v || json_is_null(v) || (json_is_string(v) && json_string_length(v) == 0);
-}
-
-static sg_status read_bpe(struct loader *l, const json_t *model, struct sg_err *err)
-{
-    struct sg_bpe *bpe = &l->t->bpe;
-    double dropout;
-    int ignore_merges, byte_fallback;
-    SG_TRY(sg_json_number(model, "dropout", 0, l->path, &dropout, err));
-    SG_TRY(sg_json_bool(model, "ignore_merges", 0, l->path, &ignore_merges, err));
-    SG_TRY(sg_json_bool(model, "byte_fallback", 0, l->path, &byte_fallback, err));
-    if (dropout != 0 || ignore_merges || byte_fallback ||
-        !is_empty(json_object_get(model, "continuing_subword_prefix")) ||
-        !is_empty(json_object_get(model, "end_of_word_suffix")))
-        return sg_fail(
-            err, SG_INPUT,
-            "%s: BPE with dropout, ignore_merges, byte_fallback, or marks on parts of words is not "
-            "supported",
-            l->path);
-    SG_TRY(sg_json_bool(model, "fuse_unk", 0, l->path, &bpe->fuse_unk, err));
-    SG_TRY(read_vocab(l, json_object_get(model, "vocab"), err));
-    SG_TRY(read_merges(l, json_object_get(model, "merges"), err));
-    const json_t *unk = json_object_get(model, "unk_token");
-    if (json_is_string(unk)) {
-        bpe->unk_id = sg_vocab_find(&l->t->vocab, json_string_value(unk), json_string_length(unk));
-        if (bpe->unk_id < 0)
-            return sg_fail(err, SG_INPUT, "%s: its unknown token \"%.60s\" is not in the vocabulary", l->path,
-                           json_string_value(unk));
-    }
-    sg_bpe_init(bpe, &l->t->vocab);
-    return SG_OK;
-}
-
-/* Truncation and padding of the file are left aside: those are the caller's. */
-static sg_status read_tokenizer_json(struct loader *l, const json_t *json, struct sg_err *err)
+/* Whether a tokenizer.json holds a BPE; files of before tokenizers 0.10 do not say so. */
+static sg_status find_model(struct sg_loader *l, const json_t *json, const json_t **out, struct sg_err *err)
 {
     const json_t *model = json_object_get(json, "model");
     const char *type = json_string_value(json_object_get(model, "type"));
     if (!json_is_object(model))
         return sg_fail(err, SG_INPUT, "%s: no \"model\"", l->path);
-    if (!type) /* files of before tokenizers 0.10 */
+    if (!type)
         type = json_object_get(model, "merges") ? "BPE" : "WordPiece";
     l->t->is_bpe = strcmp(type, "BPE") == 0;
     if (!l->t->is_bpe && strcmp(type, "WordPiece") != 0)
@@ -348,104 +236,157 @@ static sg_status read_tokenizer_json(struct loader *l, const json_t *json, struc
                        "%s: a %.60s tokenizer is not supported; hint: WordPiece (BERT) and byte-level BPE "
                        "(RoBERTa) are",
                        l->path, type);
-    SG_TRY(read_steps(l, json, err));
-    SG_TRY(l->t->is_bpe ? read_bpe(l, model, err) : read_wordpiece(l, model, err));
-    SG_TRY(read_added(l, json_object_get(json, "added_tokens"), err));
-    return sg_layout_read(l->t, json_object_get(json, "post_processor"), l->path, err);
-}
-
-/* The special tokens of a folder without tokenizer.json: the family's own, as transformers adds them. */
-static sg_status add_usual(struct loader *l, struct sg_err *err)
-{
-    static const char *const usual[2][5] = {{"[CLS]", "[SEP]", "[PAD]", "[UNK]", "[MASK]"},
-                                            {"<s>", "</s>", "<pad>", "<unk>", "<mask>"}};
-    struct sg_tokenizer *t = l->t;
-    int32_t id[5];
-    SG_TRY(reserve_added(l, 5, err));
-    for (int i = 0; i < 5; i++) {
-        const char *text = usual[t->is_bpe][i];
-        id[i] = sg_vocab_find(&t->vocab, text, strlen(text));
-        if (id[i] < 0 && i < 2)
-            return sg_fail(err, SG_INPUT, "%s: no token \"%s\"", l->path, text);
-        /* RoBERTa's <mask> takes the blank before it along. */
-        struct sg_added options = {.lstrip = t->is_bpe && i == 4};
-        if (id[i] >= 0)
-            SG_TRY(add_token(l, text, id[i], &options, err));
-    }
-    sg_layout_usual(t, id[0], id[1], t->is_bpe);
+    *out = model;
     return SG_OK;
 }
 
-/* vocab.txt, or vocab.json and merges.txt; settings from tokenizer_config.json where it is there. */
-static sg_status read_vocab_files(struct loader *l, char *const path[], const json_t *settings,
-                                  struct sg_err *err)
+/* tokenizer.json as it stands. Its truncation and padding are left aside: those are the caller's. */
+static sg_status read_as_it_stands(struct sg_loader *l, const json_t *json, const json_t *model,
+                                   const struct sg_tokenizer_settings *s, struct sg_err *err)
+{
+    const char *path = l->path;
+    SG_TRY(read_steps(l, json, err));
+    SG_TRY(l->t->is_bpe ? sg_bpe_read(l, model, 0, err) : sg_wordpiece_read(l, model, 0, NULL, err));
+    l->t->n_needed = l->t->vocab_size;
+    SG_TRY(read_added(l, json_object_get(json, "added_tokens"), err));
+    SG_TRY(add_tokens(l, s, err));
+    return sg_layout_read(l->t, json_object_get(json, "post_processor"), path, err);
+}
+
+/* The first and the last token around texts, which a vocabulary must have. */
+static sg_status find_around(const struct sg_loader *l, const struct sg_tokenizer_settings *s, int which,
+                             int32_t *id, struct sg_err *err)
+{
+    const char *text = sg_tokenizer_named(s, which);
+    const struct sg_added *a = find_added(l->t, text);
+    if (!a || !a->placed)
+        return sg_fail(
+            err, SG_INPUT,
+            "%s: no token \"%.60s\", which the class %s puts around texts; hint: do the files belong "
+            "together? \"cls_token\" and \"sep_token\" in tokenizer_config.json name others",
+            l->path, text, s->class_name);
+    *id = a->id;
+    return SG_OK;
+}
+
+/* The class BertTokenizer or RobertaTokenizer around a vocabulary that was read. */
+static sg_status make_class(struct sg_loader *l, const struct sg_tokenizer_settings *s, struct sg_err *err)
 {
     struct sg_tokenizer *t = l->t;
-    if (!t->is_bpe) {
-        l->path = path[1];
-        SG_TRY(read_vocab_txt(l, err));
-        t->wordpiece.max_word_chars = 100;
-        SG_TRY(init_wordpiece(l, "[UNK]", "##", err));
-        l->path = path[4];
-        SG_TRY(read_bert_norm(l, settings, "do_lower_case", "tokenize_chinese_chars", err));
-        l->path = path[1];
-        return add_usual(l, err);
+    const char *path = l->path;
+    int roberta = s->kind == SG_TOKENIZER_ROBERTA;
+    int32_t cls = 0, sep = 0;
+    t->n_needed = t->vocab_size;
+    if (roberta) {
+        SG_TRY(sg_tokenizer_flag(s, "add_prefix_space", 0, &t->bpe.add_prefix_space, err));
+    } else {
+        t->normalizes = 1;
+        t->norm.clean_text = 1;
+        SG_TRY(sg_tokenizer_flag(s, "tokenize_chinese_chars", 1, &t->norm.chinese_chars, err));
+        SG_TRY(sg_tokenizer_flag(s, "do_lower_case", 1, &t->norm.lowercase, err));
+        SG_TRY(sg_json_bool(s->config, "strip_accents", t->norm.lowercase, s->path, &t->norm.strip_accents,
+                            err));
     }
-    json_t *vocab = NULL;
-    l->path = path[2];
-    SG_TRY(sg_json_read(l->path, max_file, &vocab, err));
-    sg_status status = read_vocab(l, vocab, err);
-    json_decref(vocab);
-    if (status != SG_OK)
-        return status;
-    l->path = path[3];
-    SG_TRY(read_merges_txt(l, err));
-    sg_bpe_init(&t->bpe, &t->vocab);
-    l->path = path[4];
-    SG_TRY(sg_json_bool(settings, "add_prefix_space", 0, l->path, &t->bpe.add_prefix_space, err));
-    l->path = path[2];
-    return add_usual(l, err);
+    SG_TRY(add_tokens(l, s, err));
+    l->path = path;
+    SG_TRY(find_around(l, s, SG_TOKEN_CLS, &cls, err));
+    SG_TRY(find_around(l, s, SG_TOKEN_SEP, &sep, err));
+    sg_layout_usual(t, cls, sep, roberta);
+    return SG_OK;
+}
+
+/* vocab.txt, or vocab.json and merges.txt. */
+static sg_status read_vocab_files(struct sg_loader *l, char *const path[],
+                                  const struct sg_tokenizer_settings *s, const char *dir, struct sg_err *err)
+{
+    int roberta = s->kind == SG_TOKENIZER_ROBERTA, has_txt = sg_file_exists(path[1]),
+        has_bpe = sg_file_exists(path[2]) && sg_file_exists(path[3]);
+    if (!has_txt && !has_bpe)
+        return sg_fail(err, SG_INPUT, "%s: no tokenizer.json, no vocab.txt, no vocab.json with merges.txt",
+                       dir);
+    if (s->kind == SG_TOKENIZER_AS_IT_STANDS || (roberta ? !has_bpe : !has_txt))
+        return sg_fail(
+            err, SG_INPUT,
+            "%s: its tokenizer is a %s, which needs tokenizer.json%s; hint: is \"tokenizer_class\" in "
+            "tokenizer_config.json right? BertTokenizer reads vocab.txt, RobertaTokenizer vocab.json with "
+            "merges.txt",
+            dir, s->class_name,
+            s->kind == SG_TOKENIZER_AS_IT_STANDS ? ""
+            : roberta                            ? ", or vocab.json with merges.txt"
+                                                 : " or vocab.txt");
+    l->t->is_bpe = roberta;
+    l->path = path[1];
+    SG_TRY(roberta ? sg_bpe_read_files(l, path[2], path[3], err)
+                   : sg_wordpiece_read_txt(l, sg_tokenizer_named(s, SG_TOKEN_UNK), err));
+    return make_class(l, s, err);
+}
+
+static sg_status read_tokenizer_json(struct sg_loader *l, const json_t *json,
+                                     const struct sg_tokenizer_settings *s, struct sg_err *err)
+{
+    const json_t *model = NULL;
+    SG_TRY(find_model(l, json, &model, err));
+    if (s->kind == SG_TOKENIZER_AS_IT_STANDS)
+        return read_as_it_stands(l, json, model, s, err);
+    int roberta = s->kind == SG_TOKENIZER_ROBERTA;
+    if (roberta != l->t->is_bpe)
+        return sg_fail(
+            err, SG_INPUT,
+            "%s: holds a %s vocabulary, but the folder's tokenizer is a %s; hint: \"tokenizer_class\": "
+            "\"PreTrainedTokenizerFast\" in tokenizer_config.json takes the file as it stands",
+            l->path, l->t->is_bpe ? "BPE" : "WordPiece", s->class_name);
+    SG_TRY(roberta ? sg_bpe_read(l, model, 1, err)
+                   : sg_wordpiece_read(l, model, 1, sg_tokenizer_named(s, SG_TOKEN_UNK), err));
+    return make_class(l, s, err);
 }
 
 static const char *const file_names[] = {
-    "tokenizer.json",         "vocab.txt", "vocab.json", "merges.txt", "tokenizer_config.json",
-    "special_tokens_map.json"};
+    "tokenizer.json",          "vocab.txt",        "vocab.json", "merges.txt", "tokenizer_config.json",
+    "special_tokens_map.json", "added_tokens.json"};
 enum { N_FILES = sizeof file_names / sizeof file_names[0] };
 
-static sg_status load(struct loader *l, const char *dir, char *const path[], struct sg_err *err)
+static sg_status load_with(struct sg_loader *l, const char *dir, char *const path[], const json_t *json,
+                           const struct sg_tokenizer_settings *s, struct sg_err *err)
 {
+    struct sg_tokenizer *t = l->t;
+    SG_TRY(reserve_added(l, s, json, err));
+    SG_TRY(json ? read_tokenizer_json(l, json, s, err) : read_vocab_files(l, path, s, dir, err));
+    SG_TRY(make_set(t, 0, &t->raw, err));
+    SG_TRY(make_set(t, 1, &t->normalized, err));
+    t->cuts_left = s->cuts_left;
+    t->splits_special = s->splits_special;
+    if (!s->gives_types)
+        sg_layout_drop_types(t);
+    const char *pad = sg_tokenizer_named(s, SG_TOKEN_PAD);
+    if (!pad)
+        pad = t->is_bpe ? "<pad>" : "[PAD]";
+    t->pad_id = sg_vocab_find(&t->vocab, pad, strlen(pad));
+    return SG_OK;
+}
+
+static sg_status load(struct sg_loader *l, const char *dir, char *const path[], struct sg_err *err)
+{
+    sg_status status = SG_OK;
     json_t *json = NULL;
-    sg_status status;
+    struct sg_tokenizer_settings settings = {0};
     int n = 0;
     for (int i = 0; i < N_FILES; i++)
         if (sg_file_exists(path[i]))
             l->t->files[n++] = file_names[i];
     l->path = path[0];
-    if (sg_file_exists(path[0])) {
-        SG_TRY(sg_json_read(path[0], max_file, &json, err));
-        status = read_tokenizer_json(l, json, err);
-    } else {
-        l->t->is_bpe = !sg_file_exists(path[1]);
-        if (l->t->is_bpe && (!sg_file_exists(path[2]) || !sg_file_exists(path[3])))
-            return sg_fail(err, SG_INPUT,
-                           "%s: no tokenizer.json, no vocab.txt, no vocab.json with merges.txt", dir);
-        if (sg_file_exists(path[4]))
-            SG_TRY(sg_json_read(path[4], max_file, &json, err));
-        status = read_vocab_files(l, path, json, err);
-    }
+    if (sg_file_exists(path[0]))
+        SG_TRY_DONE(sg_json_read(path[0], max_file, &json, err));
+    SG_TRY_DONE(sg_tokenizer_settings_read(dir, path[4], json, sg_file_exists(path[1]), &settings, err));
+    SG_TRY_DONE(load_with(l, dir, path, json, &settings, err));
+done:
+    sg_tokenizer_settings_free(&settings);
     json_decref(json);
-    if (status == SG_OK)
-        status = make_set(l->t, 0, &l->t->raw, err);
-    if (status == SG_OK)
-        status = make_set(l->t, 1, &l->t->normalized, err);
-    const char *pad = l->t->is_bpe ? "<pad>" : "[PAD]";
-    l->t->pad_id = sg_vocab_find(&l->t->vocab, pad, strlen(pad));
     return status;
 }
 
 sg_status sg_tokenizer_load(const char *dir, struct sg_tokenizer **out, struct sg_err *err)
 {
-    struct loader l = {.t = sg_alloc(1, sizeof *l.t), .seen = sg_alloc(SG_MAX_ID / 8 + 1, 1)};
+    struct sg_loader l = {.t = sg_alloc(1, sizeof *l.t), .seen = sg_alloc(SG_MAX_ID / 8 + 1, 1)};
     char *path[N_FILES] = {0};
     int bad = !l.t || !l.seen;
     for (int i = 0; i < N_FILES; i++) {

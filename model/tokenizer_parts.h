@@ -1,5 +1,6 @@
-/* Inside model/: what a tokenizer is made of. tokenizer_load.c and tokenizer_layout.c fill it from files,
- * tokenizer.c encodes with it, wordpiece.c and bpe.c turn a stretch of text without added tokens into ids. */
+/* Inside model/: what a tokenizer is made of. tokenizer_load.c fills it from files with tokenizer_settings.c (what stands
+ * beside the vocabulary), tokenizer_model.c (vocabulary and merges) and tokenizer_layout.c; tokenizer.c encodes with it,
+ * wordpiece.c and bpe.c turn a stretch of text without added tokens into ids. */
 #ifndef SG_MODEL_TOKENIZER_PARTS_H
 #define SG_MODEL_TOKENIZER_PARTS_H
 
@@ -45,7 +46,8 @@ struct sg_added {
     char *text, *match; /* match: as it is looked for, normalised where `normalized` is set */
     size_t len;         /* of match */
     int32_t id;
-    int single_word, lstrip, rstrip, normalized;
+    int single_word, lstrip, rstrip, normalized, special;
+    int placed; /* a file gives it an id */
 };
 
 struct sg_added_set {
@@ -78,9 +80,35 @@ struct sg_tokenizer {
     int n_added;
     struct sg_added_set raw, normalized; /* matched before and after normalisation */
     struct sg_layout single, pair;
-    int32_t vocab_size, pad_id;
+    int cuts_left;      /* what is too long loses its beginning */
+    int splits_special; /* special tokens in a text are text */
+    int32_t vocab_size,
+        n_needed; /* largest id + 1: of all tokens, of those that files or texts bring about */
+    int32_t pad_id;
     const char *files[SG_MAX_TOKENIZER_FILES + 1]; /* static texts */
 };
+
+/* A tokenizer while it is loaded. */
+struct sg_loader {
+    struct sg_tokenizer *t;
+    const char *path;    /* of the file being read */
+    unsigned char *seen; /* a bit for each id that has a token */
+};
+
+/* An id of a file: a whole number that no token has yet. */
+sg_status sg_loader_take_id(struct sg_loader *l, const char *token, const json_t *v, int32_t *id,
+                            struct sg_err *err) SG_MUST_USE;
+
+/* Vocabulary and merges from tokenizer.json's "model". `plain`: nothing but them, as the classes BertTokenizer and
+ * RobertaTokenizer take them; unk is then the unknown token of WordPiece. */
+sg_status sg_wordpiece_read(struct sg_loader *l, const json_t *model, int plain, const char *unk,
+                            struct sg_err *err) SG_MUST_USE;
+sg_status sg_bpe_read(struct sg_loader *l, const json_t *model, int plain, struct sg_err *err) SG_MUST_USE;
+
+/* The same from vocab.txt (l->path), and from vocab.json and merges.txt. */
+sg_status sg_wordpiece_read_txt(struct sg_loader *l, const char *unk, struct sg_err *err) SG_MUST_USE;
+sg_status sg_bpe_read_files(struct sg_loader *l, const char *vocab_path, const char *merges_path,
+                            struct sg_err *err) SG_MUST_USE;
 
 /* Adds the ids of n bytes of normalised text. */
 void sg_wordpiece_encode(const struct sg_tokenizer *t, const char *text, size_t n, struct sg_ids *ids);
@@ -98,6 +126,9 @@ void sg_bpe_scratch_free(struct sg_bpe_scratch *scratch);
 
 /* Sets single and pair: [CLS] A [SEP] B [SEP] with types 0 and 1, or <s> A </s></s> B </s> with 0 alone. */
 void sg_layout_usual(struct sg_tokenizer *t, int32_t cls, int32_t sep, int roberta);
+
+/* All types 0. */
+void sg_layout_drop_types(struct sg_tokenizer *t);
 
 /* Sets them from a tokenizer.json's post_processor; vocab_size must be known. `path` names the file in
  * messages. */

@@ -17,6 +17,7 @@
 #include "base/rows.h"
 #include "base/sha256.h"
 #include "model/precision.h"
+#include "model/problem.h"
 #include "mpi/comm.h"
 
 #include <stdint.h>
@@ -139,6 +140,9 @@ sg_status sg_model_save(const struct sg_model *m, const char *const *class_names
 sg_status sg_model_load(const char *dir, struct sg_model **out, struct sg_err *err) SG_MUST_USE;
 int sg_model_n_classes(const struct sg_model *m);
 const char *sg_model_class_name(const struct sg_model *m, int k);
+enum sg_problem sg_model_problem(const struct sg_model *m); /* what its logits mean */
+/* Of SG_ONE_LABEL and SG_REGRESSION: the logit, or its sigmoid where sentence-transformers' settings ask for it. */
+double sg_model_value(const struct sg_model *m, double logit);
 void sg_model_destroy(struct sg_model *m);
 
 /* Local, `threads` OpenMP threads (0: sg_cores). logits (n, K) of the caller's. A row's logits depend on the

@@ -68,6 +68,21 @@ int sg_uni_word(uint32_t c)
     }
 }
 
+size_t sg_uni_trimmed(const char *text, size_t n)
+{
+    while (n > 0) {
+        size_t at = n - 1;
+        while (at > 0 && ((unsigned char)text[at] & 0xc0) == 0x80)
+            at--;
+        uint32_t c;
+        sg_utf8_decode(text + at, n - at, &c);
+        if (!sg_uni_space(c))
+            break;
+        n = at;
+    }
+    return n;
+}
+
 static int is_chinese(uint32_t c)
 {
     static const struct range cjk[] = {{0x3400, 0x4dbf},   {0x4e00, 0x9fff},   {0xf900, 0xfaff},

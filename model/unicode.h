@@ -14,6 +14,9 @@ int sg_uni_number(uint32_t c); /* \p{N} */
 int sg_uni_punct(uint32_t c);  /* ASCII punctuation and P*, as BERT splits it */
 int sg_uni_word(uint32_t c);   /* \w, near enough to tell whether an added token stands alone */
 
+/* How many of n bytes of valid UTF-8 are left without the white space at their end. */
+size_t sg_uni_trimmed(const char *text, size_t n);
+
 /* BertNormalizer: the four steps of normalizers/bert.rs, in its order. */
 struct sg_bert_norm {
     int clean_text;    /* drops control characters, U+FFFD and private use; white space becomes U+0020 */

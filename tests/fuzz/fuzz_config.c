@@ -22,9 +22,13 @@ static void write_and_read(const struct sg_config *c)
         abort();
     }
     if (back.V != c->V || back.C != c->C || back.L != c->L || back.H != c->H || back.F != c->F ||
-        back.family != c->family || back.max_length != c->max_length || back.activation != c->activation ||
-        back.n_classes != 2)
+        back.family != c->family || back.max_length != c->max_length || back.activation != c->activation)
         abort();
+    struct sg_outputs o;
+    if (sg_config_outputs(&back, "config.json", &o, &err) != SG_OK || o.n_classes != 2 ||
+        o.problem != SG_SINGLE_LABEL)
+        abort();
+    sg_outputs_free(&o);
     sg_config_free(&back);
 }
 
@@ -42,6 +46,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         if (c.H < 1 || c.C % c.H != 0 || c.max_length < 5 || c.pad_id < 0 || c.pad_id >= c.V || !(c.eps > 0))
             abort();
         write_and_read(&c);
+        struct sg_outputs o;
+        status = sg_config_outputs(&c, "config.json", &o, &err);
+        if (status == SG_OK)
+            sg_outputs_free(&o);
+        else if (status != SG_INPUT || !err.text[0])
+            abort();
         sg_config_free(&c);
     } else if (status != SG_INPUT || !err.text[0]) {
         abort();

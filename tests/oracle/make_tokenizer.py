@@ -118,7 +118,10 @@ write("vocab_txt", "vocab.txt", "\n".join(vocab) + "\n")
 write("vocab_json", "vocab.json", json.dumps(json.loads(bpe.to_str())["model"]["vocab"], ensure_ascii=False) + "\n")
 merges = [m if isinstance(m, str) else " ".join(m) for m in json.loads(bpe.to_str())["model"]["merges"]]
 write("vocab_json", "merges.txt", "#version: 0.2\n" + "\n".join(merges) + "\n")
-made["vocab_txt"], made["vocab_json"] = made["wordpiece"], made["bpe"]
+made["vocab_txt"] = made["wordpiece"]
+# transformers 5 makes <mask> a token like any other where only these two files are there; up to version 4 it took the blank before it.
+made["vocab_json"] = Tokenizer.from_str(json.dumps(json.loads(bpe.to_str()) | {"added_tokens": [
+    t | {"lstrip": False} for t in json.loads(bpe.to_str())["added_tokens"]]}))
 
 with open(here / "tokenizer.jsonl", "w", encoding="ascii") as out:
     for name, tokenizer in made.items():
