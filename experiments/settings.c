@@ -422,6 +422,16 @@ static void json_value(const struct sg_setting *s, const struct sg_settings *bas
     }
 }
 
+void sg_settings_value(const struct sg_setting *s, const struct sg_settings *of, struct sg_buf *out)
+{
+    if (s->type == SG_SET_TREE && !of->generators)
+        sg_buf_puts(out, "null");
+    for (int g = 0; s->type == SG_SET_TREE && of->generators && g < of->study.n_generators; g++)
+        sg_buf_printf(out, "%s\"%s\"%s", g ? "," : "[", of->study.generator[g].name,
+                      g + 1 == of->study.n_generators ? "]" : "");
+    json_value(s, of, out);
+}
+
 static int by_key(const void *a, const void *b)
 {
     return strcmp((*(const struct sg_setting *const *)a)->key, (*(const struct sg_setting *const *)b)->key);

@@ -36,6 +36,9 @@ sg_status sg_settings_check_train(const struct sg_reading *r, const char *source
 /* Adds the table as text for people: key, what it takes, default, help. */
 void sg_settings_help(struct sg_buf *out);
 
+/* Adds one row's value as JSON, null where nothing is set; of `generators` the names. */
+void sg_settings_value(const struct sg_setting *s, const struct sg_settings *of, struct sg_buf *out);
+
 /* Adds the settings of a study, but those no result depends on (SG_SET_PLACE), as canonical JSON: compact,
  * sorted keys, groups nested, null where nothing is set. */
 void sg_settings_json(const struct sg_settings *s, struct sg_buf *out);

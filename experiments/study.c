@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "experiments/generators.h"
 #include "experiments/paths.h"
 #include "experiments/settings.h"
@@ -214,14 +215,15 @@ static sg_status finish(struct sg_settings *all, const struct sg_reading *r, str
     return SG_OK;
 }
 
-static sg_status read_all(struct sg_settings *all, const char *path, int n_overrides,
-                          const char *const *overrides, struct sg_err *err)
+/* File and overrides into *all, and where each row was set; no other file is read. */
+static sg_status read_settings(struct sg_settings *all, struct sg_reading *r, const char *path,
+                               int n_overrides, const char *const *overrides, struct sg_err *err)
 {
     struct sg_study *s = &all->study;
     struct sg_arena *arena = s->arena;
-    struct sg_reading r = {.schema = &sg_study_schema, .arena = arena, .base = all};
     char *text = NULL;
     size_t n = 0;
+    *r = (struct sg_reading){.schema = &sg_study_schema, .arena = arena, .base = all};
     SG_TRY(sg_file_read(path, SG_YAML_MAX_BYTES, &text, &n, err));
     s->text = sg_arena_strndup(arena, text, n);
     s->path = sg_arena_strdup(arena, path);
@@ -233,18 +235,88 @@ static sg_status read_all(struct sg_settings *all, const char *path, int n_overr
     if (!root)
         return sg_fail(err, SG_INPUT,
                        "%s: nothing in it; hint: experiments/quickstart.yaml shows what a study holds", path);
-    SG_TRY(sg_schema_defaults(&r, err));
-    SG_TRY(sg_schema_apply(&r, root, err));
+    SG_TRY(sg_schema_defaults(r, err));
+    SG_TRY(sg_schema_apply(r, root, err));
     for (int i = 0; i < n_overrides; i++)
         if (!sg_generators_is_override(overrides[i]))
-            SG_TRY(sg_schema_override(&r, overrides[i], err));
-    SG_TRY(sg_schema_complete(&r, path, err));
-    SG_TRY(sg_settings_check_train(&r, path, &s->train, err));
-    SG_TRY(sg_generators_read(&r, all, n_overrides, overrides, err));
+            SG_TRY(sg_schema_override(r, overrides[i], err));
+    SG_TRY(sg_schema_complete(r, path, err));
+    SG_TRY(sg_settings_check_train(r, path, &s->train, err));
+    SG_TRY(sg_generators_read(r, all, n_overrides, overrides, err));
+    return SG_OK;
+}
+
+static sg_status read_all(struct sg_settings *all, const char *path, int n_overrides,
+                          const char *const *overrides, struct sg_err *err)
+{
+    struct sg_study *s = &all->study;
+    struct sg_reading r;
+    SG_TRY(read_settings(all, &r, path, n_overrides, overrides, err));
     SG_TRY(check_axes(&r, s, err));
     SG_TRY(read_tasks(&r, all, err));
     SG_TRY(check_rephrase_tasks(&r, s, err));
-    return finish(all, &r, arena, err);
+    return finish(all, &r, s->arena, err);
+}
+
+static void tell_origin(const struct sg_yaml *at, const char *key, struct sg_buf *out)
+{
+    const char *cache = getenv("SYNTHGRID_CACHE");
+    if (at && at->line > 0) {
+        sg_buf_safe(out, at->source, 300);
+        sg_buf_printf(out, ":%d", at->line);
+    } else if (at)
+        sg_buf_puts(out, "command line");
+    else
+        sg_buf_puts(out, strcmp(key, "cache") == 0 && cache && cache[0]
+                             ? "default, but $SYNTHGRID_CACHE is set"
+                             : "default");
+}
+
+static void tell_setting(const struct sg_settings *all, const struct sg_reading *r, int i, int as_json,
+                         struct sg_buf *out)
+{
+    const struct sg_setting *row = &r->schema->row[i];
+    struct sg_buf value = sg_buf_make(SG_YAML_MAX_BYTES), from = sg_buf_make(1000);
+    sg_settings_value(row, all, &value);
+    tell_origin(r->at[i], row->key, &from);
+    if (as_json) {
+        json_t *text = json_string(sg_buf_text(&from));
+        char *quoted = json_dumps(text, JSON_ENCODE_ANY);
+        sg_buf_printf(out, "\"%s\":{\"value\":", row->key);
+        sg_buf_puts(out, sg_buf_text(&value));
+        sg_buf_printf(out, ",\"from\":%s}", quoted ? quoted : "null");
+        free(quoted);
+        json_decref(text);
+    } else {
+        sg_buf_printf(out, "%-36s ", row->key);
+        sg_buf_safe(out, strcmp(sg_buf_text(&value), "null") == 0 ? "-" : sg_buf_text(&value), 2000);
+        sg_buf_printf(out, "%*s  %s\n", value.len < 40 ? (int)(40 - value.len) : 1, "", sg_buf_text(&from));
+    }
+    sg_buf_free(&value);
+    sg_buf_free(&from);
+}
+
+sg_status sg_study_settings(const char *path, int n_overrides, const char *const *overrides, int as_json,
+                            struct sg_buf *out, struct sg_err *err)
+{
+    struct sg_settings *all = sg_alloc(1, sizeof *all);
+    struct sg_reading r;
+    if (!all || !(all->study.arena = sg_arena_create())) {
+        sg_free(all);
+        return sg_fail_memory(err, sizeof *all);
+    }
+    sg_status status = read_settings(all, &r, path, n_overrides, overrides, err);
+    int n = 0;
+    sg_buf_puts(out, status == SG_OK && as_json ? "{" : "");
+    for (int i = 0; status == SG_OK && i < r.schema->n; i++)
+        if (!(r.schema->row[i].flags & r.schema->hidden)) {
+            sg_buf_puts(out, as_json && n++ ? "," : "");
+            tell_setting(all, &r, i, as_json, out);
+        }
+    sg_buf_puts(out, status == SG_OK && as_json ? "}\n" : "");
+    sg_arena_destroy(all->study.arena);
+    sg_free(all);
+    return status;
 }
 
 sg_status sg_study_read(const char *path, int n_overrides, const char *const *overrides,

@@ -76,6 +76,11 @@ sg_status sg_study_read(const char *path, int n_overrides, const char *const *ov
                         struct sg_study **out, struct sg_err *err) SG_MUST_USE;
 void sg_study_destroy(struct sg_study *s);
 
+/* Local. Adds each setting of a study with its value and where that comes from (file:line, command line, default): a line each, or a
+ * JSON object {"train.epochs": {"value": 3, "from": "default"}, ...}. Reads no other file. SG_INPUT as above. */
+sg_status sg_study_settings(const char *path, int n_overrides, const char *const *overrides, int as_json,
+                            struct sg_buf *out, struct sg_err *err) SG_MUST_USE;
+
 /* Whether generator.recording is imported: not where every generator has an address of its own, which is to be asked instead. */
 int sg_study_reads_recording(const struct sg_study *s);
 

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """Help, versions and wrong usage: what is printed where, and the exit codes. Needs no encoder."""
+import json
 import subprocess
 
 import sg
 
-COMMANDS = ("run", "generate", "plan", "rehearse", "status", "report", "recording", "bundle", "train", "predict", "tokenize", "doctor")
+COMMANDS = ("run", "generate", "plan", "rehearse", "status", "report", "recording", "bundle", "train", "predict", "tokenize", "doctor",
+            "settings")
 
 out, err = sg.run("--help")
 
@@ -17,6 +19,16 @@ def helps(name):
 
 
 sg.side_by_side(helps, COMMANDS)
+
+# All settings with their help; a study's with their values and where each comes from.
+text, _ = sg.run("settings")
+keys = [line.split(":")[0].strip() for line in text.splitlines() if line.startswith("  ") and not line.startswith("   ")]
+sg.check(len(keys) > 50 and len(text.splitlines()) == 2 * len(keys), f"{len(keys)} settings")
+values = json.loads(sg.run("settings", "experiments/quickstart.yaml", "train.batch=4", "--json")[0])
+sg.check(set(values) == set(keys) - {"train.seed"}, f"not the same settings: {set(values) ^ set(keys)}")
+sg.check(values["train.batch"] == {"value": 4, "from": "command line"}, str(values["train.batch"]))
+sg.check(values["train.clip"] == {"value": 1, "from": "default"}, str(values["train.clip"]))
+sg.check(values["study"]["value"] == "quickstart" and values["study"]["from"].startswith("experiments/quickstart.yaml:"), str(values["study"]))
 
 out, err = sg.run("--version")
 for library in ("synthgrid 0.", "MPI ", "BLAS ", "HDF5 1.", "SQLite 3.", "libcurl/", "libyaml ", "jansson ", "utf8proc ", "OpenSSL ", "zlib "):
@@ -36,6 +48,8 @@ WRONG = [
     (["status"], "status needs DIR"),
     (["doctor", "a.yaml", "b.yaml"], "one argument too many"),
     (["doctor", "train.epochs=3"], "no STUDY is given"),
+    (["settings", "train.epochs=3"], "synthgrid settings STUDY"),
+    (["settings", "experiments/quickstart.yaml", "train.epoch=3"], "did you mean"),
     (["plan", "a.yaml", "b.yaml"], "one argument too many"),
     (["bundle", "a.yaml"], "bundle needs STUDY FILE"),
     (["run", "experiments/quickstart.yaml", "--digest", "ab"], "--digest is for a bundle"),
