@@ -77,9 +77,19 @@ static size_t sequence(const char *s, size_t n)
 
 int sg_utf8_valid(const char *s, size_t n)
 {
-    for (size_t i = 0, len; i < n; i += len)
+    for (size_t i = 0, len; i < n; i += len) {
+        uint64_t eight;
+        while (n - i >= sizeof eight) { /* ASCII, most of most texts */
+            memcpy(&eight, s + i, sizeof eight);
+            if (eight & 0x8080808080808080u)
+                break;
+            i += sizeof eight;
+        }
+        if (i == n)
+            break;
         if (!(len = sequence(s + i, n - i)))
             return 0;
+    }
     return 1;
 }
 

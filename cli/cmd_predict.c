@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/common.h"
+#include "cli/row_options.h"
 #include "model/train.h"
 #include "results/metrics.h"
 
@@ -149,8 +150,9 @@ static void warn_shared(const struct keys *keys, const char *dir)
     sg_cli_say(line);
 }
 
-static sg_status predict(const char *dir, const char *input, int64_t max_length, int64_t threads,
-                         enum sg_precision precision, int with_summary, struct sg_err *err)
+static sg_status predict(const char *dir, const char *input, struct sg_row_options *row_options,
+                         int64_t max_length, int64_t threads, enum sg_precision precision, int with_summary,
+                         struct sg_err *err)
 {
     struct sg_model *m = NULL;
     struct sg_rows rows = {0};
@@ -162,7 +164,9 @@ static sg_status predict(const char *dir, const char *input, int64_t max_length,
     SG_TRY_DONE(make_keys(m, &keys, err));
     if (keys.n_shared)
         warn_shared(&keys, dir);
-    SG_TRY_DONE(sg_rows_read(input, NULL, 0, 0, &rows, err));
+    SG_TRY_DONE(sg_row_options_parse(row_options, err));
+    SG_TRY_DONE(sg_rows_read(input, &row_options->fields, 0, 0, &rows, err));
+    sg_rows_tell(&rows);
     int n_classes = sg_model_n_classes(m);
     logits = sg_alloc((size_t)CHUNK * (size_t)n_classes, sizeof *logits);
     p = sg_alloc((size_t)n_classes, sizeof *p);
@@ -197,11 +201,13 @@ int sg_cmd_predict(int argc, char **argv)
     const char *model = NULL, *input = NULL, *precision_word = "fp32";
     int64_t max_length = sg_train_defaults().max_length, threads = 0;
     int with_summary = 0;
+    struct sg_row_options row_options = {0};
     const struct sg_option option[] = {
         {"model", SG_OPT_TEXT, "DIR", "a saved classifier (synthgrid train --save, or transformers)",
          .text = &model, .required = 1},
         {"input", SG_OPT_TEXT, "FILE", "rows: .jsonl, .csv, .tsv, also .gz; - is standard input (JSON Lines)",
          .text = &input, .required = 1},
+        SG_ROW_OPTIONS(&row_options),
         {"max-length", SG_OPT_COUNT, "N", "cut to N tokens, as in training (default 256)",
          .count = &max_length, .min = 5, .max = 1 << 20},
         {"threads", SG_OPT_COUNT, "N", "threads (default: the cores that this process may use)",
@@ -213,13 +219,14 @@ int sg_cmd_predict(int argc, char **argv)
     };
     const struct sg_usage usage = {
         .command = "predict",
-        .about = "Prints one JSON object a row: label, probabilities by class name, logits in class order (9 "
-                 "significant digits).\n"
-                 "By problem_type of config.json: softmax; a sigmoid each and `labels` from 0.5 on "
-                 "(multi-label); `value` or "
-                 "`values` (regression, one label).\n"
-                 "Rows have `text`, or `sentence1` and `sentence2`, or `question` and `passage`; labels are "
-                 "not needed.",
+        .about =
+            "Prints one JSON object a row: label, probabilities by class name, logits in class order (9 "
+            "significant digits).\n"
+            "By problem_type of config.json: softmax; a sigmoid each and `labels` from 0.5 on "
+            "(multi-label); `value` or "
+            "`values` (regression, one label).\n"
+            "Rows have `text`, or a pair under a known name (`sentence1` and `sentence2`, `question` and "
+            "`passage`, ...); labels are not needed.",
         .option = option,
         .n_options = sizeof option / sizeof option[0],
     };
@@ -231,8 +238,9 @@ int sg_cmd_predict(int argc, char **argv)
     enum sg_precision precision;
     sg_status status = sg_precision_parse(precision_word, &precision, &err);
     if (status == SG_OK)
-        status = predict(model, input, max_length, threads, precision, with_summary, &err);
+        status = predict(model, input, &row_options, max_length, threads, precision, with_summary, &err);
     else
         status = sg_err_at(&err, "--precision");
+    sg_row_options_free(&row_options);
     return sg_cli_end(&args, NULL, status, &err);
 }

@@ -5,6 +5,7 @@
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "cli/labels.h"
+#include "cli/row_options.h"
 #include "experiments/settings.h"
 #include "model/train.h"
 #include "results/metrics.h"
@@ -19,6 +20,7 @@
 struct job {
     const char *encoder_dir, *train_path, *eval_path, *save_dir, *checkpoint;
     int as_json;
+    struct sg_row_options row_options;
     struct sg_train_settings settings;
     struct sg_encoder *encoder;
     struct sg_rows train, eval;
@@ -37,6 +39,7 @@ static void job_free(struct job *j)
     sg_free(j->train_label);
     sg_free(j->eval_label);
     sg_labels_free(&j->labels);
+    sg_row_options_free(&j->row_options);
     sg_model_destroy(j->model);
     sg_train_result_free(&j->result);
     sg_free(j->step_end_s);
@@ -62,10 +65,17 @@ static sg_status job_load(struct job *j, const struct sg_args *args, const struc
         return sg_fail(
             err, SG_INPUT,
             "standard input reaches one rank alone; hint: give files when there are several ranks");
-    SG_TRY(sg_rows_read(j->train_path, NULL, 1, 0, &j->train, err));
-    SG_TRY(sg_rows_read(j->eval_path, NULL, 1, 0, &j->eval, err));
+    SG_TRY(sg_row_options_parse(&j->row_options, err));
+    SG_TRY(sg_rows_read(j->train_path, &j->row_options.fields, 1, 0, &j->train, err));
+    SG_TRY(sg_rows_read(j->eval_path, &j->row_options.fields, 1, 0, &j->eval, err));
     SG_TRY(check_pairs(j, err));
+    SG_TRY(sg_labels_drop_none(NULL, j->train_path, &j->train, err));
     SG_TRY(sg_labels_find(j->train_path, &j->train, &j->labels, err));
+    SG_TRY(sg_labels_drop_none(&j->labels, j->eval_path, &j->eval, err));
+    if (world->rank == 0) {
+        sg_rows_tell(&j->train);
+        sg_rows_tell(&j->eval);
+    }
     j->train_label = sg_alloc((size_t)j->train.n, sizeof *j->train_label);
     j->eval_label = sg_alloc((size_t)j->eval.n, sizeof *j->eval_label);
     if (!j->train_label || !j->eval_label)
@@ -277,9 +287,10 @@ int sg_cmd_train(int argc, char **argv)
     const struct sg_option option[] = {
         {"encoder", SG_OPT_TEXT, "DIR", "pre-trained encoder in Hugging Face format", .text = &j.encoder_dir,
          .required = 1},
-        {"train", SG_OPT_TEXT, "FILE", "labelled rows to train on: .jsonl, .csv, .tsv, also .gz",
+        {"train", SG_OPT_TEXT, "FILE", "labelled rows to train on: .jsonl, .json, .csv, .tsv, also .gz",
          .text = &j.train_path, .required = 1},
         {"eval", SG_OPT_TEXT, "FILE", "labelled rows to measure on", .text = &j.eval_path, .required = 1},
+        SG_ROW_OPTIONS(&j.row_options),
         {"save", SG_OPT_TEXT, "DIR", "write the classifier there, as transformers loads it",
          .text = &j.save_dir},
         {"checkpoint", SG_OPT_TEXT, "FILE",
@@ -292,8 +303,8 @@ int sg_cmd_train(int argc, char **argv)
         .overrides = "train.KEY=VALUE",
         .about = "Fine-tunes the encoder on --train and measures it on --eval; runs under mpirun with any "
                  "number of ranks, and gives the\n"
-                 "same weights with each. Rows have `text`, or `sentence1` and `sentence2`, or `question` "
-                 "and `passage`, and `label`.\n"
+                 "same weights with each. Rows have `text`, or a pair under a known name (`sentence1` and "
+                 "`sentence2`, `question` and `passage`, ...), and `label`.\n"
                  "Keys: train.epochs train.steps train.batch train.lr train.seed train.dropout "
                  "train.max_length train.warmup\n"
                  "train.weight_decay train.clip train.lanes train.precision train.threads.",

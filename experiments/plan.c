@@ -296,9 +296,9 @@ static void print_text(const struct sg_prepared *p, const struct sources *from, 
                       sg_plural(p->data[t].train.n, "row", "rows"), (long long)p->data[t].test.n,
                       sg_plural(p->data[t].test.n, "row", "rows"));
     }
-    sg_buf_printf(out, "pools    %lld, %lld %s each\n", (long long)p->grid.n_pools,
-                  (long long)s->size[s->n_sizes - 1],
-                  sg_plural(s->size[s->n_sizes - 1], "example", "examples"));
+    int64_t n_each = s->n_sizes ? s->size[s->n_sizes - 1] : 0; /* a study of raw rows alone has no sizes */
+    sg_buf_printf(out, "pools    %lld, %lld %s each\n", (long long)p->grid.n_pools, (long long)n_each,
+                  sg_plural(n_each, "example", "examples"));
     if (p->n_evaluations)
         sg_buf_printf(out, "LLM      asked for the class of %lld test %s, in %lld %s\n",
                       (long long)n->n_classify, sg_plural(n->n_classify, "row", "rows"),

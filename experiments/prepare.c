@@ -87,6 +87,7 @@ static sg_status fill(struct sg_prepared *p, struct sg_err *err)
         return sg_fail_memory(err, (size_t)s->n_tasks * sizeof *p->data);
     for (int t = 0; t < s->n_tasks; t++) {
         SG_TRY(sg_task_data_read(s, t, &p->data[t], err));
+        sg_task_data_tell(&p->data[t]);
         SG_TRY(read_shots(p, t, err));
         SG_TRY(make_near(p, t, err));
     }

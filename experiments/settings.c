@@ -59,6 +59,11 @@ sg_status sg_settings_check_name(const struct sg_yaml *at, const char *key, cons
                         key);
 }
 
+static const char *quotes_choice(int i)
+{
+    return i < SG_N_QUOTES ? sg_quotes_name((enum sg_quotes)i) : NULL;
+}
+
 static sg_status check_provider(const struct sg_yaml *at, const char *key, const char *text,
                                 struct sg_err *err)
 {
@@ -161,6 +166,10 @@ static const struct sg_setting table[] = {
      .help = "training rows in each task's folder; empty: as the task file says (train.jsonl)"},
     {"data.test", SG_SET_TEXT, SG_SET_NULL, STUDY(test_name), .unit = "a file name",
      .help = "test rows in each task's folder, like dev.jsonl; empty: as the task file says (test.jsonl)"},
+    {"data.quotes", SG_SET_CHOICE, SG_SET_PLACE, STUDY(quotes), .choice = quotes_choice, .initial = "auto",
+     .help = "quotes in CSV and TSV files of all tasks: csv (they open and close a field), plain (characters "
+             "of the texts), auto "
+             "(as the task file says, else told apart by the whole file)"},
     {"generator.provider", SG_SET_TEXT, SG_SET_OWN, GENERATOR(provider), .check = check_provider,
      .initial = "openai", .unit = "a provider",
      .help = "openai: any endpoint that speaks OpenAI's chat completions; azure: the same with Azure's "

@@ -56,6 +56,7 @@ struct sg_study {
     int64_t seeds_generation, seeds_data, seeds_train; /* how many of each */
     char *data_dir;
     char *train_name, *test_name; /* data.train, data.test: file names for all tasks; NULL: the task file's */
+    enum sg_quotes quotes;        /* data.quotes, for all tasks; SG_QUOTES_FOUND: as the task file says */
     int n_generators;             /* at least one */
     struct sg_generator *generator; /* an axis; several are in the order of their names */
     double budget_usd;              /* < 0: none set */
@@ -140,7 +141,10 @@ void sg_grid_ids(const struct sg_study *s, struct sg_grid *g, const char *const 
 void sg_grid_free(struct sg_grid *g);
 
 /* A task's rows: read, checked against the classes (SG_INPUT with path:line names an unknown label and the
- * classes). */
+ * classes). A label is a class's name, or the same number or boolean otherwise written ("1.0", "True"), or, where all labels of
+ * a file are whole numbers and none is a name, the class's index in the task file's order, as data sets on the Hugging Face Hub
+ * have it. Rows whose label is -1, no gold label, are left out. What was read so is in the rows' notes; labels are the classes'
+ * names then, so that digests do not depend on how they were written. */
 struct sg_task_data {
     struct sg_rows train, test;
     int32_t *train_label, *test_label;
@@ -151,6 +155,8 @@ struct sg_task_data {
 sg_status sg_task_data_read(const struct sg_study *s, int task, struct sg_task_data *out,
                             struct sg_err *err) SG_MUST_USE;
 void sg_task_data_free(struct sg_task_data *d);
+/* Prints the notes of its files: "synthgrid: warning: ...". */
+void sg_task_data_tell(const struct sg_task_data *d);
 
 /* The n raw examples of a data seed: indices into train rows, stratified by class as far as the rows allow,
  * and nested: a smaller n is a prefix of a larger. n over the rows: SG_INPUT. index: (n) of the caller's. */

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "results/ledger_trained.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,30 +27,132 @@ static sg_status fail_label(const struct sg_task *t, const struct sg_row *row, c
     struct sg_buf known = sg_buf_make(2000), label = sg_buf_make(2000);
     add_classes(t, &known);
     sg_buf_safe(&label, row->label, 60);
-    sg_status status =
-        sg_fail(err, SG_INPUT, "%s:%lld: unknown label \"%s\"; hint: task %s knows the classes %s", path,
-                (long long)row->line, sg_buf_text(&label), t->name, sg_buf_text(&known));
+    int64_t number;
+    int is_number = sg_parse_int64(row->label, &number);
+    sg_status status = sg_fail(
+        err, SG_INPUT, "%s:%lld: unknown label \"%s\"; hint: task %s knows the classes %s%s", path,
+        (long long)row->line, sg_buf_text(&label), t->name, sg_buf_text(&known),
+        is_number ? "; numbers are read as their indices, from 0, where all labels of the file are" : "");
     sg_buf_free(&known);
     sg_buf_free(&label);
     return status;
 }
 
-static sg_status read_rows(const struct sg_task *t, const char *path, struct sg_rows *rows, int32_t **label,
-                           struct sg_err *err)
+/* -1: none. Exactly, else as a number or boolean that is otherwise written. */
+static int class_of(const struct sg_task *t, const char *label)
+{
+    int k = sg_task_class(t, label);
+    char a[SG_LABEL_PLAIN], b[SG_LABEL_PLAIN];
+    const char *plain = sg_label_plain(label, a);
+    for (int i = 0; k < 0 && i < t->n_classes; i++)
+        if (strcmp(sg_label_plain(t->class_[i].name, b), plain) == 0)
+            k = i;
+    return k;
+}
+
+static int has_none_class(const struct sg_task *t, const struct sg_rows *rows)
+{
+    for (int64_t i = 0; i < rows->n; i++)
+        if (sg_label_is_none(rows->row[i].label) && class_of(t, rows->row[i].label) >= 0)
+            return 1;
+    return 0;
+}
+
+static sg_status drop_unlabelled(const struct sg_task *t, const char *path, struct sg_rows *rows,
+                                 struct sg_err *err)
+{
+    int64_t n = rows->n, n_none = 0;
+    for (int64_t i = 0; i < n; i++)
+        n_none += sg_label_is_none(rows->row[i].label);
+    if (!n_none || has_none_class(t, rows))
+        return SG_OK;
+    if (n_none == n)
+        return sg_fail(
+            err, SG_INPUT,
+            "%s: all %lld rows have the label %s, which says that there is none (test splits of GLUE on the "
+            "Hugging Face Hub); hint: data.train and data.test name splits that have labels, like validation",
+            path, (long long)n, rows->row[0].label);
+    sg_rows_drop_unlabelled(rows);
+    sg_rows_note(rows, path, "%lld of %lld rows have the label -1 or \"-\", no gold label, and are left out",
+                 (long long)n_none, (long long)n);
+    return SG_OK;
+}
+
+/* The index that a label is, -1: none. */
+static int index_of(const struct sg_task *t, const char *label)
+{
+    char plain[SG_LABEL_PLAIN];
+    int64_t k;
+    return sg_parse_int64(sg_label_plain(label, plain), &k) && k >= 0 && k < t->n_classes ? (int)k : -1;
+}
+
+/* "0 is sadness, 1 is joy, ..." */
+static void note_indices(const struct sg_task *t, const char *path, struct sg_rows *rows)
+{
+    struct sg_buf b = sg_buf_make(2000);
+    for (int k = 0; k < t->n_classes && b.len < 300; k++) {
+        sg_buf_printf(&b, "%s%d is ", k ? ", " : "", k);
+        sg_buf_safe(&b, t->class_[k].name, 40);
+    }
+    sg_rows_note(rows, path, "labels are numbers, read as classes in the task file's order: %s%s",
+                 sg_buf_text(&b), b.len >= 300 ? ", ..." : "");
+    sg_buf_free(&b);
+}
+
+/* Whether all labels are whole numbers from 0 to K-1, none of them a class's name. Training rows have a 0 among them, unless
+ * the numbers begin at 1, which no index does. */
+static int are_indices(const struct sg_task *t, const struct sg_rows *rows, int is_training)
+{
+    int has_zero = !is_training;
+    for (int64_t i = 0; i < rows->n; i++) {
+        int k = index_of(t, rows->row[i].label);
+        if (k < 0 || class_of(t, rows->row[i].label) >= 0)
+            return 0;
+        has_zero |= k == 0;
+    }
+    return has_zero;
+}
+
+/* A row keeps its class's name: prompts look its class up by it. */
+static sg_status rename_label(struct sg_row *row, const char *name, struct sg_err *err)
+{
+    if (strcmp(row->label, name) == 0)
+        return SG_OK;
+    char *copy = sg_strdup(name);
+    if (!copy)
+        return sg_fail_memory(err, strlen(name));
+    sg_free(row->label);
+    row->label = copy;
+    return SG_OK;
+}
+
+static sg_status read_rows(const struct sg_study *s, const struct sg_task *t, const char *path,
+                           int is_training, struct sg_rows *rows, int32_t **label, struct sg_err *err)
 {
     if (!sg_file_exists(path))
         return sg_fail(err, SG_INPUT,
                        "task %s: no file %s; hint: data.dir, data.train and data.test say where the rows are",
                        t->name, path);
-    struct sg_fields fields = {t->first, t->second, t->label, t->cut};
+    const struct sg_fields fields = {.first = t->fields_unnamed ? NULL : t->first,
+                                     .second = t->second,
+                                     .label = t->label,
+                                     .cut = t->cut,
+                                     .quotes = s->quotes == SG_QUOTES_FOUND ? t->quotes : s->quotes,
+                                     .is_task = 1};
     SG_TRY(sg_rows_read(path, &fields, 1, 0, rows, err));
+    rows->cut = t->cut;
+    SG_TRY(drop_unlabelled(t, path, rows, err));
     *label = sg_alloc((size_t)rows->n, sizeof **label);
     if (!*label)
         return sg_fail_memory(err, (size_t)rows->n * sizeof **label);
+    int by_index = are_indices(t, rows, is_training);
+    if (by_index)
+        note_indices(t, path, rows);
     for (int64_t i = 0; i < rows->n; i++) {
-        int k = sg_task_class(t, rows->row[i].label);
+        int k = by_index ? index_of(t, rows->row[i].label) : class_of(t, rows->row[i].label);
         if (k < 0)
             return fail_label(t, &rows->row[i], path, err);
+        SG_TRY(rename_label(&rows->row[i], t->class_[k].name, err));
         (*label)[i] = k;
     }
     return SG_OK;
@@ -95,9 +198,9 @@ sg_status sg_task_data_read(const struct sg_study *s, int task, struct sg_task_d
     d.train_path = sg_strf("%s/%s/%s", s->data_dir, t->name, s->train_name ? s->train_name : t->train_file);
     sg_status status = test_path && d.train_path ? SG_OK : sg_fail_memory(err, 256);
     if (status == SG_OK)
-        status = read_rows(t, d.train_path, &d.train, &d.train_label, err);
+        status = read_rows(s, t, d.train_path, 1, &d.train, &d.train_label, err);
     if (status == SG_OK)
-        status = read_rows(t, test_path, &d.test, &d.test_label, err);
+        status = read_rows(s, t, test_path, 0, &d.test, &d.test_label, err);
     if (status == SG_OK)
         status = make_digest(&d, err);
     sg_free(test_path);
@@ -118,6 +221,20 @@ void sg_task_data_free(struct sg_task_data *d)
     sg_free(d->test_label);
     sg_free(d->train_path);
     *d = (struct sg_task_data){0};
+}
+
+void sg_task_data_tell(const struct sg_task_data *d)
+{
+    const char *const notes[] = {d->train.notes, d->test.notes};
+    for (int part = 0; part < 2; part++)
+        for (const char *s = notes[part]; s && *s; s += strcspn(s, "\n"), s += *s == '\n') {
+            struct sg_buf line = sg_buf_make(4000);
+            char *copy = sg_strndup(s, strcspn(s, "\n"));
+            sg_buf_safe(&line, copy ? copy : "", 2000);
+            fprintf(stderr, "synthgrid: warning: %s\n", sg_buf_text(&line));
+            sg_buf_free(&line);
+            sg_free(copy);
+        }
 }
 
 sg_status sg_raw_draw(const struct sg_task_data *d, int n_classes, int64_t n, int64_t data_seed,

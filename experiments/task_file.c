@@ -32,6 +32,11 @@ static sg_status check_line(const struct sg_yaml *at, const char *key, const cha
     return strpbrk(text, "\r\n") ? sg_yaml_fail(at, err, "%s must be one line", key) : SG_OK;
 }
 
+static const char *quotes_choice(int i)
+{
+    return i < SG_N_QUOTES ? sg_quotes_name((enum sg_quotes)i) : NULL;
+}
+
 #define TASK(field) .offset = offsetof(struct task_fill, task.field)
 #define UNCONDITIONED(name, use)                                                                             \
     {                                                                                                        \
@@ -62,6 +67,10 @@ static const struct sg_setting table[] = {
      .help = "training rows"},
     {"data.test", SG_SET_TEXT, 0, TASK(test_file), .initial = "test.jsonl", .unit = "a file name",
      .help = "test rows"},
+    {"data.quotes", SG_SET_CHOICE, 0, TASK(quotes), .choice = quotes_choice, .initial = "auto",
+     .help = "quotes in CSV and TSV files: csv (they open and close a field), plain (characters of the "
+             "texts), auto (told apart by the "
+             "whole file)"},
     {"data.hf", SG_SET_TEXT, SG_SET_NULL, TASK(hf_id), .help = "the data set's name on the Hugging Face Hub"},
     {"max_tokens", SG_SET_INT, SG_SET_NULL, TASK(max_tokens), .min = 1, .max = 1e6, .unit = "tokens",
      .help = "of one completion; empty: generator.max_tokens"},
@@ -425,6 +434,7 @@ static sg_status parse(const char *path, const char *text, size_t n, struct sg_a
     SG_TRY(sg_schema_defaults(&r, err));
     SG_TRY(sg_schema_apply(&r, root, err));
     SG_TRY(sg_schema_complete(&r, path, err));
+    fill.task.fields_unnamed = !sg_schema_at(&r, "fields.first") && !fill.task.second;
     SG_TRY(read_classes(&fill, arena, err));
     SG_TRY(check_class_names(&r, &fill.task, path, err));
     SG_TRY(check_pair(&r, &fill.task, path, err));

@@ -44,7 +44,9 @@ struct sg_task {
     char *name, *title;
     char *first, *second; /* column names in the encoder's order; second NULL for a single text */
     char *label;          /* column name */
+    int fields_unnamed; /* the file does not say the texts' columns: they are looked for, first is as it would be */
     enum sg_cut cut;
+    enum sg_quotes quotes; /* data.quotes: of tables */
     int n_classes;
     struct sg_class *class_;
     char *train_file, *test_file; /* inside <data.dir>/<task>/ */

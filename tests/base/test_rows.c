@@ -1,17 +1,6 @@
-#include "check.h"
-
-#include "base/file.h"
-#include "base/rows.h"
-#include "tests/results/scratch.h"
+#include "rows_check.h"
 
 #include <zlib.h>
-
-static const char *put(const char *name, const char *text)
-{
-    const char *path = in_scratch(name);
-    OK(sg_file_write(path, text, strlen(text), &err));
-    return path;
-}
 
 /* What the rows should be: "first|second|label" each, '-' for NULL. */
 struct good {
@@ -29,6 +18,37 @@ static const struct good good[] = {
      SG_CUT_SECOND},
     {"e.jsonl", "{\"premise\": \"p\", \"hypothesis\": \"h\", \"label\": \"n\"}\n", "p|h|n\n", SG_CUT_LONGEST},
     {"f.jsonl", "{\"sentence\": \"s\", \"label\": \"n\"}\n", "s|-|n\n", SG_CUT_LONGEST},
+    /* what JSON has not, in a column that is not used */
+    {"n.jsonl",
+     "{\"text\": \"a\", \"x\": NaN, \"label\": \"p\"}\n{\"text\": \"b\", \"x\": [1e400, {\"y\": -Infinity}], "
+     "\"label\": "
+     "\"q\"}\n{\"x\": 123456789012345678901234567890, \"text\": \"c\", \"z\": \"\\ud83d\", \"label\": "
+     "\"r\"}\n",
+     "a|-|p\nb|-|q\nc|-|r\n", SG_CUT_LONGEST},
+    {"u.jsonl", "{\"text\": \"a\", \"x\": \"\xff\", \"label\": \"p\"}\n", "a|-|p\n", SG_CUT_LONGEST},
+    /* numbers and booleans as labels */
+    {"l.jsonl",
+     "{\"text\":\"a\",\"label\":\"y\"}\n{\"text\":\"b\",\"label\":1.0}\n{\"text\":\"c\",\"label\":-0}\n{"
+     "\"text\":\"d\","
+     "\"label\":2e0}\n{\"text\":\"e\",\"label\":-1}\n{\"text\":\"f\",\"label\":\"1.0\"}\n",
+     "a|-|y\nb|-|1\nc|-|0\nd|-|2\ne|-|-1\nf|-|1.0\n", SG_CUT_LONGEST},
+    /* names that are written with escapes; escapes in texts */
+    {"k.jsonl", "{\"te\\u0078t\": \"a\\n\\\"b\\\" \\\\ \\ud83d\\ude00\", \"l\\u0061bel\": \"x\"}\n",
+     "a\n\"b\" \\ \U0001f600|-|x\n", SG_CUT_LONGEST},
+    /* lists of objects, on one line or many; objects that jq printed; old line ends */
+    {"a.json", "[{\"text\": \"a\", \"label\": 1}, {\"text\": \"b\", \"label\": 2}]", "a|-|1\nb|-|2\n",
+     SG_CUT_LONGEST},
+    {"b.jsonl",
+     "[\n  {\n    \"text\": \"good film\",\n    \"label\": \"pos\"\n  },\n  {\n    \"text\": \"bad\",\n    "
+     "\"label\": "
+     "\"neg\"\n  }\n]\n",
+     "good film|-|pos\nbad|-|neg\n", SG_CUT_LONGEST},
+    {"j.json", "{\n  \"text\": \"a\",\n  \"label\": 1\n}\n{\n  \"text\": \"b\",\n  \"label\": 2\n}\n",
+     "a|-|1\nb|-|2\n", SG_CUT_LONGEST},
+    {"r.jsonl", "{\"text\": \"a\", \"label\": 1}\r{\"text\": \"b\", \"label\": 2}\r", "a|-|1\nb|-|2\n",
+     SG_CUT_LONGEST},
+    {"t.csv", "[\n{\"text\": \"a\", \"label\": 1}]\n", "a|-|1\n",
+     SG_CUT_LONGEST}, /* whatever the name says */
     {"a.csv", "text,label\nplain,x\n\"quoted, with \"\"quotes\"\"\",y\n\"two\nlines\",z\n",
      "plain|-|x\nquoted, with \"quotes\"|-|y\ntwo\nlines|-|z\n", SG_CUT_LONGEST},
     {"b.csv", "\xef\xbb\xbflabel,text\r\nx,windows\r\n\r\ny,\r\n", "windows|-|x\n|-|y\n", SG_CUT_LONGEST},
@@ -36,18 +56,6 @@ static const struct good good[] = {
     {"a.tsv", "sentence1\tsentence2\tlabel\n\"an open quote\tb\t1\n", "\"an open quote|b|1\n",
      SG_CUT_LONGEST},
 };
-
-static void check(const struct sg_rows *rows, const char *wanted)
-{
-    char text[2000] = "";
-    for (int64_t i = 0; i < rows->n; i++) {
-        const struct sg_row *r = &rows->row[i];
-        size_t n = strlen(text);
-        snprintf(text + n, sizeof text - n, "%s|%s|%s\n", r->first, r->second ? r->second : "-",
-                 r->label ? r->label : "-");
-    }
-    assert_string_equal(text, wanted);
-}
 
 static void files_that_are_fine(void **state)
 {
@@ -69,7 +77,8 @@ static void gzip_limit_and_named_fields(void **state)
     gzFile f = gzopen(in_scratch("z.csv.gz"), "wb");
     gzputs(f, "body,topic,text\none,a,-\ntwo,b,-\nthree,c,-\n");
     gzclose(f);
-    const struct sg_fields fields = {"body", "text", "topic", SG_CUT_SECOND};
+    const struct sg_fields fields = {
+        .first = "body", .second = "text", .label = "topic", .cut = SG_CUT_SECOND};
     OK(sg_rows_read(in_scratch("z.csv.gz"), &fields, 1, 2, &rows, &err));
     check(&rows, "one|-|a\ntwo|-|b\n");
     assert_int_equal(rows.cut, SG_CUT_SECOND);
@@ -94,12 +103,34 @@ static const struct {
     {"a.jsonl", "{\"text\": \"a\", \"text\": \"b\", \"label\": \"x\"}\n", "a.jsonl:1: not JSON: duplicate"},
     {"a.jsonl", "{\"text\": \"nul \\u0000\", \"label\": \"x\"}\n", "a.jsonl:1: not JSON"},
     {"a.jsonl", "{\"text\": \"\xff\", \"label\": \"x\"}\n", "a.jsonl:1: not JSON"},
-    {"a.jsonl", "{\"txt\": \"a\", \"label\": \"x\"}\n", "a.jsonl:1: no text field; hint: name the columns"},
+    {"a.jsonl", "{\"txt\": \"a\", \"label\": \"x\"}\n",
+     "a.jsonl:1: no text field among txt, label; hint: name the columns"},
     {"a.jsonl", "{\"text\": 5, \"label\": \"x\"}\n\n{\"text\": null, \"label\": \"x\"}\n",
      "a.jsonl:3: field \"text\""},
     {"a.jsonl", "{\"text\": \"a\"}\n", "a.jsonl:1: field \"label\""},
     {"a.jsonl", "{\"text\": \"a\", \"label\": \"\"}\n", "field \"label\" is missing, empty"},
-    {"a.jsonl", "{\"text\": \"a\", \"label\": 0.5}\n", "a.jsonl:1: field \"label\""},
+    {"a.jsonl", "{\"text\": \"a\", \"label\": 0.5}\n",
+     "a.jsonl:1: field \"label\" is 0.5: a score, not a class"},
+    {"a.jsonl", "{\"text\": \"a\", \"label\": 1e400}\n", "a.jsonl:1: field \"label\" is 1e400: a score"},
+    {"a.jsonl", "{\"text\": \"a\", \"label\": [0, 2]}\n",
+     "a.jsonl:1: field \"label\" is a list: rows with several labels"},
+    {"a.jsonl", "{\"text\": \"a\", \"label\": {\"x\": 1}}\n", "a.jsonl:1: field \"label\" is an object"},
+    {"a.jsonl", "{\"text\": \"a\", \"label\": null}\n", "a.jsonl:1: field \"label\" is missing"},
+    {"a.jsonl", "{\"text\": \"a\", \"label\": NaN}\n", "a.jsonl:1: field \"label\" is missing"},
+    {"a.jsonl", "{\"text\": NaN, \"label\": 1}\n", "a.jsonl:1: field \"text\" is missing, empty or no text"},
+    {"a.jsonl", "{\"text\": \"a\", \"label\": 1, \"x\": nope}\n", "a.jsonl:1: not JSON"},
+    {"a.jsonl", "{\"text\": \"a\", \"label\": 1, \"x\": [1}\n", "a.jsonl:1: not JSON"},
+    {"a.jsonl", "{\"text\": \"a\", \"label\": 1,}\n", "a.jsonl:1: not JSON"},
+    {"a.jsonl", "{\"text\": \"a\" \"label\": 1}\n", "a.jsonl:1: not JSON"},
+    {"a.jsonl", "{\"text\": \"a\", \"label\": 1}\n{\"text\": \"b\",\n{\"text\": \"c\", \"label\": 1}\n",
+     "a.jsonl:3: not JSON"},
+    {"a.json", "[{\"text\": \"a\", \"label\": 1}", "a.json:1: not JSON: the list does not end"},
+    {"a.json", "[\n{\"text\": \"a\", \"label\": 1}\n{\"text\": \"b\", \"label\": 1}]",
+     "a.json:2: not JSON: a comma or the end of the list expected"},
+    {"a.json", "[{\"text\": \"a\", \"label\": 1}]\nmore", "a.json:1: not JSON"},
+    {"a.json", "[]", "a.json: no rows"},
+    {"a.json", "{\"data\": [{\"text\": \"a\", \"label\": 1}]}",
+     "a.json:1: no text field: the rows are inside \"data\"; hint: take them out: jq -c '.data[]'"},
     {"a.jsonl",
      "{\"sentence1\": \"a\", \"sentence2\": \"b\", \"label\": \"x\"}\n{\"sentence1\": \"a\", \"label\": "
      "\"x\"}\n",
@@ -129,6 +160,42 @@ static void files_that_are_not(void **state)
     FAILS(SG_INPUT, "NUL byte", sg_rows_read(in_scratch("nul.csv"), NULL, 1, 0, &rows, &err));
 }
 
+/* Nothing that is nested keeps the stack: it is refused before. */
+static void nested(void **state)
+{
+    (void)state;
+    struct sg_rows rows = {0};
+    char *deep = sg_alloc(200100, 1);
+    memset(deep, '[', 100000);
+    memset(deep + 100000, ']', 100000);
+    char *text = sg_strf("{\"text\": \"a\", \"label\": 1, \"x\": %s}\n", deep);
+    FAILS(SG_INPUT, "d.jsonl:1: not JSON", sg_rows_read(put("d.jsonl", text), NULL, 1, 0, &rows, &err));
+    sg_free(text);
+    sg_free(deep);
+}
+
+static void labels_that_are_none(void **state)
+{
+    (void)state;
+    struct sg_rows rows = {0};
+    OK(sg_rows_read(
+        put("m.jsonl",
+            "{\"premise\": \"a\", \"hypothesis\": \"b\", \"gold_label\": \"-\"}\n{\"premise\": \"c\", "
+            "\"hypothesis\": \"d\", \"gold_label\": 2}\n{\"premise\": \"e\", \"hypothesis\": \"f\", "
+            "\"gold_label\": -1}\n{\"premise\": \"g\", \"hypothesis\": \"h\", \"gold_label\": \"-1.0\"}\n"),
+        NULL, 1, 0, &rows, &err));
+    assert_int_equal(sg_rows_drop_unlabelled(&rows), 3);
+    check(&rows, "c|d|2\n");
+    sg_rows_free(&rows);
+    static const char *const plain[][2] = {{"1.0", "1"},       {"-1.00", "-1"}, {"True", "true"},
+                                           {"FALSE", "false"}, {"1.5", "1.5"},  {"v1.0", "v1.0"},
+                                           {"1.", "1."},       {"", ""},        {"-0.0", "0"},
+                                           {"01.0", "01"},     {".0", ".0"},    {"truer", "truer"}};
+    char out[SG_LABEL_PLAIN];
+    for (int i = 0; i < N_OF(plain); i++)
+        assert_string_equal(sg_label_plain(plain[i][0], out), plain[i][1]);
+}
+
 static const char *attempted;
 
 static sg_status attempt(void)
@@ -151,26 +218,12 @@ static void allocations_that_fail(void **state)
     assert_true(fail_each_allocation(attempt) >= 4);
 }
 
-static int start(void **state)
-{
-    (void)state;
-    return scratch_make();
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    scratch_remove(scratch);
-    return sg_mem_now() != 0; /* something leaked */
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(files_that_are_fine),
-        cmocka_unit_test(gzip_limit_and_named_fields),
-        cmocka_unit_test(files_that_are_not),
-        cmocka_unit_test(allocations_that_fail),
+        cmocka_unit_test(files_that_are_fine),  cmocka_unit_test(gzip_limit_and_named_fields),
+        cmocka_unit_test(files_that_are_not),   cmocka_unit_test(nested),
+        cmocka_unit_test(labels_that_are_none), cmocka_unit_test(allocations_that_fail),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }

@@ -44,6 +44,77 @@ static void sorted_and_distinct(void **state)
     assert_int_equal(sg_mem_now(), 0);
 }
 
+/* Numbers and booleans that are otherwise written are the same label; two of them in the training rows are refused. */
+static void written_otherwise(void **state)
+{
+    (void)state;
+    static const char *const trained[] = {"0.0", "1.0", "true"}, *const measured[] = {"1", "0", "True"},
+                             *const both[] = {"1", "1.0"};
+    struct sg_rows train = rows_of(3, trained), eval = rows_of(3, measured), two = rows_of(2, both);
+    struct sg_labels l;
+    int32_t index[3];
+    OK(sg_labels_find("t.jsonl", &train, &l, &err));
+    OK(sg_labels_index(&l, "e.jsonl", &eval, index, &err));
+    assert_int_equal(index[0], 1);
+    assert_int_equal(index[1], 0);
+    assert_int_equal(index[2], 2);
+    sg_labels_free(&l);
+    FAILS(SG_INPUT, "t.jsonl: labels \"1\" and \"1.0\" are one; hint: write them alike",
+          sg_labels_find("t.jsonl", &two, &l, &err));
+    sg_rows_free(&train);
+    sg_rows_free(&eval);
+    sg_rows_free(&two);
+}
+
+/* What -1 and "-" are beside other labels. */
+static void no_gold_label(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *label[6];
+        int n_left; /* 0: refused */
+        const char *note;
+    } rows[] = {
+        {{"0", "1", "2", "-1", "0"}, 4, "1 of 5 rows have the label -1, no gold label, and are left out"},
+        {{"0.0", "1.0", "2.0", "-1.0"}, 3, "have the label -1.0"},
+        {{"entailment", "neutral", "-"}, 2, "have the label -"},
+        {{"yes", "no", "-1"}, 2, "left out"},
+        {{"-1", "1"}, 2, NULL},
+        {{"+", "-"}, 2, NULL},
+        {{"-1", "0", "1"}, 3, "label -1 is read as a class beside the others"},
+        {{"-2", "-1", "0", "1", "2"}, 5, NULL},
+        {{"-1", "5", "9"}, 3, NULL},
+        {{"-1", "-1"}, 0, "t.jsonl: all 2 rows have the label -1, which says that there is none"},
+        {{"-", "-"}, 0, "all 2 rows have the label -,"},
+    };
+    for (int i = 0; i < N_OF(rows); i++) {
+        int n = 0;
+        while (rows[i].label[n])
+            n++;
+        struct sg_rows r = rows_of(n, rows[i].label);
+        if (!rows[i].n_left) {
+            FAILS(SG_INPUT, rows[i].note, sg_labels_drop_none(NULL, "t.jsonl", &r, &err));
+        } else {
+            OK(sg_labels_drop_none(NULL, "t.jsonl", &r, &err));
+            if (r.n != rows[i].n_left ||
+                (rows[i].note ? !r.notes || !strstr(r.notes, rows[i].note) : r.notes != NULL))
+                fail_msg("case %d: %d rows, %s", i, (int)r.n, r.notes ? r.notes : "no note");
+        }
+        sg_rows_free(&r);
+    }
+    /* Rows to measure on follow the training rows. */
+    static const char *const trained[] = {"-1", "1"}, *const measured[] = {"1", "-1"};
+    struct sg_rows train = rows_of(2, trained), eval = rows_of(2, measured);
+    struct sg_labels l;
+    OK(sg_labels_find("t.jsonl", &train, &l, &err));
+    OK(sg_labels_drop_none(&l, "e.jsonl", &eval, &err));
+    assert_int_equal(eval.n, 2);
+    sg_labels_free(&l);
+    sg_rows_free(&train);
+    sg_rows_free(&eval);
+    assert_int_equal(sg_mem_now(), 0);
+}
+
 static void refused(void **state)
 {
     (void)state;
@@ -72,6 +143,8 @@ static void refused(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(sorted_and_distinct), cmocka_unit_test(refused)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(sorted_and_distinct),
+                                       cmocka_unit_test(written_otherwise), cmocka_unit_test(no_gold_label),
+                                       cmocka_unit_test(refused)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

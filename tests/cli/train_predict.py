@@ -28,7 +28,7 @@ def train(*arguments, ranks=0):
 
 with sg.Folder() as folder:
     # Token ids: BERT's first and last token, and the cut.
-    (folder / "two.jsonl").write_text('{"text": "Hello, world!"}\n{"sentence1": "a", "sentence2": "b", "text": "x"}\n')
+    (folder / "two.jsonl").write_text('{"text": "Hello, world!"}\n{"idx": 1, "text": "x"}\n')
     rows = lines(sg.run("tokenize", "--encoder", sg.ENCODER, "--input", folder / "two.jsonl")[0])
     sg.check(rows == [[101, 7592, 1010, 2088, 999, 102], [101, 1060, 102]], f"tokenize gives {rows}")
     rows = lines(sg.run("tokenize", "--encoder", sg.ENCODER, "--input", RTE / "test.jsonl", "--max-length", "20")[0])

@@ -51,6 +51,114 @@ static void test_read(void **state)
     sg_study_destroy(s);
 }
 
+/* Columns and labels as the Hub, pandas and R have them read as the task's own; what was read so is in the notes. */
+static void test_as_elsewhere(void **state)
+{
+    (void)state;
+    static const struct {
+        int task;
+        const char *text, *label, *note; /* label: of each row, as a digit */
+    } row[] = {
+        {0, "{\"sentence\": \"a\", \"label\": 1, \"idx\": 0}\n{\"sentence\": \"b\", \"label\": 0}\n", "10",
+         "labels are numbers, read as classes in the task file's order: 0 is no, 1 is yes"},
+        {0, "{\"text\": \"a\", \"label\": 1.0}\n{\"text\": \"b\", \"label\": \"0\"}\n", "10",
+         "0 is no, 1 is yes"},
+        {0,
+         "{\"text\": \"a\", \"label\": 1}\n{\"text\": \"b\", \"label\": -1}\n{\"text\": \"c\", \"label\": "
+         "0}\n",
+         "10", "1 of 3 rows have the label -1"},
+        {0, "{\"text\": \"a\", \"gold_label\": \"yes\"}\n{\"text\": \"b\", \"gold_label\": \"-\"}\n", "1",
+         "labels are read from `gold_label`"},
+        {0, "{\"text\": \"a\", \"label\": \"yes\", \"score\": NaN}\n", "1", NULL},
+        {1,
+         "{\"question\": \"q\", \"passage\": \"p\", \"label\": 2}\n{\"question\": \"q\", \"passage\": \"r\", "
+         "\"label\": 0}\n",
+         "20", "has no column `answer`: labels are read from `label`"},
+        {2,
+         "{\"question\": \"q\", \"answer\": true, \"passage\": \"p\"}\n{\"question\": \"q\", \"answer\": "
+         "false, \"passage\": \"r\"}\n",
+         "10", "has no column `label`: labels are read from `answer`"},
+        {2, "{\"question\": \"q\", \"passage\": \"p\", \"label\": \"TRUE\"}\n", "1", NULL},
+        {3, "{\"text\": \"a\", \"label\": -1}\n{\"text\": \"b\", \"label\": 5.0}\n", "01",
+         NULL}, /* -1 is a class */
+    };
+    put("tasks/truth.yaml", "task: truth\nfields: {first: question, second: passage, label: label}\nclasses: "
+                            "{\"false\": \"no\", \"true\": "
+                            "\"yes\"}\nmarks: {first: Q, second: P}\nprompts:\n  zero_shot: A {class}.\n");
+    put("tasks/minus.yaml",
+        "task: minus\nclasses: {\"-1\": bad, \"5\": good}\nprompts:\n  zero_shot: A {class}.\n");
+    put("s.yaml", "study: x\ntasks: [single, pair, truth, minus]\nmixes: [raw]\nraw: [1]\ndata: {dir: data, "
+                  "train: e.jsonl, test: e.jsonl}\n");
+    struct sg_study *s = NULL;
+    struct sg_err err = {0};
+    if (sg_study_read("s.yaml", 0, NULL, &s, &err) != SG_OK)
+        fail_msg("%s", err.text);
+    mkdir("data/truth", 0777);
+    mkdir("data/minus", 0777);
+    for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
+        char path[64];
+        struct sg_task_data d;
+        snprintf(path, sizeof path, "data/%s/e.jsonl", s->task[row[i].task].name);
+        put(path, row[i].text);
+        if (sg_task_data_read(s, row[i].task, &d, &err) != SG_OK)
+            fail_msg("%zu: %s", i, err.text);
+        assert_int_equal(d.train.n, strlen(row[i].label));
+        for (int64_t k = 0; k < d.train.n; k++) {
+            assert_int_equal(d.train_label[k], row[i].label[k] - '0');
+            assert_string_equal(d.train.row[k].label, s->task[row[i].task].class_[d.train_label[k]].name);
+        }
+        if (row[i].note ? !d.train.notes || !strstr(d.train.notes, row[i].note) : d.train.notes != NULL)
+            fail_msg("%zu: %s", i, d.train.notes ? d.train.notes : "no note");
+        sg_task_data_free(&d);
+    }
+    static const struct {
+        const char *text, *message;
+    } bad[] = {
+        {"{\"text\": \"a\", \"label\": -1}\n{\"text\": \"b\", \"label\": -1}\n",
+         "data/single/e.jsonl: all 2 rows have the label -1, which says that there is none"},
+        {"{\"text\": \"a\", \"label\": 1}\n{\"text\": \"b\", \"label\": 2}\n",
+         "data/single/e.jsonl:1: unknown label \"1\"; hint: task single knows the classes no, yes; numbers "
+         "are read as their indices, "
+         "from 0, where all labels of the file are"},
+        {"{\"text\": \"a\", \"label\": 1}\n{\"text\": \"b\", \"label\": 1}\n",
+         "data/single/e.jsonl:1: unknown label \"1\""},
+        {"{\"text\": \"When is it?\", \"text_pair\": \"In May.\", \"label\": \"no\"}\n",
+         "data/single/e.jsonl: pairs of `text` and `text_pair`, but the task has single texts"},
+        {"{\"text\": \"a\", \"label\": [\"no\"]}\n", "data/single/e.jsonl:1: field \"label\" is a list"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        struct sg_task_data d;
+        put("data/single/e.jsonl", bad[i].text);
+        assert_int_equal(sg_task_data_read(s, 0, &d, &err), SG_INPUT);
+        if (strncmp(err.text, bad[i].message, strlen(bad[i].message)) != 0)
+            fail_msg("%zu: %s", i, err.text);
+    }
+    sg_study_destroy(s);
+}
+
+/* data.quotes of the task file, and of the study, which comes first. */
+static void test_quotes(void **state)
+{
+    (void)state;
+    put("tasks/quoted.yaml", "task: quoted\nclasses: [\"no\", \"yes\"]\ndata: {train: q.tsv, test: q.tsv, "
+                             "quotes: csv}\nprompts:\n  zero_shot: A {class}.\n");
+    mkdir("data/quoted", 0777);
+    put("data/quoted/q.tsv", "text\tlabel\n\"great film\"\tyes\nno, I think\tno\n");
+    static const char *const override[] = {NULL, "data.quotes=plain", "data.quotes=csv"};
+    for (int i = 0; i < 3; i++) {
+        struct sg_study *s = NULL;
+        struct sg_task_data d;
+        struct sg_err err = {0};
+        put("s.yaml", "study: x\ntasks: [quoted]\nmixes: [raw]\nraw: [1]\n");
+        if (sg_study_read("s.yaml", override[i] != NULL, &override[i], &s, &err) != SG_OK ||
+            sg_task_data_read(s, 0, &d, &err) != SG_OK)
+            fail_msg("%s", err.text);
+        assert_string_equal(d.train.row[0].first, i == 1 ? "\"great film\"" : "great film");
+        sg_task_data_free(&d);
+        sg_study_destroy(s);
+    }
+}
+
 static void test_digest(void **state)
 {
     (void)state;
@@ -214,8 +322,10 @@ static void test_test_draw(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_test_draw), cmocka_unit_test(test_read), cmocka_unit_test(test_digest),
-        cmocka_unit_test(test_bad),       cmocka_unit_test(test_draw), cmocka_unit_test(test_draw_too_many),
+        cmocka_unit_test(test_test_draw),    cmocka_unit_test(test_read),
+        cmocka_unit_test(test_as_elsewhere), cmocka_unit_test(test_quotes),
+        cmocka_unit_test(test_digest),       cmocka_unit_test(test_bad),
+        cmocka_unit_test(test_draw),         cmocka_unit_test(test_draw_too_many),
     };
     return cmocka_run_group_tests(tests, enter, scratch_leave);
 }
