@@ -142,7 +142,7 @@ static void evaluations(void **state)
 static void plan_cell(struct sg_ledger *l, int64_t i, const char *mix, int pool, int draw, int training,
                       int n_right)
 {
-    char id[16], settings[400], result[100];
+    char id[32], settings[400], result[100];
     float logits[FAKE_TEST * 2] = {0}, loss = 0.5f;
     int size = pool >= 0 ? 30 : 0, raw = draw >= 0 ? 40 : 0;
     snprintf(id, sizeof id, "c%lld", (long long)i);
