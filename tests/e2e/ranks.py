@@ -18,32 +18,19 @@ def cells_done(results):
         return 0
 
 
-def same(folder, study, ranks):
-    """The digest of the study, which each of these numbers of ranks must give."""
-    found = {}
-
-    def one(n):
-        found[n] = sg.digest(sg.run("run", *study, "--results", folder / f"r{n}", ranks=n)[0])
-
-    sg.side_by_side(one, ranks)
-    sg.check(len(set(found.values())) == 1, f"{study}: digests by ranks {found}")
-    print(f"{folder.name} on {ranks} ranks: {found[ranks[0]]}")
-    return found[ranks[0]]
-
-
 sg.need_encoder()
 # Cells that take some tenths of a second each, so that kills find some done and others not.
 LONGER = [*sg.SMALL, "train.steps=400"]
 ONE_CELL = ["tasks=[sst2]", "methods=[zero_shot]", "mixes=[synthetic]", "sizes=[10]", "train.steps=2", "train.max_length=32"]
 with sg.Folder() as folder:
-    same(folder / "small", sg.SMALL, (1, 2, 3, 4, 8))
+    sg.same(folder / "small", sg.SMALL, (1, 2, 3, 4, 8))
     # One cell alone is trained by all ranks; with an encoder of the usual shape, too.
-    same(folder / "one", [*sg.QUICKSTART, *ONE_CELL], (1, 2, 3, 8))
-    same(folder / "true", ["experiments/quickstart.yaml", *ONE_CELL], (1, 4))
+    sg.same(folder / "one", [*sg.QUICKSTART, *ONE_CELL], (1, 2, 3, 8))
+    sg.same(folder / "true", ["experiments/quickstart.yaml", *ONE_CELL], (1, 4))
 
     # Killed with SIGKILL in the middle of the work, which takes so long when nobody does; then started again, on another number of ranks
     # each time.
-    expected = same(folder / "longer", LONGER, (1, 4))
+    expected = sg.same(folder / "longer", LONGER, (1, 4))
     began = time.monotonic()
     sg.run("run", *LONGER, "--results", folder / "calm", ranks=2)
     wait, n_hit, fresh = (time.monotonic() - began) / 2, 0, 0

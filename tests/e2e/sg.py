@@ -19,15 +19,17 @@ ENCODER = ROOT / "data" / "encoders" / "minilm-l6"
 SYNTHGRID = os.environ.get("SYNTHGRID", str(ROOT / "build" / "synthgrid"))
 MPIEXEC = os.environ.get("MPIEXEC", "mpirun")
 
+# As root, with more ranks than cores and unbound: Open MPI 4 reads OMPI_MCA_*, version 5 PRTE_MCA_*.
 ENVIRONMENT = dict(
     os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1", OMPI_MCA_rmaps_base_oversubscribe="1",
-    OMPI_MCA_hwloc_base_binding_policy="none", OMP_NUM_THREADS="1", OMP_WAIT_POLICY="passive")
+    OMPI_MCA_hwloc_base_binding_policy="none", PRTE_MCA_rmaps_default_mapping_policy=":oversubscribe",
+    PRTE_MCA_hwloc_default_binding_policy="none", OMP_NUM_THREADS="1", OMP_WAIT_POLICY="passive")
 for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "SLURM_NTASKS", "SLURM_JOB_ID", "SYNTHGRID_CACHE"):
     ENVIRONMENT.pop(name, None)
 
 # Where a rank ends with another code than 0, mpirun waits a second before it sends SIGKILL to those that run. For programs that are left
 # to themselves: ours meet in MPI_Finalize with all said and done, so that there is nothing to wait for.
-AT_ONCE = {"OMPI_MCA_odls_base_sigkill_timeout": "0"}
+AT_ONCE = {"OMPI_MCA_odls_base_sigkill_timeout": "0", "PRTE_MCA_odls_base_sigkill_timeout": "0"}
 
 
 def skip(reason):
@@ -81,6 +83,13 @@ def begin(*arguments, ranks=0):
                             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
+def command_lines():
+    """Of all processes, from /proc: a small system has no pgrep."""
+    for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            yield path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+
+
 def kill_all(process, results):
     """SIGKILL for what `begin` has started, and waits until nothing runs that names the folder."""
     try:
@@ -90,7 +99,7 @@ def kill_all(process, results):
     process.wait()
     # mpirun puts the ranks into groups of their own: they end when it is gone, within seconds.
     for _ in range(100):
-        if subprocess.run(["pgrep", "-f", str(results)], stdout=subprocess.DEVNULL).returncode != 0:
+        if not any(str(results) in line for line in command_lines()):
             break
         time.sleep(0.1)
 
@@ -105,6 +114,19 @@ def digest(stdout):
     found = re.search(r"^digest +([0-9a-f]{64})$", stdout, re.M)
     check(found, "no digest in the output:\n" + stdout[-2000:])
     return found.group(1)
+
+
+def same(folder, study, ranks):
+    """The digest of the study, which each of these numbers of ranks must give."""
+    found = {}
+
+    def one(n):
+        found[n] = digest(run("run", *study, "--results", folder / f"r{n}", ranks=n)[0])
+
+    side_by_side(one, ranks)
+    check(len(set(found.values())) == 1, f"{study}: digests by ranks {found}")
+    print(f"{folder.name} on {ranks} ranks: {found[ranks[0]]}")
+    return found[ranks[0]]
 
 
 class Folder:
