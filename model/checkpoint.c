@@ -6,9 +6,11 @@
 #include "base/text.h"
 #include "mpi/comm.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 struct sg_source *sg_source_share(struct sg_source *s)
 {
@@ -295,8 +297,6 @@ static sg_status copy_file(const char *from_dir, const char *to_dir, const char 
     size_t n;
     if (!from || !to)
         SG_TRY_DONE(sg_fail_memory(err, strlen(to_dir)));
-    if (!sg_file_exists(from))
-        goto done; /* optional ones: special_tokens_map.json and the like */
     SG_TRY_DONE(sg_file_read(from, MOST, &bytes, &n, err));
     SG_TRY_DONE(sg_file_write(to, bytes, n, err));
 done:
@@ -306,14 +306,38 @@ done:
     return status;
 }
 
+/* What another tokenizer has left in the folder would count when the model is read. */
+static sg_status take_away(const char *dir, const char *name, struct sg_err *err)
+{
+    char *path = sg_path_join(dir, name);
+    if (!path)
+        return sg_fail_memory(err, strlen(dir));
+    sg_status status = SG_OK;
+    if (unlink(path) != 0 && errno != ENOENT)
+        status = sg_fail(err, SG_FAILED, "%s: %s; hint: it is of another tokenizer, and must go", path,
+                         strerror(errno));
+    sg_free(path);
+    return status;
+}
+
+static sg_status save_tokenizer(const struct sg_source *source, const char *dir, struct sg_err *err)
+{
+    for (const char *const *name = sg_tokenizer_file_names(); *name; name++) {
+        const char *const *has = sg_tokenizer_files(source->tokenizer);
+        while (*has && strcmp(*has, *name) != 0)
+            has++;
+        SG_TRY(*has ? copy_file(source->dir, dir, *name, err) : take_away(dir, *name, err));
+    }
+    return SG_OK;
+}
+
 sg_status sg_model_save(const struct sg_model *m, const char *const *class_names, const char *dir,
                         struct sg_err *err)
 {
     SG_TRY(sg_mkdirs(dir, err));
     if (!class_names)
         class_names = (const char *const *)m->outputs.class_name;
-    for (const char *const *f = sg_tokenizer_files(m->source->tokenizer); *f; f++)
-        SG_TRY(copy_file(m->source->dir, dir, *f, err));
+    SG_TRY(save_tokenizer(m->source, dir, err));
     SG_TRY(sg_config_write(&m->config, class_names, m->n_classes, dir, err));
     return save_weights(m, dir, err);
 }

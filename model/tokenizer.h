@@ -27,6 +27,8 @@ int32_t sg_tokenizer_pad_id(const struct sg_tokenizer *t); /* of [PAD] or <pad>;
 /* The names of the folder's tokenizer files, tokenizer_config.json and special_tokens_map.json included, for
  * copying next to a checkpoint; NULL ends the list. */
 const char *const *sg_tokenizer_files(const struct sg_tokenizer *t);
+/* All names that such files can have; NULL ends the list. */
+const char *const *sg_tokenizer_file_names(void);
 
 /* Encodes a text or a pair with special tokens, cut to max_length (>= 5) by `cut`. ids and types: max_length
  * entries of the caller's; types (0/1 for BERT pairs, all 0 for RoBERTa) may be NULL. n gets the length. Text

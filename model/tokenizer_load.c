@@ -341,9 +341,14 @@ static sg_status read_tokenizer_json(struct sg_loader *l, const json_t *json,
 }
 
 static const char *const file_names[] = {
-    "tokenizer.json",          "vocab.txt",        "vocab.json", "merges.txt", "tokenizer_config.json",
-    "special_tokens_map.json", "added_tokens.json"};
-enum { N_FILES = sizeof file_names / sizeof file_names[0] };
+    "tokenizer.json",          "vocab.txt",         "vocab.json", "merges.txt", "tokenizer_config.json",
+    "special_tokens_map.json", "added_tokens.json", NULL};
+enum { N_FILES = sizeof file_names / sizeof file_names[0] - 1 };
+
+const char *const *sg_tokenizer_file_names(void)
+{
+    return file_names;
+}
 
 static sg_status load_with(struct sg_loader *l, const char *dir, char *const path[], const json_t *json,
                            const struct sg_tokenizer_settings *s, struct sg_err *err)

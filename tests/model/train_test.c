@@ -113,7 +113,12 @@ static void check_saved(enum sg_precision precision)
     s.precision = precision;
     assert_non_null(mkdtemp(dir));
     assert_int_equal(train(&s, &m, &r), SG_OK);
+    /* What another tokenizer has left in the folder must not count. */
+    char *stale = sg_path_join(dir, "added_tokens.json");
+    assert_int_equal(sg_file_write(stale, "{\"a\": 99999}", 12, &err), SG_OK);
     assert_int_equal(sg_model_save(m, names, dir, &err), SG_OK);
+    assert_false(sg_file_exists(stale));
+    sg_free(stale);
     assert_int_equal(sg_model_load(dir, &again, &err), SG_OK);
     assert_string_equal(sg_model_class_name(again, 2), names[2]);
     assert_int_equal(sg_predict(again, &x, TINY_LENGTH, 2, precision, logits, &err), SG_OK);
