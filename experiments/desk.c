@@ -2,6 +2,8 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/text.h"
+#include "gen/control.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -15,6 +17,14 @@ struct ask {
     double worst_usd;
     int64_t owner, attempt; /* attempt: the row in the ledger of the one in flight, 0: none */
     struct seat *seat;      /* where it is in flight; NULL: nowhere */
+    struct failure *held;   /* the failure of which it is not known yet whose it is; NULL: none */
+    int is_control;
+};
+
+struct failure {
+    struct sg_answer answer; /* as it would be stored */
+    enum sg_attempt_kind kind;
+    int64_t attempt; /* the row in the ledger */
 };
 
 /* A rank's work. */
@@ -70,6 +80,7 @@ sg_status sg_desk_create(const struct sg_desk_settings *s, struct sg_desk **out,
                                                                     .tokens_per_min = g->tokens_per_min,
                                                                     .retries = g->retries,
                                                                     .purse = s->purse,
+                                                                    .has_controls = 1,
                                                                     .seed = (uint64_t)(sg_now_s() * 1e9)});
     if (!d->seat || !d->leaving || !d->governor) {
         sg_desk_destroy(d);
@@ -83,12 +94,22 @@ sg_status sg_desk_create(const struct sg_desk_settings *s, struct sg_desk **out,
     return status;
 }
 
+static void forget_failure(struct ask *a)
+{
+    if (a->held)
+        sg_answer_free(&a->held->answer);
+    sg_free(a->held);
+    a->held = NULL;
+}
+
 void sg_desk_destroy(struct sg_desk *d)
 {
     if (!d)
         return;
-    for (int64_t i = 0; i < d->n; i++)
+    for (int64_t i = 0; i < d->n; i++) {
         sg_free(d->ask[i].request.canonical);
+        forget_failure(&d->ask[i]);
+    }
     sg_governor_destroy(d->governor);
     sg_free(d->ask);
     sg_free(d->seat);
@@ -102,12 +123,18 @@ void sg_desk_attach(struct sg_desk *d, struct sg_engine *e, const char *origin)
     d->origin = origin;
 }
 
-sg_status sg_desk_ask_take(struct sg_desk *d, int64_t owner, struct sg_request *q, struct sg_err *err)
+static sg_status make_room(struct sg_desk *d, struct sg_err *err)
 {
     struct ask *more = sg_grown(d->ask, d->n, sizeof *more);
     if (!more)
         return sg_fail_memory(err, (size_t)d->n * sizeof *more);
     d->ask = more;
+    return SG_OK;
+}
+
+sg_status sg_desk_ask_take(struct sg_desk *d, int64_t owner, struct sg_request *q, struct sg_err *err)
+{
+    SG_TRY(make_room(d, err));
     int64_t id;
     double usd = sg_request_worst_usd(d->s.generator, q);
     /* An owner's second round (topics, what was rejected) leaves ahead of later owners' first: its cells can train while theirs
@@ -130,6 +157,33 @@ static struct seat *roomiest(struct sg_desk *d)
             best = s;
     }
     return best;
+}
+
+static void count_again(struct sg_desk_count *n, enum sg_attempt_kind kind, int http_status)
+{
+    n->n_again++;
+    if (kind == SG_ATTEMPT_ADAPT)
+        n->n_reworded++;
+    else if (http_status == 429)
+        n->n_rate++;
+    else if (http_status >= 400)
+        n->n_server++;
+    else if (http_status == 0)
+        n->n_network++;
+    else
+        n->n_damaged++;
+}
+
+/* One that was held leaves again. */
+static sg_status take_up(struct sg_desk *d, struct ask *a, struct sg_err *err)
+{
+    if (!a->held)
+        return SG_OK;
+    count_again(&d->count, a->held->kind, a->held->answer.http_status);
+    sg_status status =
+        sg_ledger_attempt_fate(d->s.ledger, a->held->attempt, sg_fate_name(SG_FATE_AGAIN), err);
+    forget_failure(a);
+    return status;
 }
 
 static sg_status note_leaving(struct sg_desk *d, struct ask *a, int number, struct sg_err *err)
@@ -155,6 +209,7 @@ static sg_status let_go(struct sg_desk *d, struct sg_err *err)
     double now = sg_now_s();
     while (n < g->connections && (seat = roomiest(d)) && sg_governor_next(d->governor, now, &id)) {
         struct ask *a = &d->ask[id];
+        SG_TRY(take_up(d, a, err));
         a->seat = seat;
         seat->n_flying++;
         d->leaving[n++] = id;
@@ -175,8 +230,25 @@ static sg_status end_request(struct sg_desk *d, struct ask *a, const struct sg_a
 {
     struct sg_request q = a->request;
     a->request.canonical = NULL;
-    sg_status status = d->s.over(d->s.context, a->owner, q.canonical, answer, rank, err);
+    sg_status status =
+        a->is_control ? SG_OK : d->s.over(d->s.context, a->owner, q.canonical, answer, rank, err);
     sg_free(q.canonical);
+    return status;
+}
+
+/* The failure of a held request was the endpoint's (fate LEFT), or its own. */
+static sg_status end_held(struct sg_desk *d, struct ask *a, enum sg_fate fate, struct sg_err *err)
+{
+    struct failure f = *a->held;
+    int is_left = fate == SG_FATE_LEFT;
+    sg_free(a->held);
+    a->held = NULL;
+    d->count.n_left += is_left;
+    d->count.n_refused += !is_left;
+    sg_status status = sg_ledger_attempt_fate(d->s.ledger, f.attempt, sg_fate_name(fate), err);
+    if (status == SG_OK)
+        status = end_request(d, a, is_left ? NULL : &f.answer, -1, err);
+    sg_answer_free(&f.answer);
     return status;
 }
 
@@ -185,13 +257,36 @@ static sg_status sweep(struct sg_desk *d, struct sg_err *err)
 {
     d->is_swept = 1;
     for (int64_t i = 0; i < d->n; i++)
-        if (d->ask[i].request.canonical && !d->ask[i].seat)
+        if (d->ask[i].held)
+            SG_TRY(end_held(d, &d->ask[i], SG_FATE_LEFT, err));
+        else if (d->ask[i].request.canonical && !d->ask[i].seat)
             SG_TRY(end_request(d, &d->ask[i], NULL, -1, err));
+    return SG_OK;
+}
+
+/* What it says nobody looks at: of the study's requests it is alike in all but the prompt. */
+static sg_status ask_control(struct sg_desk *d, int64_t like, struct sg_err *err)
+{
+    struct sg_request q = {0};
+    int64_t id;
+    SG_TRY(make_room(d, err));
+    SG_TRY(sg_control_make(d->ask[like].request.canonical, (uint64_t)(sg_now_s() * 1e6), &q, err));
+    double usd = sg_request_worst_usd(d->s.generator, &q);
+    sg_status status = sg_governor_add_control(d->governor, sg_request_tokens(&q), usd, &id, err);
+    if (status != SG_OK) {
+        sg_free(q.canonical);
+        return status;
+    }
+    d->ask[d->n++] = (struct ask){.request = q, .worst_usd = usd, .owner = -1, .is_control = 1};
+    d->count.n_controls++;
     return SG_OK;
 }
 
 sg_status sg_desk_turn(struct sg_desk *d, struct sg_err *err)
 {
+    int64_t like;
+    if (sg_governor_wants_control(d->governor, &like))
+        SG_TRY(ask_control(d, like, err));
     SG_TRY(let_go(d, err));
     struct sg_governor_state s = sg_governor_look(d->governor);
     return s.dead != SG_OK && !d->is_swept ? sweep(d, err) : SG_OK;
@@ -222,20 +317,10 @@ static void count_fate(struct sg_desk_count *n, enum sg_fate fate, enum sg_attem
 {
     n->n_answered += fate == SG_FATE_ANSWERED;
     n->n_failed += fate == SG_FATE_FAILED;
+    n->n_refused += fate == SG_FATE_REFUSED;
     n->n_left += fate == SG_FATE_LEFT;
-    if (fate != SG_FATE_AGAIN)
-        return;
-    n->n_again++;
-    if (kind == SG_ATTEMPT_ADAPT)
-        n->n_reworded++;
-    else if (http_status == 429)
-        n->n_rate++;
-    else if (http_status >= 400)
-        n->n_server++;
-    else if (http_status == 0)
-        n->n_network++;
-    else
-        n->n_damaged++;
+    if (fate == SG_FATE_AGAIN)
+        count_again(n, kind, http_status);
 }
 
 /* What came of an attempt. One that may have been paid for stays unsettled. */
@@ -244,7 +329,8 @@ static sg_status note_end(struct sg_desk *d, struct ask *a, const struct sg_atte
 {
     int answered = attempt->kind == SG_ATTEMPT_ANSWERED, counted = answered || attempt->cost_usd >= 0;
     struct sg_ledger_attempt x = {.settled = !attempt->maybe_paid,
-                                  .kind = sg_attempt_name(attempt->kind),
+                                  .kind =
+                                      answered && a->is_control ? "control" : sg_attempt_name(attempt->kind),
                                   .fate = sg_fate_name(fate),
                                   .http_status = answer->http_status,
                                   .reason = answered ? NULL : attempt->reason,
@@ -256,7 +342,8 @@ static sg_status note_end(struct sg_desk *d, struct ask *a, const struct sg_atte
                                   .model = answer->model};
     int64_t id = a->attempt;
     a->attempt = 0;
-    count_fate(&d->count, fate, attempt->kind, answer->http_status);
+    if (!a->is_control)
+        count_fate(&d->count, fate, attempt->kind, answer->http_status);
     return sg_ledger_attempt_end(d->s.ledger, id, &x, err);
 }
 
@@ -292,12 +379,32 @@ static sg_status note_model(struct sg_desk *d, const char *model, struct sg_err 
     return sg_ledger_meta_set(d->s.ledger, meta, d->models, err);
 }
 
-static sg_status take_result(struct sg_desk *d, int64_t id, int rank, const struct sg_attempt *attempt,
+/* Keeps a failure until it is known whose it is; takes the answer. */
+static sg_status hold(struct ask *a, int64_t row, enum sg_attempt_kind kind, struct sg_answer *answer,
+                      struct sg_err *err)
+{
+    a->held = sg_alloc(1, sizeof *a->held);
+    if (!a->held)
+        return sg_fail_memory(err, sizeof *a->held);
+    *a->held = (struct failure){.answer = *answer, .kind = kind, .attempt = row};
+    *answer = (struct sg_answer){0};
+    return SG_OK;
+}
+
+/* Those that were held, and are given up on since others were answered. */
+static sg_status end_given_up(struct sg_desk *d, struct sg_err *err)
+{
+    int64_t id;
+    while (sg_governor_given_up(d->governor, &id))
+        SG_TRY(end_held(d, &d->ask[id], SG_FATE_REFUSED, err));
+    return SG_OK;
+}
+
+static sg_status end_attempt(struct sg_desk *d, int64_t id, int rank, const struct sg_attempt *attempt,
                              struct sg_answer *answer, struct sg_err *err)
 {
     struct ask *a = &d->ask[id];
-    a->seat->n_flying--;
-    a->seat = NULL;
+    int64_t row = a->attempt;
     enum sg_fate fate = sg_governor_done(d->governor, sg_now_s(), id, attempt);
     SG_TRY(note_end(d, a, attempt, answer, fate, err));
     if (fate == SG_FATE_AGAIN)
@@ -307,9 +414,20 @@ static sg_status take_result(struct sg_desk *d, int64_t id, int rank, const stru
     if (fate == SG_FATE_ANSWERED)
         SG_TRY(note_model(d, answer->model, err));
     answer->attempts = sg_governor_attempts(d->governor, id);
-    if (fate == SG_FATE_FAILED)
+    if (fate != SG_FATE_ANSWERED)
         sg_answer_fail(answer, attempt->reason);
+    if (fate == SG_FATE_HELD)
+        return hold(a, row, attempt->kind, answer, err);
     return end_request(d, a, answer, rank, err);
+}
+
+static sg_status take_result(struct sg_desk *d, int64_t id, int rank, const struct sg_attempt *attempt,
+                             struct sg_answer *answer, struct sg_err *err)
+{
+    d->ask[id].seat->n_flying--;
+    d->ask[id].seat = NULL;
+    SG_TRY(end_attempt(d, id, rank, attempt, answer, err));
+    return end_given_up(d, err);
 }
 
 sg_status sg_desk_result(struct sg_desk *d, int seat, struct sg_buy_event *e, struct sg_err *err)
@@ -371,8 +489,13 @@ void sg_desk_count_text(const struct sg_desk_count *n, struct sg_buf *out)
             }
         sg_buf_puts(out, ")");
     }
+    if (n->n_controls)
+        sg_buf_printf(out, ", %lld %s", (long long)n->n_controls,
+                      sg_plural(n->n_controls, "control", "controls"));
     if (n->n_failed)
-        sg_buf_printf(out, ", %lld given up", (long long)n->n_failed);
+        sg_buf_printf(out, ", %lld given up (failed)", (long long)n->n_failed);
+    if (n->n_refused)
+        sg_buf_printf(out, ", %lld given up (refused)", (long long)n->n_refused);
     if (n->n_left)
         sg_buf_printf(out, ", %lld left to a later run", (long long)n->n_left);
 }

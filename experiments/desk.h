@@ -61,13 +61,15 @@ struct sg_governor_state sg_desk_look(const struct sg_desk *d);
 
 /* What became of the requests of this run so far. */
 struct sg_desk_count {
-    int64_t n_answered, n_again, n_failed, n_left; /* failed: given up on; left: to a later run */
+    int64_t n_answered, n_again, n_left; /* left: to a later run */
+    int64_t n_failed, n_refused;         /* given up on: after `retries`; as the server does not take it */
+    int64_t n_controls;                  /* requests that were no part of the study */
     int64_t n_rate, n_server, n_network, n_damaged,
         n_reworded; /* of n_again: 429; other errors; no answer; half an answer, or
                                                                    none of a chat; without a parameter that was refused */
 };
 struct sg_desk_count sg_desk_counted(const struct sg_desk *d);
-/* "12 answered, 3 sent again (2 rate limit, 1 network), 1 given up" */
+/* "12 answered, 3 sent again (2 rate limit, 1 network), 1 given up (refused)" */
 void sg_desk_count_text(const struct sg_desk_count *n, struct sg_buf *out);
 
 #endif

@@ -365,7 +365,7 @@ static sg_status print_requests(const struct run *r, struct sg_err *err)
     SG_TRY(sg_ledger_unsettled(r->ledger, &u, err));
     for (int g = 0; g < s->n_generators; g++) {
         struct sg_desk_count n = sg_office_counted(r->office, g);
-        if (!n.n_answered && !n.n_again && !n.n_failed && !n.n_left)
+        if (!n.n_answered && !n.n_again && !n.n_failed && !n.n_refused && !n.n_left)
             continue;
         sg_buf_puts(&text, text.len ? "; " : "");
         if (s->generator[g].name)

@@ -22,10 +22,21 @@ static const double max_delay_s = 60;
 /* So many requests that fail, one after the other, are no bad luck with single prompts. */
 enum { MAX_FAILURES = 8 };
 
+/* One that the endpoint has no room for, while it has for others, is given up on after so many times `retries`. */
+enum { MAX_GOES = 2 };
+
+/* Of a control: whoever waits for it has waited for the retries of others. */
+enum { CONTROL_RETRIES = 1 };
+
 struct ticket {
     double tokens, usd, sent_s, not_before_s;
     int64_t turn;
-    int attempts;
+    int64_t sent_at,
+        failed_at; /* departures before its last one, and before its first failure (-1: none) of this go */
+    int attempts, n_goes;
+    int is_last;              /* once more: another failure is its own */
+    enum sg_attempt_kind bad; /* of the failure for which it is held, */
+    enum sg_blame blame;
 };
 
 struct departure {
@@ -49,11 +60,18 @@ struct sg_governor {
     double server_requests, server_tokens; /* its limits a minute; 0: unknown */
     double pause_s;                        /* nothing leaves before it */
 
-    double cut_rate, cut_s;                /* requests/s after the last 429, and when it was; 0: never */
-    double peak_rate;                      /* how fast it was before, which sets how fast it grows */
-    double window, halved_s;               /* requests in flight at most; when it was halved last */
-    int64_t n_faults, n_trips, n_failures; /* in a row, with no answer between them */
-    double open_s;                         /* the breaker: nothing leaves before it */
+    double cut_rate, cut_s;    /* requests/s after the last 429, and when it was; 0: never */
+    double peak_rate;          /* how fast it was before, which sets how fast it grows */
+    double window, halved_s;   /* requests in flight at most; when it was halved last */
+    int64_t n_faults, n_trips; /* in a row, with no answer between them */
+    double open_s;             /* the breaker: nothing leaves before it */
+
+    int64_t *held, n_held; /* (n_held, with room for n) failed, with no answer since to one that left later */
+    int64_t *given_up, n_given_up;            /* (n_given_up, with room for n) to be told */
+    int64_t n_departed, n_answered, alive_at; /* alive_at: the last departure that was answered; -1: none */
+    int64_t control;                          /* the id of the one that is on its way or waits; -1: none */
+    sg_status held_dead;
+    char held_verdict[600], held_reason[600]; /* of the last one */
 
     sg_status dead;
     char why[600];
@@ -74,6 +92,7 @@ struct sg_governor *sg_governor_create(const struct sg_governor_settings *s)
     g->window = (double)g->s.connections;
     g->next_request_s = g->next_tokens_s = g->pause_s = g->open_s = g->cut_s = g->halved_s = -HUGE_VAL;
     g->rng = sg_rng_make(s->seed, 0);
+    g->control = g->alive_at = -1;
     return g;
 }
 
@@ -84,6 +103,8 @@ void sg_governor_destroy(struct sg_governor *g)
     sg_free(g->ticket);
     sg_free(g->fresh);
     sg_free(g->again);
+    sg_free(g->held);
+    sg_free(g->given_up);
     sg_free(g->log);
     sg_free(g);
 }
@@ -117,21 +138,41 @@ static void pop_fresh(struct sg_governor *g)
     g->fresh[at] = id;
 }
 
-sg_status sg_governor_add(struct sg_governor *g, int64_t turn, double tokens, double usd, int64_t *id,
-                          struct sg_err *err)
+/* Room in all lists is made now, so that nothing can fail later. */
+static sg_status add_ticket(struct sg_governor *g, int64_t turn, double tokens, double usd, int64_t *id,
+                            struct sg_err *err)
 {
-    /* Room to wait again is made now, so that nothing can fail later. */
-    int64_t *again = sg_grown(g->again, g->n, sizeof *again);
-    g->again = again ? again : g->again;
-    int64_t *fresh = again ? sg_grown(g->fresh, g->n, sizeof *fresh) : NULL;
-    g->fresh = fresh ? fresh : g->fresh;
-    struct ticket *ticket = fresh ? sg_grown(g->ticket, g->n, sizeof *ticket) : NULL;
+    int64_t **const list[] = {&g->again, &g->fresh, &g->held, &g->given_up};
+    for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
+        int64_t *more = sg_grown(*list[i], g->n, sizeof *more);
+        if (!more)
+            return sg_fail_memory(err, (unsigned long long)g->n * sizeof *more);
+        *list[i] = more;
+    }
+    struct ticket *ticket = sg_grown(g->ticket, g->n, sizeof *ticket);
     if (!ticket)
         return sg_fail_memory(err, (unsigned long long)g->n * sizeof *ticket);
     g->ticket = ticket;
-    g->ticket[g->n] = (struct ticket){.tokens = tokens, .usd = usd, .not_before_s = -HUGE_VAL, .turn = turn};
+    g->ticket[g->n] = (struct ticket){
+        .tokens = tokens, .usd = usd, .not_before_s = -HUGE_VAL, .turn = turn, .failed_at = -1};
     *id = g->n++;
+    return SG_OK;
+}
+
+sg_status sg_governor_add(struct sg_governor *g, int64_t turn, double tokens, double usd, int64_t *id,
+                          struct sg_err *err)
+{
+    SG_TRY(add_ticket(g, turn, tokens, usd, id, err));
     push_fresh(g, *id);
+    return SG_OK;
+}
+
+sg_status sg_governor_add_control(struct sg_governor *g, double tokens, double usd, int64_t *id,
+                                  struct sg_err *err)
+{
+    SG_TRY(add_ticket(g, 0, tokens, usd, id, err));
+    g->control = *id;
+    g->again[g->n_again++] = *id;
     return SG_OK;
 }
 
@@ -244,16 +285,33 @@ static void heed(double limit, double left, double reset_s, double now_s, double
 
 /* ---- leaving ---- */
 
+/* Whether those that are held are enough for a verdict: until it has come nothing leaves but a control. A key that has opened
+ * nothing yet is not tried more often than it must be. */
+static int is_full(const struct sg_governor *g)
+{
+    int is_doubtful = g->n_held && !g->n_answered && g->held_dead != SG_OK &&
+                      g->ticket[g->held[g->n_held - 1]].blame != SG_BLAME_LENGTH;
+    return g->n_held >= MAX_FAILURES || is_doubtful;
+}
+
+/* Where the address redirects, those that are on their way tell whether it does so for all. */
+static int waits_for_others(const struct sg_governor *g)
+{
+    return g->n_held && g->n_flying && g->ticket[g->held[g->n_held - 1]].blame == SG_BLAME_ADDRESS;
+}
+
 /* The request whose turn it is, or -1. *at: its place among those that wait again, or -1. */
 static int64_t choose(const struct sg_governor *g, double now_s, int64_t *at)
 {
     *at = -1;
     for (int64_t i = 0; i < g->n_again; i++) {
+        if (g->control >= 0 && g->again[i] != g->control)
+            continue;
         double due = g->ticket[g->again[i]].not_before_s;
         if (due <= now_s && (*at < 0 || due < g->ticket[g->again[*at]].not_before_s))
             *at = i;
     }
-    return *at >= 0 ? g->again[*at] : g->n_fresh ? g->fresh[0] : -1;
+    return *at >= 0 ? g->again[*at] : g->n_fresh && g->control < 0 ? g->fresh[0] : -1;
 }
 
 static int is_affordable(struct sg_governor *g, double usd)
@@ -276,7 +334,7 @@ static int is_affordable(struct sg_governor *g, double usd)
 int sg_governor_next(struct sg_governor *g, double now_s, int64_t *id)
 {
     if (g->dead != SG_OK || (double)g->n_flying >= floor(g->window) || now_s < g->open_s ||
-        (g->n_faults >= MAX_FAILURES && g->n_flying))
+        (g->n_faults >= MAX_FAILURES && g->n_flying) || (is_full(g) && g->control < 0) || waits_for_others(g))
         return 0;
     int64_t at, chosen = choose(g, now_s, &at);
     if (chosen < 0)
@@ -291,6 +349,7 @@ int sg_governor_next(struct sg_governor *g, double now_s, int64_t *id)
         pop_fresh(g);
     t->attempts++;
     t->sent_s = now_s;
+    t->sent_at = g->n_departed++;
     g->n_flying++;
     g->s.purse->n_flying++;
     g->s.purse->reserved_usd += t->usd;
@@ -316,10 +375,9 @@ const char *sg_attempt_name(enum sg_attempt_kind k)
 
 const char *sg_fate_name(enum sg_fate f)
 {
-    static const char *const name[] = {[SG_FATE_ANSWERED] = "answered",
-                                       [SG_FATE_FAILED] = "failed",
-                                       [SG_FATE_AGAIN] = "again",
-                                       [SG_FATE_LEFT] = "left"};
+    static const char *const name[] = {
+        [SG_FATE_ANSWERED] = "answered", [SG_FATE_FAILED] = "failed", [SG_FATE_REFUSED] = "refused",
+        [SG_FATE_AGAIN] = "again",       [SG_FATE_HELD] = "held",     [SG_FATE_LEFT] = "left"};
     return name[f];
 }
 
@@ -343,7 +401,7 @@ static void settle(struct sg_governor *g, const struct ticket *t, const struct s
 
 static void on_answer(struct sg_governor *g)
 {
-    g->n_faults = g->n_trips = g->n_failures = 0;
+    g->n_faults = g->n_trips = 0;
     g->window = fmin(g->window + 1 / g->window, (double)g->s.connections);
 }
 
@@ -381,38 +439,201 @@ static double delay_s(struct sg_governor *g, const struct ticket *t, const struc
     return a->said.retry_after_s > own ? a->said.retry_after_s + 0.1 * sg_rng_uniform(&g->rng) : own;
 }
 
-static enum sg_fate fail(struct sg_governor *g, const struct sg_attempt *a)
+/* ---- whose failure it is ---- */
+
+/* Given up on at once, or asked again. */
+static void release(struct sg_governor *g, int64_t id, int gives_up, int is_last)
 {
+    struct ticket *t = &g->ticket[id];
+    if (gives_up) {
+        g->given_up[g->n_given_up++] = id;
+        return;
+    }
+    t->n_goes++;
+    t->attempts = 0;
+    t->failed_at = -1;
+    t->is_last = is_last || t->n_goes >= MAX_GOES;
+    t->not_before_s = -HUGE_VAL;
+    g->again[g->n_again++] = id;
+}
+
+/* Notes that it failed: what leaves from now on is evidence when it is answered. */
+static void note_failure(const struct sg_governor *g, struct ticket *t)
+{
+    if (t->failed_at < 0)
+        t->failed_at = g->n_departed;
+}
+
+/* Whether one that left after its first failure was answered. */
+static int is_alive_since(const struct sg_governor *g, const struct ticket *t)
+{
+    return t->failed_at >= 0 && g->alive_at >= t->failed_at;
+}
+
+static int was_refused(const struct ticket *t)
+{
+    return t->bad == SG_ATTEMPT_REFUSED;
+}
+
+/* A request that left at `sent_at` is answered: what had failed before that is not the endpoint's. What the server has refused
+ * it would refuse again; what it failed at is asked again, as it may have been away in between. */
+static void on_evidence(struct sg_governor *g, int64_t sent_at)
+{
+    int64_t n = 0;
+    g->alive_at = sent_at > g->alive_at ? sent_at : g->alive_at;
+    for (int64_t i = 0; i < g->n_held; i++) {
+        int64_t id = g->held[i];
+        const struct ticket *t = &g->ticket[id];
+        if (sent_at < t->failed_at)
+            g->held[n++] = id;
+        else
+            release(g, id, was_refused(t) || t->is_last, 0);
+    }
+    g->n_held = n;
+}
+
+static void stop_for_held(struct sg_governor *g)
+{
+    char why[600];
+    long long n = (long long)g->n_held;
+    if (g->held_dead != SG_OK && g->held_verdict[0]) {
+        sg_governor_stop(g, g->held_dead, g->held_verdict);
+        return;
+    }
+    if (n == 1)
+        snprintf(
+            why, sizeof why,
+            "1 request failed, and none was answered since, with: %.400s; hint: mend that, then run again",
+            g->held_reason);
+    else
+        snprintf(why, sizeof why,
+                 "%lld requests in a row failed, the last one with: %.400s; hint: mend that, then run again",
+                 n, g->held_reason);
+    sg_governor_stop(g, SG_STOPPED, why);
+}
+
+static int n_held_as(const struct sg_governor *g, enum sg_blame blame)
+{
+    int n = 0;
+    for (int64_t i = 0; i < g->n_held; i++)
+        n += g->ticket[g->held[i]].blame == blame;
+    return n;
+}
+
+/* Ends with a verdict where no control is needed for it, or could say anything. */
+static void judge_held(struct sg_governor *g)
+{
+    int nothing_else = !g->n_flying && !g->n_fresh && !g->n_again;
+    if (!g->n_held || g->dead != SG_OK || (!is_full(g) && g->n_flying))
+        return;
+    const struct ticket *last = &g->ticket[g->held[g->n_held - 1]];
+    int too_long = n_held_as(g, SG_BLAME_LENGTH) == g->n_held, taken = g->n_answered || g->s.has_answered;
+    if (last->blame == SG_BLAME_ADDRESS ? g->n_held > 1 : is_full(g) && (!was_refused(last) || too_long))
+        stop_for_held(g);
+    else if (nothing_else && too_long && taken) /* shorter ones were taken */
+        on_evidence(g, g->n_departed);
+    else if (nothing_else && (too_long || !g->s.has_controls))
+        stop_for_held(g);
+    else if (is_full(g) && !g->n_flying && !g->s.has_controls)
+        stop_for_held(g);
+}
+
+int sg_governor_wants_control(struct sg_governor *g, int64_t *like)
+{
+    if (!g->s.has_controls || g->dead != SG_OK || g->control >= 0 || !g->n_held || g->n_flying ||
+        (!is_full(g) && (g->n_fresh || g->n_again)))
+        return 0;
+    *like = g->held[g->n_held - 1];
+    return 1;
+}
+
+/* The endpoint answers a prompt of ours. */
+static void on_control(struct sg_governor *g)
+{
+    int64_t n = g->n_held, taken = g->n_answered || g->s.has_answered;
+    g->control = -1;
+    if (n_held_as(g, SG_BLAME_LENGTH) && !taken) {
+        stop_for_held(g);
+        return;
+    }
+    g->n_held = 0;
+    for (int64_t i = 0; i < n; i++) {
+        struct ticket *t = &g->ticket[g->held[i]];
+        release(g, g->held[i], t->is_last, was_refused(t));
+    }
+}
+
+static enum sg_fate fail(struct sg_governor *g, int64_t id, const struct sg_attempt *a)
+{
+    struct ticket *t = &g->ticket[id];
+    enum sg_fate given_up =
+        a->kind == SG_ATTEMPT_REFUSED || a->kind == SG_ATTEMPT_RATE ? SG_FATE_REFUSED : SG_FATE_FAILED;
+    if (id == g->control) {
+        g->control = -1;
+        stop_for_held(g);
+    }
     if (g->dead != SG_OK)
         return SG_FATE_LEFT;
-    if (++g->n_failures >= MAX_FAILURES) {
-        char why[600];
-        snprintf(why, sizeof why,
-                 "%d requests in a row failed, the last one with: %.400s; hint: mend that, then run again",
-                 MAX_FAILURES, a->reason);
-        sg_governor_stop(g, SG_STOPPED, why);
+    if (a->blame == SG_BLAME_CONTENT && a->kind == SG_ATTEMPT_REFUSED)
+        return given_up;
+    if (t->is_last || is_alive_since(g, t))
+        return given_up;
+    t->bad = a->kind;
+    t->blame = a->kind == SG_ATTEMPT_REFUSED ? a->blame : SG_BLAME_OPEN;
+    g->held[g->n_held++] = id;
+    g->held_dead = a->kind == SG_ATTEMPT_REFUSED ? a->dead : SG_OK;
+    snprintf(g->held_verdict, sizeof g->held_verdict, "%s", g->held_dead != SG_OK ? a->verdict : "");
+    snprintf(g->held_reason, sizeof g->held_reason, "%s", a->reason);
+    return SG_FATE_HELD;
+}
+
+int sg_governor_given_up(struct sg_governor *g, int64_t *id)
+{
+    if (!g->n_given_up)
+        return 0;
+    *id = g->given_up[--g->n_given_up];
+    return 1;
+}
+
+/* One that finds no room in `retries` + 1 tries: the endpoint has none for anybody, or it has for all but this one, which is
+ * larger than its limit for a minute, as a rule. */
+static enum sg_fate find_no_room(struct sg_governor *g, int64_t id, const struct sg_attempt *a)
+{
+    struct ticket *t = &g->ticket[id];
+    char why[600];
+    int is_alone = !g->n_flying && !g->n_fresh && !g->n_again && a->kind == SG_ATTEMPT_RATE;
+    if (id != g->control && is_alive_since(g, t) && t->n_goes + 1 < MAX_GOES) {
+        release(g, id, 0, 0);
+        return SG_FATE_AGAIN;
     }
-    return SG_FATE_FAILED;
+    if (id != g->control && (is_alive_since(g, t) || t->is_last || (is_alone && g->s.has_controls)))
+        return fail(g, id, a);
+    snprintf(why, sizeof why,
+             "the server has not taken a request in %d %s (%.400s); hint: run again when it does",
+             t->attempts, sg_plural(t->attempts, "try", "tries"), a->reason);
+    sg_governor_stop(g, SG_STOPPED, why);
+    return SG_FATE_LEFT;
+}
+
+static int64_t retries_of(const struct sg_governor *g, int64_t id, const struct sg_attempt *a)
+{
+    return id == g->control && !a->outage && g->s.retries > CONTROL_RETRIES ? CONTROL_RETRIES : g->s.retries;
 }
 
 static enum sg_fate try_again(struct sg_governor *g, int64_t id, double now_s, const struct sg_attempt *a)
 {
     struct ticket *t = &g->ticket[id];
-    char why[600];
+    note_failure(g, t);
     if (a->said.retry_after_s > max_server_delay_s) {
+        char why[600];
         snprintf(why, sizeof why, "the server asks to wait %.0f s (%.400s); hint: run again then",
                  a->said.retry_after_s, a->reason);
-        sg_governor_stop(g, SG_STOPPED, why);
-    } else if (t->attempts > g->s.retries && a->outage) {
-        snprintf(why, sizeof why,
-                 "the server has not taken a request in %d %s (%.400s); hint: run again when it does",
-                 t->attempts, sg_plural(t->attempts, "try", "tries"), a->reason);
         sg_governor_stop(g, SG_STOPPED, why);
     }
     if (g->dead != SG_OK)
         return SG_FATE_LEFT;
-    if (t->attempts > g->s.retries)
-        return fail(g, a);
+    if (t->attempts > retries_of(g, id, a))
+        return a->outage ? find_no_room(g, id, a) : fail(g, id, a);
     double wait_s = delay_s(g, t, a);
     t->not_before_s = now_s + wait_s;
     if (a->kind == SG_ATTEMPT_RATE && a->said.retry_after_s > 0) /* the limit is everybody's */
@@ -421,20 +642,22 @@ static enum sg_fate try_again(struct sg_governor *g, int64_t id, double now_s, c
     return SG_FATE_AGAIN;
 }
 
-enum sg_fate sg_governor_done(struct sg_governor *g, double now_s, int64_t id, const struct sg_attempt *a)
+static enum sg_fate take(struct sg_governor *g, double now_s, int64_t id, const struct sg_attempt *a)
 {
     struct ticket *t = &g->ticket[id];
-    settle(g, t, a);
-    heed(a->said.limit_requests, a->said.left_requests, a->said.reset_requests_s, now_s, &g->server_requests,
-         &g->pause_s);
-    heed(a->said.limit_tokens, a->said.left_tokens, a->said.reset_tokens_s, now_s, &g->server_tokens,
-         &g->pause_s);
     switch (a->kind) {
     case SG_ATTEMPT_ANSWERED:
         on_answer(g);
+        if (id == g->control)
+            on_control(g);
+        else {
+            g->n_answered++;
+            on_evidence(g, t->sent_at);
+        }
         return SG_FATE_ANSWERED;
     case SG_ATTEMPT_REFUSED:
-        return fail(g, a);
+        note_failure(g, t);
+        return fail(g, id, a);
     case SG_ATTEMPT_ENDPOINT:
         sg_governor_stop(g, a->dead, a->reason);
         return SG_FATE_LEFT;
@@ -458,6 +681,18 @@ enum sg_fate sg_governor_done(struct sg_governor *g, double now_s, int64_t id, c
     return try_again(g, id, now_s, a);
 }
 
+enum sg_fate sg_governor_done(struct sg_governor *g, double now_s, int64_t id, const struct sg_attempt *a)
+{
+    settle(g, &g->ticket[id], a);
+    heed(a->said.limit_requests, a->said.left_requests, a->said.reset_requests_s, now_s, &g->server_requests,
+         &g->pause_s);
+    heed(a->said.limit_tokens, a->said.left_tokens, a->said.reset_tokens_s, now_s, &g->server_tokens,
+         &g->pause_s);
+    enum sg_fate fate = take(g, now_s, id, a);
+    judge_held(g);
+    return fate;
+}
+
 int sg_governor_attempts(const struct sg_governor *g, int64_t id)
 {
     return g->ticket[id].attempts;
@@ -465,8 +700,9 @@ int sg_governor_attempts(const struct sg_governor *g, int64_t id)
 
 struct sg_governor_state sg_governor_look(const struct sg_governor *g)
 {
-    return (struct sg_governor_state){.n_waiting = g->dead == SG_OK ? g->n_fresh + g->n_again : 0,
-                                      .n_flying = g->n_flying,
-                                      .dead = g->dead,
-                                      .why = g->why};
+    return (struct sg_governor_state){
+        .n_waiting = g->dead == SG_OK ? g->n_fresh + g->n_again + g->n_held + g->n_given_up : 0,
+        .n_flying = g->n_flying,
+        .dead = g->dead,
+        .why = g->why};
 }

@@ -17,7 +17,11 @@
  * of 1, 2, 4, ... 60 s, until one is answered.
  * Money: the most that an attempt can cost is reserved before it leaves; spent + reserved never passes the budget.
  * An attempt that may have been paid for (the connection broke after it left) stays spent at that. Governors of several
- * endpoints may share one purse, and then its budget holds over all of them. */
+ * endpoints may share one purse, and then its budget holds over all of them.
+ * Verdicts: one request is not the endpoint. A failure is held until there is evidence of whose it is. When a request that was
+ * sent after it is answered, it is the request's own, which is given up. When 8 are held, or nothing else is left to be asked, a
+ * control (a request with a prompt of ours) decides: with an answer to it those that are held are asked once more; without,
+ * the endpoint is dead, and they are left to a later run. */
 #ifndef SG_GEN_GOVERNOR_H
 #define SG_GEN_GOVERNOR_H
 
@@ -38,6 +42,8 @@ struct sg_governor_settings {
     int64_t retries;                          /* of one request, for passing failures */
     struct sg_purse *purse;                   /* borrowed until destroy; NULL: no budget */
     uint64_t seed;                            /* of the jitter */
+    int has_controls;                         /* the caller asks them (sg_governor_wants_control) */
+    int has_answered; /* an earlier run has had answers from this endpoint: requests as long as others are taken */
 };
 
 struct sg_governor;
@@ -68,6 +74,14 @@ enum sg_attempt_kind {
 /* "answered", "rate", "overload", "fault", "adapt", "refused", "endpoint" */
 const char *sg_attempt_name(enum sg_attempt_kind k);
 
+/* What a failure is about, as far as it says. */
+enum sg_blame {
+    SG_BLAME_OPEN,    /* anything */
+    SG_BLAME_CONTENT, /* what the prompt says: given up at once, whatever becomes of others */
+    SG_BLAME_LENGTH,  /* how long the request is: a control, which is short, proves nothing */
+    SG_BLAME_ADDRESS  /* the address redirects: two without an answer between them are enough */
+};
+
 /* What a server says of its limits, each < 0 where it does not. */
 struct sg_server_limits {
     double retry_after_s;
@@ -86,8 +100,11 @@ struct sg_attempt {
     int maybe_paid;  /* it left, and whether the provider charges for it is not known; 0 when ANSWERED */
     double cost_usd; /* of an answer, or of one that is none but says what it is charged with; < 0: unknown */
     struct sg_server_limits said;
-    sg_status dead;   /* of ENDPOINT */
-    char reason[600]; /* one redacted sentence unless ANSWERED */
+    enum sg_blame blame; /* of REFUSED */
+    sg_status dead;      /* of ENDPOINT; and of REFUSED, when it turns out to be the endpoint's */
+    char reason[600];    /* one redacted sentence unless ANSWERED */
+    char verdict
+        [600]; /* how the run ends when a REFUSED turns out to be the endpoint's; "": in general words */
 };
 
 /* An attempt of which nothing is known yet. */
@@ -95,13 +112,25 @@ struct sg_attempt sg_attempt_make(void);
 
 enum sg_fate {
     SG_FATE_ANSWERED, /* store the answer */
-    SG_FATE_FAILED,   /* store the failure: given up on */
+    SG_FATE_FAILED,   /* store the failure: given up on after `retries` */
+    SG_FATE_REFUSED,  /* likewise: given up on, as the server does not take it */
     SG_FATE_AGAIN,    /* waits for another attempt */
-    SG_FATE_LEFT      /* nothing is known about it: it stays to be asked by a later run */
+    SG_FATE_HELD, /* failed, and whose failure it is will show: it leaves again, or is named by sg_governor_given_up, or is
+                         left when the endpoint is dead */
+    SG_FATE_LEFT /* nothing is known about it: it stays to be asked by a later run */
 };
-/* "answered", "failed", "again", "left" */
+/* "answered", "failed", "refused", "again", "held", "left" */
 const char *sg_fate_name(enum sg_fate f);
 enum sg_fate sg_governor_done(struct sg_governor *g, double now_s, int64_t id, const struct sg_attempt *a);
+
+/* 1: held request *id is given up on, REFUSED; store its failure. 0: there is no such. To be asked after each sg_governor_done. */
+int sg_governor_given_up(struct sg_governor *g, int64_t *id);
+
+/* 1: a control is to be added now. It is to ask as *like does (parameters, longest answer), but with a prompt of its own. */
+int sg_governor_wants_control(struct sg_governor *g, int64_t *like);
+/* Adds it; it leaves before all others. Its fates are ANSWERED, AGAIN and LEFT. */
+sg_status sg_governor_add_control(struct sg_governor *g, double tokens, double usd, int64_t *id,
+                                  struct sg_err *err) SG_MUST_USE;
 
 /* Attempts of a request so far. */
 int sg_governor_attempts(const struct sg_governor *g, int64_t id);
@@ -110,7 +139,7 @@ int sg_governor_attempts(const struct sg_governor *g, int64_t id);
 void sg_governor_stop(struct sg_governor *g, sg_status status, const char *why);
 
 struct sg_governor_state {
-    int64_t n_waiting, n_flying; /* waiting: 0 once the endpoint is dead */
+    int64_t n_waiting, n_flying; /* waiting, or held: 0 once the endpoint is dead */
     sg_status dead;  /* SG_OK while requests may leave; SG_STOPPED: at a limit; SG_INPUT: the user must act */
     const char *why; /* "" while alive */
 };

@@ -338,7 +338,9 @@ static enum sg_reject parse_single(const struct sg_task *t, char *clean, int cut
     if (!text)
         return SG_REJECT_FAILED;
     enum sg_reject r = SG_ACCEPTED;
-    if (cut && to_the_end && !sg_trim_to_sentence(text, 4))
+    if (strlen(text) > SG_MAX_TEXT_BYTES)
+        r = SG_REJECT_TOO_LONG;
+    else if (cut && to_the_end && !sg_trim_to_sentence(text, 4))
         r = SG_REJECT_CUT_OFF;
     else if (!tidy(text))
         r = SG_REJECT_EMPTY;

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "base/secret.h"
 #include "base/text.h"
+#include "gen/refusal.h"
 
 #include <curl/curl.h>
 #include <jansson.h>
@@ -22,14 +23,6 @@ static int is_one_of(const char *word, const char *const *list)
     return 0;
 }
 
-static const char *const billing[] = {"insufficient_quota",
-                                      "credit_balance_exhausted",
-                                      "organization_spend_limit_exceeded",
-                                      "project_spend_limit_exceeded",
-                                      "organization_usage_limit_exceeded",
-                                      "billing_error",
-                                      NULL};
-static const char *const no_model[] = {"model_not_found", "invalid_model", "DeploymentNotFound", NULL};
 static const char *const overload[] = {"slow_down", "server_is_overloaded", "overloaded_error", NULL};
 
 /* Ends the endpoint. */
@@ -78,34 +71,18 @@ static void judge_error(const struct sg_generator *g, const struct sg_request *q
                         long s, const struct sg_server_error *e, struct sg_adapt *adapt, struct sg_attempt *t)
 {
     const char *message = e->message, *colon = message[0] ? ": " : "";
-    if (s == 402 || is_one_of(e->code, billing) || (s == 429 && is_one_of(e->type, billing)) ||
-        (s == 400 && strstr(message, "credit balance is too low")))
-        kill_endpoint(t, SG_STOPPED,
-                      "the account has no money or quota left (HTTP %ld%s%s); hint: run again when it has", s,
-                      colon, message);
-    else if (s == 401 || s == 403)
-        kill_endpoint(t, SG_INPUT, "the server refuses the key (HTTP %ld%s%s); hint: check the variable %s",
-                      s, colon, message, g->api_key_env);
-    else if (s == 404 || (s == 400 && (strcmp(e->param, "model") == 0 || is_one_of(e->code, no_model))))
-        kill_endpoint(t, SG_INPUT,
-                      "the server knows no such model or address (HTTP %ld%s%s); hint: check generator.model "
-                      "(%s) and generator.base_url",
-                      s, colon, message, g->model);
-    else if (s >= 300 && s < 400)
-        kill_endpoint(
-            t, SG_INPUT,
-            "the server redirects (HTTP %ld), which would carry the key elsewhere; hint: put the final "
-            "address into generator.base_url",
-            s);
-    else {
-        snprintf(t->reason, sizeof t->reason, "HTTP %ld%s%s", s, colon, message);
-        if (sg_adapt_learn(adapt, &r->sent, q, s, e))
-            t->kind = SG_ATTEMPT_ADAPT;
-        else
-            judge_status(s, e->code, e->type, r->headers.should_retry, t);
-        if (t->kind == SG_ATTEMPT_REFUSED)
-            add_hint(r, q, e, t);
-    }
+    struct sg_refusal refusal = {s, message, e->text, e->code, e->type, e->param, e->is_json};
+    if (sg_refusal_judge(g, &refusal, t))
+        return;
+    snprintf(t->reason, sizeof t->reason, "HTTP %ld%s%s", s, colon, message);
+    if (sg_adapt_learn(adapt, &r->sent, q, s, e))
+        t->kind = SG_ATTEMPT_ADAPT;
+    else
+        judge_status(s, e->code, e->type, r->headers.should_retry, t);
+    if (t->kind == SG_ATTEMPT_REFUSED)
+        add_hint(r, q, e, t);
+    else
+        t->dead = SG_OK;
 }
 
 /* No answer has so many tokens; sums of what is below cannot overflow. */
@@ -245,6 +222,18 @@ static void judge_no_chat(const struct sg_generator *g, const struct sg_request 
     sg_text_whole(t->reason);
 }
 
+/* Some gateways call an answer whole that the limit has cut: LiteLLM's /v1/messages over llama.cpp says end_turn, llama.cpp's
+ * /v1/responses completed. The usage tells, unless it is our own estimate. */
+static int is_cut(const struct sg_request *q, const struct said *s, const struct sg_answer *a)
+{
+    static const char *const other[] = {"length", "content_filter", "refusal", "tool_calls", NULL};
+    json_t *o = json_loads(q->canonical, 0, NULL);
+    json_int_t most = json_integer_value(json_object_get(o, "max_tokens"));
+    json_decref(o);
+    return !a->tokens_estimated && most > 0 && a->tokens_out >= most &&
+           !(s->finish && is_one_of(s->finish, other));
+}
+
 static void judge_answer(const struct sg_generator *g, const struct sg_request *q, const struct sg_reply *r,
                          struct sg_adapt *adapt, struct sg_answer *a, struct sg_attempt *t)
 {
@@ -268,14 +257,14 @@ static void judge_answer(const struct sg_generator *g, const struct sg_request *
     t->kind = SG_ATTEMPT_ANSWERED;
     a->status = SG_OK;
     a->text = s.text;
-    a->finish_reason = sg_strdup(s.finish);
+    count_tokens(g, q, usage, &s, a);
+    a->finish_reason = sg_strdup(is_cut(q, &s, a) ? "length" : s.finish);
     a->model = sg_strdup(json_string_value(json_object_get(o, "model")));
     a->request_id = sg_strdup(id);
     char *const server_text[] = {a->text, a->finish_reason, a->model, a->request_id};
     for (size_t i = 0; i < sizeof server_text / sizeof server_text[0]; i++)
         if (server_text[i])
             sg_redact(server_text[i]);
-    count_tokens(g, q, usage, &s, a);
     t->cost_usd = a->cost_usd;
     json_decref(o);
 }
@@ -366,7 +355,8 @@ struct sg_attempt sg_reply_judge(const struct sg_generator *g, const struct sg_r
 
 struct sg_headers sg_headers_make(void)
 {
-    return (struct sg_headers){.said = sg_server_limits_make(), .should_retry = -1};
+    return (struct sg_headers){
+        .said = sg_server_limits_make(), .should_retry = -1, .date_s = -1, .moment = {-1, -1, -1}};
 }
 
 /* The value of header `name` in one line, or NULL. */
@@ -385,16 +375,21 @@ static double number_of(const char *v)
     return sg_parse_double(v, &x) && x >= 0 ? x : -1;
 }
 
-/* "12ms", "1s", "6m0s", "1h2m3s" as Go writes them, seconds as a bare number, or a moment (RFC 3339); -1: none. */
-static double duration_of(const char *v, double unix_s)
+/* A moment as in RFC 3339, in seconds since 1970; -1: none. */
+static double moment_of(const char *v)
 {
     struct tm t = {0};
     if (sscanf(v, "%4d-%2d-%2dT%2d:%2d:%2d", &t.tm_year, &t.tm_mon, &t.tm_mday, &t.tm_hour, &t.tm_min,
-               &t.tm_sec) == 6) {
-        t.tm_year -= 1900;
-        t.tm_mon--;
-        return fmax((double)timegm(&t) - unix_s, 0);
-    }
+               &t.tm_sec) != 6)
+        return -1;
+    t.tm_year -= 1900;
+    t.tm_mon--;
+    return (double)timegm(&t);
+}
+
+/* "12ms", "1s", "6m0s", "1h2m3s" as Go writes them, or seconds as a bare number; -1: none. */
+static double duration_of(const char *v)
+{
     if (number_of(v) >= 0)
         return number_of(v);
     static const struct {
@@ -419,14 +414,28 @@ static double duration_of(const char *v, double unix_s)
     return sum > 0 ? sum : -1;
 }
 
-/* Seconds, or an HTTP date; -1: neither. */
-static double retry_after_of(const char *v, double unix_s)
+/* An HTTP date in seconds since 1970; -1: none. */
+static double date_of(const char *v)
+{
+    return (double)curl_getdate(v, NULL);
+}
+
+/* Moments as delays: by the server's clock where it tells it (RFC 9110, section 10.2.3), as ours may be wrong by hours. */
+static void count_from(struct sg_headers *h, double unix_s)
+{
+    double *const delay[] = {&h->said.retry_after_s, &h->said.reset_requests_s, &h->said.reset_tokens_s};
+    for (size_t i = 0; i < sizeof delay / sizeof *delay; i++)
+        if (h->moment[i] >= 0)
+            *delay[i] = fmax(h->moment[i] - (h->date_s >= 0 ? h->date_s : unix_s), 0);
+}
+
+/* retry-after in seconds, or as a date. */
+static void take_retry_after(struct sg_headers *h, const char *v)
 {
     double x;
-    if (sg_parse_double(v, &x))
-        return x >= 0 ? x : -1;
-    time_t date = curl_getdate(v, NULL);
-    return date == (time_t)-1 ? -1 : fmax((double)date - unix_s, 0);
+    int is_number = sg_parse_double(v, &x);
+    h->moment[0] = is_number ? -1 : date_of(v);
+    h->said.retry_after_s = is_number && x >= 0 ? x : -1;
 }
 
 void sg_headers_add(struct sg_headers *h, const char *line, size_t n, double unix_s)
@@ -434,7 +443,7 @@ void sg_headers_add(struct sg_headers *h, const char *line, size_t n, double uni
     struct {
         const char *name, *other; /* OpenAI's and Anthropic's */
         double *out;
-        int is_duration;
+        int moment; /* where it may be one: its place in h->moment */
     } const limits[] = {
         {"x-ratelimit-limit-requests", "anthropic-ratelimit-requests-limit", &h->said.limit_requests, 0},
         {"x-ratelimit-limit-tokens", "anthropic-ratelimit-tokens-limit", &h->said.limit_tokens, 0},
@@ -442,25 +451,32 @@ void sg_headers_add(struct sg_headers *h, const char *line, size_t n, double uni
          0},
         {"x-ratelimit-remaining-tokens", "anthropic-ratelimit-tokens-remaining", &h->said.left_tokens, 0},
         {"x-ratelimit-reset-requests", "anthropic-ratelimit-requests-reset", &h->said.reset_requests_s, 1},
-        {"x-ratelimit-reset-tokens", "anthropic-ratelimit-tokens-reset", &h->said.reset_tokens_s, 1},
+        {"x-ratelimit-reset-tokens", "anthropic-ratelimit-tokens-reset", &h->said.reset_tokens_s, 2},
     };
     char buffer[200];
     const char *v;
     for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++)
         if ((v = header_value(line, n, limits[i].name, buffer)) ||
             (v = header_value(line, n, limits[i].other, buffer))) {
-            *limits[i].out = limits[i].is_duration ? duration_of(v, unix_s) : number_of(v);
+            *limits[i].out = limits[i].moment ? duration_of(v) : number_of(v);
+            if (limits[i].moment)
+                h->moment[limits[i].moment] = moment_of(v);
+            count_from(h, unix_s);
             return;
         }
     if ((v = header_value(line, n, "retry-after-ms", buffer)) && number_of(v) >= 0) {
         h->said.retry_after_s = number_of(v) / 1000;
         h->is_exact = 1;
+        h->moment[0] = -1;
     } else if ((v = header_value(line, n, "retry-after", buffer)) && !h->is_exact)
-        h->said.retry_after_s = retry_after_of(v, unix_s);
+        take_retry_after(h, v);
+    else if ((v = header_value(line, n, "date", buffer)))
+        h->date_s = date_of(v);
     else if ((v = header_value(line, n, "x-should-retry", buffer)))
         h->should_retry = strcmp(v, "true") == 0 ? 1 : strcmp(v, "false") == 0 ? 0 : -1;
     else if (((v = header_value(line, n, "x-request-id", buffer)) ||
               (v = header_value(line, n, "request-id", buffer))) &&
              !h->request_id[0] && sg_utf8_valid(v, strlen(v)))
         snprintf(h->request_id, sizeof h->request_id, "%s", v);
+    count_from(h, unix_s);
 }

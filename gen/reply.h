@@ -16,10 +16,14 @@ struct sg_headers {
     int is_exact;         /* retry_after_s was said in milliseconds, which wins */
     int should_retry;     /* x-should-retry: -1 not said, 0, 1 */
     char request_id[200]; /* "" when not said */
+    double date_s;        /* the server's clock, in seconds since 1970; -1: not said */
+    double
+        moment[3]; /* of retry-after and the two resets, where they were said as moments; -1: they were not */
 };
 struct sg_headers sg_headers_make(void);
 
-/* Local. Reads one header line (not NUL-terminated). unix_s: the time, for those who send a date. retry-after-ms is
+/* Local. Reads one header line (not NUL-terminated). unix_s: the time, for those who send a date and do
+ * not tell their own time (the header Date, before or after it). retry-after-ms is
  * preferred to retry-after, whose date may lie in the past (0); nonsense is passed over. */
 void sg_headers_add(struct sg_headers *h, const char *line, size_t n, double unix_s);
 

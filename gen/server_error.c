@@ -158,7 +158,8 @@ void sg_server_error_read(const char *body, size_t n, struct sg_server_error *ou
 {
     json_t *o = sg_reply_json(body, n, 0);
     *out = (struct sg_server_error){0};
-    if (json_is_object(o) || json_is_array(o))
+    out->is_json = json_is_object(o) || json_is_array(o);
+    if (out->is_json)
         gather(o, 0, out);
     else
         read_page(body, n, out);

@@ -12,6 +12,7 @@ struct sg_server_error {
     char message[400]; /* for people: printable, redacted; "" when nothing is said */
     char text[4000];   /* the same words as they came, longer, to be searched; never printed */
     char code[80], type[80], param[120]; /* of the innermost object that has them; "" when none has */
+    int is_json;                         /* the API's own words, not those of a page on the way */
     char loc[400];                       /* all names in `loc` lists, blanks around each: " body seed " */
 };
 

@@ -112,6 +112,7 @@ static const char *const sql[N_SQL] = {
     [SQL_ATTEMPT_END] =
         "UPDATE attempts SET settled=?1, kind=?2, fate=?3, http_status=?4, reason=?5, tokens_in=?6, "
         "tokens_out=?7, cost_usd=?8, latency_s=?9, request_id=?10, model=?11 WHERE id=?12",
+    [SQL_ATTEMPT_FATE] = "UPDATE attempts SET fate=?1 WHERE id=?2",
     [SQL_POOL_PUT] =
         "INSERT OR REPLACE INTO pools(id, ordinal, settings, status, n, rejects, shortfall, digest) "
         "VALUES(?1,?2,?3,?4,?5,?6,?7,?8)",

@@ -61,3 +61,13 @@ sg_status sg_ledger_attempt_end(struct sg_ledger *l, int64_t id, const struct sg
                ? SG_OK
                : sg_fail(err, SG_FAILED, "%s: a request ended that never left", l->path);
 }
+
+sg_status sg_ledger_attempt_fate(struct sg_ledger *l, int64_t id, const char *fate, struct sg_err *err)
+{
+    sqlite3_stmt *s;
+    SG_TRY(sg_ledger_begin(l, err));
+    SG_TRY(sg_ledger_use(l, SQL_ATTEMPT_FATE, &s, err));
+    sg_ledger_bind_text(s, 1, fate);
+    sqlite3_bind_int64(s, 2, id);
+    return sg_ledger_step(l, s, "what became of a request", err);
+}

@@ -9,8 +9,10 @@
  *            settled, kind, fate, http_status, reason, tokens_in, tokens_out, cost_usd, latency_s, request_id, model)
  *   sent(id, key, usd, created)                                                 a view: those that are not settled
  *
- * kind: answered | rate | overload | fault | adapt | refused | endpoint, NULL: nothing came back (gen/governor.h).
- * fate, of the request: answered | failed (given up on) | again (another attempt follows) | left (for a later run).
+ * kind: answered | rate | overload | fault | adapt | refused | endpoint | control (answered, but no part of the study), NULL:
+ * nothing came back (gen/governor.h).
+ * fate, of the request: answered | failed (given up on after retries) | refused (given up on: the server does not take it) | again
+ * (another attempt follows) | held (whose failure it is was open when the run was killed) | left (for a later run).
  * cost_usd is NULL where nothing was charged, or where the price is not known. Rank 0 only; what is put counts after sg_ledger_commit. */
 #ifndef SG_RESULTS_LEDGER_ATTEMPTS_H
 #define SG_RESULTS_LEDGER_ATTEMPTS_H
@@ -39,5 +41,9 @@ sg_status sg_ledger_attempt_put(struct sg_ledger *l, const struct sg_ledger_atte
 /* What came of it: the lower half. */
 sg_status sg_ledger_attempt_end(struct sg_ledger *l, int64_t id, const struct sg_ledger_attempt *a,
                                 struct sg_err *err) SG_MUST_USE;
+
+/* Another fate of a request whose attempt has ended. */
+sg_status sg_ledger_attempt_fate(struct sg_ledger *l, int64_t id, const char *fate,
+                                 struct sg_err *err) SG_MUST_USE;
 
 #endif

@@ -86,7 +86,7 @@ static void judge(const struct sg_reply *r, const char *provider)
     char why[600], names[80];
     struct sg_attempt t = sg_reply_judge(&g, &question, r, &adapt, &a);
     must(t.kind >= SG_ATTEMPT_ANSWERED && t.kind <= SG_ATTEMPT_ENDPOINT);
-    must((t.kind == SG_ATTEMPT_ENDPOINT) == (t.dead != SG_OK));
+    must(t.kind == SG_ATTEMPT_REFUSED || (t.kind == SG_ATTEMPT_ENDPOINT) == (t.dead != SG_OK));
     must(t.kind == SG_ATTEMPT_ANSWERED || t.reason[0]);
     check_text(t.reason);
     for (const char *p = t.reason; *p; p++)
