@@ -98,8 +98,10 @@ def a_hang_times_out():
 
 def retries_end():
     o = play([status(500, 1, 99)], n=2, retries=1)
-    assert o.status == 0 and len(o.failed) == 2 and len(o.log) == 4
-    assert all(a["attempts"] == 2 and "500" in a["reason"] and a["status"] == 1 for a in o.failed)
+    assert o.status == 3 and not o.answers and len(o.log) == 4 and "2 requests in a row failed" in o.error, o.error
+    o = play([status(500, 1, 99) | {"sticky": True}], n=4, retries=1, connections=1)
+    assert o.status == 0 and len(o.ok) == 3 and len(o.failed) == 1, o.error
+    assert "500" in o.failed[0]["reason"] and o.failed[0]["status"] == 1
 
 
 def an_outage_is_no_answer():
@@ -113,8 +115,8 @@ def one_bad_request():
     o = play([status(400, 2, 2, body={"error": {"message": "context too long", "code": 400}})], n=4, connections=1)
     assert o.status == 0 and len(o.ok) == 3 and len(o.failed) == 1 and len(o.log) == 4
     assert "context too long" in o.failed[0]["reason"]
-    o = play([status(500, 1, 99, {"x-should-retry": "false"})], n=1)
-    assert len(o.failed) == 1 and len(o.log) == 1
+    o = play([status(500, 1, 1, {"x-should-retry": "false"})], n=2, connections=1)
+    assert len(o.failed) == 1 and len(o.ok) == 1 and len(o.log) == 2
 
 
 def unusable_endpoints():

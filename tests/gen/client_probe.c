@@ -13,22 +13,48 @@
 
 static int n_answers, stop_after;
 
-static sg_status on_result(void *context, struct sg_client_result *r, struct sg_err *err)
+/* The failures of those that the governor holds, by id; NULL: none. */
+static char *held[1000];
+
+static sg_status print(const struct sg_answer *a, struct sg_err *err)
 {
-    struct sg_governor *governor = context;
-    enum sg_fate fate = sg_governor_done(governor, sg_now_s(), r->id, &r->attempt);
-    if (fate != SG_FATE_ANSWERED && fate != SG_FATE_FAILED)
-        return SG_OK;
-    r->answer.attempts = sg_governor_attempts(governor, r->id);
-    if (fate == SG_FATE_FAILED)
-        sg_answer_fail(&r->answer, r->attempt.reason);
-    char *json = sg_answer_to_json(&r->answer);
+    char *json = sg_answer_to_json(a);
     if (!json)
         return sg_fail_memory(err, 1);
     printf("%s\n", json);
     sg_free(json);
     n_answers++;
     return SG_OK;
+}
+
+static sg_status print_given_up(struct sg_governor *governor, struct sg_err *err)
+{
+    int64_t id;
+    while (sg_governor_given_up(governor, &id)) {
+        struct sg_answer a = {.attempts = sg_governor_attempts(governor, id)};
+        sg_answer_fail(&a, held[id]);
+        sg_status status = print(&a, err);
+        sg_answer_free(&a);
+        SG_TRY(status);
+    }
+    return SG_OK;
+}
+
+static sg_status on_result(void *context, struct sg_client_result *r, struct sg_err *err)
+{
+    struct sg_governor *governor = context;
+    enum sg_fate fate = sg_governor_done(governor, sg_now_s(), r->id, &r->attempt);
+    if (fate == SG_FATE_HELD) {
+        sg_free(held[r->id]);
+        held[r->id] = sg_strdup(r->attempt.reason);
+    }
+    if (fate == SG_FATE_ANSWERED || fate == SG_FATE_FAILED || fate == SG_FATE_REFUSED) {
+        r->answer.attempts = sg_governor_attempts(governor, r->id);
+        if (fate != SG_FATE_ANSWERED)
+            sg_answer_fail(&r->answer, r->attempt.reason);
+        SG_TRY(print(&r->answer, err));
+    }
+    return print_given_up(governor, err);
 }
 
 static sg_status drive(struct sg_client *c, struct sg_governor *governor, const struct sg_generator *g,

@@ -33,17 +33,20 @@ static void verdicts(void **state)
         sg_status dead;
         const char *says;
     } cases[] = {
-        {401, "{\"error\":{\"message\":\"no\"}}", SG_ATTEMPT_ENDPOINT, SG_INPUT, "OPENAI_API_KEY"},
-        {403, "", SG_ATTEMPT_ENDPOINT, SG_INPUT, "OPENAI_API_KEY"},
-        {404, "<html>", SG_ATTEMPT_ENDPOINT, SG_INPUT, "generator.model"},
-        {307, "", SG_ATTEMPT_ENDPOINT, SG_INPUT, "redirect"},
+        {401, "{\"error\":{\"message\":\"no\"}}", SG_ATTEMPT_REFUSED, SG_INPUT, "HTTP 401: no"},
+        {401, "{\"error\":{\"message\":\"no\",\"code\":\"invalid_api_key\"}}", SG_ATTEMPT_ENDPOINT, SG_INPUT,
+         "OPENAI_API_KEY"},
+        {403, "", SG_ATTEMPT_REFUSED, SG_INPUT, "HTTP 403"},
+        {404, "<html>", SG_ATTEMPT_REFUSED, SG_INPUT, "HTTP 404"},
+        {307, "", SG_ATTEMPT_REFUSED, SG_INPUT, "HTTP 307"},
         {429, "{\"error\":{\"message\":\"slow\",\"code\":\"rate_limit_exceeded\"}}", SG_ATTEMPT_RATE, SG_OK,
          "slow"},
         {429, "{\"error\":{\"type\":\"insufficient_quota\",\"code\":\"insufficient_quota\"}}",
          SG_ATTEMPT_ENDPOINT, SG_STOPPED, "money"},
         {429, "{\"status\":429,\"error\":\"INSUFFICIENT QUOTA\",\"message\":\"too many at once\"}",
          SG_ATTEMPT_RATE, SG_OK, "too many"},
-        {402, "{}", SG_ATTEMPT_ENDPOINT, SG_STOPPED, "money"},
+        {402, "{}", SG_ATTEMPT_REFUSED, SG_STOPPED, "HTTP 402"},
+        {402, "{\"error\":{\"message\":\"Insufficient credits\"}}", SG_ATTEMPT_ENDPOINT, SG_STOPPED, "money"},
         {500, "", SG_ATTEMPT_FAULT, SG_OK, "HTTP 500"},
         {503, "[{\"error\":{\"code\":503,\"message\":\"loading\"}}]", SG_ATTEMPT_OVERLOAD, SG_OK, "loading"},
         {529, "{\"error\":\"overloaded\"}", SG_ATTEMPT_OVERLOAD, SG_OK, "overloaded"},
@@ -598,9 +601,79 @@ static void many_values(void **state)
     sg_free(body);
 }
 
+/* A date is as far away as the server's own clock says, whichever header comes first; ours is a day behind here. */
+static void by_the_servers_clock(void **state)
+{
+    (void)state;
+    static const char *const date = "Date: Sun, 06 Nov 1994 08:49:37 GMT",
+                             *const lines[] = {"Retry-After: Sun, 06 Nov 1994 08:49:40 GMT",
+                                               "anthropic-ratelimit-requests-reset: 1994-11-06T08:49:41Z",
+                                               "anthropic-ratelimit-tokens-reset: 1994-11-06T08:49:42Z"};
+    double unix_s = 784111777 - 86400.0;
+    for (int order = 0; order < 3; order++) { /* 2: no Date */
+        struct sg_headers h = sg_headers_make();
+        if (order == 0)
+            sg_headers_add(&h, date, strlen(date), unix_s);
+        for (int i = 0; i < 3; i++)
+            sg_headers_add(&h, lines[i], strlen(lines[i]), unix_s);
+        if (order == 1)
+            sg_headers_add(&h, date, strlen(date), unix_s);
+        double off = order == 2 ? 86400 : 0;
+        assert_true(h.said.retry_after_s == off + 3 && h.said.reset_requests_s == off + 4 &&
+                    h.said.reset_tokens_s == off + 5);
+    }
+    struct sg_headers h = sg_headers_make();
+    sg_headers_add(&h, lines[0], strlen(lines[0]), unix_s);
+    sg_headers_add(&h, "Retry-After: 7", 14, unix_s); /* the last one counts */
+    sg_headers_add(&h, date, strlen(date), unix_s);
+    assert_true(h.said.retry_after_s == 7);
+}
+
+/* The usage tells of an answer that is called whole, unless the count is our own. */
+static void cut_by_the_limit(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *provider, *finish, *usage;
+        int tokens, is_cut;
+    } cases[] = {{"openai", "stop", "completion_tokens", 16, 1},
+                 {"openai", "stop", "completion_tokens", 15, 0},
+                 {"anthropic", "end_turn", "output_tokens", 16, 1},
+                 {"anthropic", "end_turn", "output_tokens", 3, 0},
+                 {"openai", "stop", "tokens", 16, 0},
+                 {"openai", "eos", "completion_tokens", 17, 1},
+                 {"openai", "content_filter", "completion_tokens", 16, -1}};
+    struct sg_request q = {.canonical = (char[]){"{\"max_tokens\":16,\"messages\":[]}"}};
+    for (int i = 0; i < N_OF(cases); i++) {
+        char body[400];
+        int is_anthropic = cases[i].provider[0] == 'a';
+        snprintf(
+            body, sizeof body,
+            is_anthropic
+                ? "{\"content\":[{\"type\":\"text\",\"text\":\"hi\"}],\"stop_reason\":\"%s\",\"usage\":{"
+                  "\"input_tokens\":7,\"%s\":%d}}"
+                : "{\"choices\":[{\"message\":{\"content\":\"hi\"},\"finish_reason\":\"%s\"}],\"usage\":{"
+                  "\"prompt_tokens\":7,\"%s\":%d}}",
+            cases[i].finish, cases[i].usage, cases[i].tokens);
+        struct sg_generator g = {
+            .provider = cases[i].provider, .model = "m", .api_key_env = "K", .max_tokens = 16};
+        struct sg_reply r = {
+            .http_status = 200, .body = body, .n_body = strlen(body), .headers = sg_headers_make()};
+        struct sg_adapt none = {0};
+        struct sg_answer a = {0};
+        assert_int_equal(sg_reply_judge(&g, &q, &r, &none, &a).kind, SG_ATTEMPT_ANSWERED);
+        assert_string_equal(a.finish_reason, cases[i].is_cut > 0                        ? "length"
+                                             : strcmp(cases[i].finish, "end_turn") == 0 ? "stop"
+                                                                                        : cases[i].finish);
+        sg_answer_free(&a);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(verdicts),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(by_the_servers_clock),
+                                       cmocka_unit_test(cut_by_the_limit),
+                                       cmocka_unit_test(verdicts),
                                        cmocka_unit_test(answers),
                                        cmocka_unit_test(parameters),
                                        cmocka_unit_test(connection_errors),

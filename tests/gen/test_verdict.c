@@ -1,0 +1,329 @@
+/* Whose a failure is: the request's, which is given up, or the endpoint's, which leaves it to a later run. */
+#include "fixture.h"
+
+#include "gen/control.h"
+#include "gen/governor.h"
+#include "gen/refusal.h"
+
+#include "base/mem.h"
+
+static struct sg_attempt failed(enum sg_attempt_kind kind, enum sg_blame blame)
+{
+    struct sg_attempt a = sg_attempt_make();
+    a.kind = kind;
+    a.blame = blame;
+    a.outage = kind == SG_ATTEMPT_RATE;
+    snprintf(a.reason, sizeof a.reason, "scripted");
+    return a;
+}
+
+static struct sg_attempt answered(void)
+{
+    struct sg_attempt a = sg_attempt_make();
+    a.kind = SG_ATTEMPT_ANSWERED;
+    a.cost_usd = 0;
+    return a;
+}
+
+static struct sg_governor *fresh(int64_t connections, int64_t retries, int n)
+{
+    struct sg_governor *g = sg_governor_create(
+        &(struct sg_governor_settings){.connections = connections, .retries = retries, .has_controls = 1});
+    struct sg_err err;
+    for (int64_t i = 0, id; i < n; i++)
+        assert_int_equal(sg_governor_add(g, 0, 10, 0, &id, &err), SG_OK);
+    return g;
+}
+
+static double now_s; /* of all that follow */
+
+static int64_t leave(struct sg_governor *g)
+{
+    int64_t id;
+    for (int i = 0; i < 100000; i++, now_s += 0.01)
+        if (sg_governor_next(g, now_s, &id))
+            return id;
+    fail();
+    return -1;
+}
+
+static enum sg_fate end(struct sg_governor *g, int64_t id, struct sg_attempt a)
+{
+    return sg_governor_done(g, now_s += 1e-3, id, &a);
+}
+
+static int64_t add_control(struct sg_governor *g, int64_t like)
+{
+    int64_t who, id;
+    struct sg_err err;
+    assert_int_equal(sg_governor_wants_control(g, &who), 1);
+    assert_int_equal(who, like);
+    assert_int_equal(sg_governor_add_control(g, 1, 0, &id, &err), SG_OK);
+    assert_int_equal(sg_governor_wants_control(g, &who), 0);
+    assert_int_equal(leave(g), id);
+    return id;
+}
+
+static void another_is_answered(void **state)
+{
+    (void)state;
+    struct sg_governor *g = fresh(2, 0, 4);
+    int64_t a = leave(g), b = leave(g), id;
+    assert_int_equal(end(g, a, failed(SG_ATTEMPT_REFUSED, SG_BLAME_OPEN)), SG_FATE_HELD);
+    assert_int_equal(sg_governor_look(g).n_waiting, 3);
+    /* It had left before that failure: the endpoint may have died in between. */
+    assert_int_equal(end(g, b, answered()), SG_FATE_ANSWERED);
+    assert_int_equal(sg_governor_given_up(g, &id), 0);
+    assert_int_equal(end(g, leave(g), answered()), SG_FATE_ANSWERED);
+    assert_int_equal(sg_governor_given_up(g, &id), 1);
+    assert_int_equal(id, a);
+    assert_int_equal(sg_governor_given_up(g, &id), 0);
+    /* What a prompt says is its own, whoever else is answered. */
+    assert_int_equal(end(g, leave(g), failed(SG_ATTEMPT_REFUSED, SG_BLAME_CONTENT)), SG_FATE_REFUSED);
+    assert_true(sg_governor_look(g).dead == SG_OK && !sg_governor_look(g).n_waiting);
+    sg_governor_destroy(g);
+}
+
+/* What the server fails at is asked again before it is given up; others must have been answered meanwhile. */
+static void a_fault(void **state)
+{
+    (void)state;
+    struct sg_governor *g = fresh(1, 0, 3);
+    int64_t a = leave(g), id;
+    assert_int_equal(end(g, a, failed(SG_ATTEMPT_FAULT, SG_BLAME_OPEN)), SG_FATE_HELD);
+    assert_int_equal(end(g, leave(g), answered()), SG_FATE_ANSWERED);
+    assert_int_equal(sg_governor_given_up(g, &id), 0);
+    assert_int_equal(leave(g), a);
+    assert_int_equal(end(g, a, answered()), SG_FATE_ANSWERED);
+    sg_governor_destroy(g);
+
+    g = fresh(1, 1, 3);
+    a = leave(g);
+    assert_int_equal(end(g, a, failed(SG_ATTEMPT_FAULT, SG_BLAME_OPEN)), SG_FATE_AGAIN);
+    id = leave(g);
+    if (id == a) /* its delay is random */
+        sg_governor_destroy(g);
+    else {
+        assert_int_equal(end(g, id, answered()), SG_FATE_ANSWERED);
+        for (id = leave(g); id != a; id = leave(g))
+            assert_int_equal(end(g, id, answered()), SG_FATE_ANSWERED);
+        assert_int_equal(end(g, a, failed(SG_ATTEMPT_FAULT, SG_BLAME_OPEN)), SG_FATE_FAILED);
+        sg_governor_destroy(g);
+    }
+}
+
+/* Nothing else is left to be asked: a control tells. */
+static void a_control(void **state)
+{
+    (void)state;
+    for (int is_answered = 0; is_answered < 2; is_answered++) {
+        struct sg_governor *g = fresh(2, 0, 2);
+        int64_t a = leave(g), b = leave(g), id;
+        assert_int_equal(end(g, a, failed(SG_ATTEMPT_REFUSED, SG_BLAME_OPEN)), SG_FATE_HELD);
+        assert_int_equal(sg_governor_wants_control(g, &id), 0);
+        assert_int_equal(end(g, b, failed(SG_ATTEMPT_REFUSED, SG_BLAME_OPEN)), SG_FATE_HELD);
+        int64_t control = add_control(g, b);
+        struct sg_attempt said = is_answered ? answered() : failed(SG_ATTEMPT_REFUSED, SG_BLAME_OPEN);
+        assert_int_equal(end(g, control, said), is_answered ? SG_FATE_ANSWERED : SG_FATE_LEFT);
+        assert_int_equal(sg_governor_given_up(g, &id), 0);
+        if (is_answered) { /* once more, and then they are its own */
+            for (int i = 0; i < 2; i++)
+                assert_int_equal(end(g, leave(g), failed(SG_ATTEMPT_REFUSED, SG_BLAME_OPEN)),
+                                 SG_FATE_REFUSED);
+            assert_int_equal(sg_governor_look(g).dead, SG_OK);
+        } else {
+            assert_int_equal(sg_governor_look(g).dead, SG_STOPPED);
+            assert_non_null(strstr(sg_governor_look(g).why, "2 requests in a row failed"));
+        }
+        assert_int_equal(sg_governor_look(g).n_waiting, 0);
+        sg_governor_destroy(g);
+    }
+}
+
+/* Eight in a row: nothing else leaves before the control has said what it says. */
+static void eight(void **state)
+{
+    (void)state;
+    struct sg_governor *g = fresh(1, 0, 20);
+    int64_t last = -1, id;
+    for (int i = 0; i < 8; i++)
+        assert_int_equal(end(g, last = leave(g), failed(SG_ATTEMPT_REFUSED, SG_BLAME_OPEN)), SG_FATE_HELD);
+    assert_int_equal(sg_governor_next(g, now_s + 1e5, &id), 0);
+    assert_int_equal(end(g, add_control(g, last), answered()), SG_FATE_ANSWERED);
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(end(g, leave(g), answered()), SG_FATE_ANSWERED);
+    sg_governor_destroy(g);
+
+    /* A short control proves nothing of requests that are too long, and none is needed where each had its retries. */
+    for (int i = 0; i < 2; i++) {
+        g = fresh(1, 0, 20);
+        for (int k = 0; k < 8; k++) {
+            assert_int_equal(sg_governor_look(g).dead, SG_OK);
+            assert_int_equal(end(g, leave(g),
+                                 i ? failed(SG_ATTEMPT_FAULT, SG_BLAME_OPEN)
+                                   : failed(SG_ATTEMPT_REFUSED, SG_BLAME_LENGTH)),
+                             SG_FATE_HELD);
+        }
+        assert_int_equal(sg_governor_look(g).dead, SG_STOPPED);
+        sg_governor_destroy(g);
+    }
+}
+
+/* A key that has opened nothing is not tried eight times; one that has, is. */
+static void a_doubtful_key(void **state)
+{
+    (void)state;
+    struct sg_attempt no = failed(SG_ATTEMPT_REFUSED, SG_BLAME_OPEN);
+    no.dead = SG_INPUT;
+    snprintf(no.verdict, sizeof no.verdict, "the key is refused");
+    struct sg_governor *g = fresh(1, 0, 20);
+    int64_t a = leave(g), id;
+    assert_int_equal(end(g, a, no), SG_FATE_HELD);
+    assert_int_equal(sg_governor_next(g, now_s + 1e5, &id), 0);
+    assert_int_equal(end(g, add_control(g, a), no), SG_FATE_LEFT);
+    assert_int_equal(sg_governor_look(g).dead, SG_INPUT);
+    assert_string_equal(sg_governor_look(g).why, "the key is refused");
+    sg_governor_destroy(g);
+
+    g = fresh(1, 0, 20);
+    assert_int_equal(end(g, leave(g), answered()), SG_FATE_ANSWERED);
+    a = leave(g);
+    assert_int_equal(end(g, a, no), SG_FATE_HELD);
+    assert_int_equal(end(g, leave(g), answered()), SG_FATE_ANSWERED);
+    assert_int_equal(sg_governor_given_up(g, &id), 1);
+    assert_int_equal(id, a);
+    sg_governor_destroy(g);
+}
+
+/* A redirect of one request is a firewall's; of two in a row, the address's. */
+static void redirects(void **state)
+{
+    (void)state;
+    struct sg_governor *g = fresh(1, 0, 20);
+    assert_int_equal(end(g, leave(g), answered()), SG_FATE_ANSWERED);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(sg_governor_look(g).dead, SG_OK);
+        assert_int_equal(end(g, leave(g), failed(SG_ATTEMPT_REFUSED, SG_BLAME_ADDRESS)), SG_FATE_HELD);
+    }
+    assert_int_equal(sg_governor_look(g).dead, SG_STOPPED);
+    sg_governor_destroy(g);
+}
+
+/* One that finds no room while all others do is given up on, after as many tries again. */
+static void never_any_room(void **state)
+{
+    (void)state;
+    struct sg_governor *g = fresh(2, 1, 5000);
+    int n_tries = 0;
+    for (enum sg_fate fate = SG_FATE_AGAIN; fate == SG_FATE_AGAIN;) {
+        int64_t id = leave(g);
+        if (id != 5) {
+            assert_int_equal(end(g, id, answered()), SG_FATE_ANSWERED);
+            continue;
+        }
+        fate = end(g, id, failed(SG_ATTEMPT_RATE, SG_BLAME_OPEN));
+        n_tries++;
+        assert_true(fate == SG_FATE_AGAIN || fate == SG_FATE_REFUSED);
+    }
+    assert_int_equal(n_tries, 4);
+    assert_int_equal(sg_governor_look(g).dead, SG_OK);
+    sg_governor_destroy(g);
+}
+
+static void words(void **state)
+{
+    (void)state;
+    static const struct {
+        long http;
+        const char *text, *code, *type;
+        int is_page, over; /* over: it says how it ends */
+        enum sg_attempt_kind kind;
+        enum sg_blame blame;
+        sg_status dead;
+    } cases[] = {
+        /* OpenRouter, Azure, OpenAI, Anthropic, Bedrock behind a gateway, DashScope */
+        {403, "This model is moderated, and the input was flagged for \"violence\".", "403", "", 0, 1,
+         SG_ATTEMPT_REFUSED, SG_BLAME_CONTENT, SG_OK},
+        {400,
+         "The response was filtered due to the prompt triggering Azure OpenAI's content management policy.",
+         "content_filter", "", 0, 1, SG_ATTEMPT_REFUSED, SG_BLAME_CONTENT, SG_OK},
+        {400, "Invalid prompt: your prompt was flagged as potentially violating our usage policy.",
+         "invalid_prompt", "", 0, 1, SG_ATTEMPT_REFUSED, SG_BLAME_CONTENT, SG_OK},
+        {400, "Output blocked by content filtering policy", "", "invalid_request_error", 0, 1,
+         SG_ATTEMPT_REFUSED, SG_BLAME_CONTENT, SG_OK},
+        {400, "Violated guardrail policy", "", "", 0, 1, SG_ATTEMPT_REFUSED, SG_BLAME_CONTENT, SG_OK},
+        {400, "Input data may contain inappropriate content.", "data_inspection_failed", "", 0, 1,
+         SG_ATTEMPT_REFUSED, SG_BLAME_CONTENT, SG_OK},
+        /* The same words of an account. */
+        {403, "Your account was deactivated for violating our usage policies", "account_deactivated", "", 0,
+         1, SG_ATTEMPT_ENDPOINT, SG_BLAME_OPEN, SG_INPUT},
+        {401, "Incorrect API key provided: no", "", "", 0, 1, SG_ATTEMPT_ENDPOINT, SG_BLAME_OPEN, SG_INPUT},
+        {400, "API key not valid. Please pass a valid API key.", "400", "", 0, 1, SG_ATTEMPT_ENDPOINT,
+         SG_BLAME_OPEN, SG_INPUT},
+        /* A firewall's page (Cloudflare 1020), whatever its words are. */
+        {403, "Access denied | your request was flagged, API key or not", "", "", 1, 1, SG_ATTEMPT_REFUSED,
+         SG_BLAME_OPEN, SG_INPUT},
+        {402, "This request requires more credits, or fewer max_tokens. You can only afford 1234", "402", "",
+         0, 1, SG_ATTEMPT_REFUSED, SG_BLAME_OPEN, SG_STOPPED},
+        {402, "Insufficient credits", "402", "", 0, 1, SG_ATTEMPT_ENDPOINT, SG_BLAME_OPEN, SG_STOPPED},
+        {429,
+         "Request too large for model `m` in organization org-x on tokens per min (TPM): Limit 6000, "
+         "Requested 6500, "
+         "please reduce your message size and try again.",
+         "rate_limit_exceeded", "tokens", 0, 1, SG_ATTEMPT_REFUSED, SG_BLAME_LENGTH, SG_OK},
+        {429, "Rate limit reached for m on tokens per min (TPM): Limit 6000, Used 5900, Requested 650.",
+         "rate_limit_exceeded", "tokens", 0, 0, 0, SG_BLAME_OPEN, SG_OK},
+        /* llama.cpp, OpenAI, vLLM, Groq, a proxy */
+        {400, "request (731 tokens) exceeds the available context size (512 tokens)", "400",
+         "exceed_context_size_error", 0, 0, 0, SG_BLAME_LENGTH, SG_STOPPED},
+        {400, "This model's maximum context length is 512 tokens.", "context_length_exceeded", "", 0, 0, 0,
+         SG_BLAME_LENGTH, SG_STOPPED},
+        {413, "", "", "", 1, 0, 0, SG_BLAME_LENGTH, SG_STOPPED},
+        /* LiteLLM's words for a key that it does not know */
+        {400, "No connected db.", "400", "no_db_connection", 0, 0, 0, SG_BLAME_OPEN, SG_OK},
+        {451, "Unavailable for legal reasons", "", "", 0, 0, 0, SG_BLAME_OPEN, SG_OK},
+        {302, "", "", "", 1, 1, SG_ATTEMPT_REFUSED, SG_BLAME_ADDRESS, SG_INPUT},
+        {500, "flagged", "", "", 0, 0, 0, SG_BLAME_OPEN, SG_OK},
+    };
+    static const struct sg_generator g = {.provider = "openai", .model = "m", .api_key_env = "KEY"};
+    for (int i = 0; i < N_OF(cases); i++) {
+        struct sg_attempt t = sg_attempt_make();
+        struct sg_refusal r = {
+            cases[i].http, cases[i].text, cases[i].text, cases[i].code, cases[i].type, "", !cases[i].is_page};
+        int over = sg_refusal_judge(&g, &r, &t);
+        if (over != cases[i].over || t.blame != cases[i].blame || t.dead != cases[i].dead ||
+            (over && t.kind != cases[i].kind))
+            fail_msg("%ld %s: %d, kind %d, blame %d, dead %d", cases[i].http, cases[i].text, over, t.kind,
+                     t.blame, t.dead);
+        /* Of a refusal that is the request's own, the key is not blamed. */
+        assert_true(!over || t.kind != SG_ATTEMPT_REFUSED || !strstr(t.reason, "hint"));
+        assert_true(!over || t.kind != SG_ATTEMPT_REFUSED || t.dead == SG_OK || strstr(t.verdict, "hint"));
+    }
+}
+
+static void the_control(void **state)
+{
+    (void)state;
+    struct sg_request one = {0}, two = {0};
+    struct sg_err err;
+    const char *like = "{\"max_tokens\":7,\"messages\":[{\"content\":\"bad\",\"role\":\"user\"}],\"model\":"
+                       "\"m\",\"seed\":3}";
+    assert_int_equal(sg_control_make(like, 1, &one, &err), SG_OK);
+    assert_int_equal(sg_control_make(like, 2, &two, &err), SG_OK);
+    assert_true(strcmp(one.key, two.key) != 0 && !strstr(one.canonical, "bad"));
+    assert_true(strstr(one.canonical, "\"max_tokens\":7") && strstr(one.canonical, "\"seed\":3"));
+    sg_free(one.canonical);
+    sg_free(two.canonical);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(another_is_answered), cmocka_unit_test(a_fault),
+        cmocka_unit_test(a_control),           cmocka_unit_test(eight),
+        cmocka_unit_test(a_doubtful_key),      cmocka_unit_test(redirects),
+        cmocka_unit_test(never_any_room),      cmocka_unit_test(words),
+        cmocka_unit_test(the_control),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
