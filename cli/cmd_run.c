@@ -98,7 +98,15 @@ static int study_command(enum action action, int argc, char **argv)
                            option_quiet = {.name = "quiet",
                                            .type = SG_OPT_FLAG,
                                            .help = "no progress, no closing table",
-                                           .flag = &o.quiet};
+                                           .flag = &o.quiet},
+                           option_failed = {.name = "retry-failed",
+                                            .type = SG_OPT_FLAG,
+                                            .help = "try again what failed before: requests, cells",
+                                            .flag = &o.retry_failed},
+                           option_refused = {.name = "retry-refused",
+                                             .type = SG_OPT_FLAG,
+                                             .help = "ask again what the server has refused before",
+                                             .flag = &o.retry_refused};
     const struct sg_option plan_options[] = {
         option_results,
         {.name = "json", .type = SG_OPT_FLAG, .help = "a JSON object instead of text", .flag = &as_json},
@@ -111,10 +119,8 @@ static int study_command(enum action action, int argc, char **argv)
          .type = SG_OPT_FLAG,
          .help = "open no socket; list first what is missing",
          .flag = &o.offline},
-        {.name = "retry-failed",
-         .type = SG_OPT_FLAG,
-         .help = "train cells again that failed before",
-         .flag = &o.retry_failed},
+        option_failed,
+        option_refused,
         {.name = "digest",
          .type = SG_OPT_TEXT,
          .argument = "HEX",
@@ -141,10 +147,12 @@ static int study_command(enum action action, int argc, char **argv)
          .type = SG_OPT_FLAG,
          .help = "cancel batches, to buy their requests anew",
          .flag = &abandon},
+        option_failed,
+        option_refused,
     };
     const struct sg_option *const options[] = {
         [PLAN] = plan_options, [RUN] = run_options, [GENERATE] = generate_options};
-    const int n_options[] = {[PLAN] = 2, [RUN] = 6, [GENERATE] = 7};
+    const int n_options[] = {[PLAN] = 2, [RUN] = 7, [GENERATE] = 9};
     const struct sg_usage usage = {.command = actions[action].name,
                                    .positional = action == GENERATE ? "STUDY" : "STUDY|BUNDLE",
                                    .n_positional = 1,

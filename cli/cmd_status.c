@@ -78,6 +78,8 @@ static sg_status print_status(const json_t *o, const char *folder, const char *p
                   integer(o, "n_completions"), sg_plural(integer(o, "n_completions"), "answer", "answers"),
                   integer(o, "n_requests_left"), integer(o, "tokens_in"),
                   sg_plural(integer(o, "tokens_in"), "token", "tokens"), integer(o, "tokens_out"));
+    if (integer(o, "n_given_up") > 0)
+        sg_buf_printf(&b, "; %lld given up", integer(o, "n_given_up"));
     double usd = json_number_value(json_object_get(o, "cost_usd"));
     if (usd > 0)
         sg_buf_printf(&b, "; %.4f USD so far", usd);

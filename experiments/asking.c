@@ -125,6 +125,7 @@ sg_status sg_asking_record(struct sg_recording_writer *w, const struct sg_ledger
 struct import {
     struct sg_asking *asking;
     const char *path;
+    int without_failed;
 };
 
 static sg_status import_one(void *context, const struct sg_request *q, const struct sg_answer *answer,
@@ -132,13 +133,15 @@ static sg_status import_one(void *context, const struct sg_request *q, const str
 {
     struct import *i = context;
     char source[300];
+    if (i->without_failed && answer->status != SG_OK)
+        return SG_OK;
     snprintf(source, sizeof source, "recording %s", i->path);
     return sg_asking_put(i->asking, q->canonical, answer, source, -1, err);
 }
 
-sg_status sg_asking_import(struct sg_asking *a, const char *recording, struct sg_err *err)
+sg_status sg_asking_import(struct sg_asking *a, const char *recording, int without_failed, struct sg_err *err)
 {
-    struct import i = {a, recording};
+    struct import i = {a, recording, without_failed};
     if (sg_recording_read(recording, import_one, &i, err) != SG_OK)
         return sg_err_at(err, "generator.recording");
     return sg_ledger_commit(a->ledger, err);

@@ -60,7 +60,8 @@ sg_status sg_asking_put(struct sg_asking *a, const char *request, const struct s
 sg_status sg_asking_record(struct sg_recording_writer *w, const struct sg_ledger_completion *c,
                            struct sg_err *err) SG_MUST_USE;
 
-/* Puts all answers of a recording into the ledger, and commits. */
-sg_status sg_asking_import(struct sg_asking *a, const char *recording, struct sg_err *err) SG_MUST_USE;
+/* Puts all answers of a recording into the ledger, and commits. without_failed: the failures that it has are left out. */
+sg_status sg_asking_import(struct sg_asking *a, const char *recording, int without_failed,
+                           struct sg_err *err) SG_MUST_USE;
 
 #endif

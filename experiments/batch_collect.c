@@ -16,6 +16,7 @@ struct taking {
     const struct sg_ledger_batch *b;
     struct sg_adapt sent;
     int64_t n_known, n_paid, n_strange, n_damaged;
+    int has_answers; /* the provider says that it has answered some of the batch */
 };
 
 /* ---- one line ---- */
@@ -58,7 +59,7 @@ static sg_status put(struct taking *t, const struct sg_request *q, const struct 
 {
     struct sg_ledger *l = t->d->office->job->ledger;
     struct sg_ledger_completion there;
-    enum sg_fate fate = attempt->kind == SG_ATTEMPT_ANSWERED ? SG_FATE_ANSWERED : SG_FATE_FAILED;
+    enum sg_fate fate = attempt->kind == SG_ATTEMPT_ANSWERED ? SG_FATE_ANSWERED : SG_FATE_REFUSED;
     int found;
     SG_TRY(sg_ledger_completion_get(l, q->key, &found, &there, err));
     if (found && there.status == SG_OK)
@@ -66,7 +67,7 @@ static sg_status put(struct taking *t, const struct sg_request *q, const struct 
     SG_TRY(note_attempt(t, q, attempt, a, fate, 0, err));
     char source[300];
     snprintf(source, sizeof source, "batch %s", t->d->origin);
-    t->d->office->n_new++;
+    t->d->office->n_new += fate == SG_FATE_ANSWERED;
     return sg_asking_put(t->d->office->job->asking, q->canonical, a, source, 0, err);
 }
 
@@ -84,8 +85,10 @@ static sg_status take_answer(struct taking *t, const struct sg_request *q, const
         t->n_damaged++;
         return SG_OK;
     }
-    keep_reason(t->d, attempt.reason);
-    if (attempt.kind != SG_ATTEMPT_REFUSED) {
+    keep_reason(t->d, attempt.dead != SG_OK ? attempt.verdict : attempt.reason);
+    /* Where none of a batch is answered, what is refused is not the requests' own failure (gen/governor.h). */
+    int is_own = attempt.blame == SG_BLAME_CONTENT || t->has_answers || t->n_paid;
+    if (attempt.kind != SG_ATTEMPT_REFUSED || !is_own) {
         SG_TRY(note_attempt(t, q, &attempt, a, SG_FATE_LEFT, 0, err));
         return sg_ledger_batch_unpaid(l, t->b->part, q->key, err);
     }
@@ -191,7 +194,8 @@ static sg_status take_files(struct taking *t, const struct sg_batch_info *now, F
 static sg_status fetch_and_take(struct sg_batch_desk *d, const struct sg_ledger_batch *b,
                                 const struct sg_batch_info *now, struct sg_err *err)
 {
-    struct taking t = {.d = d, .b = b, .sent = {.refused = (unsigned)b->refused}};
+    struct taking t = {
+        .d = d, .b = b, .has_answers = now->n_completed > 0, .sent = {.refused = (unsigned)b->refused}};
     const char *const id[] = {now->output_file, now->error_file};
     FILE *f[2] = {NULL, NULL};
     sg_status status = SG_OK;

@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/set.h"
 #include "base/text.h"
 #include "gen/control.h"
 
@@ -42,7 +43,8 @@ struct sg_desk {
     struct sg_adapt adapt;
     char models[MAX_MODELS * MAX_MODEL_NAME]; /* who has answered so far, blanks between them */
     int n_models;
-    struct ask *ask; /* (n) by the governor's id */
+    struct sg_set *refused; /* keys that earlier runs have given up on */
+    struct ask *ask;        /* (n) by the governor's id */
     int64_t n;
     struct seat *seat; /* (s.n_seats) */
     int64_t *leaving;  /* (connections) scratch */
@@ -64,6 +66,12 @@ static sg_status recall_models(struct sg_desk *d, struct sg_err *err)
         d->n_models++;
     sg_free(names);
     return SG_OK;
+}
+
+static sg_status recall_refused(void *context, const char *key, struct sg_err *err)
+{
+    struct sg_desk *d = context;
+    return sg_set_add(d->refused, key, strlen(key), err);
 }
 
 sg_status sg_desk_create(const struct sg_desk_settings *s, struct sg_desk **out, struct sg_err *err)
@@ -88,6 +96,10 @@ sg_status sg_desk_create(const struct sg_desk_settings *s, struct sg_desk **out,
     }
     sg_status status = recall_models(d, err);
     if (status == SG_OK)
+        status = sg_set_create(&d->refused, err);
+    if (status == SG_OK)
+        status = sg_ledger_refused_each(s->ledger, recall_refused, d, err);
+    if (status == SG_OK)
         *out = d;
     else
         sg_desk_destroy(d);
@@ -111,6 +123,7 @@ void sg_desk_destroy(struct sg_desk *d)
         forget_failure(&d->ask[i]);
     }
     sg_governor_destroy(d->governor);
+    sg_set_destroy(d->refused);
     sg_free(d->ask);
     sg_free(d->seat);
     sg_free(d->leaving);
@@ -140,6 +153,8 @@ sg_status sg_desk_ask_take(struct sg_desk *d, int64_t owner, struct sg_request *
     /* An owner's second round (topics, what was rejected) leaves ahead of later owners' first: its cells can train while theirs
      * are bought. */
     SG_TRY(sg_governor_add(d->governor, owner, sg_request_tokens(q), usd, &id, err));
+    if (sg_set_has(d->refused, q->key, SG_HEX - 1))
+        sg_governor_was_given_up(d->governor, id);
     d->ask[d->n++] = (struct ask){.request = *q, .worst_usd = usd, .owner = owner};
     q->canonical = NULL;
     return SG_OK;
@@ -329,8 +344,7 @@ static sg_status note_end(struct sg_desk *d, struct ask *a, const struct sg_atte
 {
     int answered = attempt->kind == SG_ATTEMPT_ANSWERED, counted = answered || attempt->cost_usd >= 0;
     struct sg_ledger_attempt x = {.settled = !attempt->maybe_paid,
-                                  .kind =
-                                      answered && a->is_control ? "control" : sg_attempt_name(attempt->kind),
+                                  .kind = sg_attempt_name(attempt->kind),
                                   .fate = sg_fate_name(fate),
                                   .http_status = answer->http_status,
                                   .reason = answered ? NULL : attempt->reason,
@@ -400,6 +414,29 @@ static sg_status end_given_up(struct sg_desk *d, struct sg_err *err)
     return SG_OK;
 }
 
+/* Nobody looks for it: it is kept for what it has cost. */
+static sg_status store_control(struct sg_desk *d, const struct ask *a, const struct sg_answer *answer,
+                               int rank, struct sg_err *err)
+{
+    struct sg_ledger_completion c = {.key = a->request.key,
+                                     .request = a->request.canonical,
+                                     .status = (int)answer->status,
+                                     .text = answer->text,
+                                     .finish_reason = answer->finish_reason,
+                                     .model = answer->model,
+                                     .request_id = answer->request_id,
+                                     .http_status = answer->http_status,
+                                     .attempts = sg_governor_attempts(d->governor, a - d->ask),
+                                     .tokens_in = answer->tokens_in,
+                                     .tokens_out = answer->tokens_out,
+                                     .tokens_estimated = answer->tokens_estimated,
+                                     .latency_s = answer->latency_s,
+                                     .cost_usd = answer->cost_usd,
+                                     .source = "control",
+                                     .rank = rank};
+    return sg_ledger_completion_put(d->s.ledger, &c, err);
+}
+
 static sg_status end_attempt(struct sg_desk *d, int64_t id, int rank, const struct sg_attempt *attempt,
                              struct sg_answer *answer, struct sg_err *err)
 {
@@ -413,6 +450,8 @@ static sg_status end_attempt(struct sg_desk *d, int64_t id, int rank, const stru
         return end_request(d, a, NULL, rank, err);
     if (fate == SG_FATE_ANSWERED)
         SG_TRY(note_model(d, answer->model, err));
+    if (fate == SG_FATE_ANSWERED && a->is_control)
+        SG_TRY(store_control(d, a, answer, rank, err));
     answer->attempts = sg_governor_attempts(d->governor, id);
     if (fate != SG_FATE_ANSWERED)
         sg_answer_fail(answer, attempt->reason);

@@ -33,12 +33,15 @@ static void line_of(const struct sg_progress *p, char *line, size_t n)
     if (p->n_requests_left || p->n_completions)
         snprintf(waiting, sizeof waiting, ", LLM answers %lld + %lld to come", (long long)p->n_completions,
                  (long long)p->n_requests_left);
+    char given_up[48] = "";
+    if (p->n_given_up)
+        snprintf(given_up, sizeof given_up, ", %lld given up", (long long)p->n_given_up);
     char failed[48] = "";
     if (p->n_cells_failed)
         snprintf(failed, sizeof failed, ", %lld failed", (long long)p->n_cells_failed);
-    snprintf(line, n, "%s: cells %lld of %lld%s, pools %lld of %lld%s%s, %s%s", p->phase,
+    snprintf(line, n, "%s: cells %lld of %lld%s, pools %lld of %lld%s%s%s, %s%s", p->phase,
              (long long)(p->n_cells_done + p->n_cells_failed), (long long)p->n_cells, failed,
-             (long long)p->n_pools_done, (long long)p->n_pools, waiting, money, elapsed, eta);
+             (long long)p->n_pools_done, (long long)p->n_pools, waiting, given_up, money, elapsed, eta);
 }
 
 void sg_progress_show(const struct sg_progress *p, int last)
@@ -117,8 +120,10 @@ sg_status sg_progress_write(const struct sg_progress *p, const char *dir, int la
                         "tokens_in", (json_int_t)p->tokens_in, "tokens_out", (json_int_t)p->tokens_out,
                         "cost_usd", p->cost_usd, "elapsed_s", p->elapsed_s, "eta_s", p->eta_s, "n_ranks",
                         p->n_ranks, "message", sg_buf_text(&message), "pid", (int)getpid());
-    if (o)
+    if (o) {
         json_object_set_new(o, "silent", json_string(p->silent ? p->silent : ""));
+        json_object_set_new(o, "n_given_up", json_integer(p->n_given_up));
+    }
     char seal[SG_HEX];
     char *text = sg_progress_seal(o, seal) && json_object_set_new(o, "sha256", json_string(seal)) == 0
                      ? json_dumps(o, JSON_INDENT(2))

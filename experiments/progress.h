@@ -13,6 +13,7 @@ struct sg_progress {
     const char *study, *phase; /* phase: "generating", "training", "diversity", "done", "stopped" */
     int64_t n_cells, n_cells_done, n_cells_failed, n_pools, n_pools_done;
     int64_t n_completions, n_requests_left; /* bought in this run; known to be missing still, at most */
+    int64_t n_given_up;                     /* requests of this run that are recorded as failed */
     int64_t n_batches, n_batch_requests;    /* with the provider's batch API, not collected yet */
     int64_t tokens_in, tokens_out;
     double cost_usd;         /* < 0: unknown */

@@ -140,7 +140,8 @@ static sg_status on_request_over(void *context, int64_t i, const char *request, 
         const char *origin = r->endpoint[g].origin;
         snprintf(source, sizeof source, "live %s", origin ? origin : "");
         SG_TRY(sg_asking_put(r->asking, request, a, source, rank, err));
-        r->progress.n_completions++;
+        r->progress.n_completions += a->status == SG_OK;
+        r->progress.n_given_up += a->status != SG_OK;
         r->progress.tokens_in += a->tokens_in;
         r->progress.tokens_out += a->tokens_out;
     }
@@ -268,6 +269,26 @@ static sg_status open_cache(struct run *r, int64_t *n_missing, struct sg_err *er
     return n ? sg_asking_count(r->asking, n_missing, NULL, err) : SG_OK;
 }
 
+/* --retry-failed, --retry-refused: what was given up on is asked for again, where this run asks. */
+static int retries(const struct run *r)
+{
+    const struct sg_run_options *o = r->options;
+    return (o->retry_failed || o->retry_refused) && !o->offline &&
+           (o->batch == SG_BATCH_NONE || o->batch == SG_BATCH_SUBMIT);
+}
+
+static sg_status revive(struct run *r, struct sg_err *err)
+{
+    int64_t n;
+    if (!retries(r))
+        return SG_OK;
+    SG_TRY(sg_ledger_revive(r->ledger, r->options->retry_failed, r->options->retry_refused, &n, err));
+    if (n && !r->options->quiet)
+        fprintf(stderr, "%lld %s given up on %s asked for again\n", (long long)n,
+                sg_plural(n, "request that was", "requests that were"), sg_plural(n, "is", "are"));
+    return SG_OK;
+}
+
 static sg_status open_run(struct run *r, int64_t *n_missing, struct sg_err *err)
 {
     struct sg_study *s = r->p->study;
@@ -280,12 +301,13 @@ static sg_status open_run(struct run *r, int64_t *n_missing, struct sg_err *err)
     r->resume.p = r->p;
     r->resume.ledger = r->ledger;
     r->resume.retry_failed = r->options->retry_failed;
+    SG_TRY(revive(r, err));
     SG_TRY(sg_resume_enter(&r->resume, err));
     SG_TRY(sg_cell_tidy(r->p, r->ledger, err));
     SG_TRY(sg_asking_create(r->p, r->ledger, &r->asking, err));
     SG_TRY(sg_asking_count(r->asking, n_missing, NULL, err));
     if (*n_missing && sg_study_reads_recording(s)) {
-        SG_TRY(sg_asking_import(r->asking, s->generator->recording, err));
+        SG_TRY(sg_asking_import(r->asking, s->generator->recording, retries(r), err));
         SG_TRY(sg_asking_count(r->asking, n_missing, NULL, err));
     }
     SG_TRY(open_cache(r, n_missing, err));
@@ -362,6 +384,7 @@ static sg_status print_requests(const struct run *r, struct sg_err *err)
     const struct sg_study *s = r->p->study;
     struct sg_ledger_unsettled u;
     struct sg_buf text = sg_buf_make(40000);
+    int64_t n_failed = 0, n_refused = 0;
     SG_TRY(sg_ledger_unsettled(r->ledger, &u, err));
     for (int g = 0; g < s->n_generators; g++) {
         struct sg_desk_count n = sg_office_counted(r->office, g);
@@ -371,6 +394,8 @@ static sg_status print_requests(const struct run *r, struct sg_err *err)
         if (s->generator[g].name)
             sg_buf_printf(&text, "%s: ", s->generator[g].name);
         sg_desk_count_text(&n, &text);
+        n_failed += n.n_failed;
+        n_refused += n.n_refused;
     }
     if (!text.len) {
         sg_buf_free(&text);
@@ -380,6 +405,10 @@ static sg_status print_requests(const struct run *r, struct sg_err *err)
         sg_buf_printf(&text,
                       "; up to %.4f USD were spent on %lld without an answer (ledger.sqlite, `attempts`)",
                       u.usd, (long long)u.n);
+    if (n_failed || n_refused)
+        sg_buf_printf(&text, "; %s%s%s asks again for what was given up on",
+                      n_refused ? "--retry-refused" : "", n_failed && n_refused ? " or " : "",
+                      n_failed ? "--retry-failed" : "");
     sg_status status = sg_buf_check(&text, "the line of requests", err);
     if (status == SG_OK)
         printf("requests %s\n", sg_buf_text(&text));

@@ -18,7 +18,8 @@ struct sg_run_options {
     int buy_only;               /* `generate`: fill the pools and train nothing */
     enum sg_batch_action batch; /* with buy_only: buy through the provider's batch API */
     int wait;                   /* until its batches are over */
-    int retry_failed;           /* train cells again that failed in an earlier run */
+    int retry_failed;           /* train cells again that failed in an earlier run, and ask again what did */
+    int retry_refused;          /* ask again what the server has refused in an earlier run */
     int quiet;                  /* no progress, no closing table */
     const struct sg_rehearsal
         *rehearsal; /* run this instead (experiments/rehearsal.h); NULL: the study itself */

@@ -1,6 +1,6 @@
 /* A control: the request that tells whether an endpoint answers at all (gen/governor.h). It asks as one of the study's does
- * (model, parameters, longest answer), but with a prompt of ours, so that what the study's prompt says or how long it is cannot be why
- * it fails, and a server that is too slow for such an answer is too slow for this one. Nobody looks at its text. */
+ * (model, parameters, longest answer), with a prompt of ours that is as long, so that what the study's prompt says cannot be why
+ * it fails, and a server whose context is too small or that is too slow for the one is so for the other. Nobody looks at its text. */
 #ifndef SG_GEN_CONTROL_H
 #define SG_GEN_CONTROL_H
 

@@ -69,6 +69,7 @@ struct sg_governor {
     int64_t *held, n_held; /* (n_held, with room for n) failed, with no answer since to one that left later */
     int64_t *given_up, n_given_up;            /* (n_given_up, with room for n) to be told */
     int64_t n_departed, n_answered, alive_at; /* alive_at: the last departure that was answered; -1: none */
+    double sum_tokens;                        /* of all */
     int64_t control;                          /* the id of the one that is on its way or waits; -1: none */
     sg_status held_dead;
     char held_verdict[600], held_reason[600]; /* of the last one */
@@ -155,8 +156,14 @@ static sg_status add_ticket(struct sg_governor *g, int64_t turn, double tokens, 
     g->ticket = ticket;
     g->ticket[g->n] = (struct ticket){
         .tokens = tokens, .usd = usd, .not_before_s = -HUGE_VAL, .turn = turn, .failed_at = -1};
+    g->sum_tokens += tokens;
     *id = g->n++;
     return SG_OK;
+}
+
+void sg_governor_was_given_up(struct sg_governor *g, int64_t id)
+{
+    g->ticket[id].is_last = 1;
 }
 
 sg_status sg_governor_add(struct sg_governor *g, int64_t turn, double tokens, double usd, int64_t *id,
@@ -512,29 +519,28 @@ static void stop_for_held(struct sg_governor *g)
     sg_governor_stop(g, SG_STOPPED, why);
 }
 
-static int n_held_as(const struct sg_governor *g, enum sg_blame blame)
+/* Whether those that are held are longer than the study's requests mostly are, and others were taken: then it is not the endpoint that
+ * has too little room. */
+static int are_too_long(const struct sg_governor *g)
 {
-    int n = 0;
-    for (int64_t i = 0; i < g->n_held; i++)
-        n += g->ticket[g->held[i]].blame == blame;
-    return n;
+    int64_t n = 0;
+    for (int64_t i = 0; i < g->n_held; i++) {
+        const struct ticket *t = &g->ticket[g->held[i]];
+        n += t->blame == SG_BLAME_LENGTH && t->tokens > 1.25 * g->sum_tokens / (double)g->n;
+    }
+    return n == g->n_held && g->n_answered;
 }
 
-/* Ends with a verdict where no control is needed for it, or could say anything. */
+/* Ends with a verdict where no control is needed for it, or can be had. */
 static void judge_held(struct sg_governor *g)
 {
     int nothing_else = !g->n_flying && !g->n_fresh && !g->n_again;
     if (!g->n_held || g->dead != SG_OK || (!is_full(g) && g->n_flying))
         return;
     const struct ticket *last = &g->ticket[g->held[g->n_held - 1]];
-    int too_long = n_held_as(g, SG_BLAME_LENGTH) == g->n_held, taken = g->n_answered || g->s.has_answered;
-    if (last->blame == SG_BLAME_ADDRESS ? g->n_held > 1 : is_full(g) && (!was_refused(last) || too_long))
+    if (last->blame == SG_BLAME_ADDRESS ? g->n_held > 1 : is_full(g) && !was_refused(last))
         stop_for_held(g);
-    else if (nothing_else && too_long && taken) /* shorter ones were taken */
-        on_evidence(g, g->n_departed);
-    else if (nothing_else && (too_long || !g->s.has_controls))
-        stop_for_held(g);
-    else if (is_full(g) && !g->n_flying && !g->s.has_controls)
+    else if (!g->s.has_controls && !g->n_flying && (nothing_else || is_full(g)))
         stop_for_held(g);
 }
 
@@ -550,12 +556,8 @@ int sg_governor_wants_control(struct sg_governor *g, int64_t *like)
 /* The endpoint answers a prompt of ours. */
 static void on_control(struct sg_governor *g)
 {
-    int64_t n = g->n_held, taken = g->n_answered || g->s.has_answered;
+    int64_t n = g->n_held;
     g->control = -1;
-    if (n_held_as(g, SG_BLAME_LENGTH) && !taken) {
-        stop_for_held(g);
-        return;
-    }
     g->n_held = 0;
     for (int64_t i = 0; i < n; i++) {
         struct ticket *t = &g->ticket[g->held[i]];
@@ -570,7 +572,11 @@ static enum sg_fate fail(struct sg_governor *g, int64_t id, const struct sg_atte
         a->kind == SG_ATTEMPT_REFUSED || a->kind == SG_ATTEMPT_RATE ? SG_FATE_REFUSED : SG_FATE_FAILED;
     if (id == g->control) {
         g->control = -1;
-        stop_for_held(g);
+        if (are_too_long(g))
+            on_evidence(g, g->n_departed);
+        else
+            stop_for_held(g);
+        return SG_FATE_LEFT;
     }
     if (g->dead != SG_OK)
         return SG_FATE_LEFT;

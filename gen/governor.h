@@ -20,7 +20,7 @@
  * endpoints may share one purse, and then its budget holds over all of them.
  * Verdicts: one request is not the endpoint. A failure is held until there is evidence of whose it is. When a request that was
  * sent after it is answered, it is the request's own, which is given up. When 8 are held, or nothing else is left to be asked, a
- * control (a request with a prompt of ours) decides: with an answer to it those that are held are asked once more; without,
+ * control (a request with a prompt of ours, as long) decides: with an answer to it those that are held are asked once more; without,
  * the endpoint is dead, and they are left to a later run. */
 #ifndef SG_GEN_GOVERNOR_H
 #define SG_GEN_GOVERNOR_H
@@ -43,7 +43,6 @@ struct sg_governor_settings {
     struct sg_purse *purse;                   /* borrowed until destroy; NULL: no budget */
     uint64_t seed;                            /* of the jitter */
     int has_controls;                         /* the caller asks them (sg_governor_wants_control) */
-    int has_answered; /* an earlier run has had answers from this endpoint: requests as long as others are taken */
 };
 
 struct sg_governor;
@@ -57,6 +56,9 @@ void sg_governor_destroy(struct sg_governor *g);
  * before all. Ids count from 0. One that comes when the endpoint is dead is left at once. */
 sg_status sg_governor_add(struct sg_governor *g, int64_t turn, double tokens, double usd, int64_t *id,
                           struct sg_err *err) SG_MUST_USE;
+
+/* An earlier run has given this request up: when it fails again, it is given up on again. */
+void sg_governor_was_given_up(struct sg_governor *g, int64_t id);
 
 /* 1: request *id leaves now. 0: nothing may leave yet. */
 int sg_governor_next(struct sg_governor *g, double now_s, int64_t *id);
@@ -78,7 +80,7 @@ const char *sg_attempt_name(enum sg_attempt_kind k);
 enum sg_blame {
     SG_BLAME_OPEN,    /* anything */
     SG_BLAME_CONTENT, /* what the prompt says: given up at once, whatever becomes of others */
-    SG_BLAME_LENGTH,  /* how long the request is: a control, which is short, proves nothing */
+    SG_BLAME_LENGTH,  /* how long the request is */
     SG_BLAME_ADDRESS  /* the address redirects: two without an answer between them are enough */
 };
 

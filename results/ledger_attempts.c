@@ -71,3 +71,49 @@ sg_status sg_ledger_attempt_fate(struct sg_ledger *l, int64_t id, const char *fa
     sqlite3_bind_int64(s, 2, id);
     return sg_ledger_step(l, s, "what became of a request", err);
 }
+
+sg_status sg_ledger_revive(struct sg_ledger *l, int failed, int refused, int64_t *n, struct sg_err *err)
+{
+#define WAS_REFUSED "key IN (SELECT key FROM attempts WHERE fate='refused')"
+#define REVIVED                                                                                              \
+    "(SELECT key FROM completions WHERE status<>0 AND ((?1 AND NOT " WAS_REFUSED ") OR (?2 AND " WAS_REFUSED \
+    ")))"
+    static const char *const sql[] = {
+        "DELETE FROM diversity WHERE pool IN (SELECT pool FROM pool_completions WHERE completion IN " REVIVED
+        ")",
+        "DELETE FROM completions WHERE key IN " REVIVED};
+    SG_TRY(sg_ledger_save(l, err));
+    sg_status status = SG_OK;
+    for (size_t i = 0; status == SG_OK && i < sizeof sql / sizeof *sql; i++) {
+        sqlite3_stmt *s = NULL;
+        if (sqlite3_prepare_v2(l->db, sql[i], -1, &s, NULL) != SQLITE_OK)
+            status = sg_ledger_fail(l, "the completions that failed", err);
+        if (status == SG_OK) {
+            sqlite3_bind_int(s, 1, failed);
+            sqlite3_bind_int(s, 2, refused);
+            status = sg_ledger_step(l, s, "the completions that failed", err);
+        }
+        sqlite3_finalize(s);
+    }
+    int64_t changed = sqlite3_changes(l->db);
+    SG_TRY(sg_ledger_keep(l, status, err));
+    *n = changed;
+    return SG_OK;
+}
+
+sg_status sg_ledger_refused_each(struct sg_ledger *l,
+                                 sg_status (*each)(void *context, const char *key, struct sg_err *err),
+                                 void *context, struct sg_err *err)
+{
+    sqlite3_stmt *s = NULL;
+    sg_status status = SG_OK;
+    int rc;
+    if (sqlite3_prepare_v2(l->db, "SELECT key FROM attempts WHERE fate='refused'", -1, &s, NULL) != SQLITE_OK)
+        return sg_ledger_fail(l, "what was refused", err);
+    while ((rc = sqlite3_step(s)) == SQLITE_ROW && status == SG_OK)
+        status = each(context, (const char *)sqlite3_column_text(s, 0), err);
+    if (status == SG_OK && rc != SQLITE_DONE)
+        status = sg_ledger_fail(l, "what was refused", err);
+    sqlite3_finalize(s);
+    return status;
+}

@@ -9,8 +9,7 @@
  *            settled, kind, fate, http_status, reason, tokens_in, tokens_out, cost_usd, latency_s, request_id, model)
  *   sent(id, key, usd, created)                                                 a view: those that are not settled
  *
- * kind: answered | rate | overload | fault | adapt | refused | endpoint | control (answered, but no part of the study), NULL:
- * nothing came back (gen/governor.h).
+ * kind: answered | rate | overload | fault | adapt | refused | endpoint, NULL: nothing came back (gen/governor.h).
  * fate, of the request: answered | failed (given up on after retries) | refused (given up on: the server does not take it) | again
  * (another attempt follows) | held (whose failure it is was open when the run was killed) | left (for a later run).
  * cost_usd is NULL where nothing was charged, or where the price is not known. Rank 0 only; what is put counts after sg_ledger_commit. */
@@ -45,5 +44,15 @@ sg_status sg_ledger_attempt_end(struct sg_ledger *l, int64_t id, const struct sg
 /* Another fate of a request whose attempt has ended. */
 sg_status sg_ledger_attempt_fate(struct sg_ledger *l, int64_t id, const char *fate,
                                  struct sg_err *err) SG_MUST_USE;
+
+/* Forgets the failures of completions, so that they are asked for again, and what was measured of pools that have used one: those
+ * that the server refused (fate refused), and all others. *n of them. */
+sg_status sg_ledger_revive(struct sg_ledger *l, int failed, int refused, int64_t *n,
+                           struct sg_err *err) SG_MUST_USE;
+
+/* The keys of all requests that were given up on as refused, once or more often. */
+sg_status sg_ledger_refused_each(struct sg_ledger *l,
+                                 sg_status (*each)(void *context, const char *key, struct sg_err *err),
+                                 void *context, struct sg_err *err) SG_MUST_USE;
 
 #endif

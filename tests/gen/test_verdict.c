@@ -154,19 +154,46 @@ static void eight(void **state)
         assert_int_equal(end(g, leave(g), answered()), SG_FATE_ANSWERED);
     sg_governor_destroy(g);
 
-    /* A short control proves nothing of requests that are too long, and none is needed where each had its retries. */
-    for (int i = 0; i < 2; i++) {
-        g = fresh(1, 0, 20);
-        for (int k = 0; k < 8; k++) {
-            assert_int_equal(sg_governor_look(g).dead, SG_OK);
-            assert_int_equal(end(g, leave(g),
-                                 i ? failed(SG_ATTEMPT_FAULT, SG_BLAME_OPEN)
-                                   : failed(SG_ATTEMPT_REFUSED, SG_BLAME_LENGTH)),
-                             SG_FATE_HELD);
-        }
-        assert_int_equal(sg_governor_look(g).dead, SG_STOPPED);
+    /* None is needed where each has had its retries. */
+    g = fresh(1, 0, 20);
+    for (int k = 0; k < 8; k++) {
+        assert_int_equal(sg_governor_look(g).dead, SG_OK);
+        assert_int_equal(end(g, leave(g), failed(SG_ATTEMPT_FAULT, SG_BLAME_OPEN)), SG_FATE_HELD);
+    }
+    assert_int_equal(sg_governor_look(g).dead, SG_STOPPED);
+    sg_governor_destroy(g);
+}
+
+/* A control is as long. When it is refused, too, the endpoint has too little room, unless that request is longer than most are. */
+static void too_long(void **state)
+{
+    (void)state;
+    struct sg_attempt no = failed(SG_ATTEMPT_REFUSED, SG_BLAME_LENGTH);
+    struct sg_err err;
+    for (int is_longer = 0; is_longer < 2; is_longer++) {
+        struct sg_governor *g = fresh(1, 0, 9);
+        int64_t id, last;
+        assert_int_equal(sg_governor_add(g, 1, is_longer ? 100 : 11, 0, &last, &err), SG_OK);
+        for (int i = 0; i < 9; i++)
+            assert_int_equal(end(g, leave(g), answered()), SG_FATE_ANSWERED);
+        assert_int_equal(leave(g), last);
+        assert_int_equal(end(g, last, no), SG_FATE_HELD);
+        assert_int_equal(end(g, add_control(g, last), no), SG_FATE_LEFT);
+        assert_int_equal(sg_governor_given_up(g, &id), is_longer);
+        assert_int_equal(sg_governor_look(g).dead, is_longer ? SG_OK : SG_STOPPED);
         sg_governor_destroy(g);
     }
+}
+
+/* What an earlier run has given up on is given up on again, without a control. */
+static void given_up_before(void **state)
+{
+    (void)state;
+    struct sg_governor *g = fresh(1, 0, 1);
+    sg_governor_was_given_up(g, 0);
+    assert_int_equal(end(g, leave(g), failed(SG_ATTEMPT_REFUSED, SG_BLAME_OPEN)), SG_FATE_REFUSED);
+    assert_int_equal(sg_governor_look(g).dead, SG_OK);
+    sg_governor_destroy(g);
 }
 
 /* A key that has opened nothing is not tried eight times; one that has, is. */
@@ -319,10 +346,16 @@ static void the_control(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(another_is_answered), cmocka_unit_test(a_fault),
-        cmocka_unit_test(a_control),           cmocka_unit_test(eight),
-        cmocka_unit_test(a_doubtful_key),      cmocka_unit_test(redirects),
-        cmocka_unit_test(never_any_room),      cmocka_unit_test(words),
+        cmocka_unit_test(another_is_answered),
+        cmocka_unit_test(a_fault),
+        cmocka_unit_test(a_control),
+        cmocka_unit_test(eight),
+        cmocka_unit_test(too_long),
+        cmocka_unit_test(given_up_before),
+        cmocka_unit_test(a_doubtful_key),
+        cmocka_unit_test(redirects),
+        cmocka_unit_test(never_any_room),
+        cmocka_unit_test(words),
         cmocka_unit_test(the_control),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
