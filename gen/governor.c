@@ -37,6 +37,7 @@ struct ticket {
     int is_last;              /* once more: another failure is its own */
     enum sg_attempt_kind bad; /* of the failure for which it is held, */
     enum sg_blame blame;
+    int may_have_cost; /* it is not asked again for what may be no better */
 };
 
 struct departure {
@@ -561,7 +562,7 @@ static void on_control(struct sg_governor *g)
     g->n_held = 0;
     for (int64_t i = 0; i < n; i++) {
         struct ticket *t = &g->ticket[g->held[i]];
-        release(g, g->held[i], t->is_last, was_refused(t));
+        release(g, g->held[i], t->is_last || (was_refused(t) && t->may_have_cost), was_refused(t));
     }
 }
 
@@ -585,6 +586,7 @@ static enum sg_fate fail(struct sg_governor *g, int64_t id, const struct sg_atte
     if (t->is_last || is_alive_since(g, t))
         return given_up;
     t->bad = a->kind;
+    t->may_have_cost = a->maybe_paid || a->cost_usd > 0;
     t->blame = a->kind == SG_ATTEMPT_REFUSED ? a->blame : SG_BLAME_OPEN;
     g->held[g->n_held++] = id;
     g->held_dead = a->kind == SG_ATTEMPT_REFUSED ? a->dead : SG_OK;
