@@ -67,7 +67,8 @@ struct sg_ledger_completion {
     int64_t tokens_in, tokens_out;
     int tokens_estimated;
     double latency_s, cost_usd; /* cost < 0: unknown */
-    const char *source; /* "live <origin>"; "control": no part of the study (gen/control.h); or what others have bought: "recording <file>", "cache <file>" */
+    const char *
+        source; /* "live <origin>"; "control": no part of the study (gen/control.h); or what others have bought: "recording <file>", "cache <file>" */
     int rank;
 };
 /* Whether this study did not buy what has that source. */
