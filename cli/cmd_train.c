@@ -6,6 +6,7 @@
 #include "cli/common.h"
 #include "cli/labels.h"
 #include "cli/row_options.h"
+#include "experiments/same_ranks.h"
 #include "experiments/settings.h"
 #include "model/train.h"
 #include "results/metrics.h"
@@ -90,6 +91,34 @@ static sg_status job_load(struct job *j, const struct sg_args *args, const struc
     if (j->checkpoint && world->rank == 0 && sg_train_snapshot_check(j->checkpoint, err) != SG_OK)
         return sg_err_at(err, "--checkpoint");
     return sg_encoder_load(j->encoder_dir, &j->encoder, err);
+}
+
+static void describe_rows(const char *name, const struct sg_rows *rows, struct sg_buf *out)
+{
+    char hex[SG_HEX];
+    struct sg_sha256_stream *h = sg_sha256_create();
+    for (int64_t i = 0; h && i < rows->n; i++) {
+        sg_sha256_add_text(h, rows->row[i].first);
+        sg_sha256_add_text(h, rows->row[i].second);
+        sg_sha256_add_text(h, rows->row[i].label);
+    }
+    if (h) {
+        sg_sha256_finish_hex(h, hex);
+        sg_buf_printf(out, "%s\t%s\n", name, hex);
+    }
+}
+
+/* Collective: each rank has read its own copies. */
+static sg_status same_job(const struct job *j, const struct sg_team *world, struct sg_err *err)
+{
+    struct sg_buf mine = sg_buf_make(1 << 20);
+    sg_same_ranks_describe(j->encoder, &mine);
+    sg_same_ranks_rounding(j->settings.precision, &mine);
+    describe_rows("the rows of --train", &j->train, &mine);
+    describe_rows("the rows of --eval", &j->eval, &mine);
+    sg_status status = sg_same_ranks(world, &mine, err);
+    sg_buf_free(&mine);
+    return status;
 }
 
 struct progress {
@@ -318,6 +347,8 @@ int sg_cmd_train(int argc, char **argv)
     if (!sg_cli_begin(&usage, argc, argv, &args, &world, &code))
         return code;
     sg_status status = sg_agree(&world, job_load(&j, &args, &world, &err), &err);
+    if (status == SG_OK)
+        status = same_job(&j, &world, &err);
     if (status == SG_OK)
         status = job_train(&j, &world, &err);
     if (status == SG_OK && world.rank == 0)

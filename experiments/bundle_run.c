@@ -162,6 +162,9 @@ static char *study_text(const struct sg_bundle *b, const char *path, const char 
     char *data = b->has_rows ? sg_path_join(dir, "data") : NULL;
     int bad = json_object_set_new(o, "results", json_string(results));
     bad |= json_object_set_new(generator, "recording", json_string(path));
+    /* Sealed before there was the setting: one pool for all draws. */
+    if (!json_object_get(o, "few_shot_rows"))
+        bad |= json_object_set_new(o, "few_shot_rows", json_string("first"));
     const char *name;
     json_t *of, *several = json_object_get(o, "generators");
     if (!several)

@@ -62,7 +62,7 @@ static sg_status evaluation_create(const struct sg_prepared *p, int task, int ge
                                 .i_generator = generator};
     e->spec = (struct sg_classifier_spec){.task = e->task,
                                           .generator = e->generator,
-                                          .raw = &p->shots[task],
+                                          .raw = sg_prepared_shots(p, task, 0),
                                           .n_shots = shots,
                                           .seed = seed,
                                           .temperature = s->eval.temperature,

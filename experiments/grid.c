@@ -38,18 +38,37 @@ static void add_raw(struct expansion *e, int task)
                                         .pool = -1});
 }
 
-/* All seeds of one synthetic or mixed cell; a synthetic-only one has no raw rows to draw. */
+static int shows_rows(const struct sg_arm *a)
+{
+    return sg_method_shots((enum sg_method)a->method) > 0;
+}
+
+int64_t sg_arm_draws(const struct sg_study *s, const struct sg_arm *a)
+{
+    /* Without a raw size all rows are shown, whatever the draw. */
+    return shows_rows(a) && s->few_shot_rows == SG_FEW_SHOT_OWN && s->n_raw ? s->seeds_data : 1;
+}
+
+/* Draws of the raw rows that a cell of this arm and mix is trained for. A synthetic-only one has no raw rows but those in its pool's
+ * prompts. Rows of one draw with a pool that shows those of another would be more labelled rows than the cell says. */
+static int64_t n_draws(const struct sg_study *s, const struct sg_cell *c)
+{
+    int64_t own = sg_arm_draws(s, &c->arm);
+    return c->mix != SG_MIX_BOTH || (shows_rows(&c->arm) && s->n_raw) ? own : s->seeds_data;
+}
+
+/* All seeds of one synthetic or mixed cell. */
 static void add_seeds(struct expansion *e, struct sg_cell c, int first_pool)
 {
     const struct sg_study *s = e->s;
-    int64_t n_data = c.mix == SG_MIX_BOTH ? s->seeds_data : 1;
+    int64_t n_data = n_draws(s, &c), has_own = sg_arm_draws(s, &c.arm) > 1;
     for (int64_t g = 0; g < s->seeds_generation; g++)
         for (int64_t d = 0; d < n_data; d++)
             for (int64_t t = 0; t < s->seeds_train; t++) {
                 c.seed_generation = g;
-                c.seed_data = c.mix == SG_MIX_BOTH ? d : -1;
+                c.seed_data = c.mix == SG_MIX_BOTH || has_own ? d : -1;
                 c.seed_train = t;
-                c.pool = first_pool + (int)g;
+                c.pool = first_pool + (int)((has_own ? d : 0) * s->seeds_generation + g);
                 add(e, c);
             }
 }
@@ -102,6 +121,23 @@ int sg_task_is_rephrased(const struct sg_study *s, int task)
     return listed && has_rephrase(s, 1);
 }
 
+int64_t sg_study_draws(const struct sg_study *s)
+{
+    int64_t most = 1;
+    for (int64_t a = 0; a < n_sources(s); a++) {
+        struct sg_arm arm = sg_arm_get(s, a);
+        int64_t n = sg_arm_draws(s, &arm);
+        most = n > most ? n : most;
+    }
+    return most;
+}
+
+static int64_t arm_pools(const struct sg_study *s, int64_t i)
+{
+    struct sg_arm a = sg_arm_get(s, i);
+    return sg_arm_draws(s, &a) * s->seeds_generation;
+}
+
 int64_t sg_arm_count(const struct sg_study *s, int task)
 {
     return n_sources(s) * (sg_task_is_rephrased(s, task) ? 2 : 1);
@@ -145,7 +181,7 @@ static void expand(struct expansion *e)
     for (int task = 0; task < s->n_tasks; task++) {
         if (has_mix(s, SG_MIX_RAW))
             add_raw(e, task);
-        for (int64_t a = 0; a < sg_arm_count(s, task); a++, pool += (int)s->seeds_generation) {
+        for (int64_t a = 0; a < sg_arm_count(s, task); pool += (int)arm_pools(s, a++)) {
             struct sg_cell c = {.task = task, .arm = sg_arm_get(s, a)};
             if (sg_arm_has_cells(s, task, &c.arm))
                 add_arm(e, c, pool);
@@ -163,6 +199,23 @@ static double bound(const struct sg_study *s)
     return s->n_tasks * seeds * raw * synthetic;
 }
 
+/* A task's pools, the first of which is pool `first`; returns how many. */
+static int64_t add_pools(const struct sg_study *s, int task, int64_t first, struct sg_pool_key *pool)
+{
+    int64_t n = 0, n_of_sources = 0;
+    for (int64_t a = 0; a < sg_arm_count(s, task); a++) {
+        struct sg_arm arm = sg_arm_get(s, a);
+        n_of_sources += arm.rephrase ? 0 : arm_pools(s, a);
+        for (int64_t i = 0; i < arm_pools(s, a); i++, n++)
+            pool[n] = (struct sg_pool_key){.task = task,
+                                           .arm = arm,
+                                           .seed_data = shows_rows(&arm) ? i / s->seeds_generation : -1,
+                                           .seed_generation = i % s->seeds_generation,
+                                           .source = arm.rephrase ? first + n - n_of_sources : -1};
+    }
+    return n;
+}
+
 sg_status sg_grid_expand(const struct sg_study *s, struct sg_grid *out, struct sg_err *err)
 {
     if (bound(s) > MAX_CELLS)
@@ -175,7 +228,8 @@ sg_status sg_grid_expand(const struct sg_study *s, struct sg_grid *out, struct s
     int pools = has_mix(s, SG_MIX_SYNTHETIC) || has_mix(s, SG_MIX_BOTH);
     struct sg_grid g = {.n_cells = e.n};
     for (int t = 0; pools && t < s->n_tasks; t++)
-        g.n_pools += sg_arm_count(s, t) * s->seeds_generation;
+        for (int64_t a = 0; a < sg_arm_count(s, t); a++)
+            g.n_pools += arm_pools(s, a);
     g.cell = sg_alloc((size_t)g.n_cells, sizeof *g.cell);
     g.pool = sg_alloc((size_t)g.n_pools, sizeof *g.pool);
     if (!g.cell || !g.pool) {
@@ -184,14 +238,8 @@ sg_status sg_grid_expand(const struct sg_study *s, struct sg_grid *out, struct s
     }
     e = (struct expansion){.s = s, .cell = g.cell};
     expand(&e);
-    for (int t = 0, i = 0; i < g.n_pools; t++)
-        for (int64_t a = 0; a < sg_arm_count(s, t); a++)
-            for (int64_t seed = 0; seed < s->seeds_generation; seed++, i++) {
-                g.pool[i] = (struct sg_pool_key){
-                    .task = t, .arm = sg_arm_get(s, a), .seed_generation = seed, .source = -1};
-                if (g.pool[i].arm.rephrase)
-                    g.pool[i].source = i - n_sources(s) * s->seeds_generation;
-            }
+    for (int64_t t = 0, i = 0; i < g.n_pools; t++)
+        i += add_pools(s, (int)t, i, g.pool + i);
     *out = g;
     return SG_OK;
 }
@@ -231,6 +279,8 @@ void sg_grid_ids(const struct sg_study *s, struct sg_grid *g, const char *const 
         char text[1024], precision[32] = ""; /* fp32 is left out: ids are those of before there was another */
         if (x->precision != SG_FP32)
             snprintf(precision, sizeof precision, " precision %s", sg_precision_name((int)x->precision));
+        /* The first draw's pool is what it is without others, and so are its synthetic-only cells. */
+        int64_t seed_data = c->mix == SG_MIX_SYNTHETIC && c->seed_data == 0 ? -1 : c->seed_data;
         int n = snprintf(text, sizeof text,
                          "synthgrid cell 1\ntask %s\ndata %s\nencoder %s\npool %s\nmix %s\nsize %lld\nraw "
                          "%lld\nseeds %lld %lld\n"
@@ -238,7 +288,7 @@ void sg_grid_ids(const struct sg_study *s, struct sg_grid *g, const char *const 
                          "warmup %s weight_decay %s "
                          "clip %s dropout %s%s\n",
                          task, data_digest[c->task], encoder_digest, c->pool >= 0 ? pool_id[c->pool] : "-",
-                         sg_mix_name(c->mix), (long long)c->size, (long long)c->raw, (long long)c->seed_data,
+                         sg_mix_name(c->mix), (long long)c->size, (long long)c->raw, (long long)seed_data,
                          (long long)c->seed_train, (unsigned long long)x->seed,
                          x->steps ? 0LL : (long long)x->epochs, (long long)x->steps, (long long)x->batch,
                          (long long)x->max_length, (long long)x->lanes, lr, warmup, decay, clip, dropout,

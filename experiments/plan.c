@@ -273,6 +273,15 @@ static void print_generator(const struct sg_generator *g, const struct counts *n
         print_price(g, out);
 }
 
+/* How many pools there would be if all draws of the raw rows shared them. */
+static int64_t n_shared_pools(const struct sg_prepared *p)
+{
+    int64_t n = 0;
+    for (int64_t i = 0; i < p->grid.n_pools; i++)
+        n += p->grid.pool[i].seed_data <= 0;
+    return n;
+}
+
 static void print_text(const struct sg_prepared *p, const struct sources *from, const struct counts *n,
                        struct sg_buf *out)
 {
@@ -299,6 +308,16 @@ static void print_text(const struct sg_prepared *p, const struct sources *from, 
     int64_t n_each = s->n_sizes ? s->size[s->n_sizes - 1] : 0; /* a study of raw rows alone has no sizes */
     sg_buf_printf(out, "pools    %lld, %lld %s each\n", (long long)p->grid.n_pools, (long long)n_each,
                   sg_plural(n_each, "example", "examples"));
+    if (p->n_draws > 1)
+        sg_buf_printf(out,
+                      "         few-shot pools are bought for each of %lld draws of the raw rows "
+                      "(few_shot_rows: own); `first` would be %lld pools\n",
+                      (long long)p->n_draws, (long long)n_shared_pools(p));
+    else if (s->seeds_data > 1 && s->few_shot_rows == SG_FEW_SHOT_FIRST)
+        sg_buf_puts(
+            out,
+            "         few-shot prompts show rows of the first draw, and their pools are mixed with it alone "
+            "(few_shot_rows: first)\n");
     if (p->n_evaluations)
         sg_buf_printf(out, "LLM      asked for the class of %lld test %s, in %lld %s\n",
                       (long long)n->n_classify, sg_plural(n->n_classify, "row", "rows"),
@@ -379,13 +398,14 @@ static sg_status print_json(const struct sg_prepared *p, const struct counts *n,
     const struct sg_study *s = p->study;
     double cost = missing_usd(s, n);
     json_t *o = json_pack(
-        "{s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:I,s:I,s:f,s:I,s:s}", "study", s->name,
-        "n_cells_stale", (json_int_t)n->n_stale, "n_cells", (json_int_t)n->n_cells, "n_cells_done",
-        (json_int_t)n->n_cells_done, "n_pools", (json_int_t)p->grid.n_pools, "n_evaluations",
-        (json_int_t)p->n_evaluations, "n_requests", (json_int_t)n->n_requests, "tokens_in",
-        (json_int_t)n->tokens_in, "tokens_out", (json_int_t)n->tokens_out, "n_requests_missing",
-        (json_int_t)n->n_missing, "tokens_in_missing", (json_int_t)n->missing_in, "tokens_out_missing",
-        (json_int_t)n->missing_out, "cost_usd_missing", cost < 0 ? json_null() : json_real(cost), "n_batches",
+        "{s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:I,s:I,s:f,s:I,s:s}", "study", s->name,
+        "n_cells_stale", (json_int_t)n->n_stale, "n_few_shot_draws", (json_int_t)p->n_draws, "n_cells",
+        (json_int_t)n->n_cells, "n_cells_done", (json_int_t)n->n_cells_done, "n_pools",
+        (json_int_t)p->grid.n_pools, "n_evaluations", (json_int_t)p->n_evaluations, "n_requests",
+        (json_int_t)n->n_requests, "tokens_in", (json_int_t)n->tokens_in, "tokens_out",
+        (json_int_t)n->tokens_out, "n_requests_missing", (json_int_t)n->n_missing, "tokens_in_missing",
+        (json_int_t)n->missing_in, "tokens_out_missing", (json_int_t)n->missing_out, "cost_usd_missing",
+        cost < 0 ? json_null() : json_real(cost), "n_batches",
         (json_int_t)(n->batches.n + n->batches.n_abandoned), "n_batch_requests",
         (json_int_t)n->batches.n_requests, "core_s", n->cost, "mem_bytes_per_rank", (json_int_t)n->mem_bytes,
         "results", s->results);

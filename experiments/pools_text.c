@@ -1,10 +1,15 @@
 #include "experiments/pools_text.h"
 
+#include <stdio.h>
+#include <string.h>
+
 static void name_of(const struct sg_prepared *p, int64_t i, struct sg_buf *out)
 {
     const struct sg_pool_key *k = &p->grid.pool[i];
-    char arm[SG_ARM_NAME];
+    char arm[SG_ARM_NAME + 40];
     sg_arm_name(p->study, &k->arm, arm);
+    if (sg_arm_draws(p->study, &k->arm) > 1)
+        snprintf(arm + strlen(arm), 40, ", draw %lld", (long long)k->seed_data);
     sg_buf_printf(out, "%-12s %-34s %4lld", p->study->task[k->task].name, arm, (long long)k->seed_generation);
 }
 

@@ -7,21 +7,27 @@
 #include <jansson.h>
 #include <string.h>
 
-static sg_status read_shots(struct sg_prepared *p, int task, struct sg_err *err)
+static sg_status read_shots(struct sg_prepared *p, int task, int64_t draw, struct sg_err *err)
 {
+    struct sg_rows *shots = &p->shots[task * p->n_draws + draw];
     const struct sg_study *s = p->study;
     const struct sg_task_data *d = &p->data[task];
     int64_t n = s->n_raw ? s->raw[0] : d->train.n;
     int64_t *index = sg_alloc((size_t)n, sizeof *index);
     if (!index)
         return sg_fail_memory(err, (size_t)n * sizeof *index);
-    sg_status status = sg_raw_draw(d, s->task[task].n_classes, n, 0, index, err);
+    sg_status status = sg_raw_draw(d, s->task[task].n_classes, n, draw, index, err);
     for (int64_t i = 0; status == SG_OK && i < n; i++) {
         const struct sg_row *r = &d->train.row[index[i]];
-        status = sg_rows_add(&p->shots[task], r->first, r->second, r->label, err);
+        status = sg_rows_add(shots, r->first, r->second, r->label, err);
     }
     sg_free(index);
     return status;
+}
+
+const struct sg_rows *sg_prepared_shots(const struct sg_prepared *p, int task, int64_t draw)
+{
+    return &p->shots[task * p->n_draws + draw];
 }
 
 /* The rows that near-duplicates are looked for in; they are hashed when the first pool asks. */
@@ -49,7 +55,8 @@ static sg_status make_pool(struct sg_prepared *p, int64_t i, struct sg_err *err)
         .n_examples = s->examples_per_request,
         .structured = s->structured_output,
         .n = s->size[s->n_sizes - 1],
-        .raw = &p->shots[k->task],
+        .raw = sg_prepared_shots(p, k->task, k->seed_data > 0 ? k->seed_data : 0),
+        .draw = k->seed_data > 0 ? k->seed_data : 0,
         .test = s->filter_leakage ? &p->data[k->task].test : NULL,
         .check_duplicates = s->filter_duplicates,
         .near = p->near[k->task],
@@ -81,14 +88,16 @@ static sg_status fill(struct sg_prepared *p, struct sg_err *err)
 {
     const struct sg_study *s = p->study;
     p->data = sg_alloc((size_t)s->n_tasks, sizeof *p->data);
-    p->shots = sg_alloc((size_t)s->n_tasks, sizeof *p->shots);
+    p->n_draws = sg_study_draws(s);
+    p->shots = sg_alloc((size_t)(s->n_tasks * p->n_draws), sizeof *p->shots);
     p->near = sg_alloc((size_t)s->n_tasks, sizeof(struct sg_near *));
     if (!p->data || !p->shots || !p->near)
         return sg_fail_memory(err, (size_t)s->n_tasks * sizeof *p->data);
     for (int t = 0; t < s->n_tasks; t++) {
         SG_TRY(sg_task_data_read(s, t, &p->data[t], err));
         sg_task_data_tell(&p->data[t]);
-        SG_TRY(read_shots(p, t, err));
+        for (int64_t d = 0; d < p->n_draws; d++)
+            SG_TRY(read_shots(p, t, d, err));
         SG_TRY(make_near(p, t, err));
     }
     SG_TRY(sg_grid_expand(s, &p->grid, err));
@@ -143,8 +152,8 @@ void sg_prepared_destroy(struct sg_prepared *p)
     for (int t = 0; p->study && t < p->study->n_tasks; t++) {
         if (p->data)
             sg_task_data_free(&p->data[t]);
-        if (p->shots)
-            sg_rows_free(&p->shots[t]);
+        for (int64_t d = 0; p->shots && d < p->n_draws; d++)
+            sg_rows_free(&p->shots[t * p->n_draws + d]);
         if (p->near)
             sg_near_destroy(p->near[t]);
     }
@@ -257,11 +266,11 @@ char *sg_pool_settings(const struct sg_prepared *p, int64_t i)
     char arm[SG_ARM_NAME];
     sg_arm_name(s, &k->arm, arm);
     json_t *o = json_pack(
-        "{s:s, s:s, s:s, s:s, s:f, s:f, s:I, s:I, s:I, s:s, s:o, s:s, s:s, s:I}", "task", t->name, "method",
-        arm, "provider", g->provider, "model", g->model, "temperature", g->temperature, "top_p", g->top_p,
-        "max_tokens", (json_int_t)sg_pool_max_tokens(p->pool[i]), "seed_generation",
-        (json_int_t)k->seed_generation, "n_wanted", (json_int_t)s->size[s->n_sizes - 1], "task_sha256",
-        t->digest, "class_names", names, "conditioning",
+        "{s:s, s:s, s:s, s:s, s:f, s:f, s:I, s:I, s:I, s:I, s:s, s:o, s:s, s:s, s:I}", "task", t->name,
+        "method", arm, "provider", g->provider, "model", g->model, "temperature", g->temperature, "top_p",
+        g->top_p, "max_tokens", (json_int_t)sg_pool_max_tokens(p->pool[i]), "seed_generation",
+        (json_int_t)k->seed_generation, "seed_data", (json_int_t)k->seed_data, "n_wanted",
+        (json_int_t)s->size[s->n_sizes - 1], "task_sha256", t->digest, "class_names", names, "conditioning",
         sg_conditioning_name((enum sg_conditioning)k->arm.conditioning), "prompt_variant",
         s->variant[k->arm.variant], "examples_per_request", (json_int_t)s->examples_per_request);
     if (o)

@@ -14,10 +14,9 @@ struct sg_prepared {
     struct sg_study *study;
     struct sg_encoder *encoder;
     struct sg_task_data *data; /* (n_tasks) */
-    struct sg_rows
-        *shots; /* (n_tasks): the raw rows that few-shot examples come from: the study's smallest raw size,
-                   data seed 0, so that no method sees more labelled rows than the raw cells do */
-    struct sg_near **near; /* (n_tasks): training and test rows, where near-duplicates are looked for */
+    int64_t n_draws;           /* of the raw rows, that have few-shot pools of their own */
+    struct sg_rows *shots;     /* (n_tasks, n_draws), see sg_prepared_shots */
+    struct sg_near **near;     /* (n_tasks): training and test rows, where near-duplicates are looked for */
     struct sg_grid grid;
     struct sg_pool **pool; /* (grid.n_pools) */
     int64_t n_evaluations;
@@ -31,6 +30,10 @@ enum { SG_PREPARE_WORKER = 1, SG_PREPARE_NO_WEIGHTS = 2 };
 sg_status sg_prepare(const char *study, int n_overrides, const char *const *overrides, int without,
                      struct sg_prepared **out, struct sg_err *err) SG_MUST_USE;
 void sg_prepared_destroy(struct sg_prepared *p);
+
+/* The raw rows that few-shot examples come from: the study's smallest raw size of that draw, so that no cell sees more labelled rows than
+ * its raw size says. Evaluations of the LLM take those of draw 0. Borrowed. */
+const struct sg_rows *sg_prepared_shots(const struct sg_prepared *p, int task, int64_t draw);
 
 /* A cell's training rows: raw ones drawn by its data seed, then the pool's prefix; all borrowed from `p`. */
 struct sg_cell_rows {

@@ -18,6 +18,7 @@
 #include "experiments/rehearsal.h"
 #include "experiments/resume.h"
 #include "experiments/rounds.h"
+#include "experiments/same_ranks.h"
 #include "experiments/watch.h"
 #include "model/ops.h"
 #include "results/report.h"
@@ -757,23 +758,6 @@ static void free_sellers(struct run *r, struct sellers *s)
     sg_free(r->away);
 }
 
-/* All ranks must see the same study: rank 0's settings are compared byte by byte. */
-static sg_status same_study(const struct sg_team *world, const struct sg_prepared *p, struct sg_err *err)
-{
-    struct sg_buf b = sg_buf_make(1 << 24);
-    if (world->rank == 0)
-        sg_buf_puts(&b, p->study->resolved);
-    sg_status status = sg_bcast_buf(world, 0, &b, err);
-    if (status == SG_OK && strcmp(sg_buf_text(&b), p->study->resolved) != 0)
-        status =
-            sg_fail(err, SG_INPUT,
-                    "%s reads differently here than on rank 0; hint: it must lie on a file system that all "
-                    "nodes share",
-                    p->study->path);
-    sg_buf_free(&b);
-    return sg_agree(world, status, err);
-}
-
 sg_status sg_run(const struct sg_team *world, const struct sg_run_options *o, struct sg_err *err)
 {
     struct run r = {.options = o, .world = world, .started = sg_now_s()};
@@ -788,7 +772,7 @@ sg_status sg_run(const struct sg_team *world, const struct sg_run_options *o, st
     if (status == SG_OK && world->rank == 0 && o->check)
         status = o->check(o->context, p, err);
     SG_TRY_DONE(sg_agree(world, status, err));
-    SG_TRY_DONE(same_study(world, p, err));
+    SG_TRY_DONE(sg_same_ranks_of_study(world, p, !o->buy_only, err));
     sg_watch_signals(world);
     SG_TRY_DONE(sg_watch_create(&r.watch, world, err));
     if (world->rank != 0)

@@ -34,6 +34,12 @@ static const char *mix_choice(int i)
     return i < 3 ? mix_names[i] : NULL;
 }
 
+static const char *few_shot_choice(int i)
+{
+    static const char *const name[] = {[SG_FEW_SHOT_OWN] = "own", [SG_FEW_SHOT_FIRST] = "first"};
+    return i < 2 ? name[i] : NULL;
+}
+
 static const char *method_choice(int i)
 {
     return i < SG_N_METHODS ? sg_method_name((enum sg_method)i) : NULL;
@@ -152,6 +158,11 @@ static const struct sg_setting table[] = {
     {"raw", SG_SET_INTS, SG_SET_NULL, LIST(raw, n_raw), RANGE(1, 1e7), .unit = "examples",
      .help = "raw training examples, like raw: [100]; the smallest number also supplies the examples of "
              "few-shot prompts"},
+    {"few_shot_rows", SG_SET_CHOICE, 0, STUDY(few_shot_rows), .choice = few_shot_choice, .initial = "own",
+     .help =
+         "where seeds.data is more than 1, own: each draw of the raw rows has few-shot pools of its own, "
+         "all of which are bought; first: prompts show rows of the first draw alone, and only it is mixed "
+         "with their pools"},
     {"mixes", SG_SET_CHOICES, 0, LIST(mix, n_mixes), .choice = mix_choice,
      .initial = "[raw, synthetic, raw+synthetic]", .help = "what the encoder is trained on"},
     {"seeds.generation", SG_SET_INT, 0, STUDY(seeds_generation), RANGE(1, 1000), .unit = "seeds",

@@ -14,6 +14,9 @@
 
 #include <stdint.h>
 
+/* few_shot_rows: a draw of the raw rows has few-shot pools of its own, or all share those of the first one. */
+enum sg_few_shot_rows { SG_FEW_SHOT_OWN, SG_FEW_SHOT_FIRST };
+
 enum sg_mix { SG_MIX_RAW, SG_MIX_SYNTHETIC, SG_MIX_BOTH };
 const char *sg_mix_name(enum sg_mix m); /* "raw", "synthetic", "raw+synthetic" */
 
@@ -51,6 +54,7 @@ struct sg_study {
     int64_t *size; /* ascending, distinct */
     int n_raw;
     int64_t *raw; /* ascending, distinct */
+    enum sg_few_shot_rows few_shot_rows;
     int n_mixes;
     enum sg_mix *mix;
     int64_t seeds_generation, seeds_data, seeds_train; /* how many of each */
@@ -98,6 +102,11 @@ struct sg_arm {
  * rephrased (each by its own generator), where the task has that. An arm that is only there to be rephrased has pools, but no cells. */
 int64_t sg_arm_count(const struct sg_study *s, int task);
 struct sg_arm sg_arm_get(const struct sg_study *s, int64_t i);
+/* How many draws of the raw rows have pools of their own: those whose prompts show raw rows, where the study says so. 1: the pools
+ * are shared by all draws, or show rows of the first alone. */
+int64_t sg_arm_draws(const struct sg_study *s, const struct sg_arm *a);
+/* The most of any arm. */
+int64_t sg_study_draws(const struct sg_study *s);
 int sg_arm_has_cells(const struct sg_study *s, int task, const struct sg_arm *a);
 /* Whether the task has rephrasings. */
 int sg_task_is_rephrased(const struct sg_study *s, int task);
@@ -114,7 +123,7 @@ struct sg_cell {
     int64_t size; /* synthetic examples; 0 for raw-only */
     int64_t raw;  /* raw examples; 0 for synthetic-only */
     int64_t seed_generation, seed_data,
-        seed_train;  /* counted from 0; generation -1 for raw-only; data -1 for synthetic-only */
+        seed_train; /* counted from 0; generation -1 for raw-only; data -1 for synthetic-only, unless its pool is of one draw */
     int pool;        /* index into grid->pool, -1 for raw-only */
     char id[SG_HEX]; /* SHA-256 over everything that determines the result: the task's classes, data files'
                         digests, pool id, encoder digest, settings; so an unchanged cell is never run twice */
@@ -122,6 +131,7 @@ struct sg_cell {
 struct sg_pool_key {
     int task;
     struct sg_arm arm;
+    int64_t seed_data; /* draw of the raw rows that its prompts show; -1: they show none */
     int64_t seed_generation;
     int64_t source; /* index of the pool that it rephrases, which comes before it; -1: none */
 };
@@ -129,7 +139,7 @@ struct sg_grid {
     int64_t n_cells, n_pools;
     struct sg_cell *cell; /* raw-only cells once for a task, raw size and seeds; order: task, arm, size, mix,
                              raw, seeds */
-    struct sg_pool_key *pool; /* order: task, arm, seed */
+    struct sg_pool_key *pool; /* order: task, arm, draw, seed */
 };
 
 /* Local, pure: the grid without ids. */

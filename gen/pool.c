@@ -78,6 +78,10 @@ static sg_status make_id(struct sg_pool *p, struct sg_err *err)
         sg_sha256_add_text(sha, numbers);
         sg_sha256_add_text(sha, s->near_digest);
     }
+    if (s->draw > 0) { /* the first one's id is what it was before there were others */
+        snprintf(numbers, sizeof numbers, "draw %lld", (long long)s->draw);
+        sg_sha256_add_text(sha, numbers);
+    }
     if (s->source) {
         struct sg_prompts w;
         snprintf(numbers, sizeof numbers, "rephrased in a form, repeats none, %d attempts",

@@ -49,6 +49,8 @@ struct sg_pool_spec {
     int64_t n;          /* examples wanted: the study's largest size */
     const struct sg_rows
         *raw; /* labelled rows that few-shot examples are drawn from; all known to the task */
+    int64_t
+        draw; /* which draw of the raw rows that is: two may hold the same rows, and their pools are two all the same */
     const struct sg_rows *test; /* for the leakage check; NULL: no check */
     int check_duplicates;       /* against raw, examples of the prompt and earlier positions */
     /* Near-duplicates of training rows, test rows and earlier positions. `near` holds the rows, shared by the pools of a

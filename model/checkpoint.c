@@ -1,5 +1,6 @@
 #include "model/checkpoint.h"
 
+#include "base/buf.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/sha256.h"
@@ -45,36 +46,49 @@ done:
     return status;
 }
 
+/* One file, by name and digest. */
+static sg_status digest_file(const char *path, struct sg_sha256_stream *all, struct sg_buf *files,
+                             struct sg_err *err)
+{
+    char one[SG_HEX];
+    const char *slash = strrchr(path, '/');
+    SG_TRY(sg_sha256_file(path, one, err));
+    sg_sha256_add(all, one, SG_HEX - 1);
+    sg_sha256_add(all, "\n", 1);
+    sg_buf_printf(files, "the encoder's %s\t%s\n", slash ? slash + 1 : path, one);
+    return SG_OK;
+}
+
+static sg_status digest_in(const char *dir, const char *name, struct sg_sha256_stream *all,
+                           struct sg_buf *files, struct sg_err *err)
+{
+    char *path = sg_path_join(dir, name);
+    if (!path)
+        return sg_fail_memory(err, strlen(dir));
+    sg_status status = sg_file_exists(path) ? digest_file(path, all, files, err) : SG_OK;
+    sg_free(path);
+    return status;
+}
+
 /* The digests of all files in a fixed order, digested again. */
 static sg_status digest_files(const char *dir, const struct sg_safetensors *weights,
-                              const struct sg_tokenizer *t, char hex[SG_HEX], struct sg_err *err)
+                              const struct sg_tokenizer *t, struct sg_encoder *e, struct sg_err *err)
 {
-    char all[64 * SG_HEX], one[SG_HEX];
-    size_t n = 0;
-    char *config = sg_path_join(dir, "config.json");
-    if (!config)
-        return sg_fail_memory(err, strlen(dir));
-    sg_status status = sg_sha256_file(config, one, err);
-    sg_free(config);
-    SG_TRY(status);
-    n += (size_t)snprintf(all + n, sizeof all - n, "%s\n", one);
-    for (const char *const *f = sg_safetensors_files(weights); *f && n + SG_HEX < sizeof all; f++) {
-        SG_TRY(sg_sha256_file(*f, one, err));
-        n += (size_t)snprintf(all + n, sizeof all - n, "%s\n", one);
-    }
-    for (const char *const *f = sg_tokenizer_files(t); *f && n + SG_HEX < sizeof all; f++) {
-        char *path = sg_path_join(dir, *f);
-        if (!path)
-            return sg_fail_memory(err, strlen(dir));
-        status = sg_file_exists(path) ? sg_sha256_file(path, one, err) : SG_OK;
-        int there = sg_file_exists(path);
-        sg_free(path);
-        SG_TRY(status);
-        if (there)
-            n += (size_t)snprintf(all + n, sizeof all - n, "%s\n", one);
-    }
-    sg_sha256_hex(all, n, hex);
-    return SG_OK;
+    struct sg_buf files = sg_buf_make(1 << 20);
+    struct sg_sha256_stream *all = sg_sha256_create();
+    sg_status status = all ? digest_in(dir, "config.json", all, &files, err) : sg_fail_memory(err, 256);
+    for (const char *const *f = sg_safetensors_files(weights); status == SG_OK && *f; f++)
+        status = digest_file(*f, all, &files, err);
+    for (const char *const *f = sg_tokenizer_files(t); status == SG_OK && *f; f++)
+        status = digest_in(dir, *f, all, &files, err);
+    if (all)
+        sg_sha256_finish_hex(all, e->digest);
+    if (status == SG_OK)
+        status = sg_buf_check(&files, "the encoder's files", err);
+    if (status == SG_OK && !(e->files = sg_buf_take(&files)))
+        status = sg_fail_memory(err, 1024);
+    sg_buf_free(&files);
+    return status;
 }
 
 static sg_status lay_out(const struct sg_config *c, int64_t n_classes, struct sg_layout *layout,
@@ -119,7 +133,7 @@ static sg_status load_encoder(const char *dir, int has_weights, struct sg_encode
     SG_TRY_DONE(has_weights ? make_arena(&e->config, 1, &e->layout, &e->arena, &e->params, err)
                             : lay_out(&e->config, 1, &e->layout, err));
     SG_TRY_DONE(sg_params_load(&e->layout, file, dir, 0, e->arena, &e->has_pooler, err));
-    SG_TRY_DONE(digest_files(dir, file, e->source->tokenizer, e->digest, err));
+    SG_TRY_DONE(digest_files(dir, file, e->source->tokenizer, e, err));
     *out = e;
     e = NULL;
 done:
@@ -147,12 +161,18 @@ void sg_encoder_destroy(struct sg_encoder *e)
     sg_layout_destroy(&e->layout);
     sg_params_destroy(&e->params);
     sg_free(e->arena);
+    sg_free(e->files);
     sg_free(e);
 }
 
 const char *sg_encoder_digest(const struct sg_encoder *e)
 {
     return e->digest;
+}
+
+void sg_encoder_files(const struct sg_encoder *e, struct sg_buf *out)
+{
+    sg_buf_puts(out, e->files);
 }
 
 int sg_encoder_channels(const struct sg_encoder *e)

@@ -27,6 +27,7 @@ struct sg_encoder {
     struct sg_params params;
     int has_pooler;
     char digest[SG_HEX];
+    char *files; /* as sg_encoder_files adds them */
 };
 
 struct sg_model {

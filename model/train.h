@@ -116,6 +116,8 @@ sg_status sg_encoder_identify(const char *dir, struct sg_encoder **out, struct s
 /* Local. SHA-256 over config.json, weights and tokenizer files: the encoder's identity in cell ids and
  * provenance. */
 const char *sg_encoder_digest(const struct sg_encoder *e);
+/* Adds a line "the encoder's config.json<TAB>SHA-256" for each file that it was read from. */
+void sg_encoder_files(const struct sg_encoder *e, struct sg_buf *out);
 int sg_encoder_channels(const struct sg_encoder *e); /* C */
 int64_t sg_encoder_n_parameters(const struct sg_encoder *e);
 

@@ -296,7 +296,7 @@ static void pools_table(const struct draw *r)
         const struct sg_report_pool *p = &r->d->pool[i];
         sg_sheet_foreign(&s, p->task);
         sg_sheet_foreign(&s, p->method);
-        sg_sheet_own(&s, "%lld", (long long)p->seed_generation);
+        pool_seed(&s, r->d, p);
         sg_sheet_foreign(&s, p->status);
         if (isnan(p->n))
             sg_sheet_own(&s, "-");

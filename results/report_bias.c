@@ -60,7 +60,7 @@ static void name_cells(const struct draw *r, struct sg_sheet *s, const struct sg
         sg_sheet_own(s, "-");
     } else {
         sg_sheet_foreign(s, r->d->pool[b->pool].method);
-        sg_sheet_own(s, "%lld", (long long)r->d->pool[b->pool].seed_generation);
+        pool_seed(s, r->d, &r->d->pool[b->pool]);
     }
 }
 

@@ -136,6 +136,7 @@ static sg_status read_pool(void *context, int64_t at, const union sg_value *row,
         .status = sg_strdup(row[SG_POOLS_status].text),
         .shortfall = sg_strdup(row[SG_POOLS_shortfall].text),
         .seed_generation = row[SG_POOLS_seed_generation].i,
+        .seed_data = row[SG_POOLS_seed_data].i,
         .n_wanted = row[SG_POOLS_n_wanted].x,
         .n = row[SG_POOLS_n].x,
         .n_attempts = row[SG_POOLS_n_attempts].x,
@@ -149,6 +150,7 @@ static sg_status read_pool(void *context, int64_t at, const union sg_value *row,
         .cost_usd = NAN,
     };
     d->n_pools++;
+    d->has_draws |= p->seed_data > 0;
     return p->task && p->method && p->model && p->status && p->shortfall && p->rejects ? SG_OK
                                                                                        : no_memory(err);
 }

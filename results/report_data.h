@@ -29,7 +29,7 @@ struct sg_report_task {
 
 struct sg_report_pool {
     char *task, *method, *model, *status, *shortfall;
-    int64_t seed_generation;
+    int64_t seed_generation, seed_data; /* seed_data -1: its prompts show no raw rows */
     double n_wanted, n, n_attempts, n_rejected;
     double n_near_raw, n_near_test, n_near_pool; /* kept near-duplicates; NaN in older files */
     json_t *rejects;                             /* reason -> count */
@@ -68,6 +68,7 @@ struct sg_report_data {
     json_t *provenance; /* attributes of the root: study, program, encoder_sha256, content_sha256, written,
                            run_*, rehearsal */
     int64_t n_cells, n_tasks, n_pools, n_evaluations, n_bias;
+    int has_draws; /* few-shot pools are of different draws of the raw rows */
     struct sg_report_cell *cell;
     struct sg_report_task *task;
     struct sg_report_pool *pool;

@@ -44,6 +44,16 @@ static inline void number(struct sg_sheet *s, double x, int decimals)
         sg_sheet_own(s, "%.*f", decimals, x);
 }
 
+/* A pool's generation seed, and where that tells pools apart, the draw of the rows that its prompts show. */
+static inline void pool_seed(struct sg_sheet *s, const struct sg_report_data *d,
+                             const struct sg_report_pool *p)
+{
+    if (d->has_draws && p->seed_data >= 0)
+        sg_sheet_own(s, "%lld, draw %lld", (long long)p->seed_generation, (long long)p->seed_data);
+    else
+        sg_sheet_own(s, "%lld", (long long)p->seed_generation);
+}
+
 static inline void cost_cell(struct sg_sheet *s, double usd)
 {
     if (isnan(usd))

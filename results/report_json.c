@@ -101,17 +101,18 @@ static json_t *pools(const struct sg_report_data *d)
         const struct sg_report_pool *p = &d->pool[i];
         json_array_append_new(
             list,
-            json_pack("{s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:O, s:o, s:o, s:I, s:I, s:I, s:I, "
-                      "s:o, s:o, s:o, s:o}",
-                      "task", text(p->task), "method", text(p->method), "model", text(p->model),
-                      "seed_generation", (json_int_t)p->seed_generation, "status", text(p->status),
-                      "n_wanted", real(p->n_wanted), "n", real(p->n), "shortfall", text(p->shortfall),
-                      "n_attempts", real(p->n_attempts), "n_rejected", real(p->n_rejected), "rejects",
-                      p->rejects, "mean_similarity", real(p->mean_similarity), "vendi", real(p->vendi),
-                      "n_requests", (json_int_t)p->n_requests, "n_failed_requests", (json_int_t)p->n_failed,
-                      "tokens_in", (json_int_t)p->tokens_in, "tokens_out", (json_int_t)p->tokens_out,
-                      "cost_usd", real(p->cost_usd), "n_near_raw", real(p->n_near_raw), "n_near_test",
-                      real(p->n_near_test), "n_near_pool", real(p->n_near_pool)));
+            json_pack(
+                "{s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:O, s:o, s:o, s:I, s:I, s:I, s:I, "
+                "s:o, s:o, s:o, s:o}",
+                "task", text(p->task), "method", text(p->method), "model", text(p->model), "seed_generation",
+                (json_int_t)p->seed_generation, "seed_data", (json_int_t)p->seed_data, "status",
+                text(p->status), "n_wanted", real(p->n_wanted), "n", real(p->n), "shortfall",
+                text(p->shortfall), "n_attempts", real(p->n_attempts), "n_rejected", real(p->n_rejected),
+                "rejects", p->rejects, "mean_similarity", real(p->mean_similarity), "vendi", real(p->vendi),
+                "n_requests", (json_int_t)p->n_requests, "n_failed_requests", (json_int_t)p->n_failed,
+                "tokens_in", (json_int_t)p->tokens_in, "tokens_out", (json_int_t)p->tokens_out, "cost_usd",
+                real(p->cost_usd), "n_near_raw", real(p->n_near_raw), "n_near_test", real(p->n_near_test),
+                "n_near_pool", real(p->n_near_pool)));
     }
     return list;
 }

@@ -551,6 +551,7 @@ static sg_status fill_pool(struct fill *f, int64_t at, struct sg_err *err)
         [SG_POOLS_n].x = there ? (double)sqlite3_column_int64(s, 2) : (double)NAN,
         [SG_POOLS_n_attempts].x = real_of(rejects, "n_attempts"),
         [SG_POOLS_n_rejected].x = p->n_rejected,
+        [SG_POOLS_seed_data].i = int_of(p->settings, there ? "seed_data" : "", -1),
         [SG_POOLS_n_near_raw].x = p->n_near_raw,
         [SG_POOLS_n_near_test].x = p->n_near_test,
         [SG_POOLS_n_near_pool].x = p->n_near_pool,

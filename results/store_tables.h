@@ -68,6 +68,7 @@
     X(n_attempts, REAL, "", 0, "completions tried")                                                          \
     X(n_rejected, REAL, "", 0, "examples rejected, and answers without one; reasons in /rejects")            \
     X(shortfall, TEXT, "", 0, "what is missing")                                                             \
+    X(seed_data, INT, "", SG_LATER, "draw of the raw rows that its prompts show; -1: they show none")        \
     X(n_near_raw, REAL, "examples", SG_LATER, "kept ones that are near-duplicates of a training row")        \
     X(n_near_test, REAL, "examples", SG_LATER, "kept ones that are near-duplicates of a test row")           \
     X(n_near_pool, REAL, "examples", SG_LATER, "kept ones that are near-duplicates of an earlier example")   \

@@ -61,6 +61,12 @@ with sg.Folder() as folder:
     out, err = sg.run("run", *study, "--results", results)
     sg.check("2 cells were" in err and sg.digest(out) == calm, f"not what it was before:\n{err}")
 
+    # What a pool's diversity depends on besides its texts: kept by pool, size and encoder alone, it would be that of the longer texts.
+    shorter = [*study, "train.max_length=16", "mixes=[synthetic]"]
+    resumed, fresh = (sg.digest(sg.run("run", *shorter, "--results", path)[0]) for path in (results, folder / "shorter"))
+    sg.check(resumed == fresh, "diversity is kept over another max_length")
+    sg.check(sg.digest(sg.run("run", *study, "--results", results)[0]) == calm, "and back")
+
     # A ledger of an older version: what its own copy of the pool vouches for stays, the rest is trained again.
     forget = "UPDATE cells SET result=json_remove(result, '$.rows_sha256', '$.examples_sha256')"
     change(results, forget)

@@ -77,7 +77,17 @@ static void test_counts(void **state)
          0,
          120,
          5},
-        {{"raw=[10,20]", "seeds.data=2", "seeds.train=3", "methods=[one_shot, zero_shot]"}, 4, 12, 12, 48, 2},
+        /* each draw has a one_shot pool of its own; or the first one's is for it alone */
+        {{"raw=[10,20]", "seeds.data=2", "seeds.train=3", "methods=[one_shot, zero_shot]"}, 4, 12, 18, 48, 3},
+        {{"raw=[10,20]", "seeds={data: 2, train: 3}", "methods=[one_shot, zero_shot]", "few_shot_rows=first"},
+         4,
+         12,
+         12,
+         36,
+         2},
+        /* without raw rows, prompts show all rows there are: no draws */
+        {{"mixes=[synthetic]", "raw=", "seeds.data=3"}, 3, 0, 10, 0, 5},
+        {{"mixes=[synthetic]", "seeds.data=3"}, 2, 0, 22, 0, 11},
     };
     for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
         struct sg_study *s = make(row[i].n, row[i].o);
@@ -99,7 +109,11 @@ static void test_counts(void **state)
                 assert_true(p->task == c->task && p->arm.method == c->arm.method &&
                             p->seed_generation == c->seed_generation);
                 assert_true(c->size > 0 && (c->mix == SG_MIX_BOTH) == (c->raw > 0));
-                assert_true((c->mix == SG_MIX_BOTH) == (c->seed_data >= 0));
+                int shows = sg_method_shots((enum sg_method)c->arm.method) > 0;
+                int has_own = sg_arm_draws(s, &c->arm) > 1;
+                assert_true((c->mix == SG_MIX_BOTH || has_own) == (c->seed_data >= 0));
+                assert_true(shows ? p->seed_data == (c->seed_data < 0 ? 0 : c->seed_data)
+                                  : p->seed_data == -1);
             }
         }
         sg_grid_free(&g);
@@ -217,7 +231,8 @@ static void test_shipped(void **state)
         const char *path;
         int64_t n_cells, n_pools;
     } row[] = {{"experiments/quickstart.yaml", 126, 30},
-               {"experiments/paper.yaml", 6 * (9 + 5 * 4 * (3 + 9)) + 5 * 4 * (3 + 9), 35}};
+               {"experiments/paper.yaml",
+                6 * (9 + 5 * 4 * 3 + 4 * (2 * 9 + 3 * 3)) + 5 * 4 * 3 + 4 * (2 * 9 + 3 * 3), 35}};
     for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
         struct sg_study *s;
         struct sg_grid g;

@@ -256,7 +256,8 @@ static void test_resolved(void **state)
     assert_int_equal(read_study(base_study, "generator.model=a\"b", &s, &err), SG_OK);
     assert_string_equal(
         s->resolved,
-        "{\"conditioning\":[\"label\"],\"data\":{\"dir\":\"data\",\"test\":null,\"train\":null},\"filter\":{"
+        "{\"conditioning\":[\"label\"],\"data\":{\"dir\":\"data\",\"test\":null,\"train\":null},\"few_shot_"
+        "rows\":\"own\",\"filter\":{"
         "\"duplicates\":true,"
         "\"leakage\":true,\"near_duplicates\":null},"
         "\"generator\":{\"api_key_env\":\"OPENAI_API_KEY\",\"base_url\":null,\"examples_per_request\":1,"
@@ -354,7 +355,7 @@ static void test_bad(void **state)
          "s.yaml:5:1: unknown setting \"wholly_unheard_of\"; hint: known here: study, tasks, methods, "
          "conditioning, "
          "prompt_variants, rephrase, rephrase_tasks, sizes, "
-         "raw, mixes, "
+         "raw, few_shot_rows, mixes, "
          "seeds.*, data.*, generator.*, generators, cache, budget.*, filter.*, llm_eval.*, train.*, results"},
         {"train: {seed: 3}\n", NULL,
          "s.yaml:5:9: train.seed cannot be set here; hint: the seed of `synthgrid train` alone; a study says "
