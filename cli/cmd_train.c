@@ -255,15 +255,15 @@ static sg_status print_json(const struct job *j, const struct sg_metrics *m, str
     int bad = !loss;
     for (int64_t i = 0; i < r->n_steps; i++)
         bad |= json_array_append_new(loss, json_real((double)r->loss[i]));
-    json_t *object =
-        json_pack("{s:f,s:f,s:I,s:f,s:f,s:f,s:o,s:s,s:I,s:f,s:I,s:I,s:I,s:I,s:I,s:I,s:i,s:o?,s:I}", "seconds",
-                  r->train_s, "tokens_per_s", r->tokens_per_s, "steps", (json_int_t)r->n_steps, "accuracy",
-                  m->accuracy, "macro_f1", m->macro_f1, "eval_loss", m->loss, "loss", loss, "digest",
-                  r->digest, "peak_mem_bytes", (json_int_t)r->peak_mem_bytes, "eval_seconds", r->eval_s,
-                  "tokens", (json_int_t)r->n_tokens, "rows_train", (json_int_t)j->train.n, "rows_eval",
-                  (json_int_t)j->eval.n, "lanes", (json_int_t)r->lanes, "threads", (json_int_t)r->threads,
-                  "seed", (json_int_t)j->settings.seed, "classes", j->labels.n, "step_seconds",
-                  step_seconds(j), "peak_rss_bytes", (json_int_t)sg_cli_peak_rss());
+    json_t *object = json_pack(
+        "{s:f,s:f,s:I,s:f,s:f,s:f,s:o,s:s,s:I,s:f,s:I,s:I,s:I,s:I,s:I,s:I,s:i,s:o?,s:I,s:f}", "seconds",
+        r->train_s, "tokens_per_s", r->tokens_per_s, "steps", (json_int_t)r->n_steps, "accuracy", m->accuracy,
+        "macro_f1", m->macro_f1, "eval_loss", m->loss, "loss", loss, "digest", r->digest, "peak_mem_bytes",
+        (json_int_t)r->peak_mem_bytes, "eval_seconds", r->eval_s, "tokens", (json_int_t)r->n_tokens,
+        "rows_train", (json_int_t)j->train.n, "rows_eval", (json_int_t)j->eval.n, "lanes",
+        (json_int_t)r->lanes, "threads", (json_int_t)r->threads, "seed", (json_int_t)j->settings.seed,
+        "classes", j->labels.n, "step_seconds", step_seconds(j), "peak_rss_bytes",
+        (json_int_t)sg_cli_peak_rss(), "lr", sg_train_lr(j->encoder, &j->settings));
     if (bad) {
         json_decref(object);
         object = NULL;
@@ -289,6 +289,7 @@ static void print_table(const struct job *j, const struct sg_metrics *m, const s
     printf("\n%" PRId64 " %s in %s, %.0f tokens a second; training loss %.4f at first, %.4f at last\n",
            r->n_steps, sg_plural(r->n_steps, "step", "steps"), took, r->tokens_per_s, (double)r->loss[0],
            (double)r->loss[r->n_steps - 1]);
+    printf("learning rate %.3g\n", sg_train_lr(j->encoder, &j->settings));
     printf("weights %s\n", r->digest);
     if (j->save_dir)
         printf("saved in %s\n", j->save_dir);
@@ -330,13 +331,14 @@ int sg_cmd_train(int argc, char **argv)
     const struct sg_usage usage = {
         .command = "train",
         .overrides = "train.KEY=VALUE",
-        .about = "Fine-tunes the encoder on --train and measures it on --eval; runs under mpirun with any "
-                 "number of ranks, and gives the\n"
-                 "same weights with each. Rows have `text`, or a pair under a known name (`sentence1` and "
-                 "`sentence2`, `question` and `passage`, ...), and `label`.\n"
-                 "Keys: train.epochs train.steps train.batch train.lr train.seed train.dropout "
-                 "train.max_length train.warmup\n"
-                 "train.weight_decay train.clip train.lanes train.precision train.threads.",
+        .about =
+            "Fine-tunes the encoder on --train and measures it on --eval; runs under mpirun with any "
+            "number of ranks, and gives the\n"
+            "same weights with each. Rows have `text`, or a pair under a known name (`sentence1` and "
+            "`sentence2`, `question` and `passage`, ...), and `label`.\n"
+            "Keys: train.epochs train.steps train.min_steps train.batch train.lr train.seed train.dropout "
+            "train.max_length train.warmup\n"
+            "train.weight_decay train.clip train.lanes train.precision train.threads.",
         .option = option,
         .n_options = sizeof option / sizeof option[0],
     };

@@ -174,6 +174,9 @@ static char *study_text(const struct sg_bundle *b, const char *path, const char 
     if (b->has_rows)
         bad |= json_object_set_new(json_object_get(o, "data"), "dir", data ? json_string(data) : NULL);
     sg_free(data);
+    json_t *train = json_object_get(o, "train");
+    if (train && !json_object_get(train, "min_steps")) /* sealed before there was one */
+        bad |= json_object_set_new(train, "min_steps", json_integer(0));
     char *text = bad ? NULL : json_dumps(o, JSON_SORT_KEYS | JSON_INDENT(1));
     json_decref(o);
     return text;

@@ -73,6 +73,8 @@ static json_t *settings_to_seal(const struct sg_study *s, int with_data)
     json_object_foreach (json_object_get(o, "generators"), name, of)
         bad |= json_object_set_new(of, "base_url", json_null());
     bad |= json_object_set_new(generator, "recording", json_null());
+    if (s->train.lr >= 0) /* what auto comes to is the program's to say, and may change */
+        bad |= json_object_set_new(train, "lr", json_real(s->train.lr));
     const char *dir = json_string_value(json_object_get(data, "dir")),
                *encoder = json_string_value(json_object_get(train, "encoder"));
     if (with_data) {

@@ -24,20 +24,74 @@ static json_t *rows_json(const struct sg_examples *x)
     return list;
 }
 
+/* What a rank that trains a cell is told, all of sg_train_settings but how gradients meet, which no study sets: X(name, whole or real). */
+#define SETTINGS(X)                                                                                          \
+    X(epochs, integer)                                                                                       \
+    X(steps, integer)                                                                                        \
+    X(min_steps, integer)                                                                                    \
+    X(batch, integer)                                                                                        \
+    X(max_length, integer)                                                                                   \
+    X(lanes, integer)                                                                                        \
+    X(threads, integer)                                                                                      \
+    X(seed, integer)                                                                                         \
+    X(precision, integer)                                                                                    \
+    X(lr, real)                                                                                              \
+    X(warmup, real)                                                                                          \
+    X(weight_decay, real)                                                                                    \
+    X(clip, real)                                                                                            \
+    X(dropout, real)
+
+static json_t *json_of_integer(int64_t x)
+{
+    return json_integer((json_int_t)x);
+}
+
+static json_t *json_of_real(double x)
+{
+    return json_real(x);
+}
+
+json_t *sg_cell_settings_pack(const struct sg_train_settings *s)
+{
+    json_t *o = json_object();
+    int bad = !o;
+#define X(name, type) bad |= json_object_set_new(o, #name, json_of_##type(s->name)) != 0;
+    SETTINGS(X)
+#undef X
+    if (bad) {
+        json_decref(o);
+        return NULL;
+    }
+    return o;
+}
+
+static int64_t integer(const json_t *o, const char *key)
+{
+    return json_integer_value(json_object_get(o, key));
+}
+
+static double real(const json_t *o, const char *key)
+{
+    return json_number_value(json_object_get(o, key));
+}
+
+void sg_cell_settings_unpack(const json_t *o, struct sg_train_settings *s)
+{
+#define X(name, type) s->name = (__typeof__(s->name))type(o, #name);
+    SETTINGS(X)
+#undef X
+}
+
 sg_status sg_cell_payload(const struct sg_prepared *p, const struct sg_cell *c, struct sg_buf *payload,
                           struct sg_err *err)
 {
     struct sg_cell_rows rows;
     SG_TRY(sg_cell_rows_make(p, c, &rows, err));
-    const struct sg_train_settings *s = &p->study->train;
-    json_t *o = json_pack("{s:{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:f,s:f,s:f,s:f,s:f},s:i,s:i,s:o,s:o}",
-                          "settings", "epochs", (json_int_t)s->epochs, "steps", (json_int_t)s->steps, "batch",
-                          (json_int_t)s->batch, "max_length", (json_int_t)s->max_length, "lanes",
-                          (json_int_t)s->lanes, "threads", (json_int_t)s->threads, "precision",
-                          (json_int_t)s->precision, "seed", (json_int_t)c->seed_train, "lr", s->lr, "warmup",
-                          s->warmup, "weight_decay", s->weight_decay, "clip", s->clip, "dropout", s->dropout,
-                          "n_classes", rows.train.n_classes, "cut", (int)rows.train.cut, "train",
-                          rows_json(&rows.train), "test", rows_json(&rows.test));
+    struct sg_train_settings s = p->study->train;
+    s.seed = (uint64_t)c->seed_train;
+    json_t *o = json_pack("{s:o,s:i,s:i,s:o,s:o}", "settings", sg_cell_settings_pack(&s), "n_classes",
+                          rows.train.n_classes, "cut", (int)rows.train.cut, "train", rows_json(&rows.train),
+                          "test", rows_json(&rows.test));
     sg_cell_rows_free(&rows);
     char *path = sg_strf("%s/%s" SNAPSHOT, p->study->results, c->id);
     if (o && path)
@@ -116,16 +170,6 @@ static sg_status read_rows(const json_t *list, struct sg_examples *x, void **mem
     return SG_OK;
 }
 
-static int64_t integer(const json_t *o, const char *key)
-{
-    return json_integer_value(json_object_get(o, key));
-}
-
-static double real(const json_t *o, const char *key)
-{
-    return json_number_value(json_object_get(o, key));
-}
-
 static sg_status write_result(const struct sg_encoder *encoder, const struct sg_work *w,
                               const struct sg_train_result *r, struct sg_buf *result, struct sg_err *err)
 {
@@ -166,20 +210,7 @@ sg_status sg_cell_work(const struct sg_encoder *encoder, const struct sg_work *w
     struct sg_examples train = {0}, test = {0};
     void *memory[2] = {NULL, NULL};
     struct sg_train_result r = {0};
-    const json_t *g = json_object_get(o, "settings");
-    s.epochs = integer(g, "epochs");
-    s.steps = integer(g, "steps");
-    s.batch = integer(g, "batch");
-    s.max_length = integer(g, "max_length");
-    s.lanes = integer(g, "lanes");
-    s.threads = integer(g, "threads");
-    s.precision = (enum sg_precision)integer(g, "precision");
-    s.seed = (uint64_t)integer(g, "seed");
-    s.lr = real(g, "lr");
-    s.warmup = real(g, "warmup");
-    s.weight_decay = real(g, "weight_decay");
-    s.clip = real(g, "clip");
-    s.dropout = real(g, "dropout");
+    sg_cell_settings_unpack(json_object_get(o, "settings"), &s);
     train.n_classes = test.n_classes = (int)integer(o, "n_classes");
     train.cut = test.cut = (enum sg_cut)integer(o, "cut");
     sg_status status = o ? SG_OK : sg_fail(err, SG_FAILED, "the message of a cell is damaged: %s", why.text);

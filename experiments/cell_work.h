@@ -13,6 +13,13 @@
 #include "experiments/prepare.h"
 #include "mpi/engine.h"
 
+#include <jansson.h>
+
+/* Local. "settings" of the payload: all that a study sets, and the seed; new memory, NULL without it. And back: fields that it does not
+ * name are left as they are. */
+json_t *sg_cell_settings_pack(const struct sg_train_settings *s);
+void sg_cell_settings_unpack(const json_t *o, struct sg_train_settings *s);
+
 /* Rank 0. */
 sg_status sg_cell_payload(const struct sg_prepared *p, const struct sg_cell *c, struct sg_buf *payload,
                           struct sg_err *err) SG_MUST_USE;

@@ -118,8 +118,10 @@ struct counts {
     int64_t n_cells, n_cells_done, n_raw_only;
     int64_t n_stale; /* cells that were done on other texts: to be trained again */
     struct sg_batches_out batches;
-    double cost;      /* of the cells that are left */
-    size_t mem_bytes; /* a rank */
+    int64_t n_few;     /* cells of too few steps to learn much */
+    int64_t few_steps; /* the fewest of them */
+    double cost;       /* of the cells that are left */
+    size_t mem_bytes;  /* a rank */
 };
 
 static void add_missing(struct counts *n, int generator, int64_t missing, int64_t in, int64_t out)
@@ -220,6 +222,31 @@ static sg_status is_done(struct sources *from, struct sg_texts *texts, const str
     return SG_OK;
 }
 
+static void count_few(const struct sg_prepared *p, const struct sg_cell *c, struct counts *n)
+{
+    const struct sg_train_settings *s = &p->study->train;
+    int64_t rows = c->raw + c->size, steps = sg_train_n_steps(s, rows);
+    if (sg_train_effective_steps(p->encoder, s, rows) >= SG_TRAIN_FEW_STEPS)
+        return;
+    n->few_steps = !n->n_few || steps < n->few_steps ? steps : n->few_steps;
+    n->n_few++;
+}
+
+/* "         warning: 15 of 15 cells have 12 steps and more at a rate of 5e-05: too few to learn much (...)" */
+static void print_few(const struct sg_prepared *p, const struct counts *n, struct sg_buf *out)
+{
+    if (!n->n_few)
+        return;
+    sg_buf_printf(
+        out,
+        "         warning: %lld of %lld %s too few steps to learn much (%lld and more, at a rate of %.3g): "
+        "such a "
+        "cell often predicts one class for all test rows; hint: at least %d at %.3g, this encoder's "
+        "train.lr=auto; train.min_steps=100 is the default\n",
+        (long long)n->n_few, (long long)n->n_cells, sg_plural(n->n_cells, "cell has", "cells have"),
+        (long long)n->few_steps, p->study->train.lr, SG_TRAIN_FEW_STEPS, sg_train_auto_lr(p->encoder));
+}
+
 static sg_status count_cells(struct sg_prepared *p, struct sources *from, struct counts *n,
                              struct sg_err *err)
 {
@@ -237,6 +264,7 @@ static sg_status count_cells(struct sg_prepared *p, struct sources *from, struct
         status = is_done(from, texts, c, n, &done, err);
         n->n_cells_done += done;
         n->n_raw_only += c->pool < 0;
+        count_few(p, c, n);
         if (!done)
             n->cost += sg_cell_cost(p, c);
     }
@@ -362,6 +390,7 @@ static void print_text(const struct sg_prepared *p, const struct sources *from, 
         out, "training %lld %s to train, %lld done; roughly %.2f core hours at 100 GFLOP/s a core\n",
         (long long)(n->n_cells - n->n_cells_done), sg_plural(n->n_cells - n->n_cells_done, "cell", "cells"),
         (long long)n->n_cells_done, n->cost / 3600);
+    print_few(p, n, out);
     if (n->n_stale)
         sg_buf_printf(out, "         %lld of them %s trained on other texts than the study has now\n",
                       (long long)n->n_stale, sg_plural(n->n_stale, "was", "were"));
@@ -409,6 +438,8 @@ static sg_status print_json(const struct sg_prepared *p, const struct counts *n,
         (json_int_t)(n->batches.n + n->batches.n_abandoned), "n_batch_requests",
         (json_int_t)n->batches.n_requests, "core_s", n->cost, "mem_bytes_per_rank", (json_int_t)n->mem_bytes,
         "results", s->results);
+    if (o)
+        json_object_set_new(o, "n_cells_few_steps", json_integer(n->n_few));
     if (o && s->generator->name)
         json_object_set_new(o, "generators", generators_json(s, n));
     else if (o)

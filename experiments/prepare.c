@@ -130,6 +130,8 @@ sg_status sg_prepare(const char *study, int n_overrides, const char *const *over
     if (status == SG_OK)
         status = without & SG_PREPARE_NO_WEIGHTS ? sg_encoder_identify(p->study->encoder, &p->encoder, err)
                                                  : sg_encoder_load(p->study->encoder, &p->encoder, err);
+    if (status == SG_OK) /* once, for ids, results and all who train */
+        p->study->train.lr = sg_train_lr(p->encoder, &p->study->train);
     if (status == SG_OK && !worker)
         status = fill(p, err);
     if (status != SG_OK) {
@@ -239,15 +241,15 @@ char *sg_cell_settings(const struct sg_prepared *p, const struct sg_cell *c)
     char arm[SG_ARM_NAME];
     sg_arm_name(s, &c->arm, arm);
     json_t *o = json_pack(
-        "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:f, "
+        "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:f, "
         "s:f, s:f, s:f, s:f, s:s*}",
         "task", t->name, "method", arm, "mix", sg_mix_name(c->mix), "size", (json_int_t)c->size, "raw",
         (json_int_t)c->raw, "seed_generation", (json_int_t)c->seed_generation, "seed_data",
         (json_int_t)c->seed_data, "seed_train", (json_int_t)c->seed_train, "class_names", names, "encoder",
         s->encoder, "encoder_sha256", sg_encoder_digest(p->encoder), "data_sha256", p->data[c->task].digest,
-        "epochs", (json_int_t)g->epochs, "steps", (json_int_t)g->steps, "batch", (json_int_t)g->batch,
-        "max_length", (json_int_t)g->max_length, "lr", g->lr, "warmup", g->warmup, "weight_decay",
-        g->weight_decay, "clip", g->clip, "dropout", g->dropout, "precision",
+        "epochs", (json_int_t)g->epochs, "steps", (json_int_t)g->steps, "min_steps", (json_int_t)g->min_steps,
+        "batch", (json_int_t)g->batch, "max_length", (json_int_t)g->max_length, "lr", g->lr, "warmup",
+        g->warmup, "weight_decay", g->weight_decay, "clip", g->clip, "dropout", g->dropout, "precision",
         g->precision == SG_FP32 ? NULL : sg_precision_name((int)g->precision));
     if (o && c->pool >= 0)
         name_generator(o, &s->generator[c->arm.generator]);
@@ -292,8 +294,8 @@ double sg_cell_cost(const struct sg_prepared *p, const struct sg_cell *c)
     double tokens = bytes / 4.5 / (double)d->test.n + 3;
     if (tokens > (double)g->max_length)
         tokens = (double)g->max_length;
-    double n = (double)(c->raw + c->size),
-           passes = g->steps ? (double)(g->steps * g->batch) : n * (double)g->epochs;
+    int64_t n = c->raw + c->size;
+    double passes = (double)sg_train_n_steps(g, n) * (double)(g->batch < n ? g->batch : n);
     double parameters = (double)sg_encoder_n_parameters(p->encoder);
     return tokens * (passes + (double)d->test.n / 3) * 6 * parameters / 1e11;
 }

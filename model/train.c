@@ -12,13 +12,39 @@
 struct sg_train_settings sg_train_defaults(void)
 {
     return (struct sg_train_settings){.epochs = 3,
+                                      .min_steps = 100,
                                       .batch = 16,
                                       .max_length = 256,
-                                      .lr = 5e-5,
+                                      .lr = SG_TRAIN_LR_AUTO,
                                       .warmup = 0.1,
                                       .weight_decay = 0.01,
                                       .clip = 1.0,
                                       .dropout = -1.0};
+}
+
+int64_t sg_train_n_steps(const struct sg_train_settings *s, int64_t n)
+{
+    int64_t batch = s->batch < n ? s->batch : n;
+    if (s->steps > 0 || n < 1)
+        return s->steps;
+    int64_t steps = s->epochs * ((n + batch - 1) / batch);
+    return steps > s->min_steps ? steps : s->min_steps;
+}
+
+double sg_train_auto_lr(const struct sg_encoder *e)
+{
+    double ratio = 768.0 / (double)e->config.C;
+    return fmin(fmax(5e-5 * ratio * ratio, 1e-5), 1e-3);
+}
+
+double sg_train_lr(const struct sg_encoder *e, const struct sg_train_settings *s)
+{
+    return s->lr == SG_TRAIN_LR_AUTO ? sg_train_auto_lr(e) : s->lr;
+}
+
+double sg_train_effective_steps(const struct sg_encoder *e, const struct sg_train_settings *s, int64_t n)
+{
+    return (double)sg_train_n_steps(s, n) * fmin(sg_train_lr(e, s) / sg_train_auto_lr(e), 4.0);
 }
 
 void sg_train_result_free(struct sg_train_result *r)

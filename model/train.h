@@ -30,22 +30,43 @@ struct sg_model;
 enum sg_train_reduce { SG_TRAIN_EXACT, SG_TRAIN_MPI_ALLREDUCE };
 
 struct sg_train_settings {
-    int64_t epochs;      /* 3 */
-    int64_t steps;       /* 0: epochs * ceil(n / batch); else exactly so many optimiser steps */
-    int64_t batch;       /* 16: examples a step, the last batch of an epoch may be smaller */
-    int64_t max_length;  /* 256: tokens with the special ones; cut to what the encoder has positions for */
-    int64_t lanes;       /* 0: auto (sg_lanes_auto), else a power of two */
-    int64_t threads;     /* 0: auto (sg_cores); training uses at most as many as there are lanes */
-    uint64_t seed;       /* head initialisation, shuffles, dropout */
-    double lr;           /* 5e-5: peak, after linear warm-up; then linear decay to 0 */
-    double warmup;       /* 0.1: share of the steps */
+    int64_t epochs; /* 3 */
+    int64_t
+        steps; /* 0: epochs * ceil(n / batch), and at least min_steps; else exactly so many optimiser steps */
+    int64_t min_steps;  /* 100: few rows are passed over more often than epochs says */
+    int64_t batch;      /* 16: examples a step, the last batch of an epoch may be smaller */
+    int64_t max_length; /* 256: tokens with the special ones; cut to what the encoder has positions for */
+    int64_t lanes;      /* 0: auto (sg_lanes_auto), else a power of two */
+    int64_t threads;    /* 0: auto (sg_cores); training uses at most as many as there are lanes */
+    uint64_t seed;      /* head initialisation, shuffles, dropout */
+    double lr; /* SG_TRAIN_LR_AUTO: sg_train_auto_lr. Peak, after linear warm-up; then linear decay to 0 */
+    double
+        warmup; /* 0.1: share of the steps, rounded down: with the ceiling that transformers takes, one of fewer than ten
+                            steps would be at rate 0 */
     double weight_decay; /* 0.01: decoupled; none on biases and LayerNorm */
     double clip;         /* 1.0: global gradient norm; 0 switches it off */
     double dropout;      /* < 0: as config.json says; else hidden, attention and classifier dropout */
     enum sg_train_reduce reduce;
     enum sg_precision precision; /* fp32; of training and of the evaluation behind it */
 };
+#define SG_TRAIN_LR_AUTO (-1.0)
 struct sg_train_settings sg_train_defaults(void);
+
+/* Local. Optimiser steps on n rows. */
+int64_t sg_train_n_steps(const struct sg_train_settings *s, int64_t n);
+
+/* Local. The peak rate for an encoder, where lr is auto: 5e-5 (768 / C)^2 for C channels, in [1e-5, 1e-3]: 5e-5 for the shape of
+ * BERT-base (Devlin et al. 2019, appendix A.3: 2e-5 to 5e-5), 2e-4 for MiniLM's 384. Smaller encoders take larger rates (Turc et al.
+ * 2019 used 1e-4 and 3e-4 for theirs). Measured: tests/bench/README.md, "Defaults that learn". */
+double sg_train_auto_lr(const struct sg_encoder *e);
+
+/* Local. s->lr, or where that is auto sg_train_auto_lr. */
+double sg_train_lr(const struct sg_encoder *e, const struct sg_train_settings *s);
+
+/* How much n rows are trained, in steps at the automatic rate: a higher one counts for as much as four of them at most. Below
+ * SG_TRAIN_FEW_STEPS a cell often predicts one class alone (measured, see there). */
+enum { SG_TRAIN_FEW_STEPS = 15 };
+double sg_train_effective_steps(const struct sg_encoder *e, const struct sg_train_settings *s, int64_t n);
 
 /* Rows with class indices. label may be NULL for inference. Borrowed. */
 struct sg_examples {

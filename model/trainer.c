@@ -15,13 +15,13 @@ static sg_status check(const struct sg_train_settings *s, const struct sg_exampl
             return sg_fail(err, SG_INPUT, "example %lld has class %d, but there are %d", (long long)i,
                            x->label[i], n_classes);
     if (s->batch < 1 || s->max_length < 5 || (s->steps < 1 && s->epochs < 1) || s->lanes < 0 ||
-        s->lanes > SG_MAX_LANES || (s->lanes & (s->lanes - 1)) || s->threads < 0)
+        s->min_steps < 0 || s->lanes > SG_MAX_LANES || (s->lanes & (s->lanes - 1)) || s->threads < 0)
         return sg_fail(err, SG_INPUT,
                        "train settings out of bounds; hint: batch >= 1, max_length >= 5, epochs or steps >= "
                        "1, lanes a power of "
                        "two (0: automatic)");
-    if (!(s->lr >= 0.0) || !(s->warmup >= 0.0 && s->warmup <= 1.0) || !(s->weight_decay >= 0.0) ||
-        !(s->clip >= 0.0) || !(s->dropout < 1.0))
+    if (!(s->lr >= 0.0 || s->lr == SG_TRAIN_LR_AUTO) || !(s->warmup >= 0.0 && s->warmup <= 1.0) ||
+        !(s->weight_decay >= 0.0) || !(s->clip >= 0.0) || !(s->dropout < 1.0))
         return sg_fail(err, SG_INPUT,
                        "train settings out of bounds; hint: lr, weight_decay and clip >= 0, warmup in [0, "
                        "1], dropout < 1");
@@ -185,7 +185,7 @@ sg_status sg_trainer_create(const struct sg_encoder *e, const struct sg_train_se
     t->head_dropout = s->dropout < 0.0 ? e->config.classifier_dropout : s->dropout;
     t->batch = s->batch < train->n ? s->batch : train->n;
     t->steps_per_epoch = (train->n + t->batch - 1) / t->batch;
-    t->n_steps = s->steps > 0 ? s->steps : s->epochs * t->steps_per_epoch;
+    t->n_steps = sg_train_n_steps(s, train->n);
 
     SG_TRY(sg_tokens_create(&e->config, e->source->tokenizer, train, s->max_length, &t->train_tokens, err));
     if (eval)
@@ -204,7 +204,7 @@ sg_status sg_trainer_create(const struct sg_encoder *e, const struct sg_train_se
     SG_TRY(choose_words(t, &n_words, err));
     SG_TRY(copy_weights(t, n_words, err));
     SG_TRY(make_buffers(t, team->size > 1 && s->reduce == SG_TRAIN_EXACT, err));
-    t->adamw.lr = s->lr;
+    t->adamw.lr = sg_train_lr(e, s);
     t->adamw.weight_decay = s->weight_decay;
     t->adamw.clip = s->clip;
     t->adamw.n_warmup = (int64_t)(s->warmup * (double)t->n_steps + 1e-9);

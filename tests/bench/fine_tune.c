@@ -159,6 +159,8 @@ int main(int argc, char **argv)
     struct sg_team team;
     must(sg_mpi_start(&argc, &argv, &team, &err));
     struct sg_train_settings s = sg_train_defaults();
+    s.min_steps = 0; /* as many as are asked for */
+    s.lr = 5e-5;
     const char *save = NULL;
     double limit = 0;
     int bad = argc < 4;

@@ -33,7 +33,7 @@ def rate(result, tokens, seconds, done):
 def ours_train(encoder, work, threads, ranks=0, epochs=2, settings=()):
     """Steady speed: the last epoch's, so with more than one, the first is the warm-up. Each epoch has the same rows."""
     done = run(on_ranks(ranks) + [SYNTHGRID, "train", "--encoder", encoder, "--train", work.rows, "--eval", work.few, "--json",
-                                  f"train.epochs={epochs}", f"train.batch={BATCH}", f"train.max_length={MAX_LENGTH}",
+                                  f"train.epochs={epochs}", "train.min_steps=0", f"train.batch={BATCH}", f"train.max_length={MAX_LENGTH}",
                                   f"train.threads={threads}", *settings])
     result = done.result
     if result["tokens"] != epochs * sum(work.lengths(encoder)):

@@ -308,7 +308,8 @@ static void test_ids(void **state)
     static const char *const other[] = {"train.epochs=4",       "train.steps=9",        "train.batch=8",
                                         "train.lr=1e-5",        "train.max_length=64",  "train.warmup=0",
                                         "train.weight_decay=0", "train.clip=0",         "train.dropout=0",
-                                        "train.lanes=2",        "train.precision=bf16", "tasks=[again]"};
+                                        "train.lanes=2",        "train.precision=bf16", "train.min_steps=7",
+                                        "train.min_steps=0",    "tasks=[again]"};
     put_task("again");
     for (size_t i = 0; i < sizeof other / sizeof other[0]; i++) {
         const char *o[] = {base[0], base[1], base[2], other[i]};

@@ -164,7 +164,8 @@ static void test_train_defaults(void **state)
     assert_int_equal(t.precision, SG_FP32);
     assert_int_equal(t.threads, 0);
     assert_int_equal(t.seed, 0);
-    assert_true(t.lr == 5e-5 && t.warmup == 0.1 && t.weight_decay == 0.01 && t.clip == 1.0 && t.dropout < 0);
+    assert_int_equal(t.min_steps, 100);
+    assert_true(t.lr == -1 && t.warmup == 0.1 && t.weight_decay == 0.01 && t.clip == 1.0 && t.dropout < 0);
 }
 
 static void test_train_overrides(void **state)
@@ -180,6 +181,9 @@ static void test_train_overrides(void **state)
     assert_int_equal(t.lanes, 4);
     assert_int_equal(t.precision, SG_BF16);
     assert_true(t.dropout == 0 && t.lr == 1e-4);
+    const char *automatic[] = {"train.lr=1e-4", "train.lr=auto", "train.min_steps=0"};
+    assert_int_equal(sg_settings_train(3, automatic, &t, &err), SG_OK);
+    assert_true(t.lr == -1 && t.min_steps == 0);
     static const struct {
         const char *override, *message;
     } bad[] = {
@@ -275,7 +279,8 @@ static void test_resolved(void **state)
         "[\"single\"],"
         "\"train\":{\"batch\":16,\"clip\":1,\"dropout\":null,\"encoder\":\"data/encoders/"
         "minilm-l6\",\"epochs\":3,"
-        "\"lanes\":null,\"lr\":5e-05,\"max_length\":256,\"precision\":\"fp32\",\"steps\":null,\"warmup\":0.1,"
+        "\"lanes\":null,\"lr\":null,\"max_length\":256,\"min_steps\":100,\"precision\":\"fp32\",\"steps\":"
+        "null,\"warmup\":0.1,"
         "\"weight_decay\":0.01}"
         "}");
     json_t *o = json_loads(s->resolved, JSON_REJECT_DUPLICATES, NULL);
@@ -364,7 +369,8 @@ static void test_bad(void **state)
         {"train: 5\n", NULL,
          "s.yaml:5:8: train: a group of settings is wanted here, `name: value`; hint: known here: "
          "train.encoder, train.epochs, "
-         "train.steps, train.batch, train.lr, train.max_length, train.warmup, train.weight_decay, "
+         "train.steps, train.min_steps, train.batch, train.lr, train.max_length, train.warmup, "
+         "train.weight_decay, "
          "train.clip, train.dropout, "
          "train.lanes, train.precision, train.threads"},
         {"train: {epochs: three}\n", NULL,
@@ -381,8 +387,10 @@ static void test_bad(void **state)
          "s.yaml:5:17: train.epochs must be a whole number from 1 to 10000, not empty"},
         {"train: {epochs: 99999999999999999999}\n", NULL,
          "s.yaml:5:17: train.epochs must be a whole number from 1 to 10000, not \"99999999999999999999\""},
-        {"train: {lr: 0}\n", NULL, "s.yaml:5:13: train.lr must be a number from 1e-12 to 1, not \"0\""},
-        {"train: {lr: nan}\n", NULL, "s.yaml:5:13: train.lr must be a number from 1e-12 to 1, not \"nan\""},
+        {"train: {lr: 0}\n", NULL,
+         "s.yaml:5:13: train.lr must be a number from 1e-12 to 1, or auto, not \"0\""},
+        {"train: {lr: nan}\n", NULL,
+         "s.yaml:5:13: train.lr must be a number from 1e-12 to 1, or auto, not \"nan\""},
         {"train: {lanes: 6}\n", NULL,
          "s.yaml:5:16: train.lanes must be a power of two (1, 2, 4, ... 64), not 6"},
         {"rephrase: [true]\n", NULL,

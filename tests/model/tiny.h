@@ -58,6 +58,7 @@ static inline struct sg_train_settings tiny_settings(void)
     struct sg_train_settings s = sg_train_defaults();
     s.batch = 6;
     s.epochs = 4;
+    s.min_steps = 0;
     s.lr = 2e-3;
     s.max_length = TINY_LENGTH;
     s.threads = 1;

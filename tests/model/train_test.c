@@ -205,20 +205,11 @@ static void bad_settings_are_refused(void **state)
         const char *what;
         struct sg_train_settings change; /* fields that are not 0 */
     } cases[] = {
-        {"batch", {.batch = -1}},
-        {"lanes", {.lanes = 3}},
-        {"lanes", {.lanes = -2}},
-        {"threads", {.threads = -1}},
-        {"max_length", {.max_length = 4}},
-        {"epochs", {.epochs = -1}},
-        {"lr", {.lr = -1.0}},
-        {"lr", {.lr = NAN}},
-        {"warmup", {.warmup = 1.5}},
-        {"warmup", {.warmup = NAN}},
-        {"decay", {.weight_decay = -1}},
-        {"clip", {.clip = -1}},
-        {"dropout", {.dropout = 1.0}},
-        {"dropout", {.dropout = NAN}},
+        {"batch", {.batch = -1}},     {"lanes", {.lanes = 3}},           {"lanes", {.lanes = -2}},
+        {"threads", {.threads = -1}}, {"max_length", {.max_length = 4}}, {"epochs", {.epochs = -1}},
+        {"lr", {.lr = -0.5}},         {"min_steps", {.min_steps = -1}},  {"lr", {.lr = NAN}},
+        {"warmup", {.warmup = 1.5}},  {"warmup", {.warmup = NAN}},       {"decay", {.weight_decay = -1}},
+        {"clip", {.clip = -1}},       {"dropout", {.dropout = 1.0}},     {"dropout", {.dropout = NAN}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct sg_train_settings s = tiny_settings();
@@ -232,6 +223,7 @@ static void bad_settings_are_refused(void **state)
         TAKE(threads);
         TAKE(max_length);
         TAKE(epochs);
+        TAKE(min_steps);
         TAKE(lr);
         TAKE(warmup);
         TAKE(weight_decay);
@@ -241,6 +233,65 @@ static void bad_settings_are_refused(void **state)
             fail_msg("case %zu, %s", i, cases[i].what);
         assert_non_null(strstr(err.text, "hint"));
     }
+}
+
+/* Epochs, but no fewer steps than asked for at least; the rate by the encoder's width; warm-up is rounded down. */
+static void steps_and_rate_by_default(void **state)
+{
+    (void)state;
+    struct sg_train_settings s = sg_train_defaults();
+    static const struct {
+        int64_t n, epochs, steps, min_steps, batch, expected;
+    } cases[] = {
+        {60, 3, 0, 100, 16, 100},   {60, 3, 0, 0, 16, 12},  {60, 40, 0, 100, 16, 160},  {1, 3, 0, 0, 16, 3},
+        {1, 3, 0, 100, 16, 100},    {60, 3, 7, 100, 16, 7}, {60, 3, 700, 100, 16, 700}, {61, 3, 0, 0, 60, 6},
+        {1000, 3, 0, 100, 16, 189}, {10, 3, 0, 12, 16, 12},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        s.epochs = cases[i].epochs;
+        s.steps = cases[i].steps;
+        s.min_steps = cases[i].min_steps;
+        s.batch = cases[i].batch;
+        assert_int_equal(sg_train_n_steps(&s, cases[i].n), cases[i].expected);
+    }
+    /* The tiny encoder has 24 channels: the most that auto gives. */
+    s = tiny_settings();
+    s.lr = SG_TRAIN_LR_AUTO;
+    assert_true(sg_train_lr(encoder, &s) == 1e-3);
+    s.steps = 3;
+    struct sg_train_result by_auto, by_number;
+    assert_int_equal(train(&s, NULL, &by_auto), SG_OK);
+    s.lr = 1e-3;
+    assert_int_equal(train(&s, NULL, &by_number), SG_OK);
+    assert_string_equal(by_auto.digest, by_number.digest);
+    assert_int_equal(by_auto.n_steps, 3);
+    assert_true(sg_train_effective_steps(encoder, &s, 60) == 3);
+    s.lr = 5e-4;
+    assert_true(sg_train_effective_steps(encoder, &s, 60) == 1.5);
+    s.lr = 1;
+    assert_true(sg_train_effective_steps(encoder, &s, 60) == 12);
+    sg_train_result_free(&by_auto);
+    sg_train_result_free(&by_number);
+    /* Nine steps have no warm-up at a tenth (the first would be at rate 0), ten have one. */
+    s.lr = 1e-3;
+    s.weight_decay = 0;
+    struct sg_train_result one, none;
+    s.steps = 9;
+    s.warmup = 0.1;
+    assert_int_equal(train(&s, NULL, &one), SG_OK);
+    s.warmup = 0;
+    assert_int_equal(train(&s, NULL, &none), SG_OK);
+    assert_string_equal(one.digest, none.digest);
+    sg_train_result_free(&one);
+    sg_train_result_free(&none);
+    s.steps = 10;
+    s.warmup = 0.1;
+    assert_int_equal(train(&s, NULL, &one), SG_OK);
+    s.warmup = 0;
+    assert_int_equal(train(&s, NULL, &none), SG_OK);
+    assert_string_not_equal(one.digest, none.digest);
+    sg_train_result_free(&one);
+    sg_train_result_free(&none);
 }
 
 static void bad_examples_are_refused(void **state)
@@ -585,6 +636,7 @@ int main(void)
         cmocka_unit_test(embeds_unit_rows),
         cmocka_unit_test(trains_in_bf16),
         cmocka_unit_test(bad_settings_are_refused),
+        cmocka_unit_test(steps_and_rate_by_default),
         cmocka_unit_test(bad_examples_are_refused),
         cmocka_unit_test(stops_and_diverges),
         cmocka_unit_test(bad_snapshots_are_refused),
