@@ -8,6 +8,7 @@
 #include "experiments/prices.h"
 #include "gen/probe.h"
 #include "gen/provider.h"
+#include "gen/reasoning.h"
 #include "model/ops.h"
 #include "results/store.h"
 
@@ -329,6 +330,12 @@ static sg_status note_answer(const struct sg_generator *g, const struct sg_probe
         status = note(f, "model", SG_HEALTH_NOTE, err,
                       "asked for \"%s\", and \"%s\" answered: right for an alias or a server of one model",
                       g->model, a->model);
+    if (status == SG_OK && a->text && sg_said_find(NULL, a->text).reasons)
+        status = note(
+            f, "reasoning", SG_HEALTH_NOTE, err,
+            "the model thinks aloud in its answers: what stands behind its last closing mark counts, and "
+            "answers without that are rejected as `reasoning`; hint: let the server take it out, switch "
+            "thinking off, or raise generator.max_tokens");
     if (status == SG_OK && (!a->text || !a->text[strspn(a->text, " \t\r\n")]))
         status = note(f, "answer", SG_HEALTH_NOTE, err,
                       "it holds no text: a model that reasons may need more tokens than %s; hint: raise "

@@ -2,7 +2,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
-#include "gen/parse.h"
+#include "gen/words.h"
 
 #include <ctype.h>
 #include <stdlib.h>

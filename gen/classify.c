@@ -4,8 +4,11 @@
 #include "base/text.h"
 #include "gen/class_name.h"
 #include "gen/clean.h"
+#include "gen/declining.h"
 #include "gen/messages.h"
-#include "gen/parse.h"
+#include "gen/reasoning.h"
+#include "gen/records.h"
+#include "gen/words.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -220,7 +223,8 @@ sg_status sg_classifier_request(const struct sg_classifier *c, int64_t index, co
 
 const char *sg_verdict_name(enum sg_verdict v)
 {
-    static const char *const name[SG_N_VERDICTS] = {"", "failed", "empty", "refused", "no class", "several"};
+    static const char *const name[SG_N_VERDICTS] = {"",         "failed",  "empty",    "refused",
+                                                    "no class", "several", "reasoning"};
     return name[v];
 }
 
@@ -262,6 +266,8 @@ static const char *past_lead(const char *s, const char *end)
         int is_verb = strncmp(lead[i], "the ", 4) == 0 && (p[n] == ' ' || *q == ':');
         if (*q == ':')
             q++;
+        else if (strncmp(q, "：", 3) == 0)
+            q += 3;
         else if (!is_verb)
             continue;
         return q < end ? q : s;
@@ -381,14 +387,28 @@ static sg_status name_anywhere(const struct sg_class_names *names, const char *a
     return SG_OK;
 }
 
-/* {"label": "..."} as its value; else the text itself. New memory. */
-static char *unwrapped(const char *text)
+/* What stands in the last \boxed{...}, where models put what mathematics asks for; NULL: there is none. New memory. */
+static char *boxed(const char *text)
 {
-    json_t *o = *text == '{' ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
-    const char *label = json_string_value(json_object_get(o, "label"));
-    char *copy = sg_strdup(label ? label : text);
-    json_decref(o);
-    return copy;
+    static const char mark[] = "\\boxed{", inner[] = "\\text{";
+    const char *last = NULL;
+    for (const char *s = text; (s = strstr(s, mark)); s += sizeof mark - 1)
+        last = s + sizeof mark - 1;
+    if (last && strncmp(last, inner, sizeof inner - 1) == 0)
+        last += sizeof inner - 1;
+    return last ? sg_strndup(last, strcspn(last, "}")) : NULL;
+}
+
+/* What the answer says of the class where it comes as JSON, a table or tags; else the text itself. New memory. */
+static char *unwrapped(const struct sg_task *t, const char *text)
+{
+    int broken;
+    json_t *records = sg_records_read(t, text, &broken);
+    struct sg_record r = sg_record_pick(t, json_array_get(records, 0));
+    const char *said = r.label ? r.label : r.first;
+    char *copy = said ? sg_strdup(said) : boxed(text);
+    json_decref(records);
+    return copy ? copy : sg_strdup(text);
 }
 
 static sg_status read_answer(const struct sg_task *t, char *text, struct named *x, struct sg_err *err)
@@ -418,18 +438,18 @@ sg_status sg_classify_answer(const struct sg_task *t, const char *text, const ch
     *verdict = SG_VERDICT_NONE;
     if (!sg_utf8_valid(text, strlen(text)))
         return SG_OK;
-    char *clean = sg_clean_copy(text), *answer = NULL;
+    int only_reasons;
+    char *clean = sg_said_copy(t, text, &only_reasons), *answer = NULL;
     if (!clean)
         return sg_fail_memory(err, strlen(text));
-    sg_text_trim(clean);
     struct named x = {.class_ = -1};
     sg_status status = SG_OK;
     if (!*clean)
-        *verdict = SG_VERDICT_EMPTY;
+        *verdict = only_reasons ? SG_VERDICT_REASONING : SG_VERDICT_EMPTY;
     else if (sg_is_refusal(clean))
         *verdict = SG_VERDICT_REFUSED;
     else if (strlen(clean) <= MAX_ANSWER_BYTES) {
-        answer = unwrapped(clean);
+        answer = unwrapped(t, clean);
         status = answer ? read_answer(t, answer, &x, err) : sg_fail_memory(err, strlen(clean));
         *verdict = x.several ? SG_VERDICT_SEVERAL : x.class_ >= 0 ? SG_VERDICT_CLASS : SG_VERDICT_NONE;
     }

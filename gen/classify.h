@@ -10,12 +10,12 @@
  * Answers are read by an allow-list: a class is its name or its readable name, exactly or but for case, blanks and
  * punctuation (gen/class_name.h).
  * In this order, one class must be named, and no other:
- *   1. by the whole answer, which may begin with "Label:", "Answer:" or the like, and be JSON as asked for;
+ *   1. by the whole answer, which may begin with "Label:", "Answer:" or the like, and be JSON, a table, tags or \boxed{...};
  *   2. by lines and sentences that are nothing else ("Negative. The plot drags."), or by such parts
  *      between the commas of the first one ("No, it was built later.");
  *   3. anywhere in it, the longest name first ("The review is positive."), but not behind a negation ("not very positive"),
  *      and "no" only as the first or last word, or behind "answer", "answer is", "label".
- * Reasoning (<think>) and Markdown do not count. A refusal, no class and several classes are no answer. Local, pure. */
+ * Reasoning (gen/reasoning.h) and Markdown do not count. A refusal, no class and several classes are no answer. Local, pure. */
 #ifndef SG_GEN_CLASSIFY_H
 #define SG_GEN_CLASSIFY_H
 
@@ -55,15 +55,17 @@ sg_status sg_classifier_request(const struct sg_classifier *c, int64_t index, co
 
 /* What an answer says. */
 enum sg_verdict {
-    SG_VERDICT_CLASS,   /* one class */
-    SG_VERDICT_FAILED,  /* there is no answer: the request failed for good */
-    SG_VERDICT_EMPTY,   /* nothing in it */
-    SG_VERDICT_REFUSED, /* content filter, or "I cannot ..." */
-    SG_VERDICT_NONE,    /* names no class */
-    SG_VERDICT_SEVERAL, /* names several, or says which one it is not */
+    SG_VERDICT_CLASS,     /* one class */
+    SG_VERDICT_FAILED,    /* there is no answer: the request failed for good */
+    SG_VERDICT_EMPTY,     /* nothing in it */
+    SG_VERDICT_REFUSED,   /* content filter, or "I cannot ..." */
+    SG_VERDICT_NONE,      /* names no class */
+    SG_VERDICT_SEVERAL,   /* names several, or says which one it is not */
+    SG_VERDICT_REASONING, /* thought aloud, and said nothing behind it */
     SG_N_VERDICTS
 };
-const char *sg_verdict_name(enum sg_verdict v); /* "", "failed", "empty", "refused", "no class", "several" */
+const char *
+sg_verdict_name(enum sg_verdict v); /* "", "failed", "empty", "refused", "no class", "several", "reasoning" */
 
 /* *class_: -1 unless SG_VERDICT_CLASS. text, finish_reason: may be NULL. */
 sg_status sg_classify_answer(const struct sg_task *t, const char *text, const char *finish_reason,

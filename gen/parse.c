@@ -3,233 +3,23 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "gen/clean.h"
+#include "gen/declining.h"
+#include "gen/label.h"
+#include "gen/preamble.h"
+#include "gen/reasoning.h"
+#include "gen/records.h"
+#include "gen/words.h"
 
 #include <ctype.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <utf8proc.h>
 
 void sg_parsed_free(struct sg_parsed *p)
 {
     sg_free(p->first);
     sg_free(p->second);
     *p = (struct sg_parsed){0};
-}
-
-static int is_ascii(const char *s)
-{
-    while (*s && (unsigned char)*s < 0x80)
-        s++;
-    return !*s;
-}
-
-/* What sg_buf_folded makes of ASCII. A ledger's every completion is folded when a study goes on, most are in English, and
- * Unicode's tables take many times as long. */
-static void fold_ascii(struct sg_buf *b, const char *text)
-{
-    char part[256];
-    size_t n = 0;
-    int gap = 0, begun = 0;
-    for (; *text; text++) {
-        char c = *text;
-        if (c >= 'A' && c <= 'Z')
-            c = (char)(c - 'A' + 'a');
-        if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')) {
-            if (gap && begun)
-                part[n++] = ' ';
-            part[n++] = c;
-            gap = 0;
-            begun = 1;
-        } else if (c != '\'') {
-            gap = 1;
-        }
-        if (n + 2 > sizeof part) {
-            sg_buf_add(b, part, n);
-            n = 0;
-        }
-    }
-    sg_buf_add(b, part, n);
-}
-
-void sg_buf_folded(struct sg_buf *b, const char *text)
-{
-    if (is_ascii(text)) {
-        fold_ascii(b, text);
-        return;
-    }
-    utf8proc_uint8_t *folded = NULL;
-    const utf8proc_option_t how = UTF8PROC_STABLE | UTF8PROC_COMPAT | UTF8PROC_COMPOSE | UTF8PROC_CASEFOLD;
-    utf8proc_ssize_t n =
-        utf8proc_map((const utf8proc_uint8_t *)text, (utf8proc_ssize_t)strlen(text), &folded, how);
-    int gap = 0;
-    size_t start = b->len;
-    for (utf8proc_ssize_t i = 0; i < n;) {
-        utf8proc_int32_t c;
-        utf8proc_ssize_t len = utf8proc_iterate(folded + i, n - i, &c);
-        if (len <= 0)
-            break;
-        utf8proc_category_t kind = utf8proc_category(c);
-        if (kind >= UTF8PROC_CATEGORY_LU && kind <= UTF8PROC_CATEGORY_NO) { /* letters, marks, numbers */
-            if (gap && b->len > start)
-                sg_buf_puts(b, " ");
-            sg_buf_add(b, folded + i, (size_t)len);
-            gap = 0;
-        } else if (c != '\'' && c != 0x2019) {
-            gap = 1; /* "don't" and "dont" are the same */
-        }
-        i += len;
-    }
-    free(folded);
-}
-
-/* --- what is no example */
-
-int sg_is_refusal(const char *s)
-{
-    static const char *const opening[] = {"i'm sorry, but",
-                                          "i am sorry, but",
-                                          "i apologize, but",
-                                          "i can't assist",
-                                          "i cannot assist",
-                                          "i can't help",
-                                          "i cannot help",
-                                          "i cannot provide",
-                                          "i can't provide",
-                                          "i cannot create",
-                                          "i can't create",
-                                          "i cannot write",
-                                          "i can't write",
-                                          "i cannot generate",
-                                          "i can't generate",
-                                          "i cannot fulfill",
-                                          "i can't fulfill",
-                                          "i am unable to",
-                                          "i'm unable to",
-                                          "i'm not able to",
-                                          "i am not able to",
-                                          "i'm not capable of",
-                                          "as an ai",
-                                          "as a language model",
-                                          "as a large language",
-                                          "sorry, but i can",
-                                          "sorry, i can",
-                                          "i'd be happy to",
-                                          "i'd be glad to",
-                                          "i'm ready to help",
-                                          "i'm here to help",
-                                          "how can i help",
-                                          "please provide",
-                                          "could you please provide",
-                                          "could you provide"};
-    for (size_t i = 0; i < sizeof opening / sizeof opening[0]; i++)
-        if (sg_starts_with(s, opening[i]))
-            return 1;
-    return 0;
-}
-
-static int begins_with_one_of(const char *s, const char *const *list)
-{
-    for (; *list; list++) {
-        size_t n = strlen(*list);
-        if (sg_starts_with(s, *list) && !isalpha((unsigned char)s[n]))
-            return 1;
-    }
-    return 0;
-}
-
-/* Lines that tell about an example and are none: "Label: positive", "Note: ...", "Rating: 5 stars". `s` is a
- * line without bullet. */
-static int is_label_line(const struct sg_task *t, const char *s)
-{
-    static const char *const word[] = {
-        "label", "class",    "rating",    "sentiment",      "emotion",      "answer", "explanation", "note",
-        "topic", "category", "reasoning", "correct answer", "relationship", "yes/no", "word count",  NULL};
-    if (begins_with_one_of(s, word)) {
-        size_t n = strcspn(s, ":\n");
-        if (s[n] == ':' && n <= 24)
-            return 1;
-    }
-    /* "A: Yes", "The answer is no." */
-    if ((sg_starts_with(s, "A:") || sg_starts_with(s, "The answer is")) && sg_count_words(s) <= 6)
-        return 1;
-    for (int k = 0; k < t->n_classes; k++)
-        for (int r = 0; r < 2; r++) {
-            const char *name = r ? t->class_[k].readable : t->class_[k].name;
-            size_t n = strlen(name), blanks;
-            const char *p = s + strspn(s, "([\"");
-            if (!sg_starts_with(p, name))
-                continue;
-            blanks = strspn(p + n, ".)]\": ");
-            if (p[n + blanks] == '\n' || p[n + blanks] == 0)
-                return 1;
-        }
-    return 0;
-}
-
-static int is_mark_word(const struct sg_task *t, const char *s, size_t n)
-{
-    return (strlen(t->first_mark) == n && strncasecmp(s, t->first_mark, n) == 0) ||
-           (t->second_mark && strlen(t->second_mark) == n && strncasecmp(s, t->second_mark, n) == 0);
-}
-
-/* Whether the n bytes at s hold a mark as one of their words. */
-static int holds_mark(const struct sg_task *t, const char *s, size_t n)
-{
-    for (size_t i = 0; i < n;) {
-        size_t len = 0;
-        while (i + len < n && (isalnum((unsigned char)s[i + len]) || (unsigned char)s[i + len] >= 0x80))
-            len++;
-        if (len && is_mark_word(t, s + i, len))
-            return 1;
-        i += len ? len : 1;
-    }
-    return 0;
-}
-
-/* "Sure, here is a review of the kind:" - what a chat model says before it begins. */
-static int is_preamble(const char *s)
-{
-    static const char *const opening[] = {
-        "sure",    "certainly", "of course", "absolutely",    "okay",      "ok",    "here",       "here's",
-        "here is", "here are",  "below",     "the following", "this is a", "great", "no problem", NULL};
-    size_t n = strcspn(s, "\n");
-    while (n && (s[n - 1] == ' ' || s[n - 1] == '"' || s[n - 1] == '*'))
-        n--;
-    if (!n || !begins_with_one_of(s, opening))
-        return 0;
-    return s[n - 1] == ':' || ((s[n - 1] == '!' || s[n - 1] == '.') && n <= 16 && !sg_starts_with(s, "here"));
-}
-
-/* How long the label is that stands before a single text on its line: "Review:", "A negative review:",
- * "Positive:", "Sure! Here is a review:"; 0 when there is none. */
-static size_t label_length(const struct sg_task *t, const char *s)
-{
-    static const char *const polite[] = {"sure",    "certainly", "of course", "here's",
-                                         "here is", "here are",  NULL};
-    size_t n = strcspn(s, ":\n");
-    if (s[n] != ':' || n > 120)
-        return 0;
-    int words = 0;
-    for (size_t i = 0, inside = 0; i < n; i++) {
-        size_t is_word = s[i] != ' ';
-        words += is_word && !inside;
-        inside = is_word;
-    }
-    if (holds_mark(t, s, n) && (words <= 5 || begins_with_one_of(s, polite) || s[n - 1] == ')'))
-        return n + 1;
-    for (int k = 0; k < t->n_classes; k++)
-        for (int r = 0; r < 2; r++) {
-            const char *name = r ? t->class_[k].readable : t->class_[k].name;
-            size_t len = strlen(name);
-            if (len <= n && n <= len + 2 && sg_starts_with(s, name))
-                return n + 1;
-        }
-    /* "Headline about health:", "Someone who feels joy:" - the mark or the few_shot wording with the class in
-     * it. */
-    if (words <= 8 && holds_mark(t, s, n))
-        return n + 1;
-    return 0;
 }
 
 /* --- lines */
@@ -247,76 +37,170 @@ static int is_blank_line(const char *s)
     return *s == '\n' || *s == 0;
 }
 
-/* Cleans one text in place; 0 when nothing is left of it that could be an example. */
-static int tidy(char *s)
+/* The line at s without list sign, quotation sign ("> ...") and opening stars. */
+static const char *bare_line(const char *s)
+{
+    s = sg_skip_bullet(s);
+    while (*s == '>')
+        s += 1 + strspn(s + 1, " ");
+    return s + strspn(s, "*_ ");
+}
+
+/* --- one text */
+
+/* Takes <p>...</p> and the like off that stand around the whole text. */
+static void strip_element(char *s)
+{
+    for (size_t n, len; *s == '<'; sg_squeeze(s)) {
+        for (n = 1; isalnum((unsigned char)s[n]) && n < 16; n++)
+            ;
+        len = strlen(s);
+        size_t close = n + 2; /* "</" name ">" */
+        if (n < 2 || s[n] != '>' || len < n + 1 + close || strncmp(s + len - close, "</", 2) != 0 ||
+            strncasecmp(s + len - close + 2, s + 1, n) != 0)
+            return;
+        memmove(s, s + n + 1, len - close - n - 1);
+        s[len - close - n - 1] = 0;
+    }
+}
+
+/* Takes a closing tag off the end that nothing has opened. */
+static void strip_closing(char *s)
+{
+    size_t n = strlen(s), from = n;
+    if (n < 4 || s[n - 1] != '>')
+        return;
+    while (from && s[from - 1] != '<' && n - from < 40)
+        from--;
+    if (!from || s[from] != '/' || !isalpha((unsigned char)s[from + 1]))
+        return;
+    char open[48];
+    snprintf(open, sizeof open, "<%.*s", (int)(n - from - 2), s + from + 1);
+    if (!sg_find_in(s, from - 1, open))
+        s[from - 1] = 0;
+}
+
+static void tidy(char *s)
 {
     sg_clean_markdown(s);
     sg_squeeze(s);
     const char *body = sg_skip_bullet(s);
     memmove(s, body, strlen(body) + 1);
+    strip_element(s);
+    strip_closing(s);
+    sg_squeeze(s);
     sg_strip_quotes(s);
     sg_squeeze(s);
-    return sg_count_words(s) >= 2;
 }
 
-/* Takes "(negative)" or "[positive]" off the end. */
-static void strip_class_tag(const struct sg_task *t, char *s)
+/* The class that the answer names for a text, so far: -1 none, -2 several. */
+static void note_class(int *said, int class_)
 {
-    size_t n = strlen(s);
-    if (n < 3 || (s[n - 1] != ')' && s[n - 1] != ']'))
+    if (class_ != -1)
+        *said = *said == -1 || *said == class_ ? class_ : -2;
+}
+
+/* Takes a label off both ends, and what it has covered. */
+static void strip_label(const struct sg_task *t, char *s, int *said)
+{
+    size_t before = strlen(s);
+    note_class(said, sg_label_strip(t, s));
+    if (strlen(s) == before)
         return;
-    size_t open = n - 1;
-    while (open > 0 && s[open] != '(' && s[open] != '[')
-        open--;
-    for (int k = 0; open > 0 && k < t->n_classes; k++)
-        for (int r = 0; r < 2; r++) {
-            const char *name = r ? t->class_[k].readable : t->class_[k].name;
-            if (strlen(name) == n - open - 2 && sg_starts_with(s + open + 1, name)) {
-                s[open] = 0;
-                sg_squeeze(s);
-                return;
-            }
-        }
+    size_t lead = sg_lead_length(t, s);
+    if (lead && s[lead])
+        memmove(s, s + lead, strlen(s + lead) + 1);
+    tidy(s);
+}
+
+static enum sg_reject judge_length(const char *s, int one_word)
+{
+    size_t n = sg_count_words(s);
+    return !n ? SG_REJECT_EMPTY : n < (one_word ? 1 : 2) ? SG_REJECT_TOO_SHORT : SG_ACCEPTED;
 }
 
 /* --- single texts */
 
-/* Copies the first paragraph that is an example into b. *to_the_end: it reaches the completion's end. */
-static void first_paragraph(const struct sg_task *t, const char *s, struct sg_buf *b, int *to_the_end)
+/* Past the first paragraph: the label behind it ("Label: negative"), where the next thing is one. */
+static void note_label_behind(const struct sg_task *t, const char *s, int *said)
 {
-    int numbered = 0;
+    int class_;
+    while (*s && is_blank_line(s))
+        s = next_line(s);
+    if (*s && !sg_has_bullet(s) && sg_label_line(t, bare_line(s), &class_))
+        note_class(said, class_);
+}
+
+/* "Note: the sound is poor." and nothing else: what was asked for. Of "Answer: ..." what stands behind it. Where the text
+ * begins; NULL: it is a line about a text. */
+static const char *lonely_text(const char *line, int class_)
+{
+    const char *next = next_line(line);
+    if (class_ >= 0 || next[strspn(next, " \n")] || sg_count_words(line) <= 3)
+        return NULL;
+    if (sg_starts_with(line, "answer:"))
+        return line + strlen("answer:") + strspn(line + strlen("answer:"), "*_ ");
+    return sg_starts_with(line, "note") ? line : NULL;
+}
+
+/* Copies the first paragraph that is an example into b. *to_the_end: it reaches the completion's end. *said: the class that
+ * stands before or behind it. */
+static void first_paragraph(const struct sg_task *t, const char *s, struct sg_buf *b, int *to_the_end,
+                            int *said)
+{
+    int numbered = 0, class_;
     *to_the_end = 0;
     while (*s) {
-        const char *line = sg_skip_bullet(s);
-        /* Marks may be bold: look at the line without stars. */
-        line += strspn(line, "*_ ");
+        const char *line = bare_line(s);
         if (is_blank_line(line)) {
-            if (b->len)
+            if (b->len) {
+                note_label_behind(t, s, said);
                 return;
+            }
             s = next_line(s);
             continue;
         }
-        if (b->len && (sg_has_bullet(s) || numbered || label_length(t, line) || is_label_line(t, line) ||
-                       is_preamble(line)))
+        size_t label = b->len ? 0 : sg_label_before(t, line, &class_);
+        if (label && !is_blank_line(line + label)) {
+            note_class(said, class_);
+            line += label;
+        }
+        if (!b->len && sg_is_title(t, *s == '#' ? s : line)) {
+            s = next_line(s);
+            continue;
+        }
+        size_t lead = sg_lead_length(t, line);
+        int is_label = sg_label_line(t, line, &class_), is_preamble = sg_is_preamble(line);
+        if (b->len &&
+            (sg_has_bullet(s) || numbered || lead || is_label || is_preamble || sg_is_note(t, line))) {
+            if (is_label && !sg_has_bullet(s))
+                note_class(said, class_);
             return;
-        size_t label = label_length(t, line);
-        if (b->len == 0 && (is_preamble(line) || is_label_line(t, line))) {
+        }
+        const char *lonely = b->len == 0 && !lead && is_label ? lonely_text(line, class_) : NULL;
+        if (lonely) {
+            line = lonely;
+            is_label = 0;
+        }
+        if (b->len == 0 && (is_preamble || is_label || sg_is_heading(t, line))) {
             /* A preamble can go on with the text on its own line, after the colon. */
-            if (label && !is_blank_line(line + label + strspn(line + label, "*_ ")))
-                line += label;
+            if (lead && !is_blank_line(line + lead + strspn(line + lead, "*_ ")))
+                line += lead;
             else {
+                if (is_label)
+                    note_class(said, class_);
                 s = next_line(s);
                 continue;
             }
-        } else if (label) {
-            line += label;
+        } else if (lead) {
+            line += lead;
             line += strspn(line, "*_ ");
             if (is_blank_line(line)) {
                 s = next_line(s);
                 continue;
             }
             /* "Positive review: A positive review: ..." */
-            size_t again = label_length(t, line);
+            size_t again = sg_lead_length(t, line);
             if (again && !is_blank_line(line + again))
                 line += again;
         }
@@ -329,24 +213,63 @@ static void first_paragraph(const struct sg_task *t, const char *s, struct sg_bu
     }
 }
 
-static enum sg_reject parse_single(const struct sg_task *t, char *clean, int cut, char **out)
+/* Whether the text is one plain sentence: nothing stands around it, there is nothing to take off, and n_words is what
+ * sg_count_words says. Most answers are: what follows would look for what cannot be there. */
+static int is_plain_sentence(const struct sg_task *t, const char *s, size_t *n_words)
+{
+    size_t n = 0;
+    *n_words = 1;
+    for (; isalpha((unsigned char)s[n]) || s[n] == ' ' || s[n] == ',' || s[n] == '\''; n++)
+        if (s[n] == ' ') {
+            if (!isalpha((unsigned char)s[n + 1]))
+                return 0;
+            ++*n_words;
+        }
+    if (!n || !isalpha((unsigned char)*s) || !isalpha((unsigned char)s[n - 1]) ||
+        s[n + (s[n] == '.' || s[n] == '!' || s[n] == '?')])
+        return 0;
+    return !sg_starts_with(s, "the answer is") && !sg_is_preamble(s) && sg_label_of(t, s, n) < 0;
+}
+
+static enum sg_reject parse_plain_sentence(const char *s, size_t n_words, int one_word, char **out)
+{
+    if (sg_is_refusal(s))
+        return SG_REJECT_REFUSED;
+    if (n_words < 2 && !one_word)
+        return SG_REJECT_TOO_SHORT;
+    return (*out = sg_strdup(s)) ? SG_ACCEPTED : SG_REJECT_FAILED;
+}
+
+static enum sg_reject parse_single(const struct sg_task *t, const char *clean, int cut, int one_word,
+                                   int *said, char **out)
 {
     struct sg_buf b = sg_buf_make((size_t)64 << 20);
     int to_the_end = 0;
-    first_paragraph(t, clean, &b, &to_the_end);
+    size_t n_words;
+    if (!cut && is_plain_sentence(t, clean, &n_words))
+        return parse_plain_sentence(clean, n_words, one_word, out);
+    first_paragraph(t, clean, &b, &to_the_end, said);
     char *text = sg_buf_take(&b);
     if (!text)
         return SG_REJECT_FAILED;
     enum sg_reject r = SG_ACCEPTED;
-    if (strlen(text) > SG_MAX_TEXT_BYTES)
+    if (strlen(text) > SG_MAX_TEXT_BYTES) {
         r = SG_REJECT_TOO_LONG;
-    else if (cut && to_the_end && !sg_trim_to_sentence(text, 4))
+    } else if (cut && to_the_end && !sg_trim_to_sentence(text, 4)) {
         r = SG_REJECT_CUT_OFF;
-    else if (!tidy(text))
-        r = SG_REJECT_EMPTY;
-    else if (sg_is_refusal(text))
-        r = SG_REJECT_REFUSED;
-    strip_class_tag(t, text);
+    } else {
+        tidy(text);
+        if (sg_is_refusal(text)) {
+            r = SG_REJECT_REFUSED;
+        } else {
+            size_t whole = strlen(text);
+            sg_cut_notes(t, text);
+            if (strlen(text) < whole)
+                tidy(text);
+            strip_label(t, text, said);
+            r = judge_length(text, one_word);
+        }
+    }
     if (r == SG_ACCEPTED)
         *out = text;
     else
@@ -377,10 +300,8 @@ static const char *after_mark(const char *s, const char *mark)
         s += len + 1;
         s += strspn(s, "*_ ");
     }
-    if (*s != ':')
-        return NULL;
-    s++;
-    return s + strspn(s, "*_ ");
+    size_t colon = *s == ':' ? 1 : strncmp(s, "：", 3) == 0 ? 3 : 0;
+    return colon ? s + colon + strspn(s + colon, "*_ ") : NULL;
 }
 
 enum { MAX_MARKS = 64 };
@@ -395,19 +316,43 @@ static const char *before_bullet(const char *text, const char *mark)
     return strspn(line, "0123456789.)(*_#- ") >= (size_t)(mark - line) ? line : mark;
 }
 
+static const char *const polite[] = {"sure", "certainly", "of course", "here's", "here is", "here are", NULL};
+
+/* Whether the word at p goes on with a sentence that is no preamble: "The answer to the question: ..." is talk; "... in 1889. Question:
+ * ..." and "Here is a question: ..." are not. */
+static int is_in_sentence(const char *s, const char *p)
+{
+    const char *before = p, *line = p;
+    int is_polite = 0;
+    if (!islower((unsigned char)*p))
+        return 0;
+    while (before > s && before[-1] == ' ')
+        before--;
+    if (before == p || before == s ||
+        !(isalnum((unsigned char)before[-1]) || (unsigned char)before[-1] >= 0x80 || before[-1] == ','))
+        return 0;
+    while (line > s && line[-1] != '\n')
+        line--;
+    line = sg_skip_bullet(line);
+    for (int i = 0; polite[i]; i++)
+        is_polite |= sg_starts_with(line, polite[i]) && !isalpha((unsigned char)line[strlen(polite[i])]);
+    return !is_polite;
+}
+
 static int find_marks(const struct sg_task *t, const char *s, struct mark *marks)
 {
     const char *lead = t->second_comes_first ? t->second_mark : t->first_mark;
     const char *trail = t->second_comes_first ? t->first_mark : t->second_mark;
     int n = 0;
     for (const char *p = s; *p && n < MAX_MARKS; p++) {
-        if (p > s && (isalnum((unsigned char)p[-1]) || (unsigned char)p[-1] >= 0x80))
+        if (p > s &&
+            (isalnum((unsigned char)p[-1]) || ((unsigned char)p[-1] >= 0x80 && (unsigned char)*p < 0x80)))
             continue;
         const char *text = after_mark(p, lead);
         int is_lead = text != NULL;
         if (!text)
             text = after_mark(p, trail);
-        if (!text)
+        if (!text || is_in_sentence(s, p))
             continue;
         if (n)
             marks[n - 1].end = before_bullet(s, p);
@@ -441,9 +386,9 @@ static char *copy_text(const struct sg_task *t, const char *s, const char *end, 
         size_t n = strcspn(line, "\n");
         const char *to = line + n < stop ? line + n : stop;
         const char *body = sg_skip_bullet(line);
-        int blank = is_blank_line(line);
-        if (b.len && ((blank && one_paragraph) || (!blank && is_label_line(t, body)) ||
-                      (one_paragraph && sg_has_bullet(line)))) {
+        int blank = is_blank_line(line), class_;
+        if (b.len && ((blank && one_paragraph) || (!blank && sg_label_line(t, body, &class_)) ||
+                      (!blank && sg_is_note(t, body)) || (one_paragraph && sg_has_bullet(line)))) {
             *whole = 1;
             break;
         }
@@ -470,12 +415,24 @@ static char *copy_text(const struct sg_task *t, const char *s, const char *end, 
 /* A text in front of the trailing mark when the leading mark is missing: all but preambles. */
 static const char *unmarked_lead(const char *s, const char *end)
 {
-    while (s < end && (is_blank_line(s) || is_preamble(sg_skip_bullet(s))))
+    while (s < end && (is_blank_line(s) || sg_is_preamble(sg_skip_bullet(s))))
         s = next_line(s);
     return s < end ? s : end; /* a mark may stand in a preamble: "Here is a question:" */
 }
 
-static enum sg_reject parse_pair(const struct sg_task *t, const char *clean, int cut, char **lead,
+/* The class that stands behind the trailing text: on its line ("... Answer: yes"), or on one of those up to `end`. */
+static void note_label_of_pair(const struct sg_task *t, const char *text, const char *end, int *said)
+{
+    int class_;
+    const char *label = text + until_label(text, (size_t)(end - text));
+    for (const char *s = label < end ? label : next_line(text); s < end && *s; s = next_line(s))
+        if (sg_label_line(t, bare_line(s), &class_) && class_ >= 0) {
+            note_class(said, class_);
+            return;
+        }
+}
+
+static enum sg_reject parse_pair(const struct sg_task *t, const char *clean, int cut, int *said, char **lead,
                                  char **trail)
 {
     struct mark marks[MAX_MARKS];
@@ -505,67 +462,53 @@ static enum sg_reject parse_pair(const struct sg_task *t, const char *clean, int
     if (cut && ((!whole_trail && !sg_trim_to_sentence(*trail, 4)) ||
                 (!whole_lead && !sg_trim_to_sentence(*lead, 4))))
         return SG_REJECT_CUT_OFF;
-    if (!tidy(*lead) || !tidy(*trail))
-        return SG_REJECT_UNPARSABLE;
+    tidy(*lead);
+    tidy(*trail);
+    note_label_of_pair(t, marks[i_trail].text, marks[i_trail].end, said);
+    strip_label(t, *lead, said);
+    strip_label(t, *trail, said);
     return sg_is_refusal(*lead) ? SG_REJECT_REFUSED : SG_ACCEPTED;
 }
 
 /* --- both */
 
-/* Whether the two say the same: then the pair only repeats itself. */
-static int same_text(const char *a, const char *b)
+static enum sg_reject judge_pair(const struct sg_parsed *p, const struct sg_wanted *w)
 {
-    struct sg_buf x = sg_buf_make((size_t)64 << 20), y = sg_buf_make((size_t)64 << 20);
-    sg_buf_folded(&x, a);
-    sg_buf_folded(&y, b);
-    int same = strcmp(sg_buf_text(&x), sg_buf_text(&y)) == 0;
-    sg_buf_free(&x);
-    sg_buf_free(&y);
-    return same;
+    enum sg_reject first = judge_length(p->first, w->one_word[0]),
+                   second = judge_length(p->second, w->one_word[1]);
+    if (first == SG_REJECT_EMPTY || second == SG_REJECT_EMPTY)
+        return SG_REJECT_UNPARSABLE; /* a mark with nothing behind it */
+    return first != SG_ACCEPTED ? first : second;
 }
 
-sg_status sg_parse_completion(const struct sg_task *t, const char *text, const char *finish_reason,
-                              enum sg_reject *reason, struct sg_parsed *out, struct sg_err *err)
+sg_status sg_parse_text(const struct sg_task *t, const char *clean, int cut, const struct sg_wanted *w,
+                        enum sg_reject *reason, int *said, struct sg_parsed *out, struct sg_err *err)
 {
     *out = (struct sg_parsed){0};
-    if (finish_reason &&
-        (strcmp(finish_reason, "content_filter") == 0 || strcmp(finish_reason, "refusal") == 0)) {
-        *reason = SG_REJECT_REFUSED;
-        return SG_OK;
-    }
-    int cut = finish_reason && strcmp(finish_reason, "length") == 0;
-    if (text && !sg_utf8_valid(text, strlen(text))) {
-        *reason = SG_REJECT_UNPARSABLE;
-        return SG_OK;
-    }
-    char *clean = text ? sg_clean_copy(text) : NULL;
-    if (text && !clean)
-        return sg_fail_memory(err, strlen(text));
-    if (clean)
-        sg_text_trim(clean);
-    if (!clean || !*clean) {
-        /* All of it went into reasoning, or nothing came. */
+    *said = -1;
+    if (!clean[strspn(clean, " \n")]) {
         *reason = cut ? SG_REJECT_CUT_OFF : SG_REJECT_EMPTY;
-        sg_free(clean);
         return SG_OK;
     }
     if (strlen(clean) > SG_MAX_COMPLETION_BYTES) {
         *reason = SG_REJECT_TOO_LONG; /* some steps take the square of it */
-        sg_free(clean);
         return SG_OK;
     }
     struct sg_parsed p = {0};
     if (t->second)
-        *reason = t->second_comes_first ? parse_pair(t, clean, cut, &p.second, &p.first)
-                                        : parse_pair(t, clean, cut, &p.first, &p.second);
+        *reason = t->second_comes_first ? parse_pair(t, clean, cut, said, &p.second, &p.first)
+                                        : parse_pair(t, clean, cut, said, &p.first, &p.second);
     else
-        *reason = parse_single(t, clean, cut, &p.first);
-    sg_free(clean);
+        *reason = parse_single(t, clean, cut, w->one_word[0], said, &p.first);
+    if (*reason == SG_ACCEPTED && p.second)
+        *reason = judge_pair(&p, w);
     if (*reason == SG_ACCEPTED &&
         (strlen(p.first) > SG_MAX_TEXT_BYTES || (p.second && strlen(p.second) > SG_MAX_TEXT_BYTES)))
         *reason = SG_REJECT_TOO_LONG;
-    if (*reason == SG_ACCEPTED && p.second && same_text(p.first, p.second))
+    if (*reason == SG_ACCEPTED && p.second && sg_folded_equal(p.first, p.second))
         *reason = SG_REJECT_ECHO;
+    if (*reason == SG_ACCEPTED && w->asked && *said != -1 && *said != w->asked - 1)
+        *reason = SG_REJECT_WRONG_LABEL;
     if (*reason == SG_ACCEPTED) {
         *out = p;
         return SG_OK;
@@ -594,9 +537,9 @@ static sg_status add_topic(struct sg_topics *t, const char *s, size_t n, struct 
     size_t len = strlen(item);
     while (len && strchr(" .,;", item[len - 1]))
         item[--len] = 0;
-    int keep = len >= 2 && len <= 80 && sg_count_words(item) >= 1 && sg_count_words(item) <= 10;
+    int keep = len >= 2 && len <= 80 && sg_count_words(item) >= 1 && sg_count_long_words(item) <= 10;
     for (int64_t i = 0; keep && i < t->n; i++)
-        keep = !same_text(t->item[i], item);
+        keep = !sg_folded_equal(t->item[i], item);
     if (!keep) {
         sg_free(item);
         return SG_OK;
@@ -611,16 +554,61 @@ static sg_status add_topic(struct sg_topics *t, const char *s, size_t n, struct 
     return SG_OK;
 }
 
-sg_status sg_parse_topics(const char *text, const char *finish_reason, struct sg_topics *topics,
-                          struct sg_err *err)
+/* The bytes of a comma of any script. */
+static size_t comma_at(const char *s)
 {
-    if (!text || !sg_utf8_valid(text, strlen(text)))
-        return SG_OK;
-    int cut = finish_reason && strcmp(finish_reason, "length") == 0;
-    char *clean = sg_clean_copy(text);
-    if (!clean)
-        return sg_fail_memory(err, strlen(text));
-    sg_text_trim(clean);
+    return *s == ','                                              ? 1
+           : strncmp(s, "、", 3) == 0 || strncmp(s, "，", 3) == 0 ? 3
+           : strncmp(s, "،", 2) == 0                              ? 2
+                                                                  : 0;
+}
+
+static int separator_in(const char *s, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (comma_at(s + i))
+            return 1;
+    return 0;
+}
+
+/* One line: a, b, and c */
+static sg_status add_separated(const char *s, size_t n, struct sg_topics *topics, struct sg_err *err)
+{
+    for (size_t len, comma; n; s += len + comma, n -= len + comma) {
+        for (len = comma = 0; len < n && !(comma = comma_at(s + len)); len++)
+            ;
+        size_t skip = strspn(s, " ");
+        if (sg_starts_with(s + skip, "and "))
+            skip += 4;
+        if (skip < len)
+            SG_TRY(add_topic(topics, s + skip, len - skip, err));
+    }
+    return SG_OK;
+}
+
+/* A list that came as JSON, a table or tags: the first text of each record. */
+static sg_status add_records(const json_t *records, struct sg_topics *topics, struct sg_err *err)
+{
+    size_t i;
+    const json_t *record;
+    json_array_foreach (records, i, record) {
+        const char *key;
+        json_t *value;
+        json_object_foreach ((json_t *)(uintptr_t)record, key, value) {
+            const char *s = json_string_value(value);
+            if (s && s[strspn(s, " 0123456789.")]) {
+                SG_TRY(add_topic(topics, s, strlen(s), err));
+                break;
+            }
+        }
+        if (topics->n >= 2 * SG_N_TOPICS)
+            break;
+    }
+    return SG_OK;
+}
+
+static sg_status add_lines(const char *clean, int cut, struct sg_topics *topics, struct sg_err *err)
+{
     int n_bulleted = 0, n_lines = 0;
     for (const char *s = clean; *s; s = next_line(s)) {
         n_bulleted += sg_has_bullet(s);
@@ -630,31 +618,33 @@ sg_status sg_parse_topics(const char *text, const char *finish_reason, struct sg
     int64_t n_taken = 0;
     for (const char *s = clean; *s && status == SG_OK && n_taken < 2 * SG_N_TOPICS; s = next_line(s)) {
         size_t n = strcspn(s, "\n");
-        if (is_blank_line(s) || is_preamble(s) || (n_bulleted && !sg_has_bullet(s)) || (cut && s[n] == 0))
+        if (is_blank_line(s) || sg_is_preamble(s) || (n_bulleted && !sg_has_bullet(s)) || (cut && s[n] == 0))
             continue;
         const char *body = sg_skip_bullet(s);
         if (body > s + n)
             continue;
         n -= (size_t)(body - s);
-        if (n_lines == 1 && !n_bulleted && memchr(body, ',', n)) {
-            while (n && status == SG_OK) { /* one line: a, b, and c */
-                size_t len = 0;
-                while (len < n && body[len] != ',')
-                    len++;
-                size_t skip = strspn(body, " ");
-                if (sg_starts_with(body + skip, "and "))
-                    skip += 4;
-                if (skip < len)
-                    status = add_topic(topics, body + skip, len - skip, err);
-                len += len < n;
-                body += len;
-                n -= len;
-            }
-        } else {
+        if (n_lines == 1 && !n_bulleted && separator_in(body, n))
+            status = add_separated(body, n, topics, err);
+        else
             status = add_topic(topics, body, n, err);
-        }
         n_taken++;
     }
+    return status;
+}
+
+sg_status sg_parse_topics(const struct sg_task *t, const char *text, const char *finish_reason,
+                          struct sg_topics *topics, struct sg_err *err)
+{
+    if (!text || !sg_utf8_valid(text, strlen(text)))
+        return SG_OK;
+    int cut = finish_reason && strcmp(finish_reason, "length") == 0, only_reasons, broken;
+    char *clean = sg_said_copy(t, text, &only_reasons);
+    if (!clean)
+        return sg_fail_memory(err, strlen(text));
+    json_t *records = strlen(clean) <= SG_MAX_COMPLETION_BYTES ? sg_records_read(t, clean, &broken) : NULL;
+    sg_status status = records ? add_records(records, topics, err) : add_lines(clean, cut, topics, err);
+    json_decref(records);
     sg_free(clean);
     return status;
 }

@@ -4,7 +4,8 @@
 #include "base/text.h"
 #include "gen/class_name.h"
 #include "gen/clean.h"
-#include "gen/reply.h"
+#include "gen/reasoning.h"
+#include "gen/records.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -59,19 +60,24 @@ static sg_status take_label(const struct sg_task *t, char *item, int *found, int
     return status;
 }
 
-static sg_status parse_one(const struct sg_task *t, char *item, const char *finish_reason, int wants_label,
+static sg_status parse_one(const struct sg_task *t, char *item, int cut, const struct sg_wanted *w,
                            struct sg_candidate *out, struct sg_err *err)
 {
-    int found = 1;
+    int found = 1, said;
     *out = (struct sg_candidate){.class_ = -1};
-    if (wants_label)
+    if (w->label)
         SG_TRY(take_label(t, item, &found, &out->class_, err));
     /* With its label a text is whole, wherever the completion was cut. */
-    const char *reason = wants_label && out->class_ >= 0 ? "stop" : finish_reason;
-    SG_TRY(sg_parse_completion(t, item, reason, &out->reason, &out->x, err));
-    if (!wants_label || out->reason != SG_ACCEPTED || out->class_ >= 0)
+    int open = cut && !(w->label && out->class_ >= 0);
+    SG_TRY(sg_parse_text(t, item, open, w, &out->reason, &said, &out->x, err));
+    if (!w->label || out->reason != SG_ACCEPTED)
         return SG_OK;
-    int cut = finish_reason && strcmp(finish_reason, "length") == 0;
+    if (!found && said != -1) { /* "Sentiment: negative", "(negative)" */
+        found = 1;
+        out->class_ = said >= 0 ? said : -1;
+    }
+    if (out->class_ >= 0)
+        return SG_OK;
     out->reason = cut ? SG_REJECT_CUT_OFF : found ? SG_REJECT_WRONG_LABEL : SG_REJECT_UNPARSABLE;
     sg_parsed_free(&out->x);
     return SG_OK;
@@ -79,15 +85,29 @@ static sg_status parse_one(const struct sg_task *t, char *item, const char *fini
 
 /* ---- the list ---- */
 
-/* Where the item with this number begins ("3. ", "**3)** "), its text in *text; NULL when there is none. */
-static char *find_item(char *s, int64_t number, char **text)
+/* Behind the sign of a list's number at s; NULL: there is none. */
+static char *past_number_sign(char *s)
 {
+    static const char *const wide[] = {"、", "．", "）", "："};
+    if (*s && strchr(".):", *s))
+        return s + 1;
+    for (size_t i = 0; i < sizeof wide / sizeof wide[0]; i++)
+        if (strncmp(s, wide[i], 3) == 0)
+            return s + 3;
+    return NULL;
+}
+
+/* Where the item with this number begins ("3. ", "**3)** "), its text in *text; NULL when there is none. */
+static char *find_item(const struct sg_task *t, char *s, int64_t number, char **text)
+{
+    (void)t;
     char digits[24];
     size_t n = (size_t)snprintf(digits, sizeof digits, "%lld", (long long)number);
     for (char *line = s; *line;) {
         char *p = past(past(line, " *_#("), "0");
-        if (strncmp(p, digits, n) == 0 && p[n] && strchr(".):", p[n])) {
-            *text = past(p + n + 1, "*_): ");
+        char *behind = strncmp(p, digits, n) == 0 ? past_number_sign(p + n) : NULL;
+        if (behind) {
+            *text = past(behind, "*_): ");
             return line;
         }
         while (*line && *line != '\n')
@@ -97,20 +117,71 @@ static char *find_item(char *s, int64_t number, char **text)
     return NULL;
 }
 
-static sg_status parse_list(const struct sg_task *t, char *s, const char *finish_reason, int64_t n,
-                            int wants_label, struct sg_candidate *out, int64_t *n_out, struct sg_err *err)
+/* The same for "Review 3: ...", "Example 3:", "**Premise 3:** ..."; its text begins with that. */
+static char *find_marked(const struct sg_task *t, char *s, int64_t number, char **text)
+{
+    const char *const word[] = {t->second_comes_first ? t->second_mark : t->first_mark,
+                                "example",
+                                "sentence",
+                                "text",
+                                "pair",
+                                "sample"};
+    char digits[24];
+    size_t n = (size_t)snprintf(digits, sizeof digits, "%lld", (long long)number);
+    for (char *line = s; *line;) {
+        char *p = past(line, " *_#(");
+        for (size_t i = 0; i < sizeof word / sizeof word[0]; i++) {
+            if (!sg_starts_with(p, word[i]))
+                continue;
+            char *digit = past(p + strlen(word[i]), " #");
+            if (strncmp(digit, digits, n) == 0 && past_number_sign(past(digit + n, "*_ "))) {
+                *text = i ? past(past_number_sign(past(digit + n, "*_ ")), "*_ ") : p;
+                return line;
+            }
+        }
+        while (*line && *line != '\n')
+            line++;
+        line += *line == '\n';
+    }
+    return NULL;
+}
+
+/* The same for lists with signs, each line an item. */
+static char *find_bullet(const struct sg_task *t, char *s, int64_t number, char **text)
+{
+    (void)t;
+    (void)number;
+    for (char *line = s; *line;) {
+        if (sg_has_bullet(line)) {
+            *text = line + (sg_skip_bullet(line) - line);
+            return line;
+        }
+        while (*line && *line != '\n')
+            line++;
+        line += *line == '\n';
+    }
+    return NULL;
+}
+
+static sg_status parse_list(const struct sg_task *t, char *s, int cut, const struct sg_wanted *w,
+                            struct sg_candidate *out, int64_t *n_out, struct sg_err *err)
 {
     char *text, *next = NULL, *next_text = NULL;
-    if (n < 2 || !find_item(s, 1, &text)) {
+    char *(*const finder[])(const struct sg_task *, char *, int64_t, char **) = {find_item, find_marked,
+                                                                                 find_bullet};
+    int kind = 0, is_list = w->n > 1 && find_item(t, s, 1, &text) != NULL;
+    while (w->n > 1 && !is_list && ++kind < (t->second ? 2 : 3)) /* a pair's texts may be a list, too */
+        is_list = finder[kind](t, s, 1, &text) && finder[kind](t, text + 1, 2, &next_text);
+    if (!is_list) {
         *n_out = 1;
-        return parse_one(t, s, finish_reason, wants_label, out, err);
+        return parse_one(t, s, cut, w, out, err);
     }
     *n_out = 0;
-    for (int64_t i = 1; i <= n; i++, text = next_text) {
-        next = find_item(text, i + 1, &next_text);
+    for (int64_t i = 1; i <= w->n; i++, text = next_text) {
+        next = *text ? finder[kind](t, text + 1, i + 1, &next_text) : NULL;
         if (next)
-            *next = 0;
-        SG_TRY(parse_one(t, text, next ? "stop" : finish_reason, wants_label, &out[i - 1], err));
+            next[next == next_text ? -1 : 0] = 0;
+        SG_TRY(parse_one(t, text, cut && !next, w, &out[i - 1], err));
         *n_out = i;
         if (!next)
             break;
@@ -118,78 +189,119 @@ static sg_status parse_list(const struct sg_task *t, char *s, const char *finish
     return SG_OK;
 }
 
-/* ---- JSON ---- */
+/* ---- records ---- */
 
 /* Adds "Mark: value" on a line of its own. */
-static void add_line(struct sg_buf *b, const char *mark, const json_t *value)
+static void add_line(struct sg_buf *b, const char *mark, const char *value)
 {
     sg_buf_printf(b, "%s%s: ", b->len ? "\n" : "", mark);
-    for (const char *s = json_string_value(value); s && *s; s++)
+    for (const char *s = value; *s; s++)
         sg_buf_add(b, *s == '\n' || *s == '\r' ? " " : s, 1);
 }
 
-/* One object of the list as the text that a plain answer would have been; NULL when it is none or lacks a part. */
-static char *as_text(const struct sg_task *t, const json_t *o, int wants_label)
+/* A record's texts as a plain answer would have them; NULL when one is missing. */
+static char *as_text(const struct sg_task *t, const struct sg_record *r)
 {
-    const json_t *first = json_object_get(o, t->first_mark);
-    const json_t *second = t->second ? json_object_get(o, t->second_mark) : NULL,
-                 *label = json_object_get(o, "Label");
-    if (!json_is_string(first) || (t->second && !json_is_string(second)) ||
-        (wants_label && !json_is_string(label)))
+    if (!r->first || (t->second && !r->second))
         return NULL;
     struct sg_buf b = sg_buf_make((size_t)64 << 20);
     if (t->second_comes_first)
-        add_line(&b, t->second_mark, second);
-    add_line(&b, t->first_mark, first);
+        add_line(&b, t->second_mark, r->second);
+    add_line(&b, t->first_mark, r->first);
     if (t->second && !t->second_comes_first)
-        add_line(&b, t->second_mark, second);
-    if (wants_label)
-        add_line(&b, "Label", label);
+        add_line(&b, t->second_mark, r->second);
     return sg_buf_take(&b);
 }
 
-/* jansson refuses what is nested deeper than 2048 levels. */
-static sg_status parse_json(const struct sg_task *t, const char *s, const char *finish_reason,
-                            struct sg_wanted w, struct sg_candidate *out, int64_t *n_out, struct sg_err *err)
+/* Whether the record's label agrees with what was asked for. Where a class was, a number may count classes from 0. */
+static enum sg_reject judge_label(const struct sg_task *t, const struct sg_record *r,
+                                  const struct sg_wanted *w)
 {
-    json_t *o = sg_reply_json(s, strlen(s), JSON_REJECT_DUPLICATES);
-    const json_t *list = json_object_get(o, "examples");
-    size_t n = json_array_size(list);
-    sg_status status = SG_OK;
-    int cut = finish_reason && strcmp(finish_reason, "length") == 0;
+    int class_ = r->class_;
+    if (w->label)
+        return class_ >= 0 ? SG_ACCEPTED : r->label ? SG_REJECT_WRONG_LABEL : SG_REJECT_UNPARSABLE;
+    if (!w->asked || !r->label)
+        return SG_ACCEPTED;
+    if (class_ < 0 && t->n_classes <= 10 && r->label[0] >= '0' && r->label[0] <= '9' && !r->label[1])
+        class_ = r->label[0] - '0';
+    return class_ == w->asked - 1 ? SG_ACCEPTED : SG_REJECT_WRONG_LABEL;
+}
+
+static sg_status parse_record(const struct sg_task *t, const struct sg_record *r, const struct sg_wanted *w,
+                              struct sg_candidate *out, struct sg_err *err)
+{
+    int said;
+    *out = (struct sg_candidate){.class_ = -1, .reason = SG_REJECT_UNPARSABLE};
+    char *text = as_text(t, r), *clean = text ? sg_clean_copy(text, strlen(text)) : NULL;
+    sg_free(text);
+    if (text && !clean)
+        return sg_fail_memory(err, 1024);
+    if (!clean)
+        return SG_OK;
+    sg_status status = sg_parse_text(t, clean, 0, w, &out->reason, &said, &out->x, err);
+    sg_free(clean);
+    if (status != SG_OK || out->reason != SG_ACCEPTED)
+        return status;
+    out->reason = judge_label(t, r, w);
+    if (out->reason == SG_ACCEPTED)
+        out->class_ = w->label ? r->class_ : -1;
+    else
+        sg_parsed_free(&out->x);
+    return SG_OK;
+}
+
+static sg_status parse_records(const struct sg_task *t, const json_t *records, const struct sg_wanted *w,
+                               struct sg_candidate *out, int64_t *n_out, struct sg_err *err)
+{
+    size_t n = json_array_size(records);
     *n_out = 1;
-    *out = (struct sg_candidate){.class_ = -1,
-                                 .reason = cut && !o    ? SG_REJECT_CUT_OFF
-                                           : list && !n ? SG_REJECT_EMPTY
-                                                        : SG_REJECT_UNPARSABLE};
-    for (size_t i = 0; status == SG_OK && i < n && i < (size_t)w.n; i++) {
-        char *text = as_text(t, json_array_get(list, i), w.label);
-        out[i] = (struct sg_candidate){.class_ = -1, .reason = SG_REJECT_UNPARSABLE};
-        if (text)
-            status = parse_one(t, text, "stop", w.label, &out[i], err);
-        sg_free(text);
+    *out = (struct sg_candidate){.class_ = -1, .reason = SG_REJECT_EMPTY};
+    for (size_t i = 0; i < n && i < (size_t)w->n; i++) {
+        struct sg_record r = sg_record_pick(t, json_array_get(records, i));
+        out[i] = (struct sg_candidate){.class_ = -1};
         *n_out = (int64_t)i + 1;
+        SG_TRY(parse_record(t, &r, w, &out[i], err));
     }
-    json_decref(o);
-    return status;
+    return SG_OK;
+}
+
+/* ---- all of it ---- */
+
+/* What is no text at all, before anything is looked for in it. SG_ACCEPTED: it is one. */
+static enum sg_reject judge_answer(const char *text, const char *finish_reason)
+{
+    if (finish_reason &&
+        (strcmp(finish_reason, "content_filter") == 0 || strcmp(finish_reason, "refusal") == 0))
+        return SG_REJECT_REFUSED;
+    if (text && !sg_utf8_valid(text, strlen(text)))
+        return SG_REJECT_UNPARSABLE;
+    int cut = finish_reason && strcmp(finish_reason, "length") == 0;
+    /* Nothing came, or all of it went where the server does not show it. */
+    return text && *text ? SG_ACCEPTED : cut ? SG_REJECT_CUT_OFF : SG_REJECT_EMPTY;
 }
 
 sg_status sg_parse_examples(const struct sg_task *t, const char *text, const char *finish_reason,
                             struct sg_wanted w, struct sg_candidate *out, int64_t *n_out, struct sg_err *err)
 {
+    int cut = finish_reason && strcmp(finish_reason, "length") == 0, only_reasons, broken = 0;
     *n_out = 1;
-    /* One text without a label, and all that is no text at all. */
-    if ((w.n < 2 && !w.label && !w.structured) || !text || !sg_utf8_valid(text, strlen(text))) {
-        *out = (struct sg_candidate){.class_ = -1};
-        return sg_parse_completion(t, text, finish_reason, &out->reason, &out->x, err);
-    }
-    char *clean = sg_clean_copy(text);
+    *out = (struct sg_candidate){.class_ = -1, .reason = judge_answer(text, finish_reason)};
+    if (out->reason != SG_ACCEPTED)
+        return SG_OK;
+    char *clean = sg_said_copy(t, text, &only_reasons);
     if (!clean)
         return sg_fail_memory(err, strlen(text));
-    sg_text_trim(clean);
-    sg_status status = w.structured && *clean == '{'
-                           ? parse_json(t, clean, finish_reason, w, out, n_out, err)
-                           : parse_list(t, clean, finish_reason, w.n, w.label, out, n_out, err);
+    sg_status status = SG_OK;
+    json_t *records = strlen(clean) <= SG_MAX_COMPLETION_BYTES ? sg_records_read(t, clean, &broken) : NULL;
+    if (only_reasons)
+        out->reason = SG_REJECT_REASONING;
+    else if (broken)
+        out->reason = cut ? SG_REJECT_CUT_OFF : SG_REJECT_UNPARSABLE;
+    else if (records)
+        status = parse_records(t, records, &w, out, n_out, err);
+    else
+        status = parse_list(t, clean, cut, &w, out, n_out, err);
+    json_decref(records);
     if (status != SG_OK)
         for (int64_t i = 0; i < *n_out; i++)
             sg_parsed_free(&out[i].x);

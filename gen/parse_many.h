@@ -1,10 +1,11 @@
 /* From one completion to the examples in it: one or several, with or without a label that the LLM chose.
  *
- * Several are a numbered list ("1. ...", "2) ..."), each taken apart by sg_parse_completion; what stands before the first
- * number is no example, and what lacks numbers is one. A chosen label is the line "Label: <class>" after the text, by the
- * class's name or its readable one; nothing else is a class. The completion may be anything: it is checked for UTF-8 first,
- * and at most n examples come out of it. JSON is turned into the plain form first: nothing passes for having come as JSON.
- * Local, pure. */
+ * First what the model has thought aloud goes (gen/reasoning.h). Several are a list ("1. ...", "2) ...", "- ..."), each taken
+ * apart by sg_parse_text; what stands before the first one is no example, and what lacks numbers is one. A chosen label is the
+ * line "Label: <class>" after the text, by the class's name or its readable one. What comes as JSON, a table or tags
+ * (gen/records.h) goes the same way, whether or not it was asked for: nothing passes for having come as JSON, a label in it is
+ * checked against the class that was asked for, and JSON that cannot be read is no text. The completion may be anything: it is
+ * checked for UTF-8 first, and at most n examples come out of it. Local, pure. */
 #ifndef SG_GEN_PARSE_MANY_H
 #define SG_GEN_PARSE_MANY_H
 
@@ -14,13 +15,6 @@ struct sg_candidate {
     enum sg_reject reason; /* SG_ACCEPTED: x is set */
     int class_;            /* the chosen label; -1 where none was asked for */
     struct sg_parsed x;
-};
-
-/* What the prompt asked for. */
-struct sg_wanted {
-    int64_t n; /* examples, at most */
-    int label; /* each must tell its class */
-    int structured; /* JSON: {"examples": [{"<mark>": "...", "Label": "..."}]}; what is none is read as plain text */
 };
 
 /* out: (w.n) of the caller's, sg_parsed_free each. *n_out: 1 to w.n; a completion without any example is one rejected

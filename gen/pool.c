@@ -11,8 +11,9 @@ enum { MIN_TOPICS = 5, MAX_TOPIC_LISTS = 8 };
 const char *sg_reject_name(enum sg_reject r)
 {
     static const char *const names[SG_N_REJECTS] = {
-        "accepted", "failed",   "empty",       "cut_off", "refused",  "unparsable", "echo",      "duplicate",
-        "leakage",  "too_long", "wrong_label", "surplus", "near_raw", "near_test",  "near_pool", "marked"};
+        "accepted", "failed",    "empty",     "cut_off",  "refused",     "unparsable",
+        "echo",     "duplicate", "leakage",   "too_long", "wrong_label", "surplus",
+        "near_raw", "near_test", "near_pool", "marked",   "reasoning",   "too_short"};
     return names[r];
 }
 
@@ -105,6 +106,16 @@ static sg_status remember_rows(struct sg_set *set, const struct sg_rows *rows, s
     return SG_OK;
 }
 
+/* Whether raw rows have texts of a single word: then examples may, too. */
+static void note_short_rows(struct sg_pool *p)
+{
+    const struct sg_rows *raw = p->spec.raw;
+    for (int64_t i = 0; raw && i < raw->n; i++) {
+        p->one_word[0] |= sg_count_words(raw->row[i].first) == 1;
+        p->one_word[1] |= raw->row[i].second && sg_count_words(raw->row[i].second) == 1;
+    }
+}
+
 sg_status sg_pool_create(const struct sg_pool_spec *spec, struct sg_pool **out, struct sg_err *err)
 {
     struct sg_pool *p = sg_alloc(1, sizeof *p);
@@ -138,6 +149,7 @@ sg_status sg_pool_create(const struct sg_pool_spec *spec, struct sg_pool **out, 
         status = sg_prompter_create(&ps, &p->prompter, err);
     if (status == SG_OK)
         status = make_id(p, err);
+    note_short_rows(p);
     if (status == SG_OK && spec->check_duplicates)
         status = remember_rows(p->taken, spec->raw, err);
     if (status == SG_OK)
@@ -223,7 +235,7 @@ static sg_status advance_topics(struct sg_pool *p, sg_completion_lookup lookup, 
         }
         sg_free(q.canonical);
         if (status == SG_OK && f.status == SG_OK && f.text)
-            status = sg_parse_topics(f.text, f.finish_reason, &p->topics, err);
+            status = sg_parse_topics(p->spec.task, f.text, f.finish_reason, &p->topics, err);
         SG_TRY(status);
         p->n_lists++;
         p->topics_done = p->topics.n >= MIN_TOPICS || p->n_lists == MAX_TOPIC_LISTS;
@@ -273,6 +285,15 @@ static int64_t *cursor_of(struct sg_pool *p, int class_)
     return &p->cursor[p->spec.conditioning == SG_BY_NONE && !p->spec.source ? 0 : class_];
 }
 
+struct sg_wanted sg_pool_wanted(const struct sg_pool *p, int asked)
+{
+    return (struct sg_wanted){.n = p->spec.n_examples,
+                              .label = asked < 0,
+                              .structured = p->spec.structured,
+                              .asked = asked + 1,
+                              .one_word = {p->one_word[0], p->one_word[1]}};
+}
+
 static sg_status take_attempt(struct sg_pool *p, const struct sg_request *q, const struct sg_found *f,
                               int class_, struct sg_err *err)
 {
@@ -282,8 +303,7 @@ static sg_status take_attempt(struct sg_pool *p, const struct sg_request *q, con
     int chooses = p->spec.conditioning == SG_BY_NONE;
     if (f->status == SG_OK)
         status = sg_parse_examples(p->spec.task, f->text, f->finish_reason,
-                                   (struct sg_wanted){p->spec.n_examples, chooses, p->spec.structured}, c, &n,
-                                   err);
+                                   sg_pool_wanted(p, chooses ? -1 : class_), c, &n, err);
     if (status != SG_OK)
         return status;
     for (int64_t i = 0; status == SG_OK && i < n; i++)

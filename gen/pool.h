@@ -76,12 +76,14 @@ enum sg_reject {
                            */
     SG_REJECT_LEAKAGE,    /* of a test row */
     SG_REJECT_TOO_LONG,
-    SG_REJECT_WRONG_LABEL, /* the label that the LLM chose is no class */
+    SG_REJECT_WRONG_LABEL, /* the label that the LLM chose is no class, or not the one that was asked for */
     SG_REJECT_SURPLUS,     /* a good example of a class that had enough */
     SG_REJECT_NEAR_RAW,    /* a near-duplicate of a training row */
     SG_REJECT_NEAR_TEST,   /* ... of a test row */
     SG_REJECT_NEAR_POOL,   /* ... of an earlier position */
     SG_REJECT_MARKED,      /* the text to be rephrased holds the marks that texts stand between */
+    SG_REJECT_REASONING,   /* the model thought aloud, and said nothing behind it */
+    SG_REJECT_TOO_SHORT,   /* fewer words than the raw rows have */
     SG_N_REJECTS
 };
 const char *sg_reject_name(enum sg_reject r);

@@ -104,7 +104,8 @@ static sg_status is_in_prompt(struct sg_pool *p, const struct sg_request *q, con
     int n_words = 1;
     for (const char *s = sg_buf_text(&p->folded); (s = strchr(s, ' ')); s++)
         n_words++;
-    if (n_words <= 3)
+    /* Of scripts without blanks each letter stands alone: seven and fewer may be three words. */
+    if (n_words <= 3 || (n_words <= 7 && sg_count_long_words(sg_buf_text(&p->folded)) <= 3))
         return SG_OK;
     SG_TRY(folded_prompt(&p->prompts, q, &prompt, err));
     *yes = strstr(prompt, sg_buf_text(&p->folded)) != NULL;

@@ -49,6 +49,7 @@ struct sg_pool {
     struct sg_set *taken;    /* folded texts of raw rows and earlier positions */
     struct sg_set *test;     /* folded texts of test rows */
     struct prompt_cache prompts;
+    int one_word[2];      /* raw rows have texts of a single word: first, second */
     struct sg_buf folded; /* of the example that is checked */
     struct sg_near *near; /* the examples, for near-duplicates; NULL: not looked for */
     int64_t n_pairs;
@@ -59,6 +60,9 @@ struct sg_pool {
 };
 
 void sg_pool_prompts_free(struct prompt_cache *c);
+
+/* What an attempt asked for: a class, or -1 where the LLM chooses it. */
+struct sg_wanted sg_pool_wanted(const struct sg_pool *p, int asked);
 
 /* Adds the text of an example to a set of folded texts. */
 sg_status sg_pool_remember(struct sg_set *set, const char *first, const char *second,

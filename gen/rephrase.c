@@ -44,7 +44,7 @@ static void drop_marks(char *s)
     }
 }
 
-static sg_status parse(const struct sg_pool *p, const struct sg_found *f, struct sg_candidate *out,
+static sg_status parse(const struct sg_pool *p, int label, const struct sg_found *f, struct sg_candidate *out,
                        struct sg_err *err)
 {
     *out = (struct sg_candidate){.reason = SG_REJECT_FAILED, .class_ = -1};
@@ -56,8 +56,8 @@ static sg_status parse(const struct sg_pool *p, const struct sg_found *f, struct
     if (text)
         drop_marks(text);
     int64_t n;
-    sg_status status = sg_parse_examples(p->spec.task, text, f->finish_reason,
-                                         (struct sg_wanted){1, 0, p->spec.structured}, out, &n, err);
+    sg_status status =
+        sg_parse_examples(p->spec.task, text, f->finish_reason, sg_pool_wanted(p, label), out, &n, err);
     sg_free(text);
     return status;
 }
@@ -72,7 +72,7 @@ static sg_status look(const struct sg_pool *p, const struct sg_pool_example *e, 
     sg_status status = lookup(context, q->key, &f, err);
     *found = f.found;
     if (status == SG_OK && f.found)
-        status = parse(p, &f, out, err);
+        status = parse(p, e->label, &f, out, err);
     if (status != SG_OK) {
         sg_free(q->canonical);
         q->canonical = NULL;
@@ -91,10 +91,7 @@ static sg_status repeats(const char *text, const char *said, int *yes, struct sg
     if (status == SG_OK)
         status = sg_buf_check(&b, "a text", err);
     const char *x = sg_buf_text(&a), *y = sg_buf_text(&b);
-    int n_words = 1;
-    for (const char *s = x; (s = strchr(s, ' ')); s++)
-        n_words++;
-    *yes = status == SG_OK && (strcmp(x, y) == 0 || (n_words > 3 && strstr(y, x) != NULL));
+    *yes = status == SG_OK && (strcmp(x, y) == 0 || (sg_count_long_words(x) > 3 && strstr(y, x) != NULL));
     sg_buf_free(&a);
     sg_buf_free(&b);
     return status;

@@ -244,7 +244,8 @@
     X(row, INT, "", 0, "place in the test file")                                                             \
     X(gold, INT, "", 0, "class index of the row")                                                            \
     X(predicted, INT, "", 0, "class index that the answer names; -1: unparsable")                            \
-    X(verdict, TEXT, "", 0, "empty, or why it is unparsable: failed, empty, refused, no class, several")     \
+    X(verdict, TEXT, "", 0,                                                                                  \
+      "empty, or why it is unparsable: failed, empty, refused, no class, several, reasoning")                \
     X(completion, TEXT, "", 0, "key of the completion in the ledger: SHA-256 of the request")
 
 /* SG_TABLES(Y): Y(list, dataset, flags: 0, SG_TABLE_PLAIN, SG_TABLE_LATER, description), in the order in which they enter the

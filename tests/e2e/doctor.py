@@ -44,6 +44,12 @@ with sg.Folder() as folder:
     waiting = subprocess.Popen(sg.command("doctor", STUDY, "--json", f"results={folder / 'hang' / 'r'}", f"generator.base_url={silent.url}",
                                           "generator.timeout_s=5"), cwd=sg.ROOT, env=sg.ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
 
+    # A model that thinks aloud in its answers.
+    (folder / "aloud").mkdir()
+    (folder / "aloud" / "script.json").write_text(json.dumps([{"from": 1, "fault": "say", "text": "<think>Okay, the user wants one"}]))
+    with sg.Stub(folder / "aloud", "--script", str(folder / "aloud" / "script.json")) as aloud:
+        expect(findings(f"results={folder / 'aloud' / 'r'}", f"generator.base_url={aloud.url}", code=None), "reasoning", "note", "thinks aloud")
+
     results = f"results={folder / 'new' / 'results'}"
     expect(findings(results), "endpoint", "note", "completions come from data/recordings")
     expect(findings(results, "generator.recording=", code=1), "endpoint", "PROBLEM", "export OPENAI_API_KEY")

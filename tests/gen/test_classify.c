@@ -113,7 +113,7 @@ static void answers(void **state)
         {MOOD, "", "stop", SG_VERDICT_EMPTY, -1},
         {MOOD, "  \n", "stop", SG_VERDICT_EMPTY, -1},
         {MOOD, NULL, "stop", SG_VERDICT_EMPTY, -1},
-        {MOOD, "<think>positive", "length", SG_VERDICT_EMPTY, -1},
+        {MOOD, "<think>positive", "length", SG_VERDICT_REASONING, -1},
         {MOOD, "posit\xff", "stop", SG_VERDICT_NONE, -1},
         {MOOD, "Answer:", "stop", SG_VERDICT_NONE, -1},
         {MOOD, "...", "stop", SG_VERDICT_NONE, -1},

@@ -1,7 +1,8 @@
 #include "fixture.h"
 
 #include "gen/clean.h"
-#include "gen/parse.h"
+#include "gen/declining.h"
+#include "gen/parse_many.h"
 
 struct parse_case {
     const char *text, *finish; /* finish NULL: "stop" */
@@ -9,13 +10,24 @@ struct parse_case {
     const char *first, *second;
 };
 
+static struct sg_wanted one = {.n = 1};
+
+static enum sg_reject parse(const struct sg_task *t, const char *text, const char *finish,
+                            struct sg_parsed *x)
+{
+    struct sg_candidate c;
+    struct sg_err err;
+    int64_t n;
+    assert_int_equal(sg_parse_examples(t, text, finish, one, &c, &n, &err), SG_OK);
+    assert_int_equal(n, 1);
+    *x = c.x;
+    return c.reason;
+}
+
 static void check(const struct sg_task *t, const struct parse_case *c)
 {
-    enum sg_reject reason = SG_N_REJECTS;
     struct sg_parsed x;
-    struct sg_err err;
-    assert_int_equal(sg_parse_completion(t, c->text, c->finish ? c->finish : "stop", &reason, &x, &err),
-                     SG_OK);
+    enum sg_reject reason = parse(t, c->text, c->finish ? c->finish : "stop", &x);
     if (reason != c->reason)
         print_error("%s: %s, expected %s\n", c->text, sg_reject_name(reason), sg_reject_name(c->reason));
     assert_int_equal(reason, c->reason);
@@ -76,8 +88,8 @@ static void single_texts(void **state)
         {"One thing: a dull film.", NULL, SG_ACCEPTED, "One thing: a dull film.", NULL},
         {"```\nA dull film.\n```", NULL, SG_ACCEPTED, "A dull film.", NULL},
         {"<think>Let me write: A bright film.</think>A dull film.", NULL, SG_ACCEPTED, "A dull film.", NULL},
-        {"<think>Let me write: A bright film.", NULL, SG_REJECT_EMPTY, NULL, NULL},
-        {"<think>Let me write a long", "length", SG_REJECT_CUT_OFF, NULL, NULL},
+        {"<think>Let me write: A bright film.", NULL, SG_REJECT_REASONING, NULL, NULL},
+        {"<think>Let me write a long", "length", SG_REJECT_REASONING, NULL, NULL},
         {"A\tdull\x01 \xc2\xa0"
          "film\xe2\x80\x8b.\x7f",
          NULL, SG_ACCEPTED, "A dull film.", NULL},
@@ -138,6 +150,14 @@ static void pairs(void **state)
          SG_ACCEPTED, "is rice a grass?", "Rice is a grass."},
         {"Question: is rice a grass?\nPassage: Rice is a grass.", NULL, SG_ACCEPTED, "is rice a grass?",
          "Rice is a grass."},
+        {"In this form, the answer to the question: \"is rice a grass?\" should be yes.", NULL,
+         SG_REJECT_UNPARSABLE, NULL, NULL},
+        {"Passage: Rice is a grass, which answers the question: it is.\nQuestion: is rice a grass?", NULL,
+         SG_ACCEPTED, "is rice a grass?", "Rice is a grass, which answers the question: it is."},
+        {"Here is a question: is rice a grass?\nPassage: Rice is a plant.", NULL, SG_ACCEPTED,
+         "is rice a grass?", "Rice is a plant."},
+        {"passage: Rice is a grass. question: is rice a grass?", NULL, SG_ACCEPTED, "is rice a grass?",
+         "Rice is a grass."},
         {"Rice is a grass.\nQuestion: is rice a grass?", NULL, SG_ACCEPTED, "is rice a grass?",
          "Rice is a grass."},
         {"Here is a passage:\n\nRice is a grass.\n\nQuestion: is rice a grass?", NULL, SG_ACCEPTED,
@@ -196,12 +216,8 @@ static void any_bytes(void **state)
             x = x * 1664525u + 1013904223u;
             strcat(text, piece[(x >> 16) % (unsigned)N_OF(piece)]);
         }
-        enum sg_reject reason;
         struct sg_parsed out;
-        struct sg_err err;
-        assert_int_equal(
-            sg_parse_completion(&task[round % 2], text, round % 3 ? "stop" : "length", &reason, &out, &err),
-            SG_OK);
+        enum sg_reject reason = parse(&task[round % 2], text, round % 3 ? "stop" : "length", &out);
         assert_in_range(reason, 0, SG_N_REJECTS - 1);
         assert_int_equal(out.first != NULL, reason == SG_ACCEPTED);
         if (reason == SG_ACCEPTED)
@@ -228,10 +244,11 @@ static void topic_lists(void **state)
         {"\xff\xfe", "stop", ""},
         {"1. a topic with far too many words in it to be of any use here", "stop", ""},
     };
+    const struct sg_task task = mood_task();
     for (int i = 0; i < N_OF(cases); i++) {
         struct sg_topics t = {0};
         struct sg_err err;
-        assert_int_equal(sg_parse_topics(cases[i].text, cases[i].finish, &t, &err), SG_OK);
+        assert_int_equal(sg_parse_topics(&task, cases[i].text, cases[i].finish, &t, &err), SG_OK);
         char joined[400] = "";
         for (int64_t k = 0; k < t.n; k++) {
             strcat(joined, k ? "|" : "");

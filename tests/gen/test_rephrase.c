@@ -260,7 +260,7 @@ static void pairs_and_short_texts(void **state)
         {0, "Fine film", "A good film", SG_ACCEPTED},
         {0, "Fine film", "A fine film, say I", SG_ACCEPTED},
         {0, "I want to know it.", "The movie is \"I want to know it\".", SG_REJECT_ECHO},
-        {0, "Fine film", "{\"examples\": 1}", SG_ACCEPTED}, /* without a schema it is a text like another */
+        {0, "Fine film", "{\"examples\": 1}", SG_REJECT_UNPARSABLE}, /* JSON is no text */
     };
     for (int i = 0; i < N_OF(rows); i++) {
         struct sg_task t = rows[i].pair ? quiz_task() : mood_task();
