@@ -339,7 +339,8 @@ static size_t label_behind(const struct sg_task *t, const char *s, size_t n, int
         if (follows && (whole || strchr(",;|-(", s[before - 1])) && (value = value_at(t, p, &strict)) &&
             strict && value < s + last && (*class_ = class_at(t, value, &end)) >= 0)
             return before;
-        if (may_sign && ((len = sign_at(p, sign)) || (whole && follows && (len = sign_at(p, dash))))) {
+        if (may_sign && ((len = sign_at(p, sign)) || (whole && follows && (len = sign_at(p, dash)))) &&
+            i - 1 + len < last) {
             if ((*p != '#' || isalpha((unsigned char)p[1])) &&
                 (*class_ = sg_label_of(t, p + len, last - (i - 1) - len)) >= 0)
                 return before;

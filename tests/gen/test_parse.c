@@ -85,6 +85,8 @@ static void single_texts(void **state)
         {"A dull film. (negative)", NULL, SG_ACCEPTED, "A dull film.", NULL},
         {"Rating: 2 stars\nReview: A dull film.", NULL, SG_ACCEPTED, "A dull film.", NULL},
         {"A dull film,\nand a long one.", NULL, SG_ACCEPTED, "A dull film, and a long one.", NULL},
+        {"A dull film\xe2\x86\x92 *", NULL, SG_ACCEPTED, "A dull film\xe2\x86\x92 *",
+         NULL}, /* an arrow at the end */
         {"One thing: a dull film.", NULL, SG_ACCEPTED, "One thing: a dull film.", NULL},
         {"```\nA dull film.\n```", NULL, SG_ACCEPTED, "A dull film.", NULL},
         {"<think>Let me write: A bright film.</think>A dull film.", NULL, SG_ACCEPTED, "A dull film.", NULL},
