@@ -27,6 +27,8 @@ static const struct command {
      sg_cmd_recording},
     {"bundle", "STUDY FILE [key=value...]", "a study with all that was bought in one file, for `run FILE`",
      sg_cmd_bundle},
+    {"init", "FILE [--text COL --label COL]", "a study of one's own labelled rows: task file, split, study",
+     sg_cmd_init},
     {"train", "--encoder DIR --train FILE --eval FILE",
      "fine-tune one encoder and measure it, as a cell does", sg_cmd_train},
     {"predict", "--model DIR --input FILE", "labels and probabilities by a saved classifier", sg_cmd_predict},

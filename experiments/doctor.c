@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/secret.h"
 #include "base/text.h"
+#include "experiments/own_data.h"
 #include "experiments/prepare.h"
 #include "experiments/prices.h"
 #include "gen/probe.h"
@@ -415,6 +416,16 @@ static sg_status check_endpoint(const struct sg_study *s, const struct sg_genera
 
 /* ---- the study ---- */
 
+static sg_status check_rows(const struct sg_prepared *p, struct sg_findings *f, struct sg_err *err)
+{
+    struct sg_buf text = sg_buf_make(1 << 20);
+    sg_status status = sg_own_data_look(p->study, p->data, &text, err);
+    for (const char *line = sg_buf_text(&text); status == SG_OK && *line; line += strcspn(line, "\n") + 1)
+        status = note(f, "data", SG_HEALTH_NOTE, err, "%.*s", (int)strcspn(line, "\n"), line);
+    sg_buf_free(&text);
+    return status;
+}
+
 sg_status sg_doctor_study(const char *study, int n_overrides, const char *const *overrides,
                           struct sg_findings *f, struct sg_err *err)
 {
@@ -427,6 +438,8 @@ sg_status sg_doctor_study(const char *study, int n_overrides, const char *const 
              "%s: %lld %s, %lld %s; encoder %s; `synthgrid plan` says what it costs", p->study->name,
              (long long)p->grid.n_cells, sg_plural(p->grid.n_cells, "cell", "cells"),
              (long long)p->grid.n_pools, sg_plural(p->grid.n_pools, "pool", "pools"), p->study->encoder);
+    if (status == SG_OK)
+        status = check_rows(p, f, err);
     if (status == SG_OK)
         status = check_results(p->study, f, err);
     for (int g = 0; status == SG_OK && g < p->study->n_generators; g++) {

@@ -6,6 +6,7 @@
 #include "experiments/batch.h"
 #include "experiments/cache.h"
 #include "experiments/generators.h"
+#include "experiments/own_data.h"
 #include "experiments/prepare.h"
 #include "experiments/prices.h"
 #include "experiments/progress.h"
@@ -118,10 +119,11 @@ struct counts {
     int64_t n_cells, n_cells_done, n_raw_only;
     int64_t n_stale; /* cells that were done on other texts: to be trained again */
     struct sg_batches_out batches;
-    int64_t n_few;     /* cells of too few steps to learn much */
-    int64_t few_steps; /* the fewest of them */
-    double cost;       /* of the cells that are left */
-    size_t mem_bytes;  /* a rank */
+    int64_t n_few;      /* cells of too few steps to learn much */
+    int64_t few_steps;  /* the fewest of them */
+    double cost;        /* of the cells that are left */
+    size_t mem_bytes;   /* a rank */
+    struct sg_buf data; /* what the rows lack, a line each */
 };
 
 static void add_missing(struct counts *n, int generator, int64_t missing, int64_t in, int64_t out)
@@ -333,6 +335,8 @@ static void print_text(const struct sg_prepared *p, const struct sources *from, 
                       sg_plural(p->data[t].train.n, "row", "rows"), (long long)p->data[t].test.n,
                       sg_plural(p->data[t].test.n, "row", "rows"));
     }
+    for (const char *line = sg_buf_text(&n->data); *line; line += strcspn(line, "\n") + 1)
+        sg_buf_printf(out, "data     %.*s\n", (int)strcspn(line, "\n"), line);
     int64_t n_each = s->n_sizes ? s->size[s->n_sizes - 1] : 0; /* a study of raw rows alone has no sizes */
     sg_buf_printf(out, "pools    %lld, %lld %s each\n", (long long)p->grid.n_pools, (long long)n_each,
                   sg_plural(n_each, "example", "examples"));
@@ -438,6 +442,11 @@ static sg_status print_json(const struct sg_prepared *p, const struct counts *n,
         (json_int_t)(n->batches.n + n->batches.n_abandoned), "n_batch_requests",
         (json_int_t)n->batches.n_requests, "core_s", n->cost, "mem_bytes_per_rank", (json_int_t)n->mem_bytes,
         "results", s->results);
+    json_t *data = json_array();
+    for (const char *line = sg_buf_text(&n->data); *line; line += strcspn(line, "\n") + 1)
+        json_array_append_new(data, json_stringn(line, strcspn(line, "\n")));
+    if (o)
+        json_object_set_new(o, "data", data);
     if (o)
         json_object_set_new(o, "n_cells_few_steps", json_integer(n->n_few));
     if (o && s->generator->name)
@@ -457,7 +466,7 @@ sg_status sg_plan(const struct sg_run_options *o, int json, struct sg_buf *out, 
 {
     struct sg_prepared *p = NULL;
     struct sources from = {.recorded = json_object()};
-    struct counts n = {0};
+    struct counts n = {.data = sg_buf_make(1 << 20)};
     char *ledger = NULL;
     sg_status status = sg_prepare(o->study, o->n_overrides, o->overrides, SG_PREPARE_NO_WEIGHTS, &p, err);
     if (status != SG_OK)
@@ -470,6 +479,7 @@ sg_status sg_plan(const struct sg_run_options *o, int json, struct sg_buf *out, 
             sg_err_at(err, "generator.recording");
             goto done;
         }
+    SG_TRY_DONE(sg_own_data_look(p->study, p->data, &n.data, err));
     SG_TRY_DONE(sg_set_create(&n.seen, err));
     SG_TRY_DONE(sg_set_create(&n.lists, err));
     SG_TRY_DONE(look_into_cache(p, &from, err));
@@ -483,6 +493,7 @@ sg_status sg_plan(const struct sg_run_options *o, int json, struct sg_buf *out, 
     else
         print_text(p, &from, &n, out);
 done:
+    sg_buf_free(&n.data);
     sg_set_destroy(n.seen);
     sg_set_destroy(n.lists);
     sg_ledger_close(from.ledger);

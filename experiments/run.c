@@ -11,6 +11,7 @@
 #include "experiments/generators.h"
 #include "experiments/measure.h"
 #include "experiments/office.h"
+#include "experiments/own_data.h"
 #include "experiments/pools_text.h"
 #include "experiments/prices.h"
 #include "experiments/progress.h"
@@ -296,6 +297,8 @@ static sg_status open_run(struct run *r, int64_t *n_missing, struct sg_err *err)
     SG_TRY(sg_ledger_open(s->results, SG_LEDGER_WRITE, &r->ledger, err));
     sg_store_tidy(r->h5_path);
     SG_TRY(sg_provenance_write(r->ledger, r->p, r->world, err));
+    if (!r->options->quiet)
+        SG_TRY(sg_own_data_tell(s, r->p->data, r->ledger, err));
     if (r->options->rehearsal)
         SG_TRY(sg_ledger_meta_set(r->ledger, "rehearsal", "a stub server wrote the texts; they mean nothing",
                                   err));

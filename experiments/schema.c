@@ -165,6 +165,16 @@ static sg_status fail_twice(const struct sg_setting *s, const struct sg_yaml *v,
 static sg_status read_list(const struct sg_setting *s, const struct sg_yaml *v, struct sg_arena *arena,
                            void *slot, void *n_slot, struct sg_err *err)
 {
+    struct sg_yaml one = {.kind = SG_YAML_LIST,
+                          .source = v->source,
+                          .line = v->line,
+                          .column = v->column,
+                          .n = 1},
+                   alone = *v;
+    alone.next = NULL;
+    one.child = &alone;
+    if (v->kind == SG_YAML_SCALAR) /* sizes: 100 is sizes: [100] */
+        v = &one;
     if (v->kind != SG_YAML_LIST || (v->n == 0 && !(s->flags & SG_SET_NULL)))
         return fail_value(s, v, err);
     if (v->n > MAX_LIST)

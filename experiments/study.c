@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static int uses(const struct sg_study *s, enum sg_mix mix)
 {
@@ -135,7 +136,9 @@ static sg_status read_tasks(const struct sg_reading *r, struct sg_settings *all,
     char *dir = sg_path_dir(s->path);
     sg_status status =
         s->task && dir ? SG_OK : sg_fail_memory(err, (size_t)all->n_task_names * sizeof *s->task);
-    const struct sg_yaml *at = sg_schema_at(r, "tasks")->child;
+    const struct sg_yaml *at = sg_schema_at(r, "tasks");
+    if (at->kind == SG_YAML_LIST)
+        at = at->child;
     for (int i = 0; status == SG_OK && i < all->n_task_names; i++, at = at->next)
         status = read_task(s, all->task_name[i], dir, at, err);
     sg_free(dir);
@@ -160,10 +163,18 @@ static sg_status check_rephrase_tasks(const struct sg_reading *r, const struct s
     return SG_OK;
 }
 
-/* Where a path is, in the arena. */
-static sg_status locate(const char *path, struct sg_arena *arena, char **out, struct sg_err *err)
+/* Where a path is, in the arena: from the current folder, from the study's, from the program's data. */
+static sg_status locate(const char *study, const char *path, struct sg_arena *arena, char **out,
+                        struct sg_err *err)
 {
-    char *found = sg_path_find(path), *kept = found ? sg_arena_strdup(arena, found) : NULL;
+    char *dir = sg_path_dir(study), *beside = dir ? sg_path_join(dir, path) : NULL, *found = NULL;
+    if (beside && access(path, F_OK) != 0 && access(beside, F_OK) == 0)
+        found = sg_strdup(beside);
+    else if (beside)
+        found = sg_path_find(path);
+    char *kept = found ? sg_arena_strdup(arena, found) : NULL;
+    sg_free(dir);
+    sg_free(beside);
     sg_free(found);
     if (!kept)
         return sg_fail_memory(err, strlen(path));
@@ -171,15 +182,16 @@ static sg_status locate(const char *path, struct sg_arena *arena, char **out, st
     return SG_OK;
 }
 
-static sg_status locate_files(struct sg_generator *g, struct sg_arena *arena, struct sg_err *err)
+static sg_status locate_files(const char *study, struct sg_generator *g, struct sg_arena *arena,
+                              struct sg_err *err)
 {
     char *file = NULL;
     if (g->recording) {
-        SG_TRY(locate(g->recording, arena, &file, err));
+        SG_TRY(locate(study, g->recording, arena, &file, err));
         g->recording = file;
     }
     if (g->model_file) {
-        SG_TRY(locate(g->model_file, arena, &file, err));
+        SG_TRY(locate(study, g->model_file, arena, &file, err));
         g->model_file = file;
     }
     return SG_OK;
@@ -208,10 +220,10 @@ static sg_status finish(struct sg_settings *all, const struct sg_reading *r, str
     sg_buf_free(&b);
     if (status != SG_OK || !s->resolved)
         return status != SG_OK ? status : sg_fail_memory(err, SG_YAML_MAX_BYTES);
-    SG_TRY(locate(s->data_dir, arena, &s->data_dir, err));
-    SG_TRY(locate(s->encoder, arena, &s->encoder, err));
+    SG_TRY(locate(s->path, s->data_dir, arena, &s->data_dir, err));
+    SG_TRY(locate(s->path, s->encoder, arena, &s->encoder, err));
     for (int i = 0; i < s->n_generators; i++)
-        SG_TRY(locate_files(&s->generator[i], arena, err));
+        SG_TRY(locate_files(s->path, &s->generator[i], arena, err));
     return SG_OK;
 }
 

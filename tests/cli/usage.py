@@ -6,7 +6,7 @@ import subprocess
 import sg
 
 COMMANDS = ("run", "generate", "plan", "rehearse", "status", "report", "recording", "bundle", "train", "predict", "tokenize", "doctor",
-            "settings")
+            "settings", "init")
 
 out, err = sg.run("--help")
 
