@@ -84,6 +84,11 @@ static sg_status print_status(const json_t *o, const char *folder, const char *p
     if (usd > 0)
         sg_buf_printf(&b, "; %.4f USD so far", usd);
     sg_buf_puts(&b, "\n");
+    if (text(o, "failure")[0] && !ended) {
+        sg_buf_puts(&b, "failure  the last one: ");
+        sg_buf_safe(&b, text(o, "failure"), 300);
+        sg_buf_puts(&b, "\n");
+    }
     if (integer(o, "n_batches") > 0)
         sg_buf_printf(
             &b, "batches  %lld with the provider, %lld %s; synthgrid generate STUDY --collect fetches %s\n",

@@ -48,7 +48,7 @@ struct sg_desk {
     int64_t n;
     struct seat *seat; /* (s.n_seats) */
     int64_t *leaving;  /* (connections) scratch */
-    int is_swept;
+    int is_swept, told_timeout;
 };
 
 /* What earlier runs of this ledger have noted: another model may have come in between. */
@@ -179,6 +179,8 @@ static void count_again(struct sg_desk_count *n, enum sg_attempt_kind kind, int 
     n->n_again++;
     if (kind == SG_ATTEMPT_ADAPT)
         n->n_reworded++;
+    else if (kind == SG_ATTEMPT_TIMEOUT)
+        n->n_timeout++;
     else if (http_status == 429)
         n->n_rate++;
     else if (http_status >= 400)
@@ -358,7 +360,31 @@ static sg_status note_end(struct sg_desk *d, struct ask *a, const struct sg_atte
     a->attempt = 0;
     if (!a->is_control)
         count_fate(&d->count, fate, attempt->kind, answer->http_status);
+    if (!answered && !a->is_control && attempt->kind != SG_ATTEMPT_ADAPT) {
+        snprintf(d->count.failure, sizeof d->count.failure, "%.299s", attempt->reason);
+        sg_text_whole(d->count.failure);
+        d->count.failed_s = sg_now_s();
+    }
     return sg_ledger_attempt_end(d->s.ledger, id, &x, err);
+}
+
+/* A server that is asked for more than it has room for lets all of it wait, for ever: nothing but this line would tell. */
+static void tell_first_timeout(struct sg_desk *d, const struct sg_attempt *attempt)
+{
+    int64_t n_flying = 1; /* it was one of them */
+    if (d->told_timeout || attempt->kind != SG_ATTEMPT_TIMEOUT)
+        return;
+    d->told_timeout = 1;
+    for (int i = 0; i < d->s.n_seats; i++)
+        n_flying += d->seat[i].n_flying;
+    const char *name = d->s.generator->name;
+    fprintf(
+        stderr,
+        "synthgrid: warning: %s%s%sa request has timed out (%s), with %lld in flight; fewer are sent at a "
+        "time from "
+        "now on; hint: generator.connections no larger than what the server works on at once, or a longer "
+        "generator.timeout_s\n",
+        name ? "generators." : "", name ? name : "", name ? ": " : "", attempt->reason, (long long)n_flying);
 }
 
 static int has_word(const char *list, const char *word)
@@ -442,6 +468,7 @@ static sg_status end_attempt(struct sg_desk *d, int64_t id, int rank, const stru
 {
     struct ask *a = &d->ask[id];
     int64_t row = a->attempt;
+    tell_first_timeout(d, attempt);
     enum sg_fate fate = sg_governor_done(d->governor, sg_now_s(), id, attempt);
     SG_TRY(note_end(d, a, attempt, answer, fate, err));
     if (fate == SG_FATE_AGAIN)
@@ -512,11 +539,8 @@ void sg_desk_count_text(const struct sg_desk_count *n, struct sg_buf *out)
     const struct {
         int64_t n;
         const char *why;
-    } again[] = {{n->n_rate, "rate limit"},
-                 {n->n_server, "server error"},
-                 {n->n_network, "network"},
-                 {n->n_damaged, "damaged"},
-                 {n->n_reworded, "reworded"}};
+    } again[] = {{n->n_rate, "rate limit"}, {n->n_timeout, "timeout"}, {n->n_server, "server error"},
+                 {n->n_network, "network"}, {n->n_damaged, "damaged"}, {n->n_reworded, "reworded"}};
     const char *between = " (";
     sg_buf_printf(out, "%lld answered", (long long)n->n_answered);
     if (n->n_again) {

@@ -64,9 +64,11 @@ struct sg_desk_count {
     int64_t n_answered, n_again, n_left; /* left: to a later run */
     int64_t n_failed, n_refused;         /* given up on: after `retries`; as the server does not take it */
     int64_t n_controls;                  /* requests that were no part of the study */
-    int64_t n_rate, n_server, n_network, n_damaged,
-        n_reworded; /* of n_again: 429; other errors; no answer; half an answer, or
-                                                                   none of a chat; without a parameter that was refused */
+    /* Of n_again: 429; no answer in time; other errors; no connection; half an answer, or none of a chat; without a parameter that was
+     * refused. */
+    int64_t n_rate, n_timeout, n_server, n_network, n_damaged, n_reworded;
+    char failure[300]; /* what the last attempt without an answer came to; "": all were answered */
+    double failed_s;   /* when that was (sg_now_s) */
 };
 struct sg_desk_count sg_desk_counted(const struct sg_desk *d);
 /* "12 answered, 3 sent again (2 rate limit, 1 network), 1 given up (refused)" */

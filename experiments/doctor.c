@@ -360,6 +360,7 @@ static const char *advice(const struct sg_attempt *a)
     case SG_ATTEMPT_REFUSED:
         return "; hint: the server does not take such a request: is it a chat model, and are temperature and "
                "max_tokens in its range?";
+    case SG_ATTEMPT_TIMEOUT:
     case SG_ATTEMPT_FAULT:
         return "; hint: a run tries again; if this stays, look at the server, a proxy ($https_proxy), or "
                "generator.timeout_s (of which this test waits 30 s at most)";

@@ -70,10 +70,11 @@ void sg_endpoint_tell(const struct sg_endpoint *e, const struct sg_generator *g,
     sg_buf_free(&old);
 }
 
-/* Every rank works out what an answer has cost. */
+/* Every rank works out what an answer has cost; and how many connections a server gets depends on its address, which may be rank 0's alone. */
 static sg_status share_prices(struct sg_generator *g, const struct sg_team *world, struct sg_err *err)
 {
-    double usd[] = {g->usd_per_1m_input, g->usd_per_1m_cached_input, g->usd_per_1m_output};
+    double usd[] = {g->usd_per_1m_input, g->usd_per_1m_cached_input, g->usd_per_1m_output,
+                    (double)g->connections};
     struct sg_buf b = sg_buf_make(sizeof usd);
     if (world->rank == 0)
         sg_buf_add(&b, usd, sizeof usd);
@@ -84,6 +85,7 @@ static sg_status share_prices(struct sg_generator *g, const struct sg_team *worl
     g->usd_per_1m_input = usd[0];
     g->usd_per_1m_cached_input = usd[1];
     g->usd_per_1m_output = usd[2];
+    g->connections = (int64_t)usd[3];
     return sg_agree(world, status, err);
 }
 

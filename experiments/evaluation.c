@@ -247,6 +247,8 @@ sg_status sg_evaluation_plan(struct sg_ledger *l, const struct sg_evaluation *e,
                           (json_int_t)e->n, "temperature", e->spec.temperature, "top_p", e->generator->top_p,
                           "max_tokens", (json_int_t)e->spec.max_tokens, "structured", e->spec.structured,
                           "class_names", names, "data_sha256", e->data->digest);
+    if (o)
+        sg_generator_put_more(e->generator, o);
     if (o && e->generator->name)
         json_object_set_new(o, "generator", json_string(e->generator->name));
     char *text = o ? json_dumps(o, JSON_SORT_KEYS | JSON_COMPACT) : NULL;

@@ -1,7 +1,7 @@
 #include "experiments/generators.h"
 
 #include "base/text.h"
-#include "gen/provider.h"
+#include "gen/http.h"
 
 #include <ctype.h>
 #include <jansson.h>
@@ -42,6 +42,11 @@ static sg_status fail_at(const struct entry *e, const char *leaf, const char *pa
     return sg_schema_fail(&e->reading, key, path, err, "%s", text);
 }
 
+static int by_number(const void *a, const void *b)
+{
+    return *(const int *)a - *(const int *)b;
+}
+
 /* What depends on the provider. */
 static sg_status check_provider(struct entry *e, const char *path, struct sg_err *err)
 {
@@ -60,6 +65,16 @@ static sg_status check_provider(struct entry *e, const char *path, struct sg_err
     if (!p->in_process && g->model_file)
         return fail_at(e, "model_file", path, err, "%s.model_file is for %s.provider: llama alone", e->where,
                        e->where);
+    if (p->in_process && (g->n_omit || g->extra))
+        return fail_at(e, g->extra ? "extra" : "omit", path, err,
+                       "%s.omit and %s.extra are for servers; hint: %s.provider llama samples with "
+                       "temperature, top_p and seed",
+                       e->where, e->where, e->where);
+    if (g->n_omit)
+        qsort(g->omit, (size_t)g->n_omit, sizeof *g->omit, by_number);
+    const char *address = sg_provider_address(g);
+    if (!g->connections) /* a server on this machine has the cores of one, and few slots (llama.cpp: 4) */
+        g->connections = !p->in_process && address && sg_http_is_loopback(address) ? 4 : 16;
     if (p->needs_model && !set_at(e, "model"))
         return fail_at(e, "provider", path, err,
                        "%s.provider %s needs %s.model; hint: name one of its models", e->where, p->name,
@@ -180,10 +195,10 @@ static sg_status check_pair(const struct entry *a, const struct entry *b, struct
 {
     const struct sg_generator *x = &a->settings.generator, *y = &b->settings.generator;
     if (strcmp(x->provider, y->provider) == 0 && strcmp(x->model, y->model) == 0 &&
-        x->temperature == y->temperature && x->top_p == y->top_p)
+        x->temperature == y->temperature && x->top_p == y->top_p && sg_generator_same_more(x, y))
         return sg_yaml_fail_key(
             b->at, err,
-            "%s asks the same as %s: provider, model, temperature and top_p are those of the "
+            "%s asks the same as %s: provider, model, temperature, top_p, omit and extra are those of the "
             "other; hint: results know a model by its name, not by its address",
             b->where, a->where);
     int needs_key = !sg_provider_find(x->provider)->in_process && !sg_provider_find(y->provider)->in_process;
@@ -258,6 +273,19 @@ sg_status sg_generators_read(const struct sg_reading *r, struct sg_settings *all
 
 /* ---- whose a request is ---- */
 
+/* Whether a request omits what the generator does, and has its extra members. */
+static int has_more(const struct sg_generator *g, const json_t *request)
+{
+    const json_t *omit = json_object_get(request, "omit"), *extra = json_object_get(request, "extra");
+    int same = json_array_size(omit) == (size_t)g->n_omit;
+    for (int i = 0; same && i < g->n_omit; i++)
+        same = same_text(json_string_value(json_array_get(omit, (size_t)i)), sg_omit_name(g->omit[i]));
+    char *text = extra ? json_dumps(extra, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII) : NULL;
+    same = same && same_text(text, g->extra);
+    free(text);
+    return same;
+}
+
 /* In how much of what tells a study's generators from each other a request is one's; 0: it is not. */
 static int likeness(const struct sg_generator *g, const char *provider, const json_t *request)
 {
@@ -266,7 +294,7 @@ static int likeness(const struct sg_generator *g, const char *provider, const js
     if (!model || !asked || strcmp(g->model, model) != 0 || strcmp(provider, asked) != 0)
         return 0;
     return 1 + (json_number_value(json_object_get(request, "temperature")) == g->temperature) +
-           (json_number_value(json_object_get(request, "top_p")) == g->top_p);
+           (json_number_value(json_object_get(request, "top_p")) == g->top_p) + has_more(g, request);
 }
 
 int sg_generators_find(int n, const struct sg_generator *g,
@@ -278,7 +306,7 @@ int sg_generators_find(int n, const struct sg_generator *g,
     for (int i = 0; o && i < n; i++) {
         int like = likeness(&g[i], provider(&g[i]), o);
         if (like && g[i].name && strcmp(g[i].name, name) == 0)
-            like += 3;
+            like += 4;
         if (like > most) {
             most = like;
             found = i;

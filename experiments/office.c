@@ -28,13 +28,20 @@ static int count_places(const struct sg_office_settings *s)
     return most < s->n_ranks ? (int)most : s->n_ranks;
 }
 
-static sg_status open_desks(struct sg_office *o, struct sg_err *err)
+sg_status sg_office_cost(struct sg_ledger *l, double *usd, struct sg_err *err)
 {
     struct sg_ledger_totals totals;
     struct sg_ledger_unsettled unsettled;
-    SG_TRY(sg_ledger_totals(o->s.ledger, &totals, err));
-    SG_TRY(sg_ledger_unsettled(o->s.ledger, &unsettled, err));
-    o->purse = (struct sg_purse){.budget_usd = o->s.budget_usd, .spent_usd = totals.paid_usd + unsettled.usd};
+    SG_TRY(sg_ledger_totals(l, &totals, err));
+    SG_TRY(sg_ledger_unsettled(l, &unsettled, err));
+    *usd = totals.paid_usd + unsettled.usd;
+    return SG_OK;
+}
+
+static sg_status open_desks(struct sg_office *o, struct sg_err *err)
+{
+    o->purse = (struct sg_purse){.budget_usd = o->s.budget_usd};
+    SG_TRY(sg_office_cost(o->s.ledger, &o->purse.spent_usd, err));
     for (int g = 0; g < o->s.n_generators; g++)
         SG_TRY(sg_desk_create(&(struct sg_desk_settings){.generator = &o->s.generator[g],
                                                          .number = g,

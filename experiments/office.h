@@ -55,4 +55,7 @@ struct sg_desk_count sg_office_counted(const struct sg_office *o, int generator)
 
 double sg_office_spent_usd(const struct sg_office *o);
 
+/* The same as the ledger has it, once it is committed: what was paid, and what may have been. */
+sg_status sg_office_cost(struct sg_ledger *l, double *usd, struct sg_err *err) SG_MUST_USE;
+
 #endif

@@ -275,8 +275,10 @@ char *sg_pool_settings(const struct sg_prepared *p, int64_t i)
         (json_int_t)s->size[s->n_sizes - 1], "task_sha256", t->digest, "class_names", names, "conditioning",
         sg_conditioning_name((enum sg_conditioning)k->arm.conditioning), "prompt_variant",
         s->variant[k->arm.variant], "examples_per_request", (json_int_t)s->examples_per_request);
-    if (o)
+    if (o) {
         name_generator(o, g);
+        sg_generator_put_more(g, o);
+    }
     if (o && k->source >= 0)
         json_object_set_new(o, "source", json_string(sg_pool_id(p->pool[k->source])));
     return dump(o);

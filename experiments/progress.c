@@ -19,6 +19,9 @@ double sg_progress_eta_s(const struct sg_progress *p, double training_s)
     return training_s > buying_s ? training_s : buying_s;
 }
 
+/* A failure is told for so long: what went well since then is no news of it. */
+static const double FAILURE_S = 120;
+
 static void line_of(const struct sg_progress *p, char *line, size_t n)
 {
     char elapsed[24], eta[48] = "", money[64] = "", waiting[64] = "";
@@ -33,15 +36,19 @@ static void line_of(const struct sg_progress *p, char *line, size_t n)
     if (p->n_requests_left || p->n_completions)
         snprintf(waiting, sizeof waiting, ", LLM answers %lld + %lld to come", (long long)p->n_completions,
                  (long long)p->n_requests_left);
-    char given_up[48] = "";
+    char given_up[48] = "", last[160] = "";
     if (p->n_given_up)
         snprintf(given_up, sizeof given_up, ", %lld given up", (long long)p->n_given_up);
+    if (p->failure[0] && sg_now_s() - p->failed_s < FAILURE_S) {
+        snprintf(last, sizeof last, ", last failure: %.100s", p->failure);
+        sg_text_whole(last);
+    }
     char failed[48] = "";
     if (p->n_cells_failed)
         snprintf(failed, sizeof failed, ", %lld failed", (long long)p->n_cells_failed);
-    snprintf(line, n, "%s: cells %lld of %lld%s, pools %lld of %lld%s%s%s, %s%s", p->phase,
+    snprintf(line, n, "%s: cells %lld of %lld%s, pools %lld of %lld%s%s%s, %s%s%s", p->phase,
              (long long)(p->n_cells_done + p->n_cells_failed), (long long)p->n_cells, failed,
-             (long long)p->n_pools_done, (long long)p->n_pools, waiting, given_up, money, elapsed, eta);
+             (long long)p->n_pools_done, (long long)p->n_pools, waiting, given_up, money, elapsed, eta, last);
 }
 
 void sg_progress_show(const struct sg_progress *p, int last)
@@ -66,7 +73,7 @@ void sg_progress_show(const struct sg_progress *p, int last)
     while (n_lines < 4 && now - begun >= line_at_s[n_lines])
         n_lines++;
     shown = now;
-    char line[400];
+    char line[600];
     line_of(p, line, sizeof line);
     if (!is_tty) {
         fprintf(stderr, "%s\n", line);
@@ -107,23 +114,24 @@ sg_status sg_progress_write(const struct sg_progress *p, const char *dir, int la
      * why a run stopped must not be lost for it. */
     struct sg_buf message = sg_buf_make(8192);
     sg_buf_safe(&message, p->message, 1000);
+    struct sg_buf failure = sg_buf_make(8192);
+    sg_buf_safe(&failure, p->failure, 300);
     json_t *o =
-        message.failed
+        message.failed || failure.failed
             ? NULL
-            : json_pack("{s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:f,s:f,s:f,s:i,s:s,s:i}",
-                        "study", p->study, "phase", p->phase, "updated", stamp, "n_cells",
-                        (json_int_t)p->n_cells, "n_cells_done", (json_int_t)p->n_cells_done, "n_cells_failed",
-                        (json_int_t)p->n_cells_failed, "n_pools", (json_int_t)p->n_pools, "n_pools_done",
-                        (json_int_t)p->n_pools_done, "n_completions", (json_int_t)p->n_completions,
-                        "n_requests_left", (json_int_t)p->n_requests_left, "n_batches",
-                        (json_int_t)p->n_batches, "n_batch_requests", (json_int_t)p->n_batch_requests,
-                        "tokens_in", (json_int_t)p->tokens_in, "tokens_out", (json_int_t)p->tokens_out,
-                        "cost_usd", p->cost_usd, "elapsed_s", p->elapsed_s, "eta_s", p->eta_s, "n_ranks",
-                        p->n_ranks, "message", sg_buf_text(&message), "pid", (int)getpid());
-    if (o) {
+            : json_pack(
+                  "{s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:f,s:f,s:f,s:i,s:s,s:i,s:I,s:s}",
+                  "study", p->study, "phase", p->phase, "updated", stamp, "n_cells", (json_int_t)p->n_cells,
+                  "n_cells_done", (json_int_t)p->n_cells_done, "n_cells_failed",
+                  (json_int_t)p->n_cells_failed, "n_pools", (json_int_t)p->n_pools, "n_pools_done",
+                  (json_int_t)p->n_pools_done, "n_completions", (json_int_t)p->n_completions,
+                  "n_requests_left", (json_int_t)p->n_requests_left, "n_batches", (json_int_t)p->n_batches,
+                  "n_batch_requests", (json_int_t)p->n_batch_requests, "tokens_in", (json_int_t)p->tokens_in,
+                  "tokens_out", (json_int_t)p->tokens_out, "cost_usd", p->cost_usd, "elapsed_s", p->elapsed_s,
+                  "eta_s", p->eta_s, "n_ranks", p->n_ranks, "message", sg_buf_text(&message), "pid",
+                  (int)getpid(), "n_given_up", (json_int_t)p->n_given_up, "failure", sg_buf_text(&failure));
+    if (o)
         json_object_set_new(o, "silent", json_string(p->silent ? p->silent : ""));
-        json_object_set_new(o, "n_given_up", json_integer(p->n_given_up));
-    }
     char seal[SG_HEX];
     char *text = sg_progress_seal(o, seal) && json_object_set_new(o, "sha256", json_string(seal)) == 0
                      ? json_dumps(o, JSON_INDENT(2))
@@ -133,6 +141,7 @@ sg_status sg_progress_write(const struct sg_progress *p, const char *dir, int la
     sg_status status =
         text && path ? sg_file_write(path, text, strlen(text), err) : sg_fail_memory(err, 1024);
     sg_buf_free(&message);
+    sg_buf_free(&failure);
     free(text);
     sg_free(path);
     return status;

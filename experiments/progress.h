@@ -12,15 +12,19 @@
 struct sg_progress {
     const char *study, *phase; /* phase: "generating", "training", "diversity", "done", "stopped" */
     int64_t n_cells, n_cells_done, n_cells_failed, n_pools, n_pools_done;
-    int64_t n_completions, n_requests_left; /* bought in this run; known to be missing still, at most */
-    int64_t n_given_up;                     /* requests of this run that are recorded as failed */
-    int64_t n_batches, n_batch_requests;    /* with the provider's batch API, not collected yet */
+    int64_t n_completions,
+        n_requests_left;                 /* answers bought in this run; known to be missing still, at most */
+    int64_t n_given_up;                  /* requests of this run that are recorded as failed */
+    int64_t n_batches, n_batch_requests; /* with the provider's batch API, not collected yet */
     int64_t tokens_in, tokens_out;
     double cost_usd;         /* < 0: unknown */
     double elapsed_s, eta_s; /* eta < 0: not known yet */
     int n_ranks;
     const char *silent;  /* NULL, "", or the sentence of a rank that gives no sign of life */
     const char *message; /* why it stopped, or "" */
+    char failure
+        [300]; /* the last attempt without an answer, "" before there was one; until failed_s (sg_now_s) it is news */
+    double failed_s;
 };
 
 /* What is left of a run in which training and buying overlap: the longer of training_s (of what training is left) and of what there is

@@ -71,7 +71,7 @@ static const char *asked_as(const struct sg_generator *g)
 static int asks_the_same(const struct sg_generator *a, const struct sg_generator *b)
 {
     return strcmp(asked_as(a), asked_as(b)) == 0 && strcmp(a->model, b->model) == 0 &&
-           a->temperature == b->temperature && a->top_p == b->top_p;
+           a->temperature == b->temperature && a->top_p == b->top_p && sg_generator_same_more(a, b);
 }
 
 /* A model at OpenAI and at Azure is two generators, but one to the stubs: what the one was told would be taken for the other's

@@ -206,6 +206,21 @@ static void say_work(void *context, const struct sg_engine_silence *s, char *tex
              sg_mix_name(c->mix), name[0] ? ", " : "", name, (long long)c->size, (long long)c->raw);
 }
 
+/* The latest failure of all generators, which a person sees beside the numbers: a run that waits for a server must not look like one that works. */
+static void note_failure(struct run *r)
+{
+    struct sg_progress *g = &r->progress;
+    for (int i = 0; i < r->p->study->n_generators; i++) {
+        struct sg_desk_count n = sg_office_counted(r->office, i);
+        const char *name = r->p->study->generator[i].name;
+        if (!n.failure[0] || n.failed_s <= g->failed_s)
+            continue;
+        snprintf(g->failure, sizeof g->failure, "%s%s%.250s", name ? name : "", name ? ": " : "", n.failure);
+        sg_text_whole(g->failure);
+        g->failed_s = n.failed_s;
+    }
+}
+
 static sg_status tick(void *context, const struct sg_engine *e, struct sg_err *err)
 {
     struct run *r = context;
@@ -230,6 +245,7 @@ static sg_status tick(void *context, const struct sg_engine *e, struct sg_err *e
         s.cost_done > 0 ? (r->resume.cost - s.cost_done) * s.rank_s_done / s.cost_done / r->world->size : -1;
     r->progress.eta_s = sg_progress_eta_s(&r->progress, training_s);
     r->progress.cost_usd = sg_office_spent_usd(r->office);
+    note_failure(r);
     sg_watch_turn(&r->watch, e, say_work, r);
     r->progress.silent = r->watch.silent;
     if (r->watch.silent[0])
@@ -474,6 +490,9 @@ static sg_status finish(struct run *r, sg_status status, struct sg_err *err)
         stored = sg_store_write(r->ledger, r->h5_path, digest, &second);
     if (stored == SG_OK && r->options->digest)
         memcpy(r->options->digest, digest, SG_HEX);
+    if (stored == SG_OK) /* the last answers came after the last turn */
+        stored = sg_office_cost(r->ledger, &g->cost_usd, &second);
+    note_failure(r);
     if (stored == SG_OK)
         stored = tell_end(r, status, err, &second);
     if (stored != SG_OK && (status == SG_OK || status == SG_STOPPED)) {

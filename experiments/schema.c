@@ -1,6 +1,7 @@
 #include "experiments/schema.h"
 
 #include "base/text.h"
+#include "experiments/yaml_json.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -82,6 +83,7 @@ void sg_setting_describe(const struct sg_setting *s, struct sg_buf *out)
         describe_choices(s, out);
         break;
     case SG_SET_TREE:
+    case SG_SET_JSON:
         sg_buf_puts(out, s->unit);
         break;
     }
@@ -238,6 +240,26 @@ static sg_status store_null(const struct sg_setting *s, void *slot, void *n_slot
     return SG_OK;
 }
 
+static sg_status read_json(const struct sg_setting *s, const struct sg_yaml *v, struct sg_arena *arena,
+                           void *slot, struct sg_err *err)
+{
+    if (v->kind != SG_YAML_MAP)
+        return fail_value(s, v, err);
+    for (const struct sg_yaml *c = v->child; c; c = c->next)
+        SG_TRY(s->check(c, s->key, c->key, err));
+    json_t *o = sg_yaml_to_json(v);
+    char *text = o ? json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII) : NULL,
+         *kept = text ? sg_arena_strndup(arena, text, strlen(text)) : NULL;
+    free(text);
+    json_decref(o);
+    if (!kept)
+        return sg_fail_memory(err, 1024);
+    if (!v->n) /* nothing is said */
+        kept = NULL;
+    memcpy(slot, &kept, sizeof kept);
+    return SG_OK;
+}
+
 static sg_status store(struct sg_reading *r, int i, const struct sg_yaml *v, struct sg_err *err)
 {
     const struct sg_setting *s = &r->schema->row[i];
@@ -275,6 +297,8 @@ static sg_status store(struct sg_reading *r, int i, const struct sg_yaml *v, str
     case SG_SET_TREE:
         memcpy(slot, &v, sizeof v);
         return SG_OK;
+    case SG_SET_JSON:
+        return read_json(s, v, r->arena, slot, err);
     default:
         return read_list(s, v, r->arena, slot, n_slot, err);
     }

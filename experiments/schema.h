@@ -22,6 +22,7 @@ enum sg_setting_type {
     SG_SET_INTS,    /* int64_t *, sorted, distinct */
     SG_SET_CHOICES, /* int *, in the order given, distinct */
     SG_SET_TREE,    /* const struct sg_yaml *: the table's owner reads it */
+    SG_SET_JSON,    /* char *: a group of any members, as a canonical JSON object */
 };
 
 enum sg_setting_flag {
@@ -44,7 +45,7 @@ struct sg_setting {
     const char *initial;        /* the default as YAML; NULL: null (or required) */
     const char *(*choice)(int); /* name of choice i, NULL behind the last */
     sg_status (*check)(const struct sg_yaml *at, const char *key, const char *text,
-                       struct sg_err *err); /* of a TEXT */
+                       struct sg_err *err); /* of a TEXT, or of each name of a JSON */
     const char *help;
     size_t offset, n_offset;
 };

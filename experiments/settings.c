@@ -123,6 +123,30 @@ static sg_status check_variable(const struct sg_yaml *at, const char *key, const
                         key);
 }
 
+/* What a request is made of besides: set by settings of their own, or what would make answers that are not read. */
+static sg_status check_extra(const struct sg_yaml *at, const char *key, const char *name, struct sg_err *err)
+{
+    static const struct {
+        const char *name, *hint;
+    } ours[] = {{"model", "generator.model"},
+                {"messages", "the task file's prompts"},
+                {"system", "the task file's prompts.system"},
+                {"max_tokens", "generator.max_tokens"},
+                {"max_completion_tokens", "generator.max_tokens; it is renamed where the server wants that"},
+                {"temperature", "generator.temperature"},
+                {"top_p", "generator.top_p"},
+                {"seed", "seeds.generation; generator.omit leaves it out"},
+                {"response_format", "generator.structured_output"},
+                {"n", "generator.examples_per_request: one answer a request is read"},
+                {"best_of", "generator.examples_per_request: one answer a request is paid for"},
+                {"stream", "leave it out: answers are read whole"},
+                {"stream_options", "leave it out: answers are read whole"}};
+    for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++)
+        if (strcmp(ours[i].name, name) == 0)
+            return sg_yaml_fail_key(at, err, "%s cannot hold %s; hint: %s", key, name, ours[i].hint);
+    return SG_OK;
+}
+
 #define STUDY(field)     .offset = offsetof(struct sg_settings, study.field)
 #define GENERATOR(field) .offset = offsetof(struct sg_settings, generator.field)
 #define LIST(field, n)   STUDY(field), .n_offset = offsetof(struct sg_settings, study.n)
@@ -209,6 +233,16 @@ static const struct sg_setting table[] = {
      .help = "sampling temperature"},
     {"generator.top_p", SG_SET_REAL, 0, GENERATOR(top_p), RANGE(0, 1), .initial = "1.0",
      .help = "nucleus sampling"},
+    {"generator.omit", SG_SET_CHOICES, SG_SET_NULL, GENERATOR(omit),
+     .n_offset = offsetof(struct sg_settings, generator.n_omit), .choice = sg_omit_name,
+     .help = "parameters that are not sent, like [temperature, top_p, seed], where a server does not take "
+             "them; what it refuses "
+             "in so many words is left out anyway"},
+    {"generator.extra", SG_SET_JSON, SG_SET_NULL, GENERATOR(extra), .check = check_extra,
+     .unit = "a group of members",
+     .help = "sent with every request as it is, like {chat_template_kwargs: {enable_thinking: false}}; part "
+             "of what the results "
+             "are known by"},
     {"generator.max_tokens", SG_SET_INT, 0, GENERATOR(max_tokens), RANGE(1, 1e6), .unit = "tokens",
      .initial = "256", .help = "of one completion, where the task file does not say"},
     {"generator.examples_per_request", SG_SET_INT, SG_SET_SHARED, STUDY(examples_per_request),
@@ -217,8 +251,10 @@ static const struct sg_setting table[] = {
     {"generator.structured_output", SG_SET_FLAG, SG_SET_SHARED, STUDY(structured_output), .initial = "false",
      .help = "ask for JSON by a schema (response_format); an endpoint that knows none, or an answer that is "
              "none, is read as plain text"},
-    {"generator.connections", SG_SET_INT, SG_SET_PLACE, GENERATOR(connections), RANGE(1, 10000),
-     .unit = "connections", .initial = "16", .help = "requests in flight at once, all ranks together"},
+    {"generator.connections", SG_SET_INT, SG_SET_NULL | SG_SET_PLACE, GENERATOR(connections), RANGE(1, 10000),
+     .unit = "connections",
+     .help =
+         "requests in flight at once, all ranks together; empty: 4 for a server on this machine, else 16"},
     {"generator.requests_per_min", SG_SET_INT, SG_SET_NULL | SG_SET_PLACE, GENERATOR(requests_per_min),
      RANGE(1, 1e9), .unit = "requests/min",
      .help = "a rate of our own, all ranks together; empty: as fast as the endpoint lets us"},
@@ -444,6 +480,12 @@ static void json_value(const struct sg_setting *s, const struct sg_settings *bas
         break;
     case SG_SET_TREE:
         break; /* json_generators writes what has been made of it */
+    case SG_SET_JSON: {
+        const char *text;
+        memcpy(&text, slot, sizeof text);
+        sg_buf_puts(out, text ? text : "null");
+        break;
+    }
     default:
         json_list(s, slot, *(const int *)(const void *)((const char *)base + s->n_offset), out);
     }

@@ -52,6 +52,11 @@ static sg_status make_id(struct sg_classifier *c, struct sg_err *err)
         sg_sha256_add_text(sha, s->raw->row[i].second);
         sg_sha256_add_text(sha, s->raw->row[i].label);
     }
+    struct sg_buf more = sg_buf_make((size_t)1 << 24);
+    sg_generator_more(s->generator, &more);
+    if (more.len)
+        sg_sha256_add_text(sha, sg_buf_text(&more));
+    sg_buf_free(&more);
     sg_sha256_finish_hex(sha, c->id);
     return SG_OK;
 }

@@ -10,6 +10,7 @@
 
 #include <curl/curl.h>
 #include <jansson.h>
+#include <math.h>
 #include <string.h>
 
 struct transfer {
@@ -36,6 +37,7 @@ struct sg_client {
     struct sg_adapt adapt;
     struct transfer *slot; /* (n_connections) */
     int64_t n_busy;
+    double late_s; /* no request is late before it */
 };
 
 sg_status sg_client_create(const struct sg_generator *g, const char *api_key, int64_t connections,
@@ -46,6 +48,7 @@ sg_status sg_client_create(const struct sg_generator *g, const char *api_key, in
         return sg_fail_memory(err, sizeof *c);
     c->g = g;
     c->n_connections = connections < 1 ? 1 : connections;
+    c->late_s = HUGE_VAL;
     c->in_process = sg_provider_find(g->provider)->in_process;
     if (c->in_process) {
         *out = c;
@@ -141,6 +144,7 @@ static sg_status begin(struct transfer *t, int64_t id, const struct sg_request *
         return sg_fail_memory(err, 4096);
     t->running = 1;
     t->started_s = sg_now_s();
+    c->late_s = fmin(c->late_s, t->started_s + c->g->timeout_s);
     return SG_OK;
 }
 
@@ -184,12 +188,42 @@ static sg_status on_done(struct transfer *t, int curl_code, sg_client_each each,
     result.attempt = sg_reply_judge(c->g, &t->request, &r, &c->adapt, &result.answer);
     memcpy(result.answer.key, t->request.key, SG_HEX);
     result.answer.http_status = (int)r.http_status;
-    result.answer.latency_s = sg_now_s() - t->started_s;
+    result.answer.latency_s = sg_now_s() - (t->reply.begun_s > 0 ? t->reply.begun_s : t->started_s);
     release(t);
     c->n_busy--;
     sg_status status = each(context, &result, err);
     sg_answer_free(&result.answer);
     return status;
+}
+
+/* Gives up on requests that are late. Those that wait for a connection have not begun to be. */
+static sg_status end_late(struct sg_client *c, sg_client_each each, void *context, struct sg_err *err)
+{
+    double now = sg_now_s(), next_s = HUGE_VAL;
+    if (now < c->late_s)
+        return SG_OK;
+    for (int64_t i = 0; i < c->n_connections; i++) {
+        struct transfer *t = &c->slot[i];
+        if (!t->running)
+            continue;
+        double due_s = t->reply.begun_s > 0 ? t->reply.begun_s + c->g->timeout_s
+                                            : fmax(t->started_s + c->g->timeout_s, now + 0.1);
+        if (now < due_s) {
+            next_s = fmin(next_s, due_s);
+            continue;
+        }
+        snprintf(t->reply.why, sizeof t->reply.why, "no answer within %g s", c->g->timeout_s);
+        SG_TRY(on_done(t, CURLE_OPERATION_TIMEDOUT, each, context, err));
+    }
+    c->late_s = next_s;
+    return SG_OK;
+}
+
+/* timeout_ms, or until a request may be late. */
+static int until_late_ms(const struct sg_client *c, int timeout_ms)
+{
+    double left_ms = fmax(1e3 * (c->late_s - sg_now_s()), 0);
+    return c->n_busy && left_ms < timeout_ms ? (int)left_ms + 1 : timeout_ms;
 }
 
 sg_status sg_client_turn(struct sg_client *c, int timeout_ms, sg_client_each each, void *context,
@@ -202,7 +236,7 @@ sg_status sg_client_turn(struct sg_client *c, int timeout_ms, sg_client_each eac
         sg_sleep_us(1000 * (int64_t)timeout_ms);
         return SG_OK;
     }
-    SG_TRY(sg_loop_turn(c->loop, timeout_ms, err));
+    SG_TRY(sg_loop_turn(c->loop, timeout_ms ? until_late_ms(c, timeout_ms) : 0, err));
     CURLMsg *m;
     while ((m = curl_multi_info_read(c->multi, &n_left))) {
         if (m->msg != CURLMSG_DONE)
@@ -212,13 +246,15 @@ sg_status sg_client_turn(struct sg_client *c, int timeout_ms, sg_client_each eac
         curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&t);
         SG_TRY(on_done(t, code, each, context, err));
     }
-    return SG_OK;
+    return end_late(c, each, context, err);
 }
 
 int sg_client_fd(const struct sg_client *c, int *timeout_ms)
 {
-    if (!c->in_process)
+    if (!c->in_process) {
+        *timeout_ms = until_late_ms(c, *timeout_ms);
         return sg_loop_fd(c->loop, timeout_ms);
+    }
     if (c->llama && sg_llama_is_busy(c->llama))
         *timeout_ms = 0;
     return -1;

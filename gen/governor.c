@@ -64,6 +64,7 @@ struct sg_governor {
     double cut_rate, cut_s;    /* requests/s after the last 429, and when it was; 0: never */
     double peak_rate;          /* how fast it was before, which sets how fast it grows */
     double window, halved_s;   /* requests in flight at most; when it was halved last */
+    int64_t n_slow;            /* how often it was halved for a timeout */
     int64_t n_faults, n_trips; /* in a row, with no answer between them */
     double open_s;             /* the breaker: nothing leaves before it */
 
@@ -375,9 +376,10 @@ struct sg_server_limits sg_server_limits_make(void)
 const char *sg_attempt_name(enum sg_attempt_kind k)
 {
     static const char *const name[] = {
-        [SG_ATTEMPT_ANSWERED] = "answered", [SG_ATTEMPT_RATE] = "rate",   [SG_ATTEMPT_OVERLOAD] = "overload",
-        [SG_ATTEMPT_FAULT] = "fault",       [SG_ATTEMPT_ADAPT] = "adapt", [SG_ATTEMPT_REFUSED] = "refused",
-        [SG_ATTEMPT_ENDPOINT] = "endpoint"};
+        [SG_ATTEMPT_ANSWERED] = "answered", [SG_ATTEMPT_RATE] = "rate",
+        [SG_ATTEMPT_OVERLOAD] = "overload", [SG_ATTEMPT_TIMEOUT] = "timeout",
+        [SG_ATTEMPT_FAULT] = "fault",       [SG_ATTEMPT_ADAPT] = "adapt",
+        [SG_ATTEMPT_REFUSED] = "refused",   [SG_ATTEMPT_ENDPOINT] = "endpoint"};
     return name[k];
 }
 
@@ -410,7 +412,7 @@ static void settle(struct sg_governor *g, const struct ticket *t, const struct s
 static void on_answer(struct sg_governor *g)
 {
     g->n_faults = g->n_trips = 0;
-    g->window = fmin(g->window + 1 / g->window, (double)g->s.connections);
+    g->window = fmin(g->window + 1 / (g->window * (double)(1 + g->n_slow)), (double)g->s.connections);
 }
 
 static void on_rate(struct sg_governor *g, const struct ticket *t, double now_s)
@@ -423,12 +425,13 @@ static void on_rate(struct sg_governor *g, const struct ticket *t, double now_s)
     g->cut_s = now_s;
 }
 
-static void on_overload(struct sg_governor *g, const struct ticket *t, double now_s)
+static void on_overload(struct sg_governor *g, const struct ticket *t, double now_s, int is_timeout)
 {
     if (t->sent_s < g->halved_s)
         return;
     g->window = fmax(g->window / 2, 1);
     g->halved_s = now_s;
+    g->n_slow += is_timeout;
 }
 
 static void on_fault(struct sg_governor *g, double now_s)
@@ -679,7 +682,8 @@ static enum sg_fate take(struct sg_governor *g, double now_s, int64_t id, const 
         on_rate(g, t, now_s);
         break;
     case SG_ATTEMPT_OVERLOAD:
-        on_overload(g, t, now_s);
+    case SG_ATTEMPT_TIMEOUT:
+        on_overload(g, t, now_s, a->kind == SG_ATTEMPT_TIMEOUT);
         on_fault(g, now_s);
         break;
     case SG_ATTEMPT_FAULT:

@@ -11,8 +11,8 @@
  * Rate: attempts leave evenly at 97 % of the limit, and what has left in the last 61 s never passes it, so no 60 s
  * window at the server does, unless an attempt is more than a second on its way there. A request counts with its
  * prompt and all of max_tokens, as OpenAI counts it. A server's own limits (headers) lower the study's.
- * A 429 cuts the rate to 70 % of what it was, an overload halves the requests in flight; both grow again steadily
- * (AIMD), and what left before a cut does not cut again. Delays: the server's own, else full jitter (AWS,
+ * A 429 cuts the rate to 70 % of what it was, an overload or a timeout halves the requests in flight; both grow again steadily
+ * (AIMD; after n timeouts n + 1 times as slowly, as each of them costs minutes), and what left before a cut does not cut again. Delays: the server's own, else full jitter (AWS,
  * "Exponential backoff and jitter"). Circuit breaker: 8 failures in a row, and a single request probes, after pauses
  * of 1, 2, 4, ... 60 s, until one is answered.
  * Money: the most that an attempt can cost is reserved before it leaves; spent + reserved never passes the budget.
@@ -67,13 +67,14 @@ enum sg_attempt_kind {
     SG_ATTEMPT_ANSWERED,
     SG_ATTEMPT_RATE,     /* 429: too much in too short a time */
     SG_ATTEMPT_OVERLOAD, /* the server has no room: 503, 529, slow_down */
-    SG_ATTEMPT_FAULT,    /* network, timeout, other 5xx, an answer that is none */
+    SG_ATTEMPT_TIMEOUT,  /* no answer within generator.timeout_s, or within a gateway's own: 408, 504, 524 */
+    SG_ATTEMPT_FAULT,    /* network, other 5xx, an answer that is none */
     SG_ATTEMPT_ADAPT,    /* again, at once, in other words */
     SG_ATTEMPT_REFUSED,  /* this request will never work */
     SG_ATTEMPT_ENDPOINT, /* no request will */
 };
 
-/* "answered", "rate", "overload", "fault", "adapt", "refused", "endpoint" */
+/* "answered", "rate", "overload", "timeout", "fault", "adapt", "refused", "endpoint" */
 const char *sg_attempt_name(enum sg_attempt_kind k);
 
 /* What a failure is about, as far as it says. */

@@ -1,5 +1,6 @@
 #include "gen/http.h"
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/secret.h"
 
@@ -54,6 +55,17 @@ static sg_status hide_query(const char *query, struct sg_err *err)
     }
     sg_free(copy);
     return status;
+}
+
+int sg_http_is_loopback(const char *url)
+{
+    CURLU *u = curl_url();
+    char *host = NULL;
+    int yes = u && curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK &&
+              curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK && is_loopback(host);
+    curl_free(host);
+    curl_url_cleanup(u);
+    return yes;
 }
 
 static sg_status read_address(struct sg_http *h, const char *base, int has_key, struct sg_err *err)
@@ -263,6 +275,8 @@ static int on_begin(void *context, char *ip, char *own_ip, int port, int own_por
 {
     struct sg_http_reply *r = context;
     (void)ip, (void)own_ip, (void)port, (void)own_port;
+    if (!r->n_begun)
+        r->begun_s = sg_now_s();
     return r->n_begun++ ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
 
@@ -279,10 +293,13 @@ void sg_http_prepare(const struct sg_http *h, void *easy, const char *url, struc
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
     curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2); /* or later */
-    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-    curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
+    /* HTTP/2 is for https alone: where it is wished for, libcurl (7.88, 8.16) holds plain requests back until the first one's answer
+     * tells whether the connection can carry more, and with PIPEWAIT none of them gets a connection of its own. */
+    int tls = strncmp(url, "https:", 6) == 0;
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
+                     (long)(tls ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
+    curl_easy_setopt(easy, CURLOPT_PIPEWAIT, tls ? 1L : 0L);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, 10000L);
-    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)(h->g->timeout_s * 1000));
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, h->json_headers);
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "synthgrid");
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);

@@ -33,6 +33,9 @@ const char *sg_http_origin(const struct sg_http *h);
 /* Whether the server is on this node. */
 int sg_http_is_local(const struct sg_http *h);
 
+/* Local. The same of an address; 0 for what is none. */
+int sg_http_is_loopback(const char *url);
+
 /* <base><path>, with the base's query kept (sg_free). path: begins with "/"; may end in a query of its own, which follows the
  * base's. */
 sg_status sg_http_url(const struct sg_http *h, const char *path, char **url, struct sg_err *err) SG_MUST_USE;
@@ -49,6 +52,8 @@ struct sg_http_reply {
     char why[SG_HTTP_WHY]; /* libcurl's own words for a failure, "" without */
     int not_sent; /* the connection was never made, to a proxy or behind it: no byte of the request has left */
     int n_begun;  /* requests that libcurl has begun: a second one is stopped */
+    double
+        begun_s; /* when the first of them left (sg_now_s); 0: none has. What waits for a connection before is not the server's time */
     long proxy_status; /* a proxy's answer to CONNECT, 0: none */
     void *easy;        /* while it runs */
     FILE *into;        /* NULL: none */
@@ -57,8 +62,9 @@ struct sg_http_reply {
 struct sg_http_reply sg_http_reply_make(void);
 void sg_http_reply_free(struct sg_http_reply *r); /* leaves it empty and usable */
 
-/* Sets up an easy handle (a CURL *, so that nobody else needs curl.h): everything but what is sent. `url` is copied, `r` is
- * filled while it runs. */
+/* Sets up an easy handle (a CURL *, so that nobody else needs curl.h): everything but what is sent, and how long that may take: libcurl
+ * counts from when it is given the request, the caller from r->begun_s. A connection is there in 10 s or not at all. `url` is copied, `r`
+ * is filled while it runs. */
 void sg_http_prepare(const struct sg_http *h, void *easy, const char *url, struct sg_http_reply *r);
 
 /* Once it has ended: what libcurl knows of it goes into *r. */

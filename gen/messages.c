@@ -40,19 +40,25 @@ sg_status sg_request_frame_make(const struct sg_generator *g, json_t *messages, 
                                 int64_t max_tokens, double temperature, struct sg_request_frame *out,
                                 struct sg_err *err)
 {
-    struct sg_buf b = sg_buf_make((size_t)1 << 28), end = sg_buf_make(1000);
+    struct sg_buf b = sg_buf_make((size_t)1 << 28), end = sg_buf_make(1000),
+                  begin = sg_buf_make((size_t)1 << 24);
     int bad = 0;
+    sg_buf_puts(&begin, "{");
+    if (g->extra)
+        sg_buf_printf(&begin, "\"extra\":%s,", g->extra);
     add_member(&b, "max_tokens", json_integer((json_int_t)max_tokens), &bad);
     add_member(&b, "messages", messages, &bad);
     add_member(&b, "model", json_string(g->model), &bad);
+    if (g->n_omit)
+        add_member(&b, "omit", sg_generator_omitted(g), &bad);
     add_member(&b, "provider", json_string(g->provider), &bad);
     if (format)
         add_member(&b, "response_format", format, &bad);
     add_member(&end, "temperature", json_real(temperature), &bad);
     add_member(&end, "top_p", json_real(g->top_p), &bad);
     sg_buf_puts(&end, "}");
-    struct sg_request_frame f = {sg_buf_take(&b), sg_buf_take(&end)};
-    if (bad || !f.middle || !f.end) {
+    struct sg_request_frame f = {sg_buf_take(&begin), sg_buf_take(&b), sg_buf_take(&end)};
+    if (bad || !f.begin || !f.middle || !f.end) {
         sg_request_frame_free(&f);
         return sg_fail(err, SG_FAILED,
                        "cannot write a request: memory ran out, or the model's name is not valid UTF-8");
@@ -63,6 +69,7 @@ sg_status sg_request_frame_make(const struct sg_generator *g, json_t *messages, 
 
 void sg_request_frame_free(struct sg_request_frame *f)
 {
+    sg_free(f->begin);
     sg_free(f->middle);
     sg_free(f->end);
     *f = (struct sg_request_frame){0};
@@ -73,16 +80,20 @@ sg_status sg_request_frame_fill(const struct sg_request_frame *f, int64_t index,
 {
     /* A ledger's every request is made again when a study goes on: no printf, which reads all of it twice. */
     char head[40], tail[40];
-    size_t n_head = (size_t)snprintf(head, sizeof head, "{\"index\":%lld", (long long)index),
+    size_t n_begin = strlen(f->begin),
+           n_head = (size_t)snprintf(head, sizeof head, "\"index\":%lld", (long long)index),
            n_tail = (size_t)snprintf(tail, sizeof tail, ",\"seed\":%lld", (long long)seed),
-           n_middle = strlen(f->middle), n_end = strlen(f->end), n = n_head + n_middle + n_tail + n_end;
+           n_middle = strlen(f->middle), n_end = strlen(f->end),
+           n = n_begin + n_head + n_middle + n_tail + n_end;
     struct sg_request r = {.canonical = sg_alloc(n + 1, 1)};
     if (!r.canonical)
         return sg_fail_memory(err, n);
-    memcpy(r.canonical, head, n_head);
-    memcpy(r.canonical + n_head, f->middle, n_middle);
-    memcpy(r.canonical + n_head + n_middle, tail, n_tail);
-    memcpy(r.canonical + n_head + n_middle + n_tail, f->end, n_end);
+    char *p = r.canonical;
+    p = (char *)memcpy(p, f->begin, n_begin) + n_begin;
+    p = (char *)memcpy(p, head, n_head) + n_head;
+    p = (char *)memcpy(p, f->middle, n_middle) + n_middle;
+    p = (char *)memcpy(p, tail, n_tail) + n_tail;
+    memcpy(p, f->end, n_end);
     sg_sha256_hex(r.canonical, n, r.key);
     *out = r;
     return SG_OK;

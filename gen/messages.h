@@ -20,6 +20,7 @@ struct sg_sampling {
 
 /* The canonical text of requests that differ in index and seed alone. */
 struct sg_request_frame {
+    char *begin;        /* what stands before index: "{", and extra members */
     char *middle, *end; /* what stands between index and seed, and after; NULL: not made */
 };
 

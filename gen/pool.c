@@ -74,6 +74,11 @@ static sg_status make_id(struct sg_pool *p, struct sg_err *err)
     add_rows(sha, s->raw);
     add_rows(sha, s->test);
     add_arm(sha, s);
+    struct sg_buf more = sg_buf_make((size_t)1 << 24);
+    sg_generator_more(s->generator, &more);
+    if (more.len) /* else the id is what it was before there was such a thing */
+        sg_sha256_add_text(sha, sg_buf_text(&more));
+    sg_buf_free(&more);
     if (s->near && s->near_filter > 0) { /* else the id is what it was before there was this filter */
         snprintf(numbers, sizeof numbers, "near_duplicates %.17g", s->near_filter);
         sg_sha256_add_text(sha, numbers);

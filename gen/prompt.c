@@ -271,8 +271,10 @@ static json_t *response_format(const struct sg_prompter *p, int wants_label)
         bad |= sg_schema_add(properties, required, trail, json_pack("{ss}", "type", "string"));
     if (wants_label)
         bad |= sg_schema_add(properties, required, "Label", sg_schema_classes(t));
-    json_t *list =
-        json_pack("{s{ss so}}", "examples", "type", "array", "items", sg_schema_object(properties, required));
+    json_int_t n = p->spec.n_examples > 1 ? (json_int_t)p->spec.n_examples
+                                          : 1; /* an empty list would be paid for, too */
+    json_t *list = json_pack("{s{ss so sI sI}}", "examples", "type", "array", "items",
+                             sg_schema_object(properties, required), "minItems", n, "maxItems", n);
     json_t *o = sg_schema_format("examples", sg_schema_object(list, json_pack("[s]", "examples")));
     if (bad) {
         json_decref(o);

@@ -42,10 +42,12 @@ static void kill_endpoint(struct sg_attempt *t, sg_status dead, const char *form
 static void judge_status(long s, const char *code, const char *type, int should_retry, struct sg_attempt *t)
 {
     int has_no_room = s == 503 || s == 529 || is_one_of(code, overload) || is_one_of(type, overload);
+    int is_timeout = s == 408 || s == 504 || s == 524; /* the gateway's patience, or Cloudflare's */
     int retry = should_retry >= 0 ? should_retry : s == 408 || s == 409 || s == 429 || s >= 500;
     t->kind = !retry        ? SG_ATTEMPT_REFUSED
               : has_no_room ? SG_ATTEMPT_OVERLOAD
               : s == 429    ? SG_ATTEMPT_RATE
+              : is_timeout  ? SG_ATTEMPT_TIMEOUT
                             : SG_ATTEMPT_FAULT;
     /* A server that is not there, or has no room for anybody, says nothing about this request: were it recorded as
      * failed, an outage of minutes would be in the pool for ever. */
@@ -324,6 +326,8 @@ static void judge_failure(const struct sg_reply *r, struct sg_attempt *t)
         /* A server that answers with garbage to TLS has at least been there. */
         t->outage = !left && r->curl_code != CURLE_SSL_CONNECT_ERROR;
         t->maybe_paid = left;
+        if (left && r->curl_code == CURLE_OPERATION_TIMEDOUT)
+            t->kind = SG_ATTEMPT_TIMEOUT;
     }
 }
 

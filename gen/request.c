@@ -3,7 +3,6 @@
 #include "base/mem.h"
 #include "base/text.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,6 +60,47 @@ double sg_request_tokens(const struct sg_request *q)
 void sg_generator_meta(const struct sg_generator *g, const char *what, char name[120])
 {
     snprintf(name, 120, "generator_%s%s%s", g->name ? g->name : "", g->name ? "_" : "", what);
+}
+
+const char *sg_omit_name(int i)
+{
+    static const char *const name[] = {"temperature", "top_p", "seed"};
+    return i < (int)(sizeof name / sizeof name[0]) ? name[i] : NULL;
+}
+
+void sg_generator_more(const struct sg_generator *g, struct sg_buf *out)
+{
+    for (int i = 0; i < g->n_omit; i++)
+        sg_buf_printf(out, "omit %s\n", sg_omit_name(g->omit[i]));
+    if (g->extra)
+        sg_buf_printf(out, "extra %s\n", g->extra);
+}
+
+json_t *sg_generator_omitted(const struct sg_generator *g)
+{
+    json_t *list = json_array();
+    for (int i = 0; i < g->n_omit; i++)
+        if (json_array_append_new(list, json_string(sg_omit_name(g->omit[i])))) {
+            json_decref(list);
+            return NULL;
+        }
+    return list;
+}
+
+void sg_generator_put_more(const struct sg_generator *g, json_t *settings)
+{
+    if (g->n_omit)
+        json_object_set_new(settings, "omit", sg_generator_omitted(g));
+    if (g->extra)
+        json_object_set_new(settings, "extra", json_loads(g->extra, 0, NULL));
+}
+
+int sg_generator_same_more(const struct sg_generator *a, const struct sg_generator *b)
+{
+    int same = a->n_omit == b->n_omit && strcmp(a->extra ? a->extra : "", b->extra ? b->extra : "") == 0;
+    for (int i = 0; same && i < a->n_omit; i++)
+        same = a->omit[i] == b->omit[i];
+    return same;
 }
 
 int sg_generator_has_prices(const struct sg_generator *g)

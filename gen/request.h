@@ -2,9 +2,11 @@
 #ifndef SG_GEN_REQUEST_H
 #define SG_GEN_REQUEST_H
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/sha256.h"
 
+#include <jansson.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,6 +20,9 @@ struct sg_generator {
     const char *api_key_env; /* the variable's name */
     const char *ca_file;     /* PEM of the CAs to trust; NULL: the environment's, then the system's */
     double temperature, top_p;
+    int n_omit;
+    int *omit;         /* (n_omit) parameters that are not sent, ascending: sg_omit_name */
+    const char *extra; /* members that are sent besides, a canonical JSON object; NULL: none */
     int64_t max_tokens, connections;
     int64_t requests_per_min, tokens_per_min;   /* 0: no limit of our own */
     double timeout_s;                           /* of one request, 600 */
@@ -33,7 +38,9 @@ struct sg_generator {
 
 /* What is sent, as canonical JSON (sorted keys, compact):
  * {"index":..,"max_tokens":..,"messages":[..],"model":"..","provider":"..",
- * "seed":..,"temperature":..,"top_p":..}, and "response_format":.. where structured output is asked for.
+ * "seed":..,"temperature":..,"top_p":..}, and "response_format":.. where structured output is asked for, "omit":["seed",..] and
+ * "extra":{..} where generator.omit and generator.extra are set. What is omitted stands here all the same: it is not sent, but a seed
+ * tells attempts from each other.
  * key = SHA-256 of that text: it determines the answer's place in the ledger; where the endpoint lives and whose key pays
  * does not enter. */
 struct sg_request {
@@ -75,6 +82,21 @@ double sg_request_tokens(const struct sg_request *q);
 /* The name that the results have for something of a generator: "generator_refused", or, where the study has several,
  * "generator_small_refused". */
 void sg_generator_meta(const struct sg_generator *g, const char *what, char name[120]);
+
+/* The name of parameter i that can be left out by hand, NULL behind the last. */
+const char *sg_omit_name(int i);
+
+/* Adds what requests are known by where g omits parameters or has extra members, nothing where it does not: "omit seed\n", "extra {..}\n". */
+void sg_generator_more(const struct sg_generator *g, struct sg_buf *out);
+
+/* The names of what g does not send, as canonical JSON has them. NULL without memory. */
+json_t *sg_generator_omitted(const struct sg_generator *g);
+
+/* Adds the same to an object of settings: "omit" and "extra", where it has them. */
+void sg_generator_put_more(const struct sg_generator *g, json_t *settings);
+
+/* Whether two generators omit the same, and have the same extra members. */
+int sg_generator_same_more(const struct sg_generator *a, const struct sg_generator *b);
 
 /* Whether both prices are known. */
 int sg_generator_has_prices(const struct sg_generator *g);

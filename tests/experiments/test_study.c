@@ -49,6 +49,63 @@ static void test_whose_request(void **state)
     assert_int_equal(sg_generators_find(1, &only, provider_of, "warm", rows[4].request), 0);
 }
 
+/* What is left out by hand, and what is sent besides: canonical, checked, part of the settings; and how many connections. */
+static void test_omit_and_extra(void **state)
+{
+    (void)state;
+    struct sg_study *s, *again;
+    struct sg_err err = {0};
+    char text[1000];
+    snprintf(text, sizeof text, "%s%s", base_study,
+             "generator: {omit: [seed, temperature], extra: {top_k: 20, name: '1', \"\\u00e9\": [true, null, "
+             "0.5, no]}}\n");
+    assert_int_equal(read_study(text, NULL, &s, &err), SG_OK);
+    assert_int_equal(s->generator->n_omit, 2);
+    assert_string_equal(sg_omit_name(s->generator->omit[0]), "temperature");
+    assert_string_equal(sg_omit_name(s->generator->omit[1]), "seed");
+    assert_string_equal(s->generator->extra,
+                        "{\"name\":\"1\",\"top_k\":20,\"\\u00E9\":[true,null,0.5,\"no\"]}");
+    json_t *o = json_loads(s->resolved, 0, NULL), *of = json_object_get(o, "generator");
+    assert_int_equal(json_integer_value(json_object_get(json_object_get(of, "extra"), "top_k")), 20);
+    assert_null(sg_settings_foreign(o));
+    json_decref(o);
+    assert_int_equal(read_study(s->resolved, NULL, &again, &err), SG_OK);
+    assert_string_equal(again->resolved, s->resolved);
+    sg_study_destroy(again);
+    sg_study_destroy(s);
+    static const char *const refused[][2] = {
+        {"generator.extra={seed: 7}", "generator.extra cannot hold seed; hint: seeds.generation"},
+        {"generator.extra={stream: true}", "cannot hold stream"},
+        {"generator.extra={max_completion_tokens: 7}", "generator.max_tokens"},
+        {"generator.extra=[1]", "a group of members"},
+        {"generator.omit=[max_tokens]", "temperature, top_p, seed"},
+        {"generator.omit=[seed, seed]", "twice"},
+    };
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+        assert_int_equal(read_study(base_study, refused[i][0], &s, &err), SG_INPUT);
+        if (!strstr(err.text, refused[i][1]))
+            fail_msg("%s: %s", refused[i][0], err.text);
+    }
+    static const struct {
+        const char *override;
+        int64_t connections;
+    } row[] = {{"generator.extra={}", 16},
+               {"generator.base_url=http://127.0.0.1:1/v1", 4},
+               {"generator.base_url=http://[::1]:1/v1", 4},
+               {"generator.base_url=http://127.0.0.1.example.org/v1", 16}};
+    for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
+        assert_int_equal(read_study(base_study, row[i].override, &s, &err), SG_OK);
+        assert_int_equal(s->generator->connections, row[i].connections);
+        assert_null(s->generator->extra);
+        sg_study_destroy(s);
+    }
+    /* Two that differ in what is sent besides alone are two. */
+    snprintf(text, sizeof text, "%s%s", base_study,
+             "generators: {a: {model: m}, b: {model: m, extra: {k: 1}}, c: {model: m, omit: [top_p]}}\n");
+    assert_int_equal(read_study(text, NULL, &s, &err), SG_OK);
+    sg_study_destroy(s);
+}
+
 /* Several generators: each has its own, and what they share. */
 static void test_generators(void **state)
 {
@@ -139,6 +196,7 @@ static void test_defaults(void **state)
     assert_true(s->generator->temperature == 1 && s->generator->top_p == 1 && s->generator->timeout_s == 600);
     assert_int_equal(s->generator->max_tokens, 256);
     assert_int_equal(s->generator->connections, 16);
+    assert_true(s->generator->n_omit == 0 && !s->generator->extra);
     assert_int_equal(s->generator->retries, 8);
     assert_int_equal(s->generator->requests_per_min, 0);
     assert_int_equal(s->generator->tokens_per_min, 0);
@@ -265,8 +323,8 @@ static void test_resolved(void **state)
         "\"duplicates\":true,"
         "\"leakage\":true,\"near_duplicates\":null},"
         "\"generator\":{\"api_key_env\":\"OPENAI_API_KEY\",\"base_url\":null,\"examples_per_request\":1,"
-        "\"max_tokens\":256,\"model\":"
-        "\"a\\\"b\","
+        "\"extra\":null,\"max_tokens\":256,\"model\":"
+        "\"a\\\"b\",\"omit\":[],"
         "\"provider\":\"openai\",\"recording\":null,\"retries\":8,\"structured_output\":false,"
         "\"temperature\":1,\"timeout_s\":600,\"top_"
         "p\":1,"
@@ -523,7 +581,8 @@ static void test_bad(void **state)
          "s.yaml:5:28: generators.a.provider anthropic needs generators.a.model; hint: name one of its "
          "models"},
         {"generators: {a: {model: x}, b: {model: x, max_tokens: 9}}\n", NULL,
-         "s.yaml:5:29: generators.b asks the same as generators.a: provider, model, temperature and top_p "
+         "s.yaml:5:29: generators.b asks the same as generators.a: provider, model, temperature, top_p, omit "
+         "and extra "
          "are "
          "those of the other; hint: results know a model by its name, not by its address"},
         {"generators: {a: {model: x}, b: {model: y, base_url: 'http://h/v1'}}\n", NULL,
@@ -622,12 +681,19 @@ static void test_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),       cmocka_unit_test(test_generators),
-        cmocka_unit_test(test_train_defaults), cmocka_unit_test(test_train_overrides),
-        cmocka_unit_test(test_overrides),      cmocka_unit_test(test_resolved),
-        cmocka_unit_test(test_cache),          cmocka_unit_test(test_whose_request),
-        cmocka_unit_test(test_help),           cmocka_unit_test(test_bad),
-        cmocka_unit_test(test_missing),        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_omit_and_extra),
+        cmocka_unit_test(test_generators),
+        cmocka_unit_test(test_train_defaults),
+        cmocka_unit_test(test_train_overrides),
+        cmocka_unit_test(test_overrides),
+        cmocka_unit_test(test_resolved),
+        cmocka_unit_test(test_cache),
+        cmocka_unit_test(test_whose_request),
+        cmocka_unit_test(test_help),
+        cmocka_unit_test(test_bad),
+        cmocka_unit_test(test_missing),
+        cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, scratch_enter, scratch_leave);
 }

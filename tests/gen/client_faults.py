@@ -96,6 +96,18 @@ def a_hang_times_out():
     assert o.status == 0 and len(o.ok) == 2 and o.seconds < 20, o.seconds
 
 
+def a_slow_answer_holds_nobody_back():
+    """One answer takes its time: the others have come long before, and their latency is the server's."""
+    slow = {"from": 1, "to": 1, "fault": "raw", "pause": 4, "answered": True,
+            "send": ["", "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: <<length>>\r\n\r\n<<answer>>"]}
+    o = play([slow], n=8, connections=4)
+    assert o.status == 0 and len(o.ok) == 8, o.error
+    took = sorted(a["latency_s"] for a in o.ok)
+    assert took[-1] >= 4 and took[-2] < 3, took
+    o = play([slow], n=8, connections=4, timeout=2)
+    assert len(o.ok) == 8 and sum(a["attempts"] for a in o.ok) == 9, (o.error, [a["attempts"] for a in o.ok])
+
+
 def retries_end():
     o = play([status(500, 1, 99)], n=2, retries=1)
     assert o.status == 3 and not o.answers and len(o.log) == 4 and "2 requests in a row failed" in o.error, o.error
@@ -221,7 +233,7 @@ def stops_when_asked():
     assert o.status == 3 and 5 <= len(o.ok) <= 7 and len(o.log) == len(o.ok), (o.error, len(o.ok), len(o.log))
 
 
-CASES = [all_well, waits_as_told, a_long_wait_is_said, transient_faults, a_hang_times_out, retries_end, an_outage_is_no_answer,
+CASES = [all_well, waits_as_told, a_long_wait_is_said, transient_faults, a_hang_times_out, a_slow_answer_holds_nobody_back, retries_end, an_outage_is_no_answer,
          one_bad_request,
          unusable_endpoints, an_answer_on_its_way_is_kept, an_echoed_key, a_redirect, too_large, odd_answers, learns_parameters, speaks_anthropic, heeds_limits,
          no_proxy_for_loopback, keeps_the_pace, uses_its_connections, stops_when_asked]

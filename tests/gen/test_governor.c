@@ -553,6 +553,69 @@ static void one_purse_for_two(void **state)
     sg_governor_destroy(b);
 }
 
+/* A server that works on four at a time, 2 s each, whoever has left: with 16 in flight the last ones wait 8 s. */
+struct slots {
+    double free_s[4];
+};
+
+static double done_at(struct slots *s, double now_s)
+{
+    int first = 0;
+    for (int i = 1; i < 4; i++)
+        first = s->free_s[i] < s->free_s[first] ? i : first;
+    s->free_s[first] = fmax(s->free_s[first], now_s) + 2;
+    return s->free_s[first];
+}
+
+/* Timeouts lower what is in flight until the server keeps up; without that, most requests time out for ever. */
+static void timeouts_lower_what_flies(void **state)
+{
+    (void)state;
+    enum { N = 200, TIMEOUT_S = 3 };
+    struct sg_governor *g =
+        sg_governor_create(&(struct sg_governor_settings){.connections = 16, .retries = 8, .seed = 5});
+    struct slots slots = {{0}};
+    struct {
+        int64_t id;
+        double back_s;
+        int late;
+    } flight[16];
+    struct sg_err err;
+    int n_flying = 0, n_answered = 0, n_late = 0, most_at_end = 0;
+    int64_t id;
+    for (int i = 0; i < N; i++)
+        assert_int_equal(sg_governor_add(g, 0, 10, 0, &id, &err), SG_OK);
+    double now_s = 0;
+    for (; n_answered < N && now_s < 3600; now_s += 0.01) {
+        while (sg_governor_next(g, now_s, &id)) {
+            double done_s = done_at(&slots, now_s);
+            flight[n_flying].id = id;
+            flight[n_flying].late = done_s > now_s + TIMEOUT_S;
+            flight[n_flying++].back_s = fmin(done_s, now_s + TIMEOUT_S);
+        }
+        if (n_answered > N / 2 && n_flying > most_at_end)
+            most_at_end = n_flying;
+        for (int i = 0; i < n_flying;) {
+            if (flight[i].back_s > now_s) {
+                i++;
+                continue;
+            }
+            struct sg_attempt a = flight[i].late ? failed(SG_ATTEMPT_TIMEOUT, 0) : answered(0);
+            n_late += flight[i].late;
+            n_answered += !flight[i].late;
+            assert_true(sg_governor_done(g, now_s, flight[i].id, &a) != SG_FATE_FAILED);
+            flight[i] = flight[--n_flying];
+        }
+    }
+    assert_int_equal(sg_governor_look(g).dead, SG_OK);
+    printf("%d answered in %.0f s, %d timed out, at most %d in flight in the second half\n", n_answered,
+           now_s, n_late, most_at_end);
+    assert_int_equal(n_answered, N);
+    assert_true(n_late < N / 4 && most_at_end <= 8 && now_s < 3 * N * 2 / 4);
+    sg_governor_destroy(g);
+    assert_string_equal(sg_attempt_name(SG_ATTEMPT_TIMEOUT), "timeout");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -562,6 +625,7 @@ int main(void)
         cmocka_unit_test(obeys_the_server),
         cmocka_unit_test(ends),
         cmocka_unit_test(jitter),
+        cmocka_unit_test(timeouts_lower_what_flies),
         cmocka_unit_test(takes_turns),
         cmocka_unit_test(never_over_the_budget),
         cmocka_unit_test(one_purse_for_two),

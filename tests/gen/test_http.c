@@ -71,8 +71,27 @@ static void test_refused(void **state)
     sg_http_destroy(h);
 }
 
+static void test_loopback(void **state)
+{
+    static const struct {
+        const char *url;
+        int yes;
+    } row[] = {{"http://127.0.0.1:80/v1", 1},
+               {"http://localhost/v1", 1},
+               {"https://[::1]:1", 1},
+               {"http://127.8.0.9", 1},
+               {"https://a.example/v1", 0},
+               {"http://127.0.0.1.example.org", 0},
+               {"http://", 0},
+               {"", 0}};
+    (void)state;
+    for (size_t i = 0; i < sizeof row / sizeof row[0]; i++)
+        assert_int_equal(sg_http_is_loopback(row[i].url), row[i].yes);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_urls), cmocka_unit_test(test_refused)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_urls), cmocka_unit_test(test_refused),
+                                       cmocka_unit_test(test_loopback)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

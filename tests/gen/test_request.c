@@ -1,5 +1,8 @@
 #include "fixture.h"
 
+#include <stdlib.h>
+
+#include "gen/messages.h"
 #include "gen/request.h"
 
 static struct sg_answer some_answer(void)
@@ -102,9 +105,41 @@ static void worst_cost(void **state)
     assert_true(sg_request_worst_usd(&g, &q) == 0);
 }
 
+/* Sorted members; what is left out by hand and what is sent besides are part of what a request is known by. */
+static void canonical(void **state)
+{
+    (void)state;
+    int omit[] = {0, 2};
+    struct sg_generator g = some_generator();
+    char keys[4][SG_HEX];
+    for (int i = 0; i < 4; i++) {
+        struct sg_request q = {0};
+        struct sg_err err;
+        g.omit = omit;
+        g.n_omit = i & 1 ? 2 : 0;
+        g.extra = i & 2 ? "{\"top_k\":20}" : NULL;
+        json_t *messages = json_pack("[{ss ss}]", "role", "user", "content", "Hi");
+        struct sg_sampling s = {.index = 3, .seed = 7, .max_tokens = 48, .temperature = 1};
+        assert_int_equal(sg_request_make(&g, messages, NULL, &s, &q, &err), SG_OK);
+        json_t *o = json_loads(q.canonical, 0, NULL);
+        char *sorted = json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS);
+        assert_string_equal(sorted, q.canonical);
+        assert_int_equal(json_integer_value(json_object_get(o, "seed")), 7);
+        assert_int_equal(json_array_size(json_object_get(o, "omit")), g.n_omit);
+        assert_int_equal(json_object_get(o, "extra") != NULL, g.extra != NULL);
+        memcpy(keys[i], q.key, SG_HEX);
+        for (int k = 0; k < i; k++)
+            assert_string_not_equal(keys[k], keys[i]);
+        free(sorted);
+        json_decref(o);
+        sg_free(q.canonical);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(there_and_back), cmocka_unit_test(damaged),
-                                       cmocka_unit_test(not_utf8), cmocka_unit_test(worst_cost)};
+                                       cmocka_unit_test(not_utf8), cmocka_unit_test(worst_cost),
+                                       cmocka_unit_test(canonical)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
