@@ -355,3 +355,31 @@ sg_status sg_asking_each(struct sg_asking *a,
     sg_set_destroy(all);
     return status;
 }
+
+/* ---- an answer that has just come ---- */
+
+void sg_asking_name(const struct sg_asking *a, int64_t i, struct sg_buf *out)
+{
+    const char *task;
+    char what[SG_EVALUATION_NAME], arm[SG_ARM_NAME];
+    if (evaluation_of(a, i)) {
+        sg_evaluation_name(evaluation_of(a, i), &task, what);
+        sg_buf_printf(out, "%s %s", task, what);
+    } else {
+        const struct sg_pool_key *k = &a->p->grid.pool[i];
+        sg_arm_name(a->p->study, &k->arm, arm);
+        sg_buf_printf(out, "%s %s", a->p->study->task[k->task].name, arm);
+    }
+}
+
+sg_status sg_asking_preview(struct sg_asking *a, int64_t i, const struct sg_request *q,
+                            const struct sg_found *f, enum sg_reject *reason, struct sg_err *err)
+{
+    return evaluation_of(a, i) ? sg_evaluation_preview(evaluation_of(a, i), f, reason, err)
+                               : sg_pool_preview(a->p->pool[i], q, f, reason, err);
+}
+
+int sg_asking_repeats(const struct sg_asking *a, int64_t i)
+{
+    return evaluation_of(a, i) != NULL;
+}

@@ -64,4 +64,15 @@ sg_status sg_asking_record(struct sg_recording_writer *w, const struct sg_ledger
 sg_status sg_asking_import(struct sg_asking *a, const char *recording, int without_failed,
                            struct sg_err *err) SG_MUST_USE;
 
+/* Adds "sst2 zero_shot", or "sst2 classifier, 3 shots". */
+void sg_asking_name(const struct sg_asking *a, int64_t i, struct sg_buf *out);
+
+/* What would become of an answer to asker i, without leaving anything behind: as sg_pool_preview; of an evaluation SG_ACCEPTED where it names a
+ * class. */
+sg_status sg_asking_preview(struct sg_asking *a, int64_t i, const struct sg_request *q,
+                            const struct sg_found *f, enum sg_reject *reason, struct sg_err *err) SG_MUST_USE;
+
+/* Whether answers of asker i may be alike: a classifier's are class names. */
+int sg_asking_repeats(const struct sg_asking *a, int64_t i);
+
 #endif

@@ -22,8 +22,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* How long the one tiny request may take: a study's own limit (generator.timeout_s, 600 s) is for long answers. */
-#define PROBE_S 30.0
+/* How long one of the two requests may take: a study's own limit (generator.timeout_s, 600 s) is for long answers. */
+#define PROBE_S 60.0
 
 const char *sg_health_name(enum sg_health h)
 {
@@ -337,11 +337,6 @@ static sg_status note_answer(const struct sg_generator *g, const struct sg_probe
             "the model thinks aloud in its answers: what stands behind its last closing mark counts, and "
             "answers without that are rejected as `reasoning`; hint: let the server take it out, switch "
             "thinking off, or raise generator.max_tokens");
-    if (status == SG_OK && (!a->text || !a->text[strspn(a->text, " \t\r\n")]))
-        status = note(f, "answer", SG_HEALTH_NOTE, err,
-                      "it holds no text: a model that reasons may need more tokens than %s; hint: raise "
-                      "generator.max_tokens",
-                      "the 16 of this test");
     if (status == SG_OK && refused[0])
         status =
             note(f, "parameters", SG_HEALTH_NOTE, err,
@@ -363,33 +358,166 @@ static const char *advice(const struct sg_attempt *a)
     case SG_ATTEMPT_TIMEOUT:
     case SG_ATTEMPT_FAULT:
         return "; hint: a run tries again; if this stays, look at the server, a proxy ($https_proxy), or "
-               "generator.timeout_s (of which this test waits 30 s at most)";
+               "generator.timeout_s (of which this test waits 60 s at most)";
     default:
         return "";
     }
 }
 
-static sg_status ask(const struct sg_generator *g, struct sg_client *c, struct sg_findings *f,
-                     struct sg_err *err)
+/* One of the study's requests, and whose it is. */
+struct sample {
+    struct sg_request q; /* canonical NULL: none */
+    struct sg_pool *pool;
+    struct sg_evaluation *evaluation;
+};
+
+static sg_status find_nothing(void *context, const char *key, struct sg_found *out, struct sg_err *err)
 {
-    struct sg_err why = {0};
-    if (sg_client_check(c, &why) != SG_OK)
-        return note(f, "endpoint", SG_HEALTH_PROBLEM, err, "%s", why.text);
-    SG_TRY(note(f, "endpoint", SG_HEALTH_FINE, err, "%s answers%s", sg_client_origin(c),
-                strncmp(sg_client_origin(c), "https:", 6) == 0 ? ", its certificate is trusted" : ""));
+    (void)context, (void)key, (void)err;
+    *out = (struct sg_found){0};
+    return SG_OK;
+}
+
+static void keep_longest(struct sample *s, struct sg_requests *list, struct sg_pool *pool,
+                         struct sg_evaluation *evaluation)
+{
+    for (int64_t i = 0; i < list->n; i++) {
+        if (s->q.canonical && strlen(list->item[i].canonical) <= strlen(s->q.canonical))
+            continue;
+        sg_free(s->q.canonical);
+        *s = (struct sample){list->item[i], pool, evaluation};
+        list->item[i].canonical = NULL;
+    }
+    sg_requests_free(list);
+}
+
+/* The longest of the first requests of each pool and evaluation of a generator: those of rephrasings are not known yet. */
+static sg_status pick_sample(const struct sg_prepared *p, int g, struct sample *s, struct sg_err *err)
+{
+    enum { LOOKED_AT = 4 };
+    for (int64_t i = 0; i < p->grid.n_pools; i++) {
+        struct sg_requests part = {.max = LOOKED_AT};
+        if (p->grid.pool[i].arm.generator != g || p->grid.pool[i].source >= 0)
+            continue;
+        SG_TRY(sg_pool_advance(p->pool[i], find_nothing, NULL, &part, err));
+        keep_longest(s, &part, p->pool[i], NULL);
+    }
+    for (int64_t i = 0; i < p->n_evaluations; i++) {
+        struct sg_requests part = {.max = LOOKED_AT};
+        if (sg_evaluation_generator(p->evaluation[i]) != g)
+            continue;
+        SG_TRY(sg_evaluation_advance(p->evaluation[i], find_nothing, NULL, &part, err));
+        keep_longest(s, &part, NULL, p->evaluation[i]);
+    }
+    return SG_OK;
+}
+
+static int is_blank(const char *text)
+{
+    return !text || !text[strspn(text, " \t\r\n")];
+}
+
+/* Whether the study could use the answer. */
+static sg_status note_use(const struct sample *s, const struct sg_answer *a, const struct sg_generator *g,
+                          struct sg_findings *f, struct sg_err *err)
+{
+    struct sg_found found = {.found = 1, .status = SG_OK, .text = a->text, .finish_reason = a->finish_reason};
+    enum sg_reject reason = is_blank(a->text) ? SG_REJECT_EMPTY : SG_ACCEPTED;
+    if (s->pool)
+        SG_TRY(sg_pool_preview(s->pool, &s->q, &found, &reason, err));
+    else if (s->evaluation)
+        SG_TRY(sg_evaluation_preview(s->evaluation, &found, &reason, err));
+    if (reason == SG_ACCEPTED)
+        return SG_OK;
+    if (reason == SG_REJECT_REASONING)
+        return note(f, "answer", SG_HEALTH_NOTE, err,
+                    "all of it is reasoning, and holds no text: a run would pay for it and reject it; hint: "
+                    "switch thinking off "
+                    "with generator.extra ({chat_template_kwargs: {enable_thinking: false}}, or "
+                    "{reasoning_effort: low}), or "
+                    "raise generator.max_tokens");
+    return note(f, "answer", SG_HEALTH_NOTE, err,
+                "%sa run would reject it (%s), and end after %lld of these in a row; hint: is it a chat "
+                "model that follows instructions?",
+                is_blank(a->text) ? "it holds no text: " : "", sg_reject_name(reason),
+                (long long)g->max_rejected);
+}
+
+/* The same request with another seed: a server that ignores it, and the temperature, has one text to sell. */
+static sg_status ask_again(const struct sg_generator *g, struct sg_client *c, const struct sample *s,
+                           const struct sg_answer *first, struct sg_findings *f, struct sg_err *err)
+{
+    struct sg_request q = {0};
     struct sg_probe p;
-    SG_TRY(sg_probe_send(c, g, &p, err));
-    sg_status status =
-        p.attempt.kind == SG_ATTEMPT_ANSWERED
-            ? note_answer(g, &p, f, err)
-            : note(f, "answer", SG_HEALTH_PROBLEM, err, "%s%s", p.attempt.reason, advice(&p.attempt));
+    if (!s->pool || is_blank(first->text) || g->temperature < 0.5)
+        return SG_OK;
+    SG_TRY(sg_probe_reseed(&s->q, &q, err));
+    sg_status status = sg_probe_send(c, g, &q, &p, err);
+    sg_free(q.canonical);
+    SG_TRY(status);
+    if (p.attempt.kind != SG_ATTEMPT_ANSWERED)
+        status = note(f, "seeds", SG_HEALTH_NOTE, err, "asked again with another seed: %s%s",
+                      p.attempt.reason, advice(&p.attempt));
+    else if (p.answer.text && strcmp(p.answer.text, first->text) == 0)
+        status =
+            note(f, "seeds", SG_HEALTH_PROBLEM, err,
+                 "the same text for two seeds at temperature %g: the server ignores both, and a pool would "
+                 "hold it once; hint: "
+                 "transformers serve samples only where the model's generation_config.json has do_sample",
+                 g->temperature);
+    else
+        status = note(f, "seeds", SG_HEALTH_FINE, err, "another seed gives another text");
     sg_probe_free(&p);
     return status;
 }
 
-static sg_status check_endpoint(const struct sg_study *s, const struct sg_generator *g, struct sg_findings *f,
+static sg_status note_models(const struct sg_generator *g, struct sg_client *c, struct sg_findings *f,
+                             struct sg_err *err)
+{
+    const struct sg_models *m = sg_client_models(c);
+    const char *tls = strncmp(sg_client_origin(c), "https:", 6) == 0 ? ", its certificate is trusted" : "";
+    if (m->http_status >= 400 && m->http_status != 404 && m->http_status != 405)
+        return note(f, "endpoint", SG_HEALTH_NOTE, err, "%s answers GET /models with HTTP %ld%s%s%s",
+                    sg_client_origin(c), m->http_status, m->error[0] ? ": " : "", m->error, tls);
+    SG_TRY(note(f, "endpoint", SG_HEALTH_FINE, err, "%s answers%s", sg_client_origin(c), tls));
+    return m->n && !m->has_it && !sg_provider_find(g->provider)->lists_no_deployments
+               ? note(f, "model", SG_HEALTH_NOTE, err,
+                      "\"%s\" is not among the server's models (%s): right where it answers to any name",
+                      g->model, m->names)
+               : SG_OK;
+}
+
+static sg_status ask(const struct sg_prepared *all, int i, const struct sg_generator *g, struct sg_client *c,
+                     struct sg_findings *f, struct sg_err *err)
+{
+    struct sample s = {0};
+    struct sg_err why = {0};
+    if (sg_client_check(c, &why) != SG_OK)
+        return note(f, "endpoint", SG_HEALTH_PROBLEM, err, "%s", why.text);
+    SG_TRY(note_models(g, c, f, err));
+    struct sg_probe p = {0};
+    sg_status status = pick_sample(all, i, &s, err);
+    if (status == SG_OK)
+        status = sg_probe_send(c, g, s.q.canonical ? &s.q : NULL, &p, err);
+    int answered = p.attempt.kind == SG_ATTEMPT_ANSWERED;
+    if (status == SG_OK)
+        status = answered ? note_answer(g, &p, f, err)
+                          : note(f, "answer", SG_HEALTH_PROBLEM, err, "%s%s", p.attempt.reason,
+                                 advice(&p.attempt));
+    if (status == SG_OK && answered)
+        status = note_use(&s, &p.answer, g, f, err);
+    if (status == SG_OK && answered)
+        status = ask_again(g, c, &s, &p.answer, f, err);
+    sg_probe_free(&p);
+    sg_free(s.q.canonical);
+    return status;
+}
+
+static sg_status check_endpoint(const struct sg_prepared *all, int i, struct sg_findings *f,
                                 struct sg_err *err)
 {
+    const struct sg_study *s = all->study;
+    const struct sg_generator *g = &s->generator[i];
     const char *key, *address = sg_provider_address(g);
     struct sg_client *c = NULL;
     struct sg_generator probed = *g;
@@ -408,7 +536,7 @@ static sg_status check_endpoint(const struct sg_study *s, const struct sg_genera
     SG_TRY(note_key(g, key, f, err));
     if (sg_client_create(&probed, key, 1, &c, &why) != SG_OK)
         return note(f, "endpoint", SG_HEALTH_PROBLEM, err, "%s", why.text);
-    sg_status status = ask(g, c, f, err);
+    sg_status status = ask(all, i, g, c, f, err);
     if (status == SG_OK)
         status = note_price(s, g, c, f, err);
     sg_client_destroy(c);
@@ -445,7 +573,7 @@ sg_status sg_doctor_study(const char *study, int n_overrides, const char *const 
         status = check_results(p->study, f, err);
     for (int g = 0; status == SG_OK && g < p->study->n_generators; g++) {
         f->of = p->study->generator[g].name;
-        status = check_endpoint(p->study, &p->study->generator[g], f, err);
+        status = check_endpoint(p, g, f, err);
     }
     f->of = NULL;
     sg_prepared_destroy(p);

@@ -2,7 +2,7 @@
  *
  *     struct sg_findings f = {0};
  *     sg_doctor_machine(world, &f, err);            all ranks
- *     sg_doctor_study(path, n, overrides, &f, err); rank 0; sends one tiny request to each of its endpoints */
+ *     sg_doctor_study(path, n, overrides, &f, err); rank 0; sends two of the study's requests to each of its endpoints */
 #ifndef SG_EXPERIMENTS_DOCTOR_H
 #define SG_EXPERIMENTS_DOCTOR_H
 

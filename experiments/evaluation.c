@@ -158,6 +158,20 @@ static sg_status read_answer(struct sg_evaluation *e, int64_t i, const char *key
     return SG_OK;
 }
 
+sg_status sg_evaluation_preview(const struct sg_evaluation *e, const struct sg_found *f,
+                                enum sg_reject *reason, struct sg_err *err)
+{
+    enum sg_verdict verdict = SG_VERDICT_FAILED;
+    int class_ = -1, thought = f->finish_reason && strcmp(f->finish_reason, SG_FINISH_REASONING) == 0;
+    SG_TRY(sg_classify_answer(e->task, f->text, f->finish_reason, &verdict, &class_, err));
+    *reason = class_ >= 0                     ? SG_ACCEPTED
+              : verdict == SG_VERDICT_REFUSED ? SG_REJECT_REFUSED
+              : verdict != SG_VERDICT_EMPTY   ? SG_REJECT_UNPARSABLE
+              : thought                       ? SG_REJECT_REASONING
+                                              : SG_REJECT_EMPTY;
+    return SG_OK;
+}
+
 sg_status sg_evaluation_advance(struct sg_evaluation *e, sg_completion_lookup lookup, void *context,
                                 struct sg_requests *missing, struct sg_err *err)
 {

@@ -45,4 +45,8 @@ sg_status sg_evaluation_plan(struct sg_ledger *l, const struct sg_evaluation *e,
 sg_status sg_evaluation_store(struct sg_ledger *l, const struct sg_evaluation *e,
                               struct sg_err *err) SG_MUST_USE;
 
+/* What would become of an answer: SG_ACCEPTED where it names a class. */
+sg_status sg_evaluation_preview(const struct sg_evaluation *e, const struct sg_found *f,
+                                enum sg_reject *reason, struct sg_err *err) SG_MUST_USE;
+
 #endif

@@ -182,6 +182,11 @@ void sg_office_stop(struct sg_office *o, const char *why)
         sg_desk_stop(o->desk[g], why);
 }
 
+void sg_office_stop_generator(struct sg_office *o, int generator, const char *why)
+{
+    sg_desk_stop(o->desk[generator], why);
+}
+
 int sg_office_is_open(const struct sg_office *o, int generator)
 {
     return sg_desk_look(o->desk[generator]).dead == SG_OK;

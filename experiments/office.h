@@ -44,6 +44,9 @@ sg_status sg_office_done(void *user, const struct sg_outcome *outcome, struct sg
 /* Nothing leaves any more. */
 void sg_office_stop(struct sg_office *o, const char *why);
 
+/* Of one generator: nothing leaves any more. */
+void sg_office_stop_generator(struct sg_office *o, int generator, const char *why);
+
 /* Whether a generator still takes requests. */
 int sg_office_is_open(const struct sg_office *o, int generator);
 

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "experiments/acceptance.h"
 #include "experiments/asking.h"
 #include "experiments/buy.h"
 #include "experiments/cache.h"
@@ -51,6 +52,7 @@ struct run {
     struct sg_engine *engine;
     struct cell_user *cell; /* (n_cells) */
     struct sg_asking *asking;
+    struct sg_acceptance *acceptance;
     struct sg_cache *cache; /* NULL: none */
     int64_t
         n_cached; /* of progress.n_completions: those that the cache has already; -1: it has no file of this study */
@@ -131,6 +133,21 @@ static sg_status buy_done(void *context, void *user, const struct sg_outcome *o,
     return sg_office_done(user, o, err);
 }
 
+/* Says what there is to say of an answer. */
+static sg_status judge_acceptance(struct run *r, int64_t i, const char *request, const struct sg_answer *a,
+                                  struct sg_err *err)
+{
+    struct sg_buf warning = sg_buf_make(4000), stop = sg_buf_make(4000);
+    sg_status status = sg_acceptance_answer(r->acceptance, i, request, a, &warning, &stop, err);
+    if (status == SG_OK && warning.len)
+        fprintf(stderr, "synthgrid: warning: %s\n", sg_buf_text(&warning));
+    if (status == SG_OK && stop.len)
+        sg_office_stop_generator(r->office, sg_asking_generator(r->asking, i), sg_buf_text(&stop));
+    sg_buf_free(&warning);
+    sg_buf_free(&stop);
+    return status;
+}
+
 /* The office's: a request of asker `i` is answered, given up on, or left. */
 static sg_status on_request_over(void *context, int64_t i, const char *request, const struct sg_answer *a,
                                  int rank, struct sg_err *err)
@@ -138,6 +155,8 @@ static sg_status on_request_over(void *context, int64_t i, const char *request, 
     struct run *r = context;
     int g = sg_asking_generator(r->asking, i);
     if (a) {
+        if (a->status == SG_OK)
+            SG_TRY(judge_acceptance(r, i, request, a, err));
         char source[300];
         const char *origin = r->endpoint[g].origin;
         snprintf(source, sizeof source, "live %s", origin ? origin : "");
@@ -331,6 +350,7 @@ static sg_status open_run(struct run *r, int64_t *n_missing, struct sg_err *err)
         SG_TRY(sg_asking_count(r->asking, n_missing, NULL, err));
     }
     SG_TRY(open_cache(r, n_missing, err));
+    SG_TRY(sg_acceptance_create(r->p, r->asking, &r->acceptance, err));
     SG_TRY(sg_resume_count(&r->resume, r->options->buy_only, err));
     SG_TRY(sg_office_create(&(struct sg_office_settings){.n_generators = s->n_generators,
                                                          .generator = s->generator,
@@ -824,6 +844,7 @@ done:
     sg_rounds_destroy(r.rounds);
     sg_office_destroy(r.office);
     sg_cache_close(r.cache);
+    sg_acceptance_destroy(r.acceptance);
     sg_asking_destroy(r.asking);
     sg_resume_free(&r.resume);
     sg_ledger_close(r.ledger);

@@ -264,6 +264,9 @@ static const struct sg_setting table[] = {
      .initial = "600", .help = "how long one request may take"},
     {"generator.retries", SG_SET_INT, 0, GENERATOR(retries), RANGE(0, 100), .unit = "times", .initial = "8",
      .help = "how often a request is sent again after a passing failure"},
+    {"generator.max_rejected", SG_SET_INT, SG_SET_PLACE, GENERATOR(max_rejected), RANGE(0, 1e9),
+     .unit = "answers", .initial = "50",
+     .help = "in a row without one good example, after which buying ends; 0: never"},
     {"generator.usd_per_1m_input", SG_SET_REAL, SG_SET_NULL | SG_SET_OWN, GENERATOR(usd_per_1m_input),
      RANGE(0, 1e6), .none = -1, .unit = PRICE,
      .help =

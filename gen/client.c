@@ -13,6 +13,8 @@
 #include <math.h>
 #include <string.h>
 
+enum { MAX_FORMAT_500 = 2 };
+
 struct transfer {
     struct sg_client *client;
     CURL *easy;
@@ -21,6 +23,7 @@ struct transfer {
     struct sg_request request;
     char *wire;
     struct sg_adapt sent; /* as the wire body was made */
+    int is_trial;         /* sent without response_format, to see whether that is what the server fails on */
     struct sg_http_reply reply;
     double started_s;
 };
@@ -38,6 +41,9 @@ struct sg_client {
     struct transfer *slot; /* (n_connections) */
     int64_t n_busy;
     double late_s; /* no request is late before it */
+    struct sg_models models;
+    int n_format_500; /* requests with response_format that a server failed on, in a row and without a word of it */
+    int format_answered; /* one was answered */
 };
 
 sg_status sg_client_create(const struct sg_generator *g, const char *api_key, int64_t connections,
@@ -132,6 +138,12 @@ static sg_status begin(struct transfer *t, int64_t id, const struct sg_request *
     t->request.canonical = sg_strdup(q->canonical);
     sg_adapt_meet(&c->adapt, c->g, q);
     t->sent = c->adapt;
+    t->is_trial = !c->format_answered && c->n_format_500 >= MAX_FORMAT_500 &&
+                  !sg_adapt_has(&c->adapt, "response_format") && strstr(q->canonical, "\"response_format\":");
+    if (t->is_trial) {
+        sg_adapt_refuse(&t->sent, "response_format");
+        c->n_format_500 = 0;
+    }
     t->wire = sg_wire_body(q, &t->sent);
     t->easy = curl_easy_init();
     if (!t->request.canonical || !t->wire || !t->easy)
@@ -176,6 +188,18 @@ static int http_major(CURL *easy)
     return version == CURL_HTTP_VERSION_2_0 ? 2 : version == CURL_HTTP_VERSION_3 ? 3 : version != 0;
 }
 
+/* llama-cpp-python 0.3.36 answers a schema with 500, other servers do so without naming it: after two of these one request is tried without. */
+static void learn_format(struct sg_client *c, const struct transfer *t, const struct sg_client_result *r)
+{
+    int answered = r->attempt.kind == SG_ATTEMPT_ANSWERED,
+        has_it = strstr(t->wire, "\"response_format\":") != NULL;
+    if (t->is_trial && answered && !c->format_answered)
+        sg_adapt_refuse(&c->adapt, "response_format");
+    c->format_answered |= has_it && answered;
+    if (has_it && r->answer.http_status == 500)
+        c->n_format_500++;
+}
+
 static sg_status on_done(struct transfer *t, int curl_code, sg_client_each each, void *context,
                          struct sg_err *err)
 {
@@ -189,6 +213,7 @@ static sg_status on_done(struct transfer *t, int curl_code, sg_client_each each,
     memcpy(result.answer.key, t->request.key, SG_HEX);
     result.answer.http_status = (int)r.http_status;
     result.answer.latency_s = sg_now_s() - (t->reply.begun_s > 0 ? t->reply.begun_s : t->started_s);
+    learn_format(c, t, &result);
     release(t);
     c->n_busy--;
     sg_status status = each(context, &result, err);
@@ -273,6 +298,27 @@ void sg_client_abandon(struct sg_client *c)
 
 /* ---- the check before any work ---- */
 
+const struct sg_models *sg_client_models(const struct sg_client *c)
+{
+    return &c->models;
+}
+
+/* The server's bytes. */
+static void list_models(struct sg_models *m, const char *const *names, int n)
+{
+    enum { SHOWN = 8 };
+    struct sg_buf b = sg_buf_make(4096);
+    for (int i = 0; i < n && i < SHOWN; i++) {
+        sg_buf_puts(&b, i ? ", " : "");
+        sg_buf_foreign(&b, names[i], 40);
+    }
+    if (n > SHOWN)
+        sg_buf_printf(&b, ", ... (%d in all)", n);
+    snprintf(m->names, sizeof m->names, "%s", sg_buf_text(&b));
+    sg_text_whole(m->names);
+    sg_buf_free(&b);
+}
+
 static sg_status judge_models(struct sg_client *c, const struct sg_http_reply *r, struct sg_err *err)
 {
     const char *origin = sg_client_origin(c), *body = sg_buf_text(&r->body);
@@ -287,6 +333,9 @@ static sg_status judge_models(struct sg_client *c, const struct sg_http_reply *r
                        "%s redirects (HTTP %ld), which would carry the key elsewhere; hint: put the final "
                        "address into generator.base_url",
                        origin, r->http_status);
+    c->models = (struct sg_models){.http_status = r->http_status};
+    if (r->http_status != 200)
+        sg_reply_error_text(body, r->body.len, c->models.error, sizeof c->models.error);
     json_t *o = r->http_status == 200 ? sg_reply_json(body, r->body.len, 0) : NULL;
     const json_t *list = json_object_get(o, "data"), *m;
     const char *names[1000];
@@ -298,15 +347,20 @@ static sg_status judge_models(struct sg_client *c, const struct sg_http_reply *r
             names[n++] = id;
         found |= id && strcmp(id, c->g->model) == 0;
     }
+    c->models.n = n;
+    c->models.has_it = found;
+    list_models(&c->models, names, n);
     sg_status status = SG_OK;
     /* A server of one's own (llama.cpp) serves its one model under any name; if it minds, the first request
      * says so. */
     if (n && !found && !sg_client_is_local(c) && !sg_provider_find(c->g->provider)->lists_no_deployments) {
         int near = sg_text_nearest(c->g->model, names, n);
         struct sg_buf name = sg_buf_make(4096); /* the server's bytes */
-        sg_buf_foreign(&name, names[near >= 0 ? near : 0], 100);
-        status = sg_fail(err, SG_INPUT, "%s has no model \"%.100s\"; hint: %s%s", origin, c->g->model,
-                         near >= 0 ? "did you mean " : "it has for example ", sg_buf_text(&name));
+        if (near >= 0)
+            sg_buf_foreign(&name, names[near], 100);
+        status = sg_fail(err, SG_INPUT, "%s has no model \"%.100s\"; hint: %s%s%sit has for example %s",
+                         origin, c->g->model, near >= 0 ? "did you mean " : "", sg_buf_text(&name),
+                         near >= 0 ? "? " : "", c->models.names);
         sg_redact(err->text);
         sg_buf_free(&name);
     }

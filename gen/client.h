@@ -56,4 +56,13 @@ void sg_client_abandon(struct sg_client *c);
  * without it is accepted)? SG_INPUT with the cure when not. */
 sg_status sg_client_check(struct sg_client *c, struct sg_err *err) SG_MUST_USE;
 
+/* Local. What the last check has seen of GET /models. */
+struct sg_models {
+    long http_status; /* 0: nothing was asked, or there was no answer */
+    char error[400];  /* of another status than 200; "" without */
+    int n, has_it;    /* listed; whether the generator's model is among them */
+    char names[400];  /* the first of them, "a, b, ... (30 in all)" */
+};
+const struct sg_models *sg_client_models(const struct sg_client *c);
+
 #endif

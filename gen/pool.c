@@ -299,6 +299,54 @@ struct sg_wanted sg_pool_wanted(const struct sg_pool *p, int asked)
                               .one_word = {p->one_word[0], p->one_word[1]}};
 }
 
+static int is_blank(const char *text)
+{
+    return !text || !text[strspn(text, " \t\r\n")];
+}
+
+/* An answer's examples; c holds one at least. */
+static sg_status parse_attempt(const struct sg_pool *p, const struct sg_found *f, struct sg_wanted w,
+                               struct sg_candidate c[SG_MAX_EXAMPLES], int64_t *n, struct sg_err *err)
+{
+    if (is_blank(f->text) && f->finish_reason && strcmp(f->finish_reason, SG_FINISH_REASONING) == 0) {
+        *n = 1;
+        c[0] = (struct sg_candidate){.class_ = -1, .reason = SG_REJECT_REASONING};
+        return SG_OK;
+    }
+    return sg_parse_examples(p->spec.task, f->text, f->finish_reason, w, c, n, err);
+}
+
+sg_status sg_pool_preview(struct sg_pool *p, const struct sg_request *q, const struct sg_found *f,
+                          enum sg_reject *reason, struct sg_err *err)
+{
+    struct sg_candidate c[SG_MAX_EXAMPLES] = {{.reason = SG_REJECT_EMPTY}};
+    int64_t n = 1;
+    if (p->spec.source && !is_blank(f->text)) {
+        *reason = SG_ACCEPTED;
+        return SG_OK;
+    }
+    if (!p->topics_done && !is_blank(f->text)) {
+        struct sg_topics topics = {0};
+        sg_status status = sg_parse_topics(p->spec.task, f->text, f->finish_reason, &topics, err);
+        *reason = topics.n ? SG_ACCEPTED : SG_REJECT_UNPARSABLE;
+        sg_topics_free(&topics);
+        return status;
+    }
+    struct sg_wanted w = sg_pool_wanted(p, p->spec.conditioning == SG_BY_NONE ? -1 : 0);
+    w.asked = 0; /* which class it was asked for is not known here */
+    sg_status status = parse_attempt(p, f, w, c, &n, err);
+    *reason = c[0].reason;
+    for (int64_t i = 0; status == SG_OK && i < n; i++) {
+        if (c[i].reason == SG_ACCEPTED)
+            status = sg_pool_check(p, q, &c[i].x, &c[i].reason, err);
+        if (i == 0 || c[i].reason == SG_ACCEPTED)
+            *reason = c[i].reason;
+    }
+    for (int64_t i = 0; i < n; i++)
+        sg_parsed_free(&c[i].x);
+    return status;
+}
+
 static sg_status take_attempt(struct sg_pool *p, const struct sg_request *q, const struct sg_found *f,
                               int class_, struct sg_err *err)
 {
@@ -307,8 +355,7 @@ static sg_status take_attempt(struct sg_pool *p, const struct sg_request *q, con
     sg_status status = SG_OK;
     int chooses = p->spec.conditioning == SG_BY_NONE;
     if (f->status == SG_OK)
-        status = sg_parse_examples(p->spec.task, f->text, f->finish_reason,
-                                   sg_pool_wanted(p, chooses ? -1 : class_), c, &n, err);
+        status = parse_attempt(p, f, sg_pool_wanted(p, chooses ? -1 : class_), c, &n, err);
     if (status != SG_OK)
         return status;
     for (int64_t i = 0; status == SG_OK && i < n; i++)

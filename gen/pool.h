@@ -122,6 +122,12 @@ sg_status sg_pool_advance(struct sg_pool *p, sg_completion_lookup lookup, void *
                           struct sg_requests *missing, struct sg_err *err) SG_MUST_USE;
 int sg_pool_complete(const struct sg_pool *p);
 
+/* What would become of a completion that has come just now, without leaving anything behind: SG_ACCEPTED where it has a good example, or,
+ * while topics are asked for, a topic; else why its first one is none. Of a pool of rephrasings only whether there is a text. The pool
+ * does not know yet what came since it was advanced. */
+sg_status sg_pool_preview(struct sg_pool *p, const struct sg_request *q, const struct sg_found *f,
+                          enum sg_reject *reason, struct sg_err *err) SG_MUST_USE;
+
 /* How many requests a full pool takes if none is rejected, and a mean estimate of tokens a request (for
  * `plan`). */
 void sg_pool_estimate(const struct sg_pool *p, int64_t *n_requests, int64_t *tokens_in, int64_t *tokens_out);

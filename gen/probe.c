@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "gen/messages.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum { PROBE_MAX_TOKENS = 16, MAX_REQUESTS = 8, TURN_MS = 100 };
@@ -35,17 +36,33 @@ static sg_status on_result(void *context, struct sg_client_result *r, struct sg_
     return SG_OK;
 }
 
-sg_status sg_probe_send(struct sg_client *c, const struct sg_generator *g, struct sg_probe *out,
-                        struct sg_err *err)
+sg_status sg_probe_reseed(const struct sg_request *q, struct sg_request *out, struct sg_err *err)
+{
+    json_t *o = json_loads(q->canonical, 0, NULL);
+    json_int_t seed = json_integer_value(json_object_get(o, "seed"));
+    json_object_set_new(o, "seed", json_integer(seed ^ 1));
+    char *text = o ? json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII) : NULL;
+    struct sg_request r = {.canonical = sg_strdup(text)};
+    free(text);
+    json_decref(o);
+    if (!r.canonical)
+        return sg_fail_memory(err, strlen(q->canonical));
+    sg_sha256_hex(r.canonical, strlen(r.canonical), r.key);
+    *out = r;
+    return SG_OK;
+}
+
+sg_status sg_probe_send(struct sg_client *c, const struct sg_generator *g, const struct sg_request *asked,
+                        struct sg_probe *out, struct sg_err *err)
 {
     struct sg_request q = {0};
     struct sg_probe p = {.attempt = sg_attempt_make()};
     struct wait w = {.probe = &p};
-    sg_status status = make_request(g, &q, err);
+    sg_status status = asked ? SG_OK : make_request(g, &q, err);
     do {
         w.over = 0;
         if (status == SG_OK)
-            status = sg_client_send(c, p.n_requests++, &q, err);
+            status = sg_client_send(c, p.n_requests++, asked ? asked : &q, err);
         while (status == SG_OK && !w.over)
             status = sg_client_turn(c, TURN_MS, on_result, &w, err);
     } while (status == SG_OK && p.attempt.kind == SG_ATTEMPT_ADAPT && p.n_requests < MAX_REQUESTS);

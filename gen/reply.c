@@ -137,6 +137,17 @@ static char *text_of_parts(const json_t *parts)
     return whole;
 }
 
+static int is_blank(const char *text)
+{
+    return !text || !text[strspn(text, " \t\r\n")];
+}
+
+/* Whether there is a text that is not blank, or a list that is not empty. */
+static int has_content(const json_t *v)
+{
+    return json_is_string(v) ? !is_blank(json_string_value(v)) : json_array_size(v) > 0;
+}
+
 static int read_openai(const json_t *o, struct said *s)
 {
     const json_t *choice = json_array_get(json_object_get(o, "choices"), 0),
@@ -148,12 +159,30 @@ static int read_openai(const json_t *o, struct said *s)
     s->out = "completion_tokens";
     if (!json_is_object(message))
         return 0;
+    static const char *const thoughts[] = {"reasoning_content", "reasoning", "reasoning_details", "thinking",
+                                           NULL};
     const json_t *content = json_object_get(message, "content");
+    int has_thought = 0;
+    for (const char *const *name = thoughts; *name; name++)
+        has_thought |= has_content(json_object_get(message, *name));
     s->text = json_is_array(content) ? text_of_parts(content) : text_without_nul(content);
-    s->finish = json_is_string(json_object_get(message, "refusal")) && !s->text
-                    ? "refusal"
+    s->finish = json_is_string(json_object_get(message, "refusal")) && !s->text ? "refusal"
+                : has_thought && is_blank(s->text)
+                    ? SG_FINISH_REASONING
                     : json_string_value(json_object_get(choice, "finish_reason"));
     return 1;
+}
+
+static int has_part(const json_t *parts, const char *wanted)
+{
+    const json_t *part;
+    size_t i;
+    json_array_foreach (parts, i, part) {
+        const char *type = json_string_value(json_object_get(part, "type"));
+        if (type && strcmp(type, wanted) == 0)
+            return 1;
+    }
+    return 0;
 }
 
 static int read_anthropic(const json_t *o, struct said *s)
@@ -169,7 +198,9 @@ static int read_anthropic(const json_t *o, struct said *s)
     if (!json_is_array(blocks))
         return 0;
     s->text = text_of_parts(blocks);
-    s->finish = json_string_value(json_object_get(o, "stop_reason"));
+    s->finish = is_blank(s->text) && has_part(blocks, "thinking")
+                    ? SG_FINISH_REASONING
+                    : json_string_value(json_object_get(o, "stop_reason"));
     for (size_t i = 0; s->finish && i < sizeof words / sizeof words[0]; i++)
         if (strcmp(s->finish, words[i][0]) == 0) {
             s->finish = words[i][1];

@@ -24,9 +24,10 @@ struct sg_generator {
     int *omit;         /* (n_omit) parameters that are not sent, ascending: sg_omit_name */
     const char *extra; /* members that are sent besides, a canonical JSON object; NULL: none */
     int64_t max_tokens, connections;
-    int64_t requests_per_min, tokens_per_min;   /* 0: no limit of our own */
-    double timeout_s;                           /* of one request, 600 */
-    int64_t retries;                            /* of transient failures, 8 */
+    int64_t requests_per_min, tokens_per_min; /* 0: no limit of our own */
+    double timeout_s;                         /* of one request, 600 */
+    int64_t retries;                          /* of transient failures, 8 */
+    int64_t max_rejected; /* answers in a row without a good example, after which buying ends, 50; 0: never */
     const char *recording;                      /* path or NULL */
     double usd_per_1m_input, usd_per_1m_output; /* < 0: unknown */
     double batch_discount;                      /* what the batch API takes off these, 0.5 */
@@ -111,6 +112,9 @@ double sg_generator_usd_cached(const struct sg_generator *g, double tokens_in, d
 /* The most that one attempt can cost: a token has at least one byte, and the answer is as long as allowed. 0 where
  * a price is unknown. */
 double sg_request_worst_usd(const struct sg_generator *g, const struct sg_request *q);
+
+/* finish_reason of an answer without a text whose message held reasoning alone. */
+#define SG_FINISH_REASONING "reasoning"
 
 /* An LLM's answer to one request, or why there is none. Strings owned by whoever filled it. */
 struct sg_answer {

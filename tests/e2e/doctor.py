@@ -37,7 +37,7 @@ for kernels, words in (("base", "not possible: it takes AVX2 with FMA"), ("avx2"
     sg.check(f"fp32 by kernels {kernels}; {BF16}{words}" in out, f"with kernels {kernels}:\n{out}")
 
 with sg.Folder() as folder:
-    # A server that takes the request and says nothing: no longer than generator.timeout_s, nor than half a minute. Looked at in the end.
+    # A server that takes the request and says nothing: no longer than generator.timeout_s, nor than a minute. Looked at in the end.
     (folder / "hang").mkdir()
     (folder / "hang" / "script.json").write_text(json.dumps([{"from": 1, "fault": "hang"}]))
     silent = sg.Stub(folder / "hang", "--script", str(folder / "hang" / "script.json"))
@@ -69,7 +69,10 @@ with sg.Folder() as folder:
             expect(found, "key", "ok", "OPENAI_API_KEY is set (26 characters)")
             expect(found, "answer", "ok", "over HTTP/1")
             expect(found, "limits", "ok", "600 requests and 60000 tokens a minute")
-        sg.check(len(stub.requests()) == 2, "more than one request was sent for each call")
+            expect(found, "endpoint", "ok", "answers")
+            expect(found, "seeds", "ok", "another seed gives another text")
+        log = stub.requests()
+        sg.check(len(log) == 4 and all(r["tokens_in"] > 100 for r in log), f"not two of the study's requests for each call: {log}")
         wrong = findings(*there, code=1, env={"OPENAI_API_KEY": "sk-another-0123456789"})
         sg.check("OPENAI_API_KEY" in wrong.get(("endpoint", "PROBLEM"), "") + wrong.get(("answer", "PROBLEM"), ""),
                  f"a wrong key is not told: {wrong}")
@@ -88,13 +91,23 @@ with sg.Folder() as folder:
         ([{"from": 1, "fault": "echo"}], "answer", "PROBLEM", "refuses the key", 1),
         ([{"from": 1, "fault": "null"}], "answer", "note", "holds no text", 0),
         ([{"from": 1, "fault": "nousage"}], "answer", "ok", "estimated", 0),
+        ([{"from": 1, "fault": "say", "text": "The film drags through two dull hours."}], "seeds", "PROBLEM", "same text for two seeds", 1),
+        ([{"from": 1, "fault": "body", "answered": True, "body": json.dumps({"choices": [{"index": 0, "message": {
+            "role": "assistant", "content": None, "reasoning_content": "Let me think"}, "finish_reason": "length"}]})}],
+         "answer", "note", "all of it is reasoning", 0),
+        ([{"on": "models", "from": 1, "fault": "status", "status": 500, "body": "Internal Server Error"}], "endpoint", "note",
+         "HTTP 500: Internal Server Error", 0),
+        ([{"on": "models", "from": 1, "fault": "status", "status": 400, "body": json.dumps({"error": {"message": "No connected db."}})}],
+         "endpoint", "note", "HTTP 400: No connected db.", 0),
     ]
     for i, (script, topic, health, words, code) in enumerate(SCRIPTS):
         (folder / str(i)).mkdir()
         path = folder / str(i) / "script.json"
         path.write_text(json.dumps(script))
         with sg.Stub(folder / str(i), "--script", str(path)) as stub:
-            expect(findings(results, f"generator.base_url={stub.url}", code=code, env={"OPENAI_API_KEY": KEY}), topic, health, words)
+            found = findings(results, f"generator.base_url={stub.url}", code=code, env={"OPENAI_API_KEY": KEY})
+            expect(found, topic, health, words)
+            sg.check(topic != "endpoint" or ("endpoint", "ok") not in found, f"an endpoint that answers {words} is called fine")
 
     priced = ("generator.usd_per_1m_input=1", "generator.usd_per_1m_output=2")
     (folder / "p").mkdir()
@@ -103,7 +116,7 @@ with sg.Folder() as folder:
         expect(findings(*there, code=1), "price", "PROBLEM", "set budget.usd")
         expect(findings(*there, "budget.usd=1"), "answer", "ok", "USD (not counted in the study)")
     out, _ = waiting.communicate(timeout=200)
-    sg.check(waiting.returncode == 1 and "this test waits 30 s at most" in out, f"a server that says nothing:\n{out}")
+    sg.check(waiting.returncode == 1 and "this test waits 60 s at most" in out, f"a server that says nothing:\n{out}")
     silent.stop()
     sg.check(not (folder / "new").exists(), "it leaves something behind")
     for path in folder.rglob("*"):

@@ -129,6 +129,32 @@ static void answers(void **state)
     assert_null(a.text);
     assert_string_equal(a.finish_reason, "refusal");
     sg_answer_free(&a);
+
+    /* All of it went into thoughts. */
+    static const char *const thoughts[][2] = {
+        {"openai", "{\"choices\":[{\"message\":{\"content\":null,\"reasoning_content\":\"Let me "
+                   "think\"},\"finish_reason\":"
+                   "\"length\"}]}"},
+        {"openai", "{\"choices\":[{\"message\":{\"content\":\" "
+                   "\\n\",\"reasoning\":\"hm\"},\"finish_reason\":\"stop\"}]}"},
+        {"openai", "{\"choices\":[{\"message\":{\"content\":\"\",\"reasoning_details\":[{}]},\"finish_"
+                   "reason\":\"stop\"}]}"},
+        {"anthropic",
+         "{\"content\":[{\"type\":\"thinking\",\"thinking\":\"hm\"}],\"stop_reason\":\"max_tokens\"}"}};
+    for (int i = 0; i < N_OF(thoughts); i++) {
+        assert_int_equal(judge(thoughts[i][0], 200, thoughts[i][1], &a).kind, SG_ATTEMPT_ANSWERED);
+        assert_string_equal(a.finish_reason, "reasoning");
+        sg_answer_free(&a);
+    }
+    assert_int_equal(
+        judge("openai", 200,
+              "{\"choices\":[{\"message\":{\"content\":null,\"reasoning_content\":\"\"},\"finish_reason\":"
+              "\"length\"}]}",
+              &a)
+            .kind,
+        SG_ATTEMPT_ANSWERED);
+    assert_string_equal(a.finish_reason, "length");
+    sg_answer_free(&a);
 }
 
 /* A refused parameter is said in another way from then on; requests that left before are sent again as well.
