@@ -76,11 +76,11 @@ int sg_cmd_doctor(int argc, char **argv)
         .n_positional = 1,
         .n_optional = 1,
         .overrides = "key=value",
-        .about =
-            "What works here: MPI and its ranks, cores, memory, Slurm; with a study also its files, the "
-            "file system of its results, key, prices, and its endpoint, which gets two of the study's requests ("
-            "paid where the endpoint has a price). Without a study no network is used. "
-            "Under mpirun it shows all ranks. Ends with 1 when there is a problem.",
+        .about = "What works here: MPI and its ranks, cores, memory, Slurm; with a study also its files, the "
+                 "file system of its results, key, prices, and its endpoint, which gets two of the study's "
+                 "requests ("
+                 "paid where the endpoint has a price). Without a study no network is used. "
+                 "Under mpirun it shows all ranks. Ends with 1 when there is a problem.",
         .option = option,
         .n_options = 1};
     struct sg_args args;
