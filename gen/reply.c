@@ -259,7 +259,8 @@ static void judge_no_chat(const struct sg_generator *g, const struct sg_request 
  * /v1/responses completed. The usage tells, unless it is our own estimate. */
 static int is_cut(const struct sg_request *q, const struct said *s, const struct sg_answer *a)
 {
-    static const char *const other[] = {"length", "content_filter", "refusal", "tool_calls", NULL};
+    static const char *const other[] = {"length",     "content_filter",    "refusal",
+                                        "tool_calls", SG_FINISH_REASONING, NULL};
     json_t *o = json_loads(q->canonical, 0, NULL);
     json_int_t most = json_integer_value(json_object_get(o, "max_tokens"));
     json_decref(o);

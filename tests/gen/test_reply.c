@@ -140,7 +140,10 @@ static void answers(void **state)
         {"openai", "{\"choices\":[{\"message\":{\"content\":\"\",\"reasoning_details\":[{}]},\"finish_"
                    "reason\":\"stop\"}]}"},
         {"anthropic",
-         "{\"content\":[{\"type\":\"thinking\",\"thinking\":\"hm\"}],\"stop_reason\":\"max_tokens\"}"}};
+         "{\"content\":[{\"type\":\"thinking\",\"thinking\":\"hm\"}],\"stop_reason\":\"max_tokens\"}"},
+        {"openai", "{\"choices\":[{\"message\":{\"content\":null,\"reasoning\":\"hm\"},\"finish_reason\":"
+                   "\"length\"}],\"usage\":{"
+                   "\"prompt_tokens\":9,\"completion_tokens\":48}}"}};
     for (int i = 0; i < N_OF(thoughts); i++) {
         assert_int_equal(judge(thoughts[i][0], 200, thoughts[i][1], &a).kind, SG_ATTEMPT_ANSWERED);
         assert_string_equal(a.finish_reason, "reasoning");
