@@ -1,0 +1,51 @@
+/* What `synthgrid plan` counts, and how it tells it: plan.c looks for what is there already, plan_estimate.c reckons, plan_text.c and
+ * plan_json.c tell the same facts. */
+#ifndef SG_EXPERIMENTS_PLAN_H
+#define SG_EXPERIMENTS_PLAN_H
+
+#include "base/buf.h"
+#include "base/set.h"
+#include "experiments/batch.h"
+#include "experiments/generators.h"
+#include "experiments/prepare.h"
+
+#include <jansson.h>
+
+/* Where completions may come from without asking anybody: the ledger of an earlier run, the recording, the cache. */
+struct sg_plan_sources {
+    struct sg_ledger *ledger; /* NULL: none yet */
+    json_t *recorded;         /* key -> [status, text, finish_reason] */
+    int64_t n_recorded, n_cached;
+};
+
+struct sg_plan_counts {
+    struct sg_set *seen, *lists;               /* keys of what is missing, and of the lists of topics */
+    int64_t n_requests, tokens_in, tokens_out; /* of full pools, if nothing is rejected, and of evaluations */
+    int64_t n_missing, missing_in, missing_out; /* of those that are not there yet */
+    struct {
+        int64_t n, in, out;
+    } of[SG_MAX_GENERATORS]; /* the same, of each generator */
+    int64_t n_classify;      /* of n_requests, those that ask for the class of a test row */
+    int64_t n_cells, n_cells_done, n_raw_only;
+    int64_t n_stale; /* cells that were done on other texts: to be trained again */
+    struct sg_batches_out batches;
+    int64_t n_few;      /* cells of too few steps to learn much */
+    int64_t few_steps;  /* the fewest of them */
+    double cost;        /* of the cells that are left */
+    size_t mem_bytes;   /* a rank */
+    struct sg_buf data; /* what the rows lack, a line each */
+};
+
+/* What is missing costs so much; < 0: a price is unknown. */
+double sg_plan_usd(const struct sg_study *s, const struct sg_plan_counts *n);
+
+/* Cells: how many, how many are done on the texts that the study has now, what the others cost; memory of a rank. */
+sg_status sg_plan_count_cells(struct sg_prepared *p, struct sg_plan_sources *from, struct sg_plan_counts *n,
+                              struct sg_err *err) SG_MUST_USE;
+
+void sg_plan_text(const struct sg_prepared *p, const struct sg_plan_sources *from,
+                  const struct sg_plan_counts *n, struct sg_buf *out);
+sg_status sg_plan_json(const struct sg_prepared *p, const struct sg_plan_counts *n, struct sg_buf *out,
+                       struct sg_err *err) SG_MUST_USE;
+
+#endif

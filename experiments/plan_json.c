@@ -1,0 +1,66 @@
+#include "base/mem.h"
+#include "experiments/plan.h"
+#include "experiments/prices.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static json_t *price_json(const struct sg_generator *g)
+{
+    char *price = sg_price_json(g);
+    json_t *o = price ? json_loads(price, JSON_DECODE_ANY, NULL) : NULL;
+    sg_free(price);
+    return o;
+}
+
+static json_t *generators_json(const struct sg_study *s, const struct sg_plan_counts *n)
+{
+    json_t *list = json_array();
+    for (int g = 0; g < s->n_generators; g++) {
+        double usd = sg_generator_usd(&s->generator[g], (double)n->of[g].in, (double)n->of[g].out);
+        json_array_append_new(
+            list, json_pack("{s:s,s:s,s:I,s:I,s:I,s:o,s:o}", "name", s->generator[g].name, "model",
+                            s->generator[g].model, "n_requests_missing", (json_int_t)n->of[g].n,
+                            "tokens_in_missing", (json_int_t)n->of[g].in, "tokens_out_missing",
+                            (json_int_t)n->of[g].out, "cost_usd_missing",
+                            usd < 0 ? json_null() : json_real(usd), "price", price_json(&s->generator[g])));
+    }
+    return list;
+}
+
+sg_status sg_plan_json(const struct sg_prepared *p, const struct sg_plan_counts *n, struct sg_buf *out,
+                       struct sg_err *err)
+{
+    const struct sg_study *s = p->study;
+    double cost = sg_plan_usd(s, n);
+    json_t *o = json_pack(
+        "{s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:I,s:I,s:f,s:I,s:s}", "study", s->name,
+        "n_cells_stale", (json_int_t)n->n_stale, "n_few_shot_draws", (json_int_t)p->n_draws, "n_cells",
+        (json_int_t)n->n_cells, "n_cells_done", (json_int_t)n->n_cells_done, "n_pools",
+        (json_int_t)p->grid.n_pools, "n_evaluations", (json_int_t)p->n_evaluations, "n_requests",
+        (json_int_t)n->n_requests, "tokens_in", (json_int_t)n->tokens_in, "tokens_out",
+        (json_int_t)n->tokens_out, "n_requests_missing", (json_int_t)n->n_missing, "tokens_in_missing",
+        (json_int_t)n->missing_in, "tokens_out_missing", (json_int_t)n->missing_out, "cost_usd_missing",
+        cost < 0 ? json_null() : json_real(cost), "n_batches",
+        (json_int_t)(n->batches.n + n->batches.n_abandoned), "n_batch_requests",
+        (json_int_t)n->batches.n_requests, "core_s", n->cost, "mem_bytes_per_rank", (json_int_t)n->mem_bytes,
+        "results", s->results);
+    json_t *data = json_array();
+    for (const char *line = sg_buf_text(&n->data); *line; line += strcspn(line, "\n") + 1)
+        json_array_append_new(data, json_stringn(line, strcspn(line, "\n")));
+    if (o)
+        json_object_set_new(o, "data", data);
+    if (o)
+        json_object_set_new(o, "n_cells_few_steps", json_integer(n->n_few));
+    if (o && s->generator->name)
+        json_object_set_new(o, "generators", generators_json(s, n));
+    else if (o)
+        json_object_set_new(o, "price", price_json(s->generator));
+    char *text = o ? json_dumps(o, JSON_INDENT(2)) : NULL;
+    json_decref(o);
+    if (!text)
+        return sg_fail_memory(err, 1024);
+    sg_buf_printf(out, "%s\n", text);
+    free(text);
+    return SG_OK;
+}
