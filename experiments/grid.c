@@ -278,6 +278,7 @@ void sg_grid_ids(const struct sg_study *s, struct sg_grid *g, const char *const 
         /* Threads are left out: they never change a result. Epochs do not count where steps are set. */
         /* Of what came later the value that was before is left out: ids stay. */
         char text[1024], precision[32] = "", min_steps[40] = "";
+        const char *draw = c->raw && s->raw_draw == SG_RAW_PROPORTIONAL ? " raw_draw proportional" : "";
         if (!x->steps && x->min_steps)
             snprintf(min_steps, sizeof min_steps, " min_steps %lld", (long long)x->min_steps);
         if (x->precision != SG_FP32)
@@ -289,13 +290,13 @@ void sg_grid_ids(const struct sg_study *s, struct sg_grid *g, const char *const 
                          "%lld\nseeds %lld %lld\n"
                          "train %llu epochs %lld steps %lld batch %lld max_length %lld lanes %lld lr %s "
                          "warmup %s weight_decay %s "
-                         "clip %s dropout %s%s%s\n",
+                         "clip %s dropout %s%s%s%s\n",
                          task, data_digest[c->task], encoder_digest, c->pool >= 0 ? pool_id[c->pool] : "-",
                          sg_mix_name(c->mix), (long long)c->size, (long long)c->raw, (long long)seed_data,
                          (long long)c->seed_train, (unsigned long long)x->seed,
                          x->steps ? 0LL : (long long)x->epochs, (long long)x->steps, (long long)x->batch,
                          (long long)x->max_length, (long long)x->lanes, lr, warmup, decay, clip, dropout,
-                         precision, min_steps);
+                         precision, min_steps, draw);
         sg_sha256_hex(text, n < (int)sizeof text ? (size_t)n : sizeof text - 1, c->id);
     }
 }

@@ -22,9 +22,27 @@ static char *beside_program(const char *path)
     return NULL;
 }
 
+/* The sources of a program that is run where it was built: above its folder (they may have been moved together), or where they were
+ * then. NULL: it is not, or they are gone. */
+static char *sources(void)
+{
+    char *built = beside_program("CMakeCache.txt"), *above = NULL;
+    if (built && (above = beside_program("../experiments/tasks"))) {
+        char *in = sg_path_dir(above), *root = in ? sg_path_dir(in) : NULL;
+        sg_free(in);
+        sg_free(above);
+        above = root;
+    } else if (built && access(SG_SOURCE_DIR "/experiments/tasks", F_OK) == 0)
+        above = sg_strdup(SG_SOURCE_DIR);
+    sg_free(built);
+    return above;
+}
+
 char *sg_path_share(void)
 {
     char *share = beside_program("../share/synthgrid");
+    if (!share)
+        share = sources();
     return share ? share : sg_strdup(SG_SHARE_DIR);
 }
 

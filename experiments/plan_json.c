@@ -51,6 +51,11 @@ sg_status sg_plan_json(const struct sg_prepared *p, const struct sg_plan_counts 
     if (o)
         json_object_set_new(o, "data", data);
     if (o)
+        json_object_update_new(o, json_pack("{s:s,s:{s:I,s:I,s:I}}", "raw_draw",
+                                            s->raw_draw == SG_RAW_BALANCED ? "balanced" : "proportional",
+                                            "seeds", "generation", (json_int_t)s->seeds_generation, "data",
+                                            (json_int_t)s->seeds_data, "train", (json_int_t)s->seeds_train));
+    if (o)
         json_object_set_new(o, "n_cells_few_steps", json_integer(n->n_few));
     if (o && s->generator->name)
         json_object_set_new(o, "generators", generators_json(s, n));

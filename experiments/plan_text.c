@@ -3,6 +3,7 @@
 #include "experiments/prices.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 /* "         warning: 15 of 15 cells have 12 steps and more at a rate of 5e-05: too few to learn much (...)" */
@@ -67,11 +68,15 @@ void sg_plan_text(const struct sg_prepared *p, const struct sg_plan_sources *fro
     if (s->n_generators > 1)
         snprintf(generators, sizeof generators, "%d generators x ", s->n_generators);
     sg_buf_printf(out, "study    %s (%s)\n", s->name, s->path);
-    sg_buf_printf(out, "grid     %d %s x %s%d %s x %d %s, %d %s: %lld %s, %lld of them raw-only\n",
+    sg_buf_printf(out,
+                  "grid     %d %s x %s%d %s x %d %s x %lld x %lld x %lld seeds (generation, data, training), "
+                  "%d %s: %lld %s, %lld of them raw-only\n",
                   s->n_tasks, sg_plural(s->n_tasks, "task", "tasks"), generators, s->n_methods,
                   sg_plural(s->n_methods, "method", "methods"), s->n_sizes,
-                  sg_plural(s->n_sizes, "size", "sizes"), s->n_mixes, sg_plural(s->n_mixes, "mix", "mixes"),
-                  (long long)n->n_cells, sg_plural(n->n_cells, "cell", "cells"), (long long)n->n_raw_only);
+                  sg_plural(s->n_sizes, "size", "sizes"), (long long)s->seeds_generation,
+                  (long long)s->seeds_data, (long long)s->seeds_train, s->n_mixes,
+                  sg_plural(s->n_mixes, "mix", "mixes"), (long long)n->n_cells,
+                  sg_plural(n->n_cells, "cell", "cells"), (long long)n->n_raw_only);
     for (int t = 0; t < s->n_tasks; t++) {
         int64_t cells = 0;
         for (int64_t i = 0; i < p->grid.n_cells; i++)
@@ -82,6 +87,18 @@ void sg_plan_text(const struct sg_prepared *p, const struct sg_plan_sources *fro
                       sg_plural(p->data[t].train.n, "row", "rows"), (long long)p->data[t].test.n,
                       sg_plural(p->data[t].test.n, "row", "rows"));
     }
+    if (s->n_raw)
+        sg_buf_printf(out, "raw      %s\n",
+                      s->raw_draw == SG_RAW_BALANCED
+                          ? "drawn balanced by class, as far as there are rows (raw_draw: balanced)"
+                          : "drawn with each class's share of the training rows (raw_draw: proportional)");
+    for (int t = 0; t < s->n_tasks; t++)
+        if (p->data[t].train_is_beside || p->data[t].test_is_beside)
+            sg_buf_printf(out, "rows     %s: %s in %s, beside the task file\n", s->task[t].name,
+                          !p->data[t].test_is_beside    ? s->task[t].train_file
+                          : !p->data[t].train_is_beside ? s->task[t].test_file
+                                                        : "training and test rows",
+                          s->task[t].dir);
     for (const char *line = sg_buf_text(&n->data); *line; line += strcspn(line, "\n") + 1)
         sg_buf_printf(out, "data     %.*s\n", (int)strcspn(line, "\n"), line);
     int64_t n_each = s->n_sizes ? s->size[s->n_sizes - 1] : 0; /* a study of raw rows alone has no sizes */

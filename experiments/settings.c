@@ -40,6 +40,13 @@ static const char *few_shot_choice(int i)
     return i < 2 ? name[i] : NULL;
 }
 
+static const char *raw_draw_choice(int i)
+{
+    static const char *const name[] = {
+        [SG_RAW_BALANCED] = "balanced", [SG_RAW_PROPORTIONAL] = "proportional"};
+    return i < 2 ? name[i] : NULL;
+}
+
 static const char *method_choice(int i)
 {
     return i < SG_N_METHODS ? sg_method_name((enum sg_method)i) : NULL;
@@ -182,6 +189,9 @@ static const struct sg_setting table[] = {
     {"raw", SG_SET_INTS, SG_SET_NULL, LIST(raw, n_raw), RANGE(1, 1e7), .unit = "examples",
      .help = "raw training examples, like raw: [100]; the smallest number also supplies the examples of "
              "few-shot prompts"},
+    {"raw_draw", SG_SET_CHOICE, 0, STUDY(raw_draw), .choice = raw_draw_choice, .initial = "balanced",
+     .help = "how raw rows are drawn, balanced: as many of each class, as far as there are; proportional: "
+             "each class has its share of the training rows"},
     {"few_shot_rows", SG_SET_CHOICE, 0, STUDY(few_shot_rows), .choice = few_shot_choice, .initial = "own",
      .help =
          "where seeds.data is more than 1, own: each draw of the raw rows has few-shot pools of its own, "

@@ -17,6 +17,9 @@
 /* few_shot_rows: a draw of the raw rows has few-shot pools of its own, or all share those of the first one. */
 enum sg_few_shot_rows { SG_FEW_SHOT_OWN, SG_FEW_SHOT_FIRST };
 
+/* raw_draw: the first n raw rows have as many of each class as there are, or each class's share of the training rows. */
+enum sg_raw_draw_kind { SG_RAW_BALANCED, SG_RAW_PROPORTIONAL };
+
 enum sg_mix { SG_MIX_RAW, SG_MIX_SYNTHETIC, SG_MIX_BOTH };
 const char *sg_mix_name(enum sg_mix m); /* "raw", "synthetic", "raw+synthetic" */
 
@@ -54,6 +57,7 @@ struct sg_study {
     int64_t *size; /* ascending, distinct */
     int n_raw;
     int64_t *raw; /* ascending, distinct */
+    enum sg_raw_draw_kind raw_draw;
     enum sg_few_shot_rows few_shot_rows;
     int n_mixes;
     enum sg_mix *mix;
@@ -158,9 +162,12 @@ void sg_grid_free(struct sg_grid *g);
 struct sg_task_data {
     struct sg_rows train, test;
     int32_t *train_label, *test_label;
-    char *train_path;         /* for messages */
-    char digest[SG_HEX];      /* over texts and labels, in order */
-    char test_digest[SG_HEX]; /* over the test rows: texts and what their labels are read as */
+    char *train_path; /* for messages */
+    int train_is_beside,
+        test_is_beside;         /* the file was found beside the task file, not in <data.dir>/<task>/ */
+    enum sg_raw_draw_kind draw; /* what sg_raw_draw does */
+    char digest[SG_HEX];        /* over texts and labels, in order */
+    char test_digest[SG_HEX];   /* over the test rows: texts and what their labels are read as */
 };
 sg_status sg_task_data_read(const struct sg_study *s, int task, struct sg_task_data *out,
                             struct sg_err *err) SG_MUST_USE;
@@ -168,8 +175,9 @@ void sg_task_data_free(struct sg_task_data *d);
 /* Prints the notes of its files: "synthgrid: warning: ...". */
 void sg_task_data_tell(const struct sg_task_data *d);
 
-/* The n raw examples of a data seed: indices into train rows, stratified by class as far as the rows allow,
- * and nested: a smaller n is a prefix of a larger. n over the rows: SG_INPUT. index: (n) of the caller's. */
+/* The n raw examples of a data seed: indices into train rows, and nested: a smaller n is a prefix of a larger. d->draw says whether
+ * by class in turn as far as the rows allow, or each class with its share, to less than one row. n over the rows: SG_INPUT. index: (n)
+ * of the caller's. */
 sg_status sg_raw_draw(const struct sg_task_data *d, int n_classes, int64_t n, int64_t data_seed,
                       int64_t *index, struct sg_err *err) SG_MUST_USE;
 

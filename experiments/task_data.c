@@ -129,10 +129,16 @@ static sg_status rename_label(struct sg_row *row, const char *name, struct sg_er
 static sg_status read_rows(const struct sg_study *s, const struct sg_task *t, const char *path,
                            int is_training, struct sg_rows *rows, int32_t **label, struct sg_err *err)
 {
-    if (!sg_file_exists(path))
-        return sg_fail(err, SG_INPUT,
-                       "task %s: no file %s; hint: data.dir, data.train and data.test say where the rows are",
-                       t->name, path);
+    if (!sg_file_exists(path)) {
+        const char *by_study = is_training ? s->train_name : s->test_name,
+                   *file = is_training ? t->train_file : t->test_file;
+        int may_be_beside = !by_study && file[0] != '/';
+        return sg_fail(
+            err, SG_INPUT,
+            "task %s: no file %s%s%s%s; hint: data.dir, data.train and data.test say where the rows are",
+            t->name, path, may_be_beside ? ", nor " : "", may_be_beside ? file : "",
+            may_be_beside ? " beside the task file" : "");
+    }
     const struct sg_fields fields = {.first = t->fields_unnamed ? NULL : t->first,
                                      .second = t->second,
                                      .label = t->label,
@@ -190,12 +196,33 @@ static sg_status make_digest(struct sg_task_data *d, struct sg_err *err)
     return SG_OK;
 }
 
+/* In new memory: the study's file name, or the task file's, in the task's folder of data.dir; the task file's is looked for beside the task
+ * file where it is not there, and may be an absolute path. */
+static char *find_file(const struct sg_study *s, const struct sg_task *t, const char *by_study,
+                       const char *by_task, int *is_beside)
+{
+    *is_beside = 0;
+    if (!by_study && by_task[0] == '/')
+        return sg_strdup(by_task);
+    char *path = sg_strf("%s/%s/%s", s->data_dir, t->name, by_study ? by_study : by_task);
+    if (!path || by_study || !t->dir || sg_file_exists(path))
+        return path;
+    char *beside = sg_path_join(t->dir, by_task);
+    if (!beside || !sg_file_exists(beside)) {
+        sg_free(beside);
+        return path;
+    }
+    sg_free(path);
+    *is_beside = 1;
+    return beside;
+}
+
 sg_status sg_task_data_read(const struct sg_study *s, int task, struct sg_task_data *out, struct sg_err *err)
 {
     const struct sg_task *t = &s->task[task];
-    struct sg_task_data d = {0};
-    char *test_path = sg_strf("%s/%s/%s", s->data_dir, t->name, s->test_name ? s->test_name : t->test_file);
-    d.train_path = sg_strf("%s/%s/%s", s->data_dir, t->name, s->train_name ? s->train_name : t->train_file);
+    struct sg_task_data d = {.draw = s->raw_draw};
+    char *test_path = find_file(s, t, s->test_name, t->test_file, &d.test_is_beside);
+    d.train_path = find_file(s, t, s->train_name, t->train_file, &d.train_is_beside);
     sg_status status = test_path && d.train_path ? SG_OK : sg_fail_memory(err, 256);
     if (status == SG_OK)
         status = read_rows(s, t, d.train_path, 1, &d.train, &d.train_label, err);
@@ -237,6 +264,47 @@ void sg_task_data_tell(const struct sg_task_data *d)
         }
 }
 
+struct place {
+    double at; /* of the row among those of its class: 0 to 1 */
+    int64_t row;
+};
+
+static int by_place(const void *a, const void *b)
+{
+    const struct place *x = a, *y = b;
+    int order = (x->at > y->at) - (x->at < y->at);
+    return order ? order : (x->row > y->row) - (x->row < y->row);
+}
+
+/* The first n of all rows, each class with its share at every n: the i-th of the m shuffled rows of a class stands at (i + 1/2) / m. */
+static sg_status draw_shares(const int32_t *label, int64_t n_rows, int n_classes, uint64_t seed, int64_t n,
+                             int64_t *index, struct sg_err *err)
+{
+    int64_t *of_class = sg_alloc((size_t)n_rows + 1, sizeof *of_class);
+    struct place *place = sg_alloc((size_t)n_rows + 1, sizeof *place);
+    if (!of_class || !place) {
+        sg_free(of_class);
+        sg_free(place);
+        return sg_fail_memory(err, (size_t)n_rows * sizeof *place);
+    }
+    for (int k = 0; k < n_classes; k++) {
+        struct sg_rng rng = sg_rng_make(seed, (uint64_t)k);
+        int64_t m = 0;
+        for (int64_t i = 0; i < n_rows; i++)
+            if (label[i] == k)
+                of_class[m++] = i;
+        sg_rng_shuffle(&rng, of_class, m);
+        for (int64_t i = 0; i < m; i++)
+            place[of_class[i]] = (struct place){((double)i + 0.5) / (double)m, of_class[i]};
+    }
+    qsort(place, (size_t)n_rows, sizeof *place, by_place);
+    for (int64_t i = 0; i < n; i++)
+        index[i] = place[i].row;
+    sg_free(of_class);
+    sg_free(place);
+    return SG_OK;
+}
+
 sg_status sg_raw_draw(const struct sg_task_data *d, int n_classes, int64_t n, int64_t data_seed,
                       int64_t *index, struct sg_err *err)
 {
@@ -247,6 +315,10 @@ sg_status sg_raw_draw(const struct sg_task_data *d, int n_classes, int64_t n, in
                        (long long)n, sg_plural(n, "example", "examples"),
                        d->train_path ? d->train_path : "the training file", (long long)n_rows,
                        sg_plural(n_rows, "row", "rows"));
+    if (d->draw == SG_RAW_PROPORTIONAL)
+        return draw_shares(d->train_label, n_rows, n_classes,
+                           sg_seed_of("raw rows by share, data seed %lld", (long long)data_seed), n, index,
+                           err);
     /* Rows by class (start[k] .. start[k+1]), each class shuffled on its own; the order of classes too. */
     int64_t *by_class = sg_alloc((size_t)(n_rows + 3 * n_classes + 1), sizeof *by_class);
     if (!by_class)
@@ -281,18 +353,6 @@ sg_status sg_raw_draw(const struct sg_task_data *d, int n_classes, int64_t n, in
     return SG_OK;
 }
 
-struct place {
-    double at; /* of the row among those of its class: 0 to 1 */
-    int64_t row;
-};
-
-static int by_place(const void *a, const void *b)
-{
-    const struct place *x = a, *y = b;
-    int order = (x->at > y->at) - (x->at < y->at);
-    return order ? order : (x->row > y->row) - (x->row < y->row);
-}
-
 static int ascending(const void *a, const void *b)
 {
     int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
@@ -302,29 +362,7 @@ static int ascending(const void *a, const void *b)
 sg_status sg_test_draw(const struct sg_task_data *d, int n_classes, int64_t n, int64_t *index,
                        struct sg_err *err)
 {
-    int64_t n_rows = d->test.n, *of_class = sg_alloc((size_t)n_rows + 1, sizeof *of_class);
-    struct place *place = sg_alloc((size_t)n_rows + 1, sizeof *place);
-    if (!of_class || !place) {
-        sg_free(of_class);
-        sg_free(place);
-        return sg_fail_memory(err, (size_t)n_rows * sizeof *place);
-    }
-    /* The i-th of the m shuffled rows of a class stands at (i + 1/2) / m: the first n of all have each class's share. */
-    for (int k = 0; k < n_classes; k++) {
-        struct sg_rng rng = sg_rng_make(sg_seed_of("test rows"), (uint64_t)k);
-        int64_t m = 0;
-        for (int64_t i = 0; i < n_rows; i++)
-            if (d->test_label[i] == k)
-                of_class[m++] = i;
-        sg_rng_shuffle(&rng, of_class, m);
-        for (int64_t i = 0; i < m; i++)
-            place[of_class[i]] = (struct place){((double)i + 0.5) / (double)m, of_class[i]};
-    }
-    qsort(place, (size_t)n_rows, sizeof *place, by_place);
-    for (int64_t i = 0; i < n; i++)
-        index[i] = place[i].row;
+    SG_TRY(draw_shares(d->test_label, d->test.n, n_classes, sg_seed_of("test rows"), n, index, err));
     qsort(index, (size_t)n, sizeof *index, ascending);
-    sg_free(of_class);
-    sg_free(place);
     return SG_OK;
 }

@@ -64,9 +64,9 @@ static const struct sg_setting table[] = {
     {"classes", SG_SET_TREE, SG_SET_REQUIRED, .offset = offsetof(struct task_fill, classes),
      .unit = "a group of classes", .help = "2 to 1000 classes, `name in the data: readable name in prompts`"},
     {"data.train", SG_SET_TEXT, 0, TASK(train_file), .initial = "train.jsonl", .unit = "a file name",
-     .help = "training rows"},
+     .help = "training rows, in the task's folder of data.dir, else beside this file"},
     {"data.test", SG_SET_TEXT, 0, TASK(test_file), .initial = "test.jsonl", .unit = "a file name",
-     .help = "test rows"},
+     .help = "test rows, likewise"},
     {"data.quotes", SG_SET_CHOICE, 0, TASK(quotes), .choice = quotes_choice, .initial = "auto",
      .help = "quotes in CSV and TSV files: csv (they open and close a field), plain (characters of the "
              "texts), auto (told apart by the "
@@ -460,6 +460,10 @@ sg_status sg_task_read(const char *path, struct sg_task *out, struct sg_err *err
     sg_status status = arena ? parse(path, text, n, arena, out, err) : sg_fail_memory(err, 64);
     sg_arena_destroy(arena);
     sg_free(text);
+    if (status == SG_OK && !(out->dir = sg_path_dir(path))) {
+        sg_task_free(out);
+        status = sg_fail_memory(err, strlen(path));
+    }
     return status;
 }
 

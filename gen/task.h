@@ -49,7 +49,8 @@ struct sg_task {
     enum sg_quotes quotes; /* data.quotes: of tables */
     int n_classes;
     struct sg_class *class_;
-    char *train_file, *test_file; /* inside <data.dir>/<task>/ */
+    char *dir;                    /* of its file; NULL: it was read from none */
+    char *train_file, *test_file; /* inside <data.dir>/<task>/, or beside its file, or absolute */
     char *hf_id;                  /* Hugging Face data set, for people and `fetch`; may be NULL */
     int64_t max_tokens;           /* of one completion; 0: the study's */
     /* The names that stand before the texts in prompts and completions ("Premise", "Hypothesis"), in the

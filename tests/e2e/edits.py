@@ -21,6 +21,7 @@ CHOICES = {
     "sizes": ["[4]", "[9]", "[4,9]", "[14]"],
     "raw": ["[6]", "[6,12]", "[9]"],
     "mixes": ["[raw]", "[raw,synthetic]", "[synthetic]", "[raw+synthetic]", "[raw,synthetic,raw+synthetic]"],
+    "raw_draw": ["balanced", "proportional"],
     "few_shot_rows": ["own", "first"],
     "seeds.generation": ["1", "2"],
     "seeds.data": ["1", "2", "3"],

@@ -310,6 +310,19 @@ static void test_ids(void **state)
                                         "train.weight_decay=0", "train.clip=0",         "train.dropout=0",
                                         "train.lanes=2",        "train.precision=bf16", "train.min_steps=7",
                                         "train.min_steps=0",    "tasks=[again]"};
+    /* How raw rows are drawn: of cells that have some. */
+    const char *draw[] = {base[0], base[1], base[2], "raw_draw=balanced"};
+    ids(4, draw, "pool", "data", "encoder", b);
+    assert_string_equal(a, b);
+    draw[3] = "raw_draw=proportional";
+    ids(4, draw, "pool", "data", "encoder", b);
+    assert_memory_not_equal(a, b, 64);
+    static char c[8000];
+    const char *synthetic[] = {"methods=[zero_shot]", "mixes=[synthetic]", "raw_draw=balanced"};
+    ids(3, synthetic, "pool", "data", "encoder", b);
+    synthetic[2] = "raw_draw=proportional";
+    ids(3, synthetic, "pool", "data", "encoder", c);
+    assert_string_equal(b, c);
     put_task("again");
     for (size_t i = 0; i < sizeof other / sizeof other[0]; i++) {
         const char *o[] = {base[0], base[1], base[2], other[i]};

@@ -332,7 +332,8 @@ static void test_resolved(void **state)
         "\"seeds\":1,\"shots\":[],\"temperature\":0},\"methods\":[\"zero_shot\",\"zero_shot_"
         "topic\",\"one_shot\","
         "\"few_shot_3\",\"few_shot_5\"],\"mixes\":[\"raw\",\"synthetic\",\"raw+synthetic\"],\"prompt_"
-        "variants\":[\"default\"],\"raw\":[40],\"rephrase\":[\"false\"],\"rephrase_tasks\":[],"
+        "variants\":[\"default\"],\"raw\":[40],\"raw_draw\":\"balanced\",\"rephrase\":[\"false\"],\"rephrase_"
+        "tasks\":[],"
         "\"seeds\":{\"data\":1,\"generation\":1,\"train\":1},\"sizes\":[20,60],\"study\":\"small\",\"tasks\":"
         "[\"single\"],"
         "\"train\":{\"batch\":16,\"clip\":1,\"dropout\":null,\"encoder\":\"data/encoders/"
@@ -418,7 +419,7 @@ static void test_bad(void **state)
          "s.yaml:5:1: unknown setting \"wholly_unheard_of\"; hint: known here: study, tasks, methods, "
          "conditioning, "
          "prompt_variants, rephrase, rephrase_tasks, sizes, "
-         "raw, few_shot_rows, mixes, "
+         "raw, raw_draw, few_shot_rows, mixes, "
          "seeds.*, data.*, generator.*, generators, cache, budget.*, filter.*, llm_eval.*, train.*, results"},
         {"train: {seed: 3}\n", NULL,
          "s.yaml:5:9: train.seed cannot be set here; hint: the seed of `synthgrid train` alone; a study says "

@@ -273,6 +273,68 @@ static void test_draw(void **state)
     assert_true(first_differs);
 }
 
+/* raw_draw: proportional. At every n each class is within a row of its share, a smaller number is the beginning of a larger, draws differ. */
+static void test_draw_shares(void **state)
+{
+    (void)state;
+    struct sg_task_data d;
+    int32_t label[N];
+    int64_t all[N], other[N], part[N];
+    struct sg_err err = {0};
+    fill(&d, label);
+    d.draw = SG_RAW_PROPORTIONAL;
+    assert_int_equal(sg_raw_draw(&d, K, N, 0, all, &err), SG_OK);
+    assert_int_equal(sg_raw_draw(&d, K, N, 1, other, &err), SG_OK);
+    assert_memory_not_equal(all, other, sizeof all);
+    int n_class[K] = {0}, share[K] = {10, 25, 5}, seen[N] = {0};
+    for (int n = 1; n <= N; n++) {
+        assert_false(seen[all[n - 1]]++);
+        n_class[label[all[n - 1]]]++;
+        for (int k = 0; k < K; k++)
+            assert_true(abs(N * n_class[k] - n * share[k]) <= N);
+        assert_int_equal(sg_raw_draw(&d, K, n, 0, part, &err), SG_OK);
+        assert_memory_equal(part, all, (size_t)n * sizeof all[0]);
+    }
+    assert_int_equal(sg_raw_draw(&d, K, N + 1, 0, all, &err), SG_INPUT);
+}
+
+/* Files are looked for in the task's folder, then beside the task file; the study's own names in the folder alone. */
+static void test_beside(void **state)
+{
+    (void)state;
+    struct sg_err err = {0};
+    struct sg_task_data d;
+    char absolute[300], cwd[200];
+    assert_non_null(getcwd(cwd, sizeof cwd));
+    put("tasks/mine.csv", "text,label\nbeside,no\nothers,yes\n");
+    snprintf(absolute, sizeof absolute, "%s/tasks/mine.csv", cwd);
+    struct sg_study *s = make(NULL);
+    char *train = s->task[0].train_file;
+    s->task[0].train_file = (char *)(uintptr_t) "mine.csv";
+    assert_int_equal(sg_task_data_read(s, 0, &d, &err), SG_OK);
+    assert_true(d.train_is_beside && !d.test_is_beside);
+    assert_string_equal(d.train.row[0].first, "beside");
+    assert_string_equal(d.train_path, "./tasks/mine.csv");
+    sg_task_data_free(&d);
+    put("data/single/mine.csv", "text,label\nin the folder,no\nothers,yes\n");
+    assert_int_equal(sg_task_data_read(s, 0, &d, &err), SG_OK);
+    assert_string_equal(d.train.row[0].first, "in the folder");
+    assert_false(d.train_is_beside);
+    sg_task_data_free(&d);
+    s->task[0].train_file = absolute;
+    assert_int_equal(sg_task_data_read(s, 0, &d, &err), SG_OK);
+    assert_string_equal(d.train.row[0].first, "beside");
+    sg_task_data_free(&d);
+    s->task[0].train_file = (char *)(uintptr_t) "none.csv";
+    assert_int_equal(sg_task_data_read(s, 0, &d, &err), SG_INPUT);
+    assert_non_null(strstr(err.text, "no file data/single/none.csv, nor none.csv beside the task file"));
+    assert_int_equal(unlink("data/single/mine.csv"), 0);
+    s->train_name = (char *)(uintptr_t) "mine.csv";
+    assert_int_equal(sg_task_data_read(s, 0, &d, &err), SG_INPUT);
+    s->task[0].train_file = train;
+    sg_study_destroy(s);
+}
+
 static void test_draw_too_many(void **state)
 {
     (void)state;
@@ -326,6 +388,7 @@ int main(void)
         cmocka_unit_test(test_as_elsewhere), cmocka_unit_test(test_quotes),
         cmocka_unit_test(test_digest),       cmocka_unit_test(test_bad),
         cmocka_unit_test(test_draw),         cmocka_unit_test(test_draw_too_many),
+        cmocka_unit_test(test_draw_shares),  cmocka_unit_test(test_beside),
     };
     return cmocka_run_group_tests(tests, enter, scratch_leave);
 }
