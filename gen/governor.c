@@ -600,7 +600,7 @@ static enum sg_fate fail(struct sg_governor *g, int64_t id, const struct sg_atte
 
 int sg_governor_given_up(struct sg_governor *g, int64_t *id)
 {
-    if (!g->n_given_up)
+    if (g->dead != SG_OK || !g->n_given_up) /* then all that is held is left */
         return 0;
     *id = g->given_up[--g->n_given_up];
     return 1;

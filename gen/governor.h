@@ -126,7 +126,8 @@ enum sg_fate {
 const char *sg_fate_name(enum sg_fate f);
 enum sg_fate sg_governor_done(struct sg_governor *g, double now_s, int64_t id, const struct sg_attempt *a);
 
-/* 1: held request *id is given up on, REFUSED; store its failure. 0: there is no such. To be asked after each sg_governor_done. */
+/* 1: held request *id is given up on, REFUSED; store its failure. 0: there is no such, and none any more once the endpoint is dead: what
+ * is held then is left. To be asked after each sg_governor_done. */
 int sg_governor_given_up(struct sg_governor *g, int64_t *id);
 
 /* 1: a control is to be added now. It is to ask as *like does (parameters, longest answer), but with a prompt of its own. */

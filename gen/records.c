@@ -693,8 +693,8 @@ static json_t *read_elements(const struct sg_task *t, const char *s, const char 
     }
     json_array_append_new(all, now);
     const char *rest = s + strspn(s, " ");
-    int ends = depth ? s >= end : rest >= end || *rest == '\n' || s[-1] == '\n';
-    if (n_elements && ends)
+    /* s[-1]: it is behind an element */
+    if (n_elements && (depth ? s >= end : rest >= end || *rest == '\n' || s[-1] == '\n'))
         return all;
     json_decref(all);
     return NULL;

@@ -84,6 +84,22 @@ static void another_is_answered(void **state)
     sg_governor_destroy(g);
 }
 
+/* Buying ends (Ctrl-C, the budget) with a refusal held and a later request on its way: what was held is left, and its answer names
+ * nobody. */
+static void ended_with_one_held(void **state)
+{
+    (void)state;
+    struct sg_governor *g = fresh(2, 0, 4);
+    int64_t a = leave(g), b, id;
+    assert_int_equal(end(g, a, failed(SG_ATTEMPT_REFUSED, SG_BLAME_OPEN)), SG_FATE_HELD);
+    b = leave(g);
+    sg_governor_stop(g, SG_STOPPED, "stopped as asked");
+    assert_int_equal(end(g, b, answered()), SG_FATE_ANSWERED);
+    assert_int_equal(sg_governor_given_up(g, &id), 0);
+    assert_int_equal(sg_governor_look(g).n_waiting, 0);
+    sg_governor_destroy(g);
+}
+
 /* What the server fails at is asked again before it is given up; others must have been answered meanwhile. */
 static void a_fault(void **state)
 {
@@ -347,6 +363,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(another_is_answered),
+        cmocka_unit_test(ended_with_one_held),
         cmocka_unit_test(a_fault),
         cmocka_unit_test(a_control),
         cmocka_unit_test(eight),

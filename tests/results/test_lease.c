@@ -219,6 +219,40 @@ static void a_lost_lease_is_noticed(void **state)
     sg_lease_release(lease);
 }
 
+/* Without file locks nothing but the lease keeps two writers apart: whoever has lost it leaves the other's log alone when it closes. */
+static void a_lost_lease_spares_the_others_log(void **state)
+{
+    (void)state;
+    const char *dir = in_scratch("overtaken");
+    lock_errno = ENOSYS;
+    struct sg_ledger *l = open_it(dir), *reader = NULL;
+    put(l, "before");
+    OK(sg_ledger_commit(l, &err));
+    assert_int_equal(rename(in_scratch("overtaken/lock"), in_scratch("overtaken/suspended")), 0);
+    pid_t child = fork(); /* it goes on while the first one closes: its log is not written back yet */
+    if (child == 0) {
+        struct sg_ledger *other = open_it(dir);
+        put(other, "theirs");
+        (void)!sg_ledger_commit(other, &err);
+        raise(SIGKILL);
+    }
+    waitpid(child, NULL, 0);
+    put(l, "after");
+    sg_sleep_us(1100000); /* it looks once a second */
+    assert_int_equal(sg_ledger_commit(l, &err), SG_FAILED);
+    sg_ledger_close(l);
+    OK(sg_ledger_open(dir, SG_LEDGER_READ, &reader, &err));
+    static const char *const key[] = {"before", "theirs", "after"};
+    for (int i = 0; i < 3; i++) {
+        struct sg_ledger_completion c;
+        int found;
+        OK(sg_ledger_completion_get(reader, key[i], &found, &c, &err));
+        assert_int_equal(found, i < 2);
+    }
+    sg_ledger_close(reader);
+    lock_errno = 0;
+}
+
 /* The folder under a run: moved (what was bought goes along), deleted, replaced by another; or the file in it, or its log. */
 static void a_folder_that_goes_is_noticed(void **state)
 {
@@ -313,6 +347,7 @@ int main(void)
         cmocka_unit_test(a_beat_decides),
         cmocka_unit_test(a_container_is_not_taken_over),
         cmocka_unit_test(a_lost_lease_is_noticed),
+        cmocka_unit_test(a_lost_lease_spares_the_others_log),
         cmocka_unit_test(a_folder_that_goes_is_noticed),
         cmocka_unit_test(file_systems_without_locks),
     };
