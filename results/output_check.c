@@ -61,8 +61,10 @@ sg_status sg_output_check(const char *what, const char *path, const char *const 
     }
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *kind = database_at(path);
     for (int i = 0; i < n_inputs && status == SG_OK; i++)
+        /* Of a run's folder only what is the run's is read: an earlier report in it may be written anew. */
         if (is_named(inputs[i]) &&
-            (same_file(path, inputs[i]) || (sg_file_exists(path) && same_file(folder, inputs[i]))))
+            (same_file(path, inputs[i]) ||
+             (sg_file_exists(path) && same_file(folder, inputs[i]) && !has_ledger(inputs[i]))))
             status = sg_fail(err, SG_INPUT,
                              "%s %s would write over what this command reads; hint: name another file", what,
                              path);
