@@ -10,6 +10,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static const char *const mix_names[] = {"raw", "synthetic", "raw+synthetic"};
 
@@ -135,21 +136,25 @@ static sg_status check_extra(const struct sg_yaml *at, const char *key, const ch
 {
     static const struct {
         const char *name, *hint;
-    } ours[] = {{"model", "generator.model"},
-                {"messages", "the task file's prompts"},
-                {"system", "the task file's prompts.system"},
-                {"max_tokens", "generator.max_tokens"},
-                {"max_completion_tokens", "generator.max_tokens; it is renamed where the server wants that"},
-                {"temperature", "generator.temperature"},
-                {"top_p", "generator.top_p"},
-                {"seed", "seeds.generation; generator.omit leaves it out"},
-                {"response_format", "generator.structured_output"},
-                {"n", "generator.examples_per_request: one answer a request is read"},
-                {"best_of", "generator.examples_per_request: one answer a request is paid for"},
-                {"stream", "leave it out: answers are read whole"},
-                {"stream_options", "leave it out: answers are read whole"}};
+    } ours[] = {
+        {"model", "generator.model"},
+        {"messages", "the task file's prompts"},
+        {"system", "the task file's prompts.system"},
+        {"max_tokens", "generator.max_tokens"},
+        {"max_completion_tokens", "generator.max_tokens; it is renamed where the server wants that"},
+        {"temperature", "generator.temperature"},
+        {"top_p", "generator.top_p"},
+        {"seed", "seeds.generation; generator.omit leaves it out"},
+        {"response_format", "generator.structured_output"},
+        {"n", "generator.examples_per_request: one answer a request is read"},
+        {"best_of", "generator.examples_per_request: one answer a request is paid for"},
+        {"api_key", "a key goes into the variable that generator.api_key_env names, never into a file"},
+        {"api-key", "a key goes into the variable that generator.api_key_env names, never into a file"},
+        {"authorization", "a key goes into the variable that generator.api_key_env names, never into a file"},
+        {"stream", "leave it out: answers are read whole"},
+        {"stream_options", "leave it out: answers are read whole"}};
     for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++)
-        if (strcmp(ours[i].name, name) == 0)
+        if (strcasecmp(ours[i].name, name) == 0)
             return sg_yaml_fail_key(at, err, "%s cannot hold %s; hint: %s", key, name, ours[i].hint);
     return SG_OK;
 }

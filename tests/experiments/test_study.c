@@ -76,6 +76,7 @@ static void test_omit_and_extra(void **state)
     static const char *const refused[][2] = {
         {"generator.extra={seed: 7}", "generator.extra cannot hold seed; hint: seeds.generation"},
         {"generator.extra={stream: true}", "cannot hold stream"},
+        {"generator.extra={api_key: mine}", "generator.extra cannot hold api_key; hint: a key goes into"},
         {"generator.extra={max_completion_tokens: 7}", "generator.max_tokens"},
         {"generator.extra=[1]", "a group of members"},
         {"generator.omit=[max_tokens]", "temperature, top_p, seed"},
