@@ -21,7 +21,7 @@ const char *sg_quotes_name(enum sg_quotes q)
     return name[q];
 }
 
-static void row_free(struct sg_row *r)
+void sg_row_free(struct sg_row *r)
 {
     sg_free(r->first);
     sg_free(r->second);
@@ -33,7 +33,7 @@ void sg_rows_free(struct sg_rows *rows)
     if (!rows)
         return;
     for (int64_t i = 0; i < rows->n; i++)
-        row_free(&rows->row[i]);
+        sg_row_free(&rows->row[i]);
     sg_free(rows->row);
     sg_free(rows->notes);
     *rows = (struct sg_rows){.cut = rows->cut};
@@ -43,7 +43,7 @@ sg_status sg_rows_push(struct sg_rows *rows, struct sg_row r, struct sg_err *err
 {
     struct sg_row *row = sg_grown(rows->row, rows->n, sizeof *row);
     if (!row) {
-        row_free(&r);
+        sg_row_free(&r);
         return sg_fail_memory(err, 2 * (size_t)rows->n * sizeof *row);
     }
     rows->row = row;
@@ -56,7 +56,7 @@ sg_status sg_rows_add(struct sg_rows *rows, const char *first, const char *secon
 {
     struct sg_row r = {sg_strdup(first), sg_strdup(second), sg_strdup(label), 0};
     if ((first && !r.first) || (second && !r.second) || (label && !r.label)) {
-        row_free(&r);
+        sg_row_free(&r);
         return sg_fail_memory(err, strlen(first));
     }
     return sg_rows_push(rows, r, err);
@@ -211,24 +211,4 @@ const char *sg_label_plain(const char *label, char out[SG_LABEL_PLAIN])
         return strcmp(out, "-0") == 0 ? "0" : out;
     }
     return label;
-}
-
-int sg_label_is_none(const char *label)
-{
-    char plain[SG_LABEL_PLAIN];
-    return strcmp(label, "-") == 0 || strcmp(sg_label_plain(label, plain), "-1") == 0;
-}
-
-int64_t sg_rows_drop_unlabelled(struct sg_rows *rows)
-{
-    int64_t n = 0;
-    for (int64_t i = 0; i < rows->n; i++) {
-        if (rows->row[i].label && sg_label_is_none(rows->row[i].label))
-            row_free(&rows->row[i]);
-        else
-            rows->row[n++] = rows->row[i];
-    }
-    int64_t n_dropped = rows->n - n;
-    rows->n = n;
-    return n_dropped;
 }

@@ -84,8 +84,15 @@ const char *sg_label_plain(const char *label, char out[SG_LABEL_PLAIN]);
 /* Whether a label says that there is none: -1 (as numbers on the Hugging Face Hub), "-" (SNLI's files). */
 int sg_label_is_none(const char *label);
 
-/* Takes the rows out whose label says that there is none; how many. */
-int64_t sg_rows_drop_unlabelled(struct sg_rows *rows);
+/* Takes the rows out whose label says that there is none, and notes how many (`path`: their file's). All rows have labels. SG_INPUT when
+ * nothing is left. */
+sg_status sg_rows_drop_all_none(const char *path, struct sg_rows *rows, struct sg_err *err) SG_MUST_USE;
+/* The same where the other labels show that it is none: they are words, or 0 to K-1 of three classes and more. Beside 0 and 1 alone
+ * it stays a class, and that is noted; so it does beside other numbers. */
+sg_status sg_rows_drop_none(const char *path, struct sg_rows *rows, struct sg_err *err) SG_MUST_USE;
+
+/* Frees what a row owns. */
+void sg_row_free(struct sg_row *r);
 
 /* Adds a line to rows->notes: "<path>: ...". Without memory nothing is added. */
 void sg_rows_note(struct sg_rows *rows, const char *path, const char *format, ...) SG_PRINTF(3, 4);

@@ -174,10 +174,10 @@ static sg_status read_rows(struct init *i, struct sg_err *err)
     const struct sg_init_options *o = i->o;
     SG_TRY(sg_set_create(&seen, err));
     sg_status status = sg_rows_read(o->file, &o->fields, 1, 0, &i->d.test, err);
+    if (status == SG_OK)
+        status = sg_rows_drop_none(o->file, &i->d.test, err);
     if (status == SG_OK && i->d.test.notes)
         sg_buf_printf(i->said, "%s\n", i->d.test.notes);
-    if (status == SG_OK && sg_rows_drop_unlabelled(&i->d.test))
-        sg_buf_puts(i->said, "left out rows whose label says that there is none (-1)\n");
     if (status == SG_OK)
         status = tidy(i, &i->d.test, seen, o->file, err);
     if (status == SG_OK)
@@ -193,6 +193,10 @@ static sg_status read_rows(struct init *i, struct sg_err *err)
         for (int64_t r = 0; r < i->d.train.n; r++)
             i->n_of[i->d.test_label[r]]++;
         status = sg_rows_read(o->test_file, &o->fields, 1, 0, &i->d.test, err);
+        if (status == SG_OK && class_of(i, "-1") < 0 && class_of(i, "-") < 0)
+            status = sg_rows_drop_all_none(o->test_file, &i->d.test, err);
+        if (status == SG_OK && i->d.test.notes)
+            sg_buf_printf(i->said, "%s\n", i->d.test.notes);
         if (status == SG_OK)
             status = tidy(i, &i->d.test, seen, o->test_file, err);
         sg_free(i->d.test_label);

@@ -50,31 +50,17 @@ static int class_of(const struct sg_task *t, const char *label)
     return k;
 }
 
-static int has_none_class(const struct sg_task *t, const struct sg_rows *rows)
-{
-    for (int64_t i = 0; i < rows->n; i++)
-        if (sg_label_is_none(rows->row[i].label) && class_of(t, rows->row[i].label) >= 0)
-            return 1;
-    return 0;
-}
-
+/* *n_dropped: rows that say that there is no gold label, where that is no class of the task. */
 static sg_status drop_unlabelled(const struct sg_task *t, const char *path, struct sg_rows *rows,
-                                 struct sg_err *err)
+                                 int64_t *n_dropped, struct sg_err *err)
 {
-    int64_t n = rows->n, n_none = 0;
+    int64_t n = rows->n;
+    *n_dropped = 0;
     for (int64_t i = 0; i < n; i++)
-        n_none += sg_label_is_none(rows->row[i].label);
-    if (!n_none || has_none_class(t, rows))
-        return SG_OK;
-    if (n_none == n)
-        return sg_fail(
-            err, SG_INPUT,
-            "%s: all %lld rows have the label %s, which says that there is none (test splits of GLUE on the "
-            "Hugging Face Hub); hint: data.train and data.test name splits that have labels, like validation",
-            path, (long long)n, rows->row[0].label);
-    sg_rows_drop_unlabelled(rows);
-    sg_rows_note(rows, path, "%lld of %lld rows have the label -1 or \"-\", no gold label, and are left out",
-                 (long long)n_none, (long long)n);
+        if (sg_label_is_none(rows->row[i].label) && class_of(t, rows->row[i].label) >= 0)
+            return SG_OK;
+    SG_TRY(sg_rows_drop_all_none(path, rows, err));
+    *n_dropped = n - rows->n;
     return SG_OK;
 }
 
@@ -113,6 +99,23 @@ static int are_indices(const struct sg_task *t, const struct sg_rows *rows, int 
     return has_zero;
 }
 
+/* Numbers that run from -1 to K-2 are K classes, and the first of them would be left out: the last index is never there. */
+static sg_status check_indices(const struct sg_task *t, const struct sg_rows *rows, const char *path,
+                               int64_t n_dropped, struct sg_err *err)
+{
+    int last = t->n_classes - 1;
+    for (int64_t i = 0; i < rows->n; i++)
+        if (index_of(t, rows->row[i].label) == last)
+            return SG_OK;
+    return sg_fail(
+        err, SG_INPUT,
+        "%s: %lld %s the label -1, and none has %d, the index of the last class (%.60s): are "
+        "the %d classes numbered from -1? hint: name them so in the task file (classes: {\"-1\": ..., "
+        "\"0\": ...}), or take the rows with -1 out",
+        path, (long long)n_dropped, sg_plural(n_dropped, "row has", "rows have"), last, t->class_[last].name,
+        t->n_classes);
+}
+
 /* A row keeps its class's name: prompts look its class up by it. */
 static sg_status rename_label(struct sg_row *row, const char *name, struct sg_err *err)
 {
@@ -147,11 +150,14 @@ static sg_status read_rows(const struct sg_study *s, const struct sg_task *t, co
                                      .is_task = 1};
     SG_TRY(sg_rows_read(path, &fields, 1, 0, rows, err));
     rows->cut = t->cut;
-    SG_TRY(drop_unlabelled(t, path, rows, err));
+    int64_t n_dropped;
+    SG_TRY(drop_unlabelled(t, path, rows, &n_dropped, err));
     *label = sg_alloc((size_t)rows->n, sizeof **label);
     if (!*label)
         return sg_fail_memory(err, (size_t)rows->n * sizeof **label);
     int by_index = are_indices(t, rows, is_training);
+    if (by_index && is_training && n_dropped)
+        SG_TRY(check_indices(t, rows, path, n_dropped, err));
     if (by_index)
         note_indices(t, path, rows);
     for (int64_t i = 0; i < rows->n; i++) {

@@ -184,7 +184,8 @@ static void labels_that_are_none(void **state)
             "\"hypothesis\": \"d\", \"gold_label\": 2}\n{\"premise\": \"e\", \"hypothesis\": \"f\", "
             "\"gold_label\": -1}\n{\"premise\": \"g\", \"hypothesis\": \"h\", \"gold_label\": \"-1.0\"}\n"),
         NULL, 1, 0, &rows, &err));
-    assert_int_equal(sg_rows_drop_unlabelled(&rows), 3);
+    OK(sg_rows_drop_all_none("m.jsonl", &rows, &err));
+    assert_non_null(strstr(rows.notes, "m.jsonl: 3 of 4 rows have the label -1.0, no gold label"));
     check(&rows, "c|d|2\n");
     sg_rows_free(&rows);
     static const char *const plain[][2] = {{"1.0", "1"},       {"-1.00", "-1"}, {"True", "true"},

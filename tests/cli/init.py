@@ -64,6 +64,14 @@ with sg.Folder() as folder:
     out, _ = sg.run("plan", folder / "pair/p-study.yaml", ENCODER)
     sg.check("p: no test row of class yes" in out, out)
 
+    # -1 is a class where the others do not show that it is none, and no label where they do. Beside 1 no answer could tell it.
+    for name, labels, classes in (("half", (-1, 0), 2), ("sign", (-1, 1), 0), ("mood", (-1, 0, 1), 0), ("snli", (-1, 0, 1, 2), 3)):
+        (folder / f"{name}.csv").write_text("text,label\n" + "".join(f"{name} {v} {i},{v}\n" for i in range(20) for v in labels))
+        out, err = sg.run("init", folder / f"{name}.csv", "--output", folder / name, code=0 if classes else 2)
+        sg.check(f"of {classes} classes" in out if classes else '"-1" and "1" are two classes' in err, out + err)
+        sg.check(("20 of 80 rows have the label -1, no gold label" in out) == (name == "snli"), out)
+        sg.check(("label -1 is read as a class" in out) == (name == "half"), out)
+
     # Rows that lack something: plan says it with counts, and run once.
     bad = folder / "my-tickets-data/my-tickets/test.jsonl"
     bad.write_text(bad.read_text() + open(folder / "my-tickets-data/my-tickets/train.jsonl").readline())

@@ -116,6 +116,8 @@ static void test_as_elsewhere(void **state)
     } bad[] = {
         {"{\"text\": \"a\", \"label\": -1}\n{\"text\": \"b\", \"label\": -1}\n",
          "data/single/e.jsonl: all 2 rows have the label -1, which says that there is none"},
+        {"{\"text\": \"a\", \"label\": -1}\n{\"text\": \"b\", \"label\": 0}\n", /* from -1 to K-2 */
+         "data/single/e.jsonl: 1 row has the label -1, and none has 1, the index of the last class (yes)"},
         {"{\"text\": \"a\", \"label\": 1}\n{\"text\": \"b\", \"label\": 2}\n",
          "data/single/e.jsonl:1: unknown label \"1\"; hint: task single knows the classes no, yes; numbers "
          "are read as their indices, "
