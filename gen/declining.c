@@ -83,6 +83,56 @@ static int refuses_judgement(struct opening *o)
     return pass_one_of(o, judges) && (pass_one_of(o, what) || has_word(o, names) || has_word(o, request));
 }
 
+/* People speak of what is theirs: "I'm here to provide my honest review"; a model of its guidelines. */
+static int is_own(const struct opening *o)
+{
+    static const char *const own[] = {"my", "our", NULL};
+    static const char *const models[] = {"guidelines", "programming", "training", "policies",
+                                         "principles", "values",      NULL};
+    return has_word(o, own) && !has_word(o, models);
+}
+
+/* "As an AI, ...", "I am an AI language model"; "As an AI researcher" is a person. */
+static int is_model(struct opening *o)
+{
+    static const char *const model[] = {"as an ai",
+                                        "as a language model",
+                                        "as a large language model",
+                                        "as an artificial intelligence",
+                                        "as an assistant",
+                                        "i'm an ai",
+                                        "i am an ai",
+                                        "i'm just an ai",
+                                        "i'm a language model",
+                                        NULL};
+    static const char *const goes_on[] = {
+        "language", "model", "assistant", "system",   "chatbot",   "text",    "program", "i",  "my",
+        "and",      "so",    "trained",   "designed", "developed", "created", "without", "it", NULL};
+    const char *before = o->at;
+    if (pass_one_of(o, model) &&
+        (ends_clause(o) || *o->at == '-' || *o->at == ':' || pass_one_of(o, goes_on)))
+        return 1;
+    o->at = before;
+    return 0;
+}
+
+/* "Please provide the text that you'd like me to rephrase." "Please share the message." is what people write. */
+static int asks_for_text(struct opening *o)
+{
+    static const char *const provide[] = {"please provide", "could you please provide", "could you provide",
+                                          "can you please provide", NULL};
+    static const char *const share[] = {"please share", "could you please share", NULL};
+    static const char *const wants[] = {
+        "text",     "sentence", "passage",  "review",  "details", "information", "context", "more",
+        "headline", "message",  "question", "premise", "prompt",  "example",     "it",      NULL};
+    static const char *const whom[] = {"you", "you'd", "you've", "me", NULL};
+    static const char *const which[] = {"the", "more", "your", "some", NULL};
+    int provides = pass_one_of(o, provide);
+    if (!provides && !pass_one_of(o, share))
+        return 0;
+    return has_word(o, wants) && (has_word(o, whom) || (provides && pass_one_of(o, which)));
+}
+
 /* "... assist with that", "write such content": what is refused. o->at stands behind "I cannot". */
 static int refuses_task(struct opening *o)
 {
@@ -90,15 +140,17 @@ static int refuses_task(struct opening *o)
     static const char *const helps[] = {"assist", "help", NULL};
     static const char *const whom[] = {"with", "you", "users", NULL};
     static const char *const makes[] = {
-        "provide", "create",   "write",   "generate",   "produce",   "give",       "complete", "rephrase",
-        "engage",  "discuss",  "support", "continue",   "respond",   "answer",     "offer",    "share",
-        "do",      "creating", "writing", "generating", "providing", "paraphrase", "rewrite",  NULL};
+        "provide",  "create",  "write",      "generate",  "produce",    "complete", "rephrase", "engage",
+        "discuss",  "support", "continue",   "respond",   "answer",     "offer",    "share",    "do",
+        "creating", "writing", "generating", "providing", "paraphrase", "rewrite",  NULL};
     static const char *const object[] = {"that", "this", "it", NULL};
     if (pass_one_of(o, always))
         return 1;
     if (pass_one_of(o, helps))
         return ends_clause(o) || pass_one_of(o, whom);
-    if (!pass_one_of(o, makes))
+    if (pass(o, "give"))
+        return pass(o, "you");
+    if (!pass_one_of(o, makes) || is_own(o))
         return 0;
     if (has_word(o, request))
         return 1;
@@ -129,16 +181,6 @@ int sg_is_refusal(const char *s)
                                          "i am not comfortable",
                                          "i don't feel comfortable",
                                          NULL};
-    static const char *const model[] = {"as an ai",
-                                        "as a language model",
-                                        "as a large language model",
-                                        "as an artificial intelligence",
-                                        "as an assistant",
-                                        "i'm an ai",
-                                        "i am an ai",
-                                        "i'm just an ai",
-                                        "i'm a language model",
-                                        NULL};
     static const char *const offers[] = {
         "i'd be happy to", "i'd be glad to", "i would be happy to", "i'm ready to",
         "i'm here to",     "i am here to",   "i'm happy to",        NULL};
@@ -146,16 +188,6 @@ int sg_is_refusal(const char *s)
                                           "create", "generate", "rephrase", NULL};
     static const char *const decline[] = {"i must decline", "i have to decline",
                                           "i must respectfully decline", NULL};
-    static const char *const asks[] = {"please provide",
-                                       "could you please provide",
-                                       "could you provide",
-                                       "can you please provide",
-                                       "please share",
-                                       "could you please share",
-                                       NULL};
-    static const char *const wants[] = {
-        "text",     "sentence", "passage",  "review",  "details", "information", "context", "more",
-        "headline", "message",  "question", "premise", "prompt",  "example",     "it",      NULL};
     struct opening o;
     /* Most texts begin with none of these letters. */
     if (!strchr("iIaApPcCsShHmMuU", *s))
@@ -167,12 +199,13 @@ int sg_is_refusal(const char *s)
         (void)(pass(&o, "but") || pass(&o, "however"));
         o.at += strspn(o.at, ", ");
     }
-    if (pass_one_of(&o, model) || pass_one_of(&o, decline) || pass(&o, "how can i help you") ||
+    if (is_model(&o) || pass_one_of(&o, decline) || pass(&o, "how can i help you") ||
         pass(&o, "how can i assist"))
         return 1;
     if (pass_one_of(&o, cannot))
         return refuses_task(&o) || (is_sorry && refuses_judgement(&o));
     if (pass_one_of(&o, offers))
-        return pass_one_of(&o, service) && (has_word(&o, request) || pass(&o, "you") || ends_clause(&o));
-    return pass_one_of(&o, asks) && has_word(&o, wants);
+        return pass_one_of(&o, service) && !is_own(&o) &&
+               (has_word(&o, request) || pass(&o, "you") || ends_clause(&o));
+    return asks_for_text(&o);
 }

@@ -511,11 +511,26 @@ static int find_bare_channels(struct scan *x)
     return 1;
 }
 
-/* "Okay, the user wants a review ..." with nothing that ends it: the answer was cut before it began. */
-static int is_bare_reasoning(const char *s)
+/* What a model that thinks of its task speaks of: people write of users, too ("The user wants a simple phone."). */
+static int speaks_of_task(const struct sg_task *t, const char *s)
 {
-    static const char *const opener[] = {"okay",      "ok",   "alright", "hmm",    "well",  "so", "right",
-                                         "let's see", "wait", "now",     "got it", "first", "hm", NULL};
+    static const char *const word[] = {"sentence", "review",   "text",     "example", "headline", "tweet",
+                                       "me to",    "write",    "generate", "classif", "label",    "rephras",
+                                       "topic",    "question", "premise",  "passage", "statement"};
+    size_t n = strnlen(s, 200);
+    for (size_t i = 0; i < sizeof word / sizeof word[0]; i++)
+        if (sg_find_in(s, n, word[i]))
+            return 1;
+    return t && sg_find_in(s, n, t->first_mark) != NULL;
+}
+
+/* "Okay, the user wants a review ..." with nothing that ends it: the answer was cut before it began. */
+static int is_bare_reasoning(const struct sg_task *t, const char *s)
+{
+    enum { TALKS = 8 }; /* the first ones open no text that is about users */
+    static const char *const opener[] = {"okay",   "ok",   "alright", "hmm",   "hm",  "let's see", "wait",
+                                         "got it", "well", "so",      "right", "now", "first",     NULL};
+    int talks = 0;
     static const char *const says[] = {"the user wants",
                                        "the user is asking",
                                        "the user asks",
@@ -545,12 +560,13 @@ static int is_bare_reasoning(const char *s)
             size_t n = starts_blind(s, opener[i]);
             if (n && (s[n] == ',' || s[n] == '.' || s[n] == ' ' || s[n] == '!')) {
                 s += n + strspn(s + n, ",.! ");
+                talks |= i < TALKS;
                 break;
             }
         }
     for (int i = 0; says[i]; i++)
         if (starts_blind(s, says[i]))
-            return 1;
+            return talks || speaks_of_task(t, s);
     for (int i = 0; must[i]; i++) {
         size_t n = starts_blind(s, must[i]);
         if (!n || s[n] != ' ')
@@ -595,7 +611,8 @@ struct sg_said sg_said_find(const struct sg_task *t, const char *text)
     }
     if (x.open)
         x.from = x.end;
-    else if (!find_bare_channels(&x) && !find_headings(&x) && is_bare_reasoning(past_blanks(x.from, x.end))) {
+    else if (!find_bare_channels(&x) && !find_headings(&x) &&
+             is_bare_reasoning(t, past_blanks(x.from, x.end))) {
         x.reasons = 1;
         x.from = x.end;
     }

@@ -316,7 +316,8 @@ void sg_ledger_close(struct sg_ledger *l)
         sqlite3_finalize(l->statement[i]);
     if (l->db && (l->in_transaction || l->reading))
         sqlite3_exec(l->db, "ROLLBACK", NULL, NULL, NULL);
-    if (l->db && l->lost) /* the log may be another run's now, and without file locks SQLite would write it back and remove it */
+    if (l->db &&
+        l->lost) /* the log may be another run's now, and without file locks SQLite would write it back and remove it */
         sqlite3_db_config(l->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, (int *)NULL);
     sqlite3_close(l->db);
     sg_lease_release(l->lease);

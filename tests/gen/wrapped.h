@@ -370,6 +370,17 @@ static const struct {
     {"Sorry, I can't stop yawning.", NULL, 1, SG_ACCEPTED, "Sorry, I can't stop yawning."},
     {"I can't write enough good things about it.", NULL, 1, SG_ACCEPTED,
      "I can't write enough good things about it."},
+    {"I'm here to provide my honest review.", NULL, 1, SG_ACCEPTED, "I'm here to provide my honest review."},
+    {"As an AI researcher I loved it.", NULL, 1, SG_ACCEPTED, "As an AI researcher I loved it."},
+    {"I am an AI engineer, and it is wrong.", NULL, 1, SG_ACCEPTED, "I am an AI engineer, and it is wrong."},
+    {"Please share the message of this film.", NULL, 1, SG_ACCEPTED,
+     "Please share the message of this film."},
+    {"Please provide a better text editor.", NULL, 1, SG_ACCEPTED, "Please provide a better text editor."},
+    {"I can't share this text with my wife.", NULL, 1, SG_ACCEPTED, "I can't share this text with my wife."},
+    {"I cannot give this review more stars.", NULL, 1, SG_ACCEPTED, "I cannot give this review more stars."},
+    {"The user wants a simple phone.", NULL, 1, SG_ACCEPTED, "The user wants a simple phone."},
+    {"So the user needs to log in twice.", NULL, 1, SG_ACCEPTED, "So the user needs to log in twice."},
+    {"The user said it was broken.", NULL, 1, SG_ACCEPTED, "The user said it was broken."},
 };
 
 #endif
