@@ -12,7 +12,9 @@ static const struct {
     const char *name, *about;
 } actions[] = {
     [PLAN] = {"plan",
-              "Prints the grid of a study: cells, requests, tokens, cost, memory, and what is there already. "
+              "Prints the grid of a study: cells, requests, tokens, cost, hours, memory, what is there "
+              "already, and all that is missing. "
+              "An encoder or rows that are missing are estimated. "
               "Asks nobody and spends nothing. Of a bundle: checks all of it, and prints what is in it."},
     [RUN] =
         {"run",
@@ -54,10 +56,10 @@ static sg_status print_plan(const struct sg_run_options *o, int as_json, int is_
 {
     struct sg_buf text = sg_buf_make(1 << 24);
     sg_status status = is_bundle ? plan_of_bundle(o->study, &text, err) : sg_plan(o, as_json, &text, err);
-    if (status == SG_OK)
-        status = sg_buf_check(&text, "the plan", err);
-    if (status == SG_OK)
+    sg_status whole = status == SG_OK ? sg_buf_check(&text, "the plan", err) : SG_OK;
+    if (whole == SG_OK) /* what is wrong in a study comes behind its plan */
         fputs(sg_buf_text(&text), stdout);
+    status = status == SG_OK ? whole : status;
     sg_buf_free(&text);
     return status;
 }
@@ -110,6 +112,20 @@ static int study_command(enum action action, int argc, char **argv)
     const struct sg_option plan_options[] = {
         option_results,
         {.name = "json", .type = SG_OPT_FLAG, .help = "a JSON object instead of text", .flag = &as_json},
+        {.name = "ranks",
+         .type = SG_OPT_COUNT,
+         .argument = "N",
+         .help = "hours, memory and sbatch line of a job with so many ranks",
+         .count = &o.n_ranks,
+         .min = 1,
+         .max = 1000000},
+        {.name = "threads",
+         .type = SG_OPT_COUNT,
+         .argument = "T",
+         .help = "the same: threads of each rank",
+         .count = &o.n_threads,
+         .min = 1,
+         .max = 1024},
     };
     const struct sg_option run_options[] = {
         option_results,
@@ -152,7 +168,7 @@ static int study_command(enum action action, int argc, char **argv)
     };
     const struct sg_option *const options[] = {
         [PLAN] = plan_options, [RUN] = run_options, [GENERATE] = generate_options};
-    const int n_options[] = {[PLAN] = 2, [RUN] = 7, [GENERATE] = 9};
+    const int n_options[] = {[PLAN] = 4, [RUN] = 7, [GENERATE] = 9};
     const struct sg_usage usage = {.command = actions[action].name,
                                    .positional = action == GENERATE ? "STUDY" : "STUDY|BUNDLE",
                                    .n_positional = 1,

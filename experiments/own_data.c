@@ -228,7 +228,8 @@ sg_status sg_own_data_look(const struct sg_study *s, const struct sg_task_data *
                            struct sg_err *err)
 {
     for (int t = 0; t < s->n_tasks; t++)
-        SG_TRY(look_at_task(&(struct look){s, &s->task[t], &data[t], out}, err));
+        if (!data[t].train_is_assumed && !data[t].test_is_assumed)
+            SG_TRY(look_at_task(&(struct look){s, &s->task[t], &data[t], out}, err));
     return sg_buf_check(out, "what the rows lack", err);
 }
 

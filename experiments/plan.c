@@ -159,19 +159,57 @@ static sg_status count_evaluations(struct sg_prepared *p, struct sg_plan_sources
     return SG_OK;
 }
 
+static sg_status count_spent(struct sg_plan_sources *from, struct sg_plan_counts *n, struct sg_err *err)
+{
+    struct sg_ledger_totals totals;
+    SG_TRY(sg_batch_count(from->ledger, &n->batches, err));
+    SG_TRY(sg_ledger_totals(from->ledger, &totals, err));
+    n->spent_usd = totals.paid_usd + n->batches.usd;
+    return SG_OK;
+}
+
+/* What is there and wrong is an error, when all has been said: the first of them. */
+static sg_status fail_wrong(const struct sg_prepared *p, const struct sg_plan_counts *n, struct sg_err *err)
+{
+    const struct sg_lacks *list[] = {&p->lacks, &n->lacks};
+    const char *first = NULL;
+    int64_t more = -1;
+    for (int k = 0; k < 2; k++)
+        for (int64_t i = 0; i < list[k]->n; i++)
+            if (list[k]->item[i].is_wrong) {
+                first = first ? first : list[k]->item[i].text;
+                more++;
+            }
+    if (!first)
+        return SG_OK;
+    if (more == 0)
+        return sg_fail(err, SG_INPUT, "%s", first);
+    return sg_fail(err, SG_INPUT, "%s (and %lld more, see `missing` in the plan)", first, (long long)more);
+}
+
 sg_status sg_plan(const struct sg_run_options *o, int json, struct sg_buf *out, struct sg_err *err)
 {
     struct sg_prepared *p = NULL;
     struct sg_plan_sources from = {.recorded = json_object()};
     struct sg_plan_counts n = {.data = sg_buf_make(1 << 20)};
     char *ledger = NULL;
-    sg_status status = sg_prepare(o->study, o->n_overrides, o->overrides, SG_PREPARE_NO_WEIGHTS, &p, err);
+    sg_status status = sg_prepare(o->study, o->n_overrides, o->overrides,
+                                  SG_PREPARE_NO_WEIGHTS | SG_PREPARE_ASSUME, &p, err);
     if (status != SG_OK)
         goto done;
     ledger = sg_path_join(p->study->results, "ledger.sqlite");
     if (ledger && sg_file_exists(ledger))
         SG_TRY_DONE(sg_ledger_open(p->study->results, SG_LEDGER_READ, &from.ledger, err));
-    if (sg_study_reads_recording(p->study))
+    n.is_asked = o->n_ranks > 0 || o->n_threads > 0;
+    n.n_ranks = o->n_ranks > 0 ? o->n_ranks : 1;
+    n.n_threads = o->n_threads > 0          ? o->n_threads
+                  : p->study->train.threads ? p->study->train.threads
+                                            : sg_cores();
+    if (sg_study_reads_recording(p->study) && !sg_file_exists(p->study->generator->recording))
+        SG_TRY_DONE(sg_lacks_add(&n.lacks, "recording", 0, err,
+                                 "generator.recording: no file %s; hint: leave it out to buy all anew",
+                                 p->study->generator->recording));
+    else if (sg_study_reads_recording(p->study))
         if ((status = sg_recording_read(p->study->generator->recording, remember, &from, err)) != SG_OK) {
             sg_err_at(err, "generator.recording");
             goto done;
@@ -184,13 +222,17 @@ sg_status sg_plan(const struct sg_run_options *o, int json, struct sg_buf *out, 
     SG_TRY_DONE(count_evaluations(p, &from, &n, err));
     SG_TRY_DONE(sg_plan_count_cells(p, &from, &n, err));
     if (from.ledger)
-        SG_TRY_DONE(sg_batch_count(from.ledger, &n.batches, err));
+        SG_TRY_DONE(count_spent(&from, &n, err));
+    SG_TRY_DONE(sg_plan_needs(p->study, &n, err));
     if (json)
         status = sg_plan_json(p, &n, out, err);
     else
         sg_plan_text(p, &from, &n, out);
+    if (status == SG_OK)
+        status = fail_wrong(p, &n, err);
 done:
     sg_buf_free(&n.data);
+    sg_lacks_free(&n.lacks);
     sg_set_destroy(n.seen);
     sg_set_destroy(n.lists);
     sg_ledger_close(from.ledger);

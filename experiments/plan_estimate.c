@@ -44,6 +44,12 @@ static void count_few(const struct sg_prepared *p, const struct sg_cell *c, stru
     n->n_few++;
 }
 
+static void add_cost(struct sg_plan_counts *n, double cost)
+{
+    n->cost += cost;
+    n->longest = cost > n->longest ? cost : n->longest;
+}
+
 sg_status sg_plan_count_cells(struct sg_prepared *p, struct sg_plan_sources *from, struct sg_plan_counts *n,
                               struct sg_err *err)
 {
@@ -53,7 +59,9 @@ sg_status sg_plan_count_cells(struct sg_prepared *p, struct sg_plan_sources *fro
     sg_status status = SG_OK;
     for (int t = 0; t < p->study->n_tasks; t++)
         k = p->study->task[t].n_classes > k ? p->study->task[t].n_classes : k;
-    n->mem_bytes = sg_train_memory(p->encoder, &p->study->train, k);
+    struct sg_train_settings job = p->study->train;
+    job.threads = n->n_threads;
+    n->mem_bytes = sg_train_memory(p->encoder, &job, k);
     n->n_cells = p->grid.n_cells;
     for (int64_t i = 0; status == SG_OK && i < p->grid.n_cells; i++) {
         const struct sg_cell *c = &p->grid.cell[i];
@@ -63,8 +71,30 @@ sg_status sg_plan_count_cells(struct sg_prepared *p, struct sg_plan_sources *fro
         n->n_raw_only += c->pool < 0;
         count_few(p, c, n);
         if (!done)
-            n->cost += sg_cell_cost(p, c);
+            add_cost(n, sg_cell_cost(p, c));
     }
     sg_texts_destroy(texts);
     return status;
+}
+
+double sg_plan_hours(const struct sg_study *s, const struct sg_plan_counts *n)
+{
+    double lanes = s->train.lanes ? (double)s->train.lanes : SG_PLAN_LANES,
+           threads = (double)n->n_threads < lanes ? (double)n->n_threads : lanes,
+           cores = threads * (double)n->n_ranks, of_cell = cores < lanes ? cores : lanes;
+    double all = n->cost / cores, one = n->longest / of_cell;
+    return (all > one ? all : one) / 3600;
+}
+
+void sg_plan_sbatch(const struct sg_study *s, const struct sg_plan_counts *n, struct sg_buf *out)
+{
+    int64_t minutes = (int64_t)(sg_plan_hours(s, n) * 60 * 1.5) + 1,
+            mb = (int64_t)((double)n->mem_bytes * 1.25 / 1e6 / (double)n->n_threads) + 1;
+    minutes = minutes < 10 ? 10 : minutes;
+    mb = (mb + 99) / 100 * 100;
+    sg_buf_printf(out,
+                  "sbatch --ntasks=%lld --cpus-per-task=%lld --mem-per-cpu=%lldM --time=%lld:%02lld:00 "
+                  "slurm/study.sbatch %s",
+                  (long long)n->n_ranks, (long long)n->n_threads, (long long)mb, (long long)(minutes / 60),
+                  (long long)(minutes % 60), s->path);
 }

@@ -28,6 +28,36 @@ static json_t *generators_json(const struct sg_study *s, const struct sg_plan_co
     return list;
 }
 
+static void add_job(const struct sg_prepared *p, const struct sg_plan_counts *n, json_t *o)
+{
+    const struct sg_study *s = p->study;
+    const struct sg_lacks *list[] = {&p->lacks, &n->lacks};
+    json_t *missing = json_array(), *tasks = json_array();
+    for (int k = 0; k < 2; k++)
+        for (int64_t i = 0; i < list[k]->n; i++)
+            json_array_append_new(missing,
+                                  json_pack("{s:s,s:s,s:b}", "what", list[k]->item[i].what, "text",
+                                            list[k]->item[i].text, "is_wrong", list[k]->item[i].is_wrong));
+    for (int t = 0; t < s->n_tasks; t++)
+        json_array_append_new(tasks,
+                              json_pack("{s:s,s:I,s:b,s:I,s:b,s:f,s:f}", "name", s->task[t].name, "n_train",
+                                        (json_int_t)p->data[t].train.n, "train_is_assumed",
+                                        p->data[t].train_is_assumed, "n_test", (json_int_t)p->data[t].test.n,
+                                        "test_is_assumed", p->data[t].test_is_assumed, "tokens_train",
+                                        p->length[t].train, "tokens_test", p->length[t].test));
+    struct sg_buf sbatch = sg_buf_make(8192);
+    sg_plan_sbatch(s, n, &sbatch);
+    json_object_update_new(
+        o, json_pack("{s:o,s:o,s:s?,s:I,s:I,s:f,s:f,s:I,s:s,s:f,s:f,s:o}", "missing", missing, "tasks", tasks,
+                     "encoder_assumed", p->assumed[0] ? p->assumed : NULL, "n_ranks", (json_int_t)n->n_ranks,
+                     "n_threads", (json_int_t)n->n_threads, "hours", sg_plan_hours(s, n), "core_flops",
+                     SG_CORE_FLOPS, "mem_bytes_per_node", (json_int_t)n->mem_bytes * n->n_ranks, "sbatch",
+                     sg_buf_text(&sbatch), "bf16_factor",
+                     s->train.precision == SG_BF16 ? SG_BF16_FACTOR : 1.0, "spent_usd", n->spent_usd,
+                     "budget_usd", s->budget_usd < 0 ? json_null() : json_real(s->budget_usd)));
+    sg_buf_free(&sbatch);
+}
+
 sg_status sg_plan_json(const struct sg_prepared *p, const struct sg_plan_counts *n, struct sg_buf *out,
                        struct sg_err *err)
 {
@@ -57,6 +87,8 @@ sg_status sg_plan_json(const struct sg_prepared *p, const struct sg_plan_counts 
                                             (json_int_t)s->seeds_data, "train", (json_int_t)s->seeds_train));
     if (o)
         json_object_set_new(o, "n_cells_few_steps", json_integer(n->n_few));
+    if (o)
+        add_job(p, n, o);
     if (o && s->generator->name)
         json_object_set_new(o, "generators", generators_json(s, n));
     else if (o)

@@ -1,6 +1,7 @@
 #include "base/text.h"
 #include "experiments/plan.h"
 #include "experiments/prices.h"
+#include "model/ops.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -28,6 +29,9 @@ static void print_price(const struct sg_generator *g, struct sg_buf *out)
     sg_buf_puts(out, "\n");
     struct sg_buf old = sg_buf_make(2000);
     if (sg_price_warn(g, (double)time(NULL), &old))
+        sg_buf_printf(out, "         warning: %s\n", sg_buf_text(&old));
+    sg_buf_clear(&old);
+    if (sg_price_retired(g, (double)time(NULL), &old))
         sg_buf_printf(out, "         warning: %s\n", sg_buf_text(&old));
     sg_buf_free(&old);
 }
@@ -58,6 +62,82 @@ static int64_t n_shared_pools(const struct sg_prepared *p)
     for (int64_t i = 0; i < p->grid.n_pools; i++)
         n += p->grid.pool[i].seed_data <= 0;
     return n;
+}
+
+/* "         75 tokens of a row are trained on, 74 at test, cut at 256 (sst2) ..." */
+static void print_training(const struct sg_prepared *p, struct sg_buf *out)
+{
+    const struct sg_study *s = p->study;
+    double least = p->length[0].train, most = least;
+    for (int t = 1; t < s->n_tasks; t++) {
+        least = p->length[t].train < least ? p->length[t].train : least;
+        most = p->length[t].train > most ? p->length[t].train : most;
+    }
+    int64_t cut = sg_encoder_max_length(p->encoder);
+    cut = s->train.max_length < cut ? s->train.max_length : cut;
+    sg_buf_printf(out, "         rows of %.0f to %.0f tokens, cut at %lld%s\n", least, most, (long long)cut,
+                  cut < s->train.max_length ? ", the encoder's positions" : "");
+    const struct sg_ops *bf16 = sg_ops_best(SG_BF16);
+    if (s->train.precision == SG_BF16)
+        sg_buf_printf(
+            out,
+            "         bf16 is counted as %.1f times faster, which takes AVX512-BF16: this processor %s\n",
+            SG_BF16_FACTOR,
+            !bf16                               ? "has no bf16 at all"
+            : strcmp(bf16->name, "avx512") == 0 ? "has it"
+                                                : "has it not, and is no faster than with fp32");
+}
+
+/* Memory, and for a job that was asked for its hours and its sbatch line. */
+static void print_job(const struct sg_study *s, const struct sg_plan_counts *n, struct sg_buf *out)
+{
+    sg_buf_printf(out, "memory   %.0f MB a rank with %lld %s", (double)n->mem_bytes / 1e6,
+                  (long long)n->n_threads, sg_plural(n->n_threads, "thread", "threads"));
+    if (!n->is_asked) {
+        sg_buf_puts(out, "; --ranks N --threads T tells what a job of such a size takes\n");
+        return;
+    }
+    sg_buf_printf(out, "; %.1f GB for %lld %s on one node, the program itself not counted\n",
+                  (double)n->mem_bytes * (double)n->n_ranks / 1e9, (long long)n->n_ranks,
+                  sg_plural(n->n_ranks, "rank", "ranks"));
+    sg_buf_printf(out,
+                  "hours    about %.2f on %lld %s with %lld %s each, all of them busy all the time; buying "
+                  "not counted\n",
+                  sg_plan_hours(s, n), (long long)n->n_ranks, sg_plural(n->n_ranks, "rank", "ranks"),
+                  (long long)n->n_threads, sg_plural(n->n_threads, "thread", "threads"));
+    int64_t lanes = s->train.lanes ? s->train.lanes : SG_PLAN_LANES;
+    if (n->n_threads > lanes)
+        sg_buf_printf(out, "         a rank uses %lld threads at most (train.lanes)\n", (long long)lanes);
+    sg_buf_puts(out, "submit   ");
+    sg_plan_sbatch(s, n, out);
+    sg_buf_puts(out, "\n");
+}
+
+static void print_assumed(const struct sg_prepared *p, struct sg_buf *out)
+{
+    const struct sg_study *s = p->study;
+    if (p->assumed[0])
+        sg_buf_printf(out, "assumed  the encoder has %s\n", p->assumed);
+    for (int t = 0; t < s->n_tasks; t++) {
+        const struct sg_task_data *d = &p->data[t];
+        if (d->train_is_assumed)
+            sg_buf_printf(out, "assumed  %s: %lld training rows of %.0f tokens\n", s->task[t].name,
+                          (long long)d->train.n, p->length[t].train);
+        if (d->test_is_assumed)
+            sg_buf_printf(out, "assumed  %s: %lld test rows of %.0f tokens\n", s->task[t].name,
+                          (long long)d->test.n, p->length[t].test);
+    }
+}
+
+static void print_lacks(const struct sg_prepared *p, const struct sg_plan_counts *n, struct sg_buf *out)
+{
+    const struct sg_lacks *list[] = {&p->lacks, &n->lacks};
+    for (int k = 0; k < 2; k++)
+        for (int64_t i = 0; i < list[k]->n; i++) {
+            sg_buf_printf(out, "missing  %s: ", list[k]->item[i].what);
+            sg_buf_safe(out, list[k]->item[i].text, 1500);
+            sg_buf_puts(out, "\n");
+        }
 }
 
 void sg_plan_text(const struct sg_prepared *p, const struct sg_plan_sources *from,
@@ -155,13 +235,16 @@ void sg_plan_text(const struct sg_prepared *p, const struct sg_plan_sources *fro
             (long long)n->batches.n_abandoned, sg_plural(n->batches.n_abandoned, "batch is", "batches are"),
             n->batches.usd);
     sg_buf_printf(
-        out, "training %lld %s to train, %lld done; roughly %.2f core hours at 100 GFLOP/s a core\n",
+        out, "training %lld %s to train, %lld done; roughly %.2f core hours at %.0f GFLOP/s a core\n",
         (long long)(n->n_cells - n->n_cells_done), sg_plural(n->n_cells - n->n_cells_done, "cell", "cells"),
-        (long long)n->n_cells_done, n->cost / 3600);
+        (long long)n->n_cells_done, n->cost / 3600, SG_CORE_FLOPS / 1e9);
+    print_training(p, out);
     print_few(p, n, out);
     if (n->n_stale)
         sg_buf_printf(out, "         %lld of them %s trained on other texts than the study has now\n",
                       (long long)n->n_stale, sg_plural(n->n_stale, "was", "were"));
-    sg_buf_printf(out, "memory   %.0f MB a rank\n", (double)n->mem_bytes / 1e6);
+    print_job(s, n, out);
     sg_buf_printf(out, "results  %s\n", s->results);
+    print_assumed(p, out);
+    print_lacks(p, n, out);
 }

@@ -2,17 +2,20 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "experiments/prices.h"
 
 #include <jansson.h>
 #include <string.h>
 
-static sg_status read_shots(struct sg_prepared *p, int task, int64_t draw, struct sg_err *err)
+static sg_status read_shots(struct sg_prepared *p, int task, int64_t draw, int assume, struct sg_err *err)
 {
     struct sg_rows *shots = &p->shots[task * p->n_draws + draw];
     const struct sg_study *s = p->study;
     const struct sg_task_data *d = &p->data[task];
     int64_t n = s->n_raw ? s->raw[0] : d->train.n;
+    if (assume && n > d->train.n)
+        n = d->train.n;
     int64_t *index = sg_alloc((size_t)n, sizeof *index);
     if (!index)
         return sg_fail_memory(err, (size_t)n * sizeof *index);
@@ -84,20 +87,55 @@ static sg_status make_ids(struct sg_prepared *p, struct sg_err *err)
     return status;
 }
 
-static sg_status fill(struct sg_prepared *p, struct sg_err *err)
+/* About 4.5 bytes of English a token, and the special ones. */
+static double mean_length(const struct sg_rows *rows, double most)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < rows->n; i++) {
+        const struct sg_row *r = &rows->row[i];
+        double n =
+            (double)(strlen(r->first) + (r->second ? strlen(r->second) : 0)) / 4.5 + (r->second ? 3 : 2);
+        sum += n < most ? n : most;
+    }
+    return rows->n ? sum / (double)rows->n : 0;
+}
+
+/* As sg_raw_draw refuses them. */
+static sg_status check_raw(struct sg_prepared *p, int task, struct sg_err *err)
+{
+    const struct sg_study *s = p->study;
+    const struct sg_task_data *d = &p->data[task];
+    if (!s->n_raw || s->raw[s->n_raw - 1] <= d->train.n)
+        return SG_OK;
+    return sg_lacks_add(
+        &p->lacks, "rows", 1, err,
+        "raw asks for %lld examples, but %s has %lld %s; hint: smaller numbers in raw, or more data",
+        (long long)s->raw[s->n_raw - 1], d->train_path, (long long)d->train.n,
+        sg_plural(d->train.n, "row", "rows"));
+}
+
+static sg_status fill(struct sg_prepared *p, int assume, struct sg_err *err)
 {
     const struct sg_study *s = p->study;
     p->data = sg_alloc((size_t)s->n_tasks, sizeof *p->data);
     p->n_draws = sg_study_draws(s);
     p->shots = sg_alloc((size_t)(s->n_tasks * p->n_draws), sizeof *p->shots);
     p->near = sg_alloc((size_t)s->n_tasks, sizeof(struct sg_near *));
-    if (!p->data || !p->shots || !p->near)
+    p->length = sg_alloc((size_t)s->n_tasks, sizeof *p->length);
+    if (!p->data || !p->shots || !p->near || !p->length)
         return sg_fail_memory(err, (size_t)s->n_tasks * sizeof *p->data);
     for (int t = 0; t < s->n_tasks; t++) {
-        SG_TRY(sg_task_data_read(s, t, &p->data[t], err));
+        SG_TRY(assume ? sg_task_data_assume(s, t, &p->data[t], &p->lacks, err)
+                      : sg_task_data_read(s, t, &p->data[t], err));
+        if (assume)
+            SG_TRY(check_raw(p, t, err));
+        double most = (double)sg_encoder_max_length(p->encoder);
+        most = (double)s->train.max_length < most ? (double)s->train.max_length : most;
+        p->length[t] = (struct sg_row_lengths){mean_length(&p->data[t].train, most),
+                                               mean_length(&p->data[t].test, most)};
         sg_task_data_tell(&p->data[t]);
         for (int64_t d = 0; d < p->n_draws; d++)
-            SG_TRY(read_shots(p, t, d, err));
+            SG_TRY(read_shots(p, t, d, assume, err));
         SG_TRY(make_near(p, t, err));
     }
     SG_TRY(sg_grid_expand(s, &p->grid, err));
@@ -108,6 +146,30 @@ static sg_status fill(struct sg_prepared *p, struct sg_err *err)
         SG_TRY(make_pool(p, i, err));
     SG_TRY(sg_evaluations_create(p, &p->evaluation, &p->n_evaluations, err));
     return make_ids(p, err);
+}
+
+/* The encoder, or what stands for it. */
+static sg_status load(struct sg_prepared *p, int without, struct sg_err *err)
+{
+    const char *dir = p->study->encoder;
+    int assume = without & SG_PREPARE_ASSUME, is_there = sg_dir_exists(dir);
+    struct sg_err why = {0};
+    sg_status status = SG_OK;
+    if (!is_there)
+        status = sg_fail(
+            &why, SG_INPUT,
+            "train.encoder: no folder %s; hint: ./setup fetches data/encoders/minilm-l6, or name a folder in "
+            "Hugging Face format",
+            dir);
+    else
+        status = without & SG_PREPARE_NO_WEIGHTS ? sg_encoder_identify(dir, &p->encoder, &why)
+                                                 : sg_encoder_load(dir, &p->encoder, &why);
+    if (status != SG_OK && !assume)
+        *err = why;
+    if (status == SG_OK || !assume)
+        return status;
+    SG_TRY(sg_lacks_add(&p->lacks, "encoder", is_there, err, "%s", why.text));
+    return sg_encoder_assume(dir, &p->encoder, p->assumed, err);
 }
 
 sg_status sg_prepare(const char *study, int n_overrides, const char *const *overrides, int without,
@@ -121,19 +183,12 @@ sg_status sg_prepare(const char *study, int n_overrides, const char *const *over
     sg_status status = sg_study_read(study, n_overrides, overrides, &p->study, err);
     if (status == SG_OK && !worker)
         status = sg_prices_fill(p->study, NULL, err);
-    if (status == SG_OK && !sg_dir_exists(p->study->encoder))
-        status = sg_fail(
-            err, SG_INPUT,
-            "train.encoder: no folder %s; hint: ./setup fetches data/encoders/minilm-l6, or name a folder in "
-            "Hugging Face format",
-            p->study->encoder);
     if (status == SG_OK)
-        status = without & SG_PREPARE_NO_WEIGHTS ? sg_encoder_identify(p->study->encoder, &p->encoder, err)
-                                                 : sg_encoder_load(p->study->encoder, &p->encoder, err);
+        status = load(p, without, err);
     if (status == SG_OK) /* once, for ids, results and all who train */
         p->study->train.lr = sg_train_lr(p->encoder, &p->study->train);
     if (status == SG_OK && !worker)
-        status = fill(p, err);
+        status = fill(p, without & SG_PREPARE_ASSUME, err);
     if (status != SG_OK) {
         sg_prepared_destroy(p);
         return status;
@@ -160,6 +215,8 @@ void sg_prepared_destroy(struct sg_prepared *p)
             sg_near_destroy(p->near[t]);
     }
     sg_free(p->data);
+    sg_free(p->length);
+    sg_lacks_free(&p->lacks);
     sg_free(p->shots);
     sg_free(p->near);
     sg_encoder_destroy(p->encoder);
@@ -287,17 +344,10 @@ char *sg_pool_settings(const struct sg_prepared *p, int64_t i)
 double sg_cell_cost(const struct sg_prepared *p, const struct sg_cell *c)
 {
     const struct sg_train_settings *g = &p->study->train;
-    const struct sg_task_data *d = &p->data[c->task];
-    /* About 4.5 bytes of English a token; evaluation is a third of a training pass (no backward). */
-    double bytes = 0;
-    for (int64_t i = 0; i < d->test.n; i++)
-        bytes += (double)strlen(d->test.row[i].first) +
-                 (d->test.row[i].second ? (double)strlen(d->test.row[i].second) : 0.0);
-    double tokens = bytes / 4.5 / (double)d->test.n + 3;
-    if (tokens > (double)g->max_length)
-        tokens = (double)g->max_length;
+    const struct sg_row_lengths *tokens = &p->length[c->task];
     int64_t n = c->raw + c->size;
     double passes = (double)sg_train_n_steps(g, n) * (double)(g->batch < n ? g->batch : n);
-    double parameters = (double)sg_encoder_n_parameters(p->encoder);
-    return tokens * (passes + (double)d->test.n / 3) * 6 * parameters / 1e11;
+    double flops = passes * sg_train_flops(p->encoder, tokens->train) +
+                   (double)p->data[c->task].test.n * sg_train_flops(p->encoder, tokens->test) / 3;
+    return flops / SG_CORE_FLOPS / (g->precision == SG_BF16 ? SG_BF16_FACTOR : 1);
 }

@@ -6,25 +6,37 @@
 #define SG_EXPERIMENTS_PREPARE_H
 
 #include "experiments/evaluation.h"
+#include "experiments/lacks.h"
 #include "experiments/study.h"
 #include "gen/pool.h"
+#include "model/assume.h"
 #include "results/ledger.h"
+
+/* Mean tokens of a task's rows as the encoder reads them: cut at train.max_length and at its positions. Estimated, from bytes. */
+struct sg_row_lengths {
+    double train, test;
+};
 
 struct sg_prepared {
     struct sg_study *study;
     struct sg_encoder *encoder;
-    struct sg_task_data *data; /* (n_tasks) */
-    int64_t n_draws;           /* of the raw rows, that have few-shot pools of their own */
-    struct sg_rows *shots;     /* (n_tasks, n_draws), see sg_prepared_shots */
-    struct sg_near **near;     /* (n_tasks): training and test rows, where near-duplicates are looked for */
+    struct sg_task_data *data;     /* (n_tasks) */
+    struct sg_lacks lacks;         /* with SG_PREPARE_ASSUME: what is missing or wrong */
+    char assumed[SG_ASSUMED];      /* of the encoder, where that is missing; else "" */
+    struct sg_row_lengths *length; /* (n_tasks) */
+    int64_t n_draws;               /* of the raw rows, that have few-shot pools of their own */
+    struct sg_rows *shots;         /* (n_tasks, n_draws), see sg_prepared_shots */
+    struct sg_near **near; /* (n_tasks): training and test rows, where near-duplicates are looked for */
     struct sg_grid grid;
     struct sg_pool **pool; /* (grid.n_pools) */
     int64_t n_evaluations;
     struct sg_evaluation **evaluation; /* (n_evaluations) */
 };
 
-/* What is left out: all but study and encoder (other ranks need no more); the encoder's weights (who does not train). */
-enum { SG_PREPARE_WORKER = 1, SG_PREPARE_NO_WEIGHTS = 2 };
+/* What is left out: all but study and encoder (other ranks need no more); the encoder's weights (who does not train). Assume: an encoder and
+ * rows that are missing or wrong are no failure, they are listed in `lacks` and something stands for them (model/assume.h,
+ * sg_task_data_assume); such a study cannot be run. */
+enum { SG_PREPARE_WORKER = 1, SG_PREPARE_NO_WEIGHTS = 2, SG_PREPARE_ASSUME = 4 };
 
 /* Reads the study, then everything it names but what is left out. On failure *out is NULL. */
 sg_status sg_prepare(const char *study, int n_overrides, const char *const *overrides, int without,
@@ -49,7 +61,12 @@ void sg_cell_rows_free(struct sg_cell_rows *r);
 char *sg_cell_settings(const struct sg_prepared *p, const struct sg_cell *c);
 char *sg_pool_settings(const struct sg_prepared *p, int64_t pool);
 
-/* What training a cell costs, in tokens x parameters of the encoder's blocks; only ratios matter. */
+/* What training and evaluating a cell takes, in seconds of a core at SG_CORE_FLOPS: what the encoder cannot do without (sg_train_flops) for the
+ * optimiser's steps, min_steps included, on rows of sg_row_lengths, and a forward pass over the test rows. With bf16 it is divided by
+ * SG_BF16_FACTOR. */
+#define SG_CORE_FLOPS                                                                                        \
+    50e9 /* measured: 50 to 70 a core with AVX2 and about 100 of peak, MiniLM and the shape of RoBERTa-base */
+#define SG_BF16_FACTOR 1.5 /* with AVX512-BF16: a step takes 1.4 to 1.6 times less time (CHANGELOG.md) */
 double sg_cell_cost(const struct sg_prepared *p, const struct sg_cell *c);
 
 #endif

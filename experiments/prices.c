@@ -22,8 +22,22 @@ struct row {
     double in, cached, out;
 };
 
+/* An entry of `retired`. */
+struct ending {
+    char *address, *on, *source;
+    int n_models;
+    char **model;
+};
+
 struct table {
-    const struct sg_yaml *prices;
+    const struct sg_yaml *prices, *retired;
+};
+
+/* The file, in an arena. */
+struct prices {
+    struct row *row;
+    struct ending *ending;
+    int n_rows, n_endings;
 };
 
 /* Days since 1970 of "2026-05-27"; -1: no date. */
@@ -71,11 +85,26 @@ static const struct sg_setting columns[] = {
 };
 static const struct sg_schema row_schema = {columns, sizeof columns / sizeof columns[0], 0};
 
+#define END(field) .offset = offsetof(struct ending, field)
+static const struct sg_setting ending_columns[] = {
+    {"address", SG_SET_TEXT, SG_SET_REQUIRED, END(address), .check = check_origin, .unit = "an address",
+     .help = "whose models these are"},
+    {"models", SG_SET_TEXTS, SG_SET_REQUIRED, END(model), .n_offset = offsetof(struct ending, n_models),
+     .unit = "patterns", .help = "names of models"},
+    {"on", SG_SET_TEXT, SG_SET_REQUIRED, END(on), .check = check_date, .unit = "a date",
+     .help = "from this day they are not answered for"},
+    {"source", SG_SET_TEXT, SG_SET_REQUIRED, END(source), .unit = "an address", .help = "who said so"},
+};
+static const struct sg_schema ending_schema = {ending_columns,
+                                               sizeof ending_columns / sizeof ending_columns[0], 0};
+
 static const struct sg_setting top[] = {
     {"prices", SG_SET_TREE, SG_SET_REQUIRED, .offset = offsetof(struct table, prices),
      .unit = "a list of prices", .help = "the prices"},
+    {"retired", SG_SET_TREE, SG_SET_NULL, .offset = offsetof(struct table, retired),
+     .unit = "a list of models", .help = "models that are not answered for from a day on"},
 };
-static const struct sg_schema top_schema = {top, 1, 0};
+static const struct sg_schema top_schema = {top, 2, 0};
 
 /* Whether `address` is below https://host. */
 static int is_there(const char *address, const char *origin)
@@ -84,18 +113,18 @@ static int is_there(const char *address, const char *origin)
     return strncasecmp(address, origin, n) == 0 && (!address[n] || address[n] == '/');
 }
 
-static int fits(const struct row *r, const char *address, const char *model)
+static int fits(char *const *pattern, int n, const char *origin, const char *address, const char *model)
 {
     int known = 0;
-    for (int i = 0; i < r->n_models; i++)
-        known |= fnmatch(r->model[i], model, 0) == 0;
-    return known && is_there(address, r->address);
+    for (int i = 0; i < n; i++)
+        known |= fnmatch(pattern[i], model, 0) == 0;
+    return known && is_there(address, origin);
 }
 
-static sg_status read_row(const struct sg_yaml *at, const char *path, struct sg_arena *arena, struct row *out,
-                          struct sg_err *err)
+static sg_status read_row(const struct sg_schema *schema, const struct sg_yaml *at, const char *path,
+                          struct sg_arena *arena, void *out, struct sg_err *err)
 {
-    struct sg_reading r = {.schema = &row_schema, .arena = arena, .base = out};
+    struct sg_reading r = {.schema = schema, .arena = arena, .base = out};
     SG_TRY(sg_schema_defaults(&r, err));
     SG_TRY(sg_schema_apply(&r, at, err));
     char place[300];
@@ -103,9 +132,23 @@ static sg_status read_row(const struct sg_yaml *at, const char *path, struct sg_
     return sg_schema_complete(&r, place, err);
 }
 
+static sg_status read_endings(const struct sg_yaml *list, const char *path, struct sg_arena *arena,
+                              struct prices *out, struct sg_err *err)
+{
+    if (!list)
+        return SG_OK;
+    if (list->kind != SG_YAML_LIST)
+        return sg_yaml_fail(list, err, "retired must be a list, an entry `- address: ...` each");
+    out->ending = sg_arena_alloc(arena, (size_t)list->n + 1, sizeof *out->ending);
+    if (!out->ending)
+        return sg_fail_memory(err, (size_t)list->n * sizeof *out->ending);
+    for (const struct sg_yaml *c = list->child; c; c = c->next)
+        SG_TRY(read_row(&ending_schema, c, path, arena, &out->ending[out->n_endings++], err));
+    return SG_OK;
+}
+
 /* All rows of the file, in the arena. */
-static sg_status read_rows(const char *path, struct sg_arena *arena, struct row **out, int *n,
-                           struct sg_err *err)
+static sg_status read_rows(const char *path, struct sg_arena *arena, struct prices *out, struct sg_err *err)
 {
     char *text = NULL;
     size_t n_text = 0;
@@ -124,22 +167,42 @@ static sg_status read_rows(const char *path, struct sg_arena *arena, struct row 
     struct row *row = sg_arena_alloc(arena, (size_t)t.prices->n + 1, sizeof *row);
     if (!row)
         return sg_fail_memory(err, (size_t)t.prices->n * sizeof *row);
-    *n = 0;
+    out->row = row;
     for (const struct sg_yaml *c = t.prices->child; c; c = c->next)
-        SG_TRY(read_row(c, path, arena, &row[(*n)++], err));
-    *out = row;
+        SG_TRY(read_row(&row_schema, c, path, arena, &row[out->n_rows++], err));
+    return read_endings(t.retired, path, arena, out, err);
+}
+
+static sg_status fill_end(struct sg_generator *g, const char *address, const struct prices *p,
+                          struct sg_arena *arena, struct sg_err *err)
+{
+    for (int i = 0; i < p->n_endings; i++) {
+        const struct ending *e = &p->ending[i];
+        if (!fits(e->model, e->n_models, e->address, address, g->model))
+            continue;
+        char *on = sg_arena_strdup(arena, e->on), *source = sg_arena_strdup(arena, e->source);
+        if (!on || !source)
+            return sg_fail_memory(err, strlen(e->source));
+        g->retired_on = on;
+        g->retired_source = source;
+        return SG_OK;
+    }
     return SG_OK;
 }
 
-static sg_status fill_one(struct sg_generator *g, const struct row *row, int n, struct sg_arena *arena,
+static sg_status fill_one(struct sg_generator *g, const struct prices *p, struct sg_arena *arena,
                           struct sg_err *err)
 {
     const char *asked = sg_provider_address(g),
                *address = asked ? asked : sg_provider_find(g->provider)->base_url;
-    if (!address || g->usd_per_1m_input >= 0 || g->usd_per_1m_output >= 0)
+    if (!address)
         return SG_OK;
-    for (int i = 0; i < n; i++)
-        if (fits(&row[i], address, g->model)) {
+    SG_TRY(fill_end(g, address, p, arena, err));
+    if (g->usd_per_1m_input >= 0 || g->usd_per_1m_output >= 0)
+        return SG_OK;
+    const struct row *row = p->row;
+    for (int i = 0; i < p->n_rows; i++)
+        if (fits(row[i].model, row[i].n_models, row[i].address, address, g->model)) {
             char *as_of = sg_arena_strdup(arena, row[i].as_of),
                  *source = sg_arena_strdup(arena, row[i].source);
             if (!as_of || !source)
@@ -158,13 +221,12 @@ sg_status sg_prices_fill(struct sg_study *s, const char *file, struct sg_err *er
 {
     char *path = file ? sg_strdup(file) : sg_path_find("data/prices.yaml");
     struct sg_arena *arena = sg_arena_create();
-    struct row *row = NULL;
-    int n = 0;
+    struct prices p = {0};
     sg_status status = path && arena ? SG_OK : sg_fail_memory(err, 1024);
     if (status == SG_OK && (file || sg_file_exists(path)))
-        status = read_rows(path, arena, &row, &n, err);
+        status = read_rows(path, arena, &p, err);
     for (int g = 0; status == SG_OK && g < s->n_generators; g++)
-        status = fill_one(&s->generator[g], row, n, s->arena, err);
+        status = fill_one(&s->generator[g], &p, s->arena, err);
     sg_arena_destroy(arena);
     sg_free(path);
     return status;
@@ -197,6 +259,19 @@ int sg_price_warn(const struct sg_generator *g, double unix_s, struct sg_buf *ou
                   "generator%s%s.usd_per_1m_input and generator%s%s.usd_per_1m_output",
                   g->model, age, some, name, some, name);
     return 1;
+}
+
+enum sg_model_end sg_price_retired(const struct sg_generator *g, double unix_s, struct sg_buf *out)
+{
+    if (!g->retired_on)
+        return SG_MODEL_STAYS;
+    int is_gone = day_of(g->retired_on) <= (long)(unix_s / 86400);
+    sg_buf_printf(out, "%s %s on %s (%s)%s", g->model, is_gone ? "was retired" : "will be retired",
+                  g->retired_on, g->retired_source,
+                  is_gone
+                      ? ": its provider does not answer for it any more; hint: set generator.model to another"
+                      : "");
+    return is_gone ? SG_MODEL_GONE : SG_MODEL_GOES;
 }
 
 char *sg_price_json(const struct sg_generator *g)

@@ -12,7 +12,7 @@
 enum { SG_PRICE_OLD_DAYS = 180 };
 
 /* Local. Gives generators without a price that of the file, if it has one for their address and model: prices,
- * price_as_of and price_source. file: NULL: data/prices.yaml, here or installed; none there: no prices. SG_INPUT with
+ * price_as_of and price_source; and all generators the day their model ends (retired_on, retired_source). file: NULL: data/prices.yaml, here or installed; none there: no prices. SG_INPUT with
  * the place for a file that is wrong; then nothing is changed. */
 sg_status sg_prices_fill(struct sg_study *s, const char *file, struct sg_err *err) SG_MUST_USE;
 
@@ -22,6 +22,10 @@ void sg_price_describe(const struct sg_generator *g, struct sg_buf *out);
 
 /* Adds a sentence when the file's price is old on that day (seconds since 1970). 1: it is. */
 int sg_price_warn(const struct sg_generator *g, double unix_s, struct sg_buf *out);
+
+/* Adds a sentence when the file has a day from which the provider does not answer for the model: it is behind us, or ahead. */
+enum sg_model_end { SG_MODEL_STAYS, SG_MODEL_GOES, SG_MODEL_GONE };
+enum sg_model_end sg_price_retired(const struct sg_generator *g, double unix_s, struct sg_buf *out);
 
 /* As JSON, for the results and the plan (sg_free); NULL without memory. "null" without a price. */
 char *sg_price_json(const struct sg_generator *g);

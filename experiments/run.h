@@ -10,6 +10,9 @@ struct sg_prepared;
 struct sg_rehearsal;
 
 struct sg_run_options {
+    int64_t n_ranks,
+        n_threads; /* `plan` alone: the job that it reckons for; 0: one rank, as many threads as train.threads or this
+                                   machine's cores */
     const char *study;
     int n_overrides;
     const char *const *overrides;
@@ -34,8 +37,8 @@ struct sg_run_options {
  * for what the user has to change. */
 sg_status sg_run(const struct sg_team *world, const struct sg_run_options *o, struct sg_err *err) SG_MUST_USE;
 
-/* Local. Appends the grid, requests, tokens, cost, memory and what the ledger (and recording) already has; as
- * text or JSON. */
+/* Local. Appends the grid, requests, tokens, cost, hours, memory, what the ledger (and recording) already has, and all that is missing; as
+ * text or JSON. What is missing is estimated; SG_INPUT, with the plan written, for what is there and wrong. */
 sg_status sg_plan(const struct sg_run_options *o, int json, struct sg_buf *out,
                   struct sg_err *err) SG_MUST_USE;
 

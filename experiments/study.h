@@ -166,11 +166,19 @@ struct sg_task_data {
     int train_is_beside,
         test_is_beside;         /* the file was found beside the task file, not in <data.dir>/<task>/ */
     enum sg_raw_draw_kind draw; /* what sg_raw_draw does */
-    char digest[SG_HEX];        /* over texts and labels, in order */
-    char test_digest[SG_HEX];   /* over the test rows: texts and what their labels are read as */
+    int train_is_assumed, test_is_assumed; /* rows of no content, by sg_task_data_assume */
+    char digest[SG_HEX];                   /* over texts and labels, in order */
+    char test_digest[SG_HEX];              /* over the test rows: texts and what their labels are read as */
 };
 sg_status sg_task_data_read(const struct sg_study *s, int task, struct sg_task_data *out,
                             struct sg_err *err) SG_MUST_USE;
+/* Local. The same, but files that are missing or wrong are added to `lacks`, and rows of no content stand for theirs: as many training rows as
+ * `raw` needs, and SG_ASSUMED_TEST_ROWS (or llm_eval.rows) test rows, classes in turn, with texts as long as the completions that the task's
+ * max_tokens lets expect. For estimates. */
+enum { SG_ASSUMED_TEST_ROWS = 1000 };
+struct sg_lacks;
+sg_status sg_task_data_assume(const struct sg_study *s, int task, struct sg_task_data *out,
+                              struct sg_lacks *lacks, struct sg_err *err) SG_MUST_USE;
 void sg_task_data_free(struct sg_task_data *d);
 /* Prints the notes of its files: "synthgrid: warning: ...". */
 void sg_task_data_tell(const struct sg_task_data *d);

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "base/text.h"
+#include "experiments/lacks.h"
 #include "results/ledger_trained.h"
 
 #include <stdio.h>
@@ -223,7 +224,57 @@ static char *find_file(const struct sg_study *s, const struct sg_task *t, const 
     return beside;
 }
 
-sg_status sg_task_data_read(const struct sg_study *s, int task, struct sg_task_data *out, struct sg_err *err)
+/* n rows of no content, all different, classes in turn. */
+static sg_status assume_rows(const struct sg_study *s, const struct sg_task *t, int64_t n, const char *part,
+                             struct sg_rows *rows, int32_t **label, struct sg_err *err)
+{
+    int64_t max_tokens = t->max_tokens ? t->max_tokens : s->generator->max_tokens;
+    /* As sg_pool_estimate: completions use 0.6 of their limit; a token is 4.5 bytes of English. */
+    int64_t n_bytes = max_tokens * 6 / 10 * 9 / 2 / (t->second ? 2 : 1);
+    n_bytes = n_bytes < 40 ? 40 : n_bytes > 20000 ? 20000 : n_bytes;
+    char *text = sg_alloc((size_t)n_bytes + 1, 1);
+    if (!text || !(*label = sg_alloc((size_t)n, sizeof **label))) {
+        sg_free(text);
+        return sg_fail_memory(err, (size_t)n * sizeof **label);
+    }
+    rows->cut = t->cut;
+    sg_status status = SG_OK;
+    for (int64_t i = 0; status == SG_OK && i < n; i++) {
+        for (int64_t j = 0; j < n_bytes; j++)
+            text[j] = "some words "[j % 11];
+        text[snprintf(text, 40, "%s row %lld", part, (long long)i + 1)] = ' ';
+        (*label)[i] = (int32_t)(i % t->n_classes);
+        status = sg_rows_add(rows, text, t->second ? text : NULL, t->class_[i % t->n_classes].name, err);
+    }
+    sg_free(text);
+    return status;
+}
+
+/* One of the two files, or with `lacks` what stands for it. */
+static sg_status read_part(const struct sg_study *s, const struct sg_task *t, const char *path,
+                           int is_training, struct sg_lacks *lacks, struct sg_task_data *d,
+                           struct sg_err *err)
+{
+    struct sg_rows *rows = is_training ? &d->train : &d->test;
+    int32_t **label = is_training ? &d->train_label : &d->test_label;
+    struct sg_err why = {0};
+    sg_status status = read_rows(s, t, path, is_training, rows, label, lacks ? &why : err);
+    if (status == SG_OK || !lacks)
+        return status;
+    SG_TRY(sg_lacks_add(lacks, "rows", sg_file_exists(path), err, "%s", why.text));
+    sg_rows_free(rows);
+    sg_free(*label);
+    *label = NULL;
+    *(is_training ? &d->train_is_assumed : &d->test_is_assumed) = 1;
+    int64_t n = s->eval.rows > 0 ? s->eval.rows : SG_ASSUMED_TEST_ROWS;
+    if (is_training)
+        n = s->n_raw ? s->raw[s->n_raw - 1] : 100;
+    return assume_rows(s, t, n < t->n_classes ? t->n_classes : n, is_training ? "training" : "test", rows,
+                       label, err);
+}
+
+sg_status sg_task_data_assume(const struct sg_study *s, int task, struct sg_task_data *out,
+                              struct sg_lacks *lacks, struct sg_err *err)
 {
     const struct sg_task *t = &s->task[task];
     struct sg_task_data d = {.draw = s->raw_draw};
@@ -231,9 +282,9 @@ sg_status sg_task_data_read(const struct sg_study *s, int task, struct sg_task_d
     d.train_path = find_file(s, t, s->train_name, t->train_file, &d.train_is_beside);
     sg_status status = test_path && d.train_path ? SG_OK : sg_fail_memory(err, 256);
     if (status == SG_OK)
-        status = read_rows(s, t, d.train_path, 1, &d.train, &d.train_label, err);
+        status = read_part(s, t, d.train_path, 1, lacks, &d, err);
     if (status == SG_OK)
-        status = read_rows(s, t, test_path, 0, &d.test, &d.test_label, err);
+        status = read_part(s, t, test_path, 0, lacks, &d, err);
     if (status == SG_OK)
         status = make_digest(&d, err);
     sg_free(test_path);
@@ -242,6 +293,11 @@ sg_status sg_task_data_read(const struct sg_study *s, int task, struct sg_task_d
     else
         sg_task_data_free(&d);
     return status;
+}
+
+sg_status sg_task_data_read(const struct sg_study *s, int task, struct sg_task_data *out, struct sg_err *err)
+{
+    return sg_task_data_assume(s, task, out, NULL, err);
 }
 
 void sg_task_data_free(struct sg_task_data *d)

@@ -34,7 +34,9 @@ struct sg_generator {
     int64_t batch_requests;                     /* of one batch at most */
     double usd_per_1m_cached_input; /* of input tokens that the usage tells as cached; <= 0: as others */
     const char *price_as_of, *price_source; /* of published prices; NULL: the study's own */
-    int allow_unknown_price;                /* buy from somebody else's server whatever it costs */
+    const char *retired_on,
+        *retired_source; /* the day from which its provider does not answer for it, by whom; NULL: not known */
+    int allow_unknown_price; /* buy from somebody else's server whatever it costs */
 };
 
 /* What is sent, as canonical JSON (sorted keys, compact):
