@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/memory.h"
 #include "base/secret.h"
 #include "base/text.h"
 #include "experiments/own_data.h"
@@ -36,6 +37,7 @@ void sg_findings_free(struct sg_findings *f)
     for (int64_t i = 0; i < f->n; i++)
         sg_free(f->item[i].text);
     sg_free(f->item);
+    sg_free(f->node);
     *f = (struct sg_findings){0};
 }
 
@@ -63,7 +65,8 @@ static sg_status note(struct sg_findings *f, const char *topic, enum sg_health h
 
 struct rank_facts {
     char host[64], kernels[24], bf16[24]; /* "": none */
-    int32_t cores;
+    int32_t cores, node_cores;            /* of the rank; of its node */
+    double mem_bytes;                     /* available there */
 };
 
 /* Facts of the first rank whose products in bfloat16 are this. */
@@ -145,12 +148,76 @@ static sg_status note_slurm(struct sg_findings *f, struct sg_err *err)
     return note(f, "slurm", SG_HEALTH_FINE, err, "job %.40s, %.20s tasks", job, tasks ? tasks : "?");
 }
 
+/* The nodes and their ranks, for what a study takes of them. */
+static sg_status keep_nodes(const struct rank_facts *fact, int n, struct sg_findings *f, struct sg_err *err)
+{
+    if (!(f->node = sg_alloc((size_t)n, sizeof *f->node)))
+        return sg_fail_memory(err, (size_t)n * sizeof *f->node);
+    for (int i = 0; i < n; i++) {
+        int k = 0;
+        while (k < f->n_nodes && strcmp(f->node[k].host, fact[i].host) != 0)
+            k++;
+        if (k == f->n_nodes) {
+            struct sg_doctor_node *node = &f->node[f->n_nodes++];
+            snprintf(node->host, sizeof node->host, "%s", fact[i].host);
+            node->cores = fact[i].node_cores;
+            node->mem_bytes = fact[i].mem_bytes;
+        }
+        f->node[k].n_ranks++;
+        f->node[k].n_threads += fact[i].cores;
+        if (fact[i].mem_bytes < f->node[k].mem_bytes)
+            f->node[k].mem_bytes = fact[i].mem_bytes;
+    }
+    return SG_OK;
+}
+
 static sg_status note_memory(struct sg_findings *f, struct sg_err *err)
 {
-    long pages = sysconf(_SC_AVPHYS_PAGES), size = sysconf(_SC_PAGESIZE);
-    double gb = (double)pages * (double)size / 1e9;
-    return note(f, "memory", gb < 0.5 ? SG_HEALTH_PROBLEM : SG_HEALTH_FINE, err,
-                "%.1f GB free on this node; `synthgrid plan STUDY` says what a rank needs", gb);
+    const struct sg_doctor_node *least = &f->node[0];
+    for (int k = 1; k < f->n_nodes; k++)
+        if (f->node[k].mem_bytes < least->mem_bytes)
+            least = &f->node[k];
+    if (least->mem_bytes < 0)
+        return note(f, "memory", SG_HEALTH_NOTE, err, "how much is available on %s is not known",
+                    least->host);
+    return note(
+        f, "memory", least->mem_bytes < 0.5e9 ? SG_HEALTH_PROBLEM : SG_HEALTH_FINE, err,
+        "%.1f GB available on %s%s, within the limits of its job or container; `synthgrid plan STUDY` says "
+        "what a rank needs",
+        least->mem_bytes / 1e9, least->host, f->n_nodes > 1 ? ", the node that has least" : "");
+}
+
+/* ranks x memory and ranks x threads of a study, against what each node has. */
+static sg_status check_room(const struct sg_prepared *p, struct sg_findings *f, struct sg_err *err)
+{
+    const struct sg_study *s = p->study;
+    int classes = 2;
+    for (int t = 0; t < s->n_tasks; t++)
+        classes = s->task[t].n_classes > classes ? s->task[t].n_classes : classes;
+    double bytes = (double)sg_train_memory(p->encoder, &s->train, classes);
+    for (int k = 0; k < f->n_nodes; k++) {
+        const struct sg_doctor_node *node = &f->node[k];
+        double all = bytes * node->n_ranks;
+        int64_t wanted = s->train.threads ? s->train.threads * node->n_ranks : node->n_threads;
+        if (node->mem_bytes >= 0)
+            SG_TRY(note(
+                f, "memory", all > node->mem_bytes ? SG_HEALTH_PROBLEM : SG_HEALTH_FINE, err,
+                "%d %s of this study on %s take %.1f GB, and %.1f GB are available%s", node->n_ranks,
+                sg_plural(node->n_ranks, "rank", "ranks"), node->host, all / 1e9, node->mem_bytes / 1e9,
+                all > node->mem_bytes ? "; hint: fewer ranks with more threads each, a smaller train.batch "
+                                        "or train.max_length, or a smaller encoder"
+                                      : ""));
+        SG_TRY(note(f, "threads", wanted > node->cores ? SG_HEALTH_NOTE : SG_HEALTH_FINE, err,
+                    "%d %s with %lld %s together on %s, which has %d %s%s", node->n_ranks,
+                    sg_plural(node->n_ranks, "rank", "ranks"), (long long)wanted,
+                    sg_plural(wanted, "thread", "threads"), node->host, node->cores,
+                    sg_plural(node->cores, "core", "cores"),
+                    wanted <= node->cores ? ""
+                    : s->train.threads
+                        ? ": they take each other's time; hint: train.threads=auto, or fewer ranks"
+                        : ": they take each other's time; hint: fewer ranks on a node"));
+    }
+    return SG_OK;
 }
 
 sg_status sg_doctor_machine(const struct sg_team *world, struct sg_findings *f, struct sg_err *err)
@@ -161,6 +228,10 @@ sg_status sg_doctor_machine(const struct sg_team *world, struct sg_findings *f, 
     const struct sg_ops *bf16 = sg_ops_best(SG_BF16);
     snprintf(mine.kernels, sizeof mine.kernels, "%s", sg_ops_best(SG_FP32)->name);
     snprintf(mine.bf16, sizeof mine.bf16, "%s", bf16 ? bf16->name : "");
+    long online = sysconf(_SC_NPROCESSORS_ONLN);
+    int quota = sg_cpu_quota("");
+    mine.node_cores = quota && quota < online ? quota : (int32_t)online;
+    mine.mem_bytes = sg_mem_available("");
     if (world->rank == 0 && !(all = sg_alloc((size_t)world->size, sizeof *all)))
         status = sg_fail_memory(err, (size_t)world->size * sizeof *all);
     SG_TRY(sg_agree(world, status, err));
@@ -172,6 +243,8 @@ sg_status sg_doctor_machine(const struct sg_team *world, struct sg_findings *f, 
             status = note_ranks(all, world->size, f, err);
         if (status == SG_OK)
             status = note_training(all, world->size, f, err);
+        if (status == SG_OK)
+            status = keep_nodes(all, world->size, f, err);
         if (status == SG_OK)
             status = note_memory(f, err);
         if (status == SG_OK)
@@ -533,6 +606,14 @@ static sg_status check_endpoint(const struct sg_prepared *all, int i, struct sg_
     if (!key && !address)
         return note(f, "endpoint", SG_HEALTH_PROBLEM, err,
                     "neither a key nor a server; hint: export %s, or set generator.base_url", g->api_key_env);
+    struct sg_buf gone = sg_buf_make(1000);
+    enum sg_model_end end = sg_price_retired(g, (double)time(NULL), &gone);
+    sg_status told = end == SG_MODEL_STAYS
+                         ? SG_OK
+                         : note(f, "model", end == SG_MODEL_GONE ? SG_HEALTH_PROBLEM : SG_HEALTH_NOTE, err,
+                                "%s", sg_buf_text(&gone));
+    sg_buf_free(&gone);
+    SG_TRY(told);
     SG_TRY(note_key(g, key, f, err));
     if (sg_client_create(&probed, key, 1, &c, &why) != SG_OK)
         return note(f, "endpoint", SG_HEALTH_PROBLEM, err, "%s", why.text);
@@ -569,6 +650,8 @@ sg_status sg_doctor_study(const char *study, int n_overrides, const char *const 
              (long long)p->grid.n_pools, sg_plural(p->grid.n_pools, "pool", "pools"), p->study->encoder);
     if (status == SG_OK)
         status = check_rows(p, f, err);
+    if (status == SG_OK)
+        status = check_room(p, f, err);
     if (status == SG_OK)
         status = check_results(p->study, f, err);
     for (int g = 0; status == SG_OK && g < p->study->n_generators; g++) {

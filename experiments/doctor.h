@@ -17,7 +17,17 @@ struct sg_finding {
     char *text;
 };
 
+/* A node of the job, as sg_doctor_machine found it. */
+struct sg_doctor_node {
+    char host[64];
+    int n_ranks, cores,
+        n_threads; /* cores: online, within the CPU quota; threads: of all its ranks where they are automatic */
+    double mem_bytes; /* available; < 0: unknown */
+};
+
 struct sg_findings {
+    int n_nodes;
+    struct sg_doctor_node *node;
     int64_t n;
     struct sg_finding *item;
     const char *of; /* the generator that the next findings are about; NULL: none, or the only one */
@@ -29,7 +39,7 @@ void sg_findings_free(struct sg_findings *f); /* leaves it empty */
 sg_status sg_doctor_machine(const struct sg_team *world, struct sg_findings *f,
                             struct sg_err *err) SG_MUST_USE;
 
-/* Rank 0. What is wrong is a finding, not a failure: SG_OK unless this program itself cannot go on. Takes the
+/* Rank 0, after sg_doctor_machine. What is wrong is a finding, not a failure: SG_OK unless this program itself cannot go on. Takes the
  * generators' keys out of the environment. Writes a small folder beside the results, and removes it. */
 sg_status sg_doctor_study(const char *study, int n_overrides, const char *const *overrides,
                           struct sg_findings *f, struct sg_err *err) SG_MUST_USE;

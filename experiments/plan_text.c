@@ -31,7 +31,7 @@ static void print_price(const struct sg_generator *g, struct sg_buf *out)
     if (sg_price_warn(g, (double)time(NULL), &old))
         sg_buf_printf(out, "         warning: %s\n", sg_buf_text(&old));
     sg_buf_clear(&old);
-    if (sg_price_retired(g, (double)time(NULL), &old))
+    if (sg_price_retired(g, (double)time(NULL), &old) == SG_MODEL_GOES)
         sg_buf_printf(out, "         warning: %s\n", sg_buf_text(&old));
     sg_buf_free(&old);
 }
@@ -121,8 +121,8 @@ static void print_assumed(const struct sg_prepared *p, struct sg_buf *out)
     for (int t = 0; t < s->n_tasks; t++) {
         const struct sg_task_data *d = &p->data[t];
         if (d->train_is_assumed)
-            sg_buf_printf(out, "assumed  %s: %lld training rows of %.0f tokens\n", s->task[t].name,
-                          (long long)d->train.n, p->length[t].train);
+            sg_buf_printf(out, "assumed  %s: %lld training rows of %.0f %s\n", s->task[t].name,
+                          (long long)d->train.n, p->length[t].train, "tokens, by the length of completions");
         if (d->test_is_assumed)
             sg_buf_printf(out, "assumed  %s: %lld test rows of %.0f tokens\n", s->task[t].name,
                           (long long)d->test.n, p->length[t].test);

@@ -261,7 +261,9 @@ static sg_status read_part(const struct sg_study *s, const struct sg_task *t, co
     sg_status status = read_rows(s, t, path, is_training, rows, label, lacks ? &why : err);
     if (status == SG_OK || !lacks)
         return status;
-    SG_TRY(sg_lacks_add(lacks, "rows", sg_file_exists(path), err, "%s", why.text));
+    SG_TRY(sg_file_exists(path) ? sg_lacks_add(lacks, "rows", 1, err, "%s", why.text)
+                                : sg_lacks_add(lacks, "rows", 0, err, "task %s: no file %s with %s rows",
+                                               t->name, path, is_training ? "training" : "test"));
     sg_rows_free(rows);
     sg_free(*label);
     *label = NULL;
