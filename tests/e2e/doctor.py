@@ -48,7 +48,7 @@ with sg.Folder() as folder:
     (folder / "aloud").mkdir()
     (folder / "aloud" / "script.json").write_text(json.dumps([{"from": 1, "fault": "say", "text": "<think>Okay, the user wants one"}]))
     with sg.Stub(folder / "aloud", "--script", str(folder / "aloud" / "script.json")) as aloud:
-        expect(findings(f"results={folder / 'aloud' / 'r'}", f"generator.base_url={aloud.url}", code=None), "reasoning", "note", "thinks aloud")
+        expect(findings(f"results={folder / 'aloud' / 'r'}", f"generator.base_url={aloud.url}", code=1), "reasoning", "note", "thinks aloud")
 
     results = f"results={folder / 'new' / 'results'}"
     expect(findings(results), "endpoint", "note", "completions come from data/recordings")
