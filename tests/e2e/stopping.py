@@ -12,20 +12,18 @@ BOUGHT = [*sg.SMALL, "tasks=[sst2]", "methods=[zero_shot]", "sizes=[200]", "mixe
 
 
 class Running:
-    """A run whose stderr is read line by line, with when each came."""
+    """A run whose stderr is read line by line."""
 
     def __init__(self, *arguments, ranks=0):
-        self.start = time.monotonic()
         self.process = subprocess.Popen(sg.command(*arguments, ranks=ranks), cwd=sg.ROOT, env=sg.ENVIRONMENT, stdin=subprocess.DEVNULL,
                                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
-    def until(self, words, seconds=30):
+    def until(self, words):
         said = ""
         while words not in said:
             line = self.process.stderr.readline()
             sg.check(line, f"it ended without saying \"{words}\":\n{said}")
             said += line
-        sg.check(time.monotonic() - self.start < seconds, f"\"{words}\" came after {time.monotonic() - self.start:.1f} s")
         return said
 
     def end(self):
