@@ -10,10 +10,14 @@
 /* Once so many in a row were good, every fourth is looked at until one is not: reading an answer twice is not for free. */
 enum { TRUSTED = 8, EVERY = 4, SHOWN = 120 };
 
+/* Bytes. A shorter answer ("I am not sure.") may come again though the server heeds temperature and seed. */
+enum { TELLING = 40 };
+
 /* Answers in a row without a good example. */
 struct streak {
     int64_t n_bad, n_good, n_since_good; /* n_good: ever; n_since_good: good ones in a row */
     int64_t of[SG_N_REJECTS];            /* of n_bad, by reason */
+    int64_t n_again;                     /* of n_bad, whatever the reason: long texts that had come before */
 };
 
 struct sg_acceptance {
@@ -79,7 +83,7 @@ static int blank(const char *text)
 
 /* *reason: SG_ACCEPTED, why not, or SG_N_REJECTS: not looked at. */
 static sg_status look(struct sg_acceptance *w, int64_t i, const char *request, const struct sg_answer *a,
-                      enum sg_reject *reason, struct sg_err *err)
+                      enum sg_reject *reason, int *again, struct sg_err *err)
 {
     const struct streak *s = &w->asker[i];
     struct sg_request q = {.canonical = (char *)(uintptr_t)request};
@@ -92,10 +96,11 @@ static sg_status look(struct sg_acceptance *w, int64_t i, const char *request, c
         SG_TRY(sg_asking_preview(w->asking, i, &q, &f, reason, err));
     if (repeated && (*reason == SG_ACCEPTED || *reason == SG_N_REJECTS))
         *reason = SG_REJECT_DUPLICATE;
+    *again = repeated && strlen(a->text) >= TELLING;
     return SG_OK;
 }
 
-static void count(struct streak *s, enum sg_reject reason)
+static void count(struct streak *s, enum sg_reject reason, int again)
 {
     if (reason == SG_ACCEPTED || reason == SG_N_REJECTS) {
         int64_t n_since = s->n_since_good + 1, n_good = s->n_good + (reason == SG_ACCEPTED);
@@ -108,6 +113,7 @@ static void count(struct streak *s, enum sg_reject reason)
     s->n_since_good = 0;
     s->n_bad++;
     s->of[reason]++;
+    s->n_again += again;
 }
 
 static enum sg_reject most(const struct streak *s)
@@ -118,6 +124,10 @@ static enum sg_reject most(const struct streak *s)
     return best;
 }
 
+#define IGNORES_SEEDS                                                                                        \
+    "the server may ignore temperature and seed (transformers serve does without do_sample in the model's "  \
+    "generation_config.json)"
+
 /* What to do about answers that are rejected for this. */
 static const char *cure(enum sg_reject reason)
 {
@@ -127,9 +137,7 @@ static const char *cure(enum sg_reject reason)
                "{chat_template_kwargs: "
                "{enable_thinking: false}} or {reasoning_effort: low}), or raise generator.max_tokens";
     case SG_REJECT_DUPLICATE:
-        return "one text again and again: the server may ignore temperature and seed (transformers serve "
-               "does without "
-               "do_sample in the model's generation_config.json), or the model knows no more";
+        return "one text again and again: " IGNORES_SEEDS ", or the model knows no more";
     case SG_REJECT_CUT_OFF:
         return "raise generator.max_tokens, or the task file's max_tokens";
     case SG_REJECT_REFUSED:
@@ -139,6 +147,15 @@ static const char *cure(enum sg_reject reason)
     default:
         return "look at what the model writes: `synthgrid doctor STUDY` sends one of the study's requests";
     }
+}
+
+static void add_hint(const struct streak *s, struct sg_buf *out)
+{
+    sg_buf_puts(out, "; hint: ");
+    if (2 * s->n_again > s->n_bad && most(s) != SG_REJECT_DUPLICATE)
+        sg_buf_printf(out, "%lld of them are the same text as before: " IGNORES_SEEDS "; if that is not it, ",
+                      (long long)s->n_again);
+    sg_buf_puts(out, cure(most(s)));
 }
 
 /* "20 answers in a row (sst2 zero_shot) have no good example, 18 of them for \"reasoning\"; the last one: \"...\"" */
@@ -170,23 +187,24 @@ sg_status sg_acceptance_answer(struct sg_acceptance *w, int64_t i, const char *r
     const struct sg_generator *of = &w->p->study->generator[g];
     struct streak *asker = &w->asker[i], *generator = &w->generator[g];
     enum sg_reject reason = SG_N_REJECTS;
-    SG_TRY(look(w, i, request, answer, &reason, err));
-    count(asker, reason);
-    count(generator, reason);
+    int again = 0;
+    SG_TRY(look(w, i, request, answer, &reason, &again, err));
+    count(asker, reason, again);
+    count(generator, reason, again);
     int64_t limit = of->max_rejected;
     int ends_generator = limit && generator->n_bad == limit,
         ends_asker = limit && asker->n_bad == limit && !asker->n_good;
     if (ends_generator || ends_asker) {
         const struct streak *s = ends_asker ? asker : generator;
         describe(w, s, i, ends_asker, answer, stop);
-        sg_buf_printf(stop, "; hint: %s; then run again (generator.max_rejected=0 goes on whatever comes)",
-                      cure(most(s)));
+        add_hint(s, stop);
+        sg_buf_puts(stop, "; then run again (generator.max_rejected=0 goes on whatever comes)");
     } else if (asker->n_bad == SG_ACCEPTANCE_WARN ||
                (generator->n_bad == SG_ACCEPTANCE_WARN && asker->n_bad < SG_ACCEPTANCE_WARN)) {
         int of_asker = asker->n_bad == SG_ACCEPTANCE_WARN;
         const struct streak *s = of_asker ? asker : generator;
         describe(w, s, i, of_asker, answer, warning);
-        sg_buf_printf(warning, "; hint: %s", cure(most(s)));
+        add_hint(s, warning);
         if (limit)
             sg_buf_printf(warning, "; buying ends after %lld (generator.max_rejected)", (long long)limit);
     }

@@ -418,8 +418,16 @@ static sg_status note_answer(const struct sg_generator *g, const struct sg_probe
     return status == SG_OK ? note_limits(&p->attempt.said, f, err) : status;
 }
 
+/* What is wrong with the endpoint, where that is known; what is wrong with the request, else. */
+static const char *words_of(const struct sg_attempt *a)
+{
+    return a->kind == SG_ATTEMPT_REFUSED && a->verdict[0] ? a->verdict : a->reason;
+}
+
 static const char *advice(const struct sg_attempt *a)
 {
+    if (a->kind == SG_ATTEMPT_REFUSED && a->verdict[0])
+        return "";
     switch (a->kind) {
     case SG_ATTEMPT_RATE:
         return "; hint: too many requests for now, a run waits and goes on";
@@ -530,7 +538,7 @@ static sg_status ask_again(const struct sg_generator *g, struct sg_client *c, co
     SG_TRY(status);
     if (p.attempt.kind != SG_ATTEMPT_ANSWERED)
         status = note(f, "seeds", SG_HEALTH_NOTE, err, "asked again with another seed: %s%s",
-                      p.attempt.reason, advice(&p.attempt));
+                      words_of(&p.attempt), advice(&p.attempt));
     else if (p.answer.text && strcmp(p.answer.text, first->text) == 0)
         status =
             note(f, "seeds", SG_HEALTH_PROBLEM, err,
@@ -575,7 +583,7 @@ static sg_status ask(const struct sg_prepared *all, int i, const struct sg_gener
     int answered = p.attempt.kind == SG_ATTEMPT_ANSWERED;
     if (status == SG_OK)
         status = answered ? note_answer(g, &p, f, err)
-                          : note(f, "answer", SG_HEALTH_PROBLEM, err, "%s%s", p.attempt.reason,
+                          : note(f, "answer", SG_HEALTH_PROBLEM, err, "%s%s", words_of(&p.attempt),
                                  advice(&p.attempt));
     if (status == SG_OK && answered)
         status = note_use(&s, &p.answer, g, f, err);

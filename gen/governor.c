@@ -294,13 +294,20 @@ static void heed(double limit, double left, double reset_s, double now_s, double
 
 /* ---- leaving ---- */
 
+/* No request was ever answered, and 8 have failed in a row: it looks as if the server were set up wrongly, and waiting mends nothing. A
+ * server that has answered before is given more time to come back. */
+static int has_never_worked(const struct sg_governor *g)
+{
+    return !g->n_answered && g->n_faults >= MAX_FAILURES;
+}
+
 /* Whether those that are held are enough for a verdict: until it has come nothing leaves but a control. A key that has opened
  * nothing yet is not tried more often than it must be. */
 static int is_full(const struct sg_governor *g)
 {
     int is_doubtful = g->n_held && !g->n_answered && g->held_dead != SG_OK &&
                       g->ticket[g->held[g->n_held - 1]].blame != SG_BLAME_LENGTH;
-    return g->n_held >= MAX_FAILURES || is_doubtful;
+    return g->n_held >= MAX_FAILURES || is_doubtful || (g->n_held && has_never_worked(g));
 }
 
 /* Where the address redirects, those that are on their way tell whether it does so for all. */
@@ -312,12 +319,18 @@ static int waits_for_others(const struct sg_governor *g)
 /* The request whose turn it is, or -1. *at: its place among those that wait again, or -1. */
 static int64_t choose(const struct sg_governor *g, double now_s, int64_t *at)
 {
+    int one_by_one = has_never_worked(g);
     *at = -1;
     for (int64_t i = 0; i < g->n_again; i++) {
         if (g->control >= 0 && g->again[i] != g->control)
             continue;
-        double due = g->ticket[g->again[i]].not_before_s;
-        if (due <= now_s && (*at < 0 || due < g->ticket[g->again[*at]].not_before_s))
+        const struct ticket *t = &g->ticket[g->again[i]], *best = *at < 0 ? t : &g->ticket[g->again[*at]];
+        if (t->not_before_s > now_s)
+            continue;
+        /* One request's tries are the sooner over if the others do not take turns with it. */
+        int is_ahead = one_by_one && t->attempts != best->attempts ? t->attempts > best->attempts
+                                                                   : t->not_before_s < best->not_before_s;
+        if (*at < 0 || is_ahead)
             *at = i;
     }
     return *at >= 0 ? g->again[*at] : g->n_fresh && g->control < 0 ? g->fresh[0] : -1;
@@ -506,7 +519,7 @@ static void on_evidence(struct sg_governor *g, int64_t sent_at)
 static void stop_for_held(struct sg_governor *g)
 {
     char why[600];
-    long long n = (long long)g->n_held;
+    long long n = (long long)(has_never_worked(g) && g->n_faults > g->n_held ? g->n_faults : g->n_held);
     if (g->held_dead != SG_OK && g->held_verdict[0]) {
         sg_governor_stop(g, g->held_dead, g->held_verdict);
         return;
@@ -542,7 +555,7 @@ static void judge_held(struct sg_governor *g)
     if (!g->n_held || g->dead != SG_OK || (!is_full(g) && g->n_flying))
         return;
     const struct ticket *last = &g->ticket[g->held[g->n_held - 1]];
-    if (last->blame == SG_BLAME_ADDRESS ? g->n_held > 1 : is_full(g) && !was_refused(last))
+    if (last->blame == SG_BLAME_ADDRESS ? g->n_held > 1 : g->n_held >= MAX_FAILURES && !was_refused(last))
         stop_for_held(g);
     else if (!g->s.has_controls && !g->n_flying && (nothing_else || is_full(g)))
         stop_for_held(g);

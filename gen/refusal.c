@@ -40,17 +40,27 @@ static const char *const billing[] = {"insufficient_quota",
 static const char *const billing_words[] = {"insufficient credit", "insufficient balance",
                                             "insufficient fund", "credit balance is too low", NULL};
 static const char *const no_model[] = {"model_not_found", "invalid_model", "DeploymentNotFound", NULL};
-static const char *const key_codes[] = {"invalid_api_key",
-                                        "invalid_authentication",
-                                        "authentication_error",
-                                        "permission_error",
-                                        "token_expired",
-                                        "expired_key",
-                                        "account_deactivated",
-                                        "organization_deactivated",
-                                        "unsupported_country_region_territory",
-                                        "API_KEY_INVALID",
-                                        NULL};
+/* Of a 400 or 422 that names generator.model: transformers serve ("Server is pinned to 'a'; requested 'b'"), LiteLLM ("Invalid model name
+ * passed in model=b"), Gemini, Together, Mistral ("Invalid model: b"). */
+static const char *const model_words[] = {"pinned to",
+                                          "invalid model",
+                                          "unknown model",
+                                          "no such model",
+                                          "not found",
+                                          "not exist",
+                                          "unrecognized model",
+                                          "not a valid model",
+                                          "not available",
+                                          "model is not served",
+                                          "not loaded",
+                                          "model not supported",
+                                          NULL};
+static const char *const key_codes[] = {"invalid_api_key", "invalid_authentication", "authentication_error",
+                                        "permission_error", "token_expired", "expired_key",
+                                        "account_deactivated", "organization_deactivated",
+                                        "unsupported_country_region_territory", "API_KEY_INVALID",
+                                        /* LiteLLM without a database, of any key but its master key */
+                                        "no_db_connection", NULL};
 static const char *const key_words[] = {
     "api key",        "api-key",    "api_key",      "apikey",          "authentication",    "unauthorized",
     "not authorized", "credential", "access token", "not have access", "permission denied", NULL};
@@ -160,6 +170,17 @@ static void say_plainly(const struct sg_refusal *r, struct sg_attempt *t)
     ((names) ? (t->kind = SG_ATTEMPT_ENDPOINT, say(t->reason, t, dead, __VA_ARGS__))                         \
              : (say_plainly(r, t), say(t->verdict, t, dead, __VA_ARGS__)))
 
+#define NO_SUCH_MODEL                                                                                        \
+    "the server knows no such model or address (HTTP %ld%s%s); hint: check generator.model (%s) and "        \
+    "generator.base_url"
+
+/* In words alone; what else they may mean comes first, as the names of models stand in other errors, too. */
+static int says_model(const struct sg_generator *g, const struct sg_refusal *r)
+{
+    return (r->http_status == 400 || r->http_status == 422) && r->is_json && g->model && g->model[0] &&
+           strstr(r->text, g->model) && is_said(r->text, model_words);
+}
+
 int sg_refusal_judge(const struct sg_generator *g, const struct sg_refusal *r, struct sg_attempt *t)
 {
     long s = r->http_status;
@@ -184,10 +205,7 @@ int sg_refusal_judge(const struct sg_generator *g, const struct sg_refusal *r, s
                    "the server refuses the key (HTTP %ld%s%s); hint: check the variable %s", s, colon, m,
                    g->api_key_env);
     if (s == 404 || (s == 400 && names_model))
-        return END(names_model, SG_INPUT,
-                   "the server knows no such model or address (HTTP %ld%s%s); hint: check generator.model "
-                   "(%s) and generator.base_url",
-                   s, colon, m, g->model);
+        return END(names_model, SG_INPUT, NO_SUCH_MODEL, s, colon, m, g->model);
     if (s >= 300 && s < 400) {
         t->blame = SG_BLAME_ADDRESS;
         return END(
@@ -203,5 +221,7 @@ int sg_refusal_judge(const struct sg_generator *g, const struct sg_refusal *r, s
             "larger context (llama.cpp: -c, shared by its slots), or ask for less (generator.max_tokens, "
             "few_shot)",
             s, colon, m);
+    else if (says_model(g, r))
+        say(t->verdict, t, SG_INPUT, NO_SUCH_MODEL, s, colon, m, g->model);
     return 0;
 }

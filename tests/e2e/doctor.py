@@ -84,6 +84,12 @@ with sg.Folder() as folder:
          "parameters", "note", "refuses max_tokens", 0),
         ([{"from": 1, "fault": "status", "status": 429, "body": json.dumps({"error": {"message": "No credit", "code": "insufficient_quota"}})}],
          "answer", "PROBLEM", "no money or quota left", 1),
+        ([{"from": 1, "fault": "status", "status": 400, "body": json.dumps({"error": {
+            "message": "request (731 tokens) exceeds the available context size (64 tokens), try increasing it", "code": 400,
+            "type": "exceed_context_size_error"}})}], "answer", "PROBLEM", "larger context", 1),
+        ([{"from": 1, "fault": "status", "status": 400, "body": json.dumps({"error": {
+            "message": "No connected db.", "type": "no_db_connection", "param": None, "code": "400"}})}],
+         "answer", "PROBLEM", "OPENAI_API_KEY", 1),
         ([{"from": 1, "fault": "status", "status": 429}], "answer", "PROBLEM", "too many requests for now", 1),
         ([{"from": 1, "fault": "status", "status": 503}], "answer", "PROBLEM", "no room now", 1),
         ([{"from": 1, "fault": "html"}], "answer", "PROBLEM", "not a chat completion", 1),

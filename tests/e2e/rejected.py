@@ -16,6 +16,9 @@ CASES = {
     "one_text": ({"fault": "say", "text": "The film drags\u001b[2J through two dull hours."}, [], "duplicate", "ignore temperature"),
     "no_examples": ({"fault": "say", "text": '{"examples": []}'}, ["generator.structured_output=true", "generator.examples_per_request=4",
                                                                   "sizes=[400]"], "empty", "structured_output"),
+    # transformers serve 5.24.0 without do_sample, whose answer does not fit in max_tokens
+    "one_text_cut": ({"fault": "say", "text": "The film drags through two dull hours and then goes on about the", "finish": "length"}, [], "cut_off",
+                     "are the same text as before: the server may ignore temperature"),
     "blanks": ({"fault": "say", "text": " \n" * 40, "finish": "length"}, [], "cut_off", "max_tokens"),
     "one_class": ({"fault": "say", "text": "I am not sure."}, ["llm_eval.shots=[0]", "sizes=", "mixes=[raw]"], "unparsable", "doctor"),
 }

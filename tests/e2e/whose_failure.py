@@ -10,6 +10,9 @@ import sg
 from fault import ask, check
 
 
+MODEL = "SmolLM2-135M-Instruct"  # of the quickstart
+
+
 def error(message, **more):
     return json.dumps({"error": {"message": message, **more}})
 
@@ -28,7 +31,7 @@ CONTEXT = error("request (731 tokens) exceeds the available context size (512 to
 ENDPOINT = {
     "context too small": (status(400, CONTEXT), ["larger context"], 3),
     "context too small in the middle": (status(400, CONTEXT) | {"from": 4}, [], 3),
-    "wrong key, LiteLLM": (status(400, error("No connected db.", type="no_db_connection", param=None, code="400")), ["No connected db."], 3),
+    "wrong key, LiteLLM": (status(400, error("No connected db.", type="no_db_connection", param=None, code="400")), ["No connected db.", "OPENAI_API_KEY"], 2),
     "wrong key in the middle": (status(401, error("no")) | {"from": 3}, ["OPENAI_API_KEY"], 2),
     "upstream down": (status(500, error("litellm.InternalServerError: Connection error.", type=None, param=None, code="500")),
                       ["Connection error", "in a row"], 3),
@@ -36,6 +39,11 @@ ENDPOINT = {
     "timeout": ({"from": 1, "fault": "hang", "seconds": 3}, [], 3),
     "upstream timeouts": (status(504, "upstream request timeout"), [], 3),
     "a parameter": (status(400, error("field is not to our liking", code="bad_request")), ["not to our liking"], 3),
+    "another model, transformers serve": (status(400, json.dumps({"detail": f"Server is pinned to '/models/tiny'; requested '{MODEL}'."})),
+                                          ["pinned to", "generator.model"], 2),
+    "another model, LiteLLM": (status(400, error(f"/chat/completions: Invalid model name passed in model={MODEL}. Call `/v1/models` to view "
+                                                 "available models for your key.", type="None", param="None", code="400")),
+                               ["Invalid model name", "generator.model"], 2),
     "a firewall before all": (status(403, PAGE), ["OPENAI_API_KEY"], 2),
     "too much for the limit": (status(429, error(TPM, type="tokens", code="rate_limit_exceeded")), ["Request too large"], 3),
     "no such path": (status(404, "<html><head><title>404 Not Found</title></head></html>"), ["generator.base_url"], 2),
