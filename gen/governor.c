@@ -28,6 +28,9 @@ enum { MAX_GOES = 2 };
 /* Of a control: whoever waits for it has waited for the retries of others. */
 enum { CONTROL_RETRIES = 1 };
 
+/* A control belongs to no pool. */
+static const int64_t no_turn = -1;
+
 struct ticket {
     double tokens, usd, sent_s, not_before_s;
     int64_t turn;
@@ -37,7 +40,8 @@ struct ticket {
     int is_last;              /* once more: another failure is its own */
     enum sg_attempt_kind bad; /* of the failure for which it is held, */
     enum sg_blame blame;
-    int may_have_cost; /* it is not asked again for what may be no better */
+    int may_have_cost;            /* it is not asked again for what may be no better */
+    int is_answered, is_too_long; /* ever; too long: so the server has said */
 };
 
 struct departure {
@@ -179,7 +183,7 @@ sg_status sg_governor_add(struct sg_governor *g, int64_t turn, double tokens, do
 sg_status sg_governor_add_control(struct sg_governor *g, double tokens, double usd, int64_t *id,
                                   struct sg_err *err)
 {
-    SG_TRY(add_ticket(g, 0, tokens, usd, id, err));
+    SG_TRY(add_ticket(g, no_turn, tokens, usd, id, err));
     g->control = *id;
     g->again[g->n_again++] = *id;
     return SG_OK;
@@ -499,6 +503,35 @@ static int was_refused(const struct ticket *t)
     return t->bad == SG_ATTEMPT_REFUSED;
 }
 
+/* What became of the requests that share a turn: a pool's. */
+struct lengths {
+    int64_t n, n_answered, n_too_long;
+    double sum_tokens;
+};
+
+static struct lengths lengths_of(const struct sg_governor *g, int64_t turn)
+{
+    struct lengths l = {0};
+    for (int64_t i = 0; i < g->n; i++) {
+        const struct ticket *t = &g->ticket[i];
+        if (t->turn != turn)
+            continue;
+        l.n++;
+        l.n_answered += t->is_answered;
+        l.n_too_long += t->is_too_long;
+        l.sum_tokens += t->tokens;
+    }
+    return l;
+}
+
+/* What the server calls too long is the request's own where more of the same pool are answered than are too long. Answers to another
+ * pool's, which may be far shorter, say nothing of it. */
+static int is_rarely_too_long(const struct sg_governor *g, const struct ticket *t)
+{
+    struct lengths l = lengths_of(g, t->turn);
+    return l.n_answered > l.n_too_long;
+}
+
 /* A request that left at `sent_at` is answered: what had failed before that is not the endpoint's. What the server has refused
  * it would refuse again; what it failed at is asked again, as it may have been away in between. */
 static void on_evidence(struct sg_governor *g, int64_t sent_at)
@@ -508,7 +541,7 @@ static void on_evidence(struct sg_governor *g, int64_t sent_at)
     for (int64_t i = 0; i < g->n_held; i++) {
         int64_t id = g->held[i];
         const struct ticket *t = &g->ticket[id];
-        if (sent_at < t->failed_at)
+        if (sent_at < t->failed_at || (t->blame == SG_BLAME_LENGTH && !is_rarely_too_long(g, t)))
             g->held[n++] = id;
         else
             release(g, id, was_refused(t) || t->is_last, 0);
@@ -536,14 +569,16 @@ static void stop_for_held(struct sg_governor *g)
     sg_governor_stop(g, SG_STOPPED, why);
 }
 
-/* Whether those that are held are longer than the study's requests mostly are, and others were taken: then it is not the endpoint that
+/* Whether those that are held are longer than their pools' requests mostly are, and others were taken: then it is not the endpoint that
  * has too little room. */
 static int are_too_long(const struct sg_governor *g)
 {
     int64_t n = 0;
     for (int64_t i = 0; i < g->n_held; i++) {
         const struct ticket *t = &g->ticket[g->held[i]];
-        n += t->blame == SG_BLAME_LENGTH && t->tokens > 1.25 * g->sum_tokens / (double)g->n;
+        struct lengths l = lengths_of(g, t->turn);
+        double mean = l.n > 1 ? l.sum_tokens / (double)l.n : g->sum_tokens / (double)g->n;
+        n += t->blame == SG_BLAME_LENGTH && t->tokens > 1.25 * mean;
     }
     return n == g->n_held && g->n_answered;
 }
@@ -570,16 +605,41 @@ int sg_governor_wants_control(struct sg_governor *g, int64_t *like)
     return 1;
 }
 
+/* Whether a pool is mostly too long: a control has as many bytes, but may have fewer tokens. */
+static int are_pools_too_long(const struct sg_governor *g)
+{
+    for (int64_t i = 0; i < g->n_held; i++) {
+        const struct ticket *t = &g->ticket[g->held[i]];
+        if (t->blame == SG_BLAME_LENGTH && !is_rarely_too_long(g, t) && lengths_of(g, t->turn).n_too_long > 1)
+            return 1;
+    }
+    return 0;
+}
+
 /* The endpoint answers a prompt of ours. */
 static void on_control(struct sg_governor *g)
 {
     int64_t n = g->n_held;
     g->control = -1;
+    if (are_pools_too_long(g)) {
+        stop_for_held(g);
+        return;
+    }
     g->n_held = 0;
     for (int64_t i = 0; i < n; i++) {
         struct ticket *t = &g->ticket[g->held[i]];
         release(g, g->held[i], t->is_last || (was_refused(t) && t->may_have_cost), was_refused(t));
     }
+}
+
+/* All that are held are given up on: they are unlike the others. */
+static void release_all(struct sg_governor *g)
+{
+    int64_t n = g->n_held;
+    g->n_held = 0;
+    g->alive_at = g->n_departed;
+    for (int64_t i = 0; i < n; i++)
+        release(g, g->held[i], 1, 0);
 }
 
 static enum sg_fate fail(struct sg_governor *g, int64_t id, const struct sg_attempt *a)
@@ -590,7 +650,7 @@ static enum sg_fate fail(struct sg_governor *g, int64_t id, const struct sg_atte
     if (id == g->control) {
         g->control = -1;
         if (are_too_long(g))
-            on_evidence(g, g->n_departed);
+            release_all(g);
         else
             stop_for_held(g);
         return SG_FATE_LEFT;
@@ -599,7 +659,9 @@ static enum sg_fate fail(struct sg_governor *g, int64_t id, const struct sg_atte
         return SG_FATE_LEFT;
     if (a->blame == SG_BLAME_CONTENT && a->kind == SG_ATTEMPT_REFUSED)
         return given_up;
-    if (t->is_last || is_alive_since(g, t))
+    int is_long = a->kind == SG_ATTEMPT_REFUSED && a->blame == SG_BLAME_LENGTH;
+    t->is_too_long |= is_long;
+    if (t->is_last || (is_alive_since(g, t) && (!is_long || is_rarely_too_long(g, t))))
         return given_up;
     t->bad = a->kind;
     t->may_have_cost = a->maybe_paid || a->cost_usd > 0;
@@ -676,6 +738,8 @@ static enum sg_fate take(struct sg_governor *g, double now_s, int64_t id, const 
             on_control(g);
         else {
             g->n_answered++;
+            t->is_answered = 1;
+            t->is_too_long = 0;
             on_evidence(g, t->sent_at);
         }
         return SG_FATE_ANSWERED;

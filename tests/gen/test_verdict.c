@@ -231,6 +231,35 @@ static void too_long(void **state)
     }
 }
 
+/* llama.cpp with a context that takes the zero-shot prompts, and none of the few-shot ones: answers to the former are no evidence, nor is a
+ * control of as many bytes and fewer tokens. One of a pool whose others are answered is its own. */
+static void a_pool_too_long(void **state)
+{
+    (void)state;
+    struct sg_attempt no = failed(SG_ATTEMPT_REFUSED, SG_BLAME_LENGTH);
+    struct sg_err err;
+    for (int n_refused = 1; n_refused <= 4; n_refused += 3) {
+        struct sg_governor *g = fresh(1, 0, 6);
+        int64_t id, given_up = -1;
+        for (int i = 0; i < 4; i++)
+            assert_int_equal(sg_governor_add(g, 1, 30, 0, &id, &err), SG_OK);
+        for (int i = 0; i < 10; i++) {
+            id = leave(g);
+            int refused = id >= 6 && id < 6 + n_refused;
+            assert_int_equal(end(g, id, refused ? no : answered()),
+                             refused ? SG_FATE_HELD : SG_FATE_ANSWERED);
+        }
+        while (sg_governor_given_up(g, &id))
+            given_up = id;
+        assert_int_equal(given_up, n_refused == 1 ? 6 : -1);
+        if (n_refused > 1)
+            assert_int_equal(end(g, add_control(g, 9), answered()), SG_FATE_ANSWERED);
+        assert_int_equal(sg_governor_given_up(g, &id), 0);
+        assert_int_equal(sg_governor_look(g).dead, n_refused > 1 ? SG_STOPPED : SG_OK);
+        sg_governor_destroy(g);
+    }
+}
+
 /* What an earlier run has given up on is given up on again, without a control. */
 static void given_up_before(void **state)
 {
@@ -410,6 +439,7 @@ int main(void)
         cmocka_unit_test(eight),
         cmocka_unit_test(never_worked),
         cmocka_unit_test(too_long),
+        cmocka_unit_test(a_pool_too_long),
         cmocka_unit_test(given_up_before),
         cmocka_unit_test(a_doubtful_key),
         cmocka_unit_test(redirects),
