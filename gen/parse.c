@@ -140,7 +140,7 @@ static const char *lonely_text(const char *line, int class_)
         return NULL;
     if (sg_starts_with(line, "answer:"))
         return line + strlen("answer:") + strspn(line + strlen("answer:"), "*_ ");
-    return sg_starts_with(line, "note") ? line : NULL;
+    return sg_starts_with(line, "note") || sg_starts_with(line, "mood") ? line : NULL;
 }
 
 /* Copies the first paragraph that is an example into b. *to_the_end: it reaches the completion's end. *said: the class that

@@ -24,6 +24,17 @@ static size_t one_of(const char *s, const char *const *list)
     return 0;
 }
 
+/* The same of the longest of them. */
+static size_t longest_of(const char *s, const char *const *list)
+{
+    size_t best = 0;
+    for (; *list; list++) {
+        size_t n = one_of(s, (const char *const[]){*list, NULL});
+        best = n > best ? n : best;
+    }
+    return best;
+}
+
 static int is_word_of(const char *s, size_t n, const char *const *list)
 {
     for (; *list; list++)
@@ -112,6 +123,23 @@ static const char *const kinds[] = {
     "snippet",   "pair",        "passage",  "it",       "attempt", "line",       "feedback",   "critique",
     "variation", "alternative", "entry",    "output",   "quote",   NULL};
 
+/* "Sure thing!", "Of course. Here you go!": courtesy alone; "Great movie!" is a text. */
+static int is_courtesy(const char *s, size_t n)
+{
+    static const char *const word[] = {
+        "sure thing", "sure",          "certainly", "of course",  "absolutely",    "okay",       "ok",
+        "alright",    "no problem",    "got it",    "understood", "here you go",   "here it is", "here goes",
+        "great",      "yes",           "will do",   "gladly",     "happy to help", "i can help", "thanks",
+        "thank you",  "with pleasure", "let's go",  NULL};
+    for (const char *end = s + n; s < end;) {
+        size_t k = strspn(s, ",.!- ");
+        if (!k && !(k = longest_of(s, word)))
+            return 0;
+        s += k;
+    }
+    return 1;
+}
+
 int sg_is_preamble(const char *s)
 {
     static const char *const opening[] = {"sure",          "certainly", "of course", "absolutely",
@@ -129,7 +157,7 @@ int sg_is_preamble(const char *s)
         return 1;
     if (!one_of(s, opening))
         return 0;
-    return colon || ((s[n - 1] == '!' || s[n - 1] == '.') && n <= 16 && !sg_starts_with(s, "here")) ||
+    return colon || ((s[n - 1] == '!' || s[n - 1] == '.') && is_courtesy(s, n)) ||
            (n <= 40 && sg_starts_with(s, "here you go"));
 }
 
