@@ -218,6 +218,8 @@ static sg_status take_values(struct sg_rows_reader *in, const struct member valu
         else if (name[i] && s && is_whole(s, value[i].n_value) &&
                  !(*out[i] = sg_strndup(s, value[i].n_value))) /* a text that is a number */
             return sg_fail_memory(err, value[i].n_value);
+        if (i == 2 && *out[i])
+            sg_text_trim(*out[i]);
         if (i == 2 && *out[i] && !**out[i]) {
             sg_free(*out[i]); /* an empty label is none */
             *out[i] = NULL;

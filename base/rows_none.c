@@ -24,7 +24,8 @@ static int is_none_here(const struct sg_rows *rows, int *beside)
             seen[2] |= label[0] == '-' && !label[1];
             continue;
         }
-        if (!sg_parse_int64(sg_label_plain(label, plain), &value)) {
+        const char *number = sg_label_plain(label, plain);
+        if (!sg_parse_int64(number + (*number == '+'), &value)) {
             n_words = 1;
             is_plus |= strcmp(label, "+") == 0;
             continue;

@@ -3,6 +3,7 @@
 #include "base/rows_impl.h"
 #include "base/text.h"
 
+#include <math.h>
 #include <string.h>
 
 struct table {
@@ -149,6 +150,25 @@ static void see(struct table *t, char *const *name, int n_names)
     t->in->columns.n_rows++;
 }
 
+/* What a label's cell holds that is none, in words; NULL: a label. Where a task names the classes, they decide. */
+static const char *no_label(const struct sg_fields *f, const char *v)
+{
+    static const char *const missing[] = {"NA", "NaN", "nan", "<NA>", "NULL", "null", "#N/A", "N/A", "n/a"};
+    double x;
+    size_t n = strlen(v);
+    if (f->is_task)
+        return NULL;
+    for (size_t i = 0; i < sizeof missing / sizeof missing[0]; i++)
+        if (strcmp(v, missing[i]) == 0)
+            return "how R and pandas write a missing value; hint: take such rows out, or call the class "
+                   "otherwise";
+    if (n > 1 && v[0] == '[' && v[n - 1] == ']')
+        return "a list: rows with several labels (multi-label) are not read; hint: one label a row";
+    if (strspn(v, "+-.0123456789eE") == n && strpbrk(v, ".eE") && sg_parse_double(v, &x) && nearbyint(x) != x)
+        return "a score, not a class; hint: write classes as words or whole numbers";
+    return NULL;
+}
+
 static sg_status take(struct table *t, const int column[3], int64_t line, struct sg_err *err)
 {
     const struct sg_fields *f = &t->in->fields;
@@ -156,6 +176,13 @@ static sg_status take(struct table *t, const int column[3], int64_t line, struct
     const char *value[3];
     for (int i = 0; i < 3; i++) {
         value[i] = column[i] >= 0 ? t->field[column[i]] : NULL;
+        if (i == 2 && value[i]) {
+            sg_text_trim(t->field[column[i]]);
+            const char *what = t->in->need_label ? no_label(f, value[i]) : NULL;
+            if (what)
+                return sg_fail(err, SG_INPUT, "%s:%lld: field \"%s\" is \"%.40s\", %s", t->in->path,
+                               (long long)line, name[i], value[i], what);
+        }
         if (i == 2 && value[i] && !value[i][0])
             value[i] = NULL; /* an empty column is no label */
         if (name[i] && !value[i] && (i < 2 || t->in->need_label))
@@ -168,12 +195,21 @@ static sg_status take(struct table *t, const int column[3], int64_t line, struct
     return SG_OK;
 }
 
-static int column_of(char *const *name, int n_names, const char *wanted)
+/* Which column is called so: -1 none. Two of one name are refused: which one is meant, nobody can know. */
+static sg_status column_of(const struct table *t, char *const *name, int n_names, const char *wanted,
+                           int *out, struct sg_err *err)
 {
-    for (int i = 0; wanted && i < n_names; i++)
-        if (strcmp(name[i], wanted) == 0)
-            return i;
-    return -1;
+    *out = -1;
+    for (int i = 0; wanted && i < n_names; i++) {
+        if (strcmp(name[i], wanted) != 0)
+            continue;
+        if (*out >= 0)
+            return sg_fail(err, SG_INPUT,
+                           "%s: columns %d and %d are both called \"%s\"; hint: rename one of them",
+                           t->in->path, *out + 1, i + 1, wanted);
+        *out = i;
+    }
+    return SG_OK;
 }
 
 /* The first records: split in place, they cannot be read again, so that their fields are kept. */
@@ -209,8 +245,10 @@ static sg_status take_all(struct table *t, char *const *name, int n_names, struc
         return status == SG_OK ? SG_OK : sg_fail(err, status, "%s", later.text);
     SG_TRY(sg_rows_find_fields(t->in, 1, f->line[0], err));
     const struct sg_fields *found = &t->in->fields;
-    const int column[3] = {column_of(name, n_names, found->first), column_of(name, n_names, found->second),
-                           column_of(name, n_names, found->label)};
+    const char *const wanted[3] = {found->first, found->second, found->label};
+    int column[3];
+    for (int i = 0; i < 3; i++)
+        SG_TRY(column_of(t, name, n_names, wanted[i], &column[i], err));
     for (int i = 0; i < f->n; i++) {
         memcpy(t->field, f->field + i * n_names, (size_t)n_names * sizeof *t->field);
         SG_TRY(take(t, column, f->line[i], err));

@@ -13,10 +13,14 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-/* Damaged HDF5 files can keep the library reading for ever (seen with 1.10.8: a link that leads back to its own group). A file that is
- * whole takes seconds a gigabyte; the time counts while we compute alone, so that a slow file system is none. */
+/* What damaged HDF5 files do to the library (seen with 1.10.8): it reads for ever (a link that leads back to its own group), or
+ * writes where it must not (a length in the heap of texts). A file that is whole takes seconds a gigabyte; the time counts while we
+ * compute alone, so that a slow file system is none. */
 static const char endless[] = "synthgrid: damaged: reading results.h5 does not end; hint: `synthgrid run` "
                               "builds it again from the ledger\n";
+static const char unreadable[] =
+    "synthgrid: damaged: HDF5 breaks down over results.h5; hint: `synthgrid run` "
+    "builds it again from the ledger\n";
 
 static void on_endless(int signal_number)
 {
@@ -25,8 +29,17 @@ static void on_endless(int signal_number)
     _exit(2);
 }
 
-static void limit_cpu(const char *path)
+static void on_fault(int signal_number)
 {
+    (void)signal_number;
+    (void)!write(2, unreadable, sizeof unreadable - 1);
+    _exit(2);
+}
+
+static void guard_reading(const char *path)
+{
+    static char stack[65536]; /* the library's own may be used up */
+    const stack_t own = {.ss_sp = stack, .ss_size = sizeof stack};
     struct stat st;
     char *file = sg_dir_exists(path) ? sg_path_join(path, "results.h5") : sg_strdup(path);
     double size = file && stat(file, &st) == 0 ? (double)st.st_size : 0;
@@ -34,6 +47,11 @@ static void limit_cpu(const char *path)
     struct itimerval limit = {.it_value.tv_sec = 20 + (time_t)(size / 4e6)};
     signal(SIGPROF, on_endless);
     setitimer(ITIMER_PROF, &limit, NULL);
+    static const int fault[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
+    struct sigaction action = {.sa_handler = on_fault, .sa_flags = SA_ONSTACK};
+    sigaltstack(&own, NULL);
+    for (size_t i = 0; i < sizeof fault / sizeof fault[0]; i++)
+        sigaction(fault[i], &action, NULL);
 }
 
 int sg_cmd_report(int argc, char **argv)
@@ -74,7 +92,7 @@ int sg_cmd_report(int argc, char **argv)
         status = sg_fail(&err, SG_INPUT, "--format %.40s: hint: terminal, markdown or json", format);
     if (status == SG_OK)
         status = sg_output_check("--output", output, args.positional, 1, &err);
-    limit_cpu(args.positional[0]);
+    guard_reading(args.positional[0]);
     if (status == SG_OK)
         status = sg_report(args.positional[0], (enum sg_report_form)form, &text, &err);
     if (status == SG_OK)

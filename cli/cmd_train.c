@@ -72,6 +72,7 @@ static sg_status job_load(struct job *j, const struct sg_args *args, const struc
     SG_TRY(check_pairs(j, err));
     SG_TRY(sg_labels_drop_none(NULL, j->train_path, &j->train, err));
     SG_TRY(sg_labels_find(j->train_path, &j->train, &j->labels, err));
+    sg_labels_note_alike(&j->labels, j->train_path, &j->train);
     SG_TRY(sg_labels_drop_none(&j->labels, j->eval_path, &j->eval, err));
     if (world->rank == 0) {
         sg_rows_tell(&j->train);

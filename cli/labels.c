@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static int by_text(const void *a, const void *b)
 {
@@ -95,6 +96,19 @@ done:
     if (status != SG_OK)
         sg_labels_free(&l);
     return status;
+}
+
+void sg_labels_note_alike(const struct sg_labels *l, const char *path, struct sg_rows *rows)
+{
+    for (int i = 0; i < l->n; i++)
+        for (int k = 0; k < i; k++)
+            if (strcasecmp(l->name[i], l->name[k]) == 0) {
+                sg_rows_note(rows, path,
+                             "labels \"%.60s\" and \"%.60s\" differ in case alone and are two classes; hint: "
+                             "write them alike",
+                             l->name[k], l->name[i]);
+                return;
+            }
 }
 
 static sg_status no_such_label(const struct sg_labels *l, const char *path, int64_t row, const char *label,

@@ -17,6 +17,9 @@ sg_status sg_labels_find(const char *path, const struct sg_rows *rows, struct sg
                          struct sg_err *err) SG_MUST_USE;
 void sg_labels_free(struct sg_labels *l);
 
+/* Notes two labels that differ in nothing but case: they are two classes, and perhaps should not be. */
+void sg_labels_note_alike(const struct sg_labels *l, const char *path, struct sg_rows *rows);
+
 /* Takes rows without a gold label out (-1, or "-" as in SNLI's files), and notes how many. Of the training rows, `l` NULL: where
  * the others' labels show that it is none - they are words, or 0 to K-1 of three classes and more; beside 0 and 1 alone it stays
  * a class, and that is noted. Of other rows: where the training rows have no such class. SG_INPUT when nothing is left. */

@@ -324,19 +324,25 @@ static sg_status name_by_pieces(const struct sg_class_names *names, const char *
     return SG_OK;
 }
 
-/* Whether one of the three words before `at` says that the class is not meant. */
+/* Whether one of the three words before `at` says that the class is not meant, or the one before it. */
 static int is_negated(const char *text, const char *at)
 {
-    static const char *const word[] = {"not",     "isnt",  "arent",  "wasnt", "doesnt",
-                                       "dont",    "didnt", "cannot", "cant",  "never",
-                                       "neither", "nor",   "rather", "than",  "without"};
+    static const char *const word[] = {
+        "not",   "isnt",     "arent",    "wasnt",    "doesnt",  "dont",    "didnt",  "cannot", "cant",
+        "never", "nor",      "neither",  "rather",   "than",    "without", "hardly", "barely", "lack",
+        "lacks", "scarcely", "anything", "opposite", "absence", "werent",  "far",    "wont",   "nothing"};
+    static const char *const beside[] = {"no", "non", "isn", "zero", "less"};
     const char *p = at;
     for (int i = 0; i < 3 && p > text; i++) {
         const char *end = p - 1;
         for (p = end; p > text && p[-1] != ' ';)
             p--;
+        size_t n = (size_t)(end - p);
         for (size_t w = 0; w < sizeof word / sizeof word[0]; w++)
-            if (strlen(word[w]) == (size_t)(end - p) && strncmp(p, word[w], (size_t)(end - p)) == 0)
+            if (strlen(word[w]) == n && strncmp(p, word[w], n) == 0)
+                return 1;
+        for (size_t w = 0; i == 0 && w < sizeof beside / sizeof beside[0]; w++)
+            if (strlen(beside[w]) == n && strncmp(p, beside[w], n) == 0)
                 return 1;
     }
     return 0;

@@ -138,6 +138,12 @@ static const char *const keys[] = {"label",           "class",
                                    "notes",           "predicted label",
                                    "entailment",      "mood"};
 
+/* Keys whose value must be a class, alone: texts have such lines, too. */
+static const char *const weak_keys[] = {
+    "tone", "attitude", "stance",     "opinion",  "feeling",          "verdict", "type",
+    "kind", "result",   "prediction", "output",   "target",           "gold",    "tag",
+    "tags", "judgment", "valence",    "relation", "emotion expressed"};
+
 /* Words of the line at s, where it has only some. */
 static size_t words_of_line(const char *s)
 {
@@ -210,6 +216,24 @@ static int class_at(const struct sg_task *t, const char *value, const char **to)
     return class_;
 }
 
+/* "Tone: negative" and nothing else on the line. */
+static int weak_label(const struct sg_task *t, const char *s)
+{
+    s += strspn(s, "*_([ ");
+    for (size_t i = 0; i < sizeof weak_keys / sizeof weak_keys[0]; i++) {
+        size_t n = strlen(weak_keys[i]);
+        const char *value =
+            sg_starts_with(s, weak_keys[i]) && !is_own_mark(t, s, n) ? past_colon(s + n) : NULL;
+        if (!value)
+            continue;
+        size_t len = strcspn(value, "\n");
+        while (len && strchr("*_)] .", value[len - 1]))
+            len--;
+        return len && len <= MAX_VALUE ? sg_label_of(t, value, len) : -1;
+    }
+    return -1;
+}
+
 int sg_label_line(const struct sg_task *t, const char *s, int *class_)
 {
     const char *end, *p;
@@ -221,6 +245,8 @@ int sg_label_line(const struct sg_task *t, const char *s, int *class_)
         if (strict || named >= 0)
             return 1;
     }
+    if ((*class_ = weak_label(t, s)) >= 0)
+        return 1;
     /* "A: Yes", "The answer is no." */
     if ((sg_starts_with(s, "A:") || sg_starts_with(s, "The answer is")) && words_of_line(s) <= 6) {
         p = s + (s[1] == ':' ? 2 : strlen("The answer is"));
@@ -294,7 +320,7 @@ size_t sg_label_before(const struct sg_task *t, const char *s, int *class_)
         size_t n = may_sign ? sign_at(p + i, sign) : 0;
         if (!n)
             continue;
-        *class_ = class_of(t, p, i);
+        *class_ = p[i] == ' ' ? sg_label_of(t, p, i) : class_of(t, p, i);
         return *class_ < 0 ? 0 : (size_t)(past_signs(p + i + n) - s);
     }
     return 0;

@@ -85,6 +85,8 @@ static void tidy(char *s)
     sg_clean_markdown(s);
     sg_squeeze(s);
     const char *body = sg_skip_bullet(s);
+    if (body[0] == '>' && body[1] == ' ') /* Markdown's quotation */
+        body += 2;
     memmove(s, body, strlen(body) + 1);
     strip_element(s);
     strip_closing(s);
@@ -143,6 +145,28 @@ static const char *lonely_text(const char *line, int class_)
     return sg_starts_with(line, "note") || sg_starts_with(line, "mood") ? line : NULL;
 }
 
+/* Whether the line at s, the first one, only heads the text that follows it: "Title: Boring", "Negative review" before a blank line,
+ * in another language a short line with its colon at the end. *class_: what it names, or -1. */
+static int heads_text(const struct sg_task *t, const char *s, int *class_)
+{
+    static const char *const field[] = {
+        "title:",        "subject:", "headline:",   "film:",        "movie:",   "author:", "reviewer:",
+        "review title:", "date:",    "film title:", "movie title:", "product:", NULL};
+    const char *next = next_line(s);
+    size_t n = strcspn(s, "\n"), n_beyond = 0;
+    *class_ = -1;
+    if (!next[strspn(next, " \n")] || n > 120)
+        return 0;
+    for (int i = 0; field[i]; i++)
+        if (sg_starts_with(s, field[i]))
+            return 1;
+    if (is_blank_line(next) && (*class_ = sg_label_of(t, s, n)) >= 0)
+        return 1;
+    for (size_t i = 0; i < n; i++)
+        n_beyond += (unsigned char)s[i] >= 0x80;
+    return n > 3 && n <= 60 && 2 * n_beyond > n && (s[n - 1] == ':' || strncmp(s + n - 3, "：", 3) == 0);
+}
+
 /* Copies the first paragraph that is an example into b. *to_the_end: it reaches the completion's end. *said: the class that
  * stands before or behind it. */
 static void first_paragraph(const struct sg_task *t, const char *s, struct sg_buf *b, int *to_the_end,
@@ -164,6 +188,11 @@ static void first_paragraph(const struct sg_task *t, const char *s, struct sg_bu
         if (label && !is_blank_line(line + label)) {
             note_class(said, class_);
             line += label;
+        }
+        if (!b->len && heads_text(t, line, &class_)) {
+            note_class(said, class_);
+            s = next_line(s);
+            continue;
         }
         if (!b->len && sg_is_title(t, *s == '#' ? s : line)) {
             s = next_line(s);
@@ -304,6 +333,26 @@ static const char *after_mark(const char *s, const char *mark)
     return colon ? s + colon + strspn(s + colon, "*_ ") : NULL;
 }
 
+/* The same of a mark without a colon that is a line of its own ("## Premise", "**Premise**"), or stands in brackets
+ * ("[Premise] ..."). */
+static const char *after_heading(const char *s, const char *p, const char *mark)
+{
+    size_t n = strlen(mark);
+    if (strncasecmp(p, mark, n) != 0)
+        return NULL;
+    const char *line = p, *behind = p + n;
+    while (line > s && line[-1] != '\n')
+        line--;
+    if (strspn(line, "#*_[ 0123456789.)") < (size_t)(p - line))
+        return NULL;
+    if (p > s && p[-1] == '[') {
+        behind += strspn(behind, " 0123456789");
+        return *behind == ']' ? behind + 1 + strspn(behind + 1, ":*_ ") : NULL;
+    }
+    behind += strspn(behind, "*_ 0123456789");
+    return *behind == '\n' && isupper((unsigned char)*p) ? behind + strspn(behind, "\n ") : NULL;
+}
+
 enum { MAX_MARKS = 64 };
 
 /* Where the line's list sign in front of a mark begins ("2. **Question:**"): it is no part of the text
@@ -313,7 +362,7 @@ static const char *before_bullet(const char *text, const char *mark)
     const char *line = mark;
     while (line > text && line[-1] != '\n')
         line--;
-    return strspn(line, "0123456789.)(*_#- ") >= (size_t)(mark - line) ? line : mark;
+    return strspn(line, "0123456789.)(*_#-[ ") >= (size_t)(mark - line) ? line : mark;
 }
 
 static const char *const polite[] = {"sure", "certainly", "of course", "here's", "here is", "here are", NULL};
@@ -349,9 +398,13 @@ static int find_marks(const struct sg_task *t, const char *s, struct mark *marks
             (isalnum((unsigned char)p[-1]) || ((unsigned char)p[-1] >= 0x80 && (unsigned char)*p < 0x80)))
             continue;
         const char *text = after_mark(p, lead);
+        if (!text)
+            text = after_heading(s, p, lead);
         int is_lead = text != NULL;
         if (!text)
             text = after_mark(p, trail);
+        if (!text)
+            text = after_heading(s, p, trail);
         if (!text || is_in_sentence(s, p))
             continue;
         if (n)
@@ -393,8 +446,12 @@ static char *copy_text(const struct sg_task *t, const char *s, const char *end, 
             break;
         }
         if (!blank) {
+            const char *from = line; /* Markdown's quotation */
+            if (from[strspn(from, " ")] == '>' && from[strspn(from, " ") + 1] == ' ')
+                from += strspn(from, " ") + 2;
+            from = from < to ? from : to;
             sg_buf_puts(&b, b.len ? " " : "");
-            sg_buf_add(&b, line, (size_t)(to - line));
+            sg_buf_add(&b, from, (size_t)(to - from));
         }
         if (one_paragraph && b.len && line[n] == '\n') {
             /* A hypothesis or a question is one line; what comes after it is talk about it. */
@@ -415,8 +472,19 @@ static char *copy_text(const struct sg_task *t, const char *s, const char *end, 
 /* A text in front of the trailing mark when the leading mark is missing: all but preambles. */
 static const char *unmarked_lead(const char *s, const char *end)
 {
+    static const char *const other[] = {"text",      "context",    "article",   "paragraph",  "story",
+                                        "excerpt",   "document",   "sentence",  "premise",    "passage",
+                                        "statement", "background", "reference", "sentence 1", "text 1",
+                                        "evidence",  NULL};
     while (s < end && (is_blank_line(s) || sg_is_preamble(sg_skip_bullet(s))))
         s = next_line(s);
+    /* another name for it than the one that was asked for */
+    const char *body = s + strspn(s, "*_# ");
+    for (int i = 0; other[i]; i++) {
+        const char *text = after_mark(body, other[i]);
+        if (text && text < end)
+            return text;
+    }
     return s < end ? s : end; /* a mark may stand in a preamble: "Here is a question:" */
 }
 

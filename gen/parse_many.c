@@ -4,6 +4,8 @@
 #include "base/text.h"
 #include "gen/class_name.h"
 #include "gen/clean.h"
+#include "gen/label.h"
+#include "gen/preamble.h"
 #include "gen/reasoning.h"
 #include "gen/records.h"
 
@@ -88,13 +90,30 @@ static sg_status parse_one(const struct sg_task *t, char *item, int cut, const s
 /* Behind the sign of a list's number at s; NULL: there is none. */
 static char *past_number_sign(char *s)
 {
-    static const char *const wide[] = {"、", "．", "）", "："};
+    /* the last two: a keycap, as emoji have it */
+    static const char *const sign[] = {"、",          "．",  "）",  "：",  "\\.",
+                                       "\\)",         " - ", " – ", " — ", "\xef\xb8\x8f\xe2\x83\xa3",
+                                       "\xe2\x83\xa3"};
     if (*s && strchr(".):", *s))
         return s + 1;
-    for (size_t i = 0; i < sizeof wide / sizeof wide[0]; i++)
-        if (strncmp(s, wide[i], 3) == 0)
-            return s + 3;
+    for (size_t i = 0; i < sizeof sign / sizeof sign[0]; i++)
+        if (strncmp(s, sign[i], strlen(sign[i])) == 0)
+            return s + strlen(sign[i]);
     return NULL;
+}
+
+/* Behind "①" to "⑳" at s; NULL: it is not this number. */
+static char *past_circled(char *s, int64_t number)
+{
+    const char sign[4] = {'\xe2', '\x91', (char)(0x9f + number), 0};
+    return number >= 1 && number <= 20 && strncmp(s, sign, 3) == 0 ? s + 3 : NULL;
+}
+
+/* A number alone on a line that Markdown sets off: "### 3", "**3**". */
+static char *past_number_line(const char *line, char *digits, size_t n)
+{
+    char *behind = past(digits + n, "*_ ");
+    return *behind == '\n' && (strchr("#*", *line)) ? behind + 1 : NULL;
 }
 
 /* Where the item with this number begins ("3. ", "**3)** "), its text in *text; NULL when there is none. */
@@ -105,7 +124,9 @@ static char *find_item(const struct sg_task *t, char *s, int64_t number, char **
     size_t n = (size_t)snprintf(digits, sizeof digits, "%lld", (long long)number);
     for (char *line = s; *line;) {
         char *p = past(past(line, " *_#("), "0");
-        char *behind = strncmp(p, digits, n) == 0 ? past_number_sign(p + n) : NULL;
+        char *behind = strncmp(p, digits, n) == 0 ? past_number_sign(p + n) : past_circled(p, number);
+        if (!behind && strncmp(p, digits, n) == 0)
+            behind = past_number_line(line, p, n);
         if (behind) {
             *text = past(behind, "*_): ");
             return line;
@@ -134,8 +155,13 @@ static char *find_marked(const struct sg_task *t, char *s, int64_t number, char 
             if (!sg_starts_with(p, word[i]))
                 continue;
             char *digit = past(p + strlen(word[i]), " #");
-            if (strncmp(digit, digits, n) == 0 && past_number_sign(past(digit + n, "*_ "))) {
-                *text = i ? past(past_number_sign(past(digit + n, "*_ ")), "*_ ") : p;
+            char *behind = strncmp(digit, digits, n) == 0 ? past(digit + n, "*_ ") : NULL;
+            if (behind && past_number_sign(behind)) {
+                *text = i ? past(past_number_sign(behind), "*_ ") : p;
+                return line;
+            }
+            if (behind && *behind == '\n') {
+                *text = t->second && i == 0 ? p : behind + 1;
                 return line;
             }
         }
@@ -163,15 +189,110 @@ static char *find_bullet(const struct sg_task *t, char *s, int64_t number, char 
     return NULL;
 }
 
+/* The same for "a) ...", "B. ..." */
+static char *find_lettered(const struct sg_task *t, char *s, int64_t number, char **text)
+{
+    (void)t;
+    for (char *line = s; *line && number <= 26;) {
+        char *p = past(line, " *_(");
+        if ((*p == 'a' + number - 1 || *p == 'A' + number - 1) && (p[1] == ')' || p[1] == '.') &&
+            strchr(" *", p[2])) {
+            *text = past(p + 2, "*_ ");
+            return line;
+        }
+        while (*line && *line != '\n')
+            line++;
+        line += *line == '\n';
+    }
+    return NULL;
+}
+
+/* ---- no list ---- */
+
+/* The next text where they stand one below the other: lines, or paragraphs with blank lines or rules ("---") between them. What
+ * only speaks of texts is none. Returns where the rest begins, NULL at the end. */
+static char *next_block(const struct sg_task *t, char *s, int by_line, char **text, char **end)
+{
+    for (;;) {
+        size_t n = strcspn(s, "\n");
+        if (!*s)
+            return NULL;
+        int is_rule = strspn(s, "-*_= ") >= n;
+        if (!is_rule && !sg_is_preamble(s) && !sg_is_heading(t, s) && !sg_is_note(t, s))
+            break;
+        s += n + (s[n] == '\n');
+    }
+    *text = s;
+    for (;;) {
+        size_t n = strcspn(s, "\n");
+        *end = s += n;
+        s += *s == '\n';
+        if (by_line || !*s || strspn(s, "-*_= ") >= strcspn(s, "\n"))
+            return s;
+    }
+}
+
+static int64_t count_blocks(const struct sg_task *t, char *s, int by_line)
+{
+    int64_t n = 0;
+    for (char *text, *end; (s = next_block(t, s, by_line, &text, &end));)
+        n++;
+    return n;
+}
+
+/* As many paragraphs, or lines, as texts were asked for: each is one. *n_out 0: they are not. */
+static sg_status parse_blocks(const struct sg_task *t, char *s, int cut, const struct sg_wanted *w,
+                              struct sg_candidate *out, int64_t *n_out, struct sg_err *err)
+{
+    *n_out = 0;
+    int by_line = 0;
+    if (w->n < 2 || t->second || w->label)
+        return SG_OK;
+    while (count_blocks(t, s, by_line) != w->n)
+        if (++by_line > 1)
+            return SG_OK;
+    for (char *text, *end; (s = next_block(t, s, by_line, &text, &end)); ++*n_out) {
+        int is_last = !*s;
+        *end = 0;
+        SG_TRY(parse_one(t, text, cut && is_last, w, &out[*n_out], err));
+    }
+    return SG_OK;
+}
+
+/* Whether a line heads texts of another class than the one that was asked for: "Positive:", "## Positive reviews". */
+static int has_other_heading(const struct sg_task *t, const char *s, const struct sg_wanted *w)
+{
+    for (int class_; w->asked && *s; s += *s == '\n') {
+        size_t n = strcspn(s, "\n"), last = n;
+        while (last && strchr("*_ ", s[last - 1]))
+            last--;
+        if (n < 80 && n && (*s == '#' || *s == '*' || s[last - 1] == ':') &&
+            sg_label_line(t, sg_skip_bullet(s), &class_) && class_ >= 0 && class_ != w->asked - 1 &&
+            !memchr(s, ':', last - 1))
+            return 1;
+        s += n;
+    }
+    return 0;
+}
+
 static sg_status parse_list(const struct sg_task *t, char *s, int cut, const struct sg_wanted *w,
                             struct sg_candidate *out, int64_t *n_out, struct sg_err *err)
 {
     char *text, *next = NULL, *next_text = NULL;
     char *(*const finder[])(const struct sg_task *, char *, int64_t, char **) = {find_item, find_marked,
-                                                                                 find_bullet};
+                                                                                 find_bullet, find_lettered};
     int kind = 0, is_list = w->n > 1 && find_item(t, s, 1, &text) != NULL;
-    while (w->n > 1 && !is_list && ++kind < (t->second ? 2 : 3)) /* a pair's texts may be a list, too */
+    while (w->n > 1 && !is_list && ++kind < (t->second ? 2 : 4)) /* a pair's texts may be a list, too */
         is_list = finder[kind](t, s, 1, &text) && finder[kind](t, text + 1, 2, &next_text);
+    if (is_list && has_other_heading(t, s, w)) { /* which text is of which class, nobody can know */
+        out->reason = SG_REJECT_WRONG_LABEL;
+        *n_out = 1;
+        return SG_OK;
+    }
+    if (!is_list)
+        SG_TRY(parse_blocks(t, s, cut, w, out, n_out, err));
+    if (!is_list && *n_out)
+        return SG_OK;
     if (!is_list) {
         *n_out = 1;
         return parse_one(t, s, cut, w, out, err);
@@ -280,6 +401,32 @@ static enum sg_reject judge_answer(const char *text, const char *finish_reason)
     return text && *text ? SG_ACCEPTED : cut ? SG_REJECT_CUT_OFF : SG_REJECT_EMPTY;
 }
 
+/* A copy in which a tab between a class and a text is a bar, which parts them where blanks are all alike. Without memory NULL: the
+ * tabs stay. */
+static char *bars_for_tabs(const struct sg_task *t, const char *text)
+{
+    struct sg_buf b = sg_buf_make((size_t)64 << 20);
+    for (const char *line = text; *line;) {
+        size_t n = strcspn(line, "\n");
+        const char *tab = memchr(line, '\t', n), *last = tab;
+        for (const char *p = tab; p && (p = memchr(p, '\t', n - (size_t)(p - line))); p++)
+            last = p;
+        if (tab && sg_label_of(t, line, (size_t)(tab - line)) < 0)
+            tab = sg_label_of(t, last + 1, n - (size_t)(last + 1 - line)) >= 0 ? last : NULL;
+        if (tab) {
+            sg_buf_add(&b, line, (size_t)(tab - line));
+            sg_buf_puts(&b, " | ");
+            sg_buf_add(&b, tab + 1, n - (size_t)(tab + 1 - line));
+        } else {
+            sg_buf_add(&b, line, n);
+        }
+        line += n;
+        if (*line)
+            sg_buf_add(&b, line++, 1);
+    }
+    return sg_buf_take(&b);
+}
+
 sg_status sg_parse_examples(const struct sg_task *t, const char *text, const char *finish_reason,
                             struct sg_wanted w, struct sg_candidate *out, int64_t *n_out, struct sg_err *err)
 {
@@ -288,7 +435,9 @@ sg_status sg_parse_examples(const struct sg_task *t, const char *text, const cha
     *out = (struct sg_candidate){.class_ = -1, .reason = judge_answer(text, finish_reason)};
     if (out->reason != SG_ACCEPTED)
         return SG_OK;
-    char *clean = sg_said_copy(t, text, &only_reasons);
+    char *barred = strchr(text, '\t') ? bars_for_tabs(t, text) : NULL;
+    char *clean = sg_said_copy(t, barred ? barred : text, &only_reasons);
+    sg_free(barred);
     if (!clean)
         return sg_fail_memory(err, strlen(text));
     sg_status status = SG_OK;

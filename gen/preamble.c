@@ -292,6 +292,22 @@ static size_t count_blanks(const char *s, size_t n)
     return blanks;
 }
 
+/* "好的，这是一条影评：...": a politeness, what comes, and the colon, on the text's own line. */
+static size_t chinese_lead(const char *s, size_t n)
+{
+    static const char *const begin[] = {"好的，", "好的！", "当然，", "当然！", "当然可以",
+                                        "以下是", "这是一", "这里是", "下面是", NULL};
+    static const char *const what[] = {"评论", "影评", "句子", "文本", "例子", "评价", "一条",
+                                       "一个", "一段", "一句", "示例", "段落", NULL};
+    int begins = 0;
+    for (int i = 0; begin[i]; i++)
+        begins |= strncmp(s, begin[i], strlen(begin[i])) == 0;
+    for (int i = 0; begins && n <= 120 && what[i]; i++)
+        if (sg_find_in(s, n, what[i]))
+            return 1;
+    return 0;
+}
+
 size_t sg_lead_length(const struct sg_task *t, const char *s)
 {
     static const char *const courteous[] = {"sure",   "certainly", "of course", "here's",
@@ -302,7 +318,7 @@ size_t sg_lead_length(const struct sg_task *t, const char *s)
     if (holds_mark(t, s, n) && (count_blanks(s, n) < 8 || one_of(s, courteous) || s[n - 1] == ')') &&
         n <= 120)
         return n + colon;
-    if (is_any_mark(s, n) || is_lead_in(t, s, n))
+    if (is_any_mark(s, n) || is_lead_in(t, s, n) || chinese_lead(s, n))
         return n + colon;
     const char *behind = s + n + colon;
     behind += strspn(behind, " ");

@@ -160,6 +160,21 @@ static const char *const thinks[] = {"think",
                                      "long_cot",
                                      "thinking_mode",
                                      NULL};
+/* A name of thinking, also a model's own: "<longcat_think>", "<mm:think>". */
+static int is_thought(const char *name)
+{
+    static const char *const end[] = {"_think", ":think", "_thinking", ":thinking", "_thought", ":thought"};
+    size_t n = strlen(name);
+    if (is_one_of(name, thinks))
+        return 1;
+    for (size_t i = 0; i < sizeof end / sizeof end[0]; i++) {
+        size_t len = strlen(end[i]);
+        if (n > len && strcmp(name + n - len, end[i]) == 0)
+            return strncmp(name, "no", 2) != 0;
+    }
+    return 0;
+}
+
 static const char *const considers[] = {
     "details",          "analysis",   "analyze",         "reflection",   "reflect",
     "rationale",        "plan",       "planning",        "draft",        "drafts",
@@ -210,18 +225,21 @@ static int is_text_of(const struct sg_task *t, const char *name)
 static enum kind kind_of_token(const struct written *w)
 {
     static const char *const opens[] = {
-        "start_thinking", "begin_of_thought", "inner_prefix", "start_of_thought",
-        "thinking_start", "begin_thinking",   "think_start",  NULL};
-    static const char *const closes[] = {"end_thinking", "end_of_thought", "inner_suffix",
-                                         "thinking_end", "think_end",      NULL};
+        "start_thinking", "begin_of_thought",  "inner_prefix",    "start_of_thought",   "thinking_start",
+        "begin_thinking", "think_start",       "reasoning_start", "start_reasoning",    "begin_reasoning",
+        "begin_think",    "begin_of_thinking", "start_think",     "begin_of_reasoning", NULL};
+    static const char *const closes[] = {"end_thinking",    "end_of_thought",   "inner_suffix",
+                                         "thinking_end",    "think_end",        "reasoning_end",
+                                         "end_reasoning",   "end_of_think",     "end_think",
+                                         "end_of_thinking", "end_of_reasoning", NULL};
     static const char *const speaks[] = {
         "start_response", "begin_of_solution", "begin_of_box", "content", "response", "message", NULL};
-    if (is_one_of(w->name, thinks))
-        return w->slash || (w->bar_end && !w->bar) ? CLOSES : OPENS;
     if (is_one_of(w->name, opens))
         return OPENS;
     if (is_one_of(w->name, closes))
         return CLOSES;
+    if (is_thought(w->name))
+        return w->slash || (w->bar_end && !w->bar) ? CLOSES : OPENS;
     if (is_one_of(w->name, speaks) && !w->slash)
         return SPEAKS;
     if (strcmp(w->name, "channel") == 0 && w->bar_end && !w->bar)
@@ -257,7 +275,11 @@ static enum kind kind_of(const struct sg_task *t, const struct written *w)
         return kind_of_bracket(w);
     if (is_text_of(t, w->name))
         return NO_MARK;
-    if (is_one_of(w->name, thinks) || (is_one_of(w->name, considers) && w->slash))
+    if (w->delimiter == '<' && strcmp(w->name, "unused94") == 0) /* MedGemma */
+        return OPENS;
+    if (w->delimiter == '<' && strcmp(w->name, "unused95") == 0)
+        return CLOSES;
+    if (is_thought(w->name) || (is_one_of(w->name, considers) && w->slash))
         return w->slash || w->alone ? CLOSES : OPENS;
     if (w->delimiter != '<')
         return NO_MARK;
@@ -494,6 +516,79 @@ static int find_headings(struct scan *x)
     return 1;
 }
 
+/* Behind the heading with a colon at s ("**Thinking:** ..."); NULL: there is none. */
+static const char *past_heading(const char *s, const char *const *list)
+{
+    size_t best = 0;
+    s += strspn(s, "*#_ >");
+    for (; *list; list++) {
+        size_t n = starts_blind(s, *list), more = n ? strspn(s + n, "*_ ") : 0;
+        if (n && (s[n + more] == ':' || starts(s + n + more, "：")))
+            best = n + more + (s[n + more] == ':' ? 1 : 3);
+    }
+    return best ? s + best + strspn(s + best, "*_ ") : NULL;
+}
+
+static int is_bare_reasoning(const struct sg_task *t, const char *s);
+
+/* "Thought: I need a dull one. Final answer: ...", each on its line; a quotation or a fence of thoughts before the answer. 0: it does
+ * not begin so. */
+static int find_spoken(const struct sg_task *t, struct scan *x)
+{
+    static const char *const first[] = {"thinking",
+                                        "thought",
+                                        "thoughts",
+                                        "thought process",
+                                        "thinking process",
+                                        "reasoning",
+                                        "reasoning process",
+                                        "internal reasoning",
+                                        "my reasoning",
+                                        "my thoughts",
+                                        "my thought process",
+                                        "chain of thought",
+                                        "思考",
+                                        "思考过程",
+                                        NULL};
+    static const char *const last[] = {
+        "final answer", "final response", "final output", "final review", "final text", "final", "answer",
+        "response",     "output",         "result",       "回答",         "答案",       NULL};
+    static const char *const fence[] = {"```think", "```reason", "```thought", "~~~think"};
+    const char *line = past_blanks(x->from, x->end), *found = NULL;
+    for (size_t i = 0; i < sizeof fence / sizeof fence[0]; i++) {
+        if (!starts_blind(line, fence[i]))
+            continue;
+        const char *close = sg_find_in(line + 3, (size_t)(x->end - line - 3), "\n```");
+        x->reasons = 1;
+        x->from = close ? close + 4 : x->end;
+        return 1;
+    }
+    const char *said = past_heading(line, first);
+    if (!said)
+        return 0;
+    const char *const own[] = {t ? t->first_mark : NULL, NULL}, *const own_second[] = {
+                                                                    t ? t->second_mark : NULL, NULL};
+    int is_quoted = *line == '>';
+    for (const char *p = line; p < x->end;) {
+        p += strcspn(p, "\n");
+        p += *p == '\n';
+        if (p >= x->end)
+            break;
+        const char *behind = past_heading(p, last);
+        if (behind)
+            found = behind;
+        else if (!found &&
+                 ((own[0] && past_heading(p, own)) || (own_second[0] && past_heading(p, own_second)) ||
+                  (is_quoted && *p != '>' && *p != '\n' && *p != ' ')))
+            found = p;
+    }
+    if (!found && !is_bare_reasoning(t, said))
+        return 0;
+    x->reasons = 1;
+    x->from = found ? found : x->end;
+    return 1;
+}
+
 /* gpt-oss where the marks of its channels were left out: "analysisWe need ... assistantfinalThe text." */
 static int find_bare_channels(struct scan *x)
 {
@@ -524,6 +619,19 @@ static int speaks_of_task(const struct sg_task *t, const char *s)
     return t && sg_find_in(s, n, t->first_mark) != NULL;
 }
 
+/* Behind "用户", the user: wants something written. "用户体验很差" (a bad user experience) is a text. */
+static int is_chinese_task(const char *s)
+{
+    static const char *const wants[] = {"要", "想", "让", "希望", "请", "需要", "现在", "给", NULL};
+    static const char *const what[] = {"写",   "生成", "句",   "评论", "文本",
+                                       "影评", "差评", "好评", "例子", NULL};
+    for (int i = 0; wants[i]; i++)
+        for (int k = 0; starts(s, wants[i]) && what[k]; k++)
+            if (sg_find_in(s, strnlen(s, 120), what[k]))
+                return 1;
+    return 0;
+}
+
 /* "Okay, the user wants a review ..." with nothing that ends it: the answer was cut before it began. */
 static int is_bare_reasoning(const struct sg_task *t, const char *s)
 {
@@ -548,6 +656,15 @@ static int is_bare_reasoning(const struct sg_task *t, const char *s)
                                        "the user just",
                                        "the user is looking",
                                        NULL};
+    static const char *const chinese[] = {"好的，", "好，", "嗯，", "首先，", "现在，", "我需要理解，", NULL};
+    static const char *const musing[] = {"let me think about this",
+                                         "let me think step by step",
+                                         "let me think",
+                                         "let's think step by step",
+                                         "let's think about this",
+                                         "let's think",
+                                         "thinking about this",
+                                         NULL};
     static const char *const must[] = {"i need to",     "we need to",      "i have to",       "i should",
                                        "we must",       "i must",          "i'm supposed to", "i'm asked to",
                                        "i am asked to", "we are asked to", "we should",       "let me",
@@ -564,6 +681,18 @@ static int is_bare_reasoning(const struct sg_task *t, const char *s)
                 break;
             }
         }
+    for (int i = 0; musing[i]; i++) {
+        size_t n = starts_blind(s, musing[i]);
+        if (n && strchr(".:,!", s[n]) && s[n]) {
+            s += n + strspn(s + n, ".:,! \n");
+            talks = 1;
+            break;
+        }
+    }
+    for (int i = 0; chinese[i]; i++)
+        s += starts(s, chinese[i]);
+    if (starts(s, "用户") && is_chinese_task(s + strlen("用户")))
+        return 1;
     for (int i = 0; says[i]; i++)
         if (starts_blind(s, says[i]))
             return talks || speaks_of_task(t, s);
@@ -578,7 +707,9 @@ static int is_bare_reasoning(const struct sg_task *t, const char *s)
                 (starts_blind(object, " a ") || starts_blind(object, " an ") ||
                  starts_blind(object, " one ") || starts_blind(object, " something ") ||
                  starts_blind(object, " two ")) &&
-                sg_find_in(object, strnlen(object, 60), "sentence"))
+                (sg_find_in(object, strnlen(object, 60), "sentence") ||
+                 (starts_blind(must[i], "we ") && t && t->first_mark &&
+                  sg_find_in(object, strnlen(object, 60), t->first_mark))))
                 return 1;
         }
     }
@@ -611,13 +742,14 @@ struct sg_said sg_said_find(const struct sg_task *t, const char *text)
     }
     if (x.open)
         x.from = x.end;
-    else if (!find_bare_channels(&x) && !find_headings(&x) &&
+    else if (!find_bare_channels(&x) && !find_headings(&x) && !find_spoken(t, &x) &&
              is_bare_reasoning(t, past_blanks(x.from, x.end))) {
         x.reasons = 1;
         x.from = x.end;
     }
-    for (const char *s = past_blanks(x.from, x.end), *role;
-         (role = s + starts(s, "assistant\n")) > s || (role = s + starts(s, "model\n")) > s;)
+    for (const char *s = past_blanks(x.from, x.end), *role; (role = s + starts(s, "assistant\n")) > s ||
+                                                            (role = s + starts(s, "model\n")) > s ||
+                                                            (role = s + starts_blind(s, "assistant: ")) > s;)
         s = x.from = role; /* a turn's role whose mark was left out */
     int nothing = is_blank(x.from, x.end);
     return (struct sg_said){x.from, nothing ? 0 : (size_t)(x.end - x.from), x.reasons, nothing && x.reasons};

@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "gen/clean.h"
+#include "gen/delimited.h"
 #include "gen/label.h"
 #include "gen/preamble.h"
 #include "gen/words.h"
@@ -450,6 +451,14 @@ static const char *find_json(const char *s)
         if (*s == '{' || (*s == '[' && begins)) {
             while (*next == ' ' || *next == '\n')
                 next++;
+            /* Keys without quotes, and JSON inside of a string, too: what cannot be read is no text. */
+            const char *word = next;
+            while (isalnum((unsigned char)*word) || *word == '_')
+                word++;
+            if (*s == '{' && word > next && *word == ':' && word[1 + strspn(word + 1, " ")] == '"')
+                return s;
+            if (*s == '{' && next[0] == '\\' && next[1] == '"')
+                return s;
             if (*next == '"' || *next == '\'' || (*next == '{' && *s == '[') || (*s == '{' && *next == '}') ||
                 (*s == '[' && *next == ']' && begins))
                 return s;
@@ -726,16 +735,33 @@ static json_t *read_tags(const struct sg_task *t, const char *s)
     return NULL;
 }
 
+enum sg_column_kind sg_column_kind_of(const struct sg_task *t, const char *name)
+{
+    enum role role = role_of(t, name);
+    return role == OTHER                                     ? SG_COLUMN_OTHER
+           : role == FIRST || role == SECOND || role == TEXT ? SG_COLUMN_TEXT
+                                                             : SG_COLUMN_BESIDE;
+}
+
+static json_t *read_delimited(const struct sg_task *t, const char *s)
+{
+    json_t *rows = sg_delimited_read(t, s), *records = rows ? records_of(t, rows) : NULL;
+    json_decref(rows);
+    return records;
+}
+
 json_t *sg_records_read(const struct sg_task *t, const char *s, int *broken)
 {
     const char *sign = strpbrk(s, "{[|<");
     *broken = 0;
     if (!sign)
-        return NULL;
+        return read_delimited(t, s);
     json_t *records = read_json(t, s, broken);
     if (!records && !*broken && strchr(sign, '<'))
         records = read_tags(t, s);
     if (!records && !*broken && strchr(sign, '|'))
         records = read_table(s);
+    if (!records && !*broken)
+        records = read_delimited(t, s);
     return records;
 }

@@ -188,6 +188,11 @@ static void labels_that_are_none(void **state)
     assert_non_null(strstr(rows.notes, "m.jsonl: 3 of 4 rows have the label -1.0, no gold label"));
     check(&rows, "c|d|2\n");
     sg_rows_free(&rows);
+    OK(sg_rows_read(
+        put("b.jsonl", "{\"text\": \"a\", \"label\": \" x\"}\n{\"text\": \"b\", \"label\": \"x\\n\"}\n"),
+        NULL, 1, 0, &rows, &err));
+    check(&rows, "a|-|x\nb|-|x\n");
+    sg_rows_free(&rows);
     static const char *const plain[][2] = {{"1.0", "1"},       {"-1.00", "-1"}, {"True", "true"},
                                            {"FALSE", "false"}, {"1.5", "1.5"},  {"v1.0", "v1.0"},
                                            {"1.", "1."},       {"", ""},        {"-0.0", "0"},

@@ -61,6 +61,9 @@ static const struct {
     {"snli.txt", "gold_label\tsentence1\tsentence2\nneutral\tA man.\tA tall man.\n",
      "A man.|A tall man.|neutral\n", NULL},
     {"UPPER.CSV", "text,label\na,x\n", "a|-|x\n", NULL},
+    /* blanks around a label are none of it; a class may be called None, and a number with a zero behind its point is whole */
+    {"b.csv", "text,label\na,x \nb, x\nc,None\nd,1.00\ne,2e1\n",
+     "a|-|x\nb|-|x\nc|-|None\nd|-|1.00\ne|-|2e1\n", NULL},
 };
 
 static void read_as_they_are(void **state)
@@ -145,6 +148,16 @@ static void what_is_wrong(void **state)
         {"a.csv", "text,label\n\"open,x\nb,y\n",
          "a.csv:2: a quoted field does not end; hint: where quotes are characters"},
         {"a.csv", "good film,pos\nbad film,neg\n", "no text field among good film, pos; hint: "},
+        {"n.csv", "text,label\na,1\nb,0.5\n", "n.csv:3: field \"label\" is \"0.5\", a score, not a class"},
+        {"n.csv", "text,label\na,-2.25e-1\n", "n.csv:2: field \"label\" is \"-2.25e-1\", a score"},
+        {"n.csv", "text,label\na,\"[0, 2]\"\n", "field \"label\" is \"[0, 2]\", a list: rows with several"},
+        {"n.tsv", "text\tlabel\na\t['joy']\n", "field \"label\" is \"['joy']\", a list"},
+        {"n.csv", "text,label\na,NA\n", "field \"label\" is \"NA\", how R and pandas write a missing value"},
+        {"n.csv", "text,label\na, nan\n", "field \"label\" is \"nan\", how R"},
+        {"n.csv", "text,label\na,  \n", "n.csv:2: field \"label\" is missing, empty or no text"},
+        {"d.csv", "text,label,text\na,x,b\n",
+         "d.csv: columns 1 and 3 are both called \"text\"; hint: rename"},
+        {"d.tsv", "label\ttext\tlabel\nx\ta\ty\n", "columns 1 and 3 are both called \"label\""},
         {"a.csv", "good film,pos\nbad film,neg\n", "a table's first line names its columns"},
     };
     for (int i = 0; i < N_OF(bad); i++) {

@@ -66,6 +66,24 @@ static void written_otherwise(void **state)
     sg_rows_free(&two);
 }
 
+static void alike(void **state)
+{
+    (void)state;
+    static const char *const twins[] = {"joy", "Joy", "fear"}, *const others[] = {"joy", "fear", "a"};
+    for (int i = 0; i < 2; i++) {
+        struct sg_rows rows = rows_of(3, i ? others : twins);
+        struct sg_labels l;
+        OK(sg_labels_find("t.jsonl", &rows, &l, &err));
+        sg_labels_note_alike(&l, "t.jsonl", &rows);
+        if (i)
+            assert_null(rows.notes);
+        else
+            assert_non_null(strstr(rows.notes, "labels \"Joy\" and \"joy\" differ in case alone"));
+        sg_labels_free(&l);
+        sg_rows_free(&rows);
+    }
+}
+
 /* What -1 and "-" are beside other labels. */
 static void no_gold_label(void **state)
 {
@@ -81,6 +99,7 @@ static void no_gold_label(void **state)
         {{"yes", "no", "-1"}, 2, "left out"},
         {{"-1", "1"}, 2, NULL},
         {{"+", "-"}, 2, NULL},
+        {{"+1", "-1", "+1"}, 3, NULL},
         {{"-1", "0", "1"}, 3, "label -1 is read as a class beside the others"},
         {{"-2", "-1", "0", "1", "2"}, 5, NULL},
         {{"-1", "5", "9"}, 3, NULL},
@@ -144,7 +163,7 @@ static void refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(sorted_and_distinct),
-                                       cmocka_unit_test(written_otherwise), cmocka_unit_test(no_gold_label),
-                                       cmocka_unit_test(refused)};
+                                       cmocka_unit_test(written_otherwise), cmocka_unit_test(alike),
+                                       cmocka_unit_test(no_gold_label), cmocka_unit_test(refused)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

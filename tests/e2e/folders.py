@@ -54,6 +54,14 @@ with sg.Folder() as folder:
     for _ in range(2):  # again over the report of before
         sg.run("report", results, "--output", results / "report.txt")
 
+    # HDF5 breaks down over lengths in its heap of texts that are none: that is told, as any other damage.
+    heap, at, broken = bytearray((results / "results.h5").read_bytes()), -1, folder / "broken.h5"
+    while (at := heap.find(b"GCOL", at + 1)) >= 0:
+        heap[at + 24:at + 32] = (1 << 40).to_bytes(8, "little")
+    broken.write_bytes(heap)
+    _, err = sg.run("report", broken, code=2)
+    sg.check("damaged" in err and "hint" in err, err)
+
     # A changed number is not shown (of results.h5: test_store).
     status = results / "status.json"
     status.write_text(status.read_text().replace('"n_cells_done": 5', '"n_cells_done": 6').replace('"n_cells_done": 4', '"n_cells_done": 6')

@@ -266,6 +266,72 @@ static void hostile(void **state)
     free(text);
 }
 
+/* Three texts in the forms of lists that models write: no number, letter or heading is left in them, and none is two. */
+static void lists_of_all_kinds(void **state)
+{
+    (void)state;
+    const struct sg_task t = mood_task();
+    static const char *const list[] = {
+        "1 - @1\n2 - @2\n3 - @3",
+        "1\\. @1\n2\\. @2\n3\\. @3",
+        "① @1\n② @2\n③ @3",
+        "1️⃣ @1\n2️⃣ @2\n3️⃣ @3",
+        "a) @1\nb) @2\nc) @3",
+        "A. @1\nB. @2\nC. @3",
+        "### 1\n@1\n### 2\n@2\n### 3\n@3",
+        "**Review 1**\n@1\n\n**Review 2**\n@2\n\n**Review 3**\n@3",
+        "@1\n\n@2\n\n@3",
+        "@1\n---\n@2\n---\n@3",
+        "@1\n@2\n@3",
+        "Sure, here are three reviews:\n\n@1\n\n@2\n\n@3\n\nLet me know if you want more.",
+        "Text,Label\n\"@1\",negative\n\"@2\",negative\n\"@3\",negative",
+        "\"@1\",negative\n\"@2\",negative\n\"@3\",negative"};
+    static const char *const text[] = {"The plot drags badly.", "The jokes never land.",
+                                       "I slept, and twice."};
+    for (int i = 0; i < N_OF(list); i++) {
+        char said[600] = "";
+        for (const char *s = list[i]; *s; s++) {
+            if (*s == '@') {
+                strcat(said, text[*++s - '1']);
+            } else {
+                strncat(said, s, 1);
+            }
+        }
+        struct sg_candidate c[MOST];
+        if (parse(&t, said, "stop", 3, 0, c) != 3)
+            fail_msg("%s: not three", said);
+        for (int k = 0; k < 3; k++) {
+            assert_int_equal(c[k].reason, SG_ACCEPTED);
+            assert_string_equal(c[k].x.first, text[k]);
+            sg_parsed_free(&c[k].x);
+        }
+    }
+}
+
+/* Texts of the other class under its heading are not the class's that was asked for. */
+static void headings_of_classes(void **state)
+{
+    (void)state;
+    const struct sg_task t = mood_task();
+    static const char said[] =
+        "Positive:\n1. The plot holds.\nNegative:\n1. The jokes never land.\n2. It drags.";
+    struct sg_candidate c[MOST];
+    struct sg_err err;
+    int64_t n;
+    assert_int_equal(
+        sg_parse_examples(&t, said, "stop", ((struct sg_wanted){.n = 3, .asked = 1}), c, &n, &err), SG_OK);
+    assert_int_equal(n, 1);
+    assert_int_equal(c->reason, SG_REJECT_WRONG_LABEL);
+    assert_int_equal(sg_parse_examples(&t, said + strlen("Positive:\n1. The plot holds.\n"), "stop",
+                                       ((struct sg_wanted){.n = 3, .asked = 1}), c, &n, &err),
+                     SG_OK);
+    assert_int_equal(n, 2);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(c[i].reason, SG_ACCEPTED);
+        sg_parsed_free(&c[i].x);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(labels),
@@ -273,6 +339,8 @@ int main(void)
                                        cmocka_unit_test(pairs_with_labels),
                                        cmocka_unit_test(lists),
                                        cmocka_unit_test(json),
+                                       cmocka_unit_test(lists_of_all_kinds),
+                                       cmocka_unit_test(headings_of_classes),
                                        cmocka_unit_test(hostile)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

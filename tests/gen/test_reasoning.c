@@ -33,6 +33,18 @@ static const struct {
     {"<details type=\"reasoning\" done=\"true\">\n<summary>Thought for 3 seconds</summary>\n",
      "</details>\n"},
     {"<details>", "</details>"},
+    {"<longcat_think>", "</longcat_think>\n"}, /* LongCat-Flash-Thinking */
+    {"<mm:think>", "</mm:think>"},
+    {"", "</ds_think>"},
+    {"<unused94>thought\n", "<unused95>"}, /* MedGemma */
+    {"<|reasoning_start|>", "<|reasoning_end|>"},
+    {"<\xef\xbd\x9c"
+     "begin\xe2\x96\x81of\xe2\x96\x81thinking\xef\xbd\x9c>",
+     "<\xef\xbd\x9c"
+     "end\xe2\x96\x81of\xe2\x96\x81thinking\xef\xbd\x9c>"},
+    {"**Thinking:** ", "\n\n**Response:** "},
+    {"Thought: ", "\nFinal Answer: "},
+    {"```thinking\n", "\n```\n"},
     {"<think>", "</think><answer>"},
     {"<think>", "</think>\n<|begin_of_box|>"},
     {"Here is my thought process:\n", "\nHere is my response:\n"}, /* Granite */
