@@ -80,6 +80,7 @@ with sg.Folder() as folder:
                 break
         live.rename(away)
         code = process.wait(30)
+        time.sleep(0.5)  # the stub writes down what is under way
         n = len(stub.requests())
         sg.check(code == 1, f"exit code {code} of a run whose folder was moved")
         time.sleep(0.5)
