@@ -56,10 +56,10 @@ static sg_status print_status(const json_t *o, const char *folder, const char *p
     sg_buf_printf(&b, ")\n");
     sg_format_duration(silent_s, eta);
     if (gone)
-        sg_buf_printf(&b,
-                      "         the run is gone: it has ended without a word (killed, or its node went), %s "
-                      "ago; run it again to "
-                      "resume\n",
+        sg_buf_printf(&b, "         the run is gone: it %s, %s ago; run it again to resume\n",
+                      strcmp(text(o, "phase"), "stopping") == 0
+                          ? "was told to stop"
+                          : "has ended without a word (killed, or its node went)",
                       eta);
     else if (!ended && hangs) {
         sg_buf_printf(&b, "         no sign of it for %s: rank 0 hangs or is stopped (", eta);

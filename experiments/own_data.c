@@ -164,9 +164,10 @@ static sg_status look_for_near(const struct look *l, int64_t n_leaked, struct sg
     sg_near_destroy(near);
     if (status == SG_OK && n_near > n_leaked)
         say(l,
-            "%lld more test %s nearly a training row (%.0f %% of their runs of three words are the same, or "
+            "%lld %stest %s nearly a training row (%.0f %% of their runs of three words are the same, or "
             "more)",
-            count(n_near - n_leaked), sg_plural(n_near - n_leaked, "row is", "rows are"), 100 * SG_NEAR_MARK);
+            count(n_near - n_leaked), n_leaked ? "more " : "",
+            sg_plural(n_near - n_leaked, "row is", "rows are"), 100 * SG_NEAR_MARK);
     return status;
 }
 
@@ -196,6 +197,35 @@ static sg_status look_at_classes(const struct look *l, const char *which, const 
     return SG_OK;
 }
 
+/* Said where the largest class has five times the rows of the smallest, and more. */
+enum { UNEQUAL = 5 };
+
+static sg_status look_at_balance(const struct look *l, struct sg_err *err)
+{
+    const struct sg_task_data *d = l->d;
+    int k_max = l->task->n_classes, least = -1, most = -1;
+    int64_t *n_of = sg_alloc((size_t)k_max, sizeof *n_of);
+    if (!n_of)
+        return sg_fail_memory(err, (size_t)k_max * sizeof *n_of);
+    for (int64_t i = 0; i < d->train.n; i++)
+        n_of[d->train_label[i]]++;
+    for (int k = 0; k < k_max; k++) {
+        least = n_of[k] && (least < 0 || n_of[k] < n_of[least]) ? k : least;
+        most = most < 0 || n_of[k] > n_of[most] ? k : most;
+    }
+    if (least >= 0 && n_of[most] >= UNEQUAL * n_of[least]) {
+        struct sg_buf names = sg_buf_make(1000);
+        sg_buf_safe(&names, l->task->class_[least].name, 40);
+        sg_buf_printf(&names, ", %lld of ", count(n_of[most]));
+        sg_buf_safe(&names, l->task->class_[most].name, 40);
+        say(l, "the classes are unequal: %lld training %s of %s; look at macro-F1 beside accuracy",
+            count(n_of[least]), sg_plural(n_of[least], "row", "rows"), sg_buf_text(&names));
+        sg_buf_free(&names);
+    }
+    sg_free(n_of);
+    return SG_OK;
+}
+
 static sg_status look_at_task(const struct look *l, struct sg_err *err)
 {
     const struct sg_task_data *d = l->d;
@@ -216,6 +246,7 @@ static sg_status look_at_task(const struct look *l, struct sg_err *err)
         say(l, "%lld test %s an empty text", count(n), sg_plural(n, "row has", "rows have"));
     SG_TRY(look_at_classes(l, "training", d->train_label, d->train.n, ": raw cells cannot learn it", err));
     SG_TRY(look_at_classes(l, "test", d->test_label, d->test.n, ": how it does there is not measured", err));
+    SG_TRY(look_at_balance(l, err));
     for (int i = 0; l->s->seeds_data > 1 && i < l->s->n_raw; i++)
         if (l->s->raw[i] == d->train.n)
             say(l,

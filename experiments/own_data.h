@@ -5,7 +5,7 @@
 #include "experiments/study.h"
 
 /* Local. Adds a line a finding, each beginning with the task's name: training and test file are the same rows; test rows that are training
- * rows, word for word or nearly; empty texts; repeated rows, and one text under two labels; classes without rows; seeds.data draws that
+ * rows, word for word or nearly; empty texts; repeated rows, and one text under two labels; classes without rows, or with very unequal numbers; seeds.data draws that
  * are all of the rows. data: (n_tasks). Exact repetition is looked for in any number of rows, near repetition (gen/near.h) up to
  * SG_OWN_DATA_NEAR of them. */
 enum { SG_OWN_DATA_NEAR = 20000 };

@@ -70,6 +70,7 @@ struct run {
     struct sg_progress progress;
     char *h5_path;
     struct sg_watch watch;
+    int told_stop; /* that status.json says so */
 };
 
 /* ---- cells ---- */
@@ -281,7 +282,11 @@ static sg_status tick(void *context, const struct sg_engine *e, struct sg_err *e
     }
     if (!r->options->quiet)
         sg_progress_show(&r->progress, 0);
-    if (sg_progress_write(&r->progress, r->p->study->results, 0, &later) != SG_OK && !r->warned) {
+    int stops = s.draining && !r->told_stop; /* at once: mpirun may leave a second */
+    r->told_stop |= s.draining;
+    if (s.draining)
+        r->progress.phase = "stopping";
+    if (sg_progress_write(&r->progress, r->p->study->results, stops, &later) != SG_OK && !r->warned) {
         fprintf(stderr, "synthgrid: warning: %s\n", later.text);
         r->warned = 1;
     }
@@ -815,7 +820,7 @@ sg_status sg_run(const struct sg_team *world, const struct sg_run_options *o, st
         status = o->check(o->context, p, err);
     SG_TRY_DONE(sg_agree(world, status, err));
     SG_TRY_DONE(sg_same_ranks_of_study(world, p, !o->buy_only, err));
-    sg_watch_signals(world);
+    sg_watch_signals(world, o->rehearsal != NULL);
     SG_TRY_DONE(sg_watch_create(&r.watch, world, err));
     if (world->rank != 0)
         sg_endpoint_take_keys(p->study);

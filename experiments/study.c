@@ -301,7 +301,10 @@ static void tell_setting(const struct sg_settings *all, const struct sg_reading 
         json_decref(text);
     } else {
         sg_buf_printf(out, "%-36s ", row->key);
-        sg_buf_safe(out, strcmp(sg_buf_text(&value), "null") == 0 ? "-" : sg_buf_text(&value), 2000);
+        sg_buf_safe(out,
+                    strcmp(sg_buf_text(&value), "null") == 0 ? (row->none_word ? row->none_word : "-")
+                                                             : sg_buf_text(&value),
+                    2000);
         sg_buf_printf(out, "%*s  %s\n", value.len < 40 ? (int)(40 - value.len) : 1, "", sg_buf_text(&from));
     }
     sg_buf_free(&value);

@@ -36,10 +36,11 @@ void sg_watch_begin(const struct sg_team *world, const char *study, int n_overri
 
 /* ---- signals ---- */
 
-static int speaks; /* rank 0 */
+static int speaks, goes_on; /* rank 0; the same command resumes */
 static const char
     drains[] = "\nsynthgrid: stopping after what runs; again to drop it\n",
-    drops[] = "\nsynthgrid: stopping now; what is finished is kept, and the same command goes on from it\n";
+    drops[] = "\nsynthgrid: stopping now; what is finished is kept, and the same command goes on from it\n",
+    ends[] = "\nsynthgrid: stopping now; the next rehearsal begins anew\n";
 
 static void on_signal(int signal_number)
 {
@@ -47,15 +48,18 @@ static void on_signal(int signal_number)
     n = n + 1;
     int quick = signal_number == SIGTERM || n > 1;
     sg_engine_request_stop(quick ? 2 : 1);
-    if (speaks && n <= 2)
-        (void)!write(STDERR_FILENO, quick ? drops : drains, (quick ? sizeof drops : sizeof drains) - 1);
+    if (speaks && n <= 2) {
+        const char *text = !quick ? drains : goes_on ? drops : ends;
+        (void)!write(STDERR_FILENO, text, strlen(text)); /* async-signal-safe since POSIX.1-2016 */
+    }
 }
 
-void sg_watch_signals(const struct sg_team *world)
+void sg_watch_signals(const struct sg_team *world, int is_rehearsal)
 {
     struct sigaction a = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
     const int stop[] = {SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGHUP};
     speaks = world->rank == 0;
+    goes_on = !is_rehearsal;
     sigemptyset(&a.sa_mask);
     for (size_t i = 0; i < sizeof stop / sizeof stop[0]; i++)
         sigaction(stop[i], &a, NULL);

@@ -11,8 +11,8 @@ void sg_watch_begin(const struct sg_team *world, const char *study, int n_overri
                     const char *const *overrides, int buy_only);
 
 /* All ranks. From now on SIGINT, SIGHUP, SIGUSR1 and SIGUSR2 end the run when what runs is done; a second one, and SIGTERM (mpirun sends
- * SIGKILL a second after it), at once. Rank 0 answers on stderr from within the handler. */
-void sg_watch_signals(const struct sg_team *world);
+ * SIGKILL a second after it), at once. Rank 0 answers on stderr from within the handler; that a rehearsal can go on it does not say. */
+void sg_watch_signals(const struct sg_team *world, int is_rehearsal);
 
 /* Collective: rank 0 learns the ranks' hosts. */
 struct sg_watch {

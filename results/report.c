@@ -444,7 +444,16 @@ sg_status sg_report(const char *path, enum sg_report_form form, struct sg_buf *o
     char *file = sg_dir_exists(path) ? sg_path_join(path, "results.h5") : sg_strdup(path);
     if (!file)
         return sg_fail_memory(err, strlen(path));
-    sg_status status = sg_store_verify(file, err); /* nothing is shown under a digest that it does not have */
+    char *ledger = sg_dir_exists(path) ? sg_path_join(path, "ledger.sqlite") : NULL;
+    int is_early = ledger && sg_file_exists(ledger) && !sg_file_exists(file);
+    sg_free(ledger);
+    sg_status status =
+        is_early ? sg_fail(err, SG_INPUT,
+                           "%s: no results yet; hint: a run writes them every 5 minutes and at its end; "
+                           "`synthgrid status %s` "
+                           "says how far it is",
+                           path, path)
+                 : sg_store_verify(file, err); /* nothing is shown under a digest that it does not have */
     if (status == SG_OK)
         status = sg_report_read(file, &d, err);
     sg_free(file);

@@ -22,6 +22,7 @@ with sg.Folder() as folder:
         table.writerows([i, *row] for i, row in enumerate(rows))
         table.writerow([900, rows[0][0], rows[0][1]])
         table.writerow([901, "", "Other"])
+        table.writerow([902, "a label with blanks around it", " Login "])
 
     _, err = sg.run("init", "my tickets.csv", cwd=folder, code=2)
     sg.check("Body" in err and "Queue" in err and "hint" in err, err)
@@ -29,7 +30,7 @@ with sg.Folder() as folder:
     sg.check("different labels" in err and "--label" in err, err)
     sg.check(len(list(folder.iterdir())) == 1, "a refused file left something")
     out, _ = sg.run("init", "my tickets.csv", "--text", "Body", "--label", "Queue", cwd=folder)
-    sg.check("225 training rows and 75 test rows, of 4 classes" in out and "semicolons" in out, out)
+    sg.check("226 training rows and 75 test rows, of 4 classes" in out and "semicolons" in out, out)
     sg.check("left out 1 row" in out and "whose text was there before" in out and "without a text or label" in out, out)
     sg.check("synthgrid plan ./my-tickets-study.yaml" in out, out)
     _, err = sg.run("init", "my tickets.csv", "--text", "Body", "--label", "Queue", cwd=folder, code=2)
@@ -37,7 +38,7 @@ with sg.Folder() as folder:
 
     parts = {part: [json.loads(line) for line in open(folder / f"my-tickets-data/my-tickets/{part}.jsonl")] for part in ("train", "test")}
     sg.check({r["text"] for r in parts["train"]}.isdisjoint(r["text"] for r in parts["test"]), "test rows are training rows")
-    sg.check(sorted((r["text"], r["label"]) for part in parts.values() for r in part) == sorted(rows[:1] + rows[1:]), "rows were lost or changed")
+    sg.check(sorted((r["text"], r["label"]) for part in parts.values() for r in part) == sorted([*rows, ("a label with blanks around it", "Login")]), "rows were lost or changed")
     for label in WORDS:
         n = [sum(r["label"] == label for r in parts[part]) for part in ("train", "test")]
         sg.check(abs(n[1] - sum(n) / 4) <= 1, f"class {label}: {n}")
@@ -46,7 +47,7 @@ with sg.Folder() as folder:
     study = folder / "my-tickets-study.yaml"
     for cwd in (folder, sg.ROOT):
         out, _ = sg.run("plan", study, ENCODER, cwd=cwd)
-        sg.check("15 cells" in out and "225 train rows, 75 test rows" in out and "\ndata " not in out, out)
+        sg.check("15 cells" in out and "226 train rows, 75 test rows" in out and "\ndata " not in out, out)
     with sg.Stub(folder) as stub:
         out, err = sg.run("run", study, ENCODER, f"generator.base_url={stub.url}", "generator.usd_per_1m_input=0", "generator.usd_per_1m_output=0",
                           "sizes=8", "raw=40", "seeds.train=1", "train.steps=2", "--results", folder / "results", code=None)

@@ -68,7 +68,10 @@ with sg.Folder() as folder, sg.Stub(folder, "--latency", "0.3") as stub:
         code, _ = run.end()
         sg.check(code != 0, "exit code 0 of a run that was stopped")
         out, _ = sg.run("status", folder / "launched")
-        sg.check("phase    stopped" in out or "the run is gone" in out, out)
+        sg.check("phase    stopped" in out or "it was told to stop" in out, out)
+        _, err = sg.run("report", folder / "launched", code=None) if (folder / "launched/results.h5").exists() else \
+            sg.run("report", folder / "launched", code=2)
+        sg.check("no results yet" in err or not err, err)
 
     def forwarded(_):
         """SIGUSR1 is passed on by mpirun, and drains."""

@@ -121,6 +121,23 @@ static void the_same_file_twice(void **state)
     sg_free(said);
 }
 
+/* Very unequal classes. */
+static void unequal_classes(void **state)
+{
+    (void)state;
+    struct text train[14];
+    char room[14][60];
+    for (int i = 0; i < 14; i++) {
+        snprintf(room[i], sizeof room[i], "%d%c text %d of its own number %d", i, 'a' + i, 7 * i, i * i);
+        train[i] = (struct text){room[i], NULL, i < 10 ? 0 : i < 12 ? 1 : 2};
+    }
+    static const struct text test[] = {{"a b c d", NULL, 0}, {"e f g h", NULL, 1}, {"i j k l", NULL, 2}};
+    struct sg_study s = {.seeds_data = 1};
+    char *said = look(train, 14, test, 3, &s);
+    assert_non_null(strstr(said, "mine: the classes are unequal: 2 training rows of bad, 10 of good"));
+    sg_free(said);
+}
+
 /* Many rows: exact repetition is found, near repetition is said not to have been looked for. */
 static void many_rows(void **state)
 {
@@ -173,8 +190,11 @@ static void a_run_says_it_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nothing_is_said_of_good_rows), cmocka_unit_test(each_finding_is_counted),
-        cmocka_unit_test(the_same_file_twice),          cmocka_unit_test(many_rows),
+        cmocka_unit_test(nothing_is_said_of_good_rows),
+        cmocka_unit_test(each_finding_is_counted),
+        cmocka_unit_test(unequal_classes),
+        cmocka_unit_test(the_same_file_twice),
+        cmocka_unit_test(many_rows),
         cmocka_unit_test(a_run_says_it_once),
     };
     return cmocka_run_group_tests(tests, scratch_enter, scratch_leave);
