@@ -114,10 +114,11 @@ static sg_status same_job(const struct job *j, const struct sg_team *world, stru
 {
     struct sg_buf mine = sg_buf_make(1 << 20);
     sg_same_ranks_describe(j->encoder, &mine);
-    sg_same_ranks_rounding(j->settings.precision, &mine);
+    sg_status status = sg_same_ranks_rounding(world, j->settings.precision, &mine, err);
     describe_rows("the rows of --train", &j->train, &mine);
     describe_rows("the rows of --eval", &j->eval, &mine);
-    sg_status status = sg_same_ranks(world, &mine, err);
+    if (status == SG_OK)
+        status = sg_same_ranks(world, &mine, err);
     sg_buf_free(&mine);
     return status;
 }

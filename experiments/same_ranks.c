@@ -19,11 +19,16 @@ void sg_same_ranks_describe(const struct sg_encoder *e, struct sg_buf *out)
     sg_encoder_files(e, out);
 }
 
-void sg_same_ranks_rounding(enum sg_precision precision, struct sg_buf *out)
+sg_status sg_same_ranks_rounding(const struct sg_team *world, enum sg_precision precision, struct sg_buf *out,
+                                 struct sg_err *err)
 {
     const struct sg_ops *ops = sg_ops_best(precision);
-    if (ops)
+    int can = ops != NULL, all_can = 0;
+    SG_TRY(
+        sg_mpi_check(MPI_Allreduce(&can, &all_can, 1, MPI_INT, MPI_MIN, world->comm), "MPI_Allreduce", err));
+    if (all_can)
         sg_buf_printf(out, "the rounding of products\t%s\n", sg_rounding_name(ops->rounding));
+    return SG_OK;
 }
 
 /* The value of a line with this name of n bytes; NULL: there is none. *n_value: its bytes. */
@@ -161,9 +166,9 @@ sg_status sg_same_ranks_of_study(const struct sg_team *world, const struct sg_pr
     struct sg_buf mine = sg_buf_make(1 << 20);
     SG_TRY(same_settings(world, p, err));
     sg_same_ranks_describe(p->encoder, &mine);
-    if (trains)
-        sg_same_ranks_rounding(p->study->train.precision, &mine);
-    sg_status status = sg_same_ranks(world, &mine, err);
+    sg_status status = trains ? sg_same_ranks_rounding(world, p->study->train.precision, &mine, err) : SG_OK;
+    if (status == SG_OK)
+        status = sg_same_ranks(world, &mine, err);
     sg_buf_free(&mine);
     return status;
 }

@@ -10,8 +10,9 @@
 
 /* What a rank is, a line "what<TAB>value" each: its build and the encoder's files. Add lines of your own. */
 void sg_same_ranks_describe(const struct sg_encoder *e, struct sg_buf *out);
-/* A line for how this processor rounds; none where it cannot compute in that precision, which is told elsewhere. */
-void sg_same_ranks_rounding(enum sg_precision precision, struct sg_buf *out);
+/* Collective. A line for how this processor rounds; none where one of the ranks cannot compute in that precision, which is told elsewhere. */
+sg_status sg_same_ranks_rounding(const struct sg_team *world, enum sg_precision precision, struct sg_buf *out,
+                                 struct sg_err *err) SG_MUST_USE;
 
 /* Collective. SG_INPUT on all ranks, naming the ranks whose lines are not rank 0's, their hosts and what differs. */
 sg_status sg_same_ranks(const struct sg_team *world, const struct sg_buf *mine,
