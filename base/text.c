@@ -175,6 +175,11 @@ void sg_format_duration(double seconds, char out[24])
         snprintf(out, 24, "%d s", s);
 }
 
+int sg_text_is_blank(const char *text)
+{
+    return !text || !text[strspn(text, " \t\r\n")];
+}
+
 const char *sg_plural(int64_t n, const char *one, const char *many)
 {
     return n == 1 ? one : many;

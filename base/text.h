@@ -34,6 +34,9 @@ void sg_format_duration(double seconds, char out[24]);
 /* The word that goes with n things: "1 batch is", but "0 batches are". */
 const char *sg_plural(int64_t n, const char *one, const char *many);
 
+/* Whether a text is nothing but blanks, tabs and line ends; NULL is none either. */
+int sg_text_is_blank(const char *text);
+
 /* Adds hostile text for a terminal: control characters, escapes, bidi marks and bytes that are no UTF-8
  * become '?' (newline and tab: a blank), cut after max_chars code points with "...". */
 void sg_buf_safe(struct sg_buf *b, const char *text, size_t max_chars);

@@ -76,11 +76,6 @@ static sg_status is_repeated(struct sg_acceptance *w, int64_t i, const char *tex
     return status;
 }
 
-static int blank(const char *text)
-{
-    return !text || !text[strspn(text, " \t\r\n")];
-}
-
 /* *reason: SG_ACCEPTED, why not, or SG_N_REJECTS: not looked at. */
 static sg_status look(struct sg_acceptance *w, int64_t i, const char *request, const struct sg_answer *a,
                       enum sg_reject *reason, int *again, struct sg_err *err)
@@ -89,7 +84,7 @@ static sg_status look(struct sg_acceptance *w, int64_t i, const char *request, c
     struct sg_request q = {.canonical = (char *)(uintptr_t)request};
     struct sg_found f = {.found = 1, .status = SG_OK, .text = a->text, .finish_reason = a->finish_reason};
     int repeated = 0;
-    if (!sg_asking_repeats(w->asking, i) && !blank(a->text))
+    if (!sg_asking_repeats(w->asking, i) && !sg_text_is_blank(a->text))
         SG_TRY(is_repeated(w, i, a->text, &repeated, err));
     *reason = SG_N_REJECTS;
     if (s->n_since_good < TRUSTED || s->n_since_good % EVERY == 0)
@@ -170,7 +165,7 @@ static void describe(const struct sg_acceptance *w, const struct streak *s, int6
     }
     sg_buf_printf(out, " have no good example (%s: %lld); the last one: ", sg_reject_name(reason),
                   (long long)s->of[reason]);
-    if (blank(a->text)) {
+    if (sg_text_is_blank(a->text)) {
         sg_buf_puts(out, "no text");
     } else {
         sg_buf_puts(out, "\"");

@@ -493,17 +493,12 @@ static sg_status pick_sample(const struct sg_prepared *p, int g, struct sample *
     return SG_OK;
 }
 
-static int is_blank(const char *text)
-{
-    return !text || !text[strspn(text, " \t\r\n")];
-}
-
 /* Whether the study could use the answer. */
 static sg_status note_use(const struct sample *s, const struct sg_answer *a, const struct sg_generator *g,
                           struct sg_findings *f, struct sg_err *err)
 {
     struct sg_found found = {.found = 1, .status = SG_OK, .text = a->text, .finish_reason = a->finish_reason};
-    enum sg_reject reason = is_blank(a->text) ? SG_REJECT_EMPTY : SG_ACCEPTED;
+    enum sg_reject reason = sg_text_is_blank(a->text) ? SG_REJECT_EMPTY : SG_ACCEPTED;
     if (s->pool)
         SG_TRY(sg_pool_preview(s->pool, &s->q, &found, &reason, err));
     else if (s->evaluation)
@@ -520,7 +515,7 @@ static sg_status note_use(const struct sample *s, const struct sg_answer *a, con
     return note(f, "answer", SG_HEALTH_NOTE, err,
                 "%sa run would reject it (%s), and end after %lld of these in a row; hint: is it a chat "
                 "model that follows instructions?",
-                is_blank(a->text) ? "it holds no text: " : "", sg_reject_name(reason),
+                sg_text_is_blank(a->text) ? "it holds no text: " : "", sg_reject_name(reason),
                 (long long)g->max_rejected);
 }
 
@@ -530,7 +525,7 @@ static sg_status ask_again(const struct sg_generator *g, struct sg_client *c, co
 {
     struct sg_request q = {0};
     struct sg_probe p;
-    if (!s->pool || is_blank(first->text) || g->temperature < 0.5)
+    if (!s->pool || sg_text_is_blank(first->text) || g->temperature < 0.5)
         return SG_OK;
     SG_TRY(sg_probe_reseed(&s->q, &q, err));
     sg_status status = sg_probe_send(c, g, &q, &p, err);

@@ -30,11 +30,6 @@ struct init {
 
 /* ---- rows ---- */
 
-static int is_blank(const char *text)
-{
-    return !text || text[strspn(text, " \t\r\n")] == 0;
-}
-
 /* A row's texts, and its label where `with_label`. */
 static void key_of(const struct sg_row *r, int with_label, struct sg_buf *key)
 {
@@ -46,24 +41,6 @@ static void key_of(const struct sg_row *r, int with_label, struct sg_buf *key)
     sg_buf_puts(key, with_label ? r->label : "");
 }
 
-/* Outer blanks of labels, which are seen in no table, would make two classes of one. How many rows had some. */
-static int64_t trim_labels(struct sg_rows *rows)
-{
-    int64_t n_trimmed = 0;
-    for (int64_t r = 0; r < rows->n; r++) {
-        char *label = rows->row[r].label;
-        size_t n = label ? strlen(label) : 0, lead = label ? strspn(label, " \t\r\n") : 0, end = n;
-        while (end > lead && strchr(" \t\r\n", label[end - 1]))
-            end--;
-        if (!label || (lead == 0 && end == n))
-            continue;
-        memmove(label, label + lead, end - lead);
-        label[end - lead] = 0;
-        n_trimmed++;
-    }
-    return n_trimmed;
-}
-
 /* Takes out empty texts, and rows that are in `seen`, to which the others are added. */
 static sg_status tidy(struct init *i, struct sg_rows *rows, struct sg_set *seen, const char *what,
                       struct sg_err *err)
@@ -71,14 +48,11 @@ static sg_status tidy(struct init *i, struct sg_rows *rows, struct sg_set *seen,
     struct sg_buf key = sg_buf_make((size_t)1 << 30);
     int64_t kept = 0, n_blank = 0, n_repeated = 0;
     sg_status status = SG_OK;
-    int64_t n_trimmed = trim_labels(rows);
-    if (n_trimmed)
-        sg_buf_printf(i->said, "took the blanks around the labels of %lld %s of %s away\n",
-                      (long long)n_trimmed, sg_plural(n_trimmed, "row", "rows"), what);
     for (int64_t r = 0; r < rows->n && status == SG_OK; r++) {
         struct sg_row *row = &rows->row[r];
         key_of(row, 0, &key);
-        int blank = is_blank(row->first) || (row->second && is_blank(row->second)) || is_blank(row->label);
+        int blank = sg_text_is_blank(row->first) || (row->second && sg_text_is_blank(row->second)) ||
+                    sg_text_is_blank(row->label);
         int repeated = !blank && sg_set_has(seen, sg_buf_text(&key), key.len);
         n_blank += blank;
         n_repeated += repeated;

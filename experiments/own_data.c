@@ -65,16 +65,12 @@ static void say(const struct look *l, const char *format, ...)
     sg_buf_printf(l->out, "%s: %s\n", l->task->name, text);
 }
 
-static int is_blank(const char *text)
-{
-    return text && text[strspn(text, " \t\r\n")] == 0;
-}
-
 static int64_t n_blank(const struct sg_rows *rows)
 {
     int64_t n = 0;
     for (int64_t i = 0; i < rows->n; i++)
-        n += is_blank(rows->row[i].first) || is_blank(rows->row[i].second);
+        n += sg_text_is_blank(rows->row[i].first) ||
+             (rows->row[i].second && sg_text_is_blank(rows->row[i].second));
     return n;
 }
 
@@ -156,7 +152,7 @@ static sg_status look_for_near(const struct look *l, int64_t n_leaked, struct sg
     sg_status status = SG_OK;
     for (int64_t i = 0; status == SG_OK && i < d->test.n; i++) {
         struct sg_near_match m = {0};
-        if (is_blank(d->test.row[i].first) && !d->test.row[i].second)
+        if (sg_text_is_blank(d->test.row[i].first) && !d->test.row[i].second)
             continue; /* said elsewhere */
         status = sg_near_find(near, d->test.row[i].first, d->test.row[i].second, &m, err);
         n_near += status == SG_OK && m.kind != SG_NEAR_NONE;

@@ -1,6 +1,7 @@
 #include "gen/pool.h"
 
 #include "base/mem.h"
+#include "base/text.h"
 #include "gen/pool_impl.h"
 
 #include <stdio.h>
@@ -299,16 +300,11 @@ struct sg_wanted sg_pool_wanted(const struct sg_pool *p, int asked)
                               .one_word = {p->one_word[0], p->one_word[1]}};
 }
 
-static int is_blank(const char *text)
-{
-    return !text || !text[strspn(text, " \t\r\n")];
-}
-
 /* An answer's examples; c holds one at least. */
 static sg_status parse_attempt(const struct sg_pool *p, const struct sg_found *f, struct sg_wanted w,
                                struct sg_candidate c[SG_MAX_EXAMPLES], int64_t *n, struct sg_err *err)
 {
-    if (is_blank(f->text) && f->finish_reason && strcmp(f->finish_reason, SG_FINISH_REASONING) == 0) {
+    if (sg_text_is_blank(f->text) && f->finish_reason && strcmp(f->finish_reason, SG_FINISH_REASONING) == 0) {
         *n = 1;
         c[0] = (struct sg_candidate){.class_ = -1, .reason = SG_REJECT_REASONING};
         return SG_OK;
@@ -321,11 +317,11 @@ sg_status sg_pool_preview(struct sg_pool *p, const struct sg_request *q, const s
 {
     struct sg_candidate c[SG_MAX_EXAMPLES] = {{.reason = SG_REJECT_EMPTY}};
     int64_t n = 1;
-    if (p->spec.source && !is_blank(f->text)) {
+    if (p->spec.source && !sg_text_is_blank(f->text)) {
         *reason = SG_ACCEPTED;
         return SG_OK;
     }
-    if (!p->topics_done && !is_blank(f->text)) {
+    if (!p->topics_done && !sg_text_is_blank(f->text)) {
         struct sg_topics topics = {0};
         sg_status status = sg_parse_topics(p->spec.task, f->text, f->finish_reason, &topics, err);
         *reason = topics.n ? SG_ACCEPTED : SG_REJECT_UNPARSABLE;

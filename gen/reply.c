@@ -137,15 +137,10 @@ static char *text_of_parts(const json_t *parts)
     return whole;
 }
 
-static int is_blank(const char *text)
-{
-    return !text || !text[strspn(text, " \t\r\n")];
-}
-
 /* Whether there is a text that is not blank, or a list that is not empty. */
 static int has_content(const json_t *v)
 {
-    return json_is_string(v) ? !is_blank(json_string_value(v)) : json_array_size(v) > 0;
+    return json_is_string(v) ? !sg_text_is_blank(json_string_value(v)) : json_array_size(v) > 0;
 }
 
 static int read_openai(const json_t *o, struct said *s)
@@ -167,7 +162,7 @@ static int read_openai(const json_t *o, struct said *s)
         has_thought |= has_content(json_object_get(message, *name));
     s->text = json_is_array(content) ? text_of_parts(content) : text_without_nul(content);
     s->finish = json_is_string(json_object_get(message, "refusal")) && !s->text ? "refusal"
-                : has_thought && is_blank(s->text)
+                : has_thought && sg_text_is_blank(s->text)
                     ? SG_FINISH_REASONING
                     : json_string_value(json_object_get(choice, "finish_reason"));
     return 1;
@@ -198,7 +193,7 @@ static int read_anthropic(const json_t *o, struct said *s)
     if (!json_is_array(blocks))
         return 0;
     s->text = text_of_parts(blocks);
-    s->finish = is_blank(s->text) && has_part(blocks, "thinking")
+    s->finish = sg_text_is_blank(s->text) && has_part(blocks, "thinking")
                     ? SG_FINISH_REASONING
                     : json_string_value(json_object_get(o, "stop_reason"));
     for (size_t i = 0; s->finish && i < sizeof words / sizeof words[0]; i++)

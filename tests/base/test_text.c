@@ -204,6 +204,13 @@ static void trimmed(void **state)
     }
 }
 
+static void blanks(void **state)
+{
+    (void)state;
+    assert_true(sg_text_is_blank(NULL) && sg_text_is_blank("") && sg_text_is_blank(" \t\r\n"));
+    assert_false(sg_text_is_blank("a") || sg_text_is_blank("  .") || sg_text_is_blank("\xc2\xa0"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -211,7 +218,7 @@ int main(void)
         cmocka_unit_test(nearest_words), cmocka_unit_test(numbers),
         cmocka_unit_test(safe_text),     cmocka_unit_test(trimmed),
         cmocka_unit_test(durations),     cmocka_unit_test(whole),
-        cmocka_unit_test(counted_nouns),
+        cmocka_unit_test(counted_nouns), cmocka_unit_test(blanks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
