@@ -44,7 +44,7 @@ static void guard_reading(const char *path)
     char *file = sg_dir_exists(path) ? sg_path_join(path, "results.h5") : sg_strdup(path);
     double size = file && stat(file, &st) == 0 ? (double)st.st_size : 0;
     sg_free(file);
-    struct itimerval limit = {.it_value.tv_sec = 20 + (time_t)(size / 4e6)};
+    struct itimerval limit = {.it_value.tv_sec = 8 + (time_t)(size / 4e6)};
     signal(SIGPROF, on_endless);
     setitimer(ITIMER_PROF, &limit, NULL);
     static const int fault[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
