@@ -32,7 +32,7 @@ class Pair:
         self.folder = folder / name
         self.folder.mkdir()
         self.fast = batching.stub(self.folder / "fast", fast, "--key", KEYS["FAST_KEY"])
-        self.slow = batching.stub(self.folder / "slow", slow, "--key", KEYS["SLOW_KEY"])
+        self.slow = batching.stub(self.folder / "slow", slow, "--key", KEYS["SLOW_KEY"], "--vary")  # for anthropic, which has no seed
         self.study = self.folder / "two.yaml"
         self.write()
         self.forget()
