@@ -59,8 +59,8 @@ static const char *const ends[] = {"",
                                    "<end_of_turn>",
                                    "<|end|>",
                                    "<|endoftext|>",
-                                   "<\xef\xbd\x9c"
-                                   "end\xe2\x96\x81of\xe2\x96\x81sentence\xef\xbd\x9c>",
+                                   ("<\xef\xbd\x9c"
+                                    "end\xe2\x96\x81of\xe2\x96\x81sentence\xef\xbd\x9c>"),
                                    "<|return|>",
                                    "<turn|>",
                                    "<|END_RESPONSE|>",
