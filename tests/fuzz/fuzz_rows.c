@@ -2,6 +2,7 @@
  * refused leaves nothing behind.
  *
  *     build-fuzz/tests/fuzz/fuzz_rows -max_total_time=60 tests/fuzz/corpus/rows */
+#define _GNU_SOURCE /* memfd_create */
 #include "base/mem.h"
 #include "base/rows.h"
 #include "base/text.h"
