@@ -23,7 +23,8 @@ static struct sg_class nyt[] = {
 
 static void read_as(struct sg_class *class_, int n_classes, const char *text, const char *finish)
 {
-    struct sg_task t = {.name = TEXT("t"), .n_classes = n_classes, .class_ = class_};
+    struct sg_task t = {
+        .name = TEXT("t"), .first_mark = TEXT("Text"), .n_classes = n_classes, .class_ = class_};
     struct sg_err err = {0};
     enum sg_verdict v;
     int k, again;
