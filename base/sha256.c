@@ -124,3 +124,10 @@ sg_status sg_sha256_file(const char *path, char hex[SG_HEX], struct sg_err *err)
     sg_sha256_finish_hex(s, hex);
     return bad ? sg_fail(err, SG_FAILED, "%s: cannot be read to its end", path) : SG_OK;
 }
+
+void sg_example_digest_add(struct sg_sha256_stream *s, int64_t label, const char *first, const char *second)
+{
+    sg_sha256_add(s, &label, sizeof label);
+    sg_sha256_add_text(s, first);
+    sg_sha256_add_text(s, second);
+}

@@ -5,6 +5,7 @@
 #include "base/err.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 enum { SG_HEX = 65 }; /* 64 hex digits and NUL */
 
@@ -22,5 +23,8 @@ void sg_sha256_finish_hex(struct sg_sha256_stream *s, char hex[SG_HEX]);
 
 /* Of a whole file. */
 sg_status sg_sha256_file(const char *path, char hex[SG_HEX], struct sg_err *err) SG_MUST_USE;
+
+/* Adds an example: its label and its texts (second: NULL for none). The digest of several is that of one after the other. */
+void sg_example_digest_add(struct sg_sha256_stream *s, int64_t label, const char *first, const char *second);
 
 #endif

@@ -1,6 +1,6 @@
 #include "cli/commands.h"
 #include "cli/common.h"
-#include "experiments/bundle.h"
+#include "experiments/bundle/bundle.h"
 
 #include <stdio.h>
 #include <sys/stat.h>

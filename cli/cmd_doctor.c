@@ -2,7 +2,7 @@
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "cli/version.h"
-#include "experiments/doctor.h"
+#include "experiments/run/doctor.h"
 
 #include <stdio.h>
 #include <string.h>

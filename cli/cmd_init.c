@@ -2,7 +2,7 @@
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "cli/row_options.h"
-#include "experiments/init.h"
+#include "experiments/run/init.h"
 
 #include <stdio.h>
 

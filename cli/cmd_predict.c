@@ -6,7 +6,7 @@
 #include "cli/common.h"
 #include "cli/row_options.h"
 #include "model/train.h"
-#include "results/metrics.h"
+#include "results/stats/metrics.h"
 
 #include <jansson.h>
 #include <math.h>

@@ -1,9 +1,9 @@
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/common.h"
-#include "experiments/asking.h"
-#include "experiments/rehearsal.h"
-#include "results/output_check.h"
+#include "experiments/buying/asking.h"
+#include "experiments/run/rehearsal.h"
+#include "results/ledger/output_check.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -15,7 +15,7 @@ struct export
     int64_t n;
 };
 
-/* What a run has imported stands in its ledger as "recording FILE" (experiments/asking.c): that file may hold more than the run used. */
+/* What a run has imported stands in its ledger as "recording FILE" (experiments/buying/asking.c): that file may hold more than the run used. */
 static sg_status check_source(void *context, const struct sg_ledger_completion *c, struct sg_err *err)
 {
     const struct export *e = context;

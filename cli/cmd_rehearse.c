@@ -1,6 +1,6 @@
 #include "cli/commands.h"
 #include "cli/common.h"
-#include "experiments/rehearsal.h"
+#include "experiments/run/rehearsal.h"
 
 /* Before MPI starts, since a process that forks after that may break it. What is wrong with the command line is left to
  * sg_cli_begin to tell. */

@@ -3,8 +3,8 @@
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/common.h"
-#include "results/output_check.h"
-#include "results/report.h"
+#include "results/ledger/output_check.h"
+#include "results/report/report.h"
 
 #include <signal.h>
 #include <stdio.h>

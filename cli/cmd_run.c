@@ -1,7 +1,7 @@
 #include "base/lines.h"
 #include "cli/commands.h"
 #include "cli/common.h"
-#include "experiments/bundle.h"
+#include "experiments/bundle/bundle.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -34,7 +34,7 @@ static const struct {
          "is still missing then (rejected answers, requests that expired) goes into the next --batch."},
 };
 
-/* A study cannot be gzip: it is a bundle then (experiments/bundle.h). With `world` as rank 0 sees it. */
+/* A study cannot be gzip: it is a bundle then (experiments/bundle/bundle.h). With `world` as rank 0 sees it. */
 static int is_gzip(const char *path, const struct sg_team *world)
 {
     int yes = !world || world->rank == 0 ? sg_file_is_gzip(path) : 0;

@@ -1,6 +1,6 @@
 #include "cli/commands.h"
 #include "cli/common.h"
-#include "experiments/settings.h"
+#include "experiments/study/settings.h"
 
 #include <stdio.h>
 

@@ -3,8 +3,8 @@
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/common.h"
-#include "experiments/progress.h"
-#include "results/lease.h"
+#include "experiments/run/progress.h"
+#include "results/ledger/lease.h"
 
 #include <jansson.h>
 #include <stdio.h>

@@ -6,11 +6,11 @@
 #include "cli/common.h"
 #include "cli/labels.h"
 #include "cli/row_options.h"
-#include "experiments/same_ranks.h"
-#include "experiments/settings.h"
+#include "experiments/run/same_ranks.h"
+#include "experiments/study/settings.h"
 #include "model/train.h"
-#include "results/metrics.h"
-#include "results/output_check.h"
+#include "results/ledger/output_check.h"
+#include "results/stats/metrics.h"
 
 #include <inttypes.h>
 #include <jansson.h>

@@ -3,7 +3,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "results/metrics.h"
+#include "results/stats/metrics.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 
 #include "generated/version.h"
 
-#include "gen/llama.h"
+#include "gen/llm/llama.h"
 
 #include <curl/curl.h>
 #include <hdf5.h>

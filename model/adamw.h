@@ -9,7 +9,7 @@
 #ifndef SG_MODEL_ADAMW_H
 #define SG_MODEL_ADAMW_H
 
-#include "model/ops.h"
+#include "model/kernels/ops.h"
 #include "model/shards.h"
 
 struct sg_table {

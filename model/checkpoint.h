@@ -5,7 +5,7 @@
 
 #include "model/config.h"
 #include "model/params.h"
-#include "model/tokenizer.h"
+#include "model/tokenizer/tokenizer.h"
 #include "model/train.h"
 
 #include <stdatomic.h>

@@ -1,9 +1,9 @@
 #include "model/config.h"
 
 #include "base/file.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "model/json.h"
 
 #include <stdlib.h>
 #include <string.h>

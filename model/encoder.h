@@ -17,8 +17,8 @@
 #ifndef SG_MODEL_ENCODER_H
 #define SG_MODEL_ENCODER_H
 
+#include "model/kernels/ops.h"
 #include "model/lanes.h"
-#include "model/ops.h"
 #include "model/params.h"
 
 /* Arrays of one set of rows: all tokens, or first tokens alone (last layer). */

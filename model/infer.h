@@ -1,5 +1,5 @@
 /* Inference over many examples: chunks of sequences, a thread each. A row's result does not depend on the other rows
- * of its chunk (model/gemm.h), so chunks may be cut anywhere. */
+ * of its chunk (model/kernels/gemm.h), so chunks may be cut anywhere. */
 #ifndef SG_MODEL_INFER_H
 #define SG_MODEL_INFER_H
 

@@ -4,7 +4,7 @@
 #define SG_MODEL_LANES_H
 
 #include "model/config.h"
-#include "model/tokenizer.h"
+#include "model/tokenizer/tokenizer.h"
 #include "model/train.h"
 
 /* Encoded examples: ids and types of example i are [start[i], start[i+1]). */

@@ -1,8 +1,8 @@
 /* config.json's part about logits: classes, their names, problem_type. */
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "model/config.h"
-#include "model/json.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+#include "base/cores.h"
 #include "model/checkpoint.h"
 #include "model/infer.h"
 

@@ -1,8 +1,8 @@
 #include "model/safetensors.h"
 
 #include "base/file.h"
+#include "base/json.h"
 #include "base/mem.h"
-#include "model/json.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,6 @@
 #include "model/train.h"
 
+#include "base/cores.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "model/infer.h"

@@ -16,7 +16,7 @@
 
 #include "base/rows.h"
 #include "base/sha256.h"
-#include "model/precision.h"
+#include "model/kernels/precision.h"
 #include "model/problem.h"
 #include "mpi/comm.h"
 
@@ -115,7 +115,7 @@ struct sg_train_result {
                             float32 */
     size_t peak_mem_bytes;
     int64_t lanes, threads; /* as used */
-    const char *kernels;    /* static; this rank's (model/ops.h): avx512, avx2, base, ref */
+    const char *kernels;    /* static; this rank's (model/kernels/ops.h): avx512, avx2, base, ref */
     const char
         *rounding; /* static; all ranks': fused, plain, reference, bf16, reference-bf16. Equal bits need
                                the same */

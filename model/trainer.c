@@ -1,5 +1,6 @@
 #include "model/trainer.h"
 
+#include "base/cores.h"
 #include "base/mem.h"
 #include "base/rng.h"
 

@@ -27,11 +27,6 @@ sg_status sg_mpi_start(int *argc, char ***argv, struct sg_team *world, struct sg
 /* Collective. Nothing to do where MPI was not started. */
 void sg_mpi_end(void);
 
-/* Local. Cores this rank may use: its affinity mask, cut to SLURM_CPUS_PER_TASK or OMP_NUM_THREADS where set,
- * and divided by the ranks of this node that share the same mask (mpirun --bind-to none, or oversubscribed).
- * At least 1. */
-int sg_cores(void);
-
 /* Collective over the team. All ranks get the status of the lowest rank that is not SG_OK, with its sentence,
  * led by "rank r: " (the rank in the whole job) when the team is larger than 1. `status` is this rank's own,
  * with `err` filled when it is not SG_OK. */

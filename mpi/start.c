@@ -1,23 +1,17 @@
 /* Start and end of MPI, and how many cores a rank may use. */
-#define _GNU_SOURCE /* sched_getaffinity */
-#include "mpi/comm.h"
-
+#include "base/cores.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "mpi/comm.h"
 
 #include <omp.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* OpenBLAS has it, other BLAS libraries need not. */
 extern void openblas_set_num_threads(int n) __attribute__((weak));
 
-enum { MASK_BYTES = 1024 }; /* 8192 processors, the largest Linux kernel configuration on x86 */
-
-static int cores; /* 0: not found out yet */
-
-/* The positive number that a variable begins with (OMP_NUM_THREADS may be a list), or 0. */
+/* The positive number that a variable begins with, or 0. */
 static int env_count(const char *name)
 {
     const char *text = getenv(name);
@@ -25,48 +19,12 @@ static int env_count(const char *name)
     return n > 0 && n < 1 << 20 ? (int)n : 0;
 }
 
-static int count_mask(const unsigned char *mask)
-{
-    int n = 0;
-    for (int i = 0; i < MASK_BYTES; i++)
-        n += __builtin_popcount(mask[i]);
-    return n;
-}
-
-/* Zero when the kernel does not tell. */
-static int read_mask(unsigned char *mask)
-{
-    memset(mask, 0, MASK_BYTES);
-    if (sched_getaffinity(0, MASK_BYTES, (cpu_set_t *)(void *)mask) != 0)
-        memset(mask, 0, MASK_BYTES);
-    return count_mask(mask);
-}
-
-static int cut_to_limits(int n)
-{
-    const char *const limits[] = {"SLURM_CPUS_PER_TASK", "OMP_NUM_THREADS"};
-    for (int i = 0; i < 2; i++) {
-        int limit = env_count(limits[i]);
-        if (limit && limit < n)
-            n = limit;
-    }
-    return n > 0 ? n : 1;
-}
-
-int sg_cores(void)
-{
-    if (cores)
-        return cores;
-    _Alignas(cpu_set_t) unsigned char mask[MASK_BYTES];
-    return cut_to_limits(read_mask(mask));
-}
-
 /* Divides the cores of a mask among the ranks of this node that have the same one. The first ranks get what
  * is left over. */
 static sg_status find_cores(const struct sg_team *world, struct sg_err *err)
 {
-    _Alignas(cpu_set_t) unsigned char mask[MASK_BYTES];
-    int n = read_mask(mask);
+    unsigned char mask[SG_CORE_MASK];
+    sg_core_mask(mask);
     MPI_Comm node;
     SG_TRY(sg_mpi_check(
         MPI_Comm_split_type(world->comm, MPI_COMM_TYPE_SHARED, world->rank, MPI_INFO_NULL, &node),
@@ -74,20 +32,20 @@ static sg_status find_cores(const struct sg_team *world, struct sg_err *err)
     int rank = 0, size = 1;
     MPI_Comm_rank(node, &rank);
     MPI_Comm_size(node, &size);
-    unsigned char *all = sg_alloc((size_t)size, MASK_BYTES);
-    sg_status status = all ? SG_OK : sg_fail_memory(err, (unsigned long long)size * MASK_BYTES);
+    unsigned char *all = sg_alloc((size_t)size, SG_CORE_MASK);
+    sg_status status = all ? SG_OK : sg_fail_memory(err, (unsigned long long)size * SG_CORE_MASK);
     status = sg_agree(world, status, err);
     if (status == SG_OK)
-        status = sg_mpi_check(MPI_Allgather(mask, MASK_BYTES, MPI_BYTE, all, MASK_BYTES, MPI_BYTE, node),
+        status = sg_mpi_check(MPI_Allgather(mask, SG_CORE_MASK, MPI_BYTE, all, SG_CORE_MASK, MPI_BYTE, node),
                               "MPI_Allgather", err);
     if (status == SG_OK) {
         int n_same = 0, n_before = 0;
         for (int r = 0; r < size; r++) {
-            int same = memcmp(all + (size_t)r * MASK_BYTES, mask, MASK_BYTES) == 0;
+            int same = memcmp(all + (size_t)r * SG_CORE_MASK, mask, SG_CORE_MASK) == 0;
             n_same += same;
             n_before += same && r < rank;
         }
-        cores = cut_to_limits(n / n_same + (n_before < n % n_same));
+        sg_cores_share(n_same, n_before);
     }
     sg_free(all);
     MPI_Comm_free(&node);

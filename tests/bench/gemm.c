@@ -7,7 +7,7 @@
  * shape. Every candidate's result is compared with the first one's. "bf16" rounds the operands of our own products. */
 #include "base/mem.h"
 #include "blas.h"
-#include "model/ops.h"
+#include "model/kernels/ops.h"
 #include "timing.h"
 
 #include <math.h>

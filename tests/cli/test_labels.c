@@ -1,7 +1,7 @@
 #include "check.h"
 
 #include "cli/labels.h"
-#include "results/metrics.h"
+#include "results/stats/metrics.h"
 
 static struct sg_rows rows_of(int n, const char *const *label)
 {

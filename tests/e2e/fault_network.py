@@ -44,7 +44,7 @@ def black_hole():
 
 def another_stub(folder, port, *options):
     """The stub again, on the same port and with the same log."""
-    return subprocess.Popen([os.sys.executable, str(sg.ROOT / "tests" / "stub" / "llm_stub.py"), "--log", str(folder / "stub.jsonl"), "--port",
+    return subprocess.Popen([os.sys.executable, str(sg.ROOT / "stub" / "llm_stub.py"), "--log", str(folder / "stub.jsonl"), "--port",
                              str(port), "--key", KEY, *options], stdout=subprocess.DEVNULL)
 
 

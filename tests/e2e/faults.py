@@ -3,7 +3,7 @@
 reliability.md section 5).
 
     {"about": "what goes wrong",
-     "script": [...]        the stub's script (tests/stub/llm_stub.py)
+     "script": [...]        the stub's script (stub/llm_stub.py)
      "stub": [...]          its options
      "study": [...]         settings of the study, beside fault.STUDY
      "env": {...}           environment of the program

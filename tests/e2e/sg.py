@@ -151,11 +151,11 @@ SMALL = [*QUICKSTART, "tasks=[sst2,rte]", "methods=[zero_shot,few_shot_3]", "siz
 
 
 class Stub:
-    """The stub LLM server of tests/stub, started on a free port and stopped by pid."""
+    """The stub LLM server of stub/, started on a free port and stopped by pid."""
 
     def __init__(self, folder, *options):
         self.log = folder / "stub.jsonl"
-        self.process = subprocess.Popen([sys.executable, str(ROOT / "tests" / "stub" / "llm_stub.py"), "--log", str(self.log),
+        self.process = subprocess.Popen([sys.executable, str(ROOT / "stub" / "llm_stub.py"), "--log", str(self.log),
                                          *options], stdout=subprocess.PIPE, text=True)
         line = self.process.stdout.readline()
         self.url = re.search(r"https?://\S+", line).group(0)

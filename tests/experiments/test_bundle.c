@@ -3,9 +3,9 @@
 
 #include "base/file.h"
 #include "base/mem.h"
-#include "experiments/bundle.h"
-#include "experiments/settings.h"
-#include "gen/recording.h"
+#include "experiments/bundle/bundle.h"
+#include "experiments/study/settings.h"
+#include "gen/llm/recording.h"
 
 static const char digest_a[] = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 

@@ -7,7 +7,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
-#include "experiments/cache.h"
+#include "experiments/buying/cache.h"
 
 #include <stdio.h>
 #include <stdlib.h>

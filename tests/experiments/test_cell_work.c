@@ -1,5 +1,5 @@
 /* Snapshots of cells: those that a run of the study can go on from stay, others go, and nothing else does. */
-#include "experiments/cell_work.h"
+#include "experiments/run/cell_work.h"
 
 #include "base/file.h"
 #include "base/mem.h"

@@ -1,6 +1,6 @@
 /* How many labelled rows a cell has used: those in its prompts and those that it is trained on. Never more than its raw size. */
 #include "base/mem.h"
-#include "experiments/prepare.h"
+#include "experiments/study/prepare.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

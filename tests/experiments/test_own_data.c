@@ -1,7 +1,7 @@
 /* What a study's rows lack: each finding with its count, and nothing said of rows that are fine. */
 #include "base/mem.h"
-#include "experiments/own_data.h"
-#include "results/ledger.h"
+#include "experiments/run/own_data.h"
+#include "results/ledger/ledger.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 #include "scratch.h"
 
 #include "base/mem.h"
-#include "experiments/prices.h"
+#include "experiments/study/prices.h"
 
 static const char base_prices[] =
     "prices:\n"

@@ -1,6 +1,6 @@
 #include "scratch.h"
 
-#include "experiments/progress.h"
+#include "experiments/run/progress.h"
 
 #include <jansson.h>
 

@@ -1,6 +1,6 @@
 #include "scratch.h"
 
-#include "experiments/same_ranks.h"
+#include "experiments/run/same_ranks.h"
 
 static void test_differ(void **state)
 {

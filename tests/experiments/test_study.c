@@ -1,8 +1,8 @@
 #include "scratch.h"
 
 #include "base/mem.h"
-#include "experiments/generators.h"
-#include "experiments/settings.h"
+#include "experiments/study/generators.h"
+#include "experiments/study/settings.h"
 
 #include <jansson.h>
 

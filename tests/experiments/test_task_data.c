@@ -1,7 +1,7 @@
 #include "scratch.h"
 
 #include "base/mem.h"
-#include "experiments/study.h"
+#include "experiments/study/study.h"
 
 static struct sg_study *make(const char *override)
 {

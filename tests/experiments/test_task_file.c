@@ -1,7 +1,7 @@
 #include "scratch.h"
 
 #include "base/mem.h"
-#include "experiments/task_file.h"
+#include "experiments/study/task_file.h"
 
 static void test_single(void **state)
 {

@@ -1,7 +1,7 @@
 #include "scratch.h"
 
 #include "base/mem.h"
-#include "experiments/yaml.h"
+#include "experiments/study/yaml.h"
 
 static sg_status parse(const char *text, size_t n, struct sg_arena **arena, struct sg_yaml **root,
                        struct sg_err *err)

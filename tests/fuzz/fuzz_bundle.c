@@ -4,8 +4,8 @@
  *     build-fuzz/tests/fuzz/fuzz_bundle -max_total_time=60 tests/fuzz/corpus/bundle */
 #include "base/file.h"
 #include "base/mem.h"
-#include "experiments/bundle.h"
-#include "gen/recording.h"
+#include "experiments/bundle/bundle.h"
+#include "gen/llm/recording.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
  *     build-fuzz/tests/fuzz/fuzz_classify -max_total_time=60 tests/fuzz/corpus/classify */
 #include "base/mem.h"
 #include "base/text.h"
-#include "gen/classify.h"
+#include "gen/pool/classify.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -4,7 +4,7 @@
  *     build-fuzz/tests/fuzz/fuzz_parse -max_total_time=60 tests/fuzz/corpus/parse */
 #include "base/mem.h"
 #include "base/text.h"
-#include "gen/parse_many.h"
+#include "gen/pool/parse_many.h"
 
 #include <stdlib.h>
 #include <string.h>

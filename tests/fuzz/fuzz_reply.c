@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "base/secret.h"
 #include "base/text.h"
-#include "gen/reply.h"
+#include "gen/llm/reply.h"
 
 #include <math.h>
 #include <stdint.h>

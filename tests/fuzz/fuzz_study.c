@@ -3,7 +3,7 @@
  *     build-fuzz/tests/fuzz/fuzz_study -max_total_time=60 tests/fuzz/corpus/study experiments
  * experiments/tasks */
 #include "base/mem.h"
-#include "experiments/settings.h"
+#include "experiments/study/settings.h"
 
 #include <jansson.h>
 #include <stdint.h>

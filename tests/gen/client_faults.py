@@ -11,7 +11,7 @@ import tempfile
 import time
 
 PROBE = sys.argv[1]
-STUB = pathlib.Path(__file__).resolve().parent.parent / "stub" / "llm_stub.py"
+STUB = pathlib.Path(__file__).resolve().parents[2] / "stub" / "llm_stub.py"
 KEY = "sk-canary-0123456789abcdef"
 
 

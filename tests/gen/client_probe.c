@@ -4,8 +4,8 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/secret.h"
-#include "gen/client.h"
-#include "gen/governor.h"
+#include "gen/llm/client.h"
+#include "gen/llm/limiter.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -13,8 +13,8 @@
 
 #include "base/mem.h"
 #include "base/rows.h"
-#include "gen/pool.h"
-#include "gen/task.h"
+#include "gen/pool/pool.h"
+#include "gen/pool/task.h"
 
 #define N_OF(x)       ((int)(sizeof(x) / sizeof(x)[0]))
 #define TEXT(literal) ((char *)(uintptr_t)(literal)) /* a field that the tests never free */

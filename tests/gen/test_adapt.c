@@ -1,6 +1,6 @@
 #include "fixture.h"
 
-#include "gen/adapt.h"
+#include "gen/llm/adapt.h"
 
 #define REQUEST(temperature, top_p, more)                                                                    \
     TEXT("{\"index\":0,\"max_tokens\":48,\"messages\":[],\"model\":\"m\"," more                              \

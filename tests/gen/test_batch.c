@@ -3,7 +3,7 @@
 #include "fixture.h"
 
 #include "base/text.h"
-#include "gen/batch.h"
+#include "gen/llm/batch.h"
 
 #include <jansson.h>
 

@@ -1,7 +1,7 @@
 #include "fixture.h"
 
 #include "base/buf.h"
-#include "gen/classify.h"
+#include "gen/pool/classify.h"
 
 #include <jansson.h>
 

@@ -2,7 +2,7 @@
 #include "fixture.h"
 
 #include "base/rng.h"
-#include "gen/governor.h"
+#include "gen/llm/limiter.h"
 
 #include <math.h>
 #include <stdlib.h>

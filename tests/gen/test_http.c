@@ -2,7 +2,7 @@
  * client_faults.py. */
 #include "fixture.h"
 
-#include "gen/http.h"
+#include "gen/llm/http.h"
 
 static void test_urls(void **state)
 {

@@ -1,6 +1,6 @@
 #include "fixture.h"
 
-#include "gen/near.h"
+#include "gen/pool/near.h"
 
 #include <math.h>
 #include <stdlib.h>

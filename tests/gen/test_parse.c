@@ -1,8 +1,8 @@
 #include "fixture.h"
 
-#include "gen/clean.h"
-#include "gen/declining.h"
-#include "gen/parse_many.h"
+#include "gen/pool/clean.h"
+#include "gen/pool/declining.h"
+#include "gen/pool/parse_many.h"
 
 struct parse_case {
     const char *text, *finish; /* finish NULL: "stop" */

@@ -1,6 +1,6 @@
 #include "fixture.h"
 
-#include "gen/parse_many.h"
+#include "gen/pool/parse_many.h"
 
 #include <stdlib.h>
 

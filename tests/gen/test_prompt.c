@@ -1,6 +1,6 @@
 #include "fixture.h"
 
-#include "gen/prompt.h"
+#include "gen/pool/prompt.h"
 
 static struct sg_request ask(const struct sg_prompter *p, int class_, int64_t attempt,
                              const struct sg_topics *topics)

@@ -1,8 +1,8 @@
 #include "fixture.h"
 
-#include "gen/classify.h"
-#include "gen/parse_many.h"
-#include "gen/reasoning.h"
+#include "gen/pool/classify.h"
+#include "gen/pool/parse_many.h"
+#include "gen/pool/reasoning.h"
 
 #define THOUGHT "Okay, the user wants a review. A draft: <b>A bright film.</b>\n- [x] warm\n"
 #define TEXT_   "The lead actor carries it."

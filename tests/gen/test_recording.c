@@ -2,7 +2,7 @@
 
 #include "base/buf.h"
 #include "base/file.h"
-#include "gen/recording.h"
+#include "gen/llm/recording.h"
 
 #include <stdlib.h>
 #include <unistd.h>

@@ -3,8 +3,8 @@
 #include "fixture.h"
 #include "wrapped.h"
 
-#include "gen/parse_many.h"
-#include "gen/records.h"
+#include "gen/pool/parse_many.h"
+#include "gen/pool/records.h"
 
 #define ONE "The film drags through two dull hours."
 #define TWO "The lead actor drags every scene."

@@ -1,7 +1,7 @@
 #include "fixture.h"
 
 #include "base/rng.h"
-#include "gen/prompt.h"
+#include "gen/pool/prompt.h"
 
 #include <jansson.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 
 #include "base/secret.h"
 #include "base/text.h"
-#include "gen/reply.h"
+#include "gen/llm/reply.h"
 
 #include <curl/curl.h>
 #include <math.h>

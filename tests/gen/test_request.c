@@ -2,8 +2,8 @@
 
 #include <stdlib.h>
 
-#include "gen/messages.h"
-#include "gen/request.h"
+#include "gen/llm/request.h"
+#include "gen/pool/messages.h"
 
 static struct sg_answer some_answer(void)
 {

@@ -1,6 +1,6 @@
 #include "fixture.h"
 
-#include "gen/server_error.h"
+#include "gen/llm/server_error.h"
 
 /* Every shape that servers use, as they were seen. */
 static void shapes(void **state)

@@ -1,9 +1,9 @@
 /* Whose a failure is: the request's, which is given up, or the endpoint's, which leaves it to a later run. */
 #include "fixture.h"
 
-#include "gen/control.h"
-#include "gen/governor.h"
-#include "gen/refusal.h"
+#include "gen/llm/control.h"
+#include "gen/llm/limiter.h"
+#include "gen/llm/refusal.h"
 
 #include "base/mem.h"
 

@@ -1,9 +1,9 @@
 #include "fixture.h"
 
-#include "gen/clean.h"
-#include "gen/near.h"
-#include "gen/parse_many.h"
-#include "gen/words.h"
+#include "gen/pool/clean.h"
+#include "gen/pool/near.h"
+#include "gen/pool/parse_many.h"
+#include "gen/pool/words.h"
 
 static void counts(void **state)
 {

@@ -4,7 +4,7 @@
  * example for some ranks. */
 #include "tiny.h"
 
-#include "model/ops.h"
+#include "model/kernels/ops.h"
 #include "mpi/reduce.h"
 
 #include <setjmp.h>

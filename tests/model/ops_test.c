@@ -5,8 +5,8 @@
  * bit, and tables with fused multiply-adds to each other in everything. */
 #include "base/mem.h"
 #include "base/rng.h"
-#include "model/ops.h"
-#include "model/vmath.h"
+#include "model/kernels/ops.h"
+#include "model/kernels/vmath.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

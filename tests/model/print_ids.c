@@ -3,7 +3,7 @@
  *
  *     print_ids DIR FILE MAX_LENGTH */
 #include "base/rows.h"
-#include "model/tokenizer.h"
+#include "model/tokenizer/tokenizer.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,9 +1,9 @@
 /* The two hash tables of a tokenizer: they stay quick for keys that were chosen to meet in one place. Those here do so
  * under hashes without a key, FNV-1a and Fibonacci hashing: with them, tokens take 170 times and merges 3000 times as
  * long as others. */
-#include "model/vocab.h"
+#include "model/tokenizer/vocab.h"
 
-#include "model/tokenizer_parts.h"
+#include "model/tokenizer/tokenizer_parts.h"
 #include "tests/model/temp.h"
 
 #include <time.h>

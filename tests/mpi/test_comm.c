@@ -1,4 +1,5 @@
 /* Agreement, broadcasts, counts. Every rank runs every check; a failed one ends the job. */
+#include "base/cores.h"
 #include "base/mem.h"
 #include "mpi/comm.h"
 #include "tests/mpi/check.h"

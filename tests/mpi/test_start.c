@@ -1,5 +1,6 @@
 /* sg_mpi_start alone: `test_start STATUS CORES` exits 0 when the start gives that status, and then that many
  * cores (0: any number). The environment is the test. */
+#include "base/cores.h"
 #include "base/text.h"
 #include "mpi/comm.h"
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Make model/unicode_tables.h: the character classes that Hugging Face's tokenizers sees, asked code point by code point.
+"""Make model/tokenizer/unicode_tables.h: the character classes that Hugging Face's tokenizers sees, asked code point by code point.
 
-    make_unicode.py > model/unicode_tables.h          (made with tokenizers 0.23.3; takes half a minute)
+    make_unicode.py > model/tokenizer/unicode_tables.h          (made with tokenizers 0.23.3; takes half a minute)
 
 A table of ours, and no Unicode library's categories, because tokenizers mixes several versions of Unicode: its BERT
 classes are those of Unicode 7, its \\p{L} and \\p{N} those of 16. Ids are equal for every code point this way.

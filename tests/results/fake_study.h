@@ -3,7 +3,7 @@
 #ifndef SG_TESTS_RESULTS_FAKE_STUDY_H
 #define SG_TESTS_RESULTS_FAKE_STUDY_H
 
-#include "results/ledger.h"
+#include "results/ledger/ledger.h"
 
 #include <stddef.h>
 #include <stdint.h>

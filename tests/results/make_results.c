@@ -1,5 +1,5 @@
 /* make_results FOLDER: the made-up study as FOLDER/ledger.sqlite and FOLDER/results.h5, for read_h5.py. */
-#include "results/store.h"
+#include "results/h5/store.h"
 
 #include "fake_study.h"
 

@@ -1,6 +1,6 @@
 /* Counts that were made by hand, and texts at the edges. */
 #include "base/mem.h"
-#include "results/bias.h"
+#include "results/stats/text_stats.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,8 +1,8 @@
-/* results/diversity.c against numpy (tests/oracle/make_diversity.py), for several splits of the rows over any
+/* results/stats/diversity.c against numpy (tests/oracle/make_diversity.py), for several splits of the rows over any
  * number of ranks.
  *
  * A wrong answer ends the job by MPI_Abort: a rank that merely left would make the others wait for it. */
-#include "results/diversity.h"
+#include "results/stats/diversity.h"
 
 #include "base/mem.h"
 

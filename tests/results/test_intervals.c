@@ -2,7 +2,7 @@
  * simulated studies, their cells as the report reads them. */
 #include "base/mem.h"
 #include "base/rng.h"
-#include "results/report_data.h"
+#include "results/report/report_data.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

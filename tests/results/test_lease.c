@@ -3,9 +3,9 @@
 #define _GNU_SOURCE 1
 #include "base/file.h"
 #include "base/mem.h"
-#include "results/lease.h"
-#include "results/lease_beat.h"
-#include "results/ledger.h"
+#include "results/ledger/lease.h"
+#include "results/ledger/lease_beat.h"
+#include "results/ledger/ledger.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -3,7 +3,7 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "results/ledger_attempts.h"
+#include "results/ledger/ledger_attempts.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

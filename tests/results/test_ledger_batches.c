@@ -1,7 +1,7 @@
 /* Batches in the ledger: what they may cost counts until they are settled, and what was lost counts for good. */
 #include "base/buf.h"
 #include "base/mem.h"
-#include "results/ledger_batches.h"
+#include "results/ledger/ledger_batches.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* What the ledger keeps of the texts that a cell was trained on. */
 #include "base/file.h"
 #include "base/mem.h"
-#include "results/ledger_trained.h"
+#include "results/ledger/ledger_trained.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

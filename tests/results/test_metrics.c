@@ -2,8 +2,8 @@
  * tests/oracle/make_metrics.py. */
 #include "base/file.h"
 #include "base/mem.h"
-#include "results/metrics.h"
-#include "results/stats.h"
+#include "results/stats/metrics.h"
+#include "results/stats/stats.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

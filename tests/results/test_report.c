@@ -5,8 +5,8 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "results/report.h"
-#include "results/store.h"
+#include "results/h5/store.h"
+#include "results/report/report.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -2,10 +2,10 @@
  * are refused. */
 #include "base/file.h"
 #include "base/mem.h"
-#include "results/report.h"
-#include "results/store.h"
-#include "results/store_open.h"
-#include "results/store_tables.h"
+#include "results/h5/store.h"
+#include "results/h5/store_open.h"
+#include "results/h5/store_tables.h"
+#include "results/report/report.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,7 +19,7 @@
 #include <sys/resource.h>
 
 #include "fake_study.h"
-#include "results/ledger_attempts.h"
+#include "results/ledger/ledger_attempts.h"
 #include "scratch.h"
 
 static struct sg_err err;

@@ -1,0 +1,94 @@
+#include "base/json.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+
+#include <string.h>
+
+int sg_is_lfs_pointer(const char *text, size_t n)
+{
+    static const char start[] = "version https://git-lfs";
+    return n >= sizeof start - 1 && memcmp(text, start, sizeof start - 1) == 0;
+}
+
+sg_status sg_json_parse(const char *text, size_t n, const char *where, json_t **out, struct sg_err *err)
+{
+    if (sg_is_lfs_pointer(text, n))
+        return sg_fail(err, SG_INPUT,
+                       "%s: a Git LFS pointer, not the file itself; hint: run `git lfs pull` in its folder",
+                       where);
+    if (memchr(text, 0, n)) /* jansson 2.14 takes one behind a number, and what comes after it would be lost
+                               with our copies */
+        return sg_fail(err, SG_INPUT, "%s: not JSON: it holds a NUL byte; hint: is it damaged?", where);
+    json_error_t why;
+    json_t *json = json_loadb(text, n, JSON_REJECT_DUPLICATES, &why);
+    if (!json)
+        return sg_fail(err, SG_INPUT, "%s:%d: not JSON: %s", where, why.line, why.text);
+    if (!json_is_object(json)) {
+        json_decref(json);
+        return sg_fail(err, SG_INPUT, "%s: must be a JSON object {...}", where);
+    }
+    *out = json;
+    return SG_OK;
+}
+
+sg_status sg_json_read(const char *path, size_t max_bytes, json_t **out, struct sg_err *err)
+{
+    char *text = NULL;
+    size_t n = 0;
+    SG_TRY(sg_file_read(path, max_bytes, &text, &n, err));
+    sg_status status = sg_json_parse(text, n, path, out, err);
+    sg_free(text);
+    return status;
+}
+
+const char *sg_json_type(const json_t *object)
+{
+    const char *type = json_string_value(json_object_get(object, "type"));
+    return type ? type : json_is_object(object) ? "(no type)" : "none";
+}
+
+sg_status sg_json_int(const json_t *object, const char *key, int64_t missing, int64_t low, int64_t high,
+                      const char *where, int64_t *out, struct sg_err *err)
+{
+    const json_t *v = json_object_get(object, key);
+    int64_t value = missing;
+    if (v && !json_is_null(v)) {
+        if (!json_is_integer(v))
+            return sg_fail(err, SG_INPUT, "%s: \"%s\" must be a whole number", where, key);
+        value = json_integer_value(v);
+    }
+    if (value < low || value > high)
+        return sg_fail(err, SG_INPUT, "%s: \"%s\" is %lld, but must be from %lld to %lld", where, key,
+                       (long long)value, (long long)low, (long long)high);
+    *out = value;
+    return SG_OK;
+}
+
+sg_status sg_json_number(const json_t *object, const char *key, double missing, const char *where,
+                         double *out, struct sg_err *err)
+{
+    const json_t *v = json_object_get(object, key);
+    double value = missing;
+    if (v && !json_is_null(v)) {
+        if (!json_is_number(v))
+            return sg_fail(err, SG_INPUT, "%s: \"%s\" must be a number", where, key);
+        value = json_number_value(v);
+    }
+    *out = value;
+    return SG_OK;
+}
+
+sg_status sg_json_bool(const json_t *object, const char *key, int missing, const char *where, int *out,
+                       struct sg_err *err)
+{
+    const json_t *v = json_object_get(object, key);
+    int value = missing;
+    if (v && !json_is_null(v)) {
+        if (!json_is_boolean(v))
+            return sg_fail(err, SG_INPUT, "%s: \"%s\" must be true or false", where, key);
+        value = json_is_true(v);
+    }
+    *out = value;
+    return SG_OK;
+}

@@ -1,0 +1,34 @@
+/* JSON files of a model folder: read with a limit, without duplicate keys, with messages that name file and
+ * key. */
+#ifndef SG_BASE_JSON_H
+#define SG_BASE_JSON_H
+
+#include "base/err.h"
+
+#include <jansson.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Reads and parses an object; json_decref it. SG_INPUT also for a Git LFS pointer, with the hint to fetch the
+ * file. */
+sg_status sg_json_read(const char *path, size_t max_bytes, json_t **out, struct sg_err *err) SG_MUST_USE;
+sg_status sg_json_parse(const char *text, size_t n, const char *where, json_t **out,
+                        struct sg_err *err) SG_MUST_USE;
+
+/* Whether these are the first bytes of a Git LFS pointer: the text that stands for a file which was not
+ * fetched. */
+int sg_is_lfs_pointer(const char *text, size_t n);
+
+/* object["type"], for messages too: "none" where there is no object. */
+const char *sg_json_type(const json_t *object);
+
+/* object[key] as an integer in [low, high], a number, or a boolean; `missing` where the key is absent or
+ * null. SG_INPUT for another type or a value out of bounds; `where` names the file. */
+sg_status sg_json_int(const json_t *object, const char *key, int64_t missing, int64_t low, int64_t high,
+                      const char *where, int64_t *out, struct sg_err *err) SG_MUST_USE;
+sg_status sg_json_number(const json_t *object, const char *key, double missing, const char *where,
+                         double *out, struct sg_err *err) SG_MUST_USE;
+sg_status sg_json_bool(const json_t *object, const char *key, int missing, const char *where, int *out,
+                       struct sg_err *err) SG_MUST_USE;
+
+#endif

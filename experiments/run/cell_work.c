@@ -1,0 +1,315 @@
+#include "experiments/run/cell_work.h"
+
+#include "base/build.h"
+#include "base/mem.h"
+
+#include <dirent.h>
+#include <jansson.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SNAPSHOT ".run" /* after the cell's id */
+
+enum { LONG_S = 60 }; /* of training that may be lost: a shorter one leaves nothing on disk */
+
+static json_t *rows_json(const struct sg_examples *x)
+{
+    json_t *list = json_array();
+    for (int64_t i = 0; i < x->n; i++) {
+        json_t *row = json_pack("[is]", x->label[i], x->row[i].first);
+        if (x->row[i].second)
+            json_array_append_new(row, json_string(x->row[i].second));
+        json_array_append_new(list, row);
+    }
+    return list;
+}
+
+/* What a rank that trains a cell is told, all of sg_train_settings but how gradients meet, which no study sets: X(name, whole or real). */
+#define SETTINGS(X)                                                                                          \
+    X(epochs, integer)                                                                                       \
+    X(steps, integer)                                                                                        \
+    X(min_steps, integer)                                                                                    \
+    X(batch, integer)                                                                                        \
+    X(max_length, integer)                                                                                   \
+    X(lanes, integer)                                                                                        \
+    X(threads, integer)                                                                                      \
+    X(seed, integer)                                                                                         \
+    X(precision, integer)                                                                                    \
+    X(lr, real)                                                                                              \
+    X(warmup, real)                                                                                          \
+    X(weight_decay, real)                                                                                    \
+    X(clip, real)                                                                                            \
+    X(dropout, real)
+
+static json_t *json_of_integer(int64_t x)
+{
+    return json_integer((json_int_t)x);
+}
+
+static json_t *json_of_real(double x)
+{
+    return json_real(x);
+}
+
+json_t *sg_cell_settings_pack(const struct sg_train_settings *s)
+{
+    json_t *o = json_object();
+    int bad = !o;
+#define X(name, type) bad |= json_object_set_new(o, #name, json_of_##type(s->name)) != 0;
+    SETTINGS(X)
+#undef X
+    if (bad) {
+        json_decref(o);
+        return NULL;
+    }
+    return o;
+}
+
+static int64_t integer(const json_t *o, const char *key)
+{
+    return json_integer_value(json_object_get(o, key));
+}
+
+static double real(const json_t *o, const char *key)
+{
+    return json_number_value(json_object_get(o, key));
+}
+
+void sg_cell_settings_unpack(const json_t *o, struct sg_train_settings *s)
+{
+#define X(name, type) s->name = (__typeof__(s->name))type(o, #name);
+    SETTINGS(X)
+#undef X
+}
+
+sg_status sg_cell_payload(const struct sg_prepared *p, const struct sg_cell *c, struct sg_buf *payload,
+                          struct sg_err *err)
+{
+    struct sg_cell_rows rows;
+    SG_TRY(sg_cell_rows_make(p, c, &rows, err));
+    struct sg_train_settings s = p->study->train;
+    s.seed = (uint64_t)c->seed_train;
+    json_t *o = json_pack("{s:o,s:i,s:i,s:o,s:o}", "settings", sg_cell_settings_pack(&s), "n_classes",
+                          rows.train.n_classes, "cut", (int)rows.train.cut, "train", rows_json(&rows.train),
+                          "test", rows_json(&rows.test));
+    sg_cell_rows_free(&rows);
+    char *path = sg_strf("%s/%s" SNAPSHOT, p->study->results, c->id);
+    if (o && path)
+        json_object_set_new(o, "snapshot", json_string(path));
+    sg_free(path);
+    char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
+    json_decref(o);
+    if (!text)
+        return sg_fail_memory(err, 1 << 20);
+    sg_buf_puts(payload, text);
+    free(text);
+    return sg_buf_check(payload, "the message of a cell", err);
+}
+
+/* Whether a name in the results folder is that of a snapshot, or of what a killed writer has left of one (model/snapshot.h). */
+static int is_snapshot(const char *name, char id[SG_HEX])
+{
+    static const char *const end[] = {SNAPSHOT, SNAPSHOT ".tmp"};
+    size_t n = strspn(name, "0123456789abcdef");
+    if (n != SG_HEX - 1 || (strcmp(name + n, end[0]) != 0 && strcmp(name + n, end[1]) != 0))
+        return 0;
+    memcpy(id, name, n);
+    id[n] = 0;
+    return 1;
+}
+
+/* Whether a run of this study may still go on from the cell's snapshot: a failed cell may be tried again. */
+static sg_status is_open(const struct sg_prepared *p, struct sg_ledger *l, const char *id, int *open,
+                         struct sg_err *err)
+{
+    char status[16];
+    *open = 0;
+    for (int64_t i = 0; i < p->grid.n_cells && !*open; i++)
+        *open = strcmp(p->grid.cell[i].id, id) == 0;
+    SG_TRY(sg_ledger_cell_status(l, id, status, err));
+    *open &= strcmp(status, "done") != 0;
+    return SG_OK;
+}
+
+sg_status sg_cell_tidy(const struct sg_prepared *p, struct sg_ledger *l, struct sg_err *err)
+{
+    DIR *dir = opendir(p->study->results);
+    sg_status status = SG_OK;
+    for (const struct dirent *e; dir && status == SG_OK && (e = readdir(dir));) {
+        char id[SG_HEX];
+        int open;
+        if (!is_snapshot(e->d_name, id))
+            continue;
+        status = is_open(p, l, id, &open, err);
+        if (status == SG_OK && !open)
+            unlinkat(dirfd(dir), e->d_name, 0);
+    }
+    if (dir)
+        closedir(dir);
+    return status;
+}
+
+/* Rows that borrow their text from the JSON tree. */
+static sg_status read_rows(const json_t *list, struct sg_examples *x, void **memory, struct sg_err *err)
+{
+    size_t n = json_array_size(list);
+    struct sg_row *row = sg_alloc(n + 1, sizeof *row + sizeof(int32_t));
+    if (!row)
+        return sg_fail_memory(err, n * sizeof *row);
+    int32_t *label = (int32_t *)(void *)(row + n + 1);
+    for (size_t i = 0; i < n; i++) {
+        const json_t *r = json_array_get(list, i);
+        label[i] = (int32_t)json_integer_value(json_array_get(r, 0));
+        row[i].first = (char *)(uintptr_t)json_string_value(json_array_get(r, 1));
+        row[i].second = (char *)(uintptr_t)json_string_value(json_array_get(r, 2));
+    }
+    *memory = row;
+    x->n = (int64_t)n;
+    x->row = row;
+    x->label = label;
+    return SG_OK;
+}
+
+static sg_status write_result(const struct sg_encoder *encoder, const struct sg_work *w,
+                              const struct sg_train_result *r, struct sg_buf *result, struct sg_err *err)
+{
+    char host[256] = "";
+    gethostname(host, sizeof host - 1);
+    json_t *o = json_pack(
+        "{s:I,s:I,s:I,s:i,s:f,s:f,s:i,s:I,s:I,s:s,s:s,s:s,s:I,s:s,s:s,s:s}", "n_steps",
+        (json_int_t)r->n_steps, "n_tokens", (json_int_t)r->n_tokens, "n_eval", (json_int_t)r->n_eval,
+        "n_classes", r->n_classes, "train_s", r->train_s, "eval_s", r->eval_s, "ranks", w->team.size, "lanes",
+        (json_int_t)r->lanes, "threads", (json_int_t)r->threads, "kernels", r->kernels, "rounding",
+        r->rounding, "weights_sha256", r->digest, "peak_mem_bytes", (json_int_t)r->peak_mem_bytes, "host",
+        host, "encoder_sha256", sg_encoder_digest(encoder), "program", sg_build_name());
+    char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
+    json_decref(o);
+    if (!text)
+        return sg_fail_memory(err, 1024);
+    int64_t n = (int64_t)strlen(text);
+    sg_buf_add(result, &n, sizeof n);
+    sg_buf_puts(result, text);
+    free(text);
+    sg_buf_add(result, r->loss, (size_t)r->n_steps * sizeof(float));
+    sg_buf_add(result, r->logits, (size_t)(r->n_eval * r->n_classes) * sizeof(float));
+    return sg_buf_check(result, "the result of a cell", err);
+}
+
+static int stopping(void *context)
+{
+    const struct sg_work *w = context;
+    return w->stopping(w);
+}
+
+sg_status sg_cell_work(const struct sg_encoder *encoder, const struct sg_work *w, struct sg_buf *result,
+                       struct sg_err *err)
+{
+    json_error_t why;
+    json_t *o = json_loadb(w->payload, w->n_payload, 0, &why);
+    struct sg_train_settings s = sg_train_defaults();
+    struct sg_examples train = {0}, test = {0};
+    void *memory[2] = {NULL, NULL};
+    struct sg_train_result r = {0};
+    sg_cell_settings_unpack(json_object_get(o, "settings"), &s);
+    train.n_classes = test.n_classes = (int)integer(o, "n_classes");
+    train.cut = test.cut = (enum sg_cut)integer(o, "cut");
+    sg_status status = o ? SG_OK : sg_fail(err, SG_FAILED, "the message of a cell is damaged: %s", why.text);
+    if (status == SG_OK)
+        status = read_rows(json_object_get(o, "train"), &train, &memory[0], err);
+    if (status == SG_OK)
+        status = read_rows(json_object_get(o, "test"), &test, &memory[1], err);
+    if (status == SG_OK && train.n == 0)
+        status = sg_fail(err, SG_FAILED, "nothing to train on: the pool has no examples");
+    status = sg_agree(&w->team, status, err);
+    if (status == SG_OK) {
+        /* Where the folder is not seen by this node, a cell that was cut off starts from the start. */
+        const char *path = json_string_value(json_object_get(o, "snapshot"));
+        struct sg_train_hooks hooks = {
+            .stopping = stopping,
+            .context = (void *)(uintptr_t)w,
+            .snapshot = {.path = path, .every_s = LONG_S, .least_s = LONG_S, .may_fail = 1}};
+        status = sg_train(encoder, &s, &train, &test, &w->team, &hooks, NULL, &r, err);
+        if (status == SG_OK) {
+            if (w->team.rank == 0)
+                status = write_result(encoder, w, &r, result, err);
+            status = sg_agree(&w->team, status, err);
+        }
+        if (status == SG_OK && path && w->team.rank == 0)
+            sg_train_snapshot_remove(path);
+    }
+    sg_train_result_free(&r);
+    sg_free(memory[0]);
+    sg_free(memory[1]);
+    json_decref(o);
+    return status;
+}
+
+static void set_origin(json_t *o, const struct sg_cell_origin *from)
+{
+    json_object_set_new(o, "rows_sha256", json_string(from->rows));
+    json_object_set_new(o, "examples_sha256", json_string(from->examples));
+}
+
+/* What it failed on is kept, too: with other texts it is tried again. */
+static sg_status store_failed(struct sg_ledger *l, const struct sg_cell *c, const struct sg_cell_origin *from,
+                              const char *reason, struct sg_err *err)
+{
+    json_t *o = json_object();
+    set_origin(o, from);
+    char *text = o ? json_dumps(o, JSON_SORT_KEYS | JSON_COMPACT) : NULL;
+    json_decref(o);
+    if (!text)
+        return sg_fail_memory(err, 1024);
+    struct sg_ledger_cell cell = {.id = c->id, .status = "failed", .reason = reason, .result = text};
+    sg_status status = sg_ledger_cell_finish(l, &cell, err);
+    free(text);
+    return status;
+}
+
+sg_status sg_cell_store(struct sg_ledger *l, const struct sg_cell *c, const struct sg_cell_origin *from,
+                        const struct sg_outcome *o, struct sg_err *err)
+{
+    struct sg_ledger_cell cell = {.id = c->id, .status = "done"};
+    if (o->status != SG_OK)
+        return store_failed(l, c, from, o->reason, err);
+    int64_t n = 0, n_synthetic = from->n_synthetic;
+    const char *bytes = o->result;
+    if (o->n_result >= sizeof n)
+        memcpy(&n, bytes, sizeof n);
+    json_error_t why;
+    json_t *head = n > 0 && (size_t)n <= o->n_result - sizeof n
+                       ? json_loadb(bytes + sizeof n, (size_t)n, 0, &why)
+                       : NULL;
+    int64_t n_loss = integer(head, "n_steps"), n_eval = integer(head, "n_eval"),
+            k = integer(head, "n_classes");
+    size_t n_floats = (size_t)(n_loss + n_eval * k);
+    if (!head || o->n_result != sizeof n + (size_t)n + n_floats * sizeof(float)) {
+        json_decref(head);
+        return sg_fail(err, SG_FAILED, "the result of a cell arrived damaged");
+    }
+    json_object_set_new(head, "n_raw", json_integer(from->n_raw));
+    json_object_set_new(head, "n_synthetic", json_integer(n_synthetic));
+    json_object_set_new(head, "n_train", json_integer(from->n_raw + n_synthetic));
+    set_origin(head, from);
+    char *text = json_dumps(head, JSON_SORT_KEYS | JSON_COMPACT), note[96] = "";
+    json_decref(head);
+    float *x = sg_alloc(n_floats + 1, sizeof *x); /* aligned */
+    sg_status status = text && x ? SG_OK : sg_fail_memory(err, n_floats * sizeof *x);
+    if (status == SG_OK) {
+        memcpy(x, bytes + sizeof n + n, n_floats * sizeof *x);
+        if (n_synthetic < c->size)
+            snprintf(note, sizeof note, "short pool: %lld of %lld synthetic examples", (long long)n_synthetic,
+                     (long long)c->size);
+        cell.reason = note;
+        cell.result = text;
+        cell.n_loss = n_loss;
+        cell.n_eval = n_eval;
+        cell.n_classes = k;
+        cell.loss = x;
+        cell.logits = x + n_loss;
+        status = sg_ledger_cell_finish(l, &cell, err);
+    }
+    free(text);
+    sg_free(x);
+    return status;
+}

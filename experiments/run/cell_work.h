@@ -1,0 +1,45 @@
+/* A cell as work for a team: payload (rank 0) -> training (team) -> result (rank 0).
+ *
+ * Payload: one JSON object {"settings": {...}, "n_classes", "cut", "train": [[label, first, second?], ...],
+ * "test": [...], "snapshot": "<results>/<id>.run"}. Result: int64 length of a JSON header, the header, then
+ * float32 loss (n_steps) and logits (n_eval, K).
+ *
+ * A cell that trains for longer than a minute is put into its snapshot file, so that a run that is stopped or
+ * killed does not lose it. The file goes when the cell is done, and when a run begins whose study does not have
+ * the cell. */
+#ifndef SG_EXPERIMENTS_RUN_CELL_WORK_H
+#define SG_EXPERIMENTS_RUN_CELL_WORK_H
+
+#include "experiments/study/prepare.h"
+#include "mpi/engine.h"
+#include "results/ledger/ledger.h"
+
+#include <jansson.h>
+
+/* Local. "settings" of the payload: all that a study sets, and the seed; new memory, NULL without it. And back: fields that it does not
+ * name are left as they are. */
+json_t *sg_cell_settings_pack(const struct sg_train_settings *s);
+void sg_cell_settings_unpack(const json_t *o, struct sg_train_settings *s);
+
+/* Rank 0. */
+sg_status sg_cell_payload(const struct sg_prepared *p, const struct sg_cell *c, struct sg_buf *payload,
+                          struct sg_err *err) SG_MUST_USE;
+
+/* Rank 0, before any cell is trained. Removes the snapshot files that nothing will go on from: of cells that are done, or
+ * not in this study. What cannot be removed stays. */
+sg_status sg_cell_tidy(const struct sg_prepared *p, struct sg_ledger *l, struct sg_err *err) SG_MUST_USE;
+
+/* Collective over w->team; `encoder` is each rank's own copy. */
+sg_status sg_cell_work(const struct sg_encoder *encoder, const struct sg_work *w, struct sg_buf *result,
+                       struct sg_err *err) SG_MUST_USE;
+
+/* What a cell was trained on. */
+struct sg_cell_origin {
+    int64_t n_raw, n_synthetic;
+    const char *rows, *examples; /* digests (experiments/run/texts.h) */
+};
+/* Rank 0. Puts a done or failed cell into the ledger (uncommitted). */
+sg_status sg_cell_store(struct sg_ledger *l, const struct sg_cell *c, const struct sg_cell_origin *from,
+                        const struct sg_outcome *o, struct sg_err *err) SG_MUST_USE;
+
+#endif

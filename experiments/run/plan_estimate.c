@@ -1,0 +1,100 @@
+#include "experiments/run/plan.h"
+#include "experiments/run/texts.h"
+
+#include <string.h>
+
+double sg_plan_usd(const struct sg_study *s, const struct sg_plan_counts *n)
+{
+    double sum = 0;
+    for (int g = 0; g < s->n_generators; g++) {
+        double usd = sg_generator_usd(&s->generator[g], (double)n->of[g].in, (double)n->of[g].out);
+        if (usd < 0 && (n->of[g].n || s->n_generators == 1))
+            return -1;
+        sum += usd < 0 ? 0 : usd;
+    }
+    return sum;
+}
+
+/* Whether the ledger has the cell done, on the texts that the study has now. */
+static sg_status is_done(struct sg_plan_sources *from, struct sg_texts *texts, const struct sg_cell *c,
+                         struct sg_plan_counts *n, int *done, struct sg_err *err)
+{
+    char status[16] = "";
+    int rows = 1, examples = 1;
+    *done = 0;
+    if (!from->ledger)
+        return SG_OK;
+    SG_TRY(sg_ledger_cell_status(from->ledger, c->id, status, err));
+    if (strcmp(status, "done") != 0)
+        return SG_OK;
+    SG_TRY(sg_texts_fits_rows(texts, from->ledger, c, &rows, err));
+    SG_TRY(sg_texts_fits_examples(texts, from->ledger, c, &examples, err));
+    *done = rows && examples;
+    n->n_stale += !*done;
+    return SG_OK;
+}
+
+static void count_few(const struct sg_prepared *p, const struct sg_cell *c, struct sg_plan_counts *n)
+{
+    const struct sg_train_settings *s = &p->study->train;
+    int64_t rows = c->raw + c->size, steps = sg_train_n_steps(s, rows);
+    if (sg_train_effective_steps(p->encoder, s, rows) >= SG_TRAIN_FEW_STEPS)
+        return;
+    n->few_steps = !n->n_few || steps < n->few_steps ? steps : n->few_steps;
+    n->n_few++;
+}
+
+static void add_cost(struct sg_plan_counts *n, double cost)
+{
+    n->cost += cost;
+    n->longest = cost > n->longest ? cost : n->longest;
+}
+
+sg_status sg_plan_count_cells(struct sg_prepared *p, struct sg_plan_sources *from, struct sg_plan_counts *n,
+                              struct sg_err *err)
+{
+    int k = 2;
+    struct sg_texts *texts = NULL;
+    SG_TRY(sg_texts_create(p, &texts, err));
+    sg_status status = SG_OK;
+    for (int t = 0; t < p->study->n_tasks; t++)
+        k = p->study->task[t].n_classes > k ? p->study->task[t].n_classes : k;
+    struct sg_train_settings job = p->study->train;
+    job.threads = n->n_threads;
+    n->mem_bytes = sg_train_memory(p->encoder, &job, k);
+    n->n_cells = p->grid.n_cells;
+    for (int64_t i = 0; status == SG_OK && i < p->grid.n_cells; i++) {
+        const struct sg_cell *c = &p->grid.cell[i];
+        int done;
+        status = is_done(from, texts, c, n, &done, err);
+        n->n_cells_done += done;
+        n->n_raw_only += c->pool < 0;
+        count_few(p, c, n);
+        if (!done)
+            add_cost(n, sg_cell_cost(p, c));
+    }
+    sg_texts_destroy(texts);
+    return status;
+}
+
+double sg_plan_hours(const struct sg_study *s, const struct sg_plan_counts *n)
+{
+    double lanes = s->train.lanes ? (double)s->train.lanes : SG_PLAN_LANES,
+           threads = (double)n->n_threads < lanes ? (double)n->n_threads : lanes,
+           cores = threads * (double)n->n_ranks, of_cell = cores < lanes ? cores : lanes;
+    double all = n->cost / cores, one = n->longest / of_cell;
+    return (all > one ? all : one) / 3600;
+}
+
+void sg_plan_sbatch(const struct sg_study *s, const struct sg_plan_counts *n, struct sg_buf *out)
+{
+    int64_t minutes = (int64_t)(sg_plan_hours(s, n) * 60 * 1.5) + 1,
+            mb = (int64_t)((double)n->mem_bytes * 1.25 / 1e6 / (double)n->n_threads) + 1;
+    minutes = minutes < 10 ? 10 : minutes;
+    mb = (mb + 99) / 100 * 100;
+    sg_buf_printf(out,
+                  "sbatch --ntasks=%lld --cpus-per-task=%lld --mem-per-cpu=%lldM --time=%lld:%02lld:00 "
+                  "slurm/study.sbatch %s",
+                  (long long)n->n_ranks, (long long)n->n_threads, (long long)mb, (long long)(minutes / 60),
+                  (long long)(minutes % 60), s->path);
+}

@@ -1,0 +1,44 @@
+/* How far a run is, for people: a bar with ETA on a terminal, a line after 5, 15, 30, 60 s and then each minute otherwise; and status.json for
+ * `synthgrid status`. */
+#ifndef SG_EXPERIMENTS_RUN_PROGRESS_H
+#define SG_EXPERIMENTS_RUN_PROGRESS_H
+
+#include "base/err.h"
+#include "base/sha256.h"
+
+#include <jansson.h>
+#include <stdint.h>
+
+struct sg_progress {
+    const char *study, *phase; /* phase: "generating", "training", "diversity", "done", "stopped" */
+    int64_t n_cells, n_cells_done, n_cells_failed, n_pools, n_pools_done;
+    int64_t n_completions,
+        n_requests_left;                 /* answers bought in this run; known to be missing still, at most */
+    int64_t n_given_up;                  /* requests of this run that are recorded as failed */
+    int64_t n_batches, n_batch_requests; /* with the provider's batch API, not collected yet */
+    int64_t tokens_in, tokens_out;
+    double cost_usd;         /* < 0: unknown */
+    double elapsed_s, eta_s; /* eta < 0: not known yet */
+    int n_ranks;
+    const char *silent;  /* NULL, "", or the sentence of a rank that gives no sign of life */
+    const char *message; /* why it stopped, or "" */
+    char failure
+        [300]; /* the last attempt without an answer, "" before there was one; until failed_s (sg_now_s) it is news */
+    double failed_s;
+};
+
+/* What is left of a run in which training and buying overlap: the longer of training_s (of what training is left) and of what there is
+ * to buy, at the pace so far. < 0: not known, as training_s may be. */
+double sg_progress_eta_s(const struct sg_progress *p, double training_s);
+
+/* Rank 0. stderr; `last` 1 ends the line. Call as often as you like: it paces itself. */
+void sg_progress_show(const struct sg_progress *p, int last);
+
+/* Rank 0. Replaces <dir>/status.json, in which the message is one line of UTF-8, whatever bytes it has; not more often than every 2 s unless `last`. */
+sg_status sg_progress_write(const struct sg_progress *p, const char *dir, int last,
+                            struct sg_err *err) SG_MUST_USE;
+
+/* The digest of all members of such a file but `sha256`, which holds it: what is shown is what a run wrote. 0: no memory, or NULL. */
+int sg_progress_seal(const json_t *status, char seal[SG_HEX]);
+
+#endif

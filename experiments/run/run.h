@@ -1,0 +1,45 @@
+/* One study from start to results.h5; and the plan of it. */
+#ifndef SG_EXPERIMENTS_RUN_RUN_H
+#define SG_EXPERIMENTS_RUN_RUN_H
+
+#include "base/buf.h"
+#include "experiments/buying/batch.h"
+#include "mpi/comm.h"
+
+struct sg_prepared;
+struct sg_rehearsal;
+
+struct sg_run_options {
+    int64_t n_ranks,
+        n_threads; /* `plan` alone: the job that it reckons for; 0: one rank, as many threads as train.threads or this
+                                   machine's cores */
+    const char *study;
+    int n_overrides;
+    const char *const *overrides;
+    double max_usd;             /* < 0: the study's budget.usd */
+    int offline;                /* open no socket; say what is missing before any work */
+    int buy_only;               /* `generate`: fill the pools and train nothing */
+    enum sg_batch_action batch; /* with buy_only: buy through the provider's batch API */
+    int wait;                   /* until its batches are over */
+    int retry_failed;           /* train cells again that failed in an earlier run, and ask again what did */
+    int retry_refused;          /* ask again what the server has refused in an earlier run */
+    int quiet;                  /* no progress, no closing table */
+    const struct sg_rehearsal
+        *rehearsal; /* run this instead (experiments/run/rehearsal.h); NULL: the study itself */
+    /* Rank 0, when all inputs are read and before any work; NULL: none. */
+    sg_status (*check)(void *context, const struct sg_prepared *p, struct sg_err *err);
+    void *context;
+    char *digest; /* (SG_HEX) rank 0: gets the content digest of results.h5; NULL: not wanted */
+};
+
+/* Collective over all ranks. Resumes what <results>/ledger.sqlite has; ends with <results>/results.h5 and
+ * status.json. SG_OK; SG_PARTIAL when cells failed (buy_only: pools stayed empty); SG_STOPPED at a limit or signal; SG_INPUT before any work
+ * for what the user has to change. */
+sg_status sg_run(const struct sg_team *world, const struct sg_run_options *o, struct sg_err *err) SG_MUST_USE;
+
+/* Local. Appends the grid, requests, tokens, cost, hours, memory, what the ledger (and recording) already has, and all that is missing; as
+ * text or JSON. What is missing is estimated; SG_INPUT, with the plan written, for what is there and wrong. */
+sg_status sg_plan(const struct sg_run_options *o, int json, struct sg_buf *out,
+                  struct sg_err *err) SG_MUST_USE;
+
+#endif

@@ -1,0 +1,32 @@
+/* What a run says of itself while it goes: its first line, its answer to a signal, and ranks that give no sign of life. */
+#ifndef SG_EXPERIMENTS_RUN_WATCH_H
+#define SG_EXPERIMENTS_RUN_WATCH_H
+
+#include "experiments/study/prepare.h"
+#include "mpi/engine.h"
+
+/* Rank 0, before anything that takes time: "run STUDY on 2 ranks x 4 threads, results in DIR" on stderr. A study that cannot be read says
+ * nothing here: whoever reads it next tells why. */
+void sg_watch_begin(const struct sg_team *world, const char *study, int n_overrides,
+                    const char *const *overrides, int buy_only);
+
+/* All ranks. From now on SIGINT, SIGHUP, SIGUSR1 and SIGUSR2 end the run when what runs is done; a second one, and SIGTERM (mpirun sends
+ * SIGKILL a second after it), at once. Rank 0 answers on stderr from within the handler; that a rehearsal can go on it does not say. */
+void sg_watch_signals(const struct sg_team *world, int is_rehearsal);
+
+/* Collective: rank 0 learns the ranks' hosts. */
+struct sg_watch {
+    int n_ranks;
+    char (*host)[64]; /* (n_ranks); NULL on other ranks */
+    int told;         /* the rank that was warned of, or -1 */
+    char silent[400]; /* "" or the sentence of the rank that is silent now */
+};
+sg_status sg_watch_create(struct sg_watch *w, const struct sg_team *world, struct sg_err *err) SG_MUST_USE;
+void sg_watch_free(struct sg_watch *w);
+
+/* Rank 0, in the engine's tick: fills w->silent, and warns once of each rank. what(context, silence, text, n): names the work in hand. */
+void sg_watch_turn(struct sg_watch *w, const struct sg_engine *e,
+                   void (*what)(void *context, const struct sg_engine_silence *s, char *text, size_t n),
+                   void *context);
+
+#endif

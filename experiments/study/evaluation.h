@@ -1,0 +1,57 @@
+/* The LLM as a classifier in a study (llm_eval:): one evaluation a task, generator, number of shots and seed, each of the same test
+ * rows of its task. What is asked and how answers are read is gen/pool/classify.h's; this keeps what has been answered. */
+#ifndef SG_EXPERIMENTS_STUDY_EVALUATION_H
+#define SG_EXPERIMENTS_STUDY_EVALUATION_H
+
+#include "gen/pool/classify.h"
+#include "gen/pool/pool.h"
+
+struct sg_prepared;
+struct sg_evaluation;
+
+/* All evaluations of the study, in the order task, generator, shots, seed; *out NULL for none. SG_INPUT when a task lacks prompts.classify or
+ * has fewer raw rows than shots. */
+sg_status sg_evaluations_create(const struct sg_prepared *p, struct sg_evaluation ***out, int64_t *n,
+                                struct sg_err *err) SG_MUST_USE;
+void sg_evaluations_destroy(struct sg_evaluation **e, int64_t n);
+
+/* SHA-256 over all that determines the answers, the test rows and which of them are asked about included. */
+const char *sg_evaluation_id(const struct sg_evaluation *e);
+
+/* Reads the answers that are there, and lists the requests for the others. */
+sg_status sg_evaluation_advance(struct sg_evaluation *e, sg_completion_lookup lookup, void *context,
+                                struct sg_requests *missing, struct sg_err *err) SG_MUST_USE;
+int sg_evaluation_complete(const struct sg_evaluation *e);
+
+/* As sg_pool_estimate. */
+void sg_evaluation_estimate(const struct sg_evaluation *e, int64_t *n_requests, int64_t *tokens_in,
+                            int64_t *tokens_out);
+
+/* Which of the study's generators is asked. */
+int sg_evaluation_generator(const struct sg_evaluation *e);
+
+/* Rows, and those that have been answered; "sst2", "classifier, 3 shots by small": for people. */
+enum { SG_EVALUATION_NAME = 120 };
+int64_t sg_evaluation_n(const struct sg_evaluation *e);
+int64_t sg_evaluation_n_answered(const struct sg_evaluation *e);
+int64_t sg_evaluation_n_unparsable(const struct sg_evaluation *e);
+int64_t sg_evaluation_seed(const struct sg_evaluation *e);
+void sg_evaluation_name(const struct sg_evaluation *e, const char **task, char what[SG_EVALUATION_NAME]);
+
+/* A JSON object for the ledger (sg_free): what is asked. NULL without memory. */
+char *sg_evaluation_settings(const struct sg_evaluation *e);
+
+/* What row i of sg_evaluation_n has come to. Strings are borrowed. */
+struct sg_evaluation_row {
+    int64_t row;         /* of the test rows */
+    int gold, predicted; /* classes; -1: the answer names none */
+    const char *verdict; /* "", or why it names none */
+    const char *key;     /* of the completion */
+};
+struct sg_evaluation_row sg_evaluation_get(const struct sg_evaluation *e, int64_t i);
+
+/* What would become of an answer: SG_ACCEPTED where it names a class. */
+sg_status sg_evaluation_preview(const struct sg_evaluation *e, const struct sg_found *f,
+                                enum sg_reject *reason, struct sg_err *err) SG_MUST_USE;
+
+#endif

@@ -1,0 +1,311 @@
+#include "experiments/study/study.h"
+
+#include "base/mem.h"
+#include "base/text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { MAX_CELLS = 10000000 };
+
+/* The grid's loops, run twice: cell NULL only counts. */
+struct expansion {
+    const struct sg_study *s;
+    struct sg_cell *cell;
+    int64_t n;
+};
+
+static void add(struct expansion *e, struct sg_cell c)
+{
+    if (e->cell)
+        e->cell[e->n] = c;
+    e->n++;
+}
+
+static void add_raw(struct expansion *e, int task)
+{
+    const struct sg_study *s = e->s;
+    for (int r = 0; r < s->n_raw; r++)
+        for (int64_t d = 0; d < s->seeds_data; d++)
+            for (int64_t t = 0; t < s->seeds_train; t++)
+                add(e, (struct sg_cell){.task = task,
+                                        .arm = {.method = -1},
+                                        .mix = SG_MIX_RAW,
+                                        .raw = s->raw[r],
+                                        .seed_generation = -1,
+                                        .seed_data = d,
+                                        .seed_train = t,
+                                        .pool = -1});
+}
+
+static int shows_rows(const struct sg_arm *a)
+{
+    return sg_method_shots((enum sg_method)a->method) > 0;
+}
+
+int64_t sg_arm_draws(const struct sg_study *s, const struct sg_arm *a)
+{
+    /* Without a raw size all rows are shown, whatever the draw. */
+    return shows_rows(a) && s->few_shot_rows == SG_FEW_SHOT_OWN && s->n_raw ? s->seeds_data : 1;
+}
+
+/* Draws of the raw rows that a cell of this arm and mix is trained for. A synthetic-only one has no raw rows but those in its pool's
+ * prompts. Rows of one draw with a pool that shows those of another would be more labelled rows than the cell says. */
+static int64_t n_draws(const struct sg_study *s, const struct sg_cell *c)
+{
+    int64_t own = sg_arm_draws(s, &c->arm);
+    return c->mix != SG_MIX_BOTH || (shows_rows(&c->arm) && s->n_raw) ? own : s->seeds_data;
+}
+
+/* All seeds of one synthetic or mixed cell. */
+static void add_seeds(struct expansion *e, struct sg_cell c, int first_pool)
+{
+    const struct sg_study *s = e->s;
+    int64_t n_data = n_draws(s, &c), has_own = sg_arm_draws(s, &c.arm) > 1;
+    for (int64_t g = 0; g < s->seeds_generation; g++)
+        for (int64_t d = 0; d < n_data; d++)
+            for (int64_t t = 0; t < s->seeds_train; t++) {
+                c.seed_generation = g;
+                c.seed_data = c.mix == SG_MIX_BOTH || has_own ? d : -1;
+                c.seed_train = t;
+                c.pool = first_pool + (int)((has_own ? d : 0) * s->seeds_generation + g);
+                add(e, c);
+            }
+}
+
+static int has_mix(const struct sg_study *s, enum sg_mix mix)
+{
+    for (int i = 0; i < s->n_mixes; i++)
+        if (s->mix[i] == mix)
+            return 1;
+    return 0;
+}
+
+/* All sizes and mixes of one way to generate. */
+static void add_arm(struct expansion *e, struct sg_cell c, int first_pool)
+{
+    const struct sg_study *s = e->s;
+    for (int z = 0; z < s->n_sizes; z++)
+        for (int x = 0; x < s->n_mixes; x++) {
+            c.mix = s->mix[x];
+            c.size = s->size[z];
+            c.raw = 0;
+            if (c.mix == SG_MIX_SYNTHETIC)
+                add_seeds(e, c, first_pool);
+            for (int r = 0; c.mix == SG_MIX_BOTH && r < s->n_raw; r++) {
+                c.raw = s->raw[r];
+                add_seeds(e, c, first_pool);
+            }
+        }
+}
+
+static int has_rephrase(const struct sg_study *s, int which)
+{
+    for (int i = 0; i < s->n_rephrase; i++)
+        if (s->rephrase[i] == which)
+            return 1;
+    return 0;
+}
+
+/* Arms that are no rephrasings. */
+static int64_t n_sources(const struct sg_study *s)
+{
+    return (int64_t)s->n_generators * s->n_methods * s->n_conditionings * s->n_variants;
+}
+
+int sg_task_is_rephrased(const struct sg_study *s, int task)
+{
+    int listed = s->n_rephrase_tasks == 0;
+    for (int i = 0; i < s->n_rephrase_tasks; i++)
+        listed |= strcmp(s->rephrase_task[i], s->task[task].name) == 0;
+    return listed && has_rephrase(s, 1);
+}
+
+int64_t sg_study_draws(const struct sg_study *s)
+{
+    int64_t most = 1;
+    for (int64_t a = 0; a < n_sources(s); a++) {
+        struct sg_arm arm = sg_arm_get(s, a);
+        int64_t n = sg_arm_draws(s, &arm);
+        most = n > most ? n : most;
+    }
+    return most;
+}
+
+static int64_t arm_pools(const struct sg_study *s, int64_t i)
+{
+    struct sg_arm a = sg_arm_get(s, i);
+    return sg_arm_draws(s, &a) * s->seeds_generation;
+}
+
+int64_t sg_arm_count(const struct sg_study *s, int task)
+{
+    return n_sources(s) * (sg_task_is_rephrased(s, task) ? 2 : 1);
+}
+
+struct sg_arm sg_arm_get(const struct sg_study *s, int64_t i)
+{
+    struct sg_arm a = {.rephrase = i >= n_sources(s)};
+    i %= n_sources(s);
+    a.variant = (int)(i % s->n_variants);
+    i /= s->n_variants;
+    a.conditioning = (int)s->conditioning[i % s->n_conditionings];
+    i /= s->n_conditionings;
+    a.method = (int)s->method[i % s->n_methods];
+    a.generator = (int)(i / s->n_methods);
+    return a;
+}
+
+int sg_arm_has_cells(const struct sg_study *s, int task, const struct sg_arm *a)
+{
+    return has_rephrase(s, a->rephrase) || !sg_task_is_rephrased(s, task);
+}
+
+void sg_arm_name(const struct sg_study *s, const struct sg_arm *a, char name[SG_ARM_NAME])
+{
+    name[0] = '\0';
+    if (a->method < 0)
+        return;
+    const char *v = s->variant[a->variant];
+    int is_default = strcmp(v, "default") == 0;
+    const char *by = s->generator[a->generator].name;
+    snprintf(name, SG_ARM_NAME, "%s%s%s%s%s%s%s", sg_method_name((enum sg_method)a->method),
+             a->conditioning == SG_BY_NONE ? " unconditioned" : "", is_default ? "" : " ",
+             is_default ? "" : v, a->rephrase ? " rephrased" : "", by ? " by " : "", by ? by : "");
+}
+
+static void expand(struct expansion *e)
+{
+    const struct sg_study *s = e->s;
+    int pool = 0;
+    for (int task = 0; task < s->n_tasks; task++) {
+        if (has_mix(s, SG_MIX_RAW))
+            add_raw(e, task);
+        for (int64_t a = 0; a < sg_arm_count(s, task); pool += (int)arm_pools(s, a++)) {
+            struct sg_cell c = {.task = task, .arm = sg_arm_get(s, a)};
+            if (sg_arm_has_cells(s, task, &c.arm))
+                add_arm(e, c, pool);
+        }
+    }
+}
+
+/* In floating point, where nothing overflows: an upper bound is enough. */
+static double bound(const struct sg_study *s)
+{
+    double seeds = (double)s->seeds_generation * (double)s->seeds_data * (double)s->seeds_train;
+    double raw = s->n_raw + 1.0,
+           synthetic =
+               (has_rephrase(s, 1) ? 2.0 : 1.0) * (double)n_sources(s) * s->n_sizes * s->n_mixes + 1.0;
+    return s->n_tasks * seeds * raw * synthetic;
+}
+
+/* A task's pools, the first of which is pool `first`; returns how many. */
+static int64_t add_pools(const struct sg_study *s, int task, int64_t first, struct sg_pool_key *pool)
+{
+    int64_t n = 0, n_of_sources = 0;
+    for (int64_t a = 0; a < sg_arm_count(s, task); a++) {
+        struct sg_arm arm = sg_arm_get(s, a);
+        n_of_sources += arm.rephrase ? 0 : arm_pools(s, a);
+        for (int64_t i = 0; i < arm_pools(s, a); i++, n++)
+            pool[n] = (struct sg_pool_key){.task = task,
+                                           .arm = arm,
+                                           .seed_data = shows_rows(&arm) ? i / s->seeds_generation : -1,
+                                           .seed_generation = i % s->seeds_generation,
+                                           .source = arm.rephrase ? first + n - n_of_sources : -1};
+    }
+    return n;
+}
+
+sg_status sg_grid_expand(const struct sg_study *s, struct sg_grid *out, struct sg_err *err)
+{
+    if (bound(s) > MAX_CELLS)
+        return sg_fail(
+            err, SG_INPUT,
+            "%s: the grid has up to %.3g cells, and %d are the limit; hint: fewer seeds, sizes or methods",
+            s->path, bound(s), MAX_CELLS);
+    struct expansion e = {.s = s};
+    expand(&e);
+    int pools = has_mix(s, SG_MIX_SYNTHETIC) || has_mix(s, SG_MIX_BOTH);
+    struct sg_grid g = {.n_cells = e.n};
+    for (int t = 0; pools && t < s->n_tasks; t++)
+        for (int64_t a = 0; a < sg_arm_count(s, t); a++)
+            g.n_pools += arm_pools(s, a);
+    g.cell = sg_alloc((size_t)g.n_cells, sizeof *g.cell);
+    g.pool = sg_alloc((size_t)g.n_pools, sizeof *g.pool);
+    if (!g.cell || !g.pool) {
+        sg_grid_free(&g);
+        return sg_fail_memory(err, (size_t)e.n * sizeof *g.cell);
+    }
+    e = (struct expansion){.s = s, .cell = g.cell};
+    expand(&e);
+    for (int64_t t = 0, i = 0; i < g.n_pools; t++)
+        i += add_pools(s, (int)t, i, g.pool + i);
+    *out = g;
+    return SG_OK;
+}
+
+/* Of what a cell sees of its task: name, classes in order, how pairs are cut. Prompts reach it through its
+ * pool's id alone, so that new wording leaves raw-only cells as they are. A chain, h = sha(h, sha(text)),
+ * needs no memory. */
+static void task_digest(const struct sg_task *t, char hex[SG_HEX])
+{
+    unsigned char chain[64] = {0};
+    for (int k = -1; k < t->n_classes; k++) {
+        const char *text = k < 0 ? t->name : t->class_[k].name;
+        sg_sha256(text, strlen(text), chain + 32);
+        sg_sha256(chain, sizeof chain, chain);
+    }
+    chain[32] = (unsigned char)t->cut;
+    sg_sha256_hex(chain, 33, hex);
+}
+
+void sg_grid_ids(const struct sg_study *s, struct sg_grid *g, const char *const *pool_id,
+                 const char *const *data_digest, const char *encoder_digest)
+{
+    const struct sg_train_settings *x = &s->train;
+    char lr[32], warmup[32], decay[32], clip[32], dropout[32], task[SG_HEX] = "";
+    sg_format_double(x->lr, lr);
+    sg_format_double(x->warmup, warmup);
+    sg_format_double(x->weight_decay, decay);
+    sg_format_double(x->clip, clip);
+    sg_format_double(x->dropout, dropout);
+    int last = -1;
+    for (int64_t i = 0; i < g->n_cells; i++) {
+        struct sg_cell *c = &g->cell[i];
+        if (c->task != last)
+            task_digest(&s->task[c->task], task);
+        last = c->task;
+        /* Threads are left out: they never change a result. Epochs do not count where steps are set. */
+        /* Of what came later the value that was before is left out: ids stay. */
+        char text[1024], precision[32] = "", min_steps[40] = "";
+        const char *draw = c->raw && s->raw_draw == SG_RAW_PROPORTIONAL ? " raw_draw proportional" : "";
+        if (!x->steps && x->min_steps)
+            snprintf(min_steps, sizeof min_steps, " min_steps %lld", (long long)x->min_steps);
+        if (x->precision != SG_FP32)
+            snprintf(precision, sizeof precision, " precision %s", sg_precision_name((int)x->precision));
+        /* The first draw's pool is what it is without others, and so are its synthetic-only cells. */
+        int64_t seed_data = c->mix == SG_MIX_SYNTHETIC && c->seed_data == 0 ? -1 : c->seed_data;
+        int n = snprintf(text, sizeof text,
+                         "synthgrid cell 1\ntask %s\ndata %s\nencoder %s\npool %s\nmix %s\nsize %lld\nraw "
+                         "%lld\nseeds %lld %lld\n"
+                         "train %llu epochs %lld steps %lld batch %lld max_length %lld lanes %lld lr %s "
+                         "warmup %s weight_decay %s "
+                         "clip %s dropout %s%s%s%s\n",
+                         task, data_digest[c->task], encoder_digest, c->pool >= 0 ? pool_id[c->pool] : "-",
+                         sg_mix_name(c->mix), (long long)c->size, (long long)c->raw, (long long)seed_data,
+                         (long long)c->seed_train, (unsigned long long)x->seed,
+                         x->steps ? 0LL : (long long)x->epochs, (long long)x->steps, (long long)x->batch,
+                         (long long)x->max_length, (long long)x->lanes, lr, warmup, decay, clip, dropout,
+                         precision, min_steps, draw);
+        sg_sha256_hex(text, n < (int)sizeof text ? (size_t)n : sizeof text - 1, c->id);
+    }
+}
+
+void sg_grid_free(struct sg_grid *g)
+{
+    if (!g)
+        return;
+    sg_free(g->cell);
+    sg_free(g->pool);
+    *g = (struct sg_grid){0};
+}

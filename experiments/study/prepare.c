@@ -1,0 +1,353 @@
+#include "experiments/study/prepare.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "experiments/study/prices.h"
+
+#include <jansson.h>
+#include <string.h>
+
+static sg_status read_shots(struct sg_prepared *p, int task, int64_t draw, int assume, struct sg_err *err)
+{
+    struct sg_rows *shots = &p->shots[task * p->n_draws + draw];
+    const struct sg_study *s = p->study;
+    const struct sg_task_data *d = &p->data[task];
+    int64_t n = s->n_raw ? s->raw[0] : d->train.n;
+    if (assume && n > d->train.n)
+        n = d->train.n;
+    int64_t *index = sg_alloc((size_t)n, sizeof *index);
+    if (!index)
+        return sg_fail_memory(err, (size_t)n * sizeof *index);
+    sg_status status = sg_raw_draw(d, s->task[task].n_classes, n, draw, index, err);
+    for (int64_t i = 0; status == SG_OK && i < n; i++) {
+        const struct sg_row *r = &d->train.row[index[i]];
+        status = sg_rows_add(shots, r->first, r->second, r->label, err);
+    }
+    sg_free(index);
+    return status;
+}
+
+const struct sg_rows *sg_prepared_shots(const struct sg_prepared *p, int task, int64_t draw)
+{
+    return &p->shots[task * p->n_draws + draw];
+}
+
+/* The rows that near-duplicates are looked for in; they are hashed when the first pool asks. */
+static sg_status make_near(struct sg_prepared *p, int task, struct sg_err *err)
+{
+    const struct sg_study *s = p->study;
+    SG_TRY(sg_near_create(s->filter_near > 0 ? s->filter_near : SG_NEAR_MARK, &p->near[task], err));
+    sg_near_add_rows(p->near[task], SG_NEAR_RAW, &p->data[task].train);
+    if (s->filter_leakage)
+        sg_near_add_rows(p->near[task], SG_NEAR_TEST, &p->data[task].test);
+    return SG_OK;
+}
+
+static sg_status make_pool(struct sg_prepared *p, int64_t i, struct sg_err *err)
+{
+    const struct sg_study *s = p->study;
+    const struct sg_pool_key *k = &p->grid.pool[i];
+    struct sg_pool_spec spec = {
+        .task = &s->task[k->task],
+        .method = (enum sg_method)k->arm.method,
+        .generator = &s->generator[k->arm.generator],
+        .seed = k->seed_generation,
+        .variant = s->variant[k->arm.variant],
+        .conditioning = (enum sg_conditioning)k->arm.conditioning,
+        .n_examples = s->examples_per_request,
+        .structured = s->structured_output,
+        .n = s->size[s->n_sizes - 1],
+        .raw = sg_prepared_shots(p, k->task, k->seed_data > 0 ? k->seed_data : 0),
+        .draw = k->seed_data > 0 ? k->seed_data : 0,
+        .test = s->filter_leakage ? &p->data[k->task].test : NULL,
+        .check_duplicates = s->filter_duplicates,
+        .near = p->near[k->task],
+        .near_filter = s->filter_near,
+        .near_digest = p->data[k->task].digest,
+        .source = k->source < 0 ? NULL : p->pool[k->source],
+    };
+    return sg_pool_create(&spec, &p->pool[i], err);
+}
+
+static sg_status make_ids(struct sg_prepared *p, struct sg_err *err)
+{
+    const char **pool_id = sg_alloc((size_t)p->grid.n_pools + 1, sizeof *pool_id);
+    const char **digest = sg_alloc((size_t)p->study->n_tasks, sizeof *digest);
+    if (pool_id && digest) {
+        for (int64_t i = 0; i < p->grid.n_pools; i++)
+            pool_id[i] = sg_pool_id(p->pool[i]);
+        for (int t = 0; t < p->study->n_tasks; t++)
+            digest[t] = p->data[t].digest;
+        sg_grid_ids(p->study, &p->grid, pool_id, digest, sg_encoder_digest(p->encoder));
+    }
+    sg_status status = pool_id && digest ? SG_OK : sg_fail_memory(err, 1024);
+    sg_free(pool_id);
+    sg_free(digest);
+    return status;
+}
+
+/* About 4.5 bytes of English a token, and the special ones. */
+static double mean_length(const struct sg_rows *rows, double most)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < rows->n; i++) {
+        const struct sg_row *r = &rows->row[i];
+        double n =
+            (double)(strlen(r->first) + (r->second ? strlen(r->second) : 0)) / 4.5 + (r->second ? 3 : 2);
+        sum += n < most ? n : most;
+    }
+    return rows->n ? sum / (double)rows->n : 0;
+}
+
+/* As sg_raw_draw refuses them. */
+static sg_status check_raw(struct sg_prepared *p, int task, struct sg_err *err)
+{
+    const struct sg_study *s = p->study;
+    const struct sg_task_data *d = &p->data[task];
+    if (!s->n_raw || s->raw[s->n_raw - 1] <= d->train.n)
+        return SG_OK;
+    return sg_lacks_add(
+        &p->lacks, "rows", 1, err,
+        "raw asks for %lld examples, but %s has %lld %s; hint: smaller numbers in raw, or more data",
+        (long long)s->raw[s->n_raw - 1], d->train_path, (long long)d->train.n,
+        sg_plural(d->train.n, "row", "rows"));
+}
+
+static sg_status fill(struct sg_prepared *p, int assume, struct sg_err *err)
+{
+    const struct sg_study *s = p->study;
+    p->data = sg_alloc((size_t)s->n_tasks, sizeof *p->data);
+    p->n_draws = sg_study_draws(s);
+    p->shots = sg_alloc((size_t)(s->n_tasks * p->n_draws), sizeof *p->shots);
+    p->near = sg_alloc((size_t)s->n_tasks, sizeof(struct sg_near *));
+    p->length = sg_alloc((size_t)s->n_tasks, sizeof *p->length);
+    if (!p->data || !p->shots || !p->near || !p->length)
+        return sg_fail_memory(err, (size_t)s->n_tasks * sizeof *p->data);
+    for (int t = 0; t < s->n_tasks; t++) {
+        SG_TRY(assume ? sg_task_data_assume(s, t, &p->data[t], &p->lacks, err)
+                      : sg_task_data_read(s, t, &p->data[t], err));
+        if (assume)
+            SG_TRY(check_raw(p, t, err));
+        double most = (double)sg_encoder_max_length(p->encoder);
+        most = (double)s->train.max_length < most ? (double)s->train.max_length : most;
+        p->length[t] = (struct sg_row_lengths){mean_length(&p->data[t].train, most),
+                                               mean_length(&p->data[t].test, most)};
+        sg_task_data_tell(&p->data[t]);
+        for (int64_t d = 0; d < p->n_draws; d++)
+            SG_TRY(read_shots(p, t, d, assume, err));
+        SG_TRY(make_near(p, t, err));
+    }
+    SG_TRY(sg_grid_expand(s, &p->grid, err));
+    p->pool = sg_alloc((size_t)p->grid.n_pools + 1, sizeof(struct sg_pool *));
+    if (!p->pool)
+        return sg_fail_memory(err, (size_t)p->grid.n_pools * sizeof(struct sg_pool *));
+    for (int64_t i = 0; i < p->grid.n_pools; i++)
+        SG_TRY(make_pool(p, i, err));
+    SG_TRY(sg_evaluations_create(p, &p->evaluation, &p->n_evaluations, err));
+    return make_ids(p, err);
+}
+
+/* The encoder, or what stands for it. */
+static sg_status load(struct sg_prepared *p, int without, struct sg_err *err)
+{
+    const char *dir = p->study->encoder;
+    int assume = without & SG_PREPARE_ASSUME, is_there = sg_dir_exists(dir);
+    struct sg_err why = {0};
+    sg_status status = SG_OK;
+    if (!is_there)
+        status = sg_fail(
+            &why, SG_INPUT,
+            "train.encoder: no folder %s; hint: ./setup fetches data/encoders/minilm-l6, or name a folder in "
+            "Hugging Face format",
+            dir);
+    else
+        status = without & SG_PREPARE_NO_WEIGHTS ? sg_encoder_identify(dir, &p->encoder, &why)
+                                                 : sg_encoder_load(dir, &p->encoder, &why);
+    if (status != SG_OK && !assume)
+        *err = why;
+    if (status == SG_OK || !assume)
+        return status;
+    SG_TRY(sg_lacks_add(&p->lacks, "encoder", is_there, err, "%s", why.text));
+    return sg_encoder_assume(dir, &p->encoder, p->assumed, err);
+}
+
+sg_status sg_prepare(const char *study, int n_overrides, const char *const *overrides, int without,
+                     struct sg_prepared **out, struct sg_err *err)
+{
+    *out = NULL;
+    int worker = without & SG_PREPARE_WORKER;
+    struct sg_prepared *p = sg_alloc(1, sizeof *p);
+    if (!p)
+        return sg_fail_memory(err, sizeof *p);
+    sg_status status = sg_study_read(study, n_overrides, overrides, &p->study, err);
+    if (status == SG_OK && !worker)
+        status = sg_prices_fill(p->study, NULL, err);
+    if (status == SG_OK)
+        status = load(p, without, err);
+    if (status == SG_OK) /* once, for ids, results and all who train */
+        p->study->train.lr = sg_train_lr(p->encoder, &p->study->train);
+    if (status == SG_OK && !worker)
+        status = fill(p, without & SG_PREPARE_ASSUME, err);
+    if (status != SG_OK) {
+        sg_prepared_destroy(p);
+        return status;
+    }
+    *out = p;
+    return SG_OK;
+}
+
+void sg_prepared_destroy(struct sg_prepared *p)
+{
+    if (!p)
+        return;
+    for (int64_t i = 0; p->pool && i < p->grid.n_pools; i++)
+        sg_pool_destroy(p->pool[i]);
+    sg_free(p->pool);
+    sg_evaluations_destroy(p->evaluation, p->n_evaluations);
+    sg_grid_free(&p->grid);
+    for (int t = 0; p->study && t < p->study->n_tasks; t++) {
+        if (p->data)
+            sg_task_data_free(&p->data[t]);
+        for (int64_t d = 0; p->shots && d < p->n_draws; d++)
+            sg_rows_free(&p->shots[t * p->n_draws + d]);
+        if (p->near)
+            sg_near_destroy(p->near[t]);
+    }
+    sg_free(p->data);
+    sg_free(p->length);
+    sg_lacks_free(&p->lacks);
+    sg_free(p->shots);
+    sg_free(p->near);
+    sg_encoder_destroy(p->encoder);
+    sg_study_destroy(p->study);
+    sg_free(p);
+}
+
+sg_status sg_cell_rows_make(const struct sg_prepared *p, const struct sg_cell *c, struct sg_cell_rows *out,
+                            struct sg_err *err)
+{
+    const struct sg_task *task = &p->study->task[c->task];
+    const struct sg_task_data *d = &p->data[c->task];
+    const struct sg_pool *pool = c->pool >= 0 ? p->pool[c->pool] : NULL;
+    int64_t n_synthetic = pool ? sg_pool_prefix(pool, c->size) : 0, n = c->raw + n_synthetic;
+    struct sg_row *row = sg_alloc((size_t)n + 1, sizeof *row + sizeof(int32_t) + sizeof(int64_t));
+    if (!row)
+        return sg_fail_memory(err, (size_t)n * sizeof *row);
+    int64_t *index = (int64_t *)(void *)(row + n + 1);
+    int32_t *label = (int32_t *)(void *)(index + n + 1);
+    sg_status status = c->raw ? sg_raw_draw(d, task->n_classes, c->raw, c->seed_data, index, err) : SG_OK;
+    if (status != SG_OK) {
+        sg_free(row);
+        return status;
+    }
+    for (int64_t i = 0; i < c->raw; i++) {
+        row[i] = d->train.row[index[i]];
+        label[i] = d->train_label[index[i]];
+    }
+    for (int64_t j = 0; j < n_synthetic; j++) {
+        struct sg_pool_example e = sg_pool_get(pool, j);
+        row[c->raw + j] =
+            (struct sg_row){.first = (char *)(uintptr_t)e.first, .second = (char *)(uintptr_t)e.second};
+        label[c->raw + j] = e.label;
+    }
+    *out = (struct sg_cell_rows){
+        .train = {.n = n, .row = row, .label = label, .cut = task->cut, .n_classes = task->n_classes},
+        .test = {.n = d->test.n,
+                 .row = d->test.row,
+                 .label = d->test_label,
+                 .cut = task->cut,
+                 .n_classes = task->n_classes},
+        .n_raw = c->raw,
+        .n_synthetic = n_synthetic,
+        .memory = row,
+    };
+    return SG_OK;
+}
+
+void sg_cell_rows_free(struct sg_cell_rows *r)
+{
+    sg_free(r->memory);
+    *r = (struct sg_cell_rows){0};
+}
+
+static char *dump(json_t *o)
+{
+    char *text = o ? json_dumps(o, JSON_SORT_KEYS | JSON_COMPACT) : NULL;
+    json_decref(o);
+    char *copy = text ? sg_strdup(text) : NULL;
+    free(text);
+    return copy;
+}
+
+/* A study of one generator says of it only what it is. */
+static void name_generator(json_t *o, const struct sg_generator *g)
+{
+    if (g->name)
+        json_object_set_new(o, "generator", json_string(g->name));
+}
+
+char *sg_cell_settings(const struct sg_prepared *p, const struct sg_cell *c)
+{
+    const struct sg_study *s = p->study;
+    const struct sg_task *t = &s->task[c->task];
+    json_t *names = json_array();
+    for (int k = 0; k < t->n_classes; k++)
+        json_array_append_new(names, json_string(t->class_[k].name));
+    const struct sg_train_settings *g = &s->train;
+    char arm[SG_ARM_NAME];
+    sg_arm_name(s, &c->arm, arm);
+    json_t *o = json_pack(
+        "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:f, "
+        "s:f, s:f, s:f, s:f, s:s*}",
+        "task", t->name, "method", arm, "mix", sg_mix_name(c->mix), "size", (json_int_t)c->size, "raw",
+        (json_int_t)c->raw, "seed_generation", (json_int_t)c->seed_generation, "seed_data",
+        (json_int_t)c->seed_data, "seed_train", (json_int_t)c->seed_train, "class_names", names, "encoder",
+        s->encoder, "encoder_sha256", sg_encoder_digest(p->encoder), "data_sha256", p->data[c->task].digest,
+        "epochs", (json_int_t)g->epochs, "steps", (json_int_t)g->steps, "min_steps", (json_int_t)g->min_steps,
+        "batch", (json_int_t)g->batch, "max_length", (json_int_t)g->max_length, "lr", g->lr, "warmup",
+        g->warmup, "weight_decay", g->weight_decay, "clip", g->clip, "dropout", g->dropout, "precision",
+        g->precision == SG_FP32 ? NULL : sg_precision_name((int)g->precision));
+    if (o && c->pool >= 0)
+        name_generator(o, &s->generator[c->arm.generator]);
+    return dump(o);
+}
+
+char *sg_pool_settings(const struct sg_prepared *p, int64_t i)
+{
+    const struct sg_study *s = p->study;
+    const struct sg_pool_key *k = &p->grid.pool[i];
+    const struct sg_generator *g = &s->generator[k->arm.generator];
+    const struct sg_task *t = &s->task[k->task];
+    json_t *names = json_array();
+    for (int c = 0; c < t->n_classes; c++)
+        json_array_append_new(names, json_string(t->class_[c].name));
+    char arm[SG_ARM_NAME];
+    sg_arm_name(s, &k->arm, arm);
+    json_t *o = json_pack(
+        "{s:s, s:s, s:s, s:s, s:f, s:f, s:I, s:I, s:I, s:I, s:s, s:o, s:s, s:s, s:I}", "task", t->name,
+        "method", arm, "provider", g->provider, "model", g->model, "temperature", g->temperature, "top_p",
+        g->top_p, "max_tokens", (json_int_t)sg_pool_max_tokens(p->pool[i]), "seed_generation",
+        (json_int_t)k->seed_generation, "seed_data", (json_int_t)k->seed_data, "n_wanted",
+        (json_int_t)s->size[s->n_sizes - 1], "task_sha256", t->digest, "class_names", names, "conditioning",
+        sg_conditioning_name((enum sg_conditioning)k->arm.conditioning), "prompt_variant",
+        s->variant[k->arm.variant], "examples_per_request", (json_int_t)s->examples_per_request);
+    if (o) {
+        name_generator(o, g);
+        sg_generator_put_more(g, o);
+    }
+    if (o && k->source >= 0)
+        json_object_set_new(o, "source", json_string(sg_pool_id(p->pool[k->source])));
+    return dump(o);
+}
+
+double sg_cell_cost(const struct sg_prepared *p, const struct sg_cell *c)
+{
+    const struct sg_train_settings *g = &p->study->train;
+    const struct sg_row_lengths *tokens = &p->length[c->task];
+    int64_t n = c->raw + c->size;
+    double passes = (double)sg_train_n_steps(g, n) * (double)(g->batch < n ? g->batch : n);
+    double flops = passes * sg_train_flops(p->encoder, tokens->train) +
+                   (double)p->data[c->task].test.n * sg_train_flops(p->encoder, tokens->test) / 3;
+    return flops / SG_CORE_FLOPS / (g->precision == SG_BF16 ? SG_BF16_FACTOR : 1);
+}

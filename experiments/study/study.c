@@ -1,0 +1,374 @@
+#include "experiments/study/study.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "experiments/study/generators.h"
+#include "experiments/study/paths.h"
+#include "experiments/study/settings.h"
+#include "experiments/study/task_file.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static int uses(const struct sg_study *s, enum sg_mix mix)
+{
+    for (int i = 0; i < s->n_mixes; i++)
+        if (s->mix[i] == mix)
+            return 1;
+    return 0;
+}
+
+static sg_status check_axes(const struct sg_reading *r, const struct sg_study *s, struct sg_err *err)
+{
+    int synthetic = uses(s, SG_MIX_SYNTHETIC) || uses(s, SG_MIX_BOTH),
+        raw = uses(s, SG_MIX_RAW) || uses(s, SG_MIX_BOTH);
+    if (synthetic && s->n_sizes == 0)
+        return sg_schema_fail(r, "sizes", s->path, err,
+                              "sizes is empty, but the mixes need synthetic examples; hint: sizes: [100, "
+                              "500], or mixes: [raw]");
+    if (raw && s->n_raw == 0)
+        return sg_schema_fail(
+            r, "raw", s->path, err,
+            "raw is empty, but the mixes need raw examples; hint: raw: [100], or mixes: [synthetic]");
+    return SG_OK;
+}
+
+/* Which template a method needs and a wording does not have; NULL: it has all. */
+static const char *lacking(enum sg_method m, const struct sg_prompts *w)
+{
+    if (sg_method_shots(m) > 0)
+        return !w->few_shot ? "few_shot" : !w->example ? "example" : NULL;
+    if (m == SG_ZERO_SHOT_TOPIC)
+        return !w->zero_shot_topic ? "zero_shot_topic" : !w->topics ? "topics" : NULL;
+    return !w->zero_shot ? "zero_shot" : NULL;
+}
+
+/* What the study's methods need of a task's prompts, in one wording. */
+static sg_status check_wording(const struct sg_study *s, const struct sg_task *t, const char *variant,
+                               enum sg_conditioning c, const struct sg_yaml *at, struct sg_err *err)
+{
+    struct sg_prompts w;
+    if (!sg_task_wording(t, variant, c, &w))
+        return sg_yaml_fail(
+            at, err, "task %s has no prompt variant \"%s\"; hint: add it to prompt_variants in the task file",
+            t->name, variant);
+    for (int i = 0; i < s->n_methods; i++) {
+        const char *lacks = lacking(s->method[i], &w);
+        const char *group =
+            lacks && strcmp(lacks, "topics") != 0 && c == SG_BY_NONE ? "unconditioned" : "prompts";
+        if (lacks && strcmp(variant, "default") != 0)
+            return sg_yaml_fail(at, err,
+                                "prompt variant \"%s\" of task %s has no %s.%s, which method %s needs; hint: "
+                                "add it to the task file",
+                                variant, t->name, group, lacks, sg_method_name(s->method[i]));
+        if (lacks)
+            return sg_yaml_fail(at, err,
+                                "task %s has no %s.%s, which method %s needs; hint: add it to the task file",
+                                t->name, group, lacks, sg_method_name(s->method[i]));
+    }
+    return SG_OK;
+}
+
+static sg_status check_rephrase(const struct sg_study *s, const struct sg_task *t, const char *variant,
+                                enum sg_conditioning c, const struct sg_yaml *at, struct sg_err *err)
+{
+    struct sg_prompts w;
+    if (!sg_task_is_rephrased(s, (int)(t - s->task)) || (sg_task_wording(t, variant, c, &w) && w.rephrase))
+        return SG_OK;
+    return sg_yaml_fail(
+        at, err,
+        "task %s has no prompts.rephrase, which rephrase: [true] needs; hint: add it to the task file",
+        t->name);
+}
+
+static sg_status check_prompts(const struct sg_study *s, const struct sg_task *t, const struct sg_yaml *at,
+                               struct sg_err *err)
+{
+    if (!uses(s, SG_MIX_SYNTHETIC) && !uses(s, SG_MIX_BOTH))
+        return SG_OK;
+    for (int v = 0; v < s->n_variants; v++)
+        for (int c = 0; c < s->n_conditionings; c++) {
+            SG_TRY(check_wording(s, t, s->variant[v], s->conditioning[c], at, err));
+            SG_TRY(check_rephrase(s, t, s->variant[v], s->conditioning[c], at, err));
+        }
+    return SG_OK;
+}
+
+/* sst2 of experiments/tasks/sst2.yaml: a file that says another name is a copy that was not finished. */
+static int is_named(const struct sg_task *t, const char *path)
+{
+    const char *slash = strrchr(path, '/'), *file = slash ? slash + 1 : path;
+    size_t n = strlen(t->name);
+    return strncmp(file, t->name, n) == 0 &&
+           (strcmp(file + n, ".yaml") == 0 || strcmp(file + n, ".yml") == 0);
+}
+
+static sg_status read_task(struct sg_study *s, const char *entry, const char *dir, const struct sg_yaml *at,
+                           struct sg_err *err)
+{
+    char *path = NULL;
+    SG_TRY(sg_task_find(entry, dir, at, &path, err));
+    struct sg_task *t = &s->task[s->n_tasks];
+    sg_status status = sg_task_read(path, t, err);
+    if (status == SG_OK) {
+        s->n_tasks++;
+        if (!is_named(t, path))
+            status = sg_fail(err, SG_INPUT,
+                             "%s: the task inside is called \"%s\"; hint: give file and task the same name",
+                             path, t->name);
+    }
+    for (int i = 0; status == SG_OK && i < s->n_tasks - 1; i++)
+        if (strcmp(s->task[i].name, t->name) == 0)
+            status = sg_yaml_fail(at, err, "two tasks are called \"%s\"; hint: rename one", t->name);
+    if (status == SG_OK)
+        status = check_prompts(s, t, at, err);
+    sg_free(path);
+    return status;
+}
+
+static sg_status read_tasks(const struct sg_reading *r, struct sg_settings *all, struct sg_err *err)
+{
+    struct sg_study *s = &all->study;
+    s->task = sg_alloc((size_t)all->n_task_names, sizeof *s->task);
+    char *dir = sg_path_dir(s->path);
+    sg_status status =
+        s->task && dir ? SG_OK : sg_fail_memory(err, (size_t)all->n_task_names * sizeof *s->task);
+    const struct sg_yaml *at = sg_schema_at(r, "tasks");
+    if (at->kind == SG_YAML_LIST)
+        at = at->child;
+    for (int i = 0; status == SG_OK && i < all->n_task_names; i++, at = at->next)
+        status = read_task(s, all->task_name[i], dir, at, err);
+    sg_free(dir);
+    return status;
+}
+
+/* rephrase_tasks names tasks of the study. */
+static sg_status check_rephrase_tasks(const struct sg_reading *r, const struct sg_study *s,
+                                      struct sg_err *err)
+{
+    for (int i = 0; i < s->n_rephrase_tasks; i++) {
+        int known = 0;
+        for (int t = 0; t < s->n_tasks; t++)
+            known |= strcmp(s->task[t].name, s->rephrase_task[i]) == 0;
+        if (!known)
+            return sg_schema_fail(
+                r, "rephrase_tasks", s->path, err,
+                "rephrase_tasks names \"%s\", which is none of the study's tasks; hint: add it to "
+                "tasks, or leave it out here",
+                s->rephrase_task[i]);
+    }
+    return SG_OK;
+}
+
+/* Where a path is, in the arena: from the current folder, from the study's, from the program's data. */
+static sg_status locate(const char *study, const char *path, struct sg_arena *arena, char **out,
+                        struct sg_err *err)
+{
+    char *dir = sg_path_dir(study), *beside = dir ? sg_path_join(dir, path) : NULL, *found = NULL;
+    if (beside && access(path, F_OK) != 0 && access(beside, F_OK) == 0)
+        found = sg_strdup(beside);
+    else if (beside)
+        found = sg_path_find(path);
+    char *kept = found ? sg_arena_strdup(arena, found) : NULL;
+    sg_free(dir);
+    sg_free(beside);
+    sg_free(found);
+    if (!kept)
+        return sg_fail_memory(err, strlen(path));
+    *out = kept;
+    return SG_OK;
+}
+
+static sg_status locate_files(const char *study, struct sg_generator *g, struct sg_arena *arena,
+                              struct sg_err *err)
+{
+    char *file = NULL;
+    if (g->recording) {
+        SG_TRY(locate(study, g->recording, arena, &file, err));
+        g->recording = file;
+    }
+    if (g->model_file) {
+        SG_TRY(locate(study, g->model_file, arena, &file, err));
+        g->model_file = file;
+    }
+    return SG_OK;
+}
+
+static sg_status finish(struct sg_settings *all, const struct sg_reading *r, struct sg_arena *arena,
+                        struct sg_err *err)
+{
+    struct sg_study *s = &all->study;
+    const char *cache = sg_schema_at(r, "cache") ? NULL : getenv("SYNTHGRID_CACHE");
+    if (cache && cache[0] && !(s->cache = sg_arena_strdup(arena, cache)))
+        return sg_fail_memory(err, strlen(cache));
+    if (!s->results) {
+        size_t n = strlen(s->name) + 16;
+        s->results = sg_arena_alloc(arena, n, 1);
+        if (!s->results)
+            return sg_fail_memory(err, n);
+        snprintf(s->results, n, "results/%s", s->name);
+    }
+    /* As written, before paths are looked up: the same study is the same text wherever the program is
+     * installed. */
+    struct sg_buf b = sg_buf_make(SG_YAML_MAX_BYTES);
+    sg_settings_json(all, &b);
+    sg_status status = sg_buf_check(&b, "settings", err);
+    s->resolved = status == SG_OK ? sg_arena_strndup(arena, b.data, b.len) : NULL;
+    sg_buf_free(&b);
+    if (status != SG_OK || !s->resolved)
+        return status != SG_OK ? status : sg_fail_memory(err, SG_YAML_MAX_BYTES);
+    SG_TRY(locate(s->path, s->data_dir, arena, &s->data_dir, err));
+    SG_TRY(locate(s->path, s->encoder, arena, &s->encoder, err));
+    for (int i = 0; i < s->n_generators; i++)
+        SG_TRY(locate_files(s->path, &s->generator[i], arena, err));
+    return SG_OK;
+}
+
+/* File and overrides into *all, and where each row was set; no other file is read. */
+static sg_status read_settings(struct sg_settings *all, struct sg_reading *r, const char *path,
+                               int n_overrides, const char *const *overrides, struct sg_err *err)
+{
+    struct sg_study *s = &all->study;
+    struct sg_arena *arena = s->arena;
+    char *text = NULL;
+    size_t n = 0;
+    *r = (struct sg_reading){.schema = &sg_study_schema, .arena = arena, .base = all};
+    SG_TRY(sg_file_read(path, SG_YAML_MAX_BYTES, &text, &n, err));
+    s->text = sg_arena_strndup(arena, text, n);
+    s->path = sg_arena_strdup(arena, path);
+    sg_free(text);
+    if (!s->text || !s->path)
+        return sg_fail_memory(err, n);
+    struct sg_yaml *root = NULL;
+    SG_TRY(sg_yaml_parse(path, 1, s->text, n, arena, &root, err));
+    if (!root)
+        return sg_fail(err, SG_INPUT,
+                       "%s: nothing in it; hint: experiments/quickstart.yaml shows what a study holds", path);
+    SG_TRY(sg_schema_defaults(r, err));
+    SG_TRY(sg_schema_apply(r, root, err));
+    for (int i = 0; i < n_overrides; i++)
+        if (!sg_generators_is_override(overrides[i]))
+            SG_TRY(sg_schema_override(r, overrides[i], err));
+    SG_TRY(sg_schema_complete(r, path, err));
+    SG_TRY(sg_settings_check_train(r, path, &s->train, err));
+    SG_TRY(sg_generators_read(r, all, n_overrides, overrides, err));
+    return SG_OK;
+}
+
+static sg_status read_all(struct sg_settings *all, const char *path, int n_overrides,
+                          const char *const *overrides, struct sg_err *err)
+{
+    struct sg_study *s = &all->study;
+    struct sg_reading r;
+    SG_TRY(read_settings(all, &r, path, n_overrides, overrides, err));
+    SG_TRY(check_axes(&r, s, err));
+    SG_TRY(read_tasks(&r, all, err));
+    SG_TRY(check_rephrase_tasks(&r, s, err));
+    return finish(all, &r, s->arena, err);
+}
+
+static void tell_origin(const struct sg_yaml *at, const char *key, struct sg_buf *out)
+{
+    const char *cache = getenv("SYNTHGRID_CACHE");
+    if (at && at->line > 0) {
+        sg_buf_safe(out, at->source, 300);
+        sg_buf_printf(out, ":%d", at->line);
+    } else if (at)
+        sg_buf_puts(out, "command line");
+    else
+        sg_buf_puts(out, strcmp(key, "cache") == 0 && cache && cache[0]
+                             ? "default, but $SYNTHGRID_CACHE is set"
+                             : "default");
+}
+
+static void tell_setting(const struct sg_settings *all, const struct sg_reading *r, int i, int as_json,
+                         struct sg_buf *out)
+{
+    const struct sg_setting *row = &r->schema->row[i];
+    struct sg_buf value = sg_buf_make(SG_YAML_MAX_BYTES), from = sg_buf_make(1000);
+    sg_settings_value(row, all, &value);
+    tell_origin(r->at[i], row->key, &from);
+    if (as_json) {
+        json_t *text = json_string(sg_buf_text(&from));
+        char *quoted = json_dumps(text, JSON_ENCODE_ANY);
+        sg_buf_printf(out, "\"%s\":{\"value\":", row->key);
+        sg_buf_puts(out, sg_buf_text(&value));
+        sg_buf_printf(out, ",\"from\":%s}", quoted ? quoted : "null");
+        free(quoted);
+        json_decref(text);
+    } else {
+        sg_buf_printf(out, "%-36s ", row->key);
+        sg_buf_safe(out,
+                    strcmp(sg_buf_text(&value), "null") == 0 ? (row->none_word ? row->none_word : "-")
+                                                             : sg_buf_text(&value),
+                    2000);
+        sg_buf_printf(out, "%*s  %s\n", value.len < 40 ? (int)(40 - value.len) : 1, "", sg_buf_text(&from));
+    }
+    sg_buf_free(&value);
+    sg_buf_free(&from);
+}
+
+sg_status sg_study_settings(const char *path, int n_overrides, const char *const *overrides, int as_json,
+                            struct sg_buf *out, struct sg_err *err)
+{
+    struct sg_settings *all = sg_alloc(1, sizeof *all);
+    struct sg_reading r;
+    if (!all || !(all->study.arena = sg_arena_create())) {
+        sg_free(all);
+        return sg_fail_memory(err, sizeof *all);
+    }
+    sg_status status = read_settings(all, &r, path, n_overrides, overrides, err);
+    int n = 0;
+    sg_buf_puts(out, status == SG_OK && as_json ? "{" : "");
+    for (int i = 0; status == SG_OK && i < r.schema->n; i++)
+        if (!(r.schema->row[i].flags & r.schema->hidden)) {
+            sg_buf_puts(out, as_json && n++ ? "," : "");
+            tell_setting(all, &r, i, as_json, out);
+        }
+    sg_buf_puts(out, status == SG_OK && as_json ? "}\n" : "");
+    sg_arena_destroy(all->study.arena);
+    sg_free(all);
+    return status;
+}
+
+sg_status sg_study_read(const char *path, int n_overrides, const char *const *overrides,
+                        struct sg_study **out, struct sg_err *err)
+{
+    struct sg_settings *all = sg_alloc(1, sizeof *all);
+    struct sg_study *study = sg_alloc(1, sizeof *study);
+    sg_status status = all && study ? SG_OK : sg_fail_memory(err, sizeof *all);
+    if (status == SG_OK) {
+        all->study.arena = sg_arena_create();
+        status =
+            all->study.arena ? read_all(all, path, n_overrides, overrides, err) : sg_fail_memory(err, 64);
+        *study = all->study;
+    }
+    sg_free(all);
+    if (status == SG_OK)
+        *out = study;
+    else
+        sg_study_destroy(study);
+    return status;
+}
+
+int sg_study_reads_recording(const struct sg_study *s)
+{
+    int has_room = 0;
+    for (int g = 0; g < s->n_generators; g++)
+        has_room |= !s->generator[g].base_url;
+    return s->generator->recording && has_room;
+}
+
+void sg_study_destroy(struct sg_study *s)
+{
+    if (!s)
+        return;
+    for (int i = 0; s->task && i < s->n_tasks; i++)
+        sg_task_free(&s->task[i]);
+    sg_free(s->task);
+    sg_arena_destroy(s->arena);
+    sg_free(s);
+}

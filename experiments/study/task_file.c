@@ -1,0 +1,579 @@
+#include "experiments/study/task_file.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/sha256.h"
+#include "base/text.h"
+#include "experiments/study/paths.h"
+#include "experiments/study/settings.h"
+#include "gen/pool/class_name.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What the table fills; classes are read from their tree. */
+struct task_fill {
+    struct sg_task task;
+    const struct sg_yaml *classes, *variants;
+    struct sg_variant *variant; /* (task.n_variants), read from `variants` */
+};
+
+static const char *cut_choice(int i)
+{
+    static const char *const name[] = {[SG_CUT_LONGEST] = "longest_first", [SG_CUT_SECOND] = "only_second"};
+    return i < 2 ? name[i] : NULL;
+}
+
+static sg_status check_line(const struct sg_yaml *at, const char *key, const char *text, struct sg_err *err)
+{
+    return strpbrk(text, "\r\n") ? sg_yaml_fail(at, err, "%s must be one line", key) : SG_OK;
+}
+
+static const char *quotes_choice(int i)
+{
+    return i < SG_N_QUOTES ? sg_quotes_name((enum sg_quotes)i) : NULL;
+}
+
+#define TASK(field) .offset = offsetof(struct task_fill, task.field)
+#define UNCONDITIONED(name, use)                                                                             \
+    {                                                                                                        \
+        "unconditioned." #name, SG_SET_TEXT, SG_SET_NULL, TASK(unconditioned.name), .unit = "a template",    \
+                                                                                    .help = use              \
+    }
+#define PROMPT(name, use)                                                                                    \
+    {                                                                                                        \
+        "prompts." #name, SG_SET_TEXT, SG_SET_NULL, TASK(prompt.name), .unit = "a template", .help = use     \
+    }
+
+static const struct sg_setting table[] = {
+    {"task", SG_SET_TEXT, SG_SET_REQUIRED, TASK(name), .check = sg_settings_check_name, .unit = "a name",
+     .help = "the task's name, the same as the file's: task: sst2"},
+    {"title", SG_SET_TEXT, SG_SET_NULL, TASK(title), .check = check_line,
+     .help = "what people read; empty: the name"},
+    {"fields.first", SG_SET_TEXT, 0, TASK(first), .initial = "text", .unit = "a column's name",
+     .help = "the column of the text, or of a pair's first one in the encoder's order"},
+    {"fields.second", SG_SET_TEXT, SG_SET_NULL, TASK(second), .unit = "a column's name",
+     .help = "the column of a pair's second text; empty: a single text"},
+    {"fields.label", SG_SET_TEXT, 0, TASK(label), .initial = "label", .unit = "a column's name",
+     .help = "the label's column"},
+    {"truncate", SG_SET_CHOICE, 0, TASK(cut), .choice = cut_choice, .initial = "longest_first",
+     .help = "which text of a pair is cut when both are too long"},
+    {"classes", SG_SET_TREE, SG_SET_REQUIRED, .offset = offsetof(struct task_fill, classes),
+     .unit = "a group of classes", .help = "2 to 1000 classes, `name in the data: readable name in prompts`"},
+    {"data.train", SG_SET_TEXT, 0, TASK(train_file), .initial = "train.jsonl", .unit = "a file name",
+     .help = "training rows, in the task's folder of data.dir, else beside this file"},
+    {"data.test", SG_SET_TEXT, 0, TASK(test_file), .initial = "test.jsonl", .unit = "a file name",
+     .help = "test rows, likewise"},
+    {"data.quotes", SG_SET_CHOICE, 0, TASK(quotes), .choice = quotes_choice, .initial = "auto",
+     .help = "quotes in CSV and TSV files: csv (they open and close a field), plain (characters of the "
+             "texts), auto (told apart by the "
+             "whole file)"},
+    {"data.hf", SG_SET_TEXT, SG_SET_NULL, TASK(hf_id), .help = "the data set's name on the Hugging Face Hub"},
+    {"max_tokens", SG_SET_INT, SG_SET_NULL, TASK(max_tokens), .min = 1, .max = 1e6, .unit = "tokens",
+     .help = "of one completion; empty: generator.max_tokens"},
+    {"marks.first", SG_SET_TEXT, 0, TASK(first_mark), .check = check_line, .initial = "Text",
+     .unit = "a word", .help = "the name before the first text in prompts and completions"},
+    {"marks.second", SG_SET_TEXT, SG_SET_NULL, TASK(second_mark), .check = check_line, .unit = "a word",
+     .help = "the same for a pair's second text"},
+    {"marks.second_comes_first", SG_SET_FLAG, 0, TASK(second_comes_first), .initial = "false",
+     .help = "the LLM writes the second text before the first"},
+    PROMPT(system, "the system message"),
+    PROMPT(zero_shot, "asks for an example of {class}"),
+    PROMPT(zero_shot_topic, "asks for an example of {class} about {topic}"),
+    PROMPT(few_shot, "asks for an example of {class} after {examples}; without them they come as a dialogue"),
+    PROMPT(example, "how one example reads"),
+    PROMPT(topics, "asks for a list of {n} topics"),
+    PROMPT(rephrase, "asks to say an example in other words"),
+    PROMPT(classify, "asks for the class of a row"),
+    UNCONDITIONED(zero_shot,
+                  "asks for an example and, in a last line \"Label: ...\", which of {classes} it is"),
+    UNCONDITIONED(zero_shot_topic, "the same, about {topic}"),
+    UNCONDITIONED(few_shot, "the same, after {examples}; without them they come as a dialogue"),
+    UNCONDITIONED(example, "how one example with its label reads"),
+    {"prompt_variants", SG_SET_TREE, SG_SET_NULL, .offset = offsetof(struct task_fill, variants),
+     .unit = "a group of variants",
+     .help = "other wordings, `name: {zero_shot: ..., unconditioned: {...}}`; what one does not say is as in "
+             "prompts"},
+};
+enum { N_TABLE = sizeof table / sizeof table[0] };
+_Static_assert((int)N_TABLE <= (int)SG_SCHEMA_MAX, "sg_reading.at has a place for every row");
+
+static const struct sg_schema schema = {table, N_TABLE, 0};
+
+#define VARIANT(key, field)                                                                                  \
+    {                                                                                                        \
+        key, SG_SET_TEXT, SG_SET_NULL, .offset = offsetof(struct sg_variant, field), .unit = "a template"    \
+    }
+static const struct sg_setting variant_table[] = {
+    VARIANT("system", prompt.system),
+    VARIANT("zero_shot", prompt.zero_shot),
+    VARIANT("zero_shot_topic", prompt.zero_shot_topic),
+    VARIANT("few_shot", prompt.few_shot),
+    VARIANT("example", prompt.example),
+    VARIANT("topics", prompt.topics),
+    VARIANT("unconditioned.zero_shot", unconditioned.zero_shot),
+    VARIANT("unconditioned.zero_shot_topic", unconditioned.zero_shot_topic),
+    VARIANT("unconditioned.few_shot", unconditioned.few_shot),
+    VARIANT("unconditioned.example", unconditioned.example),
+};
+enum { N_VARIANT_TABLE = sizeof variant_table / sizeof variant_table[0] };
+static const struct sg_schema variant_schema = {variant_table, N_VARIANT_TABLE, 0};
+
+/* Which placeholders a template may hold, and which it must (the first word of each pair; {text} is {first}).
+ */
+static const struct {
+    const char *key;
+    size_t offset;
+    const char *known, *needed;
+} templates[] = {
+    {"prompts.system", offsetof(struct sg_variant, prompt.system), "classes", ""},
+    {"prompts.zero_shot", offsetof(struct sg_variant, prompt.zero_shot), "class classes", "class"},
+    {"prompts.zero_shot_topic", offsetof(struct sg_variant, prompt.zero_shot_topic), "class classes topic",
+     "class topic"},
+    {"prompts.few_shot", offsetof(struct sg_variant, prompt.few_shot), "class classes examples", "class"},
+    {"prompts.example", offsetof(struct sg_variant, prompt.example), "class classes first second text",
+     "first second"},
+    {"prompts.topics", offsetof(struct sg_variant, prompt.topics), "n classes", "n"},
+    {"prompts.rephrase", offsetof(struct sg_variant, prompt.rephrase), "class classes first second text",
+     "first second"},
+    {"prompts.classify", offsetof(struct sg_variant, prompt.classify), "classes first second text",
+     "classes first second"},
+    {"unconditioned.zero_shot", offsetof(struct sg_variant, unconditioned.zero_shot), "classes", "classes"},
+    {"unconditioned.zero_shot_topic", offsetof(struct sg_variant, unconditioned.zero_shot_topic),
+     "classes topic", "classes topic"},
+    {"unconditioned.few_shot", offsetof(struct sg_variant, unconditioned.few_shot), "classes examples",
+     "classes"},
+    {"unconditioned.example", offsetof(struct sg_variant, unconditioned.example),
+     "class classes first second text", "class first second"},
+};
+
+/* Whether `word` (n bytes) is one of the words of a list. */
+static int has_word(const char *list, const char *word, size_t n)
+{
+    for (const char *p = list; *p; p += strspn(p, " ")) {
+        size_t len = strcspn(p, " ");
+        if (len == n && strncmp(p, word, n) == 0)
+            return 1;
+        p += len;
+    }
+    return 0;
+}
+
+static void add_placeholders(struct sg_buf *b, const char *list, int is_pair)
+{
+    int n = 0;
+    for (const char *p = list; *p; p += strspn(p, " ")) {
+        int len = (int)strcspn(p, " ");
+        if (is_pair || strncmp(p, "second", 6) != 0)
+            sg_buf_printf(b, "%s{%.*s}", n++ ? ", " : "", len, p);
+        p += len;
+    }
+}
+
+/* As `r` calls the template: a variant's key has no "prompts." before it. */
+static const char *key_of(const struct sg_reading *r, int t)
+{
+    const char *key = templates[t].key;
+    return r->schema == &variant_schema && strncmp(key, "prompts.", 8) == 0 ? key + 8 : key;
+}
+
+static sg_status fail_template(const struct sg_reading *r, int t, int is_pair, const char *path,
+                               struct sg_err *err, const char *what, const char *word)
+{
+    struct sg_buf b = sg_buf_make(sizeof err->text), shown = sg_buf_make(sizeof err->text);
+    add_placeholders(&b, templates[t].known, is_pair);
+    sg_buf_safe(&shown, word, 40);
+    sg_status status = sg_schema_fail(r, key_of(r, t), path, err,
+                                      "%s: %s{%s; hint: known here: %s; a brace itself is written {{ or }}",
+                                      key_of(r, t), what, sg_buf_text(&shown), sg_buf_text(&b));
+    sg_buf_free(&b);
+    sg_buf_free(&shown);
+    return status;
+}
+
+static sg_status check_template(const struct sg_reading *r, int t, const char *text, int is_pair,
+                                const char *path, struct sg_err *err)
+{
+    char used[256] = " "; /* every word at most once: the known ones take 60 bytes */
+    for (const char *p = text; *p; p++) {
+        if ((*p == '{' || *p == '}') && p[1] == *p) {
+            p++;
+            continue;
+        }
+        if (*p == '}')
+            return sg_schema_fail(r, key_of(r, t), path, err,
+                                  "%s: a } without its {; hint: a brace itself is written }}", key_of(r, t));
+        if (*p != '{')
+            continue;
+        size_t n = 0;
+        while (isalnum((unsigned char)p[1 + n]) || p[1 + n] == '_')
+            n++;
+        if (p[1 + n] != '}' || !has_word(templates[t].known, p + 1, n) ||
+            (!is_pair && strncmp(p + 1, "second}", 7) == 0)) {
+            char word[64];
+            snprintf(word, sizeof word, "%.*s", (int)(p[1 + n] == '}' ? n + 1 : 20), p + 1);
+            return fail_template(r, t, is_pair, path, err, "unknown placeholder ", word);
+        }
+        const char *word = n == 4 && strncmp(p + 1, "text", 4) == 0 ? "first" : p + 1;
+        n = word == p + 1 ? n : 5;
+        if (!has_word(used, word, n))
+            snprintf(used + strlen(used), sizeof used - strlen(used), "%.*s ", (int)n, word);
+        p = strchr(p, '}');
+    }
+    for (const char *need = templates[t].needed; *need; need += strspn(need, " ")) {
+        size_t n = strcspn(need, " ");
+        if (!has_word(used + 1, need, n) && (is_pair || strncmp(need, "second", n) != 0))
+            return sg_schema_fail(r, key_of(r, t), path, err, "%s does not use {%.*s}; hint: it must",
+                                  key_of(r, t), (int)n, need);
+        need += n;
+    }
+    return SG_OK;
+}
+
+/* The templates of a wording. `r` knows them as prompts.zero_shot (the task's own) or zero_shot (a variant's). */
+static sg_status check_templates(const struct sg_reading *r, const struct sg_variant *v, int is_pair,
+                                 const char *path, struct sg_err *err)
+{
+    for (size_t t = 0; t < sizeof templates / sizeof templates[0]; t++) {
+        const char *text;
+        memcpy(&text, (const char *)v + templates[t].offset, sizeof text);
+        if (text)
+            SG_TRY(check_template(r, (int)t, text, is_pair, path, err));
+    }
+    return SG_OK;
+}
+
+/* Reads `prompt_variants:` into a list of the arena. */
+static sg_status read_variants(struct task_fill *f, const char *path, struct sg_arena *arena,
+                               struct sg_err *err)
+{
+    const struct sg_yaml *tree = f->variants;
+    if (!tree)
+        return SG_OK;
+    if (tree->kind != SG_YAML_MAP)
+        return sg_yaml_fail(
+            tree, err, "prompt_variants must be a group; hint: prompt_variants: {formal: {zero_shot: ...}}");
+    f->variant = sg_arena_alloc(arena, (size_t)tree->n + 1, sizeof *f->variant);
+    if (!f->variant)
+        return sg_fail_memory(err, (size_t)tree->n * sizeof *f->variant);
+    for (const struct sg_yaml *c = tree->child; c; c = c->next) {
+        struct sg_variant *v = &f->variant[f->task.n_variants++];
+        struct sg_reading r = {.schema = &variant_schema, .arena = arena, .base = v};
+        SG_TRY(sg_settings_check_name(c, "a prompt variant", c->key, err));
+        if (strcmp(c->key, "default") == 0)
+            return sg_yaml_fail(c, err, "the variant \"default\" is what prompts: says; hint: another name");
+        v->name = (char *)(uintptr_t)c->key;
+        SG_TRY(sg_schema_apply(&r, c, err));
+        SG_TRY(check_templates(&r, v, f->task.second != NULL, path, err));
+    }
+    return SG_OK;
+}
+
+static sg_status read_classes(struct task_fill *f, struct sg_arena *arena, struct sg_err *err)
+{
+    const struct sg_yaml *tree = f->classes;
+    if (tree->kind == SG_YAML_SCALAR)
+        return sg_yaml_fail(tree, err,
+                            "classes must be a group, `name in the data: readable name`, a line each");
+    if (tree->n < 2 || tree->n > SG_TASK_MAX_CLASSES)
+        return sg_yaml_fail(tree, err, "classes: %d; a task has 2 to %d", tree->n, SG_TASK_MAX_CLASSES);
+    struct sg_class *list = sg_arena_alloc(arena, (size_t)tree->n, sizeof *list);
+    if (!list)
+        return sg_fail_memory(err, (size_t)tree->n * sizeof *list);
+    int k = 0;
+    for (const struct sg_yaml *c = tree->child; c; c = c->next, k++) {
+        if (c->kind != SG_YAML_SCALAR)
+            return sg_yaml_fail(c, err, "a class has one readable name, no list or group");
+        /* A list of names, or a name without a readable one, reads as it is. */
+        const char *name = tree->kind == SG_YAML_MAP ? c->key : c->text;
+        const char *readable = sg_yaml_is_null(c) && c->text[0] == 0 ? name : c->text;
+        if (!name[0] || !readable[0] || strpbrk(name, "\r\n"))
+            return sg_yaml_fail(c, err, "a class needs a name of one line");
+        for (int i = 0; i < k; i++)
+            if (strcmp(list[i].name, name) == 0 || strcmp(list[i].readable, readable) == 0)
+                return sg_yaml_fail(c, err, "classes \"%s\" and \"%s\" have the same name", list[i].name,
+                                    name);
+        list[k] = (struct sg_class){(char *)(uintptr_t)name, (char *)(uintptr_t)readable};
+    }
+    f->task.class_ = list;
+    f->task.n_classes = k;
+    return SG_OK;
+}
+
+/* An answer or a label line that names one of two such classes could not be told from one that names the other. */
+static sg_status check_class_names(const struct sg_reading *r, const struct sg_task *t, const char *path,
+                                   struct sg_err *err)
+{
+    struct sg_class_names names;
+    int a, b;
+    SG_TRY(sg_class_names_create(t, &names, err));
+    sg_status status = sg_class_names_clash(&names, &a, &b, err);
+    if (status == SG_OK && a >= 0) {
+        struct sg_buf x = sg_buf_make(1024), y = sg_buf_make(1024);
+        sg_buf_safe(&x, sg_class_names_text(&names, a), 60);
+        sg_buf_safe(&y, sg_class_names_text(&names, b), 60);
+        status = sg_schema_fail(r, "classes", path, err,
+                                "classes: \"%s\" and \"%s\" are two classes, but one name where case, blanks "
+                                "and punctuation do not "
+                                "count, as in an LLM's answers; hint: tell them apart by letters or digits "
+                                "(in the data files too, "
+                                "where these are the names there)",
+                                sg_buf_text(&x), sg_buf_text(&y));
+        sg_buf_free(&x);
+        sg_buf_free(&y);
+    }
+    sg_class_names_free(&names);
+    return status;
+}
+
+static sg_status check_pair(const struct sg_reading *r, const struct sg_task *t, const char *path,
+                            struct sg_err *err)
+{
+    if (t->second && !t->second_mark)
+        return sg_schema_fail(r, "fields.second", path, err,
+                              "a pair needs marks.second; hint: marks: {first: Premise, second: Hypothesis}");
+    const char *pair_only = t->cut == SG_CUT_SECOND ? "truncate: only_second"
+                            : t->second_mark        ? "marks.second"
+                            : t->second_comes_first ? "marks.second_comes_first"
+                                                    : NULL;
+    if (!t->second && pair_only)
+        return sg_fail(err, SG_INPUT, "%s: %s is for pairs, but fields.second is not set", path, pair_only);
+    if (t->second && strcmp(t->first_mark, t->second_mark) == 0)
+        return sg_schema_fail(r, "marks.second", path, err,
+                              "marks.first and marks.second are the same word, \"%s\"", t->first_mark);
+    return SG_OK;
+}
+
+/* 0 without memory; what there is already is the task's. */
+static int own_variant(const struct sg_variant *in, struct sg_variant *out)
+{
+    int good = (out->name = sg_strdup(in->name)) != NULL;
+    for (int i = 0; i < N_VARIANT_TABLE; i++) {
+        char *text;
+        memcpy(&text, (const char *)in + variant_table[i].offset, sizeof text);
+        char *copy = sg_strdup(text);
+        good &= !text || copy;
+        memcpy((char *)out + variant_table[i].offset, &copy, sizeof copy);
+    }
+    return good;
+}
+
+/* The tree's texts live in an arena; a task owns its own. */
+static sg_status own(const struct sg_task *in, struct sg_task *out, struct sg_err *err)
+{
+    struct sg_task t = *in;
+    int failed = 0;
+    t.class_ = sg_alloc((size_t)t.n_classes, sizeof *t.class_);
+    t.n_classes = t.class_ ? t.n_classes : 0;
+    failed |= !t.class_;
+    for (int k = 0; k < t.n_classes; k++) {
+        t.class_[k].name = sg_strdup(in->class_[k].name);
+        t.class_[k].readable = sg_strdup(in->class_[k].readable);
+        failed |= !t.class_[k].name || !t.class_[k].readable;
+    }
+    for (int i = 0; i < N_TABLE; i++)
+        if (table[i].type == SG_SET_TEXT) {
+            char **slot = (char **)(void *)((char *)&t + table[i].offset - offsetof(struct task_fill, task));
+            int had = *slot != NULL;
+            *slot = sg_strdup(*slot);
+            failed |= had && !*slot;
+        }
+    t.variant = sg_alloc((size_t)in->n_variants + 1, sizeof *t.variant);
+    t.n_variants = t.variant ? in->n_variants : 0;
+    failed |= !t.variant;
+    for (int i = 0; i < t.n_variants; i++)
+        failed |= !own_variant(&in->variant[i], &t.variant[i]);
+    t.text = sg_strdup(in->text);
+    failed |= !t.text;
+    if (failed) {
+        sg_task_free(&t);
+        return sg_fail_memory(err, sizeof t);
+    }
+    *out = t;
+    return SG_OK;
+}
+
+/* Of the text without the two groups that only some studies use: their wordings enter the ids of their own pools alone
+ * (gen/pool/pool.c). A group ends where the next line begins with another key. */
+static sg_status digest_of(const char *text, size_t n, char hex[SG_HEX], struct sg_err *err)
+{
+    static const char *const group[] = {"unconditioned:", "prompt_variants:"};
+    struct sg_sha256_stream *sha = sg_sha256_create();
+    if (!sha)
+        return sg_fail_memory(err, 256);
+    int skips = 0;
+    for (size_t at = 0; at < n;) {
+        const char *line = text + at, *end = memchr(line, '\n', n - at);
+        size_t len = end ? (size_t)(end - line) + 1 : n - at;
+        if (!strchr(" \t\r\n#", *line))
+            skips = 0;
+        for (int g = 0; g < 2; g++)
+            skips |= len >= strlen(group[g]) && strncmp(line, group[g], strlen(group[g])) == 0;
+        if (!skips)
+            sg_sha256_add(sha, line, len);
+        at += len;
+    }
+    sg_sha256_finish_hex(sha, hex);
+    return SG_OK;
+}
+
+static sg_status parse(const char *path, const char *text, size_t n, struct sg_arena *arena,
+                       struct sg_task *out, struct sg_err *err)
+{
+    struct task_fill fill = {0};
+    struct sg_reading r = {.schema = &schema, .arena = arena, .base = &fill};
+    struct sg_yaml *root = NULL;
+    SG_TRY(sg_yaml_parse(path, 1, text, n, arena, &root, err));
+    if (!root)
+        return sg_fail(err, SG_INPUT,
+                       "%s: nothing in it; hint: experiments/tasks/boolq.yaml shows what a task file holds",
+                       path);
+    SG_TRY(sg_schema_defaults(&r, err));
+    SG_TRY(sg_schema_apply(&r, root, err));
+    SG_TRY(sg_schema_complete(&r, path, err));
+    fill.task.fields_unnamed = !sg_schema_at(&r, "fields.first") && !fill.task.second;
+    SG_TRY(read_classes(&fill, arena, err));
+    SG_TRY(check_class_names(&r, &fill.task, path, err));
+    SG_TRY(check_pair(&r, &fill.task, path, err));
+    const struct sg_variant own_wording = {.prompt = fill.task.prompt,
+                                           .unconditioned = fill.task.unconditioned};
+    SG_TRY(check_templates(&r, &own_wording, fill.task.second != NULL, path, err));
+    SG_TRY(read_variants(&fill, path, arena, err));
+    if (!fill.task.title)
+        fill.task.title = fill.task.name;
+    SG_TRY(digest_of(text, n, fill.task.digest, err));
+    fill.task.variant = fill.variant;
+    fill.task.text =
+        (char *)(uintptr_t)text; /* sg_file_read ends it with a NUL; what holds one itself is no YAML */
+    return own(&fill.task, out, err);
+}
+
+sg_status sg_task_read(const char *path, struct sg_task *out, struct sg_err *err)
+{
+    char *text = NULL;
+    size_t n = 0;
+    SG_TRY(sg_file_read(path, SG_YAML_MAX_BYTES, &text, &n, err));
+    struct sg_arena *arena = sg_arena_create();
+    sg_status status = arena ? parse(path, text, n, arena, out, err) : sg_fail_memory(err, 64);
+    sg_arena_destroy(arena);
+    sg_free(text);
+    if (status == SG_OK && !(out->dir = sg_path_dir(path))) {
+        sg_task_free(out);
+        status = sg_fail_memory(err, strlen(path));
+    }
+    return status;
+}
+
+/* --- finding
+ * ------------------------------------------------------------------------------------------------ */
+
+static int ends_in(const char *text, const char *end)
+{
+    size_t n = strlen(text), m = strlen(end);
+    return n > m && strcmp(text + n - m, end) == 0;
+}
+
+enum { N_PLACES = 3, MAX_KNOWN = 200 };
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Adds the tasks of a folder to the list, once each. */
+static void list_folder(const char *dir, char **name, int *n)
+{
+    DIR *d = opendir(dir);
+    for (struct dirent *e; d && (e = readdir(d)) && *n < MAX_KNOWN;) {
+        if (!ends_in(e->d_name, ".yaml") || e->d_name[0] == '.')
+            continue;
+        char *found = sg_strndup(e->d_name, strlen(e->d_name) - 5);
+        int twice = !found;
+        for (int i = 0; i < *n && found; i++)
+            twice |= strcmp(name[i], found) == 0;
+        if (twice)
+            sg_free(found);
+        else
+            name[(*n)++] = found;
+    }
+    if (d)
+        closedir(d);
+}
+
+static sg_status fail_unknown(const char *entry, char *const place[N_PLACES], const struct sg_yaml *at,
+                              struct sg_err *err)
+{
+    char *name[MAX_KNOWN];
+    int n = 0;
+    for (int i = 0; i < N_PLACES; i++)
+        list_folder(place[i], name, &n);
+    qsort(name, (size_t)n, sizeof name[0], by_text);
+    struct sg_buf b = sg_buf_make(sizeof err->text);
+    sg_buf_puts(&b, "unknown task \"");
+    sg_buf_safe(&b, entry, 64);
+    int near = sg_text_nearest(entry, (const char *const *)name, n);
+    sg_buf_puts(&b, "\"; hint: ");
+    if (near >= 0)
+        sg_buf_printf(&b, "did you mean \"%s\"? ", name[near]);
+    sg_buf_puts(&b, n ? "known: " : "no task files were found; name a path to one's own");
+    for (int i = 0; i < n && b.len < 600; i++)
+        sg_buf_printf(&b, "%s%s", i ? ", " : "", name[i]);
+    sg_buf_puts(&b, n ? "; or a path to a task file of your own" : "");
+    sg_status status = sg_yaml_fail(at, err, "%s", sg_buf_text(&b));
+    sg_buf_free(&b);
+    for (int i = 0; i < n; i++)
+        sg_free(name[i]);
+    return status;
+}
+
+static sg_status find_path(const char *entry, const char *study_dir, const struct sg_yaml *at, char **path,
+                           struct sg_err *err)
+{
+    char *found = sg_path_find(entry);
+    if (found && !sg_file_exists(found)) {
+        sg_free(found);
+        found = sg_path_join(study_dir, entry);
+    }
+    if (!found)
+        return sg_fail_memory(err, strlen(entry));
+    if (sg_file_exists(found)) {
+        *path = found;
+        return SG_OK;
+    }
+    sg_free(found);
+    return sg_yaml_fail(
+        at, err,
+        "no task file %s, nor in %s; hint: a path is seen from the current folder, then from the study's",
+        entry, study_dir);
+}
+
+sg_status sg_task_find(const char *entry, const char *study_dir, const struct sg_yaml *at, char **path,
+                       struct sg_err *err)
+{
+    if (strchr(entry, '/') || ends_in(entry, ".yaml") || ends_in(entry, ".yml"))
+        return find_path(entry, study_dir, at, path, err);
+    char *share = sg_path_share();
+    char *place[N_PLACES] = {sg_path_join(study_dir, "tasks"), sg_strdup("experiments/tasks"),
+                             share ? sg_path_join(share, "experiments/tasks") : NULL};
+    sg_status status = place[0] && place[1] && place[2] ? SG_OK : sg_fail_memory(err, strlen(entry));
+    int done = 0;
+    for (int i = 0; status == SG_OK && !done && i < N_PLACES; i++) {
+        char *file = sg_strf("%s/%s.yaml", place[i], entry);
+        if (!file)
+            status = sg_fail_memory(err, strlen(entry));
+        else if (sg_file_exists(file)) {
+            *path = file;
+            done = 1;
+        } else
+            sg_free(file);
+    }
+    if (status == SG_OK && !done)
+        status = fail_unknown(entry, place, at, err);
+    for (int i = 0; i < N_PLACES; i++)
+        sg_free(place[i]);
+    sg_free(share);
+    return status;
+}

@@ -1,0 +1,161 @@
+/* A pool: the synthetic examples of one (task, method, wording, conditioning, generator, generation seed), filled from
+ * completions.
+ *
+ * Position j of a pool has class j mod K, so the classes are balanced at every prefix, and a smaller size is
+ * a prefix of a larger. Each class has numbered attempts 0, 1, 2, ...; attempt a of class k has one request,
+ * drawn by the counter-based RNG from (task, method, generation seed, class, attempt) alone. Where the LLM chooses the
+ * class (conditioning none), all classes share one row of attempts. An attempt's completion holds one example or several;
+ * those that parse and pass the checks against all examples before them queue up for their class. Positions are filled in
+ * order: position j takes the first of its class's queue, and tries attempts while the queue is empty. So the content is a
+ * function of the completions, never of the order in which they arrive, and asking for more only appends.
+ *
+ *     sg_pool_create(&spec, &pool, err);
+ *     while (!sg_pool_complete(pool)) {
+ *         sg_pool_advance(pool, lookup, ledger, &missing, err);    which completions does it need next?
+ *         ... buy `missing`, put them where lookup finds them ...
+ *     }
+ *
+ * A pool may also be made of another one, its source: position j is a rephrasing of the source's position j, with its label.
+ * Each position has attempts of its own, SG_MAX_REPHRASINGS at most; the checks are the same, and a rephrasing that repeats its
+ * text (of a pair: both), alone or within others, is an echo. The text stands between <text> and </text> in the prompt, as data; a text that
+ * holds one of these marks is not rephrased. What the source lacks is lacking here too. Until the source is complete such
+ * a pool asks for nothing.
+ *
+ * Rank 0 only (pure: no network, no files). */
+#ifndef SG_GEN_POOL_POOL_H
+#define SG_GEN_POOL_POOL_H
+
+#include "base/rows.h"
+#include "gen/llm/request.h"
+#include "gen/pool/near.h"
+#include "gen/pool/task.h"
+
+struct sg_pool;
+
+enum {
+    SG_MAX_EXAMPLES = 50,  /* of one request */
+    SG_MAX_REPHRASINGS = 8 /* attempts at one position of a pool made of another */
+};
+
+struct sg_pool_spec {
+    const struct sg_task *task;
+    enum sg_method method;
+    const struct sg_generator *generator;
+    int64_t seed;        /* generation seed, counted from 0 */
+    const char *variant; /* wording; NULL: "default" */
+    enum sg_conditioning conditioning;
+    int structured;     /* ask for JSON by a schema */
+    int64_t n_examples; /* of one request: 1 to SG_MAX_EXAMPLES; 0 is 1 */
+    int64_t n;          /* examples wanted: the study's largest size */
+    const struct sg_rows
+        *raw; /* labelled rows that few-shot examples are drawn from; all known to the task */
+    int64_t
+        draw; /* which draw of the raw rows that is: two may hold the same rows, and their pools are two all the same */
+    const struct sg_rows *test; /* for the leakage check; NULL: no check */
+    int check_duplicates;       /* against raw, examples of the prompt and earlier positions */
+    /* Near-duplicates of training rows, test rows and earlier positions. `near` holds the rows, shared by the pools of a
+     * task; NULL: not looked for. filter 0: they are kept and marked; else its threshold, and they are rejected. */
+    struct sg_near *near;
+    double near_filter;
+    const struct sg_pool *
+        source; /* a pool of the same task, to be rephrased; NULL: none. n and n_examples: at most the source's
+                                     n; 1 */
+    const char *near_digest; /* of the rows in `near`: with a filter the content depends on them */
+};
+
+/* Why an attempt gave no example. */
+enum sg_reject {
+    SG_ACCEPTED,
+    SG_REJECT_FAILED, /* no answer: the request failed for good */
+    SG_REJECT_EMPTY,
+    SG_REJECT_CUT_OFF,    /* finish_reason "length" and no whole example in it */
+    SG_REJECT_REFUSED,    /* content filter, or "I cannot ..." */
+    SG_REJECT_UNPARSABLE, /* a pair without its marks */
+    SG_REJECT_ECHO,       /* repeats the prompt or one of its examples */
+    SG_REJECT_DUPLICATE,  /* of an earlier position or a raw row (after folding case, blanks and punctuation)
+                           */
+    SG_REJECT_LEAKAGE,    /* of a test row */
+    SG_REJECT_TOO_LONG,
+    SG_REJECT_WRONG_LABEL, /* the label that the LLM chose is no class, or not the one that was asked for */
+    SG_REJECT_SURPLUS,     /* a good example of a class that had enough */
+    SG_REJECT_NEAR_RAW,    /* a near-duplicate of a training row */
+    SG_REJECT_NEAR_TEST,   /* ... of a test row */
+    SG_REJECT_NEAR_POOL,   /* ... of an earlier position */
+    SG_REJECT_MARKED,      /* the text to be rephrased holds the marks that texts stand between */
+    SG_REJECT_REASONING,   /* the model thought aloud, and said nothing behind it */
+    SG_REJECT_TOO_SHORT,   /* fewer words than the raw rows have */
+    SG_N_REJECTS
+};
+const char *sg_reject_name(enum sg_reject r);
+
+/* How lookup answers: found 0 means not bought yet. Strings stay valid until the next lookup. */
+struct sg_found {
+    int found;
+    sg_status status; /* of the answer */
+    const char *text, *finish_reason;
+};
+typedef sg_status (*sg_completion_lookup)(void *context, const char *key, struct sg_found *out,
+                                          struct sg_err *err);
+
+struct sg_pool_example {
+    int32_t label;
+    const char *first, *second; /* the encoder's order; second NULL for single texts */
+    const char *key;            /* of the completion it came from */
+    int64_t source;             /* index of the source's example that it rephrases; -1: none */
+};
+
+/* SG_INPUT when a method needs examples and `raw` has none. The spec is copied, what it points to is borrowed
+ * until destroy. */
+sg_status sg_pool_create(const struct sg_pool_spec *spec, struct sg_pool **out,
+                         struct sg_err *err) SG_MUST_USE;
+void sg_pool_destroy(struct sg_pool *p);
+
+/* SHA-256 over all that determines the content: task file, method, generator settings, seed, raw rows. Not n.
+ */
+const char *sg_pool_id(const struct sg_pool *p);
+
+/* Fills as many positions as the completions at hand allow, and lists the requests needed next (empty when
+ * complete; for zero_shot_topic first the topic list's). The i-th position of a class is skipped when the
+ * class has made 4 i + 16 attempts without filling it (i from 1), or, where the LLM chooses the class, all classes together
+ * K (4 i + 16); sg_pool_shortfall names what is open. A list in parts (gen/llm/request.h) is one of the pool as its first part found it. */
+sg_status sg_pool_advance(struct sg_pool *p, sg_completion_lookup lookup, void *context,
+                          struct sg_requests *missing, struct sg_err *err) SG_MUST_USE;
+int sg_pool_complete(const struct sg_pool *p);
+
+/* What would become of a completion that has come just now, without leaving anything behind: SG_ACCEPTED where it has a good example, or,
+ * while topics are asked for, a topic; else why its first one is none. Of a pool of rephrasings only whether there is a text. The pool
+ * does not know yet what came since it was advanced. */
+sg_status sg_pool_preview(struct sg_pool *p, const struct sg_request *q, const struct sg_found *f,
+                          enum sg_reject *reason, struct sg_err *err) SG_MUST_USE;
+
+/* How many requests a full pool takes if none is rejected, and a mean estimate of tokens a request (for
+ * `plan`). */
+void sg_pool_estimate(const struct sg_pool *p, int64_t *n_requests, int64_t *tokens_in, int64_t *tokens_out);
+
+/* Whether it waits for a list of topics; the key of its first one, which other pools may share; "": it has none. */
+int sg_pool_lacks_topics(const struct sg_pool *p);
+sg_status sg_pool_topics_key(const struct sg_pool *p, char key[SG_HEX], struct sg_err *err) SG_MUST_USE;
+
+/* The longest answer that a request of this pool asks for now. */
+int64_t sg_pool_max_tokens(const struct sg_pool *p);
+
+int64_t sg_pool_n(const struct sg_pool *p); /* examples so far */
+struct sg_pool_example sg_pool_get(const struct sg_pool *p, int64_t j);
+/* Examples among the first `size` positions: size, or less where a class is short. */
+int64_t sg_pool_prefix(const struct sg_pool *p, int64_t size);
+/* Counts of examples, and of completions without any, (SG_N_REJECTS). */
+const int64_t *sg_pool_rejects(const struct sg_pool *p);
+int64_t sg_pool_n_attempts(const struct sg_pool *p); /* completions */
+/* Every example that nearly repeats another text, kept or rejected, in the order of the attempts; *n of them, borrowed. */
+struct sg_pool_near {
+    char key[SG_HEX]; /* of the completion */
+    int64_t position; /* in the pool; -1: rejected */
+    struct sg_near_match match;
+};
+const struct sg_pool_near *sg_pool_near(const struct sg_pool *p, int64_t *n);
+/* Good examples of a class so far, surplus included: where the LLM chooses, how often it chose the class. */
+int64_t sg_pool_n_good(const struct sg_pool *p, int class_);
+/* "" or "class joy: 17 of 20 after 96 attempts; ..." */
+const char *sg_pool_shortfall(const struct sg_pool *p);
+
+#endif

@@ -1,0 +1,86 @@
+/* A task: what its rows look like, its classes, and how an LLM is asked for it. One YAML file a task, read by
+ * experiments/study/task_file.h (experiments/tasks/<name>.yaml draws the format); this is what the rest of the
+ * program sees.
+ *
+ * Templates hold {placeholders}: {class} the readable class name, {classes} all of them, {topic}, {examples},
+ * {n}, {first} and {second} (a row's texts), {text} (the same as {first}). A doubled brace is a brace.
+ * Anything else in braces is an error when the task file is read. */
+#ifndef SG_GEN_POOL_TASK_H
+#define SG_GEN_POOL_TASK_H
+
+#include "base/rows.h"
+
+#include <stdint.h>
+
+struct sg_class {
+    char *name;     /* as in the data files: "negative" */
+    char *readable; /* as in a prompt: "negative (the writer did not like the film)" */
+};
+
+/* Templates; NULL where a task has none. */
+struct sg_prompts {
+    char *system;
+    char *zero_shot;       /* {class} */
+    char *zero_shot_topic; /* {class} {topic} */
+    char *few_shot;        /* {class} {examples}; for one_shot, few_shot_3, few_shot_5 */
+    char *example;         /* how one example reads inside {examples}: {class} {first} {second} */
+    char *topics;          /* {n} */
+    char *rephrase;        /* {class} {first} {second} */
+    char *classify;        /* {classes} {first} {second} */
+};
+
+/* Another wording of the same task: what it does not say is as in the task. */
+struct sg_variant {
+    char *name;
+    struct sg_prompts prompt, unconditioned;
+};
+
+/* Who chooses the class of an example: this program (the prompt names it), or the LLM, which writes a text and then the
+ * line "Label: ..." with one of the {classes}. */
+enum sg_conditioning { SG_BY_LABEL, SG_BY_NONE, SG_N_CONDITIONINGS };
+const char *sg_conditioning_name(enum sg_conditioning c); /* "label", "none" */
+
+struct sg_task {
+    char *name, *title;
+    char *first, *second; /* column names in the encoder's order; second NULL for a single text */
+    char *label;          /* column name */
+    int fields_unnamed; /* the file does not say the texts' columns: they are looked for, first is as it would be */
+    enum sg_cut cut;
+    enum sg_quotes quotes; /* data.quotes: of tables */
+    int n_classes;
+    struct sg_class *class_;
+    char *dir;                    /* of its file; NULL: it was read from none */
+    char *train_file, *test_file; /* inside <data.dir>/<task>/, or beside its file, or absolute */
+    char *hf_id;                  /* Hugging Face data set, for people and `fetch`; may be NULL */
+    int64_t max_tokens;           /* of one completion; 0: the study's */
+    /* The names that stand before the texts in prompts and completions ("Premise", "Hypothesis"), in the
+     * order in which the LLM is to write them (BoolQ: passage, then question). Single texts: first_mark only.
+     */
+    char *first_mark, *second_mark;
+    int second_comes_first; /* the LLM writes `second` before `first` */
+    struct sg_prompts prompt;
+    struct sg_prompts unconditioned; /* where the LLM chooses the class: no {class} but in `example` */
+    int n_variants;
+    struct sg_variant *variant; /* prompt_variants: */
+    char *text;                 /* of the file, as it was read */
+    /* SHA-256 of the file's text without `unconditioned:` and `prompt_variants:`, so that new wordings leave the pools of
+     * the others as they are. */
+    char digest[65];
+};
+
+/* Index of a class by its name in the data, or -1. */
+int sg_task_class(const struct sg_task *t, const char *name);
+void sg_task_free(struct sg_task *t);
+
+/* The templates in force, borrowed from the task: its own, then those of the variant ("default": none), then the
+ * unconditioned ones of either. 0 when there is no such variant. */
+int sg_task_wording(const struct sg_task *t, const char *variant, enum sg_conditioning c,
+                    struct sg_prompts *out);
+
+/* The five methods of the paper. */
+enum sg_method { SG_ZERO_SHOT, SG_ZERO_SHOT_TOPIC, SG_ONE_SHOT, SG_FEW_SHOT_3, SG_FEW_SHOT_5, SG_N_METHODS };
+const char *sg_method_name(enum sg_method m);
+int sg_method_of(const char *name);    /* -1 when unknown */
+int sg_method_shots(enum sg_method m); /* 0, 0, 1, 3, 5 */
+
+#endif

@@ -1,0 +1,310 @@
+#include "results/h5/store.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "results/h5/store_fill.h"
+#include "results/h5/store_open.h"
+
+#include <dirent.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char how_to_read[] = "import h5py, pandas\n"
+                                  "cells = pandas.DataFrame(h5py.File(\"results.h5\")[\"cells\"][:])\n"
+                                  "cells = cells.map(lambda x: x.decode() if isinstance(x, bytes) else x)\n";
+
+/* Attributes of the root that belong to the content; all others say how, where and when. Settings and study
+ * text do not: folders, endpoints and comments in them may differ, and the ids of the cells hold what
+ * matters. */
+static const char *const content_attributes[] = {"study", "encoder_sha256", "inputs"};
+enum { N_CONTENT = sizeof content_attributes / sizeof *content_attributes };
+
+/* In memory: after a failed write to a full disk HDF5 1.10 cannot even close its file and crashes at exit
+ * (measured), so the disk is left to sg_file_write. `name` is for HDF5's own messages. */
+static hid_t create_file(const char *name)
+{
+    const size_t step = (size_t)16 << 20;
+    hid_t access = H5Pcreate(H5P_FILE_ACCESS), file = -1;
+    if (access >= 0 && H5Pset_fapl_core(access, step, 0) >= 0 &&
+        H5Pset_libver_bounds(access, H5F_LIBVER_EARLIEST, H5F_LIBVER_V18) >= 0 &&
+        H5Pset_fclose_degree(access, H5F_CLOSE_STRONG) >= 0)
+        file = H5Fcreate(name, H5F_ACC_TRUNC, H5P_DEFAULT, access);
+    if (access >= 0)
+        H5Pclose(access);
+    return file;
+}
+
+/* The bytes that the file would have on disk. */
+static sg_status image_of(hid_t file, const char *path, void **image, size_t *n_bytes, struct sg_err *err)
+{
+    ssize_t n = H5Fflush(file, H5F_SCOPE_GLOBAL) < 0 ? -1 : H5Fget_file_image(file, NULL, 0);
+    if (n <= 0)
+        return sg_h5_fail(err, SG_FAILED, path, "cannot be built");
+    void *bytes = sg_alloc((size_t)n, 1);
+    if (!bytes)
+        return sg_fail_memory(err, (size_t)n);
+    if (H5Fget_file_image(file, bytes, (size_t)n) != n) {
+        sg_free(bytes);
+        return sg_h5_fail(err, SG_FAILED, path, "cannot be built");
+    }
+    *image = bytes;
+    *n_bytes = (size_t)n;
+    return SG_OK;
+}
+
+sg_status sg_store_open(const char *path, hid_t *out, struct sg_err *err)
+{
+    sg_h5_quiet();
+    if (!sg_file_exists(path))
+        return sg_fail(
+            err, SG_INPUT,
+            "%s: no such file; hint: `synthgrid run` writes results.h5 into the study's results folder",
+            path);
+    char *format = NULL;
+    int64_t version = 0;
+    hid_t file = H5Fis_hdf5(path) > 0 ? H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT) : -1;
+    if (file < 0)
+        return sg_fail(err, SG_INPUT,
+                       "%s: damaged, or no HDF5 file; hint: `synthgrid run` builds it again from the ledger",
+                       path);
+    sg_status status = sg_h5_get_text(file, "format", &format, path, err);
+    if (status != SG_OK || strcmp(format, SG_STORE_FORMAT) != 0)
+        status = sg_fail(err, SG_INPUT, "%s: an HDF5 file, but not results of synthgrid", path);
+    if (status == SG_OK)
+        status = sg_h5_get_int(file, "format_version", &version, path, err);
+    if (status == SG_OK && version != SG_STORE_VERSION)
+        status = sg_fail(
+            err, SG_INPUT,
+            "%s: results of version %lld, this program reads version %d; hint: use the program that wrote it",
+            path, (long long)version, SG_STORE_VERSION);
+    sg_free(format);
+    if (status == SG_OK)
+        *out = file;
+    else
+        H5Fclose(file);
+    return status;
+}
+
+/* The ledger's meta and totals as attributes of the root. */
+static sg_status set_provenance(struct sg_ledger *l, hid_t file, const char *path, struct sg_err *err)
+{
+    sqlite3 *db = sg_ledger_handle(l);
+    sqlite3_stmt *s = NULL;
+    struct sg_ledger_totals t;
+    char written[21], cost[32];
+    sg_status status = SG_OK;
+    SG_TRY(sg_ledger_totals(l, &t, err));
+    if (sqlite3_prepare_v2(db, "SELECT name, value FROM meta WHERE name<>'version' ORDER BY name", -1, &s,
+                           NULL) != SQLITE_OK)
+        return sg_fail(err, SG_FAILED, "the ledger cannot be read: %s", sqlite3_errmsg(db));
+    int rc;
+    while ((rc = sqlite3_step(s)) == SQLITE_ROW)
+        SG_TRY_DONE(sg_h5_set_text(file, (const char *)sqlite3_column_text(s, 0),
+                                   (const char *)sqlite3_column_text(s, 1), path, err));
+    if (rc != SQLITE_DONE)
+        SG_TRY_DONE(sg_fail(err, SG_FAILED, "the ledger cannot be read: %s", sqlite3_errmsg(db)));
+    sg_utc(written);
+    if (t.n_cost_unknown)
+        strcpy(cost, "unknown");
+    else
+        snprintf(cost, sizeof cost, "%.6f", t.cost_usd);
+    SG_TRY_DONE(sg_h5_set_text(file, "written", written, path, err));
+    SG_TRY_DONE(sg_h5_set_text(file, "how_to_read", how_to_read, path, err));
+    SG_TRY_DONE(sg_h5_set_int(file, "total_requests", t.n_completions, path, err));
+    SG_TRY_DONE(sg_h5_set_int(file, "total_failed_requests", t.n_failed_completions, path, err));
+    SG_TRY_DONE(sg_h5_set_int(file, "total_from_recording", t.n_imported, path, err));
+    SG_TRY_DONE(sg_h5_set_int(file, "total_tokens_in", t.tokens_in, path, err));
+    SG_TRY_DONE(sg_h5_set_int(file, "total_tokens_out", t.tokens_out, path, err));
+    status = sg_h5_set_text(file, "total_cost_usd", cost, path, err);
+done:
+    sqlite3_finalize(s);
+    return status;
+}
+
+/* Whether a table enters the content digest. One that came after the first files does when it has rows, unless all of it
+ * is volatile: so studies without it keep their digest. */
+static sg_status is_content(hid_t file, int i, const char *path, int *yes, struct sg_err *err)
+{
+    const struct sg_table_spec *spec = &sg_store_tables[i];
+    int64_t n = 1;
+    if (spec->is_later)
+        SG_TRY(sg_table_count(file, spec, path, &n, err));
+    *yes = n > 0 && !(spec->is_later && spec->column[0].is_volatile);
+    return SG_OK;
+}
+
+/* The file's content digest: the tables' digests in their order, then the content attributes (absent: empty).
+ */
+static sg_status digest_of(hid_t file, char table[SG_N_TABLES][SG_HEX], const char *path, char digest[SG_HEX],
+                           struct sg_err *err)
+{
+    struct sg_sha256_stream *h = sg_sha256_create();
+    if (!h)
+        return sg_fail_memory(err, 100);
+    sg_status status = SG_OK;
+    for (int i = 0; i < SG_N_TABLES && status == SG_OK; i++) {
+        int yes = 0;
+        status = is_content(file, i, path, &yes, err);
+        if (yes)
+            sg_sha256_add(h, table[i], SG_HEX - 1);
+    }
+    for (int i = 0; i < N_CONTENT && status == SG_OK; i++) {
+        char *value = NULL;
+        if (H5Aexists(file, content_attributes[i]) > 0)
+            status = sg_h5_get_text(file, content_attributes[i], &value, path, err);
+        sg_sha256_add(h, value ? value : "", value ? strlen(value) + 1 : 1);
+        sg_free(value);
+    }
+    sg_sha256_finish_hex(h, digest);
+    return status;
+}
+
+static sg_status write_tables(struct sg_ledger *l, hid_t file, const char *path, char digest[SG_HEX],
+                              struct sg_err *err)
+{
+    struct sg_table *table[SG_N_TABLES] = {0};
+    char hex[SG_N_TABLES][SG_HEX];
+    sg_status status = SG_OK;
+    for (int i = 0; i < SG_N_TABLES; i++)
+        SG_TRY_DONE(sg_table_create(file, &sg_store_tables[i], path, &table[i], err));
+    SG_TRY_DONE(sg_store_fill(l, table, err));
+    for (int i = 0; i < SG_N_TABLES; i++) {
+        struct sg_table *t = table[i];
+        table[i] = NULL; /* finish destroys it, failing or not */
+        SG_TRY_DONE(sg_table_finish(t, hex[i], err));
+    }
+    status = digest_of(file, hex, path, digest, err);
+done:
+    for (int i = 0; i < SG_N_TABLES; i++)
+        sg_table_discard(table[i]);
+    return status;
+}
+
+static sg_status write_file(struct sg_ledger *l, const char *path, char digest[SG_HEX], struct sg_err *err)
+{
+    void *image = NULL;
+    size_t n_bytes = 0;
+    hid_t file = create_file(path);
+    if (file < 0)
+        return sg_h5_fail(err, SG_FAILED, path, "cannot be built");
+    sg_status status = SG_OK;
+    SG_TRY_DONE(sg_h5_set_text(file, "format", SG_STORE_FORMAT, path, err));
+    SG_TRY_DONE(sg_h5_set_int(file, "format_version", SG_STORE_VERSION, path, err));
+    SG_TRY_DONE(set_provenance(l, file, path, err));
+    SG_TRY_DONE(write_tables(l, file, path, digest, err));
+    SG_TRY_DONE(sg_h5_set_text(file, "content_sha256", digest, path, err));
+    status = image_of(file, path, &image, &n_bytes, err);
+done:
+    if (H5Fclose(file) < 0 && status == SG_OK)
+        status = sg_h5_fail(err, SG_FAILED, path, "cannot be built");
+    if (status == SG_OK)
+        status = sg_file_write(path, image, n_bytes, err);
+    sg_free(image);
+    return status;
+}
+
+static sg_status verify(const char *path, char digest[SG_HEX], struct sg_err *err)
+{
+    hid_t file = -1;
+    char hex[SG_N_TABLES][SG_HEX], *stored = NULL;
+    SG_TRY(sg_store_open(path, &file, err));
+    sg_status status = SG_OK;
+    for (int i = 0; i < SG_N_TABLES && status == SG_OK; i++)
+        status = sg_table_verify(file, &sg_store_tables[i], path, hex[i], err);
+    if (status == SG_OK)
+        status = digest_of(file, hex, path, digest, err);
+    if (status == SG_OK)
+        status = sg_h5_get_text(file, "content_sha256", &stored, path, err);
+    if (status == SG_OK && strcmp(stored, digest) != 0)
+        status = sg_fail(err, SG_INPUT, "%s: damaged: its content does not fit its digest", path);
+    sg_free(stored);
+    H5Fclose(file);
+    return status;
+}
+
+sg_status sg_store_write(struct sg_ledger *l, const char *path, char digest[SG_HEX], struct sg_err *err)
+{
+    char written[SG_HEX], read[SG_HEX];
+    sg_h5_quiet();
+    SG_TRY(sg_ledger_commit(l, err)); /* results of what could still be lost are none */
+    char *tmp = sg_strf("%s.tmp.%ld", path, (long)getpid());
+    if (!tmp)
+        return sg_fail_memory(err, strlen(path));
+    sg_status status = write_file(l, tmp, written, err);
+    if (status == SG_OK && verify(tmp, read, err) != SG_OK) {
+        sg_err_at(err, "what was just written cannot be read back");
+        if (err)
+            err->status = SG_FAILED; /* not the user's input: the disk or the library */
+        status = SG_FAILED;
+    }
+    if (status == SG_OK && strcmp(written, read) != 0)
+        status = sg_fail(err, SG_FAILED, "%s: reads back differently from what was written", tmp);
+    if (status == SG_OK)
+        status = sg_file_replace(tmp, path, err);
+    if (status != SG_OK)
+        unlink(tmp);
+    else if (digest)
+        memcpy(digest, written, SG_HEX);
+    sg_free(tmp);
+    return status;
+}
+
+void sg_store_tidy(const char *path)
+{
+    char *folder = sg_path_dir(path);
+    DIR *d = folder ? opendir(folder) : NULL;
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    size_t n = strlen(name);
+    for (struct dirent *e; d && (e = readdir(d));)
+        if (strncmp(e->d_name, name, n) == 0 && strncmp(e->d_name + n, ".tmp.", 5) == 0)
+            unlinkat(dirfd(d), e->d_name, 0);
+    if (d)
+        closedir(d);
+    sg_free(folder);
+}
+
+sg_status sg_store_digest(const char *path, char digest[SG_HEX], struct sg_err *err)
+{
+    hid_t file = -1;
+    char *stored = NULL;
+    SG_TRY(sg_store_open(path, &file, err));
+    sg_status status = sg_h5_get_text(file, "content_sha256", &stored, path, err);
+    if (status == SG_OK && strlen(stored) != SG_HEX - 1)
+        status = sg_fail(err, SG_INPUT, "%s: the attribute `content_sha256` is damaged", path);
+    if (status == SG_OK)
+        memcpy(digest, stored, SG_HEX);
+    sg_free(stored);
+    H5Fclose(file);
+    return status;
+}
+
+sg_status sg_store_verify(const char *path, struct sg_err *err)
+{
+    char digest[SG_HEX];
+    return verify(path, digest, err);
+}
+
+sg_status sg_store_tables_digests(const char *path, json_t **out, struct sg_err *err)
+{
+    hid_t file = -1;
+    char hex[SG_HEX];
+    json_t *o = json_object();
+    sg_status status = o ? sg_store_open(path, &file, err) : sg_fail_memory(err, 100);
+    for (int i = 0; i < SG_N_TABLES && status == SG_OK; i++) {
+        int yes = 0;
+        status = sg_table_verify(file, &sg_store_tables[i], path, hex, err);
+        if (status == SG_OK)
+            status = is_content(file, i, path, &yes, err);
+        if (yes && json_object_set_new(o, sg_store_tables[i].name, json_string(hex)) != 0)
+            status = sg_fail_memory(err, 100);
+    }
+    if (file >= 0)
+        H5Fclose(file);
+    if (status == SG_OK)
+        *out = o;
+    else
+        json_decref(o);
+    return status;
+}

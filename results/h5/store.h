@@ -1,0 +1,72 @@
+/* results.h5: built from the ledger, whole or not at all. In Python:
+ *
+ *     import h5py, pandas
+ *     cells = pandas.DataFrame(h5py.File("results.h5")["cells"][:])
+ *     cells = cells.map(lambda x: x.decode() if isinstance(x, bytes) else x)       texts are UTF-8 bytes in h5py; pandas >= 2.1
+ *
+ * The tree, version 1 (columns with units and descriptions: results/h5/store_tables.h, and the attributes of each dataset):
+ *
+ *   /               attributes: format "synthgrid results", format_version, content_sha256, how_to_read, written, the ledger's meta
+ *                   (study, study_text, settings, inputs, encoder_sha256, program, run_*), and what everything in the ledger cost
+ *                   (total_requests, total_tokens_in, total_tokens_out, total_cost_usd)
+ *   /cells          one row a cell: task, method, mix, size, raw, seeds, status, accuracy, f1, macro_f1, loss, times, kernels and
+ *                   rounding (the arithmetic that it was trained with), pool, id
+ *   /pools          one row a pool: wanted, got, attempts, rejected, shortfall
+ *   /rejects        pool x reason -> count
+ *   /near_duplicates  pool x example that nearly repeats another text, kept or rejected: what it resembles, how much
+ *   /examples       pool x position: label, class, text, text_pair, the completion that it came from
+ *   /classes        task x class: name, test rows
+ *   /test_rows      task x row: label, text, text_pair
+ *   /predictions    cell x row: gold, predicted, p_predicted, p_gold, first (place in /probabilities)
+ *   /probabilities  float32, n_classes numbers a prediction
+ *   /curves         cell x step: training loss
+ *   /per_class      cell x class: precision, recall, F1
+ *   /spend          one row a pool: requests, tokens, cost
+ *   /attempts       what all requests came to, failed ones too, summed by server, model, kind, fate and HTTP status: number, tokens,
+ *                   cost, what may have been paid for, latency. One by one they are in the ledger (results/ledger/ledger_attempts.h)
+ *   /diversity      one row a pool: mean similarity, Vendi score, effective rank
+ *   /bias           pool (and a task's raw rows) x class x text: length, variety, openings, and what the LLM chose
+ *   /llm_eval       one row an evaluation of the LLM as a classifier: accuracy with interval, macro-F1, unparsable answers, cost
+ *   /llm_predictions  evaluation x test row: gold, predicted, why an answer was unparsable
+ *
+ * A table without rows is left out, with its attributes (a study of raw-only cells has no /pools, /rejects, /examples, ...): R's hdf5r
+ * and rhdf5 fail on such tables. In Python: `f["rejects"][:] if "rejects" in f else []`.
+ *
+ * What came later (kernels and rounding of /cells, n_near_* of /pools, source of /examples, /near_duplicates, /bias, /attempts) is empty
+ * in files that were written before, and no part of the content digest; /llm_eval and /llm_predictions are part of it where they have
+ * rows, and n_classes_predicted of /cells where the file has it.
+ * Cells of this study's plan alone, and the tasks and pools that they name. A number that does not exist (a cell that is planned or
+ * failed, an unknown price) is NaN; -1 is "does not apply".
+ *
+ * HDF5 is not thread-safe here: call from one thread at a time. It is built in memory and opens with HDF5 1.8 and later. */
+#ifndef SG_RESULTS_H5_STORE_H
+#define SG_RESULTS_H5_STORE_H
+
+#include "base/err.h"
+#include "base/sha256.h"
+#include "results/ledger/ledger.h"
+
+#include <jansson.h>
+
+/* Rank 0 only. Commits what is pending in the ledger; writes <path>.tmp.<pid> with everything that it holds, checks every return code,
+ * opens it again and compares each table with what was read from the ledger (SHA-256 of all rows), fsyncs, renames. Meant to be called
+ * again and again during a run. digest (may be NULL) gets the content digest: SHA-256 over all tables but the columns named in their
+ * attribute `volatile` (times, hosts, ranks, threads, kernels, memory, reasons, sources), and of the attributes study, encoder_sha256
+ * and inputs: equal for equal studies on any number of ranks, killed or not. On failure `path` is as it was. */
+sg_status sg_store_write(struct sg_ledger *l, const char *path, char digest[SG_HEX],
+                         struct sg_err *err) SG_MUST_USE;
+
+/* Rank 0 only, while nobody else writes there: removes `<path>.tmp.*`, which killed runs left behind. */
+void sg_store_tidy(const char *path);
+
+/* The digest that is stored in a file. SG_INPUT for a file that is none of ours, or of a newer version. */
+sg_status sg_store_digest(const char *path, char digest[SG_HEX], struct sg_err *err) SG_MUST_USE;
+
+/* The content digests of all tables with rows, as a JSON object by their names (json_decref): {"cells": "...", ...}. What differs
+ * between two files of different digests. */
+sg_status sg_store_tables_digests(const char *path, json_t **out, struct sg_err *err) SG_MUST_USE;
+
+/* Reads the whole file and compares it with its digests: SG_INPUT "damaged" when they differ. */
+sg_status sg_store_verify(const char *path, struct sg_err *err) SG_MUST_USE;
+
+#endif

@@ -1,0 +1,130 @@
+/* Inside of filling results.h5 from the ledger: shared by store_fill.c (cells, pools) and store_evals.c (the LLM as a
+ * classifier). */
+#ifndef SG_RESULTS_H5_STORE_FILL_IMPL_H
+#define SG_RESULTS_H5_STORE_FILL_IMPL_H
+
+#include "results/h5/store_fill.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <sqlite3.h>
+#include <string.h>
+
+struct task {
+    const char *name;    /* in `settings` */
+    const json_t *names; /* class names */
+    json_t *settings;    /* of its first cell; owned */
+    int filled;          /* its test rows are in */
+    int64_t n_test;
+    int32_t *gold; /* (n_test) */
+};
+
+struct pool {
+    char *id;
+    const char *task, *method, *model; /* in `settings` */
+    json_t *settings;                  /* the pool's, or while it is not there yet its first cell's; owned */
+    double n_rejected;
+    double n_near_raw, n_near_test, n_near_pool; /* kept ones */
+};
+
+struct fill {
+    sqlite3 *db;
+    struct sg_table *const *table;
+    json_t *task_index, *pool_index; /* name or id -> place */
+    int64_t n_tasks, n_pools, n_cells, n_probabilities;
+    struct task *task;
+    struct pool *pool;
+    float *probability; /* (SG_MAX_CLASSES) */
+};
+
+static inline sg_status sql_fail(const struct fill *f, struct sg_err *err)
+{
+    return sg_fail(err, SG_FAILED, "the ledger cannot be read: %s", sqlite3_errmsg(f->db));
+}
+
+/* A query by at most one text. The caller finalizes. */
+static inline sg_status query(const struct fill *f, const char *sql, const char *key, sqlite3_stmt **s,
+                              struct sg_err *err)
+{
+    if (sqlite3_prepare_v2(f->db, sql, -1, s, NULL) != SQLITE_OK ||
+        (key && sqlite3_bind_text(*s, 1, key, -1, SQLITE_TRANSIENT) != SQLITE_OK))
+        return sql_fail(f, err);
+    return SG_OK;
+}
+
+/* Sets *more; SG_FAILED when the query breaks. */
+static inline sg_status next(const struct fill *f, sqlite3_stmt *s, int *more, struct sg_err *err)
+{
+    int rc = sqlite3_step(s);
+    *more = rc == SQLITE_ROW;
+    return rc == SQLITE_ROW || rc == SQLITE_DONE ? SG_OK : sql_fail(f, err);
+}
+
+static inline const char *column(sqlite3_stmt *s, int i)
+{
+    const char *text = (const char *)sqlite3_column_text(s, i);
+    return text ? text : "";
+}
+
+static inline const char *text_of(const json_t *o, const char *key)
+{
+    const char *text = json_string_value(json_object_get(o, key));
+    return text ? text : "";
+}
+
+static inline int64_t int_of(const json_t *o, const char *key, int64_t otherwise)
+{
+    const json_t *v = json_object_get(o, key);
+    return json_is_integer(v) ? (int64_t)json_integer_value(v) : otherwise;
+}
+
+/* NaN where there is none. */
+static inline double real_of(const json_t *o, const char *key)
+{
+    const json_t *v = json_object_get(o, key);
+    return json_is_number(v) ? json_number_value(v) : (double)NAN;
+}
+
+static inline sg_status object_of(const char *text, const char *what, json_t **out, struct sg_err *err)
+{
+    json_t *o = json_loads(text, 0, NULL);
+    if (!json_is_object(o)) {
+        json_decref(o);
+        return sg_fail(err, SG_FAILED, "the ledger is damaged: %s is no JSON object: %.100s", what, text);
+    }
+    *out = o;
+    return SG_OK;
+}
+
+static inline const char *class_name(const struct task *t, int64_t label)
+{
+    const char *name = json_string_value(json_array_get(t->names, (size_t)label));
+    return name ? name : "";
+}
+
+static inline struct task *find_task(struct fill *f, const char *name)
+{
+    const json_t *at = json_object_get(f->task_index, name);
+    return at ? &f->task[json_integer_value(at)] : NULL;
+}
+
+/* What a set of completions cost. */
+struct spend {
+    int64_t n, n_failed, tokens_in, tokens_out, n_estimated, n_unknown, n_recorded;
+    double cost_usd, latency_s; /* cost NaN: the price of some is unknown */
+};
+
+/* keys: a query for the completions' keys, by the text `id`. */
+sg_status sg_fill_sum(const struct fill *f, const char *keys, const char *id, struct spend *out,
+                      struct sg_err *err) SG_MUST_USE;
+
+/* /bias, after the pools. */
+sg_status sg_fill_bias(struct fill *f, struct sg_err *err) SG_MUST_USE;
+
+/* /attempts. */
+sg_status sg_fill_attempts(struct fill *f, struct sg_err *err) SG_MUST_USE;
+
+/* /llm_eval and /llm_predictions, after the cells. */
+sg_status sg_fill_evaluations(struct fill *f, struct sg_err *err) SG_MUST_USE;
+
+#endif

@@ -1,0 +1,16 @@
+#include "results/h5/store_tables.h"
+
+#define X_COLUMN(name, type, unit, flags, text)                                                              \
+    {#name, SG_COL_##type, unit, text, ((flags)&SG_COL_VOLATILE) != 0, ((flags)&SG_COL_LATER) != 0},
+#define Y_COLUMNS(list, dataset, flags, text)                                                                \
+    static const struct sg_column dataset##_columns[] = {SG_##list(X_COLUMN)};
+SG_TABLES(Y_COLUMNS)
+
+#define Y_TABLE(list, dataset, flags, text)                                                                  \
+    {#dataset,                                                                                               \
+     text,                                                                                                   \
+     dataset##_columns,                                                                                      \
+     SG_N_##list,                                                                                            \
+     ((flags)&SG_TABLE_PLAIN) != 0,                                                                          \
+     ((flags)&SG_TABLE_LATER) != 0},
+const struct sg_table_spec sg_store_tables[SG_N_TABLES] = {SG_TABLES(Y_TABLE)};

@@ -1,0 +1,75 @@
+#include "results/h5/store_fill_impl.h"
+
+#include "results/stats/stats.h"
+
+/* One class and text of a pool. x: an object of the list `rows` of the ledger's result. */
+static sg_status fill_row(struct fill *f, const json_t *result, int64_t pool, const struct task *t,
+                          const json_t *x, struct sg_err *err)
+{
+    int64_t label = int_of(x, "label", -1), chosen = int_of(x, "chosen", -1),
+            n_chosen = int_of(result, "n_chosen", -1);
+    struct sg_estimate e = chosen >= 0 ? sg_wilson_ci((double)chosen, n_chosen) : sg_wilson_ci(0, 0);
+    union sg_value row[SG_N_BIAS] = {
+        [SG_BIAS_pool].i = pool,
+        [SG_BIAS_task].text = t->name,
+        [SG_BIAS_method].text = pool < 0 ? "" : f->pool[pool].method,
+        [SG_BIAS_label].i = label,
+        [SG_BIAS_class].text = label < 0 ? "" : class_name(t, label),
+        [SG_BIAS_part].text = text_of(x, "part"),
+        [SG_BIAS_n].i = int_of(x, "n", 0),
+        [SG_BIAS_chosen].i = chosen,
+        [SG_BIAS_chosen_share].x = e.mean,
+        [SG_BIAS_chosen_low].x = e.low,
+        [SG_BIAS_chosen_high].x = e.high,
+        [SG_BIAS_mean_words].x = real_of(x, "mean_words"),
+        [SG_BIAS_n_words].i = int_of(x, "n_words", 0),
+        [SG_BIAS_distinct_1].x = real_of(x, "distinct_1"),
+        [SG_BIAS_distinct_2].x = real_of(x, "distinct_2"),
+        [SG_BIAS_opening].text = text_of(x, "opening"),
+        [SG_BIAS_opening_share].x = real_of(x, "opening_share"),
+        [SG_BIAS_question_share].x = real_of(x, "question_share"),
+        [SG_BIAS_overlap].x = real_of(x, "overlap"),
+    };
+    return sg_table_add(f->table[SG_T_BIAS], row, err);
+}
+
+/* Of a task or pool that the cells do not name, nothing is shown. */
+static sg_status fill_result(struct fill *f, const char *text, struct sg_err *err)
+{
+    json_t *result = NULL;
+    SG_TRY(object_of(text, "a pool's bias", &result, err));
+    const char *id = text_of(result, "pool");
+    const json_t *known = json_object_get(f->pool_index, id), *x;
+    const struct task *t = find_task(f, text_of(result, "task"));
+    sg_status status = SG_OK;
+    size_t i;
+    json_array_foreach (json_object_get(result, "rows"), i, x)
+        if (status == SG_OK && t && (known || !id[0]))
+            status = fill_row(f, result, known ? (int64_t)json_integer_value(known) : -1, t, x, err);
+    json_decref(result);
+    return status;
+}
+
+sg_status sg_fill_bias(struct fill *f, struct sg_err *err)
+{
+    sqlite3_stmt *s = NULL;
+    int more = 0;
+    sg_status status = SG_OK;
+    /* A ledger of an older version that is only read has no such table. */
+    SG_TRY_DONE(query(f, "SELECT 1 FROM sqlite_master WHERE name='bias'", NULL, &s, err));
+    SG_TRY_DONE(next(f, s, &more, err));
+    sqlite3_finalize(s);
+    s = NULL;
+    if (!more)
+        return SG_OK;
+    SG_TRY_DONE(query(f, "SELECT result FROM bias WHERE ordinal>=0 ORDER BY ordinal, id", NULL, &s, err));
+    for (;;) {
+        SG_TRY_DONE(next(f, s, &more, err));
+        if (!more)
+            break;
+        SG_TRY_DONE(fill_result(f, column(s, 0), err));
+    }
+done:
+    sqlite3_finalize(s);
+    return status;
+}

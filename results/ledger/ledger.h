@@ -1,0 +1,195 @@
+/* The ledger: the run's durable record, one SQLite file written by rank 0 alone. results.h5 is built from it
+ * (results/h5/store.h).
+ *
+ * <dir>/ledger.sqlite, exclusive locking, WAL, synchronous=FULL, no shared memory; <dir>/lock is the run's
+ * lease (results/ledger/lease.h): a second run is refused with the holder's name; a lease whose holder is provably
+ * gone is taken over. A reader opens read-only and copies nothing; while a run writes it is refused with the
+ * run's name (status.json and results.h5 are for looking then). Where the file system has no locks, the lease
+ * alone keeps others out.
+ *
+ * Tables, version 2 (meta.version; a writer brings a file of version 1 to it, a reader leaves it as it is):
+ *   meta(name PRIMARY KEY, value)                                 study text, program version, digests, ...
+ *   completions(key PRIMARY KEY, request, status, reason, text, finish_reason, model, request_id,
+ * http_status, attempts, tokens_in, tokens_out, tokens_estimated, latency_s, cost_usd, source, rank, created)
+ *   pools(id PRIMARY KEY, ordinal, settings, status, n, rejects, shortfall, digest)    settings, rejects:
+ * JSON objects examples(pool, position, label, first, second, completion, PRIMARY KEY(pool, position))
+ *   cells(id PRIMARY KEY, ordinal, settings, pool, status, reason, result, created)    status: planned | done
+ * | failed predictions(cell PRIMARY KEY, n, n_classes, logits)           logits: float32 little-endian (n, K)
+ *   curves(cell PRIMARY KEY, n, loss)                             loss: float32 little-endian (n)
+ *   test_rows(task, position, label, first, second, PRIMARY KEY(task, position))
+ *   pool_completions(pool, position, completion, PRIMARY KEY(pool, position))          what a pool asked for,
+ * rejected answers too diversity(pool PRIMARY KEY, result)                           JSON object
+ *   attempts(...), sent                                           every request that left: results/ledger/ledger_attempts.h
+ *   evaluations(id PRIMARY KEY, ordinal, settings, status)        the LLM as a classifier; status: planned | complete
+ *   batches(part PRIMARY KEY, state, id, input_file, status, n, n_answered, usd, refused, created, generator)
+ *   batch_requests(part, key, request, usd, PRIMARY KEY(part, key))                    results/ledger/ledger_batches.h
+ *   bias(id PRIMARY KEY, ordinal, result)                         what the texts of a pool, or a task's raw rows, look like
+ *   evaluation_rows(evaluation, row, gold, predicted, verdict, completion, PRIMARY KEY(evaluation, row))
+ *
+ * All functions: rank 0 only. A transaction is opened by the first write and committed by sg_ledger_commit
+ * (fsync): what was put before a commit counts only after it. */
+#ifndef SG_RESULTS_LEDGER_LEDGER_H
+#define SG_RESULTS_LEDGER_LEDGER_H
+
+#include "base/err.h"
+#include "base/sha256.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct sg_ledger;
+
+enum sg_ledger_mode { SG_LEDGER_WRITE, SG_LEDGER_READ };
+
+/* WRITE makes the folder and file and takes the lease (SG_INPUT with the holder's name when it is held).
+ * READ: SG_INPUT when there is no ledger. A foreign, damaged or newer file: SG_INPUT. */
+sg_status sg_ledger_open(const char *dir, enum sg_ledger_mode mode, struct sg_ledger **out,
+                         struct sg_err *err) SG_MUST_USE;
+/* Commits nothing: what is uncommitted is lost. Gives the lease back. */
+void sg_ledger_close(struct sg_ledger *l);
+sg_status sg_ledger_commit(struct sg_ledger *l, struct sg_err *err) SG_MUST_USE;
+/* Seconds since the oldest uncommitted write; 0 when nothing waits. */
+double sg_ledger_pending_s(const struct sg_ledger *l);
+
+sg_status sg_ledger_meta_set(struct sg_ledger *l, const char *name, const char *value,
+                             struct sg_err *err) SG_MUST_USE;
+/* value: new memory (sg_free), NULL when unset. */
+sg_status sg_ledger_meta_get(struct sg_ledger *l, const char *name, char **value,
+                             struct sg_err *err) SG_MUST_USE;
+
+/* One LLM answer. The first valid record of a key wins; a later one of the same key is ignored, but for one
+ * that replaces a failed record (status != 0). Strings borrowed; NULL where unknown. */
+struct sg_ledger_completion {
+    const char *key, *request; /* canonical JSON of the request */
+    int status;                /* sg_status of the answer */
+    const char *reason, *text, *finish_reason, *model, *request_id;
+    int http_status, attempts;
+    int64_t tokens_in, tokens_out;
+    int tokens_estimated;
+    double latency_s, cost_usd; /* cost < 0: unknown */
+    const char *
+        source; /* "live <origin>"; "control": no part of the study (gen/llm/control.h); or what others have bought: "recording <file>", "cache <file>" */
+    int rank;
+};
+/* Whether this study did not buy what has that source. */
+int sg_ledger_is_imported(const char *source);
+sg_status sg_ledger_completion_put(struct sg_ledger *l, const struct sg_ledger_completion *c,
+                                   struct sg_err *err) SG_MUST_USE;
+/* found 0 when there is none. Strings of `out` are valid until the next call of this function on this ledger.
+ */
+sg_status sg_ledger_completion_get(struct sg_ledger *l, const char *key, int *found,
+                                   struct sg_ledger_completion *out, struct sg_err *err) SG_MUST_USE;
+/* The part of it that a pool is made of; likewise. */
+struct sg_ledger_answer {
+    int status;
+    const char *text, *finish_reason;
+};
+sg_status sg_ledger_answer_get(struct sg_ledger *l, const char *key, int *found, struct sg_ledger_answer *out,
+                               struct sg_err *err) SG_MUST_USE;
+
+/* What has left and brought no answer, but may have been paid for (it was never settled), or was, as the server said; batches
+ * too. A ledger that is open for writing. */
+struct sg_ledger_unsettled {
+    int64_t n;
+    double usd;
+};
+sg_status sg_ledger_unsettled(struct sg_ledger *l, struct sg_ledger_unsettled *out,
+                              struct sg_err *err) SG_MUST_USE;
+
+/* All of them, by key. */
+sg_status sg_ledger_completions_each(struct sg_ledger *l,
+                                     sg_status (*each)(void *context, const struct sg_ledger_completion *c,
+                                                       struct sg_err *err),
+                                     void *context, struct sg_err *err) SG_MUST_USE;
+
+/* Replaces a pool's row and its examples (in one transaction with what else is pending); one that is there just so stays. */
+struct sg_ledger_example {
+    int64_t label;
+    const char *first, *second, *completion;
+};
+struct sg_ledger_pool {
+    const char *id;
+    int64_t ordinal;
+    const char *settings; /* JSON: task, method, generator..., generation_seed, n_wanted */
+    const char *status;   /* "complete" | "short" | "failed" */
+    /* JSON: reason -> count; "n_attempts"; "near": each near-duplicate as [completion's key, position or -1 (rejected),
+     * "raw" | "test" | "pool", its row or position, similarity]; "source" of a pool of rephrasings: the position in the other pool of
+     * what each example says in other words. */
+    const char *rejects;
+    const char *shortfall;
+    int64_t n;
+    const struct sg_ledger_example *example;
+    /* Keys of every completion that the pool used, those of rejected attempts and of topic lists too: for the
+     * pool's spend. NULL: only the completions of its examples are counted as its own. */
+    int64_t n_asked;
+    const char *const *asked;
+};
+sg_status sg_ledger_pool_put(struct sg_ledger *l, const struct sg_ledger_pool *p,
+                             struct sg_err *err) SG_MUST_USE;
+
+/* Enters a planned cell; one that is there already keeps its status and result (its ordinal and settings are
+ * renewed). settings JSON: task, method ("" for raw-only), mix, size, raw, seed_generation, seed_data,
+ * seed_train, prompt and train settings, class_names (array). pool NULL for raw-only. */
+sg_status sg_ledger_cell_plan(struct sg_ledger *l, const char *id, int64_t ordinal, const char *settings,
+                              const char *pool, struct sg_err *err) SG_MUST_USE;
+/* "planned", "done", "failed", or "" when it is not there. status: at least 16 bytes. */
+sg_status sg_ledger_cell_status(struct sg_ledger *l, const char *id, char status[16],
+                                struct sg_err *err) SG_MUST_USE;
+struct sg_ledger_cell {
+    const char *id, *status, *reason; /* "done" or "failed" */
+    const char *result; /* JSON: n_train, n_raw, n_synthetic, n_steps, n_tokens, train_s, eval_s, ranks,
+                           lanes, threads, kernels, rounding, weights_sha256, peak_mem_bytes, host, encoder_sha256, program,
+                           rows_sha256, examples_sha256 (results/ledger/ledger_trained.h; these two of failed ones, too) */
+    int64_t n_eval, n_classes, n_loss;
+    const float *logits, *loss; /* (n_eval, n_classes), (n_loss); NULL when failed */
+};
+sg_status sg_ledger_cell_finish(struct sg_ledger *l, const struct sg_ledger_cell *c,
+                                struct sg_err *err) SG_MUST_USE;
+/* Marks every cell, evaluation and bias that is in the ledger but whose ordinal was not renewed by this run's plan: ordinal = -1
+ * (kept, not shown). Forgets the test rows, too: they are put anew. Call before the first sg_ledger_cell_plan and
+ * sg_ledger_test_row_put; one commit then covers all of it. */
+sg_status sg_ledger_cells_retire(struct sg_ledger *l, struct sg_err *err) SG_MUST_USE;
+
+sg_status sg_ledger_test_row_put(struct sg_ledger *l, const char *task, int64_t position, int64_t label,
+                                 const char *first, const char *second, struct sg_err *err) SG_MUST_USE;
+sg_status sg_ledger_diversity_put(struct sg_ledger *l, const char *pool, const char *result,
+                                  struct sg_err *err) SG_MUST_USE;
+/* found 0 when there is none. result: new memory. */
+sg_status sg_ledger_diversity_get(struct sg_ledger *l, const char *pool, char **result,
+                                  struct sg_err *err) SG_MUST_USE;
+
+/* Enters a planned evaluation of the LLM as a classifier; one that is there already keeps its status and rows. settings
+ * JSON: task, model, shots, seed, ... */
+sg_status sg_ledger_evaluation_plan(struct sg_ledger *l, const char *id, int64_t ordinal,
+                                    const char *settings, struct sg_err *err) SG_MUST_USE;
+
+/* What it has come to: one row a test row. It becomes complete. */
+struct sg_ledger_verdict {
+    int64_t row, gold, predicted; /* -1: names no class */
+    const char *verdict;          /* "", or why it names none */
+    const char *completion;       /* key */
+};
+sg_status sg_ledger_evaluation_put(struct sg_ledger *l, const char *id, const struct sg_ledger_verdict *rows,
+                                   int64_t n, struct sg_err *err) SG_MUST_USE;
+
+/* What the texts of a pool (id: the pool's), or of a task's raw rows, look like. result JSON: experiments/run/measure.h. ordinal: the
+ * order in which they are shown. */
+sg_status sg_ledger_bias_put(struct sg_ledger *l, const char *id, int64_t ordinal, const char *result,
+                             struct sg_err *err) SG_MUST_USE;
+/* found 0 when there is none. result: new memory. */
+sg_status sg_ledger_bias_get(struct sg_ledger *l, const char *id, char **result,
+                             struct sg_err *err) SG_MUST_USE;
+
+struct sg_ledger_totals {
+    int64_t n_completions, n_failed_completions, n_imported, tokens_in, tokens_out;
+    double cost_usd; /* of those with a known price */
+    double paid_usd; /* of these, what is not imported */
+    int64_t n_cost_unknown;
+    int64_t n_cells, n_cells_done, n_cells_failed, n_pools, n_pools_short;
+};
+sg_status sg_ledger_totals(struct sg_ledger *l, struct sg_ledger_totals *out, struct sg_err *err) SG_MUST_USE;
+
+/* For results/h5/store.c: the SQLite handle, as void * so that nobody else needs sqlite3.h. */
+void *sg_ledger_handle(struct sg_ledger *l);
+
+#endif

@@ -1,0 +1,231 @@
+#include "results/report/report_json.h"
+
+#include "base/mem.h"
+#include "base/text.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* null where there is no number. */
+static json_t *real(double x)
+{
+    return isfinite(x) ? json_real(x) : json_null();
+}
+
+static json_t *text(const char *s)
+{
+    json_t *j = json_string(s);
+    return j ? j : json_string("(text that is not UTF-8)");
+}
+
+static json_t *estimate(const struct sg_estimate *e)
+{
+    return json_pack("{s:o, s:o, s:o}", "mean", real(e->mean), "low", real(e->low), "high", real(e->high));
+}
+
+static json_t *group(const struct sg_report_group *g)
+{
+    if (g->n_done + g->n_failed + g->n_planned == 0)
+        return json_null();
+    int64_t n_pools = g->n_levels[SG_REPORT_POOLS], n_draws = g->n_levels[SG_REPORT_DRAWS];
+    const char *interval = g->interval == SG_INTERVAL_NONE   ? NULL
+                           : g->interval == SG_INTERVAL_ROWS ? "wilson, test rows"
+                           : n_pools > 1 && n_draws > 1      ? "student t, pools and draws"
+                           : n_pools > 1                     ? "student t, pools"
+                                                             : "student t, draws";
+    return json_pack(
+        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s?, s:o, s:o, s:o}", "n_done", (json_int_t)g->n_done,
+        "n_failed", (json_int_t)g->n_failed, "n_planned", (json_int_t)g->n_planned, "n_one_class",
+        (json_int_t)g->n_degenerate, "n_pools", (json_int_t)n_pools, "n_draws", (json_int_t)n_draws,
+        "n_trainings", (json_int_t)g->n_levels[SG_REPORT_TRAININGS], "interval", interval,
+        "test_rows_in_interval", interval ? json_boolean(g->interval == SG_INTERVAL_ROWS) : json_null(),
+        "accuracy", estimate(&g->accuracy), "macro_f1", estimate(&g->macro_f1));
+}
+
+/* null where it is not known. */
+static json_t *had(int64_t n)
+{
+    return n < 0 ? json_null() : json_integer(n);
+}
+
+static sg_status task_rows(const struct sg_report_data *d, int64_t task, json_t *list, struct sg_err *err)
+{
+    static const char *const keys[SG_N_REPORT_MIXES] = {"raw_only", "synthetic", "raw_synthetic"};
+    struct sg_report_row *row = NULL;
+    int64_t n = 0;
+    SG_TRY(sg_report_rows(d, task, &row, &n, err));
+    sg_status status = SG_OK;
+    for (int64_t i = 0; i < n && status == SG_OK; i++) {
+        int64_t least, most;
+        sg_report_had(d, &row[i], &least, &most);
+        json_t *o = json_pack("{s:o, s:I, s:o, s:o, s:I}", "method",
+                              row[i].method ? text(row[i].method) : json_null(), "size",
+                              (json_int_t)row[i].size, "size_had_least", had(least), "size_had_most",
+                              had(most), "raw", (json_int_t)row[i].raw);
+        for (int m = 0; m < SG_N_REPORT_MIXES && status == SG_OK; m++) {
+            struct sg_report_group g;
+            status = sg_report_group(d, &row[i], m, &g, err);
+            if (status == SG_OK && json_object_set_new(o, keys[m], group(&g)) != 0)
+                status = sg_fail_memory(err, 1000);
+        }
+        if (json_array_append_new(list, o) != 0 && status == SG_OK)
+            status = sg_fail_memory(err, 1000);
+    }
+    sg_free(row);
+    return status;
+}
+
+static sg_status tasks(const struct sg_report_data *d, json_t *list, struct sg_err *err)
+{
+    for (int64_t t = 0; t < d->n_tasks; t++) {
+        const struct sg_report_task *task = &d->task[t];
+        json_t *rows = json_array();
+        sg_status status = task_rows(d, t, rows, err);
+        double n = (double)task->n_test;
+        json_t *o = json_pack("{s:o, s:O, s:I, s:o, s:o, s:o}", "task", text(task->name), "classes",
+                              task->classes, "n_test", (json_int_t)task->n_test, "chance_accuracy",
+                              real(1.0 / (double)task->n_classes), "largest_class",
+                              real(n > 0 ? (double)task->n_largest / n : (double)NAN), "rows", rows);
+        if (json_array_append_new(list, o) != 0 && status == SG_OK)
+            status = sg_fail_memory(err, 1000);
+        SG_TRY(status);
+    }
+    return SG_OK;
+}
+
+static json_t *pools(const struct sg_report_data *d)
+{
+    json_t *list = json_array();
+    for (int64_t i = 0; i < d->n_pools; i++) {
+        const struct sg_report_pool *p = &d->pool[i];
+        json_array_append_new(
+            list,
+            json_pack(
+                "{s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:O, s:o, s:o, s:I, s:I, s:I, s:I, "
+                "s:o, s:o, s:o, s:o}",
+                "task", text(p->task), "method", text(p->method), "model", text(p->model), "seed_generation",
+                (json_int_t)p->seed_generation, "seed_data", (json_int_t)p->seed_data, "status",
+                text(p->status), "n_wanted", real(p->n_wanted), "n", real(p->n), "shortfall",
+                text(p->shortfall), "n_attempts", real(p->n_attempts), "n_rejected", real(p->n_rejected),
+                "rejects", p->rejects, "mean_similarity", real(p->mean_similarity), "vendi", real(p->vendi),
+                "n_requests", (json_int_t)p->n_requests, "n_failed_requests", (json_int_t)p->n_failed,
+                "tokens_in", (json_int_t)p->tokens_in, "tokens_out", (json_int_t)p->tokens_out, "cost_usd",
+                real(p->cost_usd), "n_near_raw", real(p->n_near_raw), "n_near_test", real(p->n_near_test),
+                "n_near_pool", real(p->n_near_pool)));
+    }
+    return list;
+}
+
+static sg_status evaluations(const struct sg_report_data *d, json_t *list, struct sg_err *err)
+{
+    for (int64_t i = 0; i < d->n_evaluations; i++) {
+        const struct sg_report_evaluation *e = &d->evaluation[i];
+        struct sg_report_encoder encoder;
+        SG_TRY(sg_report_encoder_of(d, e->task, &encoder, err));
+        json_t *o =
+            json_pack("{s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:o}",
+                      "task", text(d->task[e->task].name), "model", text(e->model), "status", text(e->status),
+                      "shots", (json_int_t)e->shots, "seed", (json_int_t)e->seed, "n", real(e->n), "accuracy",
+                      estimate(&(struct sg_estimate){.mean = e->accuracy, .low = e->low, .high = e->high}),
+                      "n_unparsable", real(e->n_unparsable), "accuracy_parsed", real(e->accuracy_parsed),
+                      "macro_f1", real(e->macro_f1), "n_requests", (json_int_t)e->n_requests,
+                      "n_failed_requests", (json_int_t)e->n_failed, "tokens_in", (json_int_t)e->tokens_in,
+                      "tokens_out", (json_int_t)e->tokens_out, "cost_usd", real(e->cost_usd),
+                      "encoder_raw_only", group(&encoder.raw_only), "encoder_best", group(&encoder.best));
+        if (!o || json_array_append_new(list, o) != 0)
+            return sg_fail_memory(err, 1000);
+    }
+    return SG_OK;
+}
+
+/* NULL (no member) where there are none. */
+static json_t *evaluations_spend(const struct sg_report_data *d)
+{
+    struct sg_report_spend x = sg_report_evaluations_spend(d);
+    return d->n_evaluations
+               ? json_pack("{s:I, s:I, s:I, s:I, s:o}", "n_requests", (json_int_t)x.n_requests,
+                           "n_failed_requests", (json_int_t)x.n_failed, "tokens_in", (json_int_t)x.tokens_in,
+                           "tokens_out", (json_int_t)x.tokens_out, "cost_usd", real(x.cost_usd))
+               : NULL;
+}
+
+static json_t *bias(const struct sg_report_data *d)
+{
+    json_t *list = json_array();
+    for (int64_t i = 0; i < d->n_bias; i++) {
+        const struct sg_report_bias *b = &d->bias[i];
+        const struct sg_report_pool *p = b->pool < 0 ? NULL : &d->pool[b->pool];
+        int chose = b->chosen >= 0;
+        json_array_append_new(
+            list,
+            json_pack("{s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o}",
+                      "task", text(d->task[b->task].name), "method", p ? text(p->method) : json_null(),
+                      "seed_generation", p ? json_integer(p->seed_generation) : json_null(), "class",
+                      b->label < 0 ? json_null() : text(b->class_), "part", text(b->part), "n",
+                      (json_int_t)b->n, "chosen", chose ? json_integer(b->chosen) : json_null(),
+                      "chosen_share",
+                      chose ? estimate(&(struct sg_estimate){
+                                  .mean = b->chosen_share, .low = b->chosen_low, .high = b->chosen_high})
+                            : json_null(),
+                      "mean_words", real(b->mean_words), "n_words", (json_int_t)b->n_words, "distinct_1",
+                      real(b->distinct_1), "distinct_2", real(b->distinct_2), "opening", text(b->opening),
+                      "opening_share", real(b->opening_share), "question_share", real(b->question_share),
+                      "overlap", real(b->overlap)));
+    }
+    return list;
+}
+
+static json_t *failed(const struct sg_report_data *d)
+{
+    json_t *list = json_array();
+    for (int64_t i = 0; i < d->n_cells; i++) {
+        const struct sg_report_cell *c = &d->cell[i];
+        if (c->status == 'f')
+            json_array_append_new(
+                list, json_pack("{s:I, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:o}", "cell",
+                                (json_int_t)c->cell, "task", text(d->task[c->task].name), "method",
+                                text(c->method), "mix", text(c->mix_name), "size", (json_int_t)c->size, "raw",
+                                (json_int_t)c->raw, "seed_generation", (json_int_t)c->seed_generation,
+                                "seed_data", (json_int_t)c->seed_data, "seed_train",
+                                (json_int_t)c->seed_train, "reason", text(c->reason)));
+    }
+    return list;
+}
+
+sg_status sg_report_json(const struct sg_report_data *d, struct sg_buf *out, struct sg_err *err)
+{
+    json_t *list = json_array();
+    double cost;
+    int known = sg_parse_double(d->total_cost_usd, &cost);
+    sg_status status = tasks(d, list, err);
+    json_t *o = json_pack(
+        "{s:O, s:{s:I, s:I, s:I, s:I, s:I}, s:o, s:o, s:{s:I, s:I, s:I, s:I, s:I, s:o, s:o*}, s:o}",
+        "provenance", d->provenance, "cells", "n", (json_int_t)d->n_cells, "done", (json_int_t)d->n_done,
+        "failed", (json_int_t)d->n_failed, "planned", (json_int_t)d->n_planned, "one_class",
+        (json_int_t)d->n_degenerate, "tasks", list, "pools", pools(d), "spend", "n_requests",
+        (json_int_t)d->total_requests, "n_failed_requests", (json_int_t)d->total_failed_requests,
+        "n_from_recording", (json_int_t)d->total_from_recording, "tokens_in", (json_int_t)d->total_tokens_in,
+        "tokens_out", (json_int_t)d->total_tokens_out, "cost_usd", known ? real(cost) : json_null(),
+        "llm_eval", evaluations_spend(d), "failed", failed(d));
+    json_t *evals = json_array();
+    if (status == SG_OK)
+        status = evaluations(d, evals, err);
+    /* A study without them has no such members. */
+    if (d->n_evaluations && o)
+        json_object_set(o, "llm_eval", evals);
+    json_decref(evals);
+    if (d->n_bias && o)
+        json_object_set_new(o, "bias", bias(d));
+    char *dumped = o && status == SG_OK ? json_dumps(o, JSON_INDENT(2) | JSON_REAL_PRECISION(12)) : NULL;
+    json_decref(o);
+    if (status == SG_OK && !dumped)
+        status = sg_fail_memory(err, 1 << 16);
+    if (status == SG_OK) {
+        sg_buf_puts(out, dumped);
+        sg_buf_puts(out, "\n");
+        status = sg_buf_check(out, "the report", err);
+    }
+    free(dumped); /* jansson's own heap */
+    return status;
+}
