@@ -70,11 +70,11 @@ sg_status sg_rows_read_table(struct sg_rows_reader *in, char *text, size_t n, ch
 
 /* Quoting in force, and the rule of a file. */
 enum sg_quoting { SG_QUOTING_NONE, SG_QUOTING_DOUBLED, SG_QUOTING_BACKSLASH };
-struct sg_table_form {
+struct sg_h5_table_form {
     char delimiter;
     int cr; /* lines end with \r alone */
 };
-sg_status sg_quoting_find(struct sg_rows_reader *in, const char *text, size_t n, struct sg_table_form form,
+sg_status sg_quoting_find(struct sg_rows_reader *in, const char *text, size_t n, struct sg_h5_table_form form,
                           enum sg_quoting *out, struct sg_err *err) SG_MUST_USE;
 
 #endif

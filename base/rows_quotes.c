@@ -23,13 +23,13 @@ struct seen {
     int64_t quoted[SG_MAX_COLUMNS], bare[SG_MAX_COLUMNS]; /* bare: texts without quotes, the header apart */
 };
 
-static int ends_field(const char *s, const char *end, struct sg_table_form form)
+static int ends_field(const char *s, const char *end, struct sg_h5_table_form form)
 {
     return s == end || *s == form.delimiter || *s == (form.cr ? '\r' : '\n') || (*s == '\r' && s[1] == '\n');
 }
 
 /* The quoted field at s, behind its quote: where it ends, NULL when it does not, or goes on behind the closing quote. */
-static const char *look_inside(struct seen *x, const char *s, const char *end, struct sg_table_form form,
+static const char *look_inside(struct seen *x, const char *s, const char *end, struct sg_h5_table_form form,
                                int backslash)
 {
     int needed = 0;
@@ -63,7 +63,7 @@ static int is_text(const char *s, size_t n)
 }
 
 /* Reads the file as CSV, and stops where it is none. */
-static void look(const char *text, size_t n, struct sg_table_form form, int backslash, struct seen *x)
+static void look(const char *text, size_t n, struct sg_h5_table_form form, int backslash, struct seen *x)
 {
     *x = (struct seen){0};
     const char *s = text, *end = text + n;
@@ -114,7 +114,7 @@ static void look(const char *text, size_t n, struct sg_table_form form, int back
 }
 
 /* Whether each line has as many delimiters as the first, whatever quotes there are. */
-static int is_plain(const char *text, size_t n, struct sg_table_form form)
+static int is_plain(const char *text, size_t n, struct sg_h5_table_form form)
 {
     int64_t wanted = -1;
     for (const char *s = text, *end = text + n; s < end;) {
@@ -159,7 +159,7 @@ static int holds(const char *text, size_t n, char a, char b)
 }
 
 /* The line of the first field that begins with a quote; 0: there is none. */
-static int64_t find_opening(const char *text, size_t n, struct sg_table_form form)
+static int64_t find_opening(const char *text, size_t n, struct sg_h5_table_form form)
 {
     char newline = form.cr ? '\r' : '\n';
     const char *end = text + n, *q = text;
@@ -173,7 +173,7 @@ static int64_t find_opening(const char *text, size_t n, struct sg_table_form for
 }
 
 static enum sg_quoting of_tsv(struct sg_rows_reader *in, const char *text, size_t n,
-                              struct sg_table_form form, struct seen *x)
+                              struct sg_h5_table_form form, struct seen *x)
 {
     enum sg_quoting q = SG_QUOTING_DOUBLED;
     int64_t line = find_opening(text, n, form);
@@ -199,7 +199,7 @@ static enum sg_quoting of_tsv(struct sg_rows_reader *in, const char *text, size_
     return SG_QUOTING_NONE;
 }
 
-sg_status sg_quoting_find(struct sg_rows_reader *in, const char *text, size_t n, struct sg_table_form form,
+sg_status sg_quoting_find(struct sg_rows_reader *in, const char *text, size_t n, struct sg_h5_table_form form,
                           enum sg_quoting *out, struct sg_err *err)
 {
     enum sg_quotes asked = in->fields.quotes;

@@ -9,7 +9,7 @@
 struct table {
     struct sg_rows_reader *in;
     enum sg_quoting quoting;
-    struct sg_table_form form;
+    struct sg_h5_table_form form;
     char *s, *end; /* end: the NUL */
     int64_t line;
     int n; /* fields of the record */
@@ -270,7 +270,7 @@ sg_status sg_rows_read_table(struct sg_rows_reader *in, char *text, size_t n, ch
 {
     if (memchr(text, 0, n))
         return sg_fail(err, SG_INPUT, "%s: holds a NUL byte; not a text file", in->path);
-    struct sg_table_form form = {delimiter, !memchr(text, '\n', n) && memchr(text, '\r', n)};
+    struct sg_h5_table_form form = {delimiter, !memchr(text, '\n', n) && memchr(text, '\r', n)};
     struct table t = {.in = in, .form = form, .s = text, .end = text + n, .line = 1 + in->n_skipped};
     if (n == 0)
         return SG_OK;

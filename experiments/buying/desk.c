@@ -36,7 +36,7 @@ struct seat {
 
 struct sg_desk {
     struct sg_desk_settings s;
-    struct sg_governor *governor;
+    struct sg_limiter *limiter;
     struct sg_engine *engine;
     const char *origin;
     struct sg_desk_count count;
@@ -44,7 +44,7 @@ struct sg_desk {
     char models[MAX_MODELS * MAX_MODEL_NAME]; /* who has answered so far, blanks between them */
     int n_models;
     struct sg_set *refused; /* keys that earlier runs have given up on */
-    struct ask *ask;        /* (n) by the governor's id */
+    struct ask *ask;        /* (n) by the limiter's id */
     int64_t n;
     struct seat *seat; /* (s.n_seats) */
     int64_t *leaving;  /* (connections) scratch */
@@ -83,14 +83,14 @@ sg_status sg_desk_create(const struct sg_desk_settings *s, struct sg_desk **out,
     d->s = *s;
     d->seat = sg_alloc((size_t)s->n_seats, sizeof *d->seat);
     d->leaving = sg_alloc((size_t)g->connections, sizeof *d->leaving);
-    d->governor = sg_governor_create(&(struct sg_governor_settings){.connections = g->connections,
-                                                                    .requests_per_min = g->requests_per_min,
-                                                                    .tokens_per_min = g->tokens_per_min,
-                                                                    .retries = g->retries,
-                                                                    .purse = s->purse,
-                                                                    .has_controls = 1,
-                                                                    .seed = (uint64_t)(sg_now_s() * 1e9)});
-    if (!d->seat || !d->leaving || !d->governor) {
+    d->limiter = sg_limiter_create(&(struct sg_limiter_settings){.connections = g->connections,
+                                                                 .requests_per_min = g->requests_per_min,
+                                                                 .tokens_per_min = g->tokens_per_min,
+                                                                 .retries = g->retries,
+                                                                 .budget = s->budget,
+                                                                 .has_controls = 1,
+                                                                 .seed = (uint64_t)(sg_now_s() * 1e9)});
+    if (!d->seat || !d->leaving || !d->limiter) {
         sg_desk_destroy(d);
         return sg_fail_memory(err, (size_t)g->connections * sizeof *d->leaving);
     }
@@ -122,7 +122,7 @@ void sg_desk_destroy(struct sg_desk *d)
         sg_free(d->ask[i].request.canonical);
         forget_failure(&d->ask[i]);
     }
-    sg_governor_destroy(d->governor);
+    sg_limiter_destroy(d->limiter);
     sg_set_destroy(d->refused);
     sg_free(d->ask);
     sg_free(d->seat);
@@ -152,9 +152,9 @@ sg_status sg_desk_ask_take(struct sg_desk *d, int64_t owner, struct sg_request *
     double usd = sg_request_worst_usd(d->s.generator, q);
     /* An owner's second round (topics, what was rejected) leaves ahead of later owners' first: its cells can train while theirs
      * are bought. */
-    SG_TRY(sg_governor_add(d->governor, owner, sg_request_tokens(q), usd, &id, err));
+    SG_TRY(sg_limiter_add(d->limiter, owner, sg_request_tokens(q), usd, &id, err));
     if (sg_set_has(d->refused, q->key, SG_HEX - 1))
-        sg_governor_was_given_up(d->governor, id);
+        sg_limiter_was_given_up(d->limiter, id);
     d->ask[d->n++] = (struct ask){.request = *q, .worst_usd = usd, .owner = owner};
     q->canonical = NULL;
     return SG_OK;
@@ -224,13 +224,13 @@ static sg_status let_go(struct sg_desk *d, struct sg_err *err)
     int64_t n = 0, id;
     struct seat *seat;
     double now = sg_now_s();
-    while (n < g->connections && (seat = roomiest(d)) && sg_governor_next(d->governor, now, &id)) {
+    while (n < g->connections && (seat = roomiest(d)) && sg_limiter_next(d->limiter, now, &id)) {
         struct ask *a = &d->ask[id];
         SG_TRY(take_up(d, a, err));
         a->seat = seat;
         seat->n_flying++;
         d->leaving[n++] = id;
-        SG_TRY(note_leaving(d, a, sg_governor_attempts(d->governor, id), err));
+        SG_TRY(note_leaving(d, a, sg_limiter_attempts(d->limiter, id), err));
     }
     if (n && may_cost)
         SG_TRY(sg_ledger_commit(d->s.ledger, err));
@@ -289,7 +289,7 @@ static sg_status ask_control(struct sg_desk *d, int64_t like, struct sg_err *err
     SG_TRY(make_room(d, err));
     SG_TRY(sg_control_make(d->ask[like].request.canonical, (uint64_t)(sg_now_s() * 1e6), &q, err));
     double usd = sg_request_worst_usd(d->s.generator, &q);
-    sg_status status = sg_governor_add_control(d->governor, sg_request_tokens(&q), usd, &id, err);
+    sg_status status = sg_limiter_add_control(d->limiter, sg_request_tokens(&q), usd, &id, err);
     if (status != SG_OK) {
         sg_free(q.canonical);
         return status;
@@ -302,10 +302,10 @@ static sg_status ask_control(struct sg_desk *d, int64_t like, struct sg_err *err
 sg_status sg_desk_turn(struct sg_desk *d, struct sg_err *err)
 {
     int64_t like;
-    if (sg_governor_wants_control(d->governor, &like))
+    if (sg_limiter_wants_control(d->limiter, &like))
         SG_TRY(ask_control(d, like, err));
     SG_TRY(let_go(d, err));
-    struct sg_governor_state s = sg_governor_look(d->governor);
+    struct sg_limiter_state s = sg_limiter_look(d->limiter);
     return s.dead != SG_OK && !d->is_swept ? sweep(d, err) : SG_OK;
 }
 
@@ -435,7 +435,7 @@ static sg_status hold(struct ask *a, int64_t row, enum sg_attempt_kind kind, str
 static sg_status end_given_up(struct sg_desk *d, struct sg_err *err)
 {
     int64_t id;
-    while (sg_governor_given_up(d->governor, &id))
+    while (sg_limiter_given_up(d->limiter, &id))
         SG_TRY(end_held(d, &d->ask[id], SG_FATE_REFUSED, err));
     return SG_OK;
 }
@@ -452,7 +452,7 @@ static sg_status store_control(struct sg_desk *d, const struct ask *a, const str
                                      .model = answer->model,
                                      .request_id = answer->request_id,
                                      .http_status = answer->http_status,
-                                     .attempts = sg_governor_attempts(d->governor, a - d->ask),
+                                     .attempts = sg_limiter_attempts(d->limiter, a - d->ask),
                                      .tokens_in = answer->tokens_in,
                                      .tokens_out = answer->tokens_out,
                                      .tokens_estimated = answer->tokens_estimated,
@@ -469,7 +469,7 @@ static sg_status end_attempt(struct sg_desk *d, int64_t id, int rank, const stru
     struct ask *a = &d->ask[id];
     int64_t row = a->attempt;
     tell_first_timeout(d, attempt);
-    enum sg_fate fate = sg_governor_done(d->governor, sg_now_s(), id, attempt);
+    enum sg_fate fate = sg_limiter_done(d->limiter, sg_now_s(), id, attempt);
     SG_TRY(note_end(d, a, attempt, answer, fate, err));
     if (fate == SG_FATE_AGAIN)
         return SG_OK;
@@ -479,7 +479,7 @@ static sg_status end_attempt(struct sg_desk *d, int64_t id, int rank, const stru
         SG_TRY(note_model(d, answer->model, err));
     if (fate == SG_FATE_ANSWERED && a->is_control)
         SG_TRY(store_control(d, a, answer, rank, err));
-    answer->attempts = sg_governor_attempts(d->governor, id);
+    answer->attempts = sg_limiter_attempts(d->limiter, id);
     if (fate != SG_FATE_ANSWERED)
         sg_answer_fail(answer, attempt->reason);
     if (fate == SG_FATE_HELD)
@@ -508,7 +508,7 @@ sg_status sg_desk_result(struct sg_desk *d, int seat, struct sg_buy_event *e, st
 sg_status sg_desk_lost(struct sg_desk *d, int seat, const struct sg_outcome *o, struct sg_err *err)
 {
     /* What it had in flight may have been paid for. */
-    sg_governor_stop(d->governor, o->status == SG_INPUT ? SG_INPUT : SG_STOPPED, o->reason);
+    sg_limiter_stop(d->limiter, o->status == SG_INPUT ? SG_INPUT : SG_STOPPED, o->reason);
     struct sg_attempt lost = sg_attempt_make();
     lost.maybe_paid = 1;
     snprintf(lost.reason, sizeof lost.reason, "rank %d ended with it in flight: %.500s", o->rank, o->reason);
@@ -521,12 +521,12 @@ sg_status sg_desk_lost(struct sg_desk *d, int seat, const struct sg_outcome *o, 
 
 void sg_desk_stop(struct sg_desk *d, const char *why)
 {
-    sg_governor_stop(d->governor, SG_STOPPED, why);
+    sg_limiter_stop(d->limiter, SG_STOPPED, why);
 }
 
-struct sg_governor_state sg_desk_look(const struct sg_desk *d)
+struct sg_limiter_state sg_desk_look(const struct sg_desk *d)
 {
-    return sg_governor_look(d->governor);
+    return sg_limiter_look(d->limiter);
 }
 
 struct sg_desk_count sg_desk_counted(const struct sg_desk *d)

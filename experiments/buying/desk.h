@@ -1,4 +1,4 @@
-/* Rank 0's desk for buying of one generator: what is asked of it, by which rank, under one governor (gen/llm/limiter.h), with
+/* Rank 0's desk for buying of one generator: what is asked of it, by which rank, under one limiter (gen/llm/limiter.h), with
  * the ledger's record of every attempt (results/ledger/ledger_attempts.h). It is a part of the office (experiments/buying/office.h), which has the
  * ranks' work: a seat is a rank's.
  *
@@ -20,7 +20,7 @@ struct sg_desk_settings {
     const struct sg_generator *generator;
     int number; /* the generator's in the study */
     struct sg_ledger *ledger;
-    struct sg_purse *purse; /* borrowed until destroy */
+    struct sg_budget *budget; /* borrowed until destroy */
     int n_seats;
     /* A request is over: answered or given up on (`a`, to be put into the ledger), or left for a later run (a
      * NULL). `request` is its canonical text. */
@@ -57,7 +57,7 @@ sg_status sg_desk_lost(struct sg_desk *d, int seat, const struct sg_outcome *o,
 /* Nothing leaves any more. */
 void sg_desk_stop(struct sg_desk *d, const char *why);
 
-struct sg_governor_state sg_desk_look(const struct sg_desk *d);
+struct sg_limiter_state sg_desk_look(const struct sg_desk *d);
 
 /* What became of the requests of this run so far. */
 struct sg_desk_count {

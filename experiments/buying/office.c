@@ -12,7 +12,7 @@ struct place {
 
 struct sg_office {
     struct sg_office_settings s;
-    struct sg_purse purse;
+    struct sg_budget budget;
     struct sg_engine *engine;
     struct sg_desk **desk; /* (s.n_generators) */
     struct place *place;   /* (n_places) */
@@ -40,13 +40,13 @@ sg_status sg_office_cost(struct sg_ledger *l, double *usd, struct sg_err *err)
 
 static sg_status open_desks(struct sg_office *o, struct sg_err *err)
 {
-    o->purse = (struct sg_purse){.budget_usd = o->s.budget_usd};
-    SG_TRY(sg_office_cost(o->s.ledger, &o->purse.spent_usd, err));
+    o->budget = (struct sg_budget){.budget_usd = o->s.budget_usd};
+    SG_TRY(sg_office_cost(o->s.ledger, &o->budget.spent_usd, err));
     for (int g = 0; g < o->s.n_generators; g++)
         SG_TRY(sg_desk_create(&(struct sg_desk_settings){.generator = &o->s.generator[g],
                                                          .number = g,
                                                          .ledger = o->s.ledger,
-                                                         .purse = &o->purse,
+                                                         .budget = &o->budget,
                                                          .n_seats = o->n_places,
                                                          .over = o->s.over,
                                                          .context = o->s.context},
@@ -132,7 +132,7 @@ sg_status sg_office_turn(struct sg_office *o, struct sg_err *err)
         SG_TRY(sg_desk_turn(o->desk[g], err));
     for (int g = 0; g < o->s.n_generators;
          g++) { /* after all turns: one may have asked for more of another */
-        struct sg_governor_state s = sg_desk_look(o->desk[g]);
+        struct sg_limiter_state s = sg_desk_look(o->desk[g]);
         n_left += s.n_waiting + s.n_flying;
     }
     if (n_left)
@@ -195,9 +195,9 @@ int sg_office_is_open(const struct sg_office *o, int generator)
 sg_status sg_office_verdict(const struct sg_office *o, struct sg_err *err)
 {
     const struct sg_generator *of = NULL;
-    struct sg_governor_state worst = {.dead = SG_OK};
+    struct sg_limiter_state worst = {.dead = SG_OK};
     for (int g = 0; g < o->s.n_generators; g++) {
-        struct sg_governor_state s = sg_desk_look(o->desk[g]);
+        struct sg_limiter_state s = sg_desk_look(o->desk[g]);
         if (s.dead != SG_OK && (worst.dead == SG_OK || (worst.dead != SG_INPUT && s.dead == SG_INPUT))) {
             worst = s;
             of = &o->s.generator[g];
@@ -216,5 +216,5 @@ struct sg_desk_count sg_office_counted(const struct sg_office *o, int generator)
 
 double sg_office_spent_usd(const struct sg_office *o)
 {
-    return o->purse.spent_usd;
+    return o->budget.spent_usd;
 }

@@ -1,5 +1,5 @@
 /* Rank 0's office for buying: a desk (experiments/buying/desk.h) for each generator of the study, each with limits of its own; one
- * purse, so that the budget holds over all of them; and the ranks' work, which the desks share.
+ * budget, so that the budget holds over all of them; and the ranks' work, which the desks share.
  *
  * An endpoint that is dead (its key is refused, its model is gone) ends its own desk alone: the others go on. */
 #ifndef SG_EXPERIMENTS_BUYING_OFFICE_H

@@ -21,12 +21,12 @@ sg_status sg_measure_diversity_forget(const struct sg_prepared *p, int64_t i, in
 /* Rank 0. What the texts of each task's raw rows look like, into the ledger (uncommitted), unless they are there.
  *
  * The result, a JSON object: {"task", "pool": id or "", "n_chosen": examples that the LLM chose a class for, -1, "rows": [{"label": -1
- * for all or class, "part": "text" | "text_pair", "n", "chosen", numbers of struct sg_bias; one that does not exist is absent}]}. */
-sg_status sg_measure_raw_bias(const struct sg_prepared *p, struct sg_ledger *ledger,
-                              struct sg_err *err) SG_MUST_USE;
+ * for all or class, "part": "text" | "text_pair", "n", "chosen", numbers of struct sg_text_stats; one that does not exist is absent}]}. */
+sg_status sg_measure_raw_text_stats(const struct sg_prepared *p, struct sg_ledger *ledger,
+                                    struct sg_err *err) SG_MUST_USE;
 
 /* Rank 0. The same of a complete pool. */
-sg_status sg_measure_pool_bias(const struct sg_prepared *p, int64_t pool, struct sg_ledger *ledger,
-                               struct sg_err *err) SG_MUST_USE;
+sg_status sg_measure_pool_text_stats(const struct sg_prepared *p, int64_t pool, struct sg_ledger *ledger,
+                                     struct sg_err *err) SG_MUST_USE;
 
 #endif

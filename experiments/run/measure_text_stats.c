@@ -66,7 +66,7 @@ static void set_real(json_t *o, const char *name, double x)
         json_object_set_new(o, name, json_real(x));
 }
 
-static json_t *row_json(int label, int part, int64_t chosen, const struct sg_bias *b)
+static json_t *row_json(int label, int part, int64_t chosen, const struct sg_text_stats *b)
 {
     json_t *o = json_pack("{s:i, s:s, s:I, s:I, s:I, s:s}", "label", label, "part",
                           part ? "text_pair" : "text", "n", (json_int_t)b->n, "chosen", (json_int_t)chosen,
@@ -92,8 +92,9 @@ static sg_status add_rows(struct texts *x, const int64_t *chosen, json_t *rows, 
                 n++;
             }
         for (int k = 0; k < 2 && x->part[k]; k++) {
-            struct sg_bias b;
-            SG_TRY(sg_bias_of(x->of_class[k], k == 0 && x->part[1] ? x->of_class[1] : NULL, n, &b, err));
+            struct sg_text_stats b;
+            SG_TRY(
+                sg_text_stats_of(x->of_class[k], k == 0 && x->part[1] ? x->of_class[1] : NULL, n, &b, err));
             int64_t of_label = chosen && label >= 0 ? chosen[label] : -1;
             if (json_array_append_new(rows, row_json(label, k, of_label, &b)) != 0)
                 return sg_fail_memory(err, 1024);
@@ -115,7 +116,7 @@ static sg_status store(struct sg_ledger *l, const char *id, const char *pool, in
     char *text = o && status == SG_OK ? json_dumps(o, JSON_SORT_KEYS | JSON_COMPACT) : NULL;
     json_decref(o);
     if (status == SG_OK)
-        status = text ? sg_ledger_bias_put(l, id, ordinal, text, err) : sg_fail_memory(err, 1024);
+        status = text ? sg_ledger_text_stats_put(l, id, ordinal, text, err) : sg_fail_memory(err, 1024);
     free(text);
     return status;
 }
@@ -139,11 +140,11 @@ static sg_status raw_bias(const struct sg_prepared *p, int task, struct sg_ledge
     const struct sg_task_data *d = &p->data[task];
     char id[SG_HEX], *there = NULL;
     raw_id(t, d, id);
-    SG_TRY(sg_ledger_bias_get(l, id, &there, err));
+    SG_TRY(sg_ledger_text_stats_get(l, id, &there, err));
     struct texts x = {0};
     sg_status status = SG_OK;
     if (there) { /* of an earlier run: shown again */
-        status = sg_ledger_bias_put(l, id, task, there, err);
+        status = sg_ledger_text_stats_put(l, id, task, there, err);
         goto done;
     }
     SG_TRY_DONE(texts_make(t, d->train.n, &x, err));
@@ -156,15 +157,15 @@ done:
     return status;
 }
 
-sg_status sg_measure_raw_bias(const struct sg_prepared *p, struct sg_ledger *ledger, struct sg_err *err)
+sg_status sg_measure_raw_text_stats(const struct sg_prepared *p, struct sg_ledger *ledger, struct sg_err *err)
 {
     for (int t = 0; t < p->study->n_tasks && p->grid.n_pools; t++)
         SG_TRY(raw_bias(p, t, ledger, err));
     return SG_OK;
 }
 
-sg_status sg_measure_pool_bias(const struct sg_prepared *p, int64_t pool, struct sg_ledger *ledger,
-                               struct sg_err *err)
+sg_status sg_measure_pool_text_stats(const struct sg_prepared *p, int64_t pool, struct sg_ledger *ledger,
+                                     struct sg_err *err)
 {
     const struct sg_pool_key *key = &p->grid.pool[pool];
     const struct sg_task *t = &p->study->task[key->task];

@@ -276,7 +276,7 @@ static void add_money(const struct sg_rehearsal *r, const struct total *t, struc
             budget);
 }
 
-/* The pace of the governor: 97 % of the limits (gen/llm/limiter.h). */
+/* The pace of the limiter: 97 % of the limits (gen/llm/limiter.h). */
 static void add_pace(const struct sums *s, struct sg_buf *b)
 {
     const struct sg_generator *g = s->generator;

@@ -58,7 +58,7 @@ sg_status sg_resume_enter(struct sg_resume *r, struct sg_err *err)
         SG_TRY(enter_cell(r, i, err));
     for (int64_t i = 0; i < p->n_evaluations; i++)
         SG_TRY(enter_evaluation(r, i, err));
-    SG_TRY(sg_measure_raw_bias(p, r->ledger, err));
+    SG_TRY(sg_measure_raw_text_stats(p, r->ledger, err));
     for (int64_t i = 0; i < p->grid.n_pools; i++)
         SG_TRY(sg_measure_diversity_forget(p, i, 0, r->ledger, err));
     return sg_ledger_commit(r->ledger, err);
@@ -108,7 +108,7 @@ sg_status sg_resume_store(struct sg_resume *r, struct sg_asking *a, int64_t i, s
         SG_TRY(sg_measure_diversity_forget(r->p, i, 1, r->ledger, err));
     }
     SG_TRY(sg_asking_store(a, i, err));
-    return i < r->p->grid.n_pools ? sg_measure_pool_bias(r->p, i, r->ledger, err) : SG_OK;
+    return i < r->p->grid.n_pools ? sg_measure_pool_text_stats(r->p, i, r->ledger, err) : SG_OK;
 }
 
 void sg_resume_tell(struct sg_resume *r, int buy_only)

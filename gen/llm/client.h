@@ -2,7 +2,7 @@
  * (gen/llm/llama.h), which is loaded when the first request comes.
  *
  * Runs in a rank's network thread. It sends what it is given, once, and says what came of it; when to send, and
- * whether again, is the governor's to say (gen/llm/limiter.h), which sits on rank 0. No redirects, TLS always
+ * whether again, is the limiter's to say (gen/llm/limiter.h), which sits on rank 0. No redirects, TLS always
  * verified, plain http only to loopback unless no key is set, answers bounded in size. */
 #ifndef SG_GEN_LLM_CLIENT_H
 #define SG_GEN_LLM_CLIENT_H

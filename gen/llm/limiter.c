@@ -31,11 +31,11 @@ enum { CONTROL_RETRIES = 1 };
 /* A control belongs to no pool. */
 static const int64_t no_turn = -1;
 
-struct ticket {
+struct request {
     double tokens, usd, sent_s, not_before_s;
     int64_t turn;
     int64_t sent_at,
-        failed_at; /* departures before its last one, and before its first failure (-1: none) of this go */
+        failed_at; /* sends before its last one, and before its first failure (-1: none) of this go */
     int attempts, n_goes;
     int is_last;              /* once more: another failure is its own */
     enum sg_attempt_kind bad; /* of the failure for which it is held, */
@@ -44,21 +44,21 @@ struct ticket {
     int is_answered, is_too_long; /* ever; too long: so the server has said */
 };
 
-struct departure {
+struct send {
     double time_s, tokens;
 };
 
-struct sg_governor {
-    struct sg_governor_settings s;
-    struct sg_purse none;  /* where the settings have no purse */
-    struct ticket *ticket; /* (n) by id */
+struct sg_limiter {
+    struct sg_limiter_settings s;
+    struct sg_budget none;   /* where the settings have no budget */
+    struct request *request; /* (n) by id */
     int64_t n;
     int64_t *fresh,
         n_fresh; /* (n_fresh, with room for n) a heap of those that never left, by turn, then id */
     int64_t *again, n_again; /* (n_again, with room for n) those that wait for another attempt */
     int64_t n_flying;
 
-    struct departure *log; /* (cap_log) a ring: what left in the last 61 s */
+    struct send *log; /* (cap_log) a ring: what left in the last 61 s */
     int64_t log_first, n_log, cap_log;
     double log_tokens;
     double next_request_s, next_tokens_s;  /* the even pace */
@@ -74,7 +74,7 @@ struct sg_governor {
 
     int64_t *held, n_held; /* (n_held, with room for n) failed, with no answer since to one that left later */
     int64_t *given_up, n_given_up;            /* (n_given_up, with room for n) to be told */
-    int64_t n_departed, n_answered, alive_at; /* alive_at: the last departure that was answered; -1: none */
+    int64_t n_departed, n_answered, alive_at; /* alive_at: the last send that was answered; -1: none */
     double sum_tokens;                        /* of all */
     int64_t control;                          /* the id of the one that is on its way or waits; -1: none */
     sg_status held_dead;
@@ -85,17 +85,17 @@ struct sg_governor {
     struct sg_rng rng;
 };
 
-struct sg_governor *sg_governor_create(const struct sg_governor_settings *s)
+struct sg_limiter *sg_limiter_create(const struct sg_limiter_settings *s)
 {
-    struct sg_governor *g = sg_alloc(1, sizeof *g);
+    struct sg_limiter *g = sg_alloc(1, sizeof *g);
     if (!g)
         return NULL;
     g->s = *s;
     if (g->s.connections < 1)
         g->s.connections = 1;
     g->none.budget_usd = -1;
-    if (!g->s.purse)
-        g->s.purse = &g->none;
+    if (!g->s.budget)
+        g->s.budget = &g->none;
     g->window = (double)g->s.connections;
     g->next_request_s = g->next_tokens_s = g->pause_s = g->open_s = g->cut_s = g->halved_s = -HUGE_VAL;
     g->rng = sg_rng_make(s->seed, 0);
@@ -103,11 +103,11 @@ struct sg_governor *sg_governor_create(const struct sg_governor_settings *s)
     return g;
 }
 
-void sg_governor_destroy(struct sg_governor *g)
+void sg_limiter_destroy(struct sg_limiter *g)
 {
     if (!g)
         return;
-    sg_free(g->ticket);
+    sg_free(g->request);
     sg_free(g->fresh);
     sg_free(g->again);
     sg_free(g->held);
@@ -118,13 +118,13 @@ void sg_governor_destroy(struct sg_governor *g)
 
 /* ---- those that never left ---- */
 
-static int is_before(const struct sg_governor *g, int64_t a, int64_t b)
+static int is_before(const struct sg_limiter *g, int64_t a, int64_t b)
 {
-    int64_t x = g->ticket[a].turn, y = g->ticket[b].turn;
+    int64_t x = g->request[a].turn, y = g->request[b].turn;
     return x < y || (x == y && a < b);
 }
 
-static void push_fresh(struct sg_governor *g, int64_t id)
+static void push_fresh(struct sg_limiter *g, int64_t id)
 {
     int64_t at = g->n_fresh++;
     for (; at > 0 && is_before(g, id, g->fresh[(at - 1) / 2]); at = (at - 1) / 2)
@@ -132,7 +132,7 @@ static void push_fresh(struct sg_governor *g, int64_t id)
     g->fresh[at] = id;
 }
 
-static void pop_fresh(struct sg_governor *g)
+static void pop_fresh(struct sg_limiter *g)
 {
     int64_t id = g->fresh[--g->n_fresh], at = 0, child;
     while ((child = 2 * at + 1) < g->n_fresh) {
@@ -146,8 +146,8 @@ static void pop_fresh(struct sg_governor *g)
 }
 
 /* Room in all lists is made now, so that nothing can fail later. */
-static sg_status add_ticket(struct sg_governor *g, int64_t turn, double tokens, double usd, int64_t *id,
-                            struct sg_err *err)
+static sg_status add_request(struct sg_limiter *g, int64_t turn, double tokens, double usd, int64_t *id,
+                             struct sg_err *err)
 {
     int64_t **const list[] = {&g->again, &g->fresh, &g->held, &g->given_up};
     for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
@@ -156,40 +156,40 @@ static sg_status add_ticket(struct sg_governor *g, int64_t turn, double tokens, 
             return sg_fail_memory(err, (unsigned long long)g->n * sizeof *more);
         *list[i] = more;
     }
-    struct ticket *ticket = sg_grown(g->ticket, g->n, sizeof *ticket);
-    if (!ticket)
-        return sg_fail_memory(err, (unsigned long long)g->n * sizeof *ticket);
-    g->ticket = ticket;
-    g->ticket[g->n] = (struct ticket){
+    struct request *request = sg_grown(g->request, g->n, sizeof *request);
+    if (!request)
+        return sg_fail_memory(err, (unsigned long long)g->n * sizeof *request);
+    g->request = request;
+    g->request[g->n] = (struct request){
         .tokens = tokens, .usd = usd, .not_before_s = -HUGE_VAL, .turn = turn, .failed_at = -1};
     g->sum_tokens += tokens;
     *id = g->n++;
     return SG_OK;
 }
 
-void sg_governor_was_given_up(struct sg_governor *g, int64_t id)
+void sg_limiter_was_given_up(struct sg_limiter *g, int64_t id)
 {
-    g->ticket[id].is_last = 1;
+    g->request[id].is_last = 1;
 }
 
-sg_status sg_governor_add(struct sg_governor *g, int64_t turn, double tokens, double usd, int64_t *id,
-                          struct sg_err *err)
+sg_status sg_limiter_add(struct sg_limiter *g, int64_t turn, double tokens, double usd, int64_t *id,
+                         struct sg_err *err)
 {
-    SG_TRY(add_ticket(g, turn, tokens, usd, id, err));
+    SG_TRY(add_request(g, turn, tokens, usd, id, err));
     push_fresh(g, *id);
     return SG_OK;
 }
 
-sg_status sg_governor_add_control(struct sg_governor *g, double tokens, double usd, int64_t *id,
-                                  struct sg_err *err)
+sg_status sg_limiter_add_control(struct sg_limiter *g, double tokens, double usd, int64_t *id,
+                                 struct sg_err *err)
 {
-    SG_TRY(add_ticket(g, no_turn, tokens, usd, id, err));
+    SG_TRY(add_request(g, no_turn, tokens, usd, id, err));
     g->control = *id;
     g->again[g->n_again++] = *id;
     return SG_OK;
 }
 
-void sg_governor_stop(struct sg_governor *g, sg_status status, const char *why)
+void sg_limiter_stop(struct sg_limiter *g, sg_status status, const char *why)
 {
     if (g->dead != SG_OK)
         return;
@@ -200,7 +200,7 @@ void sg_governor_stop(struct sg_governor *g, sg_status status, const char *why)
 
 /* ---- rate ---- */
 
-static void forget_old(struct sg_governor *g, double now_s)
+static void forget_old(struct sg_limiter *g, double now_s)
 {
     while (g->n_log && g->log[g->log_first].time_s <= now_s - window_s) {
         g->log_tokens -= g->log[g->log_first].tokens;
@@ -212,11 +212,11 @@ static void forget_old(struct sg_governor *g, double now_s)
 }
 
 /* 0 without memory. */
-static int remember(struct sg_governor *g, double now_s, double tokens)
+static int remember(struct sg_limiter *g, double now_s, double tokens)
 {
     if (g->n_log == g->cap_log) {
         int64_t cap = g->cap_log ? 2 * g->cap_log : 256;
-        struct departure *log = sg_alloc((size_t)cap, sizeof *log);
+        struct send *log = sg_alloc((size_t)cap, sizeof *log);
         if (!log)
             return 0;
         for (int64_t i = 0; i < g->n_log; i++)
@@ -226,7 +226,7 @@ static int remember(struct sg_governor *g, double now_s, double tokens)
         g->log_first = 0;
         g->cap_log = cap;
     }
-    g->log[(g->log_first + g->n_log++) % g->cap_log] = (struct departure){now_s, tokens};
+    g->log[(g->log_first + g->n_log++) % g->cap_log] = (struct send){now_s, tokens};
     g->log_tokens += tokens;
     return 1;
 }
@@ -238,12 +238,12 @@ static double lower(int64_t ours, double server)
 }
 
 /* What is left of the rate after a 429: it grows by the rate before in a minute. */
-static double cut_rate(const struct sg_governor *g, double now_s)
+static double cut_rate(const struct sg_limiter *g, double now_s)
 {
     return g->cut_rate > 0 ? g->cut_rate + g->peak_rate * (now_s - g->cut_s) / 60 : HUGE_VAL;
 }
 
-static int rate_allows(struct sg_governor *g, double now_s, double tokens)
+static int rate_allows(struct sg_limiter *g, double now_s, double tokens)
 {
     if (now_s < g->pause_s || now_s < g->next_request_s || now_s < g->next_tokens_s)
         return 0;
@@ -262,7 +262,7 @@ static double later(double due_s, double now_s, double pace_s)
     return (due_s < now_s - slack_s ? now_s : due_s) + pace_s;
 }
 
-static void pace(struct sg_governor *g, double now_s, double tokens)
+static void pace(struct sg_limiter *g, double now_s, double tokens)
 {
     double requests = lower(g->s.requests_per_min, g->server_requests),
            per_min = lower(g->s.tokens_per_min, g->server_tokens);
@@ -272,7 +272,7 @@ static void pace(struct sg_governor *g, double now_s, double tokens)
 }
 
 /* How many a second left in the last 10 s, or since the first of them. */
-static double recent_rate(const struct sg_governor *g, double now_s)
+static double recent_rate(const struct sg_limiter *g, double now_s)
 {
     int64_t n = 0;
     double first_s = now_s;
@@ -300,35 +300,35 @@ static void heed(double limit, double left, double reset_s, double now_s, double
 
 /* No request was ever answered, and 8 have failed in a row: it looks as if the server were set up wrongly, and waiting mends nothing. A
  * server that has answered before is given more time to come back. */
-static int has_never_worked(const struct sg_governor *g)
+static int has_never_worked(const struct sg_limiter *g)
 {
     return !g->n_answered && g->n_faults >= MAX_FAILURES;
 }
 
 /* Whether those that are held are enough for a verdict: until it has come nothing leaves but a control. A key that has opened
  * nothing yet is not tried more often than it must be. */
-static int is_full(const struct sg_governor *g)
+static int is_full(const struct sg_limiter *g)
 {
     int is_doubtful = g->n_held && !g->n_answered && g->held_dead != SG_OK &&
-                      g->ticket[g->held[g->n_held - 1]].blame != SG_BLAME_LENGTH;
+                      g->request[g->held[g->n_held - 1]].blame != SG_BLAME_LENGTH;
     return g->n_held >= MAX_FAILURES || is_doubtful || (g->n_held && has_never_worked(g));
 }
 
 /* Where the address redirects, those that are on their way tell whether it does so for all. */
-static int waits_for_others(const struct sg_governor *g)
+static int waits_for_others(const struct sg_limiter *g)
 {
-    return g->n_held && g->n_flying && g->ticket[g->held[g->n_held - 1]].blame == SG_BLAME_ADDRESS;
+    return g->n_held && g->n_flying && g->request[g->held[g->n_held - 1]].blame == SG_BLAME_ADDRESS;
 }
 
 /* The request whose turn it is, or -1. *at: its place among those that wait again, or -1. */
-static int64_t choose(const struct sg_governor *g, double now_s, int64_t *at)
+static int64_t choose(const struct sg_limiter *g, double now_s, int64_t *at)
 {
     int one_by_one = has_never_worked(g);
     *at = -1;
     for (int64_t i = 0; i < g->n_again; i++) {
         if (g->control >= 0 && g->again[i] != g->control)
             continue;
-        const struct ticket *t = &g->ticket[g->again[i]], *best = *at < 0 ? t : &g->ticket[g->again[*at]];
+        const struct request *t = &g->request[g->again[i]], *best = *at < 0 ? t : &g->request[g->again[*at]];
         if (t->not_before_s > now_s)
             continue;
         /* One request's tries are the sooner over if the others do not take turns with it. */
@@ -340,9 +340,9 @@ static int64_t choose(const struct sg_governor *g, double now_s, int64_t *at)
     return *at >= 0 ? g->again[*at] : g->n_fresh && g->control < 0 ? g->fresh[0] : -1;
 }
 
-static int is_affordable(struct sg_governor *g, double usd)
+static int is_affordable(struct sg_limiter *g, double usd)
 {
-    const struct sg_purse *p = g->s.purse;
+    const struct sg_budget *p = g->s.budget;
     if (p->budget_usd < 0 || p->spent_usd + p->reserved_usd + usd <= p->budget_usd)
         return 1;
     /* Answers cost less than what is reserved for them: what does not fit waits for those that are on their way. */
@@ -353,11 +353,11 @@ static int is_affordable(struct sg_governor *g, double usd)
         "larger --max-usd",
         p->spent_usd, p->budget_usd);
     if (!p->n_flying)
-        sg_governor_stop(g, SG_STOPPED, why);
+        sg_limiter_stop(g, SG_STOPPED, why);
     return 0;
 }
 
-int sg_governor_next(struct sg_governor *g, double now_s, int64_t *id)
+int sg_limiter_next(struct sg_limiter *g, double now_s, int64_t *id)
 {
     if (g->dead != SG_OK || (double)g->n_flying >= floor(g->window) || now_s < g->open_s ||
         (g->n_faults >= MAX_FAILURES && g->n_flying) || (is_full(g) && g->control < 0) || waits_for_others(g))
@@ -365,7 +365,7 @@ int sg_governor_next(struct sg_governor *g, double now_s, int64_t *id)
     int64_t at, chosen = choose(g, now_s, &at);
     if (chosen < 0)
         return 0;
-    struct ticket *t = &g->ticket[chosen];
+    struct request *t = &g->request[chosen];
     if (!rate_allows(g, now_s, t->tokens) || !is_affordable(g, t->usd) || !remember(g, now_s, t->tokens))
         return 0;
     pace(g, now_s, t->tokens);
@@ -377,8 +377,8 @@ int sg_governor_next(struct sg_governor *g, double now_s, int64_t *id)
     t->sent_s = now_s;
     t->sent_at = g->n_departed++;
     g->n_flying++;
-    g->s.purse->n_flying++;
-    g->s.purse->reserved_usd += t->usd;
+    g->s.budget->n_flying++;
+    g->s.budget->reserved_usd += t->usd;
     *id = chosen;
     return 1;
 }
@@ -413,9 +413,9 @@ struct sg_attempt sg_attempt_make(void)
     return (struct sg_attempt){.kind = SG_ATTEMPT_FAULT, .cost_usd = -1, .said = sg_server_limits_make()};
 }
 
-static void settle(struct sg_governor *g, const struct ticket *t, const struct sg_attempt *a)
+static void settle(struct sg_limiter *g, const struct request *t, const struct sg_attempt *a)
 {
-    struct sg_purse *p = g->s.purse;
+    struct sg_budget *p = g->s.budget;
     g->n_flying--;
     p->reserved_usd -= t->usd;
     if (!--p->n_flying)
@@ -426,13 +426,13 @@ static void settle(struct sg_governor *g, const struct ticket *t, const struct s
         p->spent_usd += t->usd;
 }
 
-static void on_answer(struct sg_governor *g)
+static void on_answer(struct sg_limiter *g)
 {
     g->n_faults = g->n_trips = 0;
     g->window = fmin(g->window + 1 / (g->window * (double)(1 + g->n_slow)), (double)g->s.connections);
 }
 
-static void on_rate(struct sg_governor *g, const struct ticket *t, double now_s)
+static void on_rate(struct sg_limiter *g, const struct request *t, double now_s)
 {
     if (t->sent_s < g->cut_s)
         return;
@@ -442,7 +442,7 @@ static void on_rate(struct sg_governor *g, const struct ticket *t, double now_s)
     g->cut_s = now_s;
 }
 
-static void on_overload(struct sg_governor *g, const struct ticket *t, double now_s, int is_timeout)
+static void on_overload(struct sg_limiter *g, const struct request *t, double now_s, int is_timeout)
 {
     if (t->sent_s < g->halved_s)
         return;
@@ -451,7 +451,7 @@ static void on_overload(struct sg_governor *g, const struct ticket *t, double no
     g->n_slow += is_timeout;
 }
 
-static void on_fault(struct sg_governor *g, double now_s)
+static void on_fault(struct sg_limiter *g, double now_s)
 {
     if (++g->n_faults < MAX_FAILURES || now_s < g->open_s)
         return;
@@ -460,7 +460,7 @@ static void on_fault(struct sg_governor *g, double now_s)
     g->n_trips++;
 }
 
-static double delay_s(struct sg_governor *g, const struct ticket *t, const struct sg_attempt *a)
+static double delay_s(struct sg_limiter *g, const struct request *t, const struct sg_attempt *a)
 {
     double cap = 0.5 * ldexp(1, t->attempts < 8 ? t->attempts : 8);
     double own = sg_rng_uniform(&g->rng) * fmin(cap, max_delay_s);
@@ -470,9 +470,9 @@ static double delay_s(struct sg_governor *g, const struct ticket *t, const struc
 /* ---- whose failure it is ---- */
 
 /* Given up on at once, or asked again. */
-static void release(struct sg_governor *g, int64_t id, int gives_up, int is_last)
+static void release(struct sg_limiter *g, int64_t id, int gives_up, int is_last)
 {
-    struct ticket *t = &g->ticket[id];
+    struct request *t = &g->request[id];
     if (gives_up) {
         g->given_up[g->n_given_up++] = id;
         return;
@@ -486,19 +486,19 @@ static void release(struct sg_governor *g, int64_t id, int gives_up, int is_last
 }
 
 /* Notes that it failed: what leaves from now on is evidence when it is answered. */
-static void note_failure(const struct sg_governor *g, struct ticket *t)
+static void note_failure(const struct sg_limiter *g, struct request *t)
 {
     if (t->failed_at < 0)
         t->failed_at = g->n_departed;
 }
 
 /* Whether one that left after its first failure was answered. */
-static int is_alive_since(const struct sg_governor *g, const struct ticket *t)
+static int is_alive_since(const struct sg_limiter *g, const struct request *t)
 {
     return t->failed_at >= 0 && g->alive_at >= t->failed_at;
 }
 
-static int was_refused(const struct ticket *t)
+static int was_refused(const struct request *t)
 {
     return t->bad == SG_ATTEMPT_REFUSED;
 }
@@ -509,11 +509,11 @@ struct lengths {
     double sum_tokens;
 };
 
-static struct lengths lengths_of(const struct sg_governor *g, int64_t turn)
+static struct lengths lengths_of(const struct sg_limiter *g, int64_t turn)
 {
     struct lengths l = {0};
     for (int64_t i = 0; i < g->n; i++) {
-        const struct ticket *t = &g->ticket[i];
+        const struct request *t = &g->request[i];
         if (t->turn != turn)
             continue;
         l.n++;
@@ -526,7 +526,7 @@ static struct lengths lengths_of(const struct sg_governor *g, int64_t turn)
 
 /* What the server calls too long is the request's own where more of the same pool are answered than are too long. Answers to another
  * pool's, which may be far shorter, say nothing of it. */
-static int is_rarely_too_long(const struct sg_governor *g, const struct ticket *t)
+static int is_rarely_too_long(const struct sg_limiter *g, const struct request *t)
 {
     struct lengths l = lengths_of(g, t->turn);
     return l.n_answered > l.n_too_long;
@@ -534,13 +534,13 @@ static int is_rarely_too_long(const struct sg_governor *g, const struct ticket *
 
 /* A request that left at `sent_at` is answered: what had failed before that is not the endpoint's. What the server has refused
  * it would refuse again; what it failed at is asked again, as it may have been away in between. */
-static void on_evidence(struct sg_governor *g, int64_t sent_at)
+static void on_evidence(struct sg_limiter *g, int64_t sent_at)
 {
     int64_t n = 0;
     g->alive_at = sent_at > g->alive_at ? sent_at : g->alive_at;
     for (int64_t i = 0; i < g->n_held; i++) {
         int64_t id = g->held[i];
-        const struct ticket *t = &g->ticket[id];
+        const struct request *t = &g->request[id];
         if (sent_at < t->failed_at || (t->blame == SG_BLAME_LENGTH && !is_rarely_too_long(g, t)))
             g->held[n++] = id;
         else
@@ -549,12 +549,12 @@ static void on_evidence(struct sg_governor *g, int64_t sent_at)
     g->n_held = n;
 }
 
-static void stop_for_held(struct sg_governor *g)
+static void stop_for_held(struct sg_limiter *g)
 {
     char why[600];
     long long n = (long long)(has_never_worked(g) && g->n_faults > g->n_held ? g->n_faults : g->n_held);
     if (g->held_dead != SG_OK && g->held_verdict[0]) {
-        sg_governor_stop(g, g->held_dead, g->held_verdict);
+        sg_limiter_stop(g, g->held_dead, g->held_verdict);
         return;
     }
     if (n == 1)
@@ -566,16 +566,16 @@ static void stop_for_held(struct sg_governor *g)
         snprintf(why, sizeof why,
                  "%lld requests in a row failed, the last one with: %.400s; hint: mend that, then run again",
                  n, g->held_reason);
-    sg_governor_stop(g, SG_STOPPED, why);
+    sg_limiter_stop(g, SG_STOPPED, why);
 }
 
 /* Whether those that are held are longer than their pools' requests mostly are, and others were taken: then it is not the endpoint that
  * has too little room. */
-static int are_too_long(const struct sg_governor *g)
+static int are_too_long(const struct sg_limiter *g)
 {
     int64_t n = 0;
     for (int64_t i = 0; i < g->n_held; i++) {
-        const struct ticket *t = &g->ticket[g->held[i]];
+        const struct request *t = &g->request[g->held[i]];
         struct lengths l = lengths_of(g, t->turn);
         double mean = l.n > 1 ? l.sum_tokens / (double)l.n : g->sum_tokens / (double)g->n;
         n += t->blame == SG_BLAME_LENGTH && t->tokens > 1.25 * mean;
@@ -584,19 +584,19 @@ static int are_too_long(const struct sg_governor *g)
 }
 
 /* Ends with a verdict where no control is needed for it, or can be had. */
-static void judge_held(struct sg_governor *g)
+static void judge_held(struct sg_limiter *g)
 {
     int nothing_else = !g->n_flying && !g->n_fresh && !g->n_again;
     if (!g->n_held || g->dead != SG_OK || (!is_full(g) && g->n_flying))
         return;
-    const struct ticket *last = &g->ticket[g->held[g->n_held - 1]];
+    const struct request *last = &g->request[g->held[g->n_held - 1]];
     if (last->blame == SG_BLAME_ADDRESS ? g->n_held > 1 : g->n_held >= MAX_FAILURES && !was_refused(last))
         stop_for_held(g);
     else if (!g->s.has_controls && !g->n_flying && (nothing_else || is_full(g)))
         stop_for_held(g);
 }
 
-int sg_governor_wants_control(struct sg_governor *g, int64_t *like)
+int sg_limiter_wants_control(struct sg_limiter *g, int64_t *like)
 {
     if (!g->s.has_controls || g->dead != SG_OK || g->control >= 0 || !g->n_held || g->n_flying ||
         (!is_full(g) && (g->n_fresh || g->n_again)))
@@ -606,10 +606,10 @@ int sg_governor_wants_control(struct sg_governor *g, int64_t *like)
 }
 
 /* Whether a pool is mostly too long: a control has as many bytes, but may have fewer tokens. */
-static int are_pools_too_long(const struct sg_governor *g)
+static int are_pools_too_long(const struct sg_limiter *g)
 {
     for (int64_t i = 0; i < g->n_held; i++) {
-        const struct ticket *t = &g->ticket[g->held[i]];
+        const struct request *t = &g->request[g->held[i]];
         if (t->blame == SG_BLAME_LENGTH && !is_rarely_too_long(g, t) && lengths_of(g, t->turn).n_too_long > 1)
             return 1;
     }
@@ -617,7 +617,7 @@ static int are_pools_too_long(const struct sg_governor *g)
 }
 
 /* The endpoint answers a prompt of ours. */
-static void on_control(struct sg_governor *g)
+static void on_control(struct sg_limiter *g)
 {
     int64_t n = g->n_held;
     g->control = -1;
@@ -627,13 +627,13 @@ static void on_control(struct sg_governor *g)
     }
     g->n_held = 0;
     for (int64_t i = 0; i < n; i++) {
-        struct ticket *t = &g->ticket[g->held[i]];
+        struct request *t = &g->request[g->held[i]];
         release(g, g->held[i], t->is_last || (was_refused(t) && t->may_have_cost), was_refused(t));
     }
 }
 
 /* All that are held are given up on: they are unlike the others. */
-static void release_all(struct sg_governor *g)
+static void release_all(struct sg_limiter *g)
 {
     int64_t n = g->n_held;
     g->n_held = 0;
@@ -642,9 +642,9 @@ static void release_all(struct sg_governor *g)
         release(g, g->held[i], 1, 0);
 }
 
-static enum sg_fate fail(struct sg_governor *g, int64_t id, const struct sg_attempt *a)
+static enum sg_fate fail(struct sg_limiter *g, int64_t id, const struct sg_attempt *a)
 {
-    struct ticket *t = &g->ticket[id];
+    struct request *t = &g->request[id];
     enum sg_fate given_up =
         a->kind == SG_ATTEMPT_REFUSED || a->kind == SG_ATTEMPT_RATE ? SG_FATE_REFUSED : SG_FATE_FAILED;
     if (id == g->control) {
@@ -673,7 +673,7 @@ static enum sg_fate fail(struct sg_governor *g, int64_t id, const struct sg_atte
     return SG_FATE_HELD;
 }
 
-int sg_governor_given_up(struct sg_governor *g, int64_t *id)
+int sg_limiter_given_up(struct sg_limiter *g, int64_t *id)
 {
     if (g->dead != SG_OK || !g->n_given_up) /* then all that is held is left */
         return 0;
@@ -683,9 +683,9 @@ int sg_governor_given_up(struct sg_governor *g, int64_t *id)
 
 /* One that finds no room in `retries` + 1 tries: the endpoint has none for anybody, or it has for all but this one, which is
  * larger than its limit for a minute, as a rule. */
-static enum sg_fate find_no_room(struct sg_governor *g, int64_t id, const struct sg_attempt *a)
+static enum sg_fate find_no_room(struct sg_limiter *g, int64_t id, const struct sg_attempt *a)
 {
-    struct ticket *t = &g->ticket[id];
+    struct request *t = &g->request[id];
     char why[600];
     int is_alone = !g->n_flying && !g->n_fresh && !g->n_again && a->kind == SG_ATTEMPT_RATE;
     if (id != g->control && is_alive_since(g, t) && t->n_goes + 1 < MAX_GOES) {
@@ -697,24 +697,24 @@ static enum sg_fate find_no_room(struct sg_governor *g, int64_t id, const struct
     snprintf(why, sizeof why,
              "the server has not taken a request in %d %s (%.400s); hint: run again when it does",
              t->attempts, sg_plural(t->attempts, "try", "tries"), a->reason);
-    sg_governor_stop(g, SG_STOPPED, why);
+    sg_limiter_stop(g, SG_STOPPED, why);
     return SG_FATE_LEFT;
 }
 
-static int64_t retries_of(const struct sg_governor *g, int64_t id, const struct sg_attempt *a)
+static int64_t retries_of(const struct sg_limiter *g, int64_t id, const struct sg_attempt *a)
 {
     return id == g->control && !a->outage && g->s.retries > CONTROL_RETRIES ? CONTROL_RETRIES : g->s.retries;
 }
 
-static enum sg_fate try_again(struct sg_governor *g, int64_t id, double now_s, const struct sg_attempt *a)
+static enum sg_fate try_again(struct sg_limiter *g, int64_t id, double now_s, const struct sg_attempt *a)
 {
-    struct ticket *t = &g->ticket[id];
+    struct request *t = &g->request[id];
     note_failure(g, t);
     if (a->said.retry_after_s > max_server_delay_s) {
         char why[600];
         snprintf(why, sizeof why, "the server asks to wait %.0f s (%.400s); hint: run again then",
                  a->said.retry_after_s, a->reason);
-        sg_governor_stop(g, SG_STOPPED, why);
+        sg_limiter_stop(g, SG_STOPPED, why);
     }
     if (g->dead != SG_OK)
         return SG_FATE_LEFT;
@@ -728,9 +728,9 @@ static enum sg_fate try_again(struct sg_governor *g, int64_t id, double now_s, c
     return SG_FATE_AGAIN;
 }
 
-static enum sg_fate take(struct sg_governor *g, double now_s, int64_t id, const struct sg_attempt *a)
+static enum sg_fate take(struct sg_limiter *g, double now_s, int64_t id, const struct sg_attempt *a)
 {
-    struct ticket *t = &g->ticket[id];
+    struct request *t = &g->request[id];
     switch (a->kind) {
     case SG_ATTEMPT_ANSWERED:
         on_answer(g);
@@ -747,7 +747,7 @@ static enum sg_fate take(struct sg_governor *g, double now_s, int64_t id, const 
         note_failure(g, t);
         return fail(g, id, a);
     case SG_ATTEMPT_ENDPOINT:
-        sg_governor_stop(g, a->dead, a->reason);
+        sg_limiter_stop(g, a->dead, a->reason);
         return SG_FATE_LEFT;
     case SG_ATTEMPT_ADAPT:
         if (g->dead != SG_OK)
@@ -770,9 +770,9 @@ static enum sg_fate take(struct sg_governor *g, double now_s, int64_t id, const 
     return try_again(g, id, now_s, a);
 }
 
-enum sg_fate sg_governor_done(struct sg_governor *g, double now_s, int64_t id, const struct sg_attempt *a)
+enum sg_fate sg_limiter_done(struct sg_limiter *g, double now_s, int64_t id, const struct sg_attempt *a)
 {
-    settle(g, &g->ticket[id], a);
+    settle(g, &g->request[id], a);
     heed(a->said.limit_requests, a->said.left_requests, a->said.reset_requests_s, now_s, &g->server_requests,
          &g->pause_s);
     heed(a->said.limit_tokens, a->said.left_tokens, a->said.reset_tokens_s, now_s, &g->server_tokens,
@@ -782,14 +782,14 @@ enum sg_fate sg_governor_done(struct sg_governor *g, double now_s, int64_t id, c
     return fate;
 }
 
-int sg_governor_attempts(const struct sg_governor *g, int64_t id)
+int sg_limiter_attempts(const struct sg_limiter *g, int64_t id)
 {
-    return g->ticket[id].attempts;
+    return g->request[id].attempts;
 }
 
-struct sg_governor_state sg_governor_look(const struct sg_governor *g)
+struct sg_limiter_state sg_limiter_look(const struct sg_limiter *g)
 {
-    return (struct sg_governor_state){
+    return (struct sg_limiter_state){
         .n_waiting = g->dead == SG_OK ? g->n_fresh + g->n_again + g->n_held + g->n_given_up : 0,
         .n_flying = g->n_flying,
         .dead = g->dead,

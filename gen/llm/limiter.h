@@ -4,9 +4,9 @@
  * A plain struct with an explicit clock (seconds of any origin that never run backwards): a test plays days in
  * no time.
  *
- *     sg_governor_add(g, turn, tokens, usd, &id, err);         a request waits
- *     while (sg_governor_next(g, now, &id)) send(id);           it leaves; its worst cost is reserved
- *     what = sg_governor_done(g, now, id, &report);             every attempt that left, once
+ *     sg_limiter_add(g, turn, tokens, usd, &id, err);         a request waits
+ *     while (sg_limiter_next(g, now, &id)) send(id);           it leaves; its worst cost is reserved
+ *     what = sg_limiter_done(g, now, id, &report);             every attempt that left, once
  *
  * Rate: attempts leave evenly at 97 % of the limit, and what has left in the last 61 s never passes it, so no 60 s
  * window at the server does, unless an attempt is more than a second on its way there. A request counts with its
@@ -17,7 +17,7 @@
  * of 1, 2, 4, ... 60 s, until one is answered.
  * Money: the most that an attempt can cost is reserved before it leaves; spent + reserved never passes the budget.
  * An attempt that may have been paid for (the connection broke after it left) stays spent at that. Governors of several
- * endpoints may share one purse, and then its budget holds over all of them.
+ * endpoints may share one budget, and then its budget holds over all of them.
  * Verdicts: one request is not the endpoint. A failure is held until there is evidence of whose it is. When a request that was
  * sent after it is answered, it is the request's own, which is given up. When 8 are held, or nothing else is left to be asked, a
  * control (a request with a prompt of ours, as long) decides: with an answer to it those that are held are asked once more; without,
@@ -29,39 +29,39 @@
 
 #include <stdint.h>
 
-/* Money of a run. Whoever makes it sets budget and what is spent already; governors keep the rest. */
-struct sg_purse {
+/* Money of a run. Whoever makes it sets budget and what is spent already; limiters keep the rest. */
+struct sg_budget {
     double budget_usd; /* < 0: none */
     double spent_usd, reserved_usd;
     int64_t n_flying; /* attempts that something is reserved for */
 };
 
-struct sg_governor_settings {
+struct sg_limiter_settings {
     int64_t connections;                      /* most requests in flight */
     int64_t requests_per_min, tokens_per_min; /* 0: no limit of our own */
     int64_t retries;                          /* of one request, for passing failures */
-    struct sg_purse *purse;                   /* borrowed until destroy; NULL: no budget */
+    struct sg_budget *budget;                 /* borrowed until destroy; NULL: no budget */
     uint64_t seed;                            /* of the jitter */
-    int has_controls;                         /* the caller asks them (sg_governor_wants_control) */
+    int has_controls;                         /* the caller asks them (sg_limiter_wants_control) */
 };
 
-struct sg_governor;
+struct sg_limiter;
 
 /* NULL without memory. */
-struct sg_governor *sg_governor_create(const struct sg_governor_settings *s);
-void sg_governor_destroy(struct sg_governor *g);
+struct sg_limiter *sg_limiter_create(const struct sg_limiter_settings *s);
+void sg_limiter_destroy(struct sg_limiter *g);
 
 /* A request that waits to be sent: what it counts in tokens, and the most that one attempt can cost. Those of a lower turn
  * leave first, however late they come; of the same turn, in the order in which they came; one that waits for another attempt
  * before all. Ids count from 0. One that comes when the endpoint is dead is left at once. */
-sg_status sg_governor_add(struct sg_governor *g, int64_t turn, double tokens, double usd, int64_t *id,
-                          struct sg_err *err) SG_MUST_USE;
+sg_status sg_limiter_add(struct sg_limiter *g, int64_t turn, double tokens, double usd, int64_t *id,
+                         struct sg_err *err) SG_MUST_USE;
 
 /* An earlier run has given this request up: when it fails again, it is given up on again. */
-void sg_governor_was_given_up(struct sg_governor *g, int64_t id);
+void sg_limiter_was_given_up(struct sg_limiter *g, int64_t id);
 
 /* 1: request *id leaves now. 0: nothing may leave yet. */
-int sg_governor_next(struct sg_governor *g, double now_s, int64_t *id);
+int sg_limiter_next(struct sg_limiter *g, double now_s, int64_t *id);
 
 enum sg_attempt_kind {
     SG_ATTEMPT_ANSWERED,
@@ -118,35 +118,35 @@ enum sg_fate {
     SG_FATE_FAILED,   /* store the failure: given up on after `retries` */
     SG_FATE_REFUSED,  /* likewise: given up on, as the server does not take it */
     SG_FATE_AGAIN,    /* waits for another attempt */
-    SG_FATE_HELD, /* failed, and whose failure it is will show: it leaves again, or is named by sg_governor_given_up, or is
+    SG_FATE_HELD, /* failed, and whose failure it is will show: it leaves again, or is named by sg_limiter_given_up, or is
                          left when the endpoint is dead */
     SG_FATE_LEFT /* nothing is known about it: it stays to be asked by a later run */
 };
 /* "answered", "failed", "refused", "again", "held", "left" */
 const char *sg_fate_name(enum sg_fate f);
-enum sg_fate sg_governor_done(struct sg_governor *g, double now_s, int64_t id, const struct sg_attempt *a);
+enum sg_fate sg_limiter_done(struct sg_limiter *g, double now_s, int64_t id, const struct sg_attempt *a);
 
 /* 1: held request *id is given up on, REFUSED; store its failure. 0: there is no such, and none any more once the endpoint is dead: what
- * is held then is left. To be asked after each sg_governor_done. */
-int sg_governor_given_up(struct sg_governor *g, int64_t *id);
+ * is held then is left. To be asked after each sg_limiter_done. */
+int sg_limiter_given_up(struct sg_limiter *g, int64_t *id);
 
 /* 1: a control is to be added now. It is to ask as *like does (parameters, longest answer), but with a prompt of its own. */
-int sg_governor_wants_control(struct sg_governor *g, int64_t *like);
+int sg_limiter_wants_control(struct sg_limiter *g, int64_t *like);
 /* Adds it; it leaves before all others. Its fates are ANSWERED, AGAIN and LEFT. */
-sg_status sg_governor_add_control(struct sg_governor *g, double tokens, double usd, int64_t *id,
-                                  struct sg_err *err) SG_MUST_USE;
+sg_status sg_limiter_add_control(struct sg_limiter *g, double tokens, double usd, int64_t *id,
+                                 struct sg_err *err) SG_MUST_USE;
 
 /* Attempts of a request so far. */
-int sg_governor_attempts(const struct sg_governor *g, int64_t id);
+int sg_limiter_attempts(const struct sg_limiter *g, int64_t id);
 
 /* Nothing leaves any more; what is in flight is still reported. The first reason stays. */
-void sg_governor_stop(struct sg_governor *g, sg_status status, const char *why);
+void sg_limiter_stop(struct sg_limiter *g, sg_status status, const char *why);
 
-struct sg_governor_state {
+struct sg_limiter_state {
     int64_t n_waiting, n_flying; /* waiting, or held: 0 once the endpoint is dead */
     sg_status dead;  /* SG_OK while requests may leave; SG_STOPPED: at a limit; SG_INPUT: the user must act */
     const char *why; /* "" while alive */
 };
-struct sg_governor_state sg_governor_look(const struct sg_governor *g);
+struct sg_limiter_state sg_limiter_look(const struct sg_limiter *g);
 
 #endif

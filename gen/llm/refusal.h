@@ -1,7 +1,7 @@
 /* What an HTTP error that is no passing failure is about: the key, the account, the model, the address, or this one request.
  *
  * One request is not the endpoint: an error ends the run at once only where its code or its words name the key, the account or
- * the model. All else is a refusal, which carries how the run ends when it turns out to be the endpoint's; the governor
+ * the model. All else is a refusal, which carries how the run ends when it turns out to be the endpoint's; the limiter
  * (gen/llm/limiter.h) finds that out by what becomes of other requests. */
 #ifndef SG_GEN_LLM_REFUSAL_H
 #define SG_GEN_LLM_REFUSAL_H

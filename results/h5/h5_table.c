@@ -17,14 +17,14 @@ struct layout {
     int64_t n_chunk; /* rows of a chunk, and of our block */
 };
 
-struct sg_table {
-    const struct sg_table_spec *spec;
+struct sg_h5_table {
+    const struct sg_h5_table_spec *spec;
     const char *path;
     struct layout layout;
     hid_t file, dataset, memory_type; /* dataset -1 until there is a row */
     char *block;
     int64_t n_block, n_written;
-    struct sg_table_hash *hash;
+    struct sg_h5_table_hash *hash;
 };
 
 static herr_t innermost(unsigned n, const H5E_error2_t *e, void *context)
@@ -130,7 +130,7 @@ static size_t size_of(enum sg_column_type t)
     return t == SG_COL_TEXT ? sizeof(char *) : t == SG_COL_INT || t == SG_COL_REAL ? 8 : 4;
 }
 
-static struct layout layout_of(const struct sg_table_spec *s)
+static struct layout layout_of(const struct sg_h5_table_spec *s)
 {
     struct layout l = {0};
     for (int c = 0; c < s->n_columns; c++) {
@@ -163,7 +163,7 @@ static hid_t column_type(enum sg_column_type t, int in_file)
     }
 }
 
-static hid_t row_type(const struct sg_table_spec *s, const struct layout *l, int in_file)
+static hid_t row_type(const struct sg_h5_table_spec *s, const struct layout *l, int in_file)
 {
     if (s->plain)
         return column_type(s->column[0].type, in_file);
@@ -185,7 +185,7 @@ static hid_t row_type(const struct sg_table_spec *s, const struct layout *l, int
     return t;
 }
 
-static hid_t make_dataset(hid_t file, const struct sg_table_spec *s, const struct layout *l)
+static hid_t make_dataset(hid_t file, const struct sg_h5_table_spec *s, const struct layout *l)
 {
     hsize_t zero = 0, unlimited = H5S_UNLIMITED, chunk = (hsize_t)l->n_chunk;
     hid_t space = H5Screate_simple(1, &zero, &unlimited), plist = H5Pcreate(H5P_DATASET_CREATE),
@@ -203,7 +203,7 @@ static hid_t make_dataset(hid_t file, const struct sg_table_spec *s, const struc
     return dataset;
 }
 
-static void free_texts(struct sg_table *t)
+static void free_texts(struct sg_h5_table *t)
 {
     for (int64_t i = 0; i < t->n_block; i++)
         for (int c = 0; c < t->spec->n_columns; c++)
@@ -215,22 +215,22 @@ static void free_texts(struct sg_table *t)
     t->n_block = 0;
 }
 
-sg_status sg_table_create(hid_t file, const struct sg_table_spec *spec, const char *path,
-                          struct sg_table **out, struct sg_err *err)
+sg_status sg_h5_table_create(hid_t file, const struct sg_h5_table_spec *spec, const char *path,
+                             struct sg_h5_table **out, struct sg_err *err)
 {
     if (spec->n_columns > MAX_COLUMNS)
         return sg_fail(err, SG_FAILED, "%s: table %s has too many columns", path, spec->name);
-    struct sg_table *t = sg_alloc(1, sizeof *t);
+    struct sg_h5_table *t = sg_alloc(1, sizeof *t);
     if (!t)
         return sg_fail_memory(err, sizeof *t);
-    *t = (struct sg_table){.spec = spec,
-                           .path = path,
-                           .layout = layout_of(spec),
-                           .file = file,
-                           .dataset = -1,
-                           .memory_type = -1};
+    *t = (struct sg_h5_table){.spec = spec,
+                              .path = path,
+                              .layout = layout_of(spec),
+                              .file = file,
+                              .dataset = -1,
+                              .memory_type = -1};
     t->block = sg_alloc((size_t)t->layout.n_chunk, t->layout.row_bytes);
-    t->hash = sg_table_hash_create(spec);
+    t->hash = sg_h5_table_hash_create(spec);
     sg_status status = SG_OK;
     if (!t->block || !t->hash)
         status = sg_fail_memory(err, CHUNK_BYTES);
@@ -240,14 +240,14 @@ sg_status sg_table_create(hid_t file, const struct sg_table_spec *spec, const ch
             status = sg_h5_fail(err, SG_FAILED, path, spec->name);
     }
     if (status != SG_OK) {
-        sg_table_discard(t);
+        sg_h5_table_discard(t);
         return status;
     }
     *out = t;
     return SG_OK;
 }
 
-static sg_status flush(struct sg_table *t, struct sg_err *err)
+static sg_status flush(struct sg_h5_table *t, struct sg_err *err)
 {
     if (!t->n_block)
         return SG_OK;
@@ -268,7 +268,7 @@ static sg_status flush(struct sg_table *t, struct sg_err *err)
     return status;
 }
 
-sg_status sg_table_add(struct sg_table *t, const union sg_value *row, struct sg_err *err)
+sg_status sg_h5_table_add(struct sg_h5_table *t, const union sg_value *row, struct sg_err *err)
 {
     if (t->n_block == t->layout.n_chunk)
         SG_TRY(flush(t, err));
@@ -299,18 +299,18 @@ sg_status sg_table_add(struct sg_table *t, const union sg_value *row, struct sg_
             memcpy(p, &row[c], 8);
         }
     }
-    sg_table_hash_add(t->hash, row);
+    sg_h5_table_hash_add(t->hash, row);
     return SG_OK;
 }
 
-int64_t sg_table_n_rows(const struct sg_table *t)
+int64_t sg_h5_table_n_rows(const struct sg_h5_table *t)
 {
     return t->n_written + t->n_block;
 }
 
-static sg_status describe(struct sg_table *t, const char *content, const char *all, struct sg_err *err)
+static sg_status describe(struct sg_h5_table *t, const char *content, const char *all, struct sg_err *err)
 {
-    const struct sg_table_spec *s = t->spec;
+    const struct sg_h5_table_spec *s = t->spec;
     struct sg_buf names = sg_buf_make(1 << 16), text = sg_buf_make(1 << 16);
     sg_status status = SG_OK;
     SG_TRY_DONE(sg_h5_set_text(t->dataset, "description", s->description, t->path, err));
@@ -336,30 +336,30 @@ done:
 }
 
 /* The content digest of a table without rows: of the columns of the first files, so that it stays when later ones are added. */
-static sg_status digest_of_none(const struct sg_table_spec *spec, char content[SG_HEX], struct sg_err *err)
+static sg_status digest_of_none(const struct sg_h5_table_spec *spec, char content[SG_HEX], struct sg_err *err)
 {
     struct sg_column column[MAX_COLUMNS];
-    struct sg_table_spec first = *spec;
+    struct sg_h5_table_spec first = *spec;
     char all[SG_HEX];
     first.column = column;
     first.n_columns = 0;
     for (int c = 0; c < spec->n_columns; c++)
         if (!spec->column[c].is_later || spec->column[c].is_volatile)
             column[first.n_columns++] = spec->column[c];
-    struct sg_table_hash *hash = sg_table_hash_create(&first);
+    struct sg_h5_table_hash *hash = sg_h5_table_hash_create(&first);
     if (!hash)
         return sg_fail_memory(err, 1 << 15);
-    sg_table_hash_finish(hash, content, all);
+    sg_h5_table_hash_finish(hash, content, all);
     return SG_OK;
 }
 
-sg_status sg_table_finish(struct sg_table *t, char content[SG_HEX], struct sg_err *err)
+sg_status sg_h5_table_finish(struct sg_h5_table *t, char content[SG_HEX], struct sg_err *err)
 {
     char mine[SG_HEX], all[SG_HEX];
-    int is_empty = sg_table_n_rows(t) == 0;
+    int is_empty = sg_h5_table_n_rows(t) == 0;
     sg_status status = is_empty ? digest_of_none(t->spec, mine, err) : flush(t, err);
     if (status == SG_OK && !is_empty) {
-        sg_table_hash_finish(t->hash, mine, all);
+        sg_h5_table_hash_finish(t->hash, mine, all);
         t->hash = NULL;
         status = describe(t, mine, all, err);
     }
@@ -371,11 +371,11 @@ sg_status sg_table_finish(struct sg_table *t, char content[SG_HEX], struct sg_er
     }
     if (status == SG_OK && content)
         memcpy(content, mine, SG_HEX);
-    sg_table_discard(t);
+    sg_h5_table_discard(t);
     return status;
 }
 
-void sg_table_discard(struct sg_table *t)
+void sg_h5_table_discard(struct sg_h5_table *t)
 {
     if (!t)
         return;
@@ -384,7 +384,7 @@ void sg_table_discard(struct sg_table *t)
         H5Dclose(t->dataset);
     if (t->memory_type >= 0)
         H5Tclose(t->memory_type);
-    sg_table_hash_discard(t->hash);
+    sg_h5_table_hash_discard(t->hash);
     sg_free(t->block);
     sg_free(t);
 }
@@ -411,7 +411,7 @@ static void value_of(enum sg_column_type t, const char *p, union sg_value *v)
 
 /* Those columns of a spec that a dataset has, as a spec of their own. */
 struct present {
-    struct sg_table_spec spec;
+    struct sg_h5_table_spec spec;
     struct sg_column column[MAX_COLUMNS];
     int of[MAX_COLUMNS]; /* their places in the full one */
 };
@@ -428,7 +428,7 @@ static int fits(hid_t type, enum sg_column_type t)
 }
 
 /* 0 when one is missing that every file has, or has another type. p->spec borrows p->column. */
-static int find_columns(hid_t dataset, const struct sg_table_spec *s, struct present *p)
+static int find_columns(hid_t dataset, const struct sg_h5_table_spec *s, struct present *p)
 {
     hid_t type = H5Dget_type(dataset), space = H5Dget_space(dataset);
     int ok = type >= 0 && space >= 0 && H5Sget_simple_extent_ndims(space) == 1 &&
@@ -454,13 +454,13 @@ static int find_columns(hid_t dataset, const struct sg_table_spec *s, struct pre
     return ok;
 }
 
-static int is_absent(hid_t file, const struct sg_table_spec *spec)
+static int is_absent(hid_t file, const struct sg_h5_table_spec *spec)
 {
     return H5Lexists(file, spec->name, H5P_DEFAULT) == 0;
 }
 
 /* The dataset of a table and its columns; H5Dclose it. */
-static sg_status open_table(hid_t file, const struct sg_table_spec *spec, const char *path,
+static sg_status open_table(hid_t file, const struct sg_h5_table_spec *spec, const char *path,
                             struct present *present, hid_t *out, struct sg_err *err)
 {
     hid_t dataset = H5Dopen2(file, spec->name, H5P_DEFAULT);
@@ -488,9 +488,9 @@ static union sg_value missing(enum sg_column_type t)
 }
 
 /* A block of rows from the dataset, handed to `each`. */
-static sg_status read_block(hid_t dataset, hid_t space, hid_t memory_type, const struct sg_table_spec *s,
+static sg_status read_block(hid_t dataset, hid_t space, hid_t memory_type, const struct sg_h5_table_spec *s,
                             const struct present *p, const struct layout *l, hsize_t from, hsize_t n,
-                            char *block, const char *path, sg_table_row each, void *context,
+                            char *block, const char *path, sg_h5_table_row each, void *context,
                             struct sg_err *err)
 {
     sg_status status = SG_OK;
@@ -514,8 +514,8 @@ static sg_status read_block(hid_t dataset, hid_t space, hid_t memory_type, const
     return status;
 }
 
-sg_status sg_table_each(hid_t file, const struct sg_table_spec *spec, const char *path, sg_table_row each,
-                        void *context, struct sg_err *err)
+sg_status sg_h5_table_each(hid_t file, const struct sg_h5_table_spec *spec, const char *path,
+                           sg_h5_table_row each, void *context, struct sg_err *err)
 {
     sg_status status = SG_OK;
     struct present present;
@@ -545,8 +545,8 @@ sg_status sg_table_each(hid_t file, const struct sg_table_spec *spec, const char
     return status;
 }
 
-sg_status sg_table_count(hid_t file, const struct sg_table_spec *spec, const char *path, int64_t *n,
-                         struct sg_err *err)
+sg_status sg_h5_table_count(hid_t file, const struct sg_h5_table_spec *spec, const char *path, int64_t *n,
+                            struct sg_err *err)
 {
     struct present present;
     hid_t dataset;
@@ -569,11 +569,11 @@ sg_status sg_table_count(hid_t file, const struct sg_table_spec *spec, const cha
 static sg_status verify_row(void *context, int64_t at, const union sg_value *row, struct sg_err *err)
 {
     (void)at, (void)err;
-    sg_table_hash_add(context, row);
+    sg_h5_table_hash_add(context, row);
     return SG_OK;
 }
 
-static sg_status compare(hid_t file, const struct sg_table_spec *spec, const char *path,
+static sg_status compare(hid_t file, const struct sg_h5_table_spec *spec, const char *path,
                          const char *attribute, const char *found, struct sg_err *err)
 {
     char *stored = NULL;
@@ -589,8 +589,8 @@ static sg_status compare(hid_t file, const struct sg_table_spec *spec, const cha
     return status;
 }
 
-sg_status sg_table_verify(hid_t file, const struct sg_table_spec *spec, const char *path,
-                          char content[SG_HEX], struct sg_err *err)
+sg_status sg_h5_table_verify(hid_t file, const struct sg_h5_table_spec *spec, const char *path,
+                             char content[SG_HEX], struct sg_err *err)
 {
     char mine[SG_HEX], all[SG_HEX];
     struct present present;
@@ -603,15 +603,15 @@ sg_status sg_table_verify(hid_t file, const struct sg_table_spec *spec, const ch
     }
     SG_TRY(open_table(file, spec, path, &present, &dataset, err));
     H5Dclose(dataset);
-    struct sg_table_hash *hash = sg_table_hash_create(&present.spec);
+    struct sg_h5_table_hash *hash = sg_h5_table_hash_create(&present.spec);
     if (!hash)
         return sg_fail_memory(err, 1 << 15);
-    sg_status status = sg_table_each(file, &present.spec, path, verify_row, hash, err);
+    sg_status status = sg_h5_table_each(file, &present.spec, path, verify_row, hash, err);
     if (status != SG_OK) {
-        sg_table_hash_discard(hash);
+        sg_h5_table_hash_discard(hash);
         return status;
     }
-    sg_table_hash_finish(hash, mine, all);
+    sg_h5_table_hash_finish(hash, mine, all);
     SG_TRY(compare(file, spec, path, "sha256", mine, err));
     SG_TRY(compare(file, spec, path, "sha256_all", all, err));
     if (content)

@@ -1,7 +1,7 @@
 /* Tables in an HDF5 file: one compound dataset a table, which h5py reads as a structured array and pandas as
  * a data frame.
  *
- * A table is described once (struct sg_table_spec); writer, reader, attributes and digest follow from that.
+ * A table is described once (struct sg_h5_table_spec); writer, reader, attributes and digest follow from that.
  * A table without rows is not written: R's hdf5r 1.3.8 and rhdf5 2.42 fail on a compound dataset of no elements. A reader takes a
  * dataset that is not there for one without rows; one that was taken away shows in the file's digest.
  * On disk: chunked, shuffle + deflate + Fletcher-32, little-endian, text as variable-length UTF-8. Each
@@ -37,14 +37,14 @@ struct sg_column {
 };
 enum { SG_COL_VOLATILE = 1, SG_COL_LATER = 2 }; /* for lists of columns */
 
-struct sg_table_spec {
+struct sg_h5_table_spec {
     const char *name, *description;
     const struct sg_column *column;
     int n_columns;
     int plain;    /* one column, stored as itself instead of as a compound */
     int is_later; /* came after the first files: with no rows it is no part of the content digest */
 };
-enum { SG_TABLE_PLAIN = 1, SG_TABLE_LATER = 2 }; /* for lists of tables */
+enum { SG_H5_TABLE_PLAIN = 1, SG_H5_TABLE_LATER = 2 }; /* for lists of tables */
 
 /* The value of a column; `i` for both integer types, `x` for both real ones. text NULL is written as "". */
 union sg_value {
@@ -53,7 +53,7 @@ union sg_value {
     double x;
 };
 
-struct sg_table;
+struct sg_h5_table;
 
 /* SG_FAILED with the path, what failed and HDF5's own words. */
 sg_status sg_h5_fail(struct sg_err *err, sg_status status, const char *path, const char *what);
@@ -73,28 +73,29 @@ sg_status sg_h5_get_int(hid_t object, const char *name, int64_t *value, const ch
                         struct sg_err *err) SG_MUST_USE;
 
 /* Makes a table, whose dataset comes with its first row. `path` (for messages) and the spec are borrowed until finish or discard. */
-sg_status sg_table_create(hid_t file, const struct sg_table_spec *spec, const char *path,
-                          struct sg_table **out, struct sg_err *err) SG_MUST_USE;
+sg_status sg_h5_table_create(hid_t file, const struct sg_h5_table_spec *spec, const char *path,
+                             struct sg_h5_table **out, struct sg_err *err) SG_MUST_USE;
 /* Appends a row (n_columns values, copied). */
-sg_status sg_table_add(struct sg_table *t, const union sg_value *row, struct sg_err *err) SG_MUST_USE;
-int64_t sg_table_n_rows(const struct sg_table *t);
+sg_status sg_h5_table_add(struct sg_h5_table *t, const union sg_value *row, struct sg_err *err) SG_MUST_USE;
+int64_t sg_h5_table_n_rows(const struct sg_h5_table *t);
 /* Writes what is left and the attributes, closes, destroys. content (may be NULL) gets the content digest. */
-sg_status sg_table_finish(struct sg_table *t, char content[SG_HEX], struct sg_err *err) SG_MUST_USE;
-void sg_table_discard(struct sg_table *t); /* NULL is fine */
+sg_status sg_h5_table_finish(struct sg_h5_table *t, char content[SG_HEX], struct sg_err *err) SG_MUST_USE;
+void sg_h5_table_discard(struct sg_h5_table *t); /* NULL is fine */
 
 /* Calls `each` for every row in order; texts are valid during the call. SG_INPUT when a column is missing, or the table is damaged.
  * A later column that the file does not have is "", -1 or NaN; a table that it does not have has no rows. */
-typedef sg_status (*sg_table_row)(void *context, int64_t at, const union sg_value *row, struct sg_err *err);
-sg_status sg_table_each(hid_t file, const struct sg_table_spec *spec, const char *path, sg_table_row each,
-                        void *context, struct sg_err *err) SG_MUST_USE;
+typedef sg_status (*sg_h5_table_row)(void *context, int64_t at, const union sg_value *row,
+                                     struct sg_err *err);
+sg_status sg_h5_table_each(hid_t file, const struct sg_h5_table_spec *spec, const char *path,
+                           sg_h5_table_row each, void *context, struct sg_err *err) SG_MUST_USE;
 
 /* Rows of a table in a file; 0 where it is missing. */
-sg_status sg_table_count(hid_t file, const struct sg_table_spec *spec, const char *path, int64_t *n,
-                         struct sg_err *err) SG_MUST_USE;
+sg_status sg_h5_table_count(hid_t file, const struct sg_h5_table_spec *spec, const char *path, int64_t *n,
+                            struct sg_err *err) SG_MUST_USE;
 
 /* Reads a table whole and compares both digests with its attributes: SG_INPUT "damaged" when they differ.
  * content as above. The digests are of the columns that the file has; a table that is missing has that of no rows. */
-sg_status sg_table_verify(hid_t file, const struct sg_table_spec *spec, const char *path,
-                          char content[SG_HEX], struct sg_err *err) SG_MUST_USE;
+sg_status sg_h5_table_verify(hid_t file, const struct sg_h5_table_spec *spec, const char *path,
+                             char content[SG_HEX], struct sg_err *err) SG_MUST_USE;
 
 #endif

@@ -13,8 +13,8 @@ struct stream {
     unsigned char buffer[1 << 14];
 };
 
-struct sg_table_hash {
-    const struct sg_table_spec *spec;
+struct sg_h5_table_hash {
+    const struct sg_h5_table_spec *spec;
     int64_t n_rows;
     int has_volatile; /* else both digests are of the same bytes, and `all` is not used */
     struct stream content, all;
@@ -35,7 +35,7 @@ static void add(struct stream *s, const void *bytes, size_t n)
 }
 
 /* Names and types of the columns that count. */
-static void add_head(struct stream *s, const struct sg_table_spec *spec, int all)
+static void add_head(struct stream *s, const struct sg_h5_table_spec *spec, int all)
 {
     add(s, spec->name, strlen(spec->name) + 1);
     for (int c = 0; c < spec->n_columns; c++)
@@ -66,9 +66,9 @@ static void add_value(struct stream *s, enum sg_column_type t, const union sg_va
     }
 }
 
-struct sg_table_hash *sg_table_hash_create(const struct sg_table_spec *spec)
+struct sg_h5_table_hash *sg_h5_table_hash_create(const struct sg_h5_table_spec *spec)
 {
-    struct sg_table_hash *h = sg_alloc(1, sizeof *h);
+    struct sg_h5_table_hash *h = sg_alloc(1, sizeof *h);
     if (!h)
         return NULL;
     h->spec = spec;
@@ -77,7 +77,7 @@ struct sg_table_hash *sg_table_hash_create(const struct sg_table_spec *spec)
     h->content.sha = sg_sha256_create();
     h->all.sha = h->has_volatile ? sg_sha256_create() : NULL;
     if (!h->content.sha || (h->has_volatile && !h->all.sha)) {
-        sg_table_hash_discard(h);
+        sg_h5_table_hash_discard(h);
         return NULL;
     }
     add_head(&h->content, spec, 0);
@@ -86,7 +86,7 @@ struct sg_table_hash *sg_table_hash_create(const struct sg_table_spec *spec)
     return h;
 }
 
-void sg_table_hash_add(struct sg_table_hash *h, const union sg_value *row)
+void sg_h5_table_hash_add(struct sg_h5_table_hash *h, const union sg_value *row)
 {
     for (int c = 0; c < h->spec->n_columns; c++) {
         if (h->has_volatile)
@@ -105,17 +105,17 @@ static void finish(struct stream *s, int64_t n_rows, char hex[SG_HEX])
     s->sha = NULL;
 }
 
-void sg_table_hash_finish(struct sg_table_hash *h, char content[SG_HEX], char all[SG_HEX])
+void sg_h5_table_hash_finish(struct sg_h5_table_hash *h, char content[SG_HEX], char all[SG_HEX])
 {
     finish(&h->content, h->n_rows, content);
     if (h->has_volatile)
         finish(&h->all, h->n_rows, all);
     else
         memcpy(all, content, SG_HEX);
-    sg_table_hash_discard(h);
+    sg_h5_table_hash_discard(h);
 }
 
-void sg_table_hash_discard(struct sg_table_hash *h)
+void sg_h5_table_hash_discard(struct sg_h5_table_hash *h)
 {
     char ignored[SG_HEX];
     if (!h)

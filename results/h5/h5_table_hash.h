@@ -5,13 +5,13 @@
 
 #include "results/h5/h5_table.h"
 
-struct sg_table_hash;
+struct sg_h5_table_hash;
 
 /* NULL without memory. The spec is borrowed. */
-struct sg_table_hash *sg_table_hash_create(const struct sg_table_spec *spec);
-void sg_table_hash_add(struct sg_table_hash *h, const union sg_value *row);
+struct sg_h5_table_hash *sg_h5_table_hash_create(const struct sg_h5_table_spec *spec);
+void sg_h5_table_hash_add(struct sg_h5_table_hash *h, const union sg_value *row);
 /* Both digests; destroys h. */
-void sg_table_hash_finish(struct sg_table_hash *h, char content[SG_HEX], char all[SG_HEX]);
-void sg_table_hash_discard(struct sg_table_hash *h); /* NULL is fine */
+void sg_h5_table_hash_finish(struct sg_h5_table_hash *h, char content[SG_HEX], char all[SG_HEX]);
+void sg_h5_table_hash_discard(struct sg_h5_table_hash *h); /* NULL is fine */
 
 #endif

@@ -127,10 +127,10 @@ done:
  * is volatile: so studies without it keep their digest. */
 static sg_status is_content(hid_t file, int i, const char *path, int *yes, struct sg_err *err)
 {
-    const struct sg_table_spec *spec = &sg_store_tables[i];
+    const struct sg_h5_table_spec *spec = &sg_store_tables[i];
     int64_t n = 1;
     if (spec->is_later)
-        SG_TRY(sg_table_count(file, spec, path, &n, err));
+        SG_TRY(sg_h5_table_count(file, spec, path, &n, err));
     *yes = n > 0 && !(spec->is_later && spec->column[0].is_volatile);
     return SG_OK;
 }
@@ -164,21 +164,21 @@ static sg_status digest_of(hid_t file, char table[SG_N_TABLES][SG_HEX], const ch
 static sg_status write_tables(struct sg_ledger *l, hid_t file, const char *path, char digest[SG_HEX],
                               struct sg_err *err)
 {
-    struct sg_table *table[SG_N_TABLES] = {0};
+    struct sg_h5_table *table[SG_N_TABLES] = {0};
     char hex[SG_N_TABLES][SG_HEX];
     sg_status status = SG_OK;
     for (int i = 0; i < SG_N_TABLES; i++)
-        SG_TRY_DONE(sg_table_create(file, &sg_store_tables[i], path, &table[i], err));
+        SG_TRY_DONE(sg_h5_table_create(file, &sg_store_tables[i], path, &table[i], err));
     SG_TRY_DONE(sg_store_fill(l, table, err));
     for (int i = 0; i < SG_N_TABLES; i++) {
-        struct sg_table *t = table[i];
+        struct sg_h5_table *t = table[i];
         table[i] = NULL; /* finish destroys it, failing or not */
-        SG_TRY_DONE(sg_table_finish(t, hex[i], err));
+        SG_TRY_DONE(sg_h5_table_finish(t, hex[i], err));
     }
     status = digest_of(file, hex, path, digest, err);
 done:
     for (int i = 0; i < SG_N_TABLES; i++)
-        sg_table_discard(table[i]);
+        sg_h5_table_discard(table[i]);
     return status;
 }
 
@@ -212,7 +212,7 @@ static sg_status verify(const char *path, char digest[SG_HEX], struct sg_err *er
     SG_TRY(sg_store_open(path, &file, err));
     sg_status status = SG_OK;
     for (int i = 0; i < SG_N_TABLES && status == SG_OK; i++)
-        status = sg_table_verify(file, &sg_store_tables[i], path, hex[i], err);
+        status = sg_h5_table_verify(file, &sg_store_tables[i], path, hex[i], err);
     if (status == SG_OK)
         status = digest_of(file, hex, path, digest, err);
     if (status == SG_OK)
@@ -294,7 +294,7 @@ sg_status sg_store_tables_digests(const char *path, json_t **out, struct sg_err 
     sg_status status = o ? sg_store_open(path, &file, err) : sg_fail_memory(err, 100);
     for (int i = 0; i < SG_N_TABLES && status == SG_OK; i++) {
         int yes = 0;
-        status = sg_table_verify(file, &sg_store_tables[i], path, hex, err);
+        status = sg_h5_table_verify(file, &sg_store_tables[i], path, hex, err);
         if (status == SG_OK)
             status = is_content(file, i, path, &yes, err);
         if (yes && json_object_set_new(o, sg_store_tables[i].name, json_string(hex)) != 0)

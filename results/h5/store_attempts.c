@@ -21,7 +21,7 @@ static sg_status fill_row(struct fill *f, sqlite3_stmt *s, struct sg_err *err)
         [SG_ATTEMPTS_first].text = column(s, 13),
         [SG_ATTEMPTS_last].text = column(s, 14),
     };
-    return sg_table_add(f->table[SG_T_ATTEMPTS], row, err);
+    return sg_h5_table_add(f->table[SG_T_ATTEMPTS], row, err);
 }
 
 sg_status sg_fill_attempts(struct fill *f, struct sg_err *err)

@@ -54,7 +54,7 @@ static sg_status fill_verdicts(struct fill *f, const char *id, int64_t at, int64
             [SG_LLM_PREDICTIONS_verdict].text = column(s, 3),
             [SG_LLM_PREDICTIONS_completion].text = column(s, 4),
         };
-        SG_TRY_DONE(sg_table_add(f->table[SG_T_LLM_PREDICTIONS], row, err));
+        SG_TRY_DONE(sg_h5_table_add(f->table[SG_T_LLM_PREDICTIONS], row, err));
     }
 done:
     sqlite3_finalize(s);
@@ -111,7 +111,7 @@ static sg_status fill_evaluation(struct fill *f, sqlite3_stmt *s, int64_t at, st
             [SG_LLM_EVAL_id].text = id,
             [SG_LLM_EVAL_settings].text = column(s, 1),
         };
-        status = sg_table_add(f->table[SG_T_LLM_EVAL], row, err);
+        status = sg_h5_table_add(f->table[SG_T_LLM_EVAL], row, err);
     }
     sg_free(v.gold);
     sg_free(v.predicted);

@@ -102,7 +102,7 @@ static sg_status fill_test_rows(struct fill *f, struct task *t, struct sg_err *e
             [SG_TEST_ROWS_text].text = column(s, 2), [SG_TEST_ROWS_text_pair].text = column(s, 3),
         };
         t->n_test++;
-        SG_TRY_DONE(sg_table_add(f->table[SG_T_TEST_ROWS], row, err));
+        SG_TRY_DONE(sg_h5_table_add(f->table[SG_T_TEST_ROWS], row, err));
     }
     for (int64_t k = 0; k < n_classes; k++) {
         union sg_value row[SG_N_CLASSES] = {
@@ -111,7 +111,7 @@ static sg_status fill_test_rows(struct fill *f, struct task *t, struct sg_err *e
             [SG_CLASSES_class].text = class_name(t, k),
             [SG_CLASSES_n_test].i = n_gold[k],
         };
-        SG_TRY_DONE(sg_table_add(f->table[SG_T_CLASSES], row, err));
+        SG_TRY_DONE(sg_h5_table_add(f->table[SG_T_CLASSES], row, err));
     }
 done:
     sqlite3_finalize(s);
@@ -148,7 +148,7 @@ static sg_status fill_predictions(struct fill *f, int64_t cell, const struct tas
         for (int k = 0; k < n_classes; k++) {
             union sg_value p = {.x = exp((double)x[k] - (double)x[predicted]) / sum};
             f->probability[k] = (float)p.x;
-            SG_TRY(sg_table_add(f->table[SG_T_PROBABILITIES], &p, err));
+            SG_TRY(sg_h5_table_add(f->table[SG_T_PROBABILITIES], &p, err));
         }
         f->n_probabilities += n_classes;
         union sg_value row[SG_N_PREDICTIONS] = {
@@ -160,7 +160,7 @@ static sg_status fill_predictions(struct fill *f, int64_t cell, const struct tas
             [SG_PREDICTIONS_p_gold].x = (double)f->probability[t->gold[i]],
             [SG_PREDICTIONS_first].i = first,
         };
-        SG_TRY(sg_table_add(f->table[SG_T_PREDICTIONS], row, err));
+        SG_TRY(sg_h5_table_add(f->table[SG_T_PREDICTIONS], row, err));
     }
     return SG_OK;
 }
@@ -181,7 +181,7 @@ static sg_status fill_per_class(struct fill *f, int64_t cell, const struct task 
             [SG_PER_CLASS_n_predicted].i = m[k].n_predicted,
             [SG_PER_CLASS_n_correct].i = m[k].n_correct,
         };
-        SG_TRY(sg_table_add(f->table[SG_T_PER_CLASS], row, err));
+        SG_TRY(sg_h5_table_add(f->table[SG_T_PER_CLASS], row, err));
     }
     return SG_OK;
 }
@@ -245,7 +245,7 @@ static sg_status fill_curve(struct fill *f, const char *id, int64_t cell, double
     for (int64_t i = 0; i < n; i++) {
         union sg_value row[SG_N_CURVES] = {
             [SG_CURVES_cell].i = cell, [SG_CURVES_step].i = i, [SG_CURVES_loss].x = (double)loss[i]};
-        SG_TRY_DONE(sg_table_add(f->table[SG_T_CURVES], row, err));
+        SG_TRY_DONE(sg_h5_table_add(f->table[SG_T_CURVES], row, err));
         *last = (double)loss[i];
     }
 done:
@@ -320,7 +320,7 @@ static sg_status fill_cell(struct fill *f, sqlite3_stmt *s, struct sg_err *err)
         [SG_CELLS_id].text = id,
         [SG_CELLS_settings].text = column(s, 1),
     };
-    status = sg_table_add(f->table[SG_T_CELLS], row, err);
+    status = sg_h5_table_add(f->table[SG_T_CELLS], row, err);
     f->n_cells++;
 done:
     json_decref(settings);
@@ -345,7 +345,7 @@ static sg_status fill_rejects(struct fill *f, int64_t at, const json_t *rejects,
             [SG_REJECTS_reason].text = reason,
             [SG_REJECTS_count].i = json_integer_value(count),
         };
-        SG_TRY(sg_table_add(f->table[SG_T_REJECTS], row, err));
+        SG_TRY(sg_h5_table_add(f->table[SG_T_REJECTS], row, err));
     }
     return SG_OK;
 }
@@ -377,7 +377,7 @@ static sg_status fill_near(struct fill *f, int64_t at, const json_t *near, struc
             [SG_NEAR_similarity].x = json_number_value(json_array_get(x, 4)),
             [SG_NEAR_completion].text = key,
         };
-        SG_TRY(sg_table_add(f->table[SG_T_NEAR], row, err));
+        SG_TRY(sg_h5_table_add(f->table[SG_T_NEAR], row, err));
     }
     return SG_OK;
 }
@@ -415,7 +415,7 @@ static sg_status fill_examples(struct fill *f, int64_t at, const json_t *source,
             [SG_EXAMPLES_completion].text = column(s, 4),
             [SG_EXAMPLES_source].i = source_of(source, sqlite3_column_int64(s, 0)),
         };
-        SG_TRY_DONE(sg_table_add(f->table[SG_T_EXAMPLES], row, err));
+        SG_TRY_DONE(sg_h5_table_add(f->table[SG_T_EXAMPLES], row, err));
     }
 done:
     sqlite3_finalize(s);
@@ -442,7 +442,7 @@ static sg_status fill_diversity(struct fill *f, int64_t at, struct sg_err *err)
         [SG_DIVERSITY_vendi].x = real_of(result, "vendi"),
         [SG_DIVERSITY_effective_rank].x = real_of(result, "effective_rank"),
     };
-    status = sg_table_add(f->table[SG_T_DIVERSITY], row, err);
+    status = sg_h5_table_add(f->table[SG_T_DIVERSITY], row, err);
 done:
     json_decref(result);
     sqlite3_finalize(s);
@@ -514,7 +514,7 @@ static sg_status fill_spend(struct fill *f, int64_t at, struct sg_err *err)
         [SG_SPEND_n_recorded].i = x.n_recorded,
         [SG_SPEND_latency_s].x = x.latency_s,
     };
-    return sg_table_add(f->table[SG_T_SPEND], row, err);
+    return sg_h5_table_add(f->table[SG_T_SPEND], row, err);
 }
 
 static sg_status fill_pool(struct fill *f, int64_t at, struct sg_err *err)
@@ -559,7 +559,7 @@ static sg_status fill_pool(struct fill *f, int64_t at, struct sg_err *err)
         [SG_POOLS_id].text = p->id,
         [SG_POOLS_settings].text = there ? column(s, 0) : "",
     };
-    SG_TRY_DONE(sg_table_add(f->table[SG_T_POOLS], row, err));
+    SG_TRY_DONE(sg_h5_table_add(f->table[SG_T_POOLS], row, err));
     SG_TRY_DONE(fill_examples(f, at, json_object_get(rejects, "source"), err));
     SG_TRY_DONE(fill_diversity(f, at, err));
     status = fill_spend(f, at, err);
@@ -598,7 +598,7 @@ done:
     return status;
 }
 
-sg_status sg_store_fill(struct sg_ledger *l, struct sg_table *const table[SG_N_TABLES], struct sg_err *err)
+sg_status sg_store_fill(struct sg_ledger *l, struct sg_h5_table *const table[SG_N_TABLES], struct sg_err *err)
 {
     struct fill f = {.db = sg_ledger_handle(l),
                      .table = table,

@@ -6,7 +6,7 @@
 #include "results/ledger/ledger.h"
 
 /* Adds all rows, in an order that depends on the study alone: cells by ordinal, tasks and pools as the cells name them. */
-sg_status sg_store_fill(struct sg_ledger *l, struct sg_table *const table[SG_N_TABLES],
+sg_status sg_store_fill(struct sg_ledger *l, struct sg_h5_table *const table[SG_N_TABLES],
                         struct sg_err *err) SG_MUST_USE;
 
 #endif

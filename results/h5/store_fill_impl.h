@@ -29,7 +29,7 @@ struct pool {
 
 struct fill {
     sqlite3 *db;
-    struct sg_table *const *table;
+    struct sg_h5_table *const *table;
     json_t *task_index, *pool_index; /* name or id -> place */
     int64_t n_tasks, n_pools, n_cells, n_probabilities;
     struct task *task;

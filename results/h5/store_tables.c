@@ -11,6 +11,6 @@ SG_TABLES(Y_COLUMNS)
      text,                                                                                                   \
      dataset##_columns,                                                                                      \
      SG_N_##list,                                                                                            \
-     ((flags)&SG_TABLE_PLAIN) != 0,                                                                          \
-     ((flags)&SG_TABLE_LATER) != 0},
-const struct sg_table_spec sg_store_tables[SG_N_TABLES] = {SG_TABLES(Y_TABLE)};
+     ((flags)&SG_H5_TABLE_PLAIN) != 0,                                                                       \
+     ((flags)&SG_H5_TABLE_LATER) != 0},
+const struct sg_h5_table_spec sg_store_tables[SG_N_TABLES] = {SG_TABLES(Y_TABLE)};

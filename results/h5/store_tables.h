@@ -172,7 +172,7 @@
     X(vendi, REAL, "examples", 0, "Vendi score: effective number of different examples")                     \
     X(effective_rank, REAL, "1", 0, "participation ratio of the spectrum")
 
-#define SG_BIAS(X)                                                                                           \
+#define SG_TEXT_STATS(X)                                                                                     \
     X(pool, INT, "", SG_LATER, "ordinal in /pools; -1: the task's raw rows")                                 \
     X(task, TEXT, "", SG_LATER, "task")                                                                      \
     X(method, TEXT, "", SG_LATER, "generation method; empty: the task's raw rows")                           \
@@ -248,7 +248,7 @@
       "empty, or why it is unparsable: failed, empty, refused, no class, several, reasoning")                \
     X(completion, TEXT, "", 0, "key of the completion in the ledger: SHA-256 of the request")
 
-/* SG_TABLES(Y): Y(list, dataset, flags: 0, SG_TABLE_PLAIN, SG_TABLE_LATER, description), in the order in which they enter the
+/* SG_TABLES(Y): Y(list, dataset, flags: 0, SG_H5_TABLE_PLAIN, SG_H5_TABLE_LATER, description), in the order in which they enter the
  * file's digest. */
 #define SG_TABLES(Y)                                                                                         \
     Y(CELLS, cells, 0, "One row a cell: one training run of the study")                                      \
@@ -258,27 +258,30 @@
     Y(CLASSES, classes, 0, "The classes of each task")                                                       \
     Y(TEST_ROWS, test_rows, 0, "The test rows that every cell of a task predicts")                           \
     Y(PREDICTIONS, predictions, 0, "What each finished cell predicts for each test row")                     \
-    Y(PROBABILITIES, probabilities, SG_TABLE_PLAIN, "Class probabilities, see /predictions")                 \
+    Y(PROBABILITIES, probabilities, SG_H5_TABLE_PLAIN, "Class probabilities, see /predictions")              \
     Y(CURVES, curves, 0, "Training loss of each finished cell")                                              \
     Y(PER_CLASS, per_class, 0, "Precision, recall and F1 of each class in each finished cell")               \
     Y(SPEND, spend, 0, "What each pool's completions cost")                                                  \
     Y(DIVERSITY, diversity, 0, "How different the examples of each pool are from one another")               \
-    Y(NEAR, near_duplicates, SG_TABLE_LATER, "Examples that nearly repeat another text, kept or rejected")   \
-    Y(BIAS, bias, SG_TABLE_LATER, "What the texts of each pool look like, by class, beside the raw rows")    \
-    Y(ATTEMPTS, attempts, SG_TABLE_LATER, "What the requests of all runs came to, failed ones too, by kind") \
-    Y(LLM_EVAL, llm_eval, SG_TABLE_LATER, "The LLM as a classifier: one row an evaluation on test rows")     \
-    Y(LLM_PREDICTIONS, llm_predictions, SG_TABLE_LATER, "What the LLM said of each test row")
+    Y(NEAR, near_duplicates, SG_H5_TABLE_LATER,                                                              \
+      "Examples that nearly repeat another text, kept or rejected")                                          \
+    Y(TEXT_STATS, bias, SG_H5_TABLE_LATER,                                                                   \
+      "What the texts of each pool look like, by class, beside the raw rows")                                \
+    Y(ATTEMPTS, attempts, SG_H5_TABLE_LATER,                                                                 \
+      "What the requests of all runs came to, failed ones too, by kind")                                     \
+    Y(LLM_EVAL, llm_eval, SG_H5_TABLE_LATER, "The LLM as a classifier: one row an evaluation on test rows")  \
+    Y(LLM_PREDICTIONS, llm_predictions, SG_H5_TABLE_LATER, "What the LLM said of each test row")
 
 /* SG_T_<LIST>: index of a table; SG_<LIST>_<column>: index of a column; SG_N_<LIST>: their number. */
 #define SG_Y_INDEX(list, dataset, flags, text) SG_T_##list,
-enum sg_table_index { SG_TABLES(SG_Y_INDEX) SG_N_TABLES };
+enum sg_h5_table_index { SG_TABLES(SG_Y_INDEX) SG_N_TABLES };
 #undef SG_Y_INDEX
 
 #define SG_X_CELLS(name, ...)                    SG_CELLS_##name,
 #define SG_X_POOLS(name, ...)                    SG_POOLS_##name,
 #define SG_X_REJECTS(name, ...)                  SG_REJECTS_##name,
 #define SG_X_NEAR(name, ...)                     SG_NEAR_##name,
-#define SG_X_BIAS(name, ...)                     SG_BIAS_##name,
+#define SG_X_TEXT_STATS(name, ...)               SG_TEXT_STATS_##name,
 #define SG_X_ATTEMPTS(name, ...)                 SG_ATTEMPTS_##name,
 #define SG_X_LLM_EVAL(name, ...)                 SG_LLM_EVAL_##name,
 #define SG_X_LLM_PREDICTIONS(name, ...)          SG_LLM_PREDICTIONS_##name,
@@ -295,6 +298,6 @@ enum sg_table_index { SG_TABLES(SG_Y_INDEX) SG_N_TABLES };
 SG_TABLES(SG_Y_COLUMNS)
 #undef SG_Y_COLUMNS
 
-extern const struct sg_table_spec sg_store_tables[SG_N_TABLES];
+extern const struct sg_h5_table_spec sg_store_tables[SG_N_TABLES];
 
 #endif

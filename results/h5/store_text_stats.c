@@ -9,28 +9,28 @@ static sg_status fill_row(struct fill *f, const json_t *result, int64_t pool, co
     int64_t label = int_of(x, "label", -1), chosen = int_of(x, "chosen", -1),
             n_chosen = int_of(result, "n_chosen", -1);
     struct sg_estimate e = chosen >= 0 ? sg_wilson_ci((double)chosen, n_chosen) : sg_wilson_ci(0, 0);
-    union sg_value row[SG_N_BIAS] = {
-        [SG_BIAS_pool].i = pool,
-        [SG_BIAS_task].text = t->name,
-        [SG_BIAS_method].text = pool < 0 ? "" : f->pool[pool].method,
-        [SG_BIAS_label].i = label,
-        [SG_BIAS_class].text = label < 0 ? "" : class_name(t, label),
-        [SG_BIAS_part].text = text_of(x, "part"),
-        [SG_BIAS_n].i = int_of(x, "n", 0),
-        [SG_BIAS_chosen].i = chosen,
-        [SG_BIAS_chosen_share].x = e.mean,
-        [SG_BIAS_chosen_low].x = e.low,
-        [SG_BIAS_chosen_high].x = e.high,
-        [SG_BIAS_mean_words].x = real_of(x, "mean_words"),
-        [SG_BIAS_n_words].i = int_of(x, "n_words", 0),
-        [SG_BIAS_distinct_1].x = real_of(x, "distinct_1"),
-        [SG_BIAS_distinct_2].x = real_of(x, "distinct_2"),
-        [SG_BIAS_opening].text = text_of(x, "opening"),
-        [SG_BIAS_opening_share].x = real_of(x, "opening_share"),
-        [SG_BIAS_question_share].x = real_of(x, "question_share"),
-        [SG_BIAS_overlap].x = real_of(x, "overlap"),
+    union sg_value row[SG_N_TEXT_STATS] = {
+        [SG_TEXT_STATS_pool].i = pool,
+        [SG_TEXT_STATS_task].text = t->name,
+        [SG_TEXT_STATS_method].text = pool < 0 ? "" : f->pool[pool].method,
+        [SG_TEXT_STATS_label].i = label,
+        [SG_TEXT_STATS_class].text = label < 0 ? "" : class_name(t, label),
+        [SG_TEXT_STATS_part].text = text_of(x, "part"),
+        [SG_TEXT_STATS_n].i = int_of(x, "n", 0),
+        [SG_TEXT_STATS_chosen].i = chosen,
+        [SG_TEXT_STATS_chosen_share].x = e.mean,
+        [SG_TEXT_STATS_chosen_low].x = e.low,
+        [SG_TEXT_STATS_chosen_high].x = e.high,
+        [SG_TEXT_STATS_mean_words].x = real_of(x, "mean_words"),
+        [SG_TEXT_STATS_n_words].i = int_of(x, "n_words", 0),
+        [SG_TEXT_STATS_distinct_1].x = real_of(x, "distinct_1"),
+        [SG_TEXT_STATS_distinct_2].x = real_of(x, "distinct_2"),
+        [SG_TEXT_STATS_opening].text = text_of(x, "opening"),
+        [SG_TEXT_STATS_opening_share].x = real_of(x, "opening_share"),
+        [SG_TEXT_STATS_question_share].x = real_of(x, "question_share"),
+        [SG_TEXT_STATS_overlap].x = real_of(x, "overlap"),
     };
-    return sg_table_add(f->table[SG_T_BIAS], row, err);
+    return sg_h5_table_add(f->table[SG_T_TEXT_STATS], row, err);
 }
 
 /* Of a task or pool that the cells do not name, nothing is shown. */

@@ -174,11 +174,11 @@ sg_status sg_ledger_evaluation_put(struct sg_ledger *l, const char *id, const st
 
 /* What the texts of a pool (id: the pool's), or of a task's raw rows, look like. result JSON: experiments/run/measure.h. ordinal: the
  * order in which they are shown. */
-sg_status sg_ledger_bias_put(struct sg_ledger *l, const char *id, int64_t ordinal, const char *result,
-                             struct sg_err *err) SG_MUST_USE;
+sg_status sg_ledger_text_stats_put(struct sg_ledger *l, const char *id, int64_t ordinal, const char *result,
+                                   struct sg_err *err) SG_MUST_USE;
 /* found 0 when there is none. result: new memory. */
-sg_status sg_ledger_bias_get(struct sg_ledger *l, const char *id, char **result,
-                             struct sg_err *err) SG_MUST_USE;
+sg_status sg_ledger_text_stats_get(struct sg_ledger *l, const char *id, char **result,
+                                   struct sg_err *err) SG_MUST_USE;
 
 struct sg_ledger_totals {
     int64_t n_completions, n_failed_completions, n_imported, tokens_in, tokens_out;

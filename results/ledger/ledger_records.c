@@ -477,8 +477,8 @@ sg_status sg_ledger_evaluation_put(struct sg_ledger *l, const char *id, const st
     return sg_ledger_keep(l, verdict_rows(l, id, rows, n, err), err);
 }
 
-sg_status sg_ledger_bias_put(struct sg_ledger *l, const char *id, int64_t ordinal, const char *result,
-                             struct sg_err *err)
+sg_status sg_ledger_text_stats_put(struct sg_ledger *l, const char *id, int64_t ordinal, const char *result,
+                                   struct sg_err *err)
 {
     sqlite3_stmt *s;
     SG_TRY(sg_ledger_begin(l, err));
@@ -489,7 +489,7 @@ sg_status sg_ledger_bias_put(struct sg_ledger *l, const char *id, int64_t ordina
     return sg_ledger_step(l, s, "a pool's bias", err);
 }
 
-sg_status sg_ledger_bias_get(struct sg_ledger *l, const char *id, char **result, struct sg_err *err)
+sg_status sg_ledger_text_stats_get(struct sg_ledger *l, const char *id, char **result, struct sg_err *err)
 {
     return get_text(l, SQL_BIAS_GET, id, result, err);
 }

@@ -55,8 +55,8 @@ static void add_mark(char *text, size_t n, const struct sg_report_group *g)
 
 /* "64.2 ±3.1", "64.2 [50.1, 76.3]", "64.2", or what is missing: "1 of 2 done, 1 failed". is_first: the group's first number says what
  * is missing, and has its mark. */
-static void estimate_cell(struct sg_sheet *s, const struct sg_report_group *g, const struct sg_estimate *e,
-                          int is_first)
+static void estimate_cell(struct sg_text_table *s, const struct sg_report_group *g,
+                          const struct sg_estimate *e, int is_first)
 {
     int64_t n = g->n_done + g->n_failed + g->n_planned;
     char text[100] = "-";
@@ -74,20 +74,20 @@ static void estimate_cell(struct sg_sheet *s, const struct sg_report_group *g, c
         snprintf(text, sizeof text, "%.1f \xc2\xb1%.1f", 100 * e->mean, 50 * (e->high - e->low));
     if (is_first)
         add_mark(text, sizeof text, g);
-    sg_sheet_own(s, "%s", text);
+    sg_text_table_own(s, "%s", text);
 }
 
 /* "30", or of a short pool "30 (19)"; of several pools "30 (19 to 28)". */
-static void size_cell(const struct draw *r, struct sg_sheet *s, const struct sg_report_row *row)
+static void size_cell(const struct draw *r, struct sg_text_table *s, const struct sg_report_row *row)
 {
     int64_t least, most;
     sg_report_had(r->d, row, &least, &most);
     if (least < 0 || least >= row->size)
-        sg_sheet_own(s, "%lld", (long long)row->size);
+        sg_text_table_own(s, "%lld", (long long)row->size);
     else if (least == most)
-        sg_sheet_own(s, "%lld (%lld)", (long long)row->size, (long long)least);
+        sg_text_table_own(s, "%lld (%lld)", (long long)row->size, (long long)least);
     else
-        sg_sheet_own(s, "%lld (%lld to %lld)", (long long)row->size, (long long)least, (long long)most);
+        sg_text_table_own(s, "%lld (%lld to %lld)", (long long)row->size, (long long)least, (long long)most);
 }
 
 /* What the numbers of a table are, for the lines below it: how many pools, draws and trainings, least and most, by interval and mix. */
@@ -114,17 +114,17 @@ static sg_status task_sheet(const struct draw *r, const struct sg_report_row *ro
 {
     static const char *const heads[] = {"method",    "size",     "raw",           "raw only", "macro-F1",
                                         "synthetic", "macro-F1", "raw+synthetic", "macro-F1"};
-    struct sg_sheet s = sg_sheet_make("<>>>>>>>>", heads);
+    struct sg_text_table s = sg_text_table_make("<>>>>>>>>", heads);
     sg_status status = SG_OK;
     for (int64_t i = 0; i < n && status == SG_OK; i++) {
         if (row[i].method) {
-            sg_sheet_foreign(&s, row[i].method);
+            sg_text_table_foreign(&s, row[i].method);
             size_cell(r, &s, &row[i]);
         } else {
-            sg_sheet_own(&s, "-");
-            sg_sheet_own(&s, "-");
+            sg_text_table_own(&s, "-");
+            sg_text_table_own(&s, "-");
         }
-        sg_sheet_own(&s, "%lld", (long long)row[i].raw);
+        sg_text_table_own(&s, "%lld", (long long)row[i].raw);
         for (int m = 0; m < SG_N_REPORT_MIXES && status == SG_OK; m++) {
             struct sg_report_group g;
             status = sg_report_group(r->d, &row[i], m, &g, err);
@@ -136,8 +136,8 @@ static sg_status task_sheet(const struct draw *r, const struct sg_report_row *ro
         }
     }
     if (status == SG_OK)
-        sg_sheet_draw(&s, r->form, r->out);
-    sg_sheet_free(&s);
+        sg_text_table_draw(&s, r->form, r->out);
+    sg_text_table_free(&s);
     return status;
 }
 
@@ -256,14 +256,14 @@ static sg_status main_table(const struct draw *r, struct sg_err *err)
 }
 
 /* "duplicate 2, refused 1" */
-static void rejects_cell(struct sg_sheet *s, const struct sg_report_pool *p)
+static void rejects_cell(struct sg_text_table *s, const struct sg_report_pool *p)
 {
     struct sg_buf b = sg_buf_make(1 << 16);
     const char *reason;
     json_t *count;
     json_object_foreach (p->rejects, reason, count)
         sg_buf_printf(&b, "%s%s %lld", b.len ? ", " : "", reason, (long long)json_integer_value(count));
-    sg_sheet_own(s, "%s", b.len ? sg_buf_text(&b) : isnan(p->n_rejected) ? "-" : "0");
+    sg_text_table_own(s, "%s", b.len ? sg_buf_text(&b) : isnan(p->n_rejected) ? "-" : "0");
     sg_buf_free(&b);
 }
 
@@ -291,26 +291,26 @@ static void pools_table(const struct draw *r)
     if (!r->d->n_pools)
         return;
     heading(r, "Pools of synthetic examples");
-    struct sg_sheet s = sg_sheet_make("<<><>><>>", heads);
+    struct sg_text_table s = sg_text_table_make("<<><>><>>", heads);
     for (int64_t i = 0; i < r->d->n_pools; i++) {
         const struct sg_report_pool *p = &r->d->pool[i];
-        sg_sheet_foreign(&s, p->task);
-        sg_sheet_foreign(&s, p->method);
+        sg_text_table_foreign(&s, p->task);
+        sg_text_table_foreign(&s, p->method);
         pool_seed(&s, r->d, p);
-        sg_sheet_foreign(&s, p->status);
+        sg_text_table_foreign(&s, p->status);
         if (isnan(p->n))
-            sg_sheet_own(&s, "-");
+            sg_text_table_own(&s, "-");
         else if (isnan(p->n_wanted))
-            sg_sheet_own(&s, "%.0f", p->n);
+            sg_text_table_own(&s, "%.0f", p->n);
         else
-            sg_sheet_own(&s, "%.0f of %.0f", p->n, p->n_wanted);
+            sg_text_table_own(&s, "%.0f of %.0f", p->n, p->n_wanted);
         number(&s, p->n_attempts, 0);
         rejects_cell(&s, p);
         number(&s, p->mean_similarity, 3);
         number(&s, p->vendi, 1);
     }
-    sg_sheet_draw(&s, r->form, r->out);
-    sg_sheet_free(&s);
+    sg_text_table_draw(&s, r->form, r->out);
+    sg_text_table_free(&s);
     for (int64_t i = 0; i < r->d->n_pools; i++) {
         const struct sg_report_pool *p = &r->d->pool[i];
         if (!p->shortfall[0])
@@ -330,20 +330,20 @@ static void pools_table(const struct draw *r)
 }
 
 /* The columns behind task, method and model. */
-static void spend_cells(struct sg_sheet *s, const struct sg_report_spend *x)
+static void spend_cells(struct sg_text_table *s, const struct sg_report_spend *x)
 {
-    sg_sheet_own(s, "%lld", (long long)x->n_requests);
-    sg_sheet_own(s, "%lld", (long long)x->n_failed);
-    sg_sheet_own(s, "%lld", (long long)x->tokens_in);
-    sg_sheet_own(s, "%lld", (long long)x->tokens_out);
+    sg_text_table_own(s, "%lld", (long long)x->n_requests);
+    sg_text_table_own(s, "%lld", (long long)x->n_failed);
+    sg_text_table_own(s, "%lld", (long long)x->tokens_in);
+    sg_text_table_own(s, "%lld", (long long)x->tokens_out);
     cost_cell(s, x->n_requests ? x->cost_usd : 0);
 }
 
 /* A row of no task. */
-static void spend_sum(struct sg_sheet *s, const char *name, const struct sg_report_spend *x)
+static void spend_sum(struct sg_text_table *s, const char *name, const struct sg_report_spend *x)
 {
     for (int c = 0; c < 3; c++)
-        sg_sheet_own(s, "%s", c ? "" : name);
+        sg_text_table_own(s, "%s", c ? "" : name);
     spend_cells(s, x);
 }
 
@@ -356,12 +356,12 @@ static void spend_table(const struct draw *r)
     if (!d->n_pools && !d->total_requests)
         return;
     heading(r, "Spend");
-    struct sg_sheet s = sg_sheet_make("<<<>>>>>", heads);
+    struct sg_text_table s = sg_text_table_make("<<<>>>>>", heads);
     for (int64_t i = 0; i < d->n_pools; i++) {
         const struct sg_report_pool *p = &d->pool[i];
-        sg_sheet_foreign(&s, p->task);
-        sg_sheet_foreign(&s, p->method);
-        sg_sheet_foreign(&s, p->model);
+        sg_text_table_foreign(&s, p->task);
+        sg_text_table_foreign(&s, p->method);
+        sg_text_table_foreign(&s, p->model);
         spend_cells(&s, &(struct sg_report_spend){p->n_requests, p->n_failed, p->tokens_in, p->tokens_out,
                                                   p->cost_usd});
     }
@@ -373,8 +373,8 @@ static void spend_table(const struct draw *r)
               &(struct sg_report_spend){d->total_requests, d->total_failed_requests, d->total_tokens_in,
                                         d->total_tokens_out,
                                         sg_parse_double(d->total_cost_usd, &total) ? total : (double)NAN});
-    sg_sheet_draw(&s, r->form, r->out);
-    sg_sheet_free(&s);
+    sg_text_table_draw(&s, r->form, r->out);
+    sg_text_table_free(&s);
     if (d->total_from_recording) {
         char text[200];
         sg_buf_puts(r->out, r->form == SG_REPORT_MARKDOWN ? "" : "\n");

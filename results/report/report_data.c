@@ -243,26 +243,26 @@ static sg_status read_bias(void *context, int64_t at, const union sg_value *row,
     if (!bias)
         return no_memory(err);
     d->bias = bias;
-    struct sg_report_bias *b = &d->bias[at];
-    *b = (struct sg_report_bias){
-        .pool = row[SG_BIAS_pool].i,
-        .task = task_of(d, row[SG_BIAS_task].text),
-        .label = row[SG_BIAS_label].i,
-        .n = row[SG_BIAS_n].i,
-        .chosen = row[SG_BIAS_chosen].i,
-        .n_words = row[SG_BIAS_n_words].i,
-        .class_ = sg_strdup(row[SG_BIAS_class].text),
-        .part = sg_strdup(row[SG_BIAS_part].text),
-        .opening = sg_strdup(row[SG_BIAS_opening].text),
-        .chosen_share = row[SG_BIAS_chosen_share].x,
-        .chosen_low = row[SG_BIAS_chosen_low].x,
-        .chosen_high = row[SG_BIAS_chosen_high].x,
-        .mean_words = row[SG_BIAS_mean_words].x,
-        .distinct_1 = row[SG_BIAS_distinct_1].x,
-        .distinct_2 = row[SG_BIAS_distinct_2].x,
-        .opening_share = row[SG_BIAS_opening_share].x,
-        .question_share = row[SG_BIAS_question_share].x,
-        .overlap = row[SG_BIAS_overlap].x,
+    struct sg_report_text_stats *b = &d->bias[at];
+    *b = (struct sg_report_text_stats){
+        .pool = row[SG_TEXT_STATS_pool].i,
+        .task = task_of(d, row[SG_TEXT_STATS_task].text),
+        .label = row[SG_TEXT_STATS_label].i,
+        .n = row[SG_TEXT_STATS_n].i,
+        .chosen = row[SG_TEXT_STATS_chosen].i,
+        .n_words = row[SG_TEXT_STATS_n_words].i,
+        .class_ = sg_strdup(row[SG_TEXT_STATS_class].text),
+        .part = sg_strdup(row[SG_TEXT_STATS_part].text),
+        .opening = sg_strdup(row[SG_TEXT_STATS_opening].text),
+        .chosen_share = row[SG_TEXT_STATS_chosen_share].x,
+        .chosen_low = row[SG_TEXT_STATS_chosen_low].x,
+        .chosen_high = row[SG_TEXT_STATS_chosen_high].x,
+        .mean_words = row[SG_TEXT_STATS_mean_words].x,
+        .distinct_1 = row[SG_TEXT_STATS_distinct_1].x,
+        .distinct_2 = row[SG_TEXT_STATS_distinct_2].x,
+        .opening_share = row[SG_TEXT_STATS_opening_share].x,
+        .question_share = row[SG_TEXT_STATS_question_share].x,
+        .overlap = row[SG_TEXT_STATS_overlap].x,
     };
     d->n_bias++;
     if (!b->class_ || !b->part || !b->opening)
@@ -299,18 +299,18 @@ static sg_status read_attributes(hid_t file, const char *path, struct sg_report_
 sg_status sg_report_read(const char *path, struct sg_report_data *out, struct sg_err *err)
 {
     static const struct {
-        enum sg_table_index table;
-        sg_table_row read;
+        enum sg_h5_table_index table;
+        sg_h5_table_row read;
     } parts[] = {
         {SG_T_CLASSES, read_class},       {SG_T_CELLS, read_cell},          {SG_T_POOLS, read_pool},
         {SG_T_REJECTS, read_reject},      {SG_T_DIVERSITY, read_diversity}, {SG_T_SPEND, read_spend},
-        {SG_T_LLM_EVAL, read_evaluation}, {SG_T_BIAS, read_bias},           {SG_T_PER_CLASS, read_per_class}};
+        {SG_T_LLM_EVAL, read_evaluation}, {SG_T_TEXT_STATS, read_bias},     {SG_T_PER_CLASS, read_per_class}};
     struct sg_report_data d = {0};
     hid_t file = -1;
     SG_TRY(sg_store_open(path, &file, err));
     sg_status status = read_attributes(file, path, &d, err);
     for (size_t i = 0; i < sizeof parts / sizeof *parts && status == SG_OK; i++)
-        status = sg_table_each(file, &sg_store_tables[parts[i].table], path, parts[i].read, &d, err);
+        status = sg_h5_table_each(file, &sg_store_tables[parts[i].table], path, parts[i].read, &d, err);
     H5Fclose(file);
     count_degenerate(&d);
     if (status == SG_OK)

@@ -54,7 +54,7 @@ struct sg_report_spend {
 };
 
 /* What the texts of a pool look like, and of a task's raw rows. */
-struct sg_report_bias {
+struct sg_report_text_stats {
     int64_t pool;               /* index into pool[]; -1: the task's raw rows */
     int64_t task, label;        /* -1: all classes */
     int64_t n, chosen, n_words; /* chosen -1: the LLM did not choose */
@@ -73,7 +73,7 @@ struct sg_report_data {
     struct sg_report_task *task;
     struct sg_report_pool *pool;
     struct sg_report_evaluation *evaluation;
-    struct sg_report_bias *bias;
+    struct sg_report_text_stats *bias;
     int64_t total_requests, total_failed_requests, total_from_recording, total_tokens_in, total_tokens_out;
     char *total_cost_usd; /* a number, or "unknown" */
     int64_t n_done, n_failed, n_planned, n_degenerate;

@@ -36,30 +36,30 @@ static inline void caption(const struct draw *r, const char *text)
     sg_buf_printf(r->out, r->form == SG_REPORT_MARKDOWN ? "\n%s\n" : "  %s\n", text);
 }
 
-static inline void number(struct sg_sheet *s, double x, int decimals)
+static inline void number(struct sg_text_table *s, double x, int decimals)
 {
     if (isnan(x))
-        sg_sheet_own(s, "-");
+        sg_text_table_own(s, "-");
     else
-        sg_sheet_own(s, "%.*f", decimals, x);
+        sg_text_table_own(s, "%.*f", decimals, x);
 }
 
 /* A pool's generation seed, and where that tells pools apart, the draw of the rows that its prompts show. */
-static inline void pool_seed(struct sg_sheet *s, const struct sg_report_data *d,
+static inline void pool_seed(struct sg_text_table *s, const struct sg_report_data *d,
                              const struct sg_report_pool *p)
 {
     if (d->has_draws && p->seed_data >= 0)
-        sg_sheet_own(s, "%lld, draw %lld", (long long)p->seed_generation, (long long)p->seed_data);
+        sg_text_table_own(s, "%lld, draw %lld", (long long)p->seed_generation, (long long)p->seed_data);
     else
-        sg_sheet_own(s, "%lld", (long long)p->seed_generation);
+        sg_text_table_own(s, "%lld", (long long)p->seed_generation);
 }
 
-static inline void cost_cell(struct sg_sheet *s, double usd)
+static inline void cost_cell(struct sg_text_table *s, double usd)
 {
     if (isnan(usd))
-        sg_sheet_own(s, "unknown");
+        sg_text_table_own(s, "unknown");
     else
-        sg_sheet_own(s, "%.4f", usd);
+        sg_text_table_own(s, "%.4f", usd);
 }
 
 /* The LLM as a classifier, beside the encoder; nothing where the study has none. */

@@ -2,26 +2,26 @@
 
 #include <stdio.h>
 
-static void percent(struct sg_sheet *s, double x)
+static void percent(struct sg_text_table *s, double x)
 {
     number(s, 100 * x, 1);
 }
 
-static void accuracy_cell(struct sg_sheet *s, double mean, double low, double high)
+static void accuracy_cell(struct sg_text_table *s, double mean, double low, double high)
 {
     if (isnan(mean))
-        sg_sheet_own(s, "-");
+        sg_text_table_own(s, "-");
     else
-        sg_sheet_own(s, "%.1f [%.1f, %.1f]", 100 * mean, 100 * low, 100 * high);
+        sg_text_table_own(s, "%.1f [%.1f, %.1f]", 100 * mean, 100 * low, 100 * high);
 }
 
 /* "71.2: raw+synthetic zero_shot 100" */
-static void best_cell(struct sg_sheet *s, const struct sg_report_encoder *e)
+static void best_cell(struct sg_text_table *s, const struct sg_report_encoder *e)
 {
     static const char *const mix[SG_N_REPORT_MIXES] = {"raw", "synthetic", "raw+synthetic"};
     char text[300];
     if (e->best_mix < 0) {
-        sg_sheet_own(s, "-");
+        sg_text_table_own(s, "-");
         return;
     }
     int with_raw = e->best_mix != SG_REPORT_SYNTHETIC,
@@ -31,7 +31,7 @@ static void best_cell(struct sg_sheet *s, const struct sg_report_encoder *e)
                       (long long)e->best_row.size);
     if (with_raw)
         snprintf(text + n, sizeof text - (size_t)n, ", raw %lld", (long long)e->best_row.raw);
-    sg_sheet_foreign(s, text);
+    sg_text_table_foreign(s, text);
 }
 
 sg_status sg_draw_evaluations(const struct draw *r, struct sg_err *err)
@@ -43,7 +43,7 @@ sg_status sg_draw_evaluations(const struct draw *r, struct sg_err *err)
     if (!r->d->n_evaluations)
         return SG_OK;
     heading(r, "The LLM as a classifier, in percent");
-    struct sg_sheet s = sg_sheet_make("<<>>>>>>>><>", heads);
+    struct sg_text_table s = sg_text_table_make("<<>>>>>>>><>", heads);
     sg_status status = SG_OK;
     for (int64_t i = 0; i < r->d->n_evaluations && status == SG_OK; i++) {
         const struct sg_report_evaluation *e = &r->d->evaluation[i];
@@ -51,10 +51,10 @@ sg_status sg_draw_evaluations(const struct draw *r, struct sg_err *err)
         status = sg_report_encoder_of(r->d, e->task, &encoder, err);
         if (status != SG_OK)
             break;
-        sg_sheet_foreign(&s, r->d->task[e->task].name);
-        sg_sheet_foreign(&s, e->model);
-        sg_sheet_own(&s, "%lld", (long long)e->shots);
-        sg_sheet_own(&s, "%lld", (long long)e->seed);
+        sg_text_table_foreign(&s, r->d->task[e->task].name);
+        sg_text_table_foreign(&s, e->model);
+        sg_text_table_own(&s, "%lld", (long long)e->shots);
+        sg_text_table_own(&s, "%lld", (long long)e->seed);
         number(&s, e->n, 0);
         accuracy_cell(&s, e->accuracy, e->low, e->high);
         number(&s, e->n_unparsable, 0);
@@ -63,13 +63,13 @@ sg_status sg_draw_evaluations(const struct draw *r, struct sg_err *err)
         if (encoder.raw_only.n_done)
             percent(&s, encoder.raw_only.accuracy.mean);
         else
-            sg_sheet_own(&s, "-");
+            sg_text_table_own(&s, "-");
         best_cell(&s, &encoder);
         cost_cell(&s, e->n_requests ? e->cost_usd : 0);
     }
     if (status == SG_OK)
-        sg_sheet_draw(&s, r->form, r->out);
-    sg_sheet_free(&s);
+        sg_text_table_draw(&s, r->form, r->out);
+    sg_text_table_free(&s);
     sg_buf_puts(r->out, r->form == SG_REPORT_MARKDOWN ? "" : "\n");
     caption(r, "Brackets: 95 % interval over the test rows (Wilson). Unparsable answers name no class or "
                "several: they are "

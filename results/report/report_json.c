@@ -154,7 +154,7 @@ static json_t *bias(const struct sg_report_data *d)
 {
     json_t *list = json_array();
     for (int64_t i = 0; i < d->n_bias; i++) {
-        const struct sg_report_bias *b = &d->bias[i];
+        const struct sg_report_text_stats *b = &d->bias[i];
         const struct sg_report_pool *p = b->pool < 0 ? NULL : &d->pool[b->pool];
         int chose = b->chosen >= 0;
         json_array_append_new(

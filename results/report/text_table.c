@@ -12,15 +12,16 @@
 enum { FOREIGN_MAX = 60 };
 static const size_t SHEET_MAX = (size_t)1 << 26;
 
-struct sg_sheet sg_sheet_make(const char *align, const char *const *heads)
+struct sg_text_table sg_text_table_make(const char *align, const char *const *heads)
 {
-    struct sg_sheet s = {.n_columns = (int)strlen(align), .align = align, .text = sg_buf_make(SHEET_MAX)};
+    struct sg_text_table s = {
+        .n_columns = (int)strlen(align), .align = align, .text = sg_buf_make(SHEET_MAX)};
     for (int c = 0; c < s.n_columns; c++)
-        sg_sheet_own(&s, "%s", heads[c]);
+        sg_text_table_own(&s, "%s", heads[c]);
     return s;
 }
 
-void sg_sheet_own(struct sg_sheet *s, const char *format, ...)
+void sg_text_table_own(struct sg_text_table *s, const char *format, ...)
 {
     char cell[400];
     va_list args;
@@ -30,13 +31,13 @@ void sg_sheet_own(struct sg_sheet *s, const char *format, ...)
     sg_buf_add(&s->text, cell, strlen(cell) + 1);
 }
 
-void sg_sheet_foreign(struct sg_sheet *s, const char *text)
+void sg_text_table_foreign(struct sg_text_table *s, const char *text)
 {
     sg_buf_safe(&s->text, text, FOREIGN_MAX);
     sg_buf_add(&s->text, "", 1);
 }
 
-void sg_sheet_free(struct sg_sheet *s)
+void sg_text_table_free(struct sg_text_table *s)
 {
     sg_buf_free(&s->text);
 }
@@ -86,7 +87,7 @@ static void pad(struct sg_buf *out, size_t n)
         sg_buf_puts(out, " ");
 }
 
-static void draw_terminal(const struct sg_sheet *s, const size_t *width, struct sg_buf *out)
+static void draw_terminal(const struct sg_text_table *s, const size_t *width, struct sg_buf *out)
 {
     const char *cell = s->text.data, *end = s->text.data + s->text.len;
     for (int row = 0; cell < end; row++) {
@@ -113,7 +114,7 @@ static void draw_terminal(const struct sg_sheet *s, const size_t *width, struct 
     }
 }
 
-static void draw_markdown(const struct sg_sheet *s, struct sg_buf *out)
+static void draw_markdown(const struct sg_text_table *s, struct sg_buf *out)
 {
     const char *cell = s->text.data, *end = s->text.data + s->text.len;
     for (int row = 0; cell < end; row++) {
@@ -128,7 +129,7 @@ static void draw_markdown(const struct sg_sheet *s, struct sg_buf *out)
     }
 }
 
-void sg_sheet_draw(const struct sg_sheet *s, enum sg_report_form form, struct sg_buf *out)
+void sg_text_table_draw(const struct sg_text_table *s, enum sg_report_form form, struct sg_buf *out)
 {
     if (s->text.failed) {
         out->failed = s->text.failed;

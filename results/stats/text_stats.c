@@ -60,13 +60,13 @@ static int64_t n_distinct(struct span *x, int64_t n)
     return different;
 }
 
-static void measure_variety(const char *const *text, int64_t n, struct sg_bias *out)
+static void measure_variety(const char *const *text, int64_t n, struct sg_text_stats *out)
 {
-    struct span one[SG_BIAS_WORDS], two[SG_BIAS_WORDS];
+    struct span one[SG_TEXT_STATS_WORDS], two[SG_TEXT_STATS_WORDS];
     int64_t n_one = 0, n_two = 0;
-    for (int64_t i = 0; i < n && n_one < SG_BIAS_WORDS; i++)
-        for (const char *p = *text[i] ? text[i] : NULL; p && n_one < SG_BIAS_WORDS; p = next_word(p)) {
-            if (n_one + 1 < SG_BIAS_WORDS && next_word(p))
+    for (int64_t i = 0; i < n && n_one < SG_TEXT_STATS_WORDS; i++)
+        for (const char *p = *text[i] ? text[i] : NULL; p && n_one < SG_TEXT_STATS_WORDS; p = next_word(p)) {
+            if (n_one + 1 < SG_TEXT_STATS_WORDS && next_word(p))
                 two[n_two++] = words_at(p, 2);
             one[n_one++] = words_at(p, 1);
         }
@@ -87,7 +87,7 @@ static int is_question(const char *s)
     return 0;
 }
 
-static void keep_opening(struct sg_bias *out, const struct span *x)
+static void keep_opening(struct sg_text_stats *out, const struct span *x)
 {
     size_t n = x->n < sizeof out->opening - 1 ? x->n : sizeof out->opening - 1;
     memcpy(out->opening, x->at, n);
@@ -96,7 +96,7 @@ static void keep_opening(struct sg_bias *out, const struct span *x)
         out->opening[--n] = 0; /* cut inside a character */
 }
 
-static void measure_openings(struct span *x, int64_t n, struct sg_bias *out)
+static void measure_openings(struct span *x, int64_t n, struct sg_text_stats *out)
 {
     int64_t best = 0;
     qsort(x, (size_t)n, sizeof *x, by_text);
@@ -131,7 +131,7 @@ static double overlap_of(const char *s, const char *t, struct span *room)
 }
 
 static sg_status measure_overlap(const char *const *text, const char *const *partner, int64_t n,
-                                 struct sg_bias *out, struct sg_err *err)
+                                 struct sg_text_stats *out, struct sg_err *err)
 {
     int64_t most = 0, counted = 0;
     double sum = 0;
@@ -154,10 +154,10 @@ static sg_status measure_overlap(const char *const *text, const char *const *par
     return SG_OK;
 }
 
-sg_status sg_bias_of(const char *const *text, const char *const *partner, int64_t n, struct sg_bias *out,
-                     struct sg_err *err)
+sg_status sg_text_stats_of(const char *const *text, const char *const *partner, int64_t n,
+                           struct sg_text_stats *out, struct sg_err *err)
 {
-    struct sg_bias b = {.n = n, .overlap = NAN};
+    struct sg_text_stats b = {.n = n, .overlap = NAN};
     struct span *opening = sg_alloc((size_t)n + 1, sizeof *opening);
     if (!opening)
         return sg_fail_memory(err, (size_t)n * sizeof *opening);

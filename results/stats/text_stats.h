@@ -2,7 +2,7 @@
  * question has of its passage. Counts, not judgements: whether a label is right, or a question easy, is not measured.
  *
  * Texts come folded: letters and digits, words a blank apart (gen/pool/parse.h). Variety falls with the number of words, so it
- * is taken from the first SG_BIAS_WORDS words alone, and the number of words that there were is told.
+ * is taken from the first SG_TEXT_STATS_WORDS words alone, and the number of words that there were is told.
  * Local, pure, one thread: the same texts give the same numbers everywhere. */
 #ifndef SG_RESULTS_STATS_TEXT_STATS_H
 #define SG_RESULTS_STATS_TEXT_STATS_H
@@ -11,12 +11,12 @@
 
 #include <stdint.h>
 
-enum { SG_BIAS_WORDS = 500 };
+enum { SG_TEXT_STATS_WORDS = 500 };
 
-struct sg_bias {
+struct sg_text_stats {
     int64_t n; /* texts */
     double mean_words;
-    int64_t n_words; /* that variety is taken from: SG_BIAS_WORDS, or all there are */
+    int64_t n_words; /* that variety is taken from: SG_TEXT_STATS_WORDS, or all there are */
     double distinct_1,
         distinct_2; /* different words among them; different pairs of neighbours in a text among all pairs */
     char opening
@@ -29,7 +29,7 @@ struct sg_bias {
 };
 
 /* text, partner: (n), folded; partner NULL: single texts. NaN where there is no number: no text, no word. */
-sg_status sg_bias_of(const char *const *text, const char *const *partner, int64_t n, struct sg_bias *out,
-                     struct sg_err *err) SG_MUST_USE;
+sg_status sg_text_stats_of(const char *const *text, const char *const *partner, int64_t n,
+                           struct sg_text_stats *out, struct sg_err *err) SG_MUST_USE;
 
 #endif

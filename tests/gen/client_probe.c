@@ -13,7 +13,7 @@
 
 static int n_answers, stop_after;
 
-/* The failures of those that the governor holds, by id; NULL: none. */
+/* The failures of those that the limiter holds, by id; NULL: none. */
 static char *held[1000];
 
 static sg_status print(const struct sg_answer *a, struct sg_err *err)
@@ -27,11 +27,11 @@ static sg_status print(const struct sg_answer *a, struct sg_err *err)
     return SG_OK;
 }
 
-static sg_status print_given_up(struct sg_governor *governor, struct sg_err *err)
+static sg_status print_given_up(struct sg_limiter *limiter, struct sg_err *err)
 {
     int64_t id;
-    while (sg_governor_given_up(governor, &id)) {
-        struct sg_answer a = {.attempts = sg_governor_attempts(governor, id)};
+    while (sg_limiter_given_up(limiter, &id)) {
+        struct sg_answer a = {.attempts = sg_limiter_attempts(limiter, id)};
         sg_answer_fail(&a, held[id]);
         sg_status status = print(&a, err);
         sg_answer_free(&a);
@@ -42,51 +42,51 @@ static sg_status print_given_up(struct sg_governor *governor, struct sg_err *err
 
 static sg_status on_result(void *context, struct sg_client_result *r, struct sg_err *err)
 {
-    struct sg_governor *governor = context;
-    enum sg_fate fate = sg_governor_done(governor, sg_now_s(), r->id, &r->attempt);
+    struct sg_limiter *limiter = context;
+    enum sg_fate fate = sg_limiter_done(limiter, sg_now_s(), r->id, &r->attempt);
     if (fate == SG_FATE_HELD) {
         sg_free(held[r->id]);
         held[r->id] = sg_strdup(r->attempt.reason);
     }
     if (fate == SG_FATE_ANSWERED || fate == SG_FATE_FAILED || fate == SG_FATE_REFUSED) {
-        r->answer.attempts = sg_governor_attempts(governor, r->id);
+        r->answer.attempts = sg_limiter_attempts(limiter, r->id);
         if (fate != SG_FATE_ANSWERED)
             sg_answer_fail(&r->answer, r->attempt.reason);
         SG_TRY(print(&r->answer, err));
     }
-    return print_given_up(governor, err);
+    return print_given_up(limiter, err);
 }
 
-static sg_status drive(struct sg_client *c, struct sg_governor *governor, const struct sg_generator *g,
+static sg_status drive(struct sg_client *c, struct sg_limiter *limiter, const struct sg_generator *g,
                        const struct sg_requests *requests, struct sg_err *err)
 {
     for (int64_t i = 0, id; i < requests->n; i++)
-        SG_TRY(sg_governor_add(governor, 0, sg_request_tokens(&requests->item[i]),
-                               sg_request_worst_usd(g, &requests->item[i]), &id, err));
+        SG_TRY(sg_limiter_add(limiter, 0, sg_request_tokens(&requests->item[i]),
+                              sg_request_worst_usd(g, &requests->item[i]), &id, err));
     for (;;) {
-        struct sg_governor_state s = sg_governor_look(governor);
+        struct sg_limiter_state s = sg_limiter_look(limiter);
         if (!s.n_waiting && !s.n_flying)
             return s.dead == SG_OK ? SG_OK : sg_fail(err, s.dead, "%s", s.why);
         if (stop_after && n_answers >= stop_after)
-            sg_governor_stop(governor, SG_STOPPED, "stopped while asking the LLM");
+            sg_limiter_stop(limiter, SG_STOPPED, "stopped while asking the LLM");
         int64_t id;
-        while (sg_governor_next(governor, sg_now_s(), &id))
+        while (sg_limiter_next(limiter, sg_now_s(), &id))
             SG_TRY(sg_client_send(c, id, &requests->item[id], err));
-        SG_TRY(sg_client_turn(c, 5, on_result, governor, err));
+        SG_TRY(sg_client_turn(c, 5, on_result, limiter, err));
     }
 }
 
-/* One rank alone, under a governor of its own. */
+/* One rank alone, under a limiter of its own. */
 static sg_status run(struct sg_client *c, const struct sg_generator *g, const struct sg_requests *requests,
                      struct sg_err *err)
 {
-    struct sg_governor *governor =
-        sg_governor_create(&(struct sg_governor_settings){.connections = g->connections,
-                                                          .requests_per_min = g->requests_per_min,
-                                                          .retries = g->retries,
-                                                          .seed = (uint64_t)(sg_now_s() * 1e9)});
-    sg_status status = governor ? drive(c, governor, g, requests, err) : sg_fail_memory(err, 1024);
-    sg_governor_destroy(governor);
+    struct sg_limiter *limiter =
+        sg_limiter_create(&(struct sg_limiter_settings){.connections = g->connections,
+                                                        .requests_per_min = g->requests_per_min,
+                                                        .retries = g->retries,
+                                                        .seed = (uint64_t)(sg_now_s() * 1e9)});
+    sg_status status = limiter ? drive(c, limiter, g, requests, err) : sg_fail_memory(err, 1024);
+    sg_limiter_destroy(limiter);
     return status;
 }
 

@@ -25,41 +25,41 @@ static struct sg_attempt answered(void)
     return a;
 }
 
-static struct sg_governor *fresh(int64_t connections, int64_t retries, int n)
+static struct sg_limiter *fresh(int64_t connections, int64_t retries, int n)
 {
-    struct sg_governor *g = sg_governor_create(
-        &(struct sg_governor_settings){.connections = connections, .retries = retries, .has_controls = 1});
+    struct sg_limiter *g = sg_limiter_create(
+        &(struct sg_limiter_settings){.connections = connections, .retries = retries, .has_controls = 1});
     struct sg_err err;
     for (int64_t i = 0, id; i < n; i++)
-        assert_int_equal(sg_governor_add(g, 0, 10, 0, &id, &err), SG_OK);
+        assert_int_equal(sg_limiter_add(g, 0, 10, 0, &id, &err), SG_OK);
     return g;
 }
 
 static double now_s; /* of all that follow */
 
-static int64_t leave(struct sg_governor *g)
+static int64_t leave(struct sg_limiter *g)
 {
     int64_t id;
     for (int i = 0; i < 100000; i++, now_s += 0.01)
-        if (sg_governor_next(g, now_s, &id))
+        if (sg_limiter_next(g, now_s, &id))
             return id;
     fail();
     return -1;
 }
 
-static enum sg_fate end(struct sg_governor *g, int64_t id, struct sg_attempt a)
+static enum sg_fate end(struct sg_limiter *g, int64_t id, struct sg_attempt a)
 {
-    return sg_governor_done(g, now_s += 1e-3, id, &a);
+    return sg_limiter_done(g, now_s += 1e-3, id, &a);
 }
 
-static int64_t add_control(struct sg_governor *g, int64_t like)
+static int64_t add_control(struct sg_limiter *g, int64_t like)
 {
     int64_t who, id;
     struct sg_err err;
-    assert_int_equal(sg_governor_wants_control(g, &who), 1);
+    assert_int_equal(sg_limiter_wants_control(g, &who), 1);
     assert_int_equal(who, like);
-    assert_int_equal(sg_governor_add_control(g, 1, 0, &id, &err), SG_OK);
-    assert_int_equal(sg_governor_wants_control(g, &who), 0);
+    assert_int_equal(sg_limiter_add_control(g, 1, 0, &id, &err), SG_OK);
+    assert_int_equal(sg_limiter_wants_control(g, &who), 0);
     assert_int_equal(leave(g), id);
     return id;
 }
@@ -67,21 +67,21 @@ static int64_t add_control(struct sg_governor *g, int64_t like)
 static void another_is_answered(void **state)
 {
     (void)state;
-    struct sg_governor *g = fresh(2, 0, 4);
+    struct sg_limiter *g = fresh(2, 0, 4);
     int64_t a = leave(g), b = leave(g), id;
     assert_int_equal(end(g, a, failed(SG_ATTEMPT_REFUSED, SG_BLAME_OPEN)), SG_FATE_HELD);
-    assert_int_equal(sg_governor_look(g).n_waiting, 3);
+    assert_int_equal(sg_limiter_look(g).n_waiting, 3);
     /* It had left before that failure: the endpoint may have died in between. */
     assert_int_equal(end(g, b, answered()), SG_FATE_ANSWERED);
-    assert_int_equal(sg_governor_given_up(g, &id), 0);
+    assert_int_equal(sg_limiter_given_up(g, &id), 0);
     assert_int_equal(end(g, leave(g), answered()), SG_FATE_ANSWERED);
-    assert_int_equal(sg_governor_given_up(g, &id), 1);
+    assert_int_equal(sg_limiter_given_up(g, &id), 1);
     assert_int_equal(id, a);
-    assert_int_equal(sg_governor_given_up(g, &id), 0);
+    assert_int_equal(sg_limiter_given_up(g, &id), 0);
     /* What a prompt says is its own, whoever else is answered. */
     assert_int_equal(end(g, leave(g), failed(SG_ATTEMPT_REFUSED, SG_BLAME_CONTENT)), SG_FATE_REFUSED);
-    assert_true(sg_governor_look(g).dead == SG_OK && !sg_governor_look(g).n_waiting);
-    sg_governor_destroy(g);
+    assert_true(sg_limiter_look(g).dead == SG_OK && !sg_limiter_look(g).n_waiting);
+    sg_limiter_destroy(g);
 }
 
 /* Buying ends (Ctrl-C, the budget) with a refusal held and a later request on its way: what was held is left, and its answer names
@@ -89,42 +89,42 @@ static void another_is_answered(void **state)
 static void ended_with_one_held(void **state)
 {
     (void)state;
-    struct sg_governor *g = fresh(2, 0, 4);
+    struct sg_limiter *g = fresh(2, 0, 4);
     int64_t a = leave(g), b, id;
     assert_int_equal(end(g, a, failed(SG_ATTEMPT_REFUSED, SG_BLAME_OPEN)), SG_FATE_HELD);
     b = leave(g);
-    sg_governor_stop(g, SG_STOPPED, "stopped as asked");
+    sg_limiter_stop(g, SG_STOPPED, "stopped as asked");
     assert_int_equal(end(g, b, answered()), SG_FATE_ANSWERED);
-    assert_int_equal(sg_governor_given_up(g, &id), 0);
-    assert_int_equal(sg_governor_look(g).n_waiting, 0);
-    sg_governor_destroy(g);
+    assert_int_equal(sg_limiter_given_up(g, &id), 0);
+    assert_int_equal(sg_limiter_look(g).n_waiting, 0);
+    sg_limiter_destroy(g);
 }
 
 /* What the server fails at is asked again before it is given up; others must have been answered meanwhile. */
 static void a_fault(void **state)
 {
     (void)state;
-    struct sg_governor *g = fresh(1, 0, 3);
+    struct sg_limiter *g = fresh(1, 0, 3);
     int64_t a = leave(g), id;
     assert_int_equal(end(g, a, failed(SG_ATTEMPT_FAULT, SG_BLAME_OPEN)), SG_FATE_HELD);
     assert_int_equal(end(g, leave(g), answered()), SG_FATE_ANSWERED);
-    assert_int_equal(sg_governor_given_up(g, &id), 0);
+    assert_int_equal(sg_limiter_given_up(g, &id), 0);
     assert_int_equal(leave(g), a);
     assert_int_equal(end(g, a, answered()), SG_FATE_ANSWERED);
-    sg_governor_destroy(g);
+    sg_limiter_destroy(g);
 
     g = fresh(1, 1, 3);
     a = leave(g);
     assert_int_equal(end(g, a, failed(SG_ATTEMPT_FAULT, SG_BLAME_OPEN)), SG_FATE_AGAIN);
     id = leave(g);
     if (id == a) /* its delay is random */
-        sg_governor_destroy(g);
+        sg_limiter_destroy(g);
     else {
         assert_int_equal(end(g, id, answered()), SG_FATE_ANSWERED);
         for (id = leave(g); id != a; id = leave(g))
             assert_int_equal(end(g, id, answered()), SG_FATE_ANSWERED);
         assert_int_equal(end(g, a, failed(SG_ATTEMPT_FAULT, SG_BLAME_OPEN)), SG_FATE_FAILED);
-        sg_governor_destroy(g);
+        sg_limiter_destroy(g);
     }
 }
 
@@ -133,26 +133,26 @@ static void a_control(void **state)
 {
     (void)state;
     for (int is_answered = 0; is_answered < 2; is_answered++) {
-        struct sg_governor *g = fresh(2, 0, 2);
+        struct sg_limiter *g = fresh(2, 0, 2);
         int64_t a = leave(g), b = leave(g), id;
         assert_int_equal(end(g, a, failed(SG_ATTEMPT_REFUSED, SG_BLAME_OPEN)), SG_FATE_HELD);
-        assert_int_equal(sg_governor_wants_control(g, &id), 0);
+        assert_int_equal(sg_limiter_wants_control(g, &id), 0);
         assert_int_equal(end(g, b, failed(SG_ATTEMPT_REFUSED, SG_BLAME_OPEN)), SG_FATE_HELD);
         int64_t control = add_control(g, b);
         struct sg_attempt said = is_answered ? answered() : failed(SG_ATTEMPT_REFUSED, SG_BLAME_OPEN);
         assert_int_equal(end(g, control, said), is_answered ? SG_FATE_ANSWERED : SG_FATE_LEFT);
-        assert_int_equal(sg_governor_given_up(g, &id), 0);
+        assert_int_equal(sg_limiter_given_up(g, &id), 0);
         if (is_answered) { /* once more, and then they are its own */
             for (int i = 0; i < 2; i++)
                 assert_int_equal(end(g, leave(g), failed(SG_ATTEMPT_REFUSED, SG_BLAME_OPEN)),
                                  SG_FATE_REFUSED);
-            assert_int_equal(sg_governor_look(g).dead, SG_OK);
+            assert_int_equal(sg_limiter_look(g).dead, SG_OK);
         } else {
-            assert_int_equal(sg_governor_look(g).dead, SG_STOPPED);
-            assert_non_null(strstr(sg_governor_look(g).why, "2 requests in a row failed"));
+            assert_int_equal(sg_limiter_look(g).dead, SG_STOPPED);
+            assert_non_null(strstr(sg_limiter_look(g).why, "2 requests in a row failed"));
         }
-        assert_int_equal(sg_governor_look(g).n_waiting, 0);
-        sg_governor_destroy(g);
+        assert_int_equal(sg_limiter_look(g).n_waiting, 0);
+        sg_limiter_destroy(g);
     }
 }
 
@@ -160,45 +160,45 @@ static void a_control(void **state)
 static void eight(void **state)
 {
     (void)state;
-    struct sg_governor *g = fresh(1, 0, 20);
+    struct sg_limiter *g = fresh(1, 0, 20);
     int64_t last = -1, id;
     for (int i = 0; i < 8; i++)
         assert_int_equal(end(g, last = leave(g), failed(SG_ATTEMPT_REFUSED, SG_BLAME_OPEN)), SG_FATE_HELD);
-    assert_int_equal(sg_governor_next(g, now_s + 1e5, &id), 0);
+    assert_int_equal(sg_limiter_next(g, now_s + 1e5, &id), 0);
     assert_int_equal(end(g, add_control(g, last), answered()), SG_FATE_ANSWERED);
     for (int i = 0; i < 20; i++)
         assert_int_equal(end(g, leave(g), answered()), SG_FATE_ANSWERED);
-    sg_governor_destroy(g);
+    sg_limiter_destroy(g);
 
     /* None is needed where each has had its retries. */
     g = fresh(1, 0, 20);
     for (int k = 0; k < 8; k++) {
-        assert_int_equal(sg_governor_look(g).dead, SG_OK);
+        assert_int_equal(sg_limiter_look(g).dead, SG_OK);
         assert_int_equal(end(g, leave(g), failed(SG_ATTEMPT_FAULT, SG_BLAME_OPEN)), SG_FATE_HELD);
     }
-    assert_int_equal(sg_governor_look(g).dead, SG_STOPPED);
-    sg_governor_destroy(g);
+    assert_int_equal(sg_limiter_look(g).dead, SG_STOPPED);
+    sg_limiter_destroy(g);
 }
 
 /* A control is as long. When it is refused, too, the endpoint has too little room, unless that request is longer than most are. */
 /* Virtual seconds until a server that fails at everything ends the run; what was answered before that gives it more time. */
 static double seconds_of_faults(int64_t retries, int n_answered)
 {
-    struct sg_governor *g = fresh(4, retries, 100);
+    struct sg_limiter *g = fresh(4, retries, 100);
     int64_t id, like;
     for (int i = 0; i < n_answered; i++)
         assert_int_equal(end(g, leave(g), answered()), SG_FATE_ANSWERED);
     double begin_s = now_s;
-    for (; sg_governor_look(g).dead == SG_OK && now_s < begin_s + 20000; now_s += 0.01) {
+    for (; sg_limiter_look(g).dead == SG_OK && now_s < begin_s + 20000; now_s += 0.01) {
         struct sg_err err;
-        if (sg_governor_wants_control(g, &like))
-            assert_int_equal(sg_governor_add_control(g, 1, 0, &id, &err), SG_OK);
-        if (sg_governor_next(g, now_s, &id))
+        if (sg_limiter_wants_control(g, &like))
+            assert_int_equal(sg_limiter_add_control(g, 1, 0, &id, &err), SG_OK);
+        if (sg_limiter_next(g, now_s, &id))
             end(g, id, failed(SG_ATTEMPT_FAULT, SG_BLAME_OPEN));
     }
-    assert_int_equal(sg_governor_look(g).dead, SG_STOPPED);
-    assert_non_null(strstr(sg_governor_look(g).why, "scripted"));
-    sg_governor_destroy(g);
+    assert_int_equal(sg_limiter_look(g).dead, SG_STOPPED);
+    assert_non_null(strstr(sg_limiter_look(g).why, "scripted"));
+    sg_limiter_destroy(g);
     return now_s - begin_s;
 }
 
@@ -217,17 +217,17 @@ static void too_long(void **state)
     struct sg_attempt no = failed(SG_ATTEMPT_REFUSED, SG_BLAME_LENGTH);
     struct sg_err err;
     for (int is_longer = 0; is_longer < 2; is_longer++) {
-        struct sg_governor *g = fresh(1, 0, 9);
+        struct sg_limiter *g = fresh(1, 0, 9);
         int64_t id, last;
-        assert_int_equal(sg_governor_add(g, 1, is_longer ? 100 : 11, 0, &last, &err), SG_OK);
+        assert_int_equal(sg_limiter_add(g, 1, is_longer ? 100 : 11, 0, &last, &err), SG_OK);
         for (int i = 0; i < 9; i++)
             assert_int_equal(end(g, leave(g), answered()), SG_FATE_ANSWERED);
         assert_int_equal(leave(g), last);
         assert_int_equal(end(g, last, no), SG_FATE_HELD);
         assert_int_equal(end(g, add_control(g, last), no), SG_FATE_LEFT);
-        assert_int_equal(sg_governor_given_up(g, &id), is_longer);
-        assert_int_equal(sg_governor_look(g).dead, is_longer ? SG_OK : SG_STOPPED);
-        sg_governor_destroy(g);
+        assert_int_equal(sg_limiter_given_up(g, &id), is_longer);
+        assert_int_equal(sg_limiter_look(g).dead, is_longer ? SG_OK : SG_STOPPED);
+        sg_limiter_destroy(g);
     }
 }
 
@@ -239,24 +239,24 @@ static void a_pool_too_long(void **state)
     struct sg_attempt no = failed(SG_ATTEMPT_REFUSED, SG_BLAME_LENGTH);
     struct sg_err err;
     for (int n_refused = 1; n_refused <= 4; n_refused += 3) {
-        struct sg_governor *g = fresh(1, 0, 6);
+        struct sg_limiter *g = fresh(1, 0, 6);
         int64_t id, given_up = -1;
         for (int i = 0; i < 4; i++)
-            assert_int_equal(sg_governor_add(g, 1, 30, 0, &id, &err), SG_OK);
+            assert_int_equal(sg_limiter_add(g, 1, 30, 0, &id, &err), SG_OK);
         for (int i = 0; i < 10; i++) {
             id = leave(g);
             int refused = id >= 6 && id < 6 + n_refused;
             assert_int_equal(end(g, id, refused ? no : answered()),
                              refused ? SG_FATE_HELD : SG_FATE_ANSWERED);
         }
-        while (sg_governor_given_up(g, &id))
+        while (sg_limiter_given_up(g, &id))
             given_up = id;
         assert_int_equal(given_up, n_refused == 1 ? 6 : -1);
         if (n_refused > 1)
             assert_int_equal(end(g, add_control(g, 9), answered()), SG_FATE_ANSWERED);
-        assert_int_equal(sg_governor_given_up(g, &id), 0);
-        assert_int_equal(sg_governor_look(g).dead, n_refused > 1 ? SG_STOPPED : SG_OK);
-        sg_governor_destroy(g);
+        assert_int_equal(sg_limiter_given_up(g, &id), 0);
+        assert_int_equal(sg_limiter_look(g).dead, n_refused > 1 ? SG_STOPPED : SG_OK);
+        sg_limiter_destroy(g);
     }
 }
 
@@ -264,11 +264,11 @@ static void a_pool_too_long(void **state)
 static void given_up_before(void **state)
 {
     (void)state;
-    struct sg_governor *g = fresh(1, 0, 1);
-    sg_governor_was_given_up(g, 0);
+    struct sg_limiter *g = fresh(1, 0, 1);
+    sg_limiter_was_given_up(g, 0);
     assert_int_equal(end(g, leave(g), failed(SG_ATTEMPT_REFUSED, SG_BLAME_OPEN)), SG_FATE_REFUSED);
-    assert_int_equal(sg_governor_look(g).dead, SG_OK);
-    sg_governor_destroy(g);
+    assert_int_equal(sg_limiter_look(g).dead, SG_OK);
+    sg_limiter_destroy(g);
 }
 
 /* A key that has opened nothing is not tried eight times; one that has, is. */
@@ -278,44 +278,44 @@ static void a_doubtful_key(void **state)
     struct sg_attempt no = failed(SG_ATTEMPT_REFUSED, SG_BLAME_OPEN);
     no.dead = SG_INPUT;
     snprintf(no.verdict, sizeof no.verdict, "the key is refused");
-    struct sg_governor *g = fresh(1, 0, 20);
+    struct sg_limiter *g = fresh(1, 0, 20);
     int64_t a = leave(g), id;
     assert_int_equal(end(g, a, no), SG_FATE_HELD);
-    assert_int_equal(sg_governor_next(g, now_s + 1e5, &id), 0);
+    assert_int_equal(sg_limiter_next(g, now_s + 1e5, &id), 0);
     assert_int_equal(end(g, add_control(g, a), no), SG_FATE_LEFT);
-    assert_int_equal(sg_governor_look(g).dead, SG_INPUT);
-    assert_string_equal(sg_governor_look(g).why, "the key is refused");
-    sg_governor_destroy(g);
+    assert_int_equal(sg_limiter_look(g).dead, SG_INPUT);
+    assert_string_equal(sg_limiter_look(g).why, "the key is refused");
+    sg_limiter_destroy(g);
 
     g = fresh(1, 0, 20);
     assert_int_equal(end(g, leave(g), answered()), SG_FATE_ANSWERED);
     a = leave(g);
     assert_int_equal(end(g, a, no), SG_FATE_HELD);
     assert_int_equal(end(g, leave(g), answered()), SG_FATE_ANSWERED);
-    assert_int_equal(sg_governor_given_up(g, &id), 1);
+    assert_int_equal(sg_limiter_given_up(g, &id), 1);
     assert_int_equal(id, a);
-    sg_governor_destroy(g);
+    sg_limiter_destroy(g);
 }
 
 /* A redirect of one request is a firewall's; of two in a row, the address's. */
 static void redirects(void **state)
 {
     (void)state;
-    struct sg_governor *g = fresh(1, 0, 20);
+    struct sg_limiter *g = fresh(1, 0, 20);
     assert_int_equal(end(g, leave(g), answered()), SG_FATE_ANSWERED);
     for (int i = 0; i < 2; i++) {
-        assert_int_equal(sg_governor_look(g).dead, SG_OK);
+        assert_int_equal(sg_limiter_look(g).dead, SG_OK);
         assert_int_equal(end(g, leave(g), failed(SG_ATTEMPT_REFUSED, SG_BLAME_ADDRESS)), SG_FATE_HELD);
     }
-    assert_int_equal(sg_governor_look(g).dead, SG_STOPPED);
-    sg_governor_destroy(g);
+    assert_int_equal(sg_limiter_look(g).dead, SG_STOPPED);
+    sg_limiter_destroy(g);
 }
 
 /* One that finds no room while all others do is given up on, after as many tries again. */
 static void never_any_room(void **state)
 {
     (void)state;
-    struct sg_governor *g = fresh(2, 1, 5000);
+    struct sg_limiter *g = fresh(2, 1, 5000);
     int n_tries = 0;
     for (enum sg_fate fate = SG_FATE_AGAIN; fate == SG_FATE_AGAIN;) {
         int64_t id = leave(g);
@@ -328,8 +328,8 @@ static void never_any_room(void **state)
         assert_true(fate == SG_FATE_AGAIN || fate == SG_FATE_REFUSED);
     }
     assert_int_equal(n_tries, 4);
-    assert_int_equal(sg_governor_look(g).dead, SG_OK);
-    sg_governor_destroy(g);
+    assert_int_equal(sg_limiter_look(g).dead, SG_OK);
+    sg_limiter_destroy(g);
 }
 
 static void words(void **state)

@@ -185,7 +185,7 @@ static sg_status fake_bias(struct sg_ledger *l, const struct fake *f, struct sg_
             "{\"chosen\":%d,\"label\":0,\"n\":1,\"n_words\":0,\"opening\":\"\",\"part\":\"text\"}],\"task\":"
             "\"rte\"}",
             i ? 4 : -1, id[i], i ? 9 : 500, f->evil ? f->evil : "is the tower", i ? 3 : -1);
-        SG_TRY(sg_ledger_bias_put(l, i ? id[i] : "raw", i, result, err));
+        SG_TRY(sg_ledger_text_stats_put(l, i ? id[i] : "raw", i, result, err));
     }
     return SG_OK;
 }

@@ -41,7 +41,7 @@ static struct sg_ledger *make(const char *name, const struct fake *f, const char
 }
 
 struct seen {
-    const struct sg_table_spec *spec;
+    const struct sg_h5_table_spec *spec;
     int64_t n;
     union sg_value row[100][64]; /* texts copied */
 };
@@ -71,13 +71,13 @@ static void forget(struct seen *s)
 
 static struct seen seen;
 
-static void look(const char *path, enum sg_table_index table)
+static void look(const char *path, enum sg_h5_table_index table)
 {
     hid_t file = -1;
     forget(&seen);
     seen.spec = &sg_store_tables[table];
     OK(sg_store_open(path, &file, &err));
-    OK(sg_table_each(file, seen.spec, path, keep, &seen, &err));
+    OK(sg_h5_table_each(file, seen.spec, path, keep, &seen, &err));
     H5Fclose(file);
 }
 
@@ -238,15 +238,17 @@ static void evaluations(void **state)
     assert_int_equal(seen.row[2][SG_LLM_PREDICTIONS_row].i, 4);
     assert_int_equal(seen.row[2][SG_LLM_PREDICTIONS_predicted].i, -1);
     assert_string_equal(seen.row[2][SG_LLM_PREDICTIONS_verdict].text, "several");
-    look(path, SG_T_BIAS);
+    look(path, SG_T_TEXT_STATS);
     assert_int_equal(seen.n, 6); /* not of the pool that no cell names */
-    assert_int_equal(seen.row[0][SG_BIAS_pool].i, -1);
-    assert_string_equal(seen.row[0][SG_BIAS_method].text, "");
-    assert_true(seen.row[0][SG_BIAS_mean_words].x == 9.25 && isnan(seen.row[0][SG_BIAS_chosen_share].x));
-    assert_int_equal(seen.row[5][SG_BIAS_pool].i, 1);
-    assert_string_equal(seen.row[5][SG_BIAS_class].text, "negative");
-    assert_true(seen.row[5][SG_BIAS_chosen].i == 3 && seen.row[5][SG_BIAS_chosen_share].x == 0.75);
-    assert_true(isnan(seen.row[5][SG_BIAS_mean_words].x));
+    assert_int_equal(seen.row[0][SG_TEXT_STATS_pool].i, -1);
+    assert_string_equal(seen.row[0][SG_TEXT_STATS_method].text, "");
+    assert_true(seen.row[0][SG_TEXT_STATS_mean_words].x == 9.25 &&
+                isnan(seen.row[0][SG_TEXT_STATS_chosen_share].x));
+    assert_int_equal(seen.row[5][SG_TEXT_STATS_pool].i, 1);
+    assert_string_equal(seen.row[5][SG_TEXT_STATS_class].text, "negative");
+    assert_true(seen.row[5][SG_TEXT_STATS_chosen].i == 3 &&
+                seen.row[5][SG_TEXT_STATS_chosen_share].x == 0.75);
+    assert_true(isnan(seen.row[5][SG_TEXT_STATS_mean_words].x));
     OK(fake_fill(l, &(struct fake){0}, &err));
     OK(sg_store_write(l, path, digest, &err));
     assert_string_equal(digest, without);
@@ -349,7 +351,7 @@ static void evaluations_cannot_go_unseen(void **state)
 static sg_status copy_row(void *context, int64_t at, const union sg_value *row, struct sg_err *e)
 {
     (void)at;
-    return sg_table_add(context, row, e);
+    return sg_h5_table_add(context, row, e);
 }
 
 /* A file from before the later columns that are volatile: whole, with the same digest, and they are empty in it. One that lacks
@@ -357,14 +359,14 @@ static sg_status copy_row(void *context, int64_t at, const union sg_value *row, 
 static void older_files_are_read(void **state)
 {
     (void)state;
-    const struct sg_table_spec *now = &sg_store_tables[SG_T_CELLS];
+    const struct sg_h5_table_spec *now = &sg_store_tables[SG_T_CELLS];
     struct sg_column column[SG_N_CELLS];
     char digest[SG_HEX], older_digest[SG_HEX], path[300];
     snprintf(path, sizeof path, "%s", in_scratch("older.h5"));
     sg_ledger_close(make("older", &(struct fake){0}, path, digest));
     for (int damaged = 0; damaged <= 1; damaged++) {
-        struct sg_table_spec old = {.name = "cells", .description = "x", .column = column};
-        struct sg_table *table;
+        struct sg_h5_table_spec old = {.name = "cells", .description = "x", .column = column};
+        struct sg_h5_table *table;
         for (int c = 0; c < now->n_columns; c++)
             if (!(now->column[c].is_later && now->column[c].is_volatile) && !(damaged && c == SG_CELLS_id))
                 column[old.n_columns++] = now->column[c];
@@ -372,11 +374,11 @@ static void older_files_are_read(void **state)
         hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
         /* The digests are of the table's name, too: away with the new one before the old one is made. */
         assert_true(H5Lmove(file, "cells", file, "now", H5P_DEFAULT, H5P_DEFAULT) >= 0);
-        struct sg_table_spec source = old;
+        struct sg_h5_table_spec source = old;
         source.name = "now";
-        OK(sg_table_create(file, &old, path, &table, &err));
-        OK(sg_table_each(file, &source, path, copy_row, table, &err));
-        OK(sg_table_finish(table, NULL, &err));
+        OK(sg_h5_table_create(file, &old, path, &table, &err));
+        OK(sg_h5_table_each(file, &source, path, copy_row, table, &err));
+        OK(sg_h5_table_finish(table, NULL, &err));
         assert_true(H5Ldelete(file, "now", H5P_DEFAULT) >= 0);
         assert_true(H5Fclose(file) >= 0);
         if (damaged) {
@@ -459,7 +461,7 @@ static void tables_without_rows_are_left_out(void **state)
         hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
         for (int t = 0; t < SG_N_TABLES; t++) {
             int64_t n = -1;
-            OK(sg_table_count(file, &sg_store_tables[t], path, &n, &err));
+            OK(sg_h5_table_count(file, &sg_store_tables[t], path, &n, &err));
             assert_int_equal(H5Lexists(file, sg_store_tables[t].name, H5P_DEFAULT) > 0, n > 0);
             n_absent += n == 0;
         }
@@ -478,11 +480,11 @@ static void a_table_that_is_gone_is_seen(void **state)
         int64_t n = 0;
         sg_ledger_close(make("taken", &(struct fake){.evaluated = 1}, path, NULL));
         hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
-        OK(sg_table_count(file, &sg_store_tables[t], path, &n, &err));
+        OK(sg_h5_table_count(file, &sg_store_tables[t], path, &n, &err));
         if (n)
             assert_true(H5Ldelete(file, sg_store_tables[t].name, H5P_DEFAULT) >= 0);
         H5Fclose(file);
-        int is_content = n && t != SG_T_BIAS && t != SG_T_ATTEMPTS && t != SG_T_NEAR;
+        int is_content = n && t != SG_T_TEXT_STATS && t != SG_T_ATTEMPTS && t != SG_T_NEAR;
         assert_int_equal(sg_store_verify(path, &err), is_content ? SG_INPUT : SG_OK);
     }
 }

@@ -1,4 +1,4 @@
-/* The governor against a simulated server, on a clock of its own: hours in no time. */
+/* The limiter against a simulated server, on a clock of its own: hours in no time. */
 #include "fixture.h"
 
 #include "base/rng.h"
@@ -23,7 +23,7 @@ struct arrival {
 };
 
 struct world {
-    struct sg_governor *g;
+    struct sg_limiter *g;
     struct sg_rng rng;
     double now_s, end_s, step_s, latency_s;
     int n_ranks, n_flying;
@@ -58,10 +58,10 @@ static struct sg_attempt failed(enum sg_attempt_kind kind, int outage)
     return a;
 }
 
-static struct world make_world(const struct sg_governor_settings *s, int n_ranks)
+static struct world make_world(const struct sg_limiter_settings *s, int n_ranks)
 {
     struct world w = {
-        .g = sg_governor_create(s), .n_ranks = n_ranks, .step_s = 0.005, .latency_s = 1, .end_s = 1e9};
+        .g = sg_limiter_create(s), .n_ranks = n_ranks, .step_s = 0.005, .latency_s = 1, .end_s = 1e9};
     assert_non_null(w.g);
     w.rng = sg_rng_make(s->seed, 7);
     return w;
@@ -69,7 +69,7 @@ static struct world make_world(const struct sg_governor_settings *s, int n_ranks
 
 static void free_world(struct world *w)
 {
-    sg_governor_destroy(w->g);
+    sg_limiter_destroy(w->g);
     sg_free(w->log);
     sg_free(w->tokens);
 }
@@ -85,7 +85,7 @@ static void ask(struct world *w, int64_t n, double low, double high, double usd)
     w->tokens = tokens;
     for (int64_t i = 0, id; i < n; i++) {
         double size = low + (high - low) * sg_rng_uniform(&w->rng);
-        assert_int_equal(sg_governor_add(w->g, 0, size, usd, &id, &err), SG_OK);
+        assert_int_equal(sg_limiter_add(w->g, 0, size, usd, &id, &err), SG_OK);
         w->tokens[w->n_asked++] = size;
     }
 }
@@ -122,21 +122,21 @@ static int step(struct world *w)
             arrive(w, f);
         if (!f->has_arrived || w->now_s < f->back_s)
             continue;
-        enum sg_fate fate = sg_governor_done(w->g, w->now_s, f->id, &f->came);
+        enum sg_fate fate = sg_limiter_done(w->g, w->now_s, f->id, &f->came);
         w->n_answered += fate == SG_FATE_ANSWERED;
         w->n_failed += fate == SG_FATE_FAILED;
         w->n_left += fate == SG_FATE_LEFT;
         *f = w->flight[--w->n_flying];
         i--;
     }
-    while (sg_governor_next(w->g, w->now_s, &id)) {
+    while (sg_limiter_next(w->g, w->now_s, &id)) {
         assert_true(w->n_flying < MAX_FLYING);
         double way_s =
             0.02 * (double)sg_rng_below(&w->rng, (uint64_t)w->n_ranks) + 0.2 * sg_rng_uniform(&w->rng);
         double back_s = w->now_s + way_s + w->latency_s * (0.5 + sg_rng_uniform(&w->rng));
         w->flight[w->n_flying++] = (struct flight){.id = id, .arrive_s = w->now_s + way_s, .back_s = back_s};
     }
-    struct sg_governor_state s = sg_governor_look(w->g);
+    struct sg_limiter_state s = sg_limiter_look(w->g);
     assert_int_equal(s.n_flying, w->n_flying);
     return (s.n_waiting || s.n_flying) && w->now_s < w->end_s;
 }
@@ -193,10 +193,10 @@ static void keeps_the_limits(void **state)
         {0, 60000, 300, 300, 8, 0.9},   {3, 0, 50, 60, 2, 0.9},         {1, 0, 50, 60, 1, 0.9},
         {70, 0, 50, 60, 2, 0.9},        {6000, 0, 50, 60, 8, 0.9},      {0, 1000, 400, 400, 1, 0.75}};
     for (int i = 0; i < N_OF(cases); i++) {
-        struct sg_governor_settings s = {.connections = 200,
-                                         .requests_per_min = cases[i].requests,
-                                         .tokens_per_min = cases[i].tokens,
-                                         .seed = (uint64_t)i};
+        struct sg_limiter_settings s = {.connections = 200,
+                                        .requests_per_min = cases[i].requests,
+                                        .tokens_per_min = cases[i].tokens,
+                                        .seed = (uint64_t)i};
         struct world w = make_world(&s, cases[i].n_ranks);
         w.serve = serve_limited;
         w.limit_requests = (double)s.requests_per_min;
@@ -228,7 +228,7 @@ static void finds_the_servers_limit(void **state)
 {
     (void)state;
     for (int says = 0; says < 2; says++) {
-        struct sg_governor_settings s = {.connections = 64, .retries = 20, .seed = 5};
+        struct sg_limiter_settings s = {.connections = 64, .retries = 20, .seed = 5};
         struct world w = make_world(&s, 2);
         w.serve = serve_limited;
         w.limit_requests = 600;
@@ -241,7 +241,7 @@ static void finds_the_servers_limit(void **state)
                used = (double)w.n_answered / 36000;
         printf("a limit that the server %s: %.2f %% 429s, %.0f %% used\n", says ? "says" : "keeps to itself",
                100 * share_429, 100 * used);
-        assert_int_equal(sg_governor_look(w.g).dead, SG_OK);
+        assert_int_equal(sg_limiter_look(w.g).dead, SG_OK);
         assert_int_equal(w.n_failed, 0);
         assert_true(share_429 < (says ? 0.01 : 0.10) && used > (says ? 0.9 : 0.7));
         free_world(&w);
@@ -251,7 +251,7 @@ static void finds_the_servers_limit(void **state)
 static void waits_out_an_outage(void **state)
 {
     (void)state;
-    struct sg_governor_settings s = {.connections = 64, .retries = 30, .seed = 3};
+    struct sg_limiter_settings s = {.connections = 64, .retries = 30, .seed = 3};
     struct world w = make_world(&s, 2);
     w.serve = serve_limited;
     w.down_from_s = 60;
@@ -264,7 +264,7 @@ static void waits_out_an_outage(void **state)
     }
     printf("%lld attempts in 10 minutes without a server; over after %.0f s\n", (long long)(during - before),
            w.now_s);
-    assert_true(w.n_answered == 20000 && sg_governor_look(w.g).dead == SG_OK);
+    assert_true(w.n_answered == 20000 && sg_limiter_look(w.g).dead == SG_OK);
     assert_true(during - before < 60); /* 64 connections with retries of a minute each would be 640 */
     assert_true(w.now_s < 660 + 60 + 20000 / 64.0 * 1.2 + 60);
     free_world(&w);
@@ -273,29 +273,29 @@ static void waits_out_an_outage(void **state)
 /* ---- single attempts ---- */
 
 /* Lets one leave, reports it, and says what became of it. */
-static enum sg_fate play(struct sg_governor *g, double now_s, struct sg_attempt a)
+static enum sg_fate play(struct sg_limiter *g, double now_s, struct sg_attempt a)
 {
     int64_t id;
-    assert_int_equal(sg_governor_next(g, now_s, &id), 1);
-    return sg_governor_done(g, now_s, id, &a);
+    assert_int_equal(sg_limiter_next(g, now_s, &id), 1);
+    return sg_limiter_done(g, now_s, id, &a);
 }
 
-static struct sg_governor *fresh(int64_t connections, int64_t retries, int n)
+static struct sg_limiter *fresh(int64_t connections, int64_t retries, int n)
 {
-    struct sg_governor_settings s = {.connections = connections, .retries = retries};
-    struct sg_governor *g = sg_governor_create(&s);
+    struct sg_limiter_settings s = {.connections = connections, .retries = retries};
+    struct sg_limiter *g = sg_limiter_create(&s);
     struct sg_err err;
     for (int64_t i = 0, id; i < n; i++)
-        assert_int_equal(sg_governor_add(g, 0, 10, 0, &id, &err), SG_OK);
+        assert_int_equal(sg_limiter_add(g, 0, 10, 0, &id, &err), SG_OK);
     return g;
 }
 
 /* The first moment after `from_s` at which something may leave. */
-static double next_leave(struct sg_governor *g, double from_s)
+static double next_leave(struct sg_limiter *g, double from_s)
 {
     int64_t id;
     for (double t = from_s; t < from_s + 1000; t += 0.01)
-        if (sg_governor_next(g, t, &id))
+        if (sg_limiter_next(g, t, &id))
             return t;
     return -1;
 }
@@ -303,13 +303,13 @@ static double next_leave(struct sg_governor *g, double from_s)
 static void obeys_the_server(void **state)
 {
     (void)state;
-    struct sg_governor *g = fresh(4, 8, 4);
+    struct sg_limiter *g = fresh(4, 8, 4);
     struct sg_attempt slow = failed(SG_ATTEMPT_RATE, 1);
     slow.said.retry_after_s = 30;
     assert_int_equal(play(g, 100, slow), SG_FATE_AGAIN);
     double t = next_leave(g, 100); /* the pause is everybody's */
     assert_true(t >= 130 && t < 131);
-    sg_governor_destroy(g);
+    sg_limiter_destroy(g);
 
     g = fresh(4, 8, 4);
     struct sg_attempt empty = answered(0);
@@ -319,7 +319,7 @@ static void obeys_the_server(void **state)
     assert_int_equal(play(g, 100, empty), SG_FATE_ANSWERED);
     t = next_leave(g, 100);
     assert_true(t >= 108 && t < 108.1);
-    sg_governor_destroy(g);
+    sg_limiter_destroy(g);
 
     g = fresh(4, 8, 4);
     struct sg_attempt nonsense = answered(0); /* Azure has sent this */
@@ -327,33 +327,33 @@ static void obeys_the_server(void **state)
     nonsense.said.left_requests = nonsense.said.reset_requests_s = 0;
     assert_int_equal(play(g, 100, nonsense), SG_FATE_ANSWERED);
     assert_true(next_leave(g, 100) < 100.1);
-    sg_governor_destroy(g);
+    sg_limiter_destroy(g);
 
     g = fresh(4, 8, 4);
     slow.said.retry_after_s = 3600;
     assert_int_equal(play(g, 100, slow), SG_FATE_LEFT);
-    assert_int_equal(sg_governor_look(g).dead, SG_STOPPED);
-    assert_non_null(strstr(sg_governor_look(g).why, "3600"));
+    assert_int_equal(sg_limiter_look(g).dead, SG_STOPPED);
+    assert_non_null(strstr(sg_limiter_look(g).why, "3600"));
     assert_true(next_leave(g, 100) < 0);
-    sg_governor_destroy(g);
+    sg_limiter_destroy(g);
 }
 
 static void ends(void **state)
 {
     (void)state;
     /* Billing: at once, and what is still in flight is kept. */
-    struct sg_governor *g = fresh(4, 8, 9);
+    struct sg_limiter *g = fresh(4, 8, 9);
     int64_t first, second = 0;
-    assert_int_equal(sg_governor_next(g, 1, &first) && sg_governor_next(g, 1, &second), 1);
+    assert_int_equal(sg_limiter_next(g, 1, &first) && sg_limiter_next(g, 1, &second), 1);
     struct sg_attempt broke = failed(SG_ATTEMPT_ENDPOINT, 0);
     broke.dead = SG_STOPPED;
-    assert_int_equal(sg_governor_done(g, 2, first, &broke), SG_FATE_LEFT);
+    assert_int_equal(sg_limiter_done(g, 2, first, &broke), SG_FATE_LEFT);
     assert_true(next_leave(g, 2) < 0);
     struct sg_attempt good = answered(0);
-    assert_int_equal(sg_governor_done(g, 3, second, &good), SG_FATE_ANSWERED);
-    struct sg_governor_state s = sg_governor_look(g);
+    assert_int_equal(sg_limiter_done(g, 3, second, &good), SG_FATE_ANSWERED);
+    struct sg_limiter_state s = sg_limiter_look(g);
     assert_true(s.dead == SG_STOPPED && !s.n_waiting && !s.n_flying && strcmp(s.why, "scripted") == 0);
-    sg_governor_destroy(g);
+    sg_limiter_destroy(g);
 
     /* Retries end, and nobody was answered: the endpoint's. */
     for (int outage = 0; outage < 2; outage++) {
@@ -362,24 +362,24 @@ static void ends(void **state)
         double t = 0;
         int64_t id;
         for (int i = 0; i < 3; i++) {
-            for (; !sg_governor_next(g, t, &id); t += 0.01)
+            for (; !sg_limiter_next(g, t, &id); t += 0.01)
                 assert_true(t < 1000);
-            assert_int_equal(sg_governor_attempts(g, id), i + 1);
+            assert_int_equal(sg_limiter_attempts(g, id), i + 1);
             enum sg_fate want = i < 2 ? SG_FATE_AGAIN : outage ? SG_FATE_LEFT : SG_FATE_HELD;
-            assert_int_equal(sg_governor_done(g, t, id, &bad), want);
+            assert_int_equal(sg_limiter_done(g, t, id, &bad), want);
         }
-        assert_int_equal(sg_governor_look(g).dead, SG_STOPPED);
-        sg_governor_destroy(g);
+        assert_int_equal(sg_limiter_look(g).dead, SG_STOPPED);
+        sg_limiter_destroy(g);
     }
 
     /* Eight requests that fail for good, and nothing between them: no bad luck. */
     g = fresh(1, 0, 20);
     for (int i = 0; i < 8; i++) {
-        assert_int_equal(sg_governor_look(g).dead, SG_OK);
+        assert_int_equal(sg_limiter_look(g).dead, SG_OK);
         assert_int_equal(play(g, i, failed(SG_ATTEMPT_REFUSED, 0)), SG_FATE_HELD);
     }
-    assert_int_equal(sg_governor_look(g).dead, SG_STOPPED);
-    sg_governor_destroy(g);
+    assert_int_equal(sg_limiter_look(g).dead, SG_STOPPED);
+    sg_limiter_destroy(g);
 }
 
 /* A full jitter: the delays of many requests after one fault are spread from nothing to the cap. */
@@ -388,17 +388,17 @@ static void jitter(void **state)
     (void)state;
     double low = 1e9, high = 0, sum = 0;
     for (int i = 0; i < 200; i++) {
-        struct sg_governor_settings s = {.connections = 1, .retries = 8, .seed = (uint64_t)i};
-        struct sg_governor *g = sg_governor_create(&s);
+        struct sg_limiter_settings s = {.connections = 1, .retries = 8, .seed = (uint64_t)i};
+        struct sg_limiter *g = sg_limiter_create(&s);
         struct sg_err err;
         int64_t id;
-        assert_int_equal(sg_governor_add(g, 0, 1, 0, &id, &err), SG_OK);
+        assert_int_equal(sg_limiter_add(g, 0, 1, 0, &id, &err), SG_OK);
         assert_int_equal(play(g, 0, failed(SG_ATTEMPT_FAULT, 0)), SG_FATE_AGAIN);
         double t = next_leave(g, 0);
         low = fmin(low, t);
         high = fmax(high, t);
         sum += t;
-        sg_governor_destroy(g);
+        sg_limiter_destroy(g);
     }
     assert_true(low < 0.1 && high > 0.9 && high < 1.1 && sum > 80 && sum < 120);
 }
@@ -408,43 +408,42 @@ static void takes_turns(void **state)
 {
     (void)state;
     enum { N = 200 };
-    struct sg_governor *g =
-        sg_governor_create(&(struct sg_governor_settings){.connections = N, .retries = 3});
+    struct sg_limiter *g = sg_limiter_create(&(struct sg_limiter_settings){.connections = N, .retries = 3});
     struct sg_rng rng = sg_rng_make(7, 0);
     struct sg_err err;
     int64_t id, turn[N], before = -1;
     for (int i = 0; i < N; i++) {
         turn[i] = (int64_t)(5 * sg_rng_uniform(&rng));
-        assert_int_equal(sg_governor_add(g, turn[i], 1, 0, &id, &err), SG_OK);
+        assert_int_equal(sg_limiter_add(g, turn[i], 1, 0, &id, &err), SG_OK);
         assert_int_equal(id, i);
     }
     for (int i = 0; i < N / 2; i++) {
-        assert_int_equal(sg_governor_next(g, 0, &id), 1);
+        assert_int_equal(sg_limiter_next(g, 0, &id), 1);
         assert_true(before < 0 || turn[id] > turn[before] || (turn[id] == turn[before] && id > before));
         before = id;
     }
-    assert_int_equal(sg_governor_look(g).n_waiting, N / 2);
+    assert_int_equal(sg_limiter_look(g).n_waiting, N / 2);
     int64_t late, earliest;
-    assert_int_equal(sg_governor_add(g, 9, 1, 0, &late, &err), SG_OK);
-    assert_int_equal(sg_governor_add(g, 0, 1, 0, &earliest, &err), SG_OK);
+    assert_int_equal(sg_limiter_add(g, 9, 1, 0, &late, &err), SG_OK);
+    assert_int_equal(sg_limiter_add(g, 0, 1, 0, &earliest, &err), SG_OK);
     struct sg_attempt a = failed(SG_ATTEMPT_ADAPT, 0);
-    assert_int_equal(sg_governor_done(g, 1, before, &a), SG_FATE_AGAIN);
-    assert_int_equal(sg_governor_next(g, 1, &id), 1);
+    assert_int_equal(sg_limiter_done(g, 1, before, &a), SG_FATE_AGAIN);
+    assert_int_equal(sg_limiter_next(g, 1, &id), 1);
     assert_int_equal(id, before);
-    assert_int_equal(sg_governor_next(g, 1, &id), 1);
+    assert_int_equal(sg_limiter_next(g, 1, &id), 1);
     assert_int_equal(id, earliest);
     a = answered(0);
-    assert_int_equal(sg_governor_done(g, 1, id, &a), SG_FATE_ANSWERED);
+    assert_int_equal(sg_limiter_done(g, 1, id, &a), SG_FATE_ANSWERED);
     for (int i = 0; i < N / 2; i++) {
-        assert_int_equal(sg_governor_next(g, 1, &id), 1);
-        assert_int_equal(sg_governor_done(g, 1, id, &a), SG_FATE_ANSWERED);
+        assert_int_equal(sg_limiter_next(g, 1, &id), 1);
+        assert_int_equal(sg_limiter_done(g, 1, id, &a), SG_FATE_ANSWERED);
         assert_true(turn[id] >= turn[before] && id != late);
         before = id;
     }
-    assert_int_equal(sg_governor_next(g, 1, &id), 1);
+    assert_int_equal(sg_limiter_next(g, 1, &id), 1);
     assert_int_equal(id, late);
-    assert_int_equal(sg_governor_look(g).n_waiting, 0);
-    sg_governor_destroy(g);
+    assert_int_equal(sg_limiter_look(g).n_waiting, 0);
+    sg_limiter_destroy(g);
 }
 
 /* ---- money ---- */
@@ -477,12 +476,12 @@ static void never_over_the_budget(void **state)
     for (int run = 0; run < 100; run++) {
         struct sg_rng rng = sg_rng_make((uint64_t)run, 1);
         int64_t n = 200 + (int64_t)sg_rng_below(&rng, 800);
-        struct sg_governor_settings s = {
+        struct sg_limiter_settings s = {
             .connections = 1 + (int64_t)sg_rng_below(&rng, 64), .retries = 30, .seed = (uint64_t)run};
-        struct sg_purse purse = {0};
-        s.purse = &purse;
+        struct sg_budget budget = {0};
+        s.budget = &budget;
         double worst = 0.0001 * (1 + (double)sg_rng_below(&rng, 100));
-        purse.budget_usd = (double)n * worst * (0.1 + 0.3 * sg_rng_uniform(&rng));
+        budget.budget_usd = (double)n * worst * (0.1 + 0.3 * sg_rng_uniform(&rng));
         double bill = 0;
         int64_t n_left = n;
         for (int again = 0; n_left; again++) { /* stopped, then again with a higher limit */
@@ -494,20 +493,20 @@ static void never_over_the_budget(void **state)
             w.step_s = 0.02;
             ask(&w, n_left, 50, 60, worst);
             while (step(&w))
-                assert_true(w.bill_usd <= purse.budget_usd * (1 + 1e-12));
-            struct sg_governor_state look = sg_governor_look(w.g);
-            assert_true(w.bill_usd <= purse.spent_usd + 1e-9 &&
-                        purse.spent_usd <= purse.budget_usd * (1 + 1e-12));
-            assert_true(purse.reserved_usd == 0);
+                assert_true(w.bill_usd <= budget.budget_usd * (1 + 1e-12));
+            struct sg_limiter_state look = sg_limiter_look(w.g);
+            assert_true(w.bill_usd <= budget.spent_usd + 1e-9 &&
+                        budget.spent_usd <= budget.budget_usd * (1 + 1e-12));
+            assert_true(budget.reserved_usd == 0);
             n_left -= w.n_answered + w.n_failed;
             if (n_left) {
                 assert_int_equal(look.dead, SG_STOPPED);
                 assert_non_null(strstr(look.why, "--max-usd"));
-                least_used = fmin(least_used, (purse.spent_usd + worst) / purse.budget_usd);
+                least_used = fmin(least_used, (budget.spent_usd + worst) / budget.budget_usd);
             }
             bill = w.bill_usd;
             free_world(&w);
-            purse.budget_usd *= 1.5;
+            budget.budget_usd *= 1.5;
         }
     }
     printf("a stop at the limit had spent at least %.1f %% of it, but for the next request\n",
@@ -515,42 +514,42 @@ static void never_over_the_budget(void **state)
     assert_true(least_used >= 1 - 1e-9); /* no stop while the next request would have fitted */
 }
 
-/* Two governors with one purse, turn by turn: what each may still send is what the other has not spent. */
-static void one_purse_for_two(void **state)
+/* Two limiters with one budget, turn by turn: what each may still send is what the other has not spent. */
+static void one_budget_for_two(void **state)
 {
     (void)state;
-    struct sg_purse purse = {.budget_usd = 10, .spent_usd = 1};
-    struct sg_governor_settings s = {.connections = 8, .purse = &purse};
-    struct sg_governor *a = sg_governor_create(&s), *b = sg_governor_create(&s);
+    struct sg_budget budget = {.budget_usd = 10, .spent_usd = 1};
+    struct sg_limiter_settings s = {.connections = 8, .budget = &budget};
+    struct sg_limiter *a = sg_limiter_create(&s), *b = sg_limiter_create(&s);
     struct sg_err err;
     int64_t id, first;
     for (int i = 0; i < 3; i++) {
-        assert_int_equal(sg_governor_add(a, 0, 10, 4, &id, &err), SG_OK);
-        assert_int_equal(sg_governor_add(b, 0, 10, 3, &id, &err), SG_OK);
+        assert_int_equal(sg_limiter_add(a, 0, 10, 4, &id, &err), SG_OK);
+        assert_int_equal(sg_limiter_add(b, 0, 10, 3, &id, &err), SG_OK);
     }
-    assert_int_equal(sg_governor_next(a, 0, &first), 1);
-    assert_int_equal(sg_governor_next(b, 0, &id), 1);
-    assert_true(purse.reserved_usd == 7 && purse.n_flying == 2);
+    assert_int_equal(sg_limiter_next(a, 0, &first), 1);
+    assert_int_equal(sg_limiter_next(b, 0, &id), 1);
+    assert_true(budget.reserved_usd == 7 && budget.n_flying == 2);
     /* 1 spent, 7 reserved: neither fits, but what is on its way may turn out cheaper, so nobody stops. */
-    assert_int_equal(sg_governor_next(a, 1, &id), 0);
-    assert_int_equal(sg_governor_next(b, 1, &id), 0);
-    assert_int_equal(sg_governor_look(a).dead, SG_OK);
+    assert_int_equal(sg_limiter_next(a, 1, &id), 0);
+    assert_int_equal(sg_limiter_next(b, 1, &id), 0);
+    assert_int_equal(sg_limiter_look(a).dead, SG_OK);
     struct sg_attempt cheap = answered(1), dear = answered(3);
-    assert_int_equal(sg_governor_done(a, 1, first, &cheap), SG_FATE_ANSWERED);
-    assert_int_equal(sg_governor_next(a, 1, &id), 1); /* 2 spent, 3 + 4 reserved */
-    assert_int_equal(sg_governor_done(a, 2, id, &cheap), SG_FATE_ANSWERED);
-    assert_int_equal(sg_governor_done(b, 2, 0, &dear), SG_FATE_ANSWERED);
+    assert_int_equal(sg_limiter_done(a, 1, first, &cheap), SG_FATE_ANSWERED);
+    assert_int_equal(sg_limiter_next(a, 1, &id), 1); /* 2 spent, 3 + 4 reserved */
+    assert_int_equal(sg_limiter_done(a, 2, id, &cheap), SG_FATE_ANSWERED);
+    assert_int_equal(sg_limiter_done(b, 2, 0, &dear), SG_FATE_ANSWERED);
     /* 6 spent: 4 fit still, and then nothing at all. */
-    assert_int_equal(sg_governor_next(b, 2, &id), 1);
-    assert_int_equal(sg_governor_next(a, 2, &first), 0);
-    assert_int_equal(sg_governor_done(b, 3, id, &dear), SG_FATE_ANSWERED);
-    assert_int_equal(sg_governor_next(a, 3, &id), 0);
-    assert_int_equal(sg_governor_next(b, 3, &id), 0);
-    assert_int_equal(sg_governor_look(a).dead, SG_STOPPED);
-    assert_int_equal(sg_governor_look(b).dead, SG_STOPPED);
-    assert_true(purse.spent_usd == 9 && purse.reserved_usd == 0 && purse.n_flying == 0);
-    sg_governor_destroy(a);
-    sg_governor_destroy(b);
+    assert_int_equal(sg_limiter_next(b, 2, &id), 1);
+    assert_int_equal(sg_limiter_next(a, 2, &first), 0);
+    assert_int_equal(sg_limiter_done(b, 3, id, &dear), SG_FATE_ANSWERED);
+    assert_int_equal(sg_limiter_next(a, 3, &id), 0);
+    assert_int_equal(sg_limiter_next(b, 3, &id), 0);
+    assert_int_equal(sg_limiter_look(a).dead, SG_STOPPED);
+    assert_int_equal(sg_limiter_look(b).dead, SG_STOPPED);
+    assert_true(budget.spent_usd == 9 && budget.reserved_usd == 0 && budget.n_flying == 0);
+    sg_limiter_destroy(a);
+    sg_limiter_destroy(b);
 }
 
 /* A server that works on four at a time, 2 s each, whoever has left: with 16 in flight the last ones wait 8 s. */
@@ -572,8 +571,8 @@ static void timeouts_lower_what_flies(void **state)
 {
     (void)state;
     enum { N = 200, TIMEOUT_S = 3 };
-    struct sg_governor *g =
-        sg_governor_create(&(struct sg_governor_settings){.connections = 16, .retries = 8, .seed = 5});
+    struct sg_limiter *g =
+        sg_limiter_create(&(struct sg_limiter_settings){.connections = 16, .retries = 8, .seed = 5});
     struct slots slots = {{0}};
     struct {
         int64_t id;
@@ -584,10 +583,10 @@ static void timeouts_lower_what_flies(void **state)
     int n_flying = 0, n_answered = 0, n_late = 0, most_at_end = 0;
     int64_t id;
     for (int i = 0; i < N; i++)
-        assert_int_equal(sg_governor_add(g, 0, 10, 0, &id, &err), SG_OK);
+        assert_int_equal(sg_limiter_add(g, 0, 10, 0, &id, &err), SG_OK);
     double now_s = 0;
     for (; n_answered < N && now_s < 3600; now_s += 0.01) {
-        while (sg_governor_next(g, now_s, &id)) {
+        while (sg_limiter_next(g, now_s, &id)) {
             double done_s = done_at(&slots, now_s);
             flight[n_flying].id = id;
             flight[n_flying].late = done_s > now_s + TIMEOUT_S;
@@ -603,16 +602,16 @@ static void timeouts_lower_what_flies(void **state)
             struct sg_attempt a = flight[i].late ? failed(SG_ATTEMPT_TIMEOUT, 0) : answered(0);
             n_late += flight[i].late;
             n_answered += !flight[i].late;
-            assert_true(sg_governor_done(g, now_s, flight[i].id, &a) != SG_FATE_FAILED);
+            assert_true(sg_limiter_done(g, now_s, flight[i].id, &a) != SG_FATE_FAILED);
             flight[i] = flight[--n_flying];
         }
     }
-    assert_int_equal(sg_governor_look(g).dead, SG_OK);
+    assert_int_equal(sg_limiter_look(g).dead, SG_OK);
     printf("%d answered in %.0f s, %d timed out, at most %d in flight in the second half\n", n_answered,
            now_s, n_late, most_at_end);
     assert_int_equal(n_answered, N);
     assert_true(n_late < N / 4 && most_at_end <= 8 && now_s < 3 * N * 2 / 4);
-    sg_governor_destroy(g);
+    sg_limiter_destroy(g);
     assert_string_equal(sg_attempt_name(SG_ATTEMPT_TIMEOUT), "timeout");
 }
 
@@ -628,7 +627,7 @@ int main(void)
         cmocka_unit_test(timeouts_lower_what_flies),
         cmocka_unit_test(takes_turns),
         cmocka_unit_test(never_over_the_budget),
-        cmocka_unit_test(one_purse_for_two),
+        cmocka_unit_test(one_budget_for_two),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
