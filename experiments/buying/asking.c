@@ -165,7 +165,8 @@ int sg_asking_generator(const struct sg_asking *a, int64_t i)
                                : a->p->grid.pool[i].arm.generator;
 }
 
-sg_status sg_asking_advance(struct sg_asking *a, int64_t i, struct sg_requests *missing, struct sg_err *err)
+sg_status sg_asking_advance(struct sg_asking *a, int64_t i, struct sg_request_list *missing,
+                            struct sg_err *err)
 {
     struct lookup l = {a, i};
     if (evaluation_of(a, i))
@@ -183,7 +184,7 @@ int sg_asking_complete(const struct sg_asking *a, int64_t i)
 static sg_status count_one(struct sg_asking *a, int64_t i, struct sg_set *seen, int64_t *n, int64_t *n_new,
                            struct sg_err *err)
 {
-    struct sg_requests part = {.max = SG_ASKING_PART};
+    struct sg_request_list part = {.max = SG_ASKING_PART};
     int64_t before = sg_set_n(seen), in, out, source = sg_asking_waits_for(a, i);
     *n = 0;
     do {
@@ -191,7 +192,7 @@ static sg_status count_one(struct sg_asking *a, int64_t i, struct sg_set *seen, 
         for (int64_t k = 0; status == SG_OK && k < part.n; k++)
             status = sg_set_add_hex(seen, part.item[k].key, err);
         *n += part.n;
-        sg_requests_free(&part);
+        sg_request_list_free(&part);
         SG_TRY(status);
     } while (part.next);
     *n_new = sg_set_n(seen) - before;

@@ -34,9 +34,9 @@ int sg_asking_generator(const struct sg_asking *a, int64_t i);
 /* Requests of one asker that are made at a time where their texts are not kept. */
 enum { SG_ASKING_PART = 200 };
 
-/* Moves asker i on as far as the ledger has its completions, and lists those that it needs next (sg_requests_free), in parts
+/* Moves asker i on as far as the ledger has its completions, and lists those that it needs next (sg_request_list_free), in parts
  * where missing->max says so. */
-sg_status sg_asking_advance(struct sg_asking *a, int64_t i, struct sg_requests *missing,
+sg_status sg_asking_advance(struct sg_asking *a, int64_t i, struct sg_request_list *missing,
                             struct sg_err *err) SG_MUST_USE;
 int sg_asking_complete(const struct sg_asking *a, int64_t i);
 

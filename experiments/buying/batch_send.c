@@ -74,12 +74,12 @@ sg_status sg_batch_plan(struct sg_batch_office *o, struct sg_err *err)
     for (int64_t i = 0; i < sg_asking_n(o->job->asking); i++) {
         int g = sg_asking_generator(o->job->asking, i);
         int is_asked = o->desk[g].is_open && !o->desk[g].is_refused;
-        struct sg_requests part = {.max = SG_ASKING_PART};
+        struct sg_request_list part = {.max = SG_ASKING_PART};
         do {
             sg_status status = sg_asking_advance(o->job->asking, i, &part, err);
             for (int64_t k = 0; status == SG_OK && is_asked && k < part.n; k++)
                 status = plan_request(&p, g, &part.item[k], err);
-            sg_requests_free(&part);
+            sg_request_list_free(&part);
             SG_TRY(status);
         } while (part.next);
     }

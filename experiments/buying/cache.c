@@ -167,7 +167,7 @@ static sg_status read_folder(struct sg_cache *c, struct sg_err *err)
 
 /* ---- what is wanted ---- */
 
-sg_status sg_cache_want(struct sg_cache *c, const struct sg_requests *missing, struct sg_err *err)
+sg_status sg_cache_want(struct sg_cache *c, const struct sg_request_list *missing, struct sg_err *err)
 {
     for (int64_t i = 0; c && i < missing->n; i++) {
         struct wanted *more = sg_grown(c->wanted, c->n_wanted, sizeof *more);
@@ -272,12 +272,12 @@ sg_status sg_cache_import(struct sg_cache *c, struct sg_asking *a, int64_t *n, s
     *n = 0;
     for (int64_t found = c != NULL; found; *n += found) {
         for (int64_t i = 0; i < sg_asking_n(a); i++) {
-            struct sg_requests part = {.max = SG_ASKING_PART};
+            struct sg_request_list part = {.max = SG_ASKING_PART};
             do {
                 sg_status status = sg_asking_advance(a, i, &part, err);
                 if (status == SG_OK)
                     status = sg_cache_want(c, &part, err);
-                sg_requests_free(&part);
+                sg_request_list_free(&part);
                 SG_TRY(status);
             } while (part.next);
         }

@@ -26,7 +26,7 @@ sg_status sg_cache_open(const struct sg_study *s, struct sg_cache **out, struct 
 void sg_cache_close(struct sg_cache *c);
 
 /* Adds keys to those that the next fetch looks for. */
-sg_status sg_cache_want(struct sg_cache *c, const struct sg_requests *missing,
+sg_status sg_cache_want(struct sg_cache *c, const struct sg_request_list *missing,
                         struct sg_err *err) SG_MUST_USE;
 
 /* Hands on each wanted answer that is there, once, with "cache <file>"; forgets what was wanted. The first one reads the folder;

@@ -9,7 +9,7 @@
 /* What an asker needs at once, as far as it is queued. */
 struct round {
     int64_t n_asked;        /* requests that are not over */
-    int64_t next, n_behind; /* those that are not made yet: as in struct sg_requests */
+    int64_t next, n_behind; /* those that are not made yet: as in struct sg_request_list */
 };
 
 /* An asker that misses what another one has asked for already. */
@@ -90,7 +90,7 @@ static sg_status queue_part(struct sg_rounds *r, int64_t i, struct sg_err *err)
     int g = sg_asking_generator(r->s.asking, i), is_open = sg_office_is_open(r->s.office, g);
     int64_t room = most_queued(r, g) - r->n_queued[g];
     /* One at least: more may depend on it (a list of topics). */
-    struct sg_requests part = {.max = room > 1 ? room : 1, .next = round->next};
+    struct sg_request_list part = {.max = room > 1 ? room : 1, .next = round->next};
     sg_status status = sg_asking_advance(r->s.asking, i, &part, err);
     int64_t n_behind = is_open ? part.n_behind : 0;
     *r->s.n_left += n_behind - round->n_behind;
@@ -98,7 +98,7 @@ static sg_status queue_part(struct sg_rounds *r, int64_t i, struct sg_err *err)
     round->n_behind = n_behind;
     for (int64_t k = 0; is_open && status == SG_OK && k < part.n; k++)
         status = ask_take(r, i, &part.item[k], err);
-    sg_requests_free(&part);
+    sg_request_list_free(&part);
     return status;
 }
 

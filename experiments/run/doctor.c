@@ -460,7 +460,7 @@ static sg_status find_nothing(void *context, const char *key, struct sg_found *o
     return SG_OK;
 }
 
-static void keep_longest(struct sample *s, struct sg_requests *list, struct sg_pool *pool,
+static void keep_longest(struct sample *s, struct sg_request_list *list, struct sg_pool *pool,
                          struct sg_evaluation *evaluation)
 {
     for (int64_t i = 0; i < list->n; i++) {
@@ -470,7 +470,7 @@ static void keep_longest(struct sample *s, struct sg_requests *list, struct sg_p
         *s = (struct sample){list->item[i], pool, evaluation};
         list->item[i].canonical = NULL;
     }
-    sg_requests_free(list);
+    sg_request_list_free(list);
 }
 
 /* The longest of the first requests of each pool and evaluation of a generator: those of rephrasings are not known yet. */
@@ -478,14 +478,14 @@ static sg_status pick_sample(const struct sg_prepared *p, int g, struct sample *
 {
     enum { LOOKED_AT = 4 };
     for (int64_t i = 0; i < p->grid.n_pools; i++) {
-        struct sg_requests part = {.max = LOOKED_AT};
+        struct sg_request_list part = {.max = LOOKED_AT};
         if (p->grid.pool[i].arm.generator != g || p->grid.pool[i].source >= 0)
             continue;
         SG_TRY(sg_pool_advance(p->pool[i], find_nothing, NULL, &part, err));
         keep_longest(s, &part, p->pool[i], NULL);
     }
     for (int64_t i = 0; i < p->n_evaluations; i++) {
-        struct sg_requests part = {.max = LOOKED_AT};
+        struct sg_request_list part = {.max = LOOKED_AT};
         if (sg_evaluation_generator(p->evaluation[i]) != g)
             continue;
         SG_TRY(sg_evaluation_advance(p->evaluation[i], find_nothing, NULL, &part, err));

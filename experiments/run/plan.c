@@ -57,7 +57,7 @@ static sg_status remember_cached(void *context, const char *source, const struct
 
 /* What pool or evaluation i needs next, part by part. */
 static sg_status advance(struct sg_prepared *p, int64_t i, struct sg_plan_sources *from,
-                         struct sg_requests *part, struct sg_err *err)
+                         struct sg_request_list *part, struct sg_err *err)
 {
     int64_t e = i - p->grid.n_pools;
     return e < 0 ? sg_pool_advance(p->pool[i], lookup, from, part, err)
@@ -68,12 +68,12 @@ static sg_status advance(struct sg_prepared *p, int64_t i, struct sg_plan_source
 static sg_status want(struct sg_prepared *p, int64_t i, struct sg_plan_sources *from, struct sg_cache *c,
                       struct sg_err *err)
 {
-    struct sg_requests part = {.max = SG_ASKING_PART};
+    struct sg_request_list part = {.max = SG_ASKING_PART};
     do {
         sg_status status = advance(p, i, from, &part, err);
         if (status == SG_OK)
             status = sg_cache_want(c, &part, err);
-        sg_requests_free(&part);
+        sg_request_list_free(&part);
         SG_TRY(status);
     } while (part.next);
     return SG_OK;
@@ -108,13 +108,13 @@ static void add_missing(struct sg_plan_counts *n, int generator, int64_t missing
 static sg_status count_new(struct sg_prepared *p, int64_t i, struct sg_plan_sources *from,
                            struct sg_plan_counts *n, int64_t *n_new, struct sg_err *err)
 {
-    struct sg_requests part = {.max = SG_ASKING_PART};
+    struct sg_request_list part = {.max = SG_ASKING_PART};
     int64_t before = sg_set_n(n->seen);
     do {
         sg_status status = advance(p, i, from, &part, err);
         for (int64_t k = 0; status == SG_OK && k < part.n; k++)
             status = sg_set_add_hex(n->seen, part.item[k].key, err);
-        sg_requests_free(&part);
+        sg_request_list_free(&part);
         SG_TRY(status);
     } while (part.next);
     *n_new = sg_set_n(n->seen) - before;

@@ -173,10 +173,10 @@ sg_status sg_evaluation_preview(const struct sg_evaluation *e, const struct sg_f
 }
 
 sg_status sg_evaluation_advance(struct sg_evaluation *e, sg_completion_lookup lookup, void *context,
-                                struct sg_requests *missing, struct sg_err *err)
+                                struct sg_request_list *missing, struct sg_err *err)
 {
-    for (int64_t i = sg_requests_begin(missing); i < e->n; i++) {
-        if (e->answer[i].known || !sg_requests_room(missing, i))
+    for (int64_t i = sg_request_list_begin(missing); i < e->n; i++) {
+        if (e->answer[i].known || !sg_request_list_has_room(missing, i))
             continue;
         struct sg_request q = {0};
         struct sg_found f = {0};
@@ -185,7 +185,7 @@ sg_status sg_evaluation_advance(struct sg_evaluation *e, sg_completion_lookup lo
         if (status == SG_OK && f.found)
             status = read_answer(e, i, q.key, &f, err);
         else if (status == SG_OK)
-            status = sg_requests_add_take(missing, &q, err);
+            status = sg_request_list_add_take(missing, &q, err);
         sg_free(q.canonical);
         SG_TRY(status);
     }

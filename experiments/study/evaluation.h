@@ -20,7 +20,7 @@ const char *sg_evaluation_id(const struct sg_evaluation *e);
 
 /* Reads the answers that are there, and lists the requests for the others. */
 sg_status sg_evaluation_advance(struct sg_evaluation *e, sg_completion_lookup lookup, void *context,
-                                struct sg_requests *missing, struct sg_err *err) SG_MUST_USE;
+                                struct sg_request_list *missing, struct sg_err *err) SG_MUST_USE;
 int sg_evaluation_complete(const struct sg_evaluation *e);
 
 /* As sg_pool_estimate. */

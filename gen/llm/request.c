@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-sg_status sg_requests_add_take(struct sg_requests *list, struct sg_request *q, struct sg_err *err)
+sg_status sg_request_list_add_take(struct sg_request_list *list, struct sg_request *q, struct sg_err *err)
 {
     struct sg_request *item = sg_grown(list->item, list->n, sizeof *item);
     if (!item)
@@ -18,7 +18,7 @@ sg_status sg_requests_add_take(struct sg_requests *list, struct sg_request *q, s
     return SG_OK;
 }
 
-void sg_requests_free(struct sg_requests *r)
+void sg_request_list_free(struct sg_request_list *r)
 {
     for (int64_t i = 0; i < r->n; i++)
         sg_free(r->item[i].canonical);
@@ -27,14 +27,14 @@ void sg_requests_free(struct sg_requests *r)
     r->n = 0;
 }
 
-int64_t sg_requests_begin(struct sg_requests *list)
+int64_t sg_request_list_begin(struct sg_request_list *list)
 {
     int64_t from = list->next;
     list->next = list->n_behind = 0;
     return from;
 }
 
-int sg_requests_room(struct sg_requests *list, int64_t at)
+int sg_request_list_has_room(struct sg_request_list *list, int64_t at)
 {
     if (!list->max || list->n < list->max)
         return 1;

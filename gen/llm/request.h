@@ -53,15 +53,15 @@ struct sg_request {
 
 /* A list of what is missing, whole or in parts, so that the texts of a large one are never in memory all at once:
  *
- *     struct sg_requests part = {.max = 500};
+ *     struct sg_request_list part = {.max = 500};
  *     do {
  *         SG_TRY(sg_pool_advance(pool, lookup, ledger, &part, err));
  *         ... take its items ...
- *         sg_requests_free(&part);
+ *         sg_request_list_free(&part);
  *     } while (part.next);
  *
- * Who fills one calls sg_requests_begin, and sg_requests_room before each candidate. */
-struct sg_requests {
+ * Who fills one calls sg_request_list_begin, and sg_request_list_has_room before each candidate. */
+struct sg_request_list {
     int64_t n;
     struct sg_request *item;
     int64_t max;      /* of a part, >= 1; 0: the whole list is one part */
@@ -69,14 +69,14 @@ struct sg_requests {
     int64_t n_behind; /* candidates from there on: no more than so many are missing */
 };
 /* Takes the text of q. */
-sg_status sg_requests_add_take(struct sg_requests *list, struct sg_request *q,
-                               struct sg_err *err) SG_MUST_USE;
-void sg_requests_free(struct sg_requests *r); /* leaves it empty; it keeps its place */
+sg_status sg_request_list_add_take(struct sg_request_list *list, struct sg_request *q,
+                                   struct sg_err *err) SG_MUST_USE;
+void sg_request_list_free(struct sg_request_list *r); /* leaves it empty; it keeps its place */
 
 /* The candidate with which this part begins. */
-int64_t sg_requests_begin(struct sg_requests *list);
+int64_t sg_request_list_begin(struct sg_request_list *list);
 /* Whether candidate `at` is of this part: else it is behind it. */
-int sg_requests_room(struct sg_requests *list, int64_t at);
+int sg_request_list_has_room(struct sg_request_list *list, int64_t at);
 
 /* What a request counts of a limit on tokens: an estimate of its prompt (4 bytes a token) and all of max_tokens, as
  * OpenAI counts it. */

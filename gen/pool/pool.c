@@ -227,7 +227,7 @@ static int asked_class(const struct sg_pool *p, int class_)
 
 /* Reads topic lists until there are enough topics; lists the next one when it is not there yet. */
 static sg_status advance_topics(struct sg_pool *p, sg_completion_lookup lookup, void *context,
-                                struct sg_requests *missing, struct sg_err *err)
+                                struct sg_request_list *missing, struct sg_err *err)
 {
     while (!p->topics_done) {
         struct sg_request q = {0};
@@ -235,7 +235,7 @@ static sg_status advance_topics(struct sg_pool *p, sg_completion_lookup lookup, 
         SG_TRY(sg_prompter_topics(p->prompter, p->n_lists, &q, err));
         sg_status status = lookup(context, q.key, &f, err);
         if (status == SG_OK && !f.found) {
-            status = sg_requests_add_take(missing, &q, err);
+            status = sg_request_list_add_take(missing, &q, err);
             sg_free(q.canonical);
             return status;
         }
@@ -405,14 +405,14 @@ static sg_status fill_position(struct sg_pool *p, sg_completion_lookup lookup, v
 }
 
 static sg_status list_attempt(struct sg_pool *p, int class_, int64_t attempt, sg_completion_lookup lookup,
-                              void *context, struct sg_requests *missing, struct sg_err *err)
+                              void *context, struct sg_request_list *missing, struct sg_err *err)
 {
     struct sg_request q = {0};
     struct sg_found f = {0};
     SG_TRY(sg_prompter_attempt(p->prompter, asked_class(p, class_), attempt, &p->topics, &q, err));
     sg_status status = lookup(context, q.key, &f, err);
     if (status == SG_OK && !f.found)
-        status = sg_requests_add_take(missing, &q, err);
+        status = sg_request_list_add_take(missing, &q, err);
     sg_free(q.canonical);
     return status;
 }
@@ -420,10 +420,10 @@ static sg_status list_attempt(struct sg_pool *p, int class_, int64_t attempt, sg
 /* As many attempts as the open positions need if each gives all its examples: those that are not there yet. What waits in a
  * queue needs none. Each attempt is counted for the position that it would fill, whose cap holds. */
 static sg_status list_missing(struct sg_pool *p, sg_completion_lookup lookup, void *context,
-                              struct sg_requests *missing, struct sg_err *err)
+                              struct sg_request_list *missing, struct sg_err *err)
 {
     int k = p->spec.task->n_classes, streams = p->spec.conditioning == SG_BY_NONE ? 1 : k;
-    int64_t from = sg_requests_begin(missing), at = 0;
+    int64_t from = sg_request_list_begin(missing), at = 0;
     for (int s = 0; s < streams; s++) {
         int64_t need = 0;
         for (int64_t j = p->position; j < p->spec.n; j++) {
@@ -436,7 +436,7 @@ static sg_status list_missing(struct sg_pool *p, sg_completion_lookup lookup, vo
             int64_t attempt = p->cursor[s] + need / p->spec.n_examples;
             if (need++ % p->spec.n_examples != 0 || attempt >= attempts_cap(p, j) || at++ < from)
                 continue;
-            if (sg_requests_room(missing, at - 1))
+            if (sg_request_list_has_room(missing, at - 1))
                 SG_TRY(list_attempt(p, s, attempt, lookup, context, missing, err));
         }
     }
@@ -493,7 +493,7 @@ static sg_status finish(struct sg_pool *p, struct sg_err *err)
 }
 
 sg_status sg_pool_advance(struct sg_pool *p, sg_completion_lookup lookup, void *context,
-                          struct sg_requests *missing, struct sg_err *err)
+                          struct sg_request_list *missing, struct sg_err *err)
 {
     int goes_on = missing->next > 0;
     if (!goes_on)

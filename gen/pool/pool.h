@@ -119,7 +119,7 @@ const char *sg_pool_id(const struct sg_pool *p);
  * class has made 4 i + 16 attempts without filling it (i from 1), or, where the LLM chooses the class, all classes together
  * K (4 i + 16); sg_pool_shortfall names what is open. A list in parts (gen/llm/request.h) is one of the pool as its first part found it. */
 sg_status sg_pool_advance(struct sg_pool *p, sg_completion_lookup lookup, void *context,
-                          struct sg_requests *missing, struct sg_err *err) SG_MUST_USE;
+                          struct sg_request_list *missing, struct sg_err *err) SG_MUST_USE;
 int sg_pool_complete(const struct sg_pool *p);
 
 /* What would become of a completion that has come just now, without leaving anything behind: SG_ACCEPTED where it has a good example, or,

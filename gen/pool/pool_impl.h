@@ -85,6 +85,6 @@ void sg_pool_take_from_queue(struct sg_pool *p, int class_);
 
 /* Of a pool of rephrasings: fills what the completions at hand allow, and lists what is missing. */
 sg_status sg_rephrase_fill(struct sg_pool *p, sg_completion_lookup lookup, void *context,
-                           struct sg_requests *missing, struct sg_err *err) SG_MUST_USE;
+                           struct sg_request_list *missing, struct sg_err *err) SG_MUST_USE;
 
 #endif

@@ -158,7 +158,7 @@ static sg_status fill_position(struct sg_pool *p, sg_completion_lookup lookup, v
 /* Lists the next attempt at a position that is not there: behind those that are there and would be rejected as things stand. So
  * what earlier positions still miss makes later ones wait only where they repeat each other. */
 static sg_status list_position(struct sg_pool *p, int64_t position, sg_completion_lookup lookup,
-                               void *context, struct sg_requests *missing, struct sg_err *err)
+                               void *context, struct sg_request_list *missing, struct sg_err *err)
 {
     struct sg_pool_example e;
     if (!source_at(p, position, &e) || holds_mark(e.first) || holds_mark(e.second))
@@ -168,7 +168,7 @@ static sg_status list_position(struct sg_pool *p, int64_t position, sg_completio
         struct sg_candidate c = {.class_ = -1};
         int found;
         SG_TRY(look(p, &e, position, i, lookup, context, &q, &found, &c, err));
-        sg_status status = found ? reject_unchanged(&e, &c, err) : sg_requests_add_take(missing, &q, err);
+        sg_status status = found ? reject_unchanged(&e, &c, err) : sg_request_list_add_take(missing, &q, err);
         if (status == SG_OK && found && c.reason == SG_ACCEPTED)
             status = sg_pool_check(p, &q, &c.x, &c.reason, err);
         sg_parsed_free(&c.x);
@@ -181,7 +181,7 @@ static sg_status list_position(struct sg_pool *p, int64_t position, sg_completio
 }
 
 sg_status sg_rephrase_fill(struct sg_pool *p, sg_completion_lookup lookup, void *context,
-                           struct sg_requests *missing, struct sg_err *err)
+                           struct sg_request_list *missing, struct sg_err *err)
 {
     while (!missing->next && p->position < p->spec.n) {
         int state;
@@ -191,9 +191,9 @@ sg_status sg_rephrase_fill(struct sg_pool *p, sg_completion_lookup lookup, void 
         p->n_tries = 0;
         p->filled[++p->position] = p->n;
     }
-    int64_t from = sg_requests_begin(missing);
+    int64_t from = sg_request_list_begin(missing);
     for (int64_t j = from ? from : p->position; j < p->spec.n; j++)
-        if (sg_requests_room(missing, j))
+        if (sg_request_list_has_room(missing, j))
             SG_TRY(list_position(p, j, lookup, context, missing, err));
     return SG_OK;
 }

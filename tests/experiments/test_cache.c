@@ -55,14 +55,14 @@ static void put_file(const char *name, int first, int last, int who)
 
 static void want(struct sg_cache *c, int first, int last)
 {
-    struct sg_requests list = {0};
+    struct sg_request_list list = {0};
     struct sg_err err;
     for (int i = first; i <= last; i++) {
         struct sg_request q = request(i);
-        assert_int_equal(sg_requests_add_take(&list, &q, &err), SG_OK);
+        assert_int_equal(sg_request_list_add_take(&list, &q, &err), SG_OK);
     }
     assert_int_equal(sg_cache_want(c, &list, &err), SG_OK);
-    sg_requests_free(&list);
+    sg_request_list_free(&list);
 }
 
 static sg_status note(void *context, const char *source, const struct sg_request *q,

@@ -59,14 +59,14 @@ static sg_status nothing(void *context, const char *key, struct sg_found *out, s
 
 static void mark_prompts(const struct sg_prepared *p, int64_t pool, char *used)
 {
-    struct sg_requests missing = {0};
+    struct sg_request_list missing = {0};
     struct sg_err err = {0};
     int64_t source = p->grid.pool[pool].source;
     assert_int_equal(sg_pool_advance(p->pool[source < 0 ? pool : source], nothing, NULL, &missing, &err),
                      SG_OK);
     for (int64_t i = 0; i < missing.n; i++)
         mark_shown(&p->data[p->grid.pool[pool].task], missing.item[i].canonical, used);
-    sg_requests_free(&missing);
+    sg_request_list_free(&missing);
 }
 
 /* Labelled rows of a cell, were its raw rows those of this draw; *n_shown: in its prompts. */

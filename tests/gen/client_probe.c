@@ -58,7 +58,7 @@ static sg_status on_result(void *context, struct sg_client_result *r, struct sg_
 }
 
 static sg_status drive(struct sg_client *c, struct sg_limiter *limiter, const struct sg_generator *g,
-                       const struct sg_requests *requests, struct sg_err *err)
+                       const struct sg_request_list *requests, struct sg_err *err)
 {
     for (int64_t i = 0, id; i < requests->n; i++)
         SG_TRY(sg_limiter_add(limiter, 0, sg_request_tokens(&requests->item[i]),
@@ -77,8 +77,8 @@ static sg_status drive(struct sg_client *c, struct sg_limiter *limiter, const st
 }
 
 /* One rank alone, under a limiter of its own. */
-static sg_status run(struct sg_client *c, const struct sg_generator *g, const struct sg_requests *requests,
-                     struct sg_err *err)
+static sg_status run(struct sg_client *c, const struct sg_generator *g,
+                     const struct sg_request_list *requests, struct sg_err *err)
 {
     struct sg_limiter *limiter =
         sg_limiter_create(&(struct sg_limiter_settings){.connections = g->connections,
@@ -110,7 +110,7 @@ int main(int argc, char **argv)
                              .usd_per_1m_input = 1,
                              .usd_per_1m_output = 2};
     stop_after = getenv("PROBE_STOP") ? atoi(getenv("PROBE_STOP")) : 0;
-    struct sg_requests requests = {.item = sg_alloc((size_t)atoi(argv[2]), sizeof *requests.item)};
+    struct sg_request_list requests = {.item = sg_alloc((size_t)atoi(argv[2]), sizeof *requests.item)};
     for (int i = 0; i < atoi(argv[2]); i++) {
         struct sg_request *q = &requests.item[requests.n++];
         q->canonical =
@@ -132,7 +132,7 @@ int main(int argc, char **argv)
     printf("{\"end\":%d,\"seconds\":%.3f}\n%s\n", (int)status, sg_now_s() - start,
            status == SG_OK ? "" : err.text);
     sg_client_destroy(c);
-    sg_requests_free(&requests);
+    sg_request_list_free(&requests);
     sg_secret_wipe();
     return 0;
 }

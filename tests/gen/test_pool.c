@@ -73,7 +73,7 @@ static struct sg_pool *complete_by(const struct sg_pool_spec *spec, struct world
     struct sg_rng r = sg_rng_make(order, 0);
     struct sg_err err;
     for (int rounds = 0; !sg_pool_complete(p); rounds++) {
-        struct sg_requests missing = {0};
+        struct sg_request_list missing = {0};
         assert_int_equal(sg_pool_advance(p, look, w, &missing, &err), SG_OK);
         assert_true(rounds < 5000);
         assert_int_equal(missing.n == 0, sg_pool_complete(p));
@@ -85,7 +85,7 @@ static struct sg_pool *complete_by(const struct sg_pool_spec *spec, struct world
         int64_t n = chunk && chunk < missing.n ? chunk : missing.n;
         for (int64_t i = 0; i < n; i++)
             buy(w, missing.item[pick[i]].key);
-        sg_requests_free(&missing);
+        sg_request_list_free(&missing);
     }
     return p;
 }
@@ -358,7 +358,7 @@ static sg_status labelled_lookup(void *context, const char *key, struct sg_found
 static void assert_parts_make_whole(struct sg_pool *p, struct world *w, int64_t max,
                                     sg_completion_lookup look)
 {
-    struct sg_requests whole = {0}, part = {.max = max};
+    struct sg_request_list whole = {0}, part = {.max = max};
     struct sg_err err;
     int64_t at = 0;
     assert_int_equal(sg_pool_advance(p, look, w, &whole, &err), SG_OK);
@@ -369,12 +369,12 @@ static void assert_parts_make_whole(struct sg_pool *p, struct world *w, int64_t 
         assert_true(at + part.n + part.n_behind >= whole.n);
         for (int64_t i = 0; i < part.n; i++)
             assert_string_equal(part.item[i].key, whole.item[at++].key);
-        sg_requests_free(&part);
+        sg_request_list_free(&part);
     } while (part.next);
     assert_int_equal(at, whole.n);
     for (int64_t i = 0; i < whole.n; i += 1 + i % 3)
         buy(w, whole.item[i].key);
-    sg_requests_free(&whole);
+    sg_request_list_free(&whole);
 }
 
 static void a_list_comes_in_parts(void **state)

@@ -68,7 +68,7 @@ static sg_status lookup(void *context, const char *key, struct sg_found *out, st
 /* A list in parts is the same list. */
 static void assert_parts_make_whole(struct sg_pool *p, struct world *w)
 {
-    struct sg_requests whole = {0}, part = {.max = 4};
+    struct sg_request_list whole = {0}, part = {.max = 4};
     int64_t at = 0;
     assert_int_equal(sg_pool_advance(p, lookup, w, &whole, &err), SG_OK);
     do {
@@ -76,10 +76,10 @@ static void assert_parts_make_whole(struct sg_pool *p, struct world *w)
         assert_true(part.n <= 4 && (part.n == 4 || !part.next));
         for (int64_t i = 0; i < part.n; i++)
             assert_string_equal(part.item[i].key, whole.item[at++].key);
-        sg_requests_free(&part);
+        sg_request_list_free(&part);
     } while (part.next);
     assert_int_equal(at, whole.n);
-    sg_requests_free(&whole);
+    sg_request_list_free(&whole);
 }
 
 static struct sg_pool *complete(const struct sg_pool_spec *spec, struct world *w, int64_t chunk)
@@ -88,7 +88,7 @@ static struct sg_pool *complete(const struct sg_pool_spec *spec, struct world *w
     if (sg_pool_create(spec, &p, &err) != SG_OK)
         fail_msg("%s", err.text);
     for (w->n_rounds = 0; !sg_pool_complete(p); w->n_rounds++) {
-        struct sg_requests missing = {0};
+        struct sg_request_list missing = {0};
         assert_true(w->n_rounds < 5000);
         assert_parts_make_whole(p, w);
         assert_int_equal(sg_pool_advance(p, lookup, w, &missing, &err), SG_OK);
@@ -100,7 +100,7 @@ static struct sg_pool *complete(const struct sg_pool_spec *spec, struct world *w
             sg_free(text);
             w->n_bought++;
         }
-        sg_requests_free(&missing);
+        sg_request_list_free(&missing);
     }
     return p;
 }
@@ -172,7 +172,7 @@ static void waits_for_its_source(void **state)
     assert_int_equal(sg_pool_create(&spec, &source, &err), SG_OK);
     spec.source = source;
     assert_int_equal(sg_pool_create(&spec, &p, &err), SG_OK);
-    struct sg_requests missing = {0};
+    struct sg_request_list missing = {0};
     assert_int_equal(sg_pool_advance(p, lookup, &w, &missing, &err), SG_OK);
     assert_int_equal(missing.n, 0);
     assert_false(sg_pool_complete(p));
@@ -275,7 +275,7 @@ static void pairs_and_short_texts(void **state)
         assert_int_equal(sg_pool_create(&spec, &p, &err), SG_OK);
         for (int part = 0; part < 2; part++) {
             struct sg_pool *x = part ? p : source;
-            struct sg_requests missing = {0};
+            struct sg_request_list missing = {0};
             while (sg_pool_advance(x, lookup, &w, &missing, &err) == SG_OK && missing.n) {
                 /* A pair's prompt ends with its form, not with a question that waits for an answer. */
                 if (part)
@@ -283,7 +283,7 @@ static void pairs_and_short_texts(void **state)
                                                           "form:\\nPassage: ...\\nQuestion: ...\"") != NULL);
                 json_object_set_new(w.bought, missing.item[0].key,
                                     json_string(part ? rows[i].said : rows[i].source));
-                sg_requests_free(&missing);
+                sg_request_list_free(&missing);
             }
             assert_true(sg_pool_complete(x));
         }
