@@ -138,8 +138,8 @@ void sg_batch_clear(struct sg_batch *b)
     b->n_lanes = 0;
 }
 
-void sg_h5_table_rows(const struct sg_config *c, const struct sg_tokens *t, int64_t i,
-                      const int32_t *word_row, int32_t *word, int32_t *position, int32_t *type)
+void sg_table_rows(const struct sg_config *c, const struct sg_tokens *t, int64_t i, const int32_t *word_row,
+                   int32_t *word, int32_t *position, int32_t *type)
 {
     int64_t n = t->start[i + 1] - t->start[i];
     const int32_t *id = t->id + t->start[i];
@@ -160,7 +160,7 @@ void sg_batch_add(struct sg_batch *b, const struct sg_config *c, const struct sg
                   const int32_t *word_row, int64_t place, int32_t label)
 {
     int64_t n = t->start[i + 1] - t->start[i], at = b->T, s = b->B;
-    sg_h5_table_rows(c, t, i, word_row, b->row[0] + at, b->row[1] + at, b->row[2] + at);
+    sg_table_rows(c, t, i, word_row, b->row[0] + at, b->row[1] + at, b->row[2] + at);
     for (int64_t j = 0; j < n; j++) {
         b->token[at + j] = (int32_t)j;
         b->example[at + j] = (int32_t)place;

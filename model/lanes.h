@@ -55,7 +55,7 @@ void sg_batch_add(struct sg_batch *b, const struct sg_config *c, const struct sg
 void sg_batch_close_lane(struct sg_batch *b);
 
 /* Rows of the tables that example i's tokens use, written to row[k] + at: as sg_batch_add does. */
-void sg_h5_table_rows(const struct sg_config *c, const struct sg_tokens *t, int64_t i,
-                      const int32_t *word_row, int32_t *word, int32_t *position, int32_t *type);
+void sg_table_rows(const struct sg_config *c, const struct sg_tokens *t, int64_t i, const int32_t *word_row,
+                   int32_t *word, int32_t *position, int32_t *type);
 
 #endif

@@ -88,6 +88,6 @@ sg_status sg_ops_check(const struct sg_ops *ops, struct sg_err *err)
         err, SG_FAILED,
         "the kernels \"%s\" of this build do not round as they should: results would depend on ranks and "
         "threads; hint: build with gcc or clang and without flags that change arithmetic (-Ofast, "
-        "-ffast-math), also in libraries that the program loads; tests/model/ops_test shows which kernels",
+        "-ffast-math), also in libraries that the program loads; tests/model/test_ops shows which kernels",
         ops->name);
 }

@@ -1,6 +1,6 @@
 /* exp, erfc and tanh without branches or calls, so that a loop over them becomes vector code.
  *
- * Relative error against libm in double, measured over the whole range (tests/model/ops_test.c states and
+ * Relative error against libm in double, measured over the whole range (tests/model/test_ops.c states and
  * checks it): exp 2e-7; Phi 8e-6 down to x = -9, and 2e-7 absolute; tanh 3e-7. */
 #ifndef SG_MODEL_KERNELS_VMATH_H
 #define SG_MODEL_KERNELS_VMATH_H

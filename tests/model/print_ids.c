@@ -1,5 +1,5 @@
 /* Prints the token ids of every row of a file, a JSON array a line: for comparing with `tokenizers` (see
- * tokenizer_test.py).
+ * tokenizer_rows.py).
  *
  *     print_ids DIR FILE MAX_LENGTH */
 #include "base/rows.h"
