@@ -29,7 +29,8 @@ static void keep_reason(struct sg_batch_desk *d, const char *reason)
 
 /* usd: what it has cost beside the completion's own cost; 0: nothing. */
 static sg_status note_attempt(struct taking *t, const struct sg_request *q, const struct sg_attempt *attempt,
-                              const struct sg_answer *a, enum sg_fate fate, double usd, struct sg_err *err)
+                              const struct sg_answer *a, enum sg_request_outcome outcome, double usd,
+                              struct sg_err *err)
 {
     char origin[300];
     int64_t unused;
@@ -41,7 +42,7 @@ static sg_status note_attempt(struct taking *t, const struct sg_request *q, cons
                                   .worst_usd = usd,
                                   .settled = usd <= 0,
                                   .kind = sg_attempt_name(attempt->kind),
-                                  .fate = sg_fate_name(fate),
+                                  .fate = sg_request_outcome_name(outcome),
                                   .http_status = a->http_status,
                                   .reason = answered ? NULL : attempt->reason,
                                   .tokens_in = answered ? a->tokens_in : -1,
@@ -59,15 +60,16 @@ static sg_status put(struct taking *t, const struct sg_request *q, const struct 
 {
     struct sg_ledger *l = t->d->office->job->ledger;
     struct sg_ledger_completion there;
-    enum sg_fate fate = attempt->kind == SG_ATTEMPT_ANSWERED ? SG_FATE_ANSWERED : SG_FATE_REFUSED;
+    enum sg_request_outcome outcome =
+        attempt->kind == SG_ATTEMPT_ANSWERED ? SG_OUTCOME_ANSWERED : SG_OUTCOME_REFUSED;
     int found;
     SG_TRY(sg_ledger_completion_get(l, q->key, &found, &there, err));
     if (found && there.status == SG_OK)
-        return note_attempt(t, q, attempt, a, fate, a->cost_usd > 0 ? a->cost_usd : 0, err);
-    SG_TRY(note_attempt(t, q, attempt, a, fate, 0, err));
+        return note_attempt(t, q, attempt, a, outcome, a->cost_usd > 0 ? a->cost_usd : 0, err);
+    SG_TRY(note_attempt(t, q, attempt, a, outcome, 0, err));
     char source[300];
     snprintf(source, sizeof source, "batch %s", t->d->origin);
-    t->d->office->n_new += fate == SG_FATE_ANSWERED;
+    t->d->office->n_new += outcome == SG_OUTCOME_ANSWERED;
     return sg_asking_put(t->d->office->job->asking, q->canonical, a, source, 0, err);
 }
 
@@ -75,7 +77,7 @@ static sg_status take_answer(struct taking *t, const struct sg_request *q, const
                              struct sg_answer *a, struct sg_err *err)
 {
     struct sg_ledger *l = t->d->office->job->ledger;
-    struct sg_attempt attempt = sg_batch_judge(&t->d->generator, q, line, &t->sent, &t->d->adapt, a);
+    struct sg_attempt attempt = sg_batch_classify(&t->d->generator, q, line, &t->sent, &t->d->adapt, a);
     if (attempt.kind == SG_ATTEMPT_ANSWERED) {
         t->n_paid++;
         SG_TRY(put(t, q, &attempt, a, err));
@@ -85,11 +87,11 @@ static sg_status take_answer(struct taking *t, const struct sg_request *q, const
         t->n_damaged++;
         return SG_OK;
     }
-    keep_reason(t->d, attempt.dead != SG_OK ? attempt.verdict : attempt.reason);
+    keep_reason(t->d, attempt.dead != SG_OK ? attempt.endpoint_reason : attempt.reason);
     /* Where none of a batch is answered, what is refused is not the requests' own failure (gen/llm/limiter.h). */
-    int is_own = attempt.blame == SG_BLAME_CONTENT || t->has_answers || t->n_paid;
+    int is_own = attempt.cause == SG_CAUSE_CONTENT || t->has_answers || t->n_paid;
     if (attempt.kind != SG_ATTEMPT_REFUSED || !is_own) {
-        SG_TRY(note_attempt(t, q, &attempt, a, SG_FATE_LEFT, 0, err));
+        SG_TRY(note_attempt(t, q, &attempt, a, SG_OUTCOME_LEFT, 0, err));
         return sg_ledger_batch_unpaid(l, t->b->part, q->key, err);
     }
     sg_answer_fail(a, attempt.reason);

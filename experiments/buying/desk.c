@@ -198,7 +198,7 @@ static sg_status take_up(struct sg_desk *d, struct ask *a, struct sg_err *err)
         return SG_OK;
     count_again(&d->count, a->held->kind, a->held->answer.http_status);
     sg_status status =
-        sg_ledger_attempt_fate(d->s.ledger, a->held->attempt, sg_fate_name(SG_FATE_AGAIN), err);
+        sg_ledger_attempt_fate(d->s.ledger, a->held->attempt, sg_request_outcome_name(SG_OUTCOME_AGAIN), err);
     forget_failure(a);
     return status;
 }
@@ -253,16 +253,17 @@ static sg_status end_request(struct sg_desk *d, struct ask *a, const struct sg_a
     return status;
 }
 
-/* The failure of a held request was the endpoint's (fate LEFT), or its own. */
-static sg_status end_held(struct sg_desk *d, struct ask *a, enum sg_fate fate, struct sg_err *err)
+/* The failure of a held request was the endpoint's (outcome LEFT), or its own. */
+static sg_status end_held(struct sg_desk *d, struct ask *a, enum sg_request_outcome outcome,
+                          struct sg_err *err)
 {
     struct failure f = *a->held;
-    int is_left = fate == SG_FATE_LEFT;
+    int is_left = outcome == SG_OUTCOME_LEFT;
     sg_free(a->held);
     a->held = NULL;
     d->count.n_left += is_left;
     d->count.n_refused += !is_left;
-    sg_status status = sg_ledger_attempt_fate(d->s.ledger, f.attempt, sg_fate_name(fate), err);
+    sg_status status = sg_ledger_attempt_fate(d->s.ledger, f.attempt, sg_request_outcome_name(outcome), err);
     if (status == SG_OK)
         status = end_request(d, a, is_left ? NULL : &f.answer, -1, err);
     sg_answer_free(&f.answer);
@@ -275,7 +276,7 @@ static sg_status sweep(struct sg_desk *d, struct sg_err *err)
     d->is_swept = 1;
     for (int64_t i = 0; i < d->n; i++)
         if (d->ask[i].held)
-            SG_TRY(end_held(d, &d->ask[i], SG_FATE_LEFT, err));
+            SG_TRY(end_held(d, &d->ask[i], SG_OUTCOME_LEFT, err));
         else if (d->ask[i].request.canonical && !d->ask[i].seat)
             SG_TRY(end_request(d, &d->ask[i], NULL, -1, err));
     return SG_OK;
@@ -305,7 +306,7 @@ sg_status sg_desk_turn(struct sg_desk *d, struct sg_err *err)
     if (sg_limiter_wants_control(d->limiter, &like))
         SG_TRY(ask_control(d, like, err));
     SG_TRY(let_go(d, err));
-    struct sg_limiter_state s = sg_limiter_look(d->limiter);
+    struct sg_limiter_state s = sg_limiter_state(d->limiter);
     return s.dead != SG_OK && !d->is_swept ? sweep(d, err) : SG_OK;
 }
 
@@ -330,24 +331,25 @@ static sg_status note_adapt(struct sg_desk *d, const struct sg_adapt *news, stru
     return sg_ledger_meta_set(d->s.ledger, meta, names, err);
 }
 
-static void count_fate(struct sg_desk_count *n, enum sg_fate fate, enum sg_attempt_kind kind, int http_status)
+static void count_outcome(struct sg_desk_count *n, enum sg_request_outcome outcome, enum sg_attempt_kind kind,
+                          int http_status)
 {
-    n->n_answered += fate == SG_FATE_ANSWERED;
-    n->n_failed += fate == SG_FATE_FAILED;
-    n->n_refused += fate == SG_FATE_REFUSED;
-    n->n_left += fate == SG_FATE_LEFT;
-    if (fate == SG_FATE_AGAIN)
+    n->n_answered += outcome == SG_OUTCOME_ANSWERED;
+    n->n_failed += outcome == SG_OUTCOME_FAILED;
+    n->n_refused += outcome == SG_OUTCOME_REFUSED;
+    n->n_left += outcome == SG_OUTCOME_LEFT;
+    if (outcome == SG_OUTCOME_AGAIN)
         count_again(n, kind, http_status);
 }
 
 /* What came of an attempt. One that may have been paid for stays unsettled. */
 static sg_status note_end(struct sg_desk *d, struct ask *a, const struct sg_attempt *attempt,
-                          const struct sg_answer *answer, enum sg_fate fate, struct sg_err *err)
+                          const struct sg_answer *answer, enum sg_request_outcome outcome, struct sg_err *err)
 {
     int answered = attempt->kind == SG_ATTEMPT_ANSWERED, counted = answered || attempt->cost_usd >= 0;
     struct sg_ledger_attempt x = {.settled = !attempt->maybe_paid,
                                   .kind = sg_attempt_name(attempt->kind),
-                                  .fate = sg_fate_name(fate),
+                                  .fate = sg_request_outcome_name(outcome),
                                   .http_status = answer->http_status,
                                   .reason = answered ? NULL : attempt->reason,
                                   .tokens_in = counted ? answer->tokens_in : -1,
@@ -359,7 +361,7 @@ static sg_status note_end(struct sg_desk *d, struct ask *a, const struct sg_atte
     int64_t id = a->attempt;
     a->attempt = 0;
     if (!a->is_control)
-        count_fate(&d->count, fate, attempt->kind, answer->http_status);
+        count_outcome(&d->count, outcome, attempt->kind, answer->http_status);
     if (!answered && !a->is_control && attempt->kind != SG_ATTEMPT_ADAPT) {
         snprintf(d->count.failure, sizeof d->count.failure, "%.299s", attempt->reason);
         sg_text_whole(d->count.failure);
@@ -436,7 +438,7 @@ static sg_status end_given_up(struct sg_desk *d, struct sg_err *err)
 {
     int64_t id;
     while (sg_limiter_given_up(d->limiter, &id))
-        SG_TRY(end_held(d, &d->ask[id], SG_FATE_REFUSED, err));
+        SG_TRY(end_held(d, &d->ask[id], SG_OUTCOME_REFUSED, err));
     return SG_OK;
 }
 
@@ -469,20 +471,20 @@ static sg_status end_attempt(struct sg_desk *d, int64_t id, int rank, const stru
     struct ask *a = &d->ask[id];
     int64_t row = a->attempt;
     tell_first_timeout(d, attempt);
-    enum sg_fate fate = sg_limiter_done(d->limiter, sg_now_s(), id, attempt);
-    SG_TRY(note_end(d, a, attempt, answer, fate, err));
-    if (fate == SG_FATE_AGAIN)
+    enum sg_request_outcome outcome = sg_limiter_done(d->limiter, sg_now_s(), id, attempt);
+    SG_TRY(note_end(d, a, attempt, answer, outcome, err));
+    if (outcome == SG_OUTCOME_AGAIN)
         return SG_OK;
-    if (fate == SG_FATE_LEFT)
+    if (outcome == SG_OUTCOME_LEFT)
         return end_request(d, a, NULL, rank, err);
-    if (fate == SG_FATE_ANSWERED)
+    if (outcome == SG_OUTCOME_ANSWERED)
         SG_TRY(note_model(d, answer->model, err));
-    if (fate == SG_FATE_ANSWERED && a->is_control)
+    if (outcome == SG_OUTCOME_ANSWERED && a->is_control)
         SG_TRY(store_control(d, a, answer, rank, err));
     answer->attempts = sg_limiter_attempts(d->limiter, id);
-    if (fate != SG_FATE_ANSWERED)
+    if (outcome != SG_OUTCOME_ANSWERED)
         sg_answer_fail(answer, attempt->reason);
-    if (fate == SG_FATE_HELD)
+    if (outcome == SG_OUTCOME_HELD)
         return hold(a, row, attempt->kind, answer, err);
     return end_request(d, a, answer, rank, err);
 }
@@ -526,7 +528,7 @@ void sg_desk_stop(struct sg_desk *d, const char *why)
 
 struct sg_limiter_state sg_desk_look(const struct sg_desk *d)
 {
-    return sg_limiter_look(d->limiter);
+    return sg_limiter_state(d->limiter);
 }
 
 struct sg_desk_count sg_desk_counted(const struct sg_desk *d)

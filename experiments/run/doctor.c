@@ -416,18 +416,18 @@ static sg_status note_answer(const struct sg_generator *g, const struct sg_probe
             note(f, "parameters", SG_HEALTH_NOTE, err,
                  "the endpoint refuses %s: a run leaves that out or renames it, and says so in results.h5",
                  refused);
-    return status == SG_OK ? note_limits(&p->attempt.said, f, err) : status;
+    return status == SG_OK ? note_limits(&p->attempt.limits, f, err) : status;
 }
 
 /* What is wrong with the endpoint, where that is known; what is wrong with the request, else. */
 static const char *words_of(const struct sg_attempt *a)
 {
-    return a->kind == SG_ATTEMPT_REFUSED && a->verdict[0] ? a->verdict : a->reason;
+    return a->kind == SG_ATTEMPT_REFUSED && a->endpoint_reason[0] ? a->endpoint_reason : a->reason;
 }
 
 static const char *advice(const struct sg_attempt *a)
 {
-    if (a->kind == SG_ATTEMPT_REFUSED && a->verdict[0])
+    if (a->kind == SG_ATTEMPT_REFUSED && a->endpoint_reason[0])
         return "";
     switch (a->kind) {
     case SG_ATTEMPT_RATE:

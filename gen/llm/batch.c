@@ -52,8 +52,8 @@ static void pause_s(const struct sg_batch_api *api, double seconds)
 }
 
 /* What a call that failed says, as an error of ours. */
-static sg_status judge(const struct sg_batch_api *api, const struct sg_http_reply *r, const char *what,
-                       struct sg_err *err)
+static sg_status failure_of(const struct sg_batch_api *api, const struct sg_http_reply *r, const char *what,
+                            struct sg_err *err)
 {
     char message[300];
     sg_reply_error_text(sg_buf_text(&r->body), r->body.len, message, sizeof message);
@@ -103,7 +103,7 @@ static sg_status ask(struct sg_batch_api *api, const struct sg_http_call *call, 
             return sg_fail(err, SG_FAILED, "%s: the file for it cannot be emptied", what);
         SG_TRY(sg_http_call(api->http, call, &r, err));
         api->http_status = r.curl_code == CURLE_OK ? r.http_status : 0;
-        double said = r.headers.said.retry_after_s;
+        double asked_s = r.headers.limits.retry_after_s;
         sg_status status = SG_OK;
         int again = !is_good(&r) && is_harmless && is_passing(&r) && n < api->retries && !is_stopping(api);
         if (is_good(&r) && !call->into) {
@@ -114,11 +114,11 @@ static sg_status ask(struct sg_batch_api *api, const struct sg_http_call *call, 
                 status = sg_fail(err, SG_STOPPED, "%s: the server's answer is no JSON object", what);
             }
         } else if (!is_good(&r) && !again)
-            status = judge(api, &r, what, err);
+            status = failure_of(api, &r, what, err);
         sg_http_reply_free(&r);
         if (!again)
             return status;
-        pause_s(api, said >= 0 ? fmin(said, 60) : fmin(0.25 * pow(2, (double)n), 30));
+        pause_s(api, asked_s >= 0 ? fmin(asked_s, 60) : fmin(0.25 * pow(2, (double)n), 30));
     }
 }
 

@@ -5,7 +5,7 @@
  *     sg_batch_api_create(&api, file_id, run_key, part, keys, &batch, err);               it is bought from here on
  *     sg_batch_api_get(&api, id, &batch, err) until sg_batch_info_is_over(&batch);
  *     sg_batch_api_fetch(&api, batch.output_file, f, err);                          and the same for error_file
- *     sg_batch_read(f, each, context, &n_damaged, err);                         each: sg_batch_judge
+ *     sg_batch_read(f, each, context, &n_damaged, err);                         each: sg_batch_classify
  *
  * A request's custom_id is its key. The order of answers is not kept; ids may be missing, unknown or there twice, and lines
  * damaged: what is not answered is the caller's to find. Metadata {run_key, part, keys} tells whose a batch is, so that one which was
@@ -43,10 +43,10 @@ sg_status
 sg_batch_read(FILE *f, sg_status (*each)(void *context, const struct sg_batch_line *line, struct sg_err *err),
               void *context, int64_t *n_damaged, struct sg_err *err) SG_MUST_USE;
 
-/* As sg_reply_judge for a live answer; `g` has the prices of a batch. Of a line without an answer: OUTAGE, not paid. */
-struct sg_attempt sg_batch_judge(const struct sg_generator *g, const struct sg_request *q,
-                                 const struct sg_batch_line *line, const struct sg_adapt *sent,
-                                 struct sg_adapt *adapt, struct sg_answer *a);
+/* As sg_reply_classify for a live answer; `g` has the prices of a batch. Of a line without an answer: OUTAGE, not paid. */
+struct sg_attempt sg_batch_classify(const struct sg_generator *g, const struct sg_request *q,
+                                    const struct sg_batch_line *line, const struct sg_adapt *sent,
+                                    struct sg_adapt *adapt, struct sg_answer *a);
 
 /* ---- calls ---- */
 

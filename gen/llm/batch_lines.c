@@ -130,9 +130,9 @@ sg_status sg_batch_read(FILE *f, each_line each, void *context, int64_t *n_damag
     return status;
 }
 
-struct sg_attempt sg_batch_judge(const struct sg_generator *g, const struct sg_request *q,
-                                 const struct sg_batch_line *line, const struct sg_adapt *sent,
-                                 struct sg_adapt *adapt, struct sg_answer *a)
+struct sg_attempt sg_batch_classify(const struct sg_generator *g, const struct sg_request *q,
+                                    const struct sg_batch_line *line, const struct sg_adapt *sent,
+                                    struct sg_adapt *adapt, struct sg_answer *a)
 {
     memcpy(a->key, q->key, SG_HEX);
     a->http_status = (int)line->http_status;
@@ -151,7 +151,7 @@ struct sg_attempt sg_batch_judge(const struct sg_generator *g, const struct sg_r
     if (line->request_id)
         snprintf(r.headers.request_id, sizeof r.headers.request_id, "%s", line->request_id);
     sg_text_whole(r.headers.request_id);
-    struct sg_attempt t = sg_reply_judge(g, q, &r, adapt, a);
+    struct sg_attempt t = sg_reply_classify(g, q, &r, adapt, a);
     a->attempts = 1;
     return t;
 }

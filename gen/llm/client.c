@@ -209,7 +209,7 @@ static sg_status on_done(struct transfer *t, int curl_code, sg_client_each each,
     r.sent = t->sent;
     struct sg_client_result result = {.id = t->id};
     result.http_major = http_major(t->easy);
-    result.attempt = sg_reply_judge(c->g, &t->request, &r, &c->adapt, &result.answer);
+    result.attempt = sg_reply_classify(c->g, &t->request, &r, &c->adapt, &result.answer);
     memcpy(result.answer.key, t->request.key, SG_HEX);
     result.answer.http_status = (int)r.http_status;
     result.answer.latency_s = sg_now_s() - (t->reply.begun_s > 0 ? t->reply.begun_s : t->started_s);
@@ -319,7 +319,7 @@ static void list_models(struct sg_models *m, const char *const *names, int n)
     sg_buf_free(&b);
 }
 
-static sg_status judge_models(struct sg_client *c, const struct sg_http_reply *r, struct sg_err *err)
+static sg_status check_models(struct sg_client *c, const struct sg_http_reply *r, struct sg_err *err)
 {
     const char *origin = sg_client_origin(c), *body = sg_buf_text(&r->body);
     if (r->http_status == 401 || r->http_status == 403) {
@@ -382,7 +382,7 @@ static sg_status check_file(const char *path, struct sg_err *err)
                    f ? "is no GGUF file" : "cannot be read");
 }
 
-static sg_status judge_no_answer(struct sg_client *c, const struct sg_http_reply *reply, struct sg_err *err)
+static sg_status no_answer(struct sg_client *c, const struct sg_http_reply *reply, struct sg_err *err)
 {
     struct sg_reply r = sg_http_reply_plain(reply);
     char why[600];
@@ -408,9 +408,9 @@ sg_status sg_client_check(struct sg_client *c, struct sg_err *err)
         long http = r.http_status;
         sg_status status;
         if (r.curl_code != CURLE_OK && !r.too_large)
-            status = judge_no_answer(c, &r, err);
+            status = no_answer(c, &r, err);
         else
-            status = judge_models(c, &r, err);
+            status = check_models(c, &r, err);
         sg_http_reply_free(&r);
         if (http != 503 || sg_now_s() > deadline)
             return status;

@@ -39,7 +39,7 @@ struct request {
     int attempts, n_goes;
     int is_last;              /* once more: another failure is its own */
     enum sg_attempt_kind bad; /* of the failure for which it is held, */
-    enum sg_blame blame;
+    enum sg_error_cause cause;
     int may_have_cost;            /* it is not asked again for what may be no better */
     int is_answered, is_too_long; /* ever; too long: so the server has said */
 };
@@ -78,7 +78,7 @@ struct sg_limiter {
     double sum_tokens;                        /* of all */
     int64_t control;                          /* the id of the one that is on its way or waits; -1: none */
     sg_status held_dead;
-    char held_verdict[600], held_reason[600]; /* of the last one */
+    char held_endpoint_reason[600], held_reason[600]; /* of the last one */
 
     sg_status dead;
     char why[600];
@@ -305,19 +305,19 @@ static int has_never_worked(const struct sg_limiter *g)
     return !g->n_answered && g->n_faults >= MAX_FAILURES;
 }
 
-/* Whether those that are held are enough for a verdict: until it has come nothing leaves but a control. A key that has opened
+/* Whether those that are held are enough to decide whose failures they are: until then nothing leaves but a control. A key that has opened
  * nothing yet is not tried more often than it must be. */
 static int is_full(const struct sg_limiter *g)
 {
     int is_doubtful = g->n_held && !g->n_answered && g->held_dead != SG_OK &&
-                      g->request[g->held[g->n_held - 1]].blame != SG_BLAME_LENGTH;
+                      g->request[g->held[g->n_held - 1]].cause != SG_CAUSE_LENGTH;
     return g->n_held >= MAX_FAILURES || is_doubtful || (g->n_held && has_never_worked(g));
 }
 
 /* Where the address redirects, those that are on their way tell whether it does so for all. */
 static int waits_for_others(const struct sg_limiter *g)
 {
-    return g->n_held && g->n_flying && g->request[g->held[g->n_held - 1]].blame == SG_BLAME_ADDRESS;
+    return g->n_held && g->n_flying && g->request[g->held[g->n_held - 1]].cause == SG_CAUSE_ADDRESS;
 }
 
 /* The request whose turn it is, or -1. *at: its place among those that wait again, or -1. */
@@ -400,17 +400,17 @@ const char *sg_attempt_name(enum sg_attempt_kind k)
     return name[k];
 }
 
-const char *sg_fate_name(enum sg_fate f)
+const char *sg_request_outcome_name(enum sg_request_outcome o)
 {
     static const char *const name[] = {
-        [SG_FATE_ANSWERED] = "answered", [SG_FATE_FAILED] = "failed", [SG_FATE_REFUSED] = "refused",
-        [SG_FATE_AGAIN] = "again",       [SG_FATE_HELD] = "held",     [SG_FATE_LEFT] = "left"};
-    return name[f];
+        [SG_OUTCOME_ANSWERED] = "answered", [SG_OUTCOME_FAILED] = "failed", [SG_OUTCOME_REFUSED] = "refused",
+        [SG_OUTCOME_AGAIN] = "again",       [SG_OUTCOME_HELD] = "held",     [SG_OUTCOME_LEFT] = "left"};
+    return name[o];
 }
 
 struct sg_attempt sg_attempt_make(void)
 {
-    return (struct sg_attempt){.kind = SG_ATTEMPT_FAULT, .cost_usd = -1, .said = sg_server_limits_make()};
+    return (struct sg_attempt){.kind = SG_ATTEMPT_FAULT, .cost_usd = -1, .limits = sg_server_limits_make()};
 }
 
 static void settle(struct sg_limiter *g, const struct request *t, const struct sg_attempt *a)
@@ -464,7 +464,7 @@ static double delay_s(struct sg_limiter *g, const struct request *t, const struc
 {
     double cap = 0.5 * ldexp(1, t->attempts < 8 ? t->attempts : 8);
     double own = sg_rng_uniform(&g->rng) * fmin(cap, max_delay_s);
-    return a->said.retry_after_s > own ? a->said.retry_after_s + 0.1 * sg_rng_uniform(&g->rng) : own;
+    return a->limits.retry_after_s > own ? a->limits.retry_after_s + 0.1 * sg_rng_uniform(&g->rng) : own;
 }
 
 /* ---- whose failure it is ---- */
@@ -541,7 +541,7 @@ static void on_evidence(struct sg_limiter *g, int64_t sent_at)
     for (int64_t i = 0; i < g->n_held; i++) {
         int64_t id = g->held[i];
         const struct request *t = &g->request[id];
-        if (sent_at < t->failed_at || (t->blame == SG_BLAME_LENGTH && !is_rarely_too_long(g, t)))
+        if (sent_at < t->failed_at || (t->cause == SG_CAUSE_LENGTH && !is_rarely_too_long(g, t)))
             g->held[n++] = id;
         else
             release(g, id, was_refused(t) || t->is_last, 0);
@@ -553,8 +553,8 @@ static void stop_for_held(struct sg_limiter *g)
 {
     char why[600];
     long long n = (long long)(has_never_worked(g) && g->n_faults > g->n_held ? g->n_faults : g->n_held);
-    if (g->held_dead != SG_OK && g->held_verdict[0]) {
-        sg_limiter_stop(g, g->held_dead, g->held_verdict);
+    if (g->held_dead != SG_OK && g->held_endpoint_reason[0]) {
+        sg_limiter_stop(g, g->held_dead, g->held_endpoint_reason);
         return;
     }
     if (n == 1)
@@ -578,19 +578,19 @@ static int are_too_long(const struct sg_limiter *g)
         const struct request *t = &g->request[g->held[i]];
         struct lengths l = lengths_of(g, t->turn);
         double mean = l.n > 1 ? l.sum_tokens / (double)l.n : g->sum_tokens / (double)g->n;
-        n += t->blame == SG_BLAME_LENGTH && t->tokens > 1.25 * mean;
+        n += t->cause == SG_CAUSE_LENGTH && t->tokens > 1.25 * mean;
     }
     return n == g->n_held && g->n_answered;
 }
 
-/* Ends with a verdict where no control is needed for it, or can be had. */
-static void judge_held(struct sg_limiter *g)
+/* Stops the endpoint where that needs no control, or none can be had. */
+static void settle_held(struct sg_limiter *g)
 {
     int nothing_else = !g->n_flying && !g->n_fresh && !g->n_again;
     if (!g->n_held || g->dead != SG_OK || (!is_full(g) && g->n_flying))
         return;
     const struct request *last = &g->request[g->held[g->n_held - 1]];
-    if (last->blame == SG_BLAME_ADDRESS ? g->n_held > 1 : g->n_held >= MAX_FAILURES && !was_refused(last))
+    if (last->cause == SG_CAUSE_ADDRESS ? g->n_held > 1 : g->n_held >= MAX_FAILURES && !was_refused(last))
         stop_for_held(g);
     else if (!g->s.has_controls && !g->n_flying && (nothing_else || is_full(g)))
         stop_for_held(g);
@@ -610,7 +610,7 @@ static int are_pools_too_long(const struct sg_limiter *g)
 {
     for (int64_t i = 0; i < g->n_held; i++) {
         const struct request *t = &g->request[g->held[i]];
-        if (t->blame == SG_BLAME_LENGTH && !is_rarely_too_long(g, t) && lengths_of(g, t->turn).n_too_long > 1)
+        if (t->cause == SG_CAUSE_LENGTH && !is_rarely_too_long(g, t) && lengths_of(g, t->turn).n_too_long > 1)
             return 1;
     }
     return 0;
@@ -642,35 +642,36 @@ static void release_all(struct sg_limiter *g)
         release(g, g->held[i], 1, 0);
 }
 
-static enum sg_fate fail(struct sg_limiter *g, int64_t id, const struct sg_attempt *a)
+static enum sg_request_outcome fail(struct sg_limiter *g, int64_t id, const struct sg_attempt *a)
 {
     struct request *t = &g->request[id];
-    enum sg_fate given_up =
-        a->kind == SG_ATTEMPT_REFUSED || a->kind == SG_ATTEMPT_RATE ? SG_FATE_REFUSED : SG_FATE_FAILED;
+    enum sg_request_outcome given_up =
+        a->kind == SG_ATTEMPT_REFUSED || a->kind == SG_ATTEMPT_RATE ? SG_OUTCOME_REFUSED : SG_OUTCOME_FAILED;
     if (id == g->control) {
         g->control = -1;
         if (are_too_long(g))
             release_all(g);
         else
             stop_for_held(g);
-        return SG_FATE_LEFT;
+        return SG_OUTCOME_LEFT;
     }
     if (g->dead != SG_OK)
-        return SG_FATE_LEFT;
-    if (a->blame == SG_BLAME_CONTENT && a->kind == SG_ATTEMPT_REFUSED)
+        return SG_OUTCOME_LEFT;
+    if (a->cause == SG_CAUSE_CONTENT && a->kind == SG_ATTEMPT_REFUSED)
         return given_up;
-    int is_long = a->kind == SG_ATTEMPT_REFUSED && a->blame == SG_BLAME_LENGTH;
+    int is_long = a->kind == SG_ATTEMPT_REFUSED && a->cause == SG_CAUSE_LENGTH;
     t->is_too_long |= is_long;
     if (t->is_last || (is_alive_since(g, t) && (!is_long || is_rarely_too_long(g, t))))
         return given_up;
     t->bad = a->kind;
     t->may_have_cost = a->maybe_paid || a->cost_usd > 0;
-    t->blame = a->kind == SG_ATTEMPT_REFUSED ? a->blame : SG_BLAME_OPEN;
+    t->cause = a->kind == SG_ATTEMPT_REFUSED ? a->cause : SG_CAUSE_OPEN;
     g->held[g->n_held++] = id;
     g->held_dead = a->kind == SG_ATTEMPT_REFUSED ? a->dead : SG_OK;
-    snprintf(g->held_verdict, sizeof g->held_verdict, "%s", g->held_dead != SG_OK ? a->verdict : "");
+    snprintf(g->held_endpoint_reason, sizeof g->held_endpoint_reason, "%s",
+             g->held_dead != SG_OK ? a->endpoint_reason : "");
     snprintf(g->held_reason, sizeof g->held_reason, "%s", a->reason);
-    return SG_FATE_HELD;
+    return SG_OUTCOME_HELD;
 }
 
 int sg_limiter_given_up(struct sg_limiter *g, int64_t *id)
@@ -683,14 +684,14 @@ int sg_limiter_given_up(struct sg_limiter *g, int64_t *id)
 
 /* One that finds no room in `retries` + 1 tries: the endpoint has none for anybody, or it has for all but this one, which is
  * larger than its limit for a minute, as a rule. */
-static enum sg_fate find_no_room(struct sg_limiter *g, int64_t id, const struct sg_attempt *a)
+static enum sg_request_outcome find_no_room(struct sg_limiter *g, int64_t id, const struct sg_attempt *a)
 {
     struct request *t = &g->request[id];
     char why[600];
     int is_alone = !g->n_flying && !g->n_fresh && !g->n_again && a->kind == SG_ATTEMPT_RATE;
     if (id != g->control && is_alive_since(g, t) && t->n_goes + 1 < MAX_GOES) {
         release(g, id, 0, 0);
-        return SG_FATE_AGAIN;
+        return SG_OUTCOME_AGAIN;
     }
     if (id != g->control && (is_alive_since(g, t) || t->is_last || (is_alone && g->s.has_controls)))
         return fail(g, id, a);
@@ -698,7 +699,7 @@ static enum sg_fate find_no_room(struct sg_limiter *g, int64_t id, const struct 
              "the server has not taken a request in %d %s (%.400s); hint: run again when it does",
              t->attempts, sg_plural(t->attempts, "try", "tries"), a->reason);
     sg_limiter_stop(g, SG_STOPPED, why);
-    return SG_FATE_LEFT;
+    return SG_OUTCOME_LEFT;
 }
 
 static int64_t retries_of(const struct sg_limiter *g, int64_t id, const struct sg_attempt *a)
@@ -706,29 +707,31 @@ static int64_t retries_of(const struct sg_limiter *g, int64_t id, const struct s
     return id == g->control && !a->outage && g->s.retries > CONTROL_RETRIES ? CONTROL_RETRIES : g->s.retries;
 }
 
-static enum sg_fate try_again(struct sg_limiter *g, int64_t id, double now_s, const struct sg_attempt *a)
+static enum sg_request_outcome try_again(struct sg_limiter *g, int64_t id, double now_s,
+                                         const struct sg_attempt *a)
 {
     struct request *t = &g->request[id];
     note_failure(g, t);
-    if (a->said.retry_after_s > max_server_delay_s) {
+    if (a->limits.retry_after_s > max_server_delay_s) {
         char why[600];
         snprintf(why, sizeof why, "the server asks to wait %.0f s (%.400s); hint: run again then",
-                 a->said.retry_after_s, a->reason);
+                 a->limits.retry_after_s, a->reason);
         sg_limiter_stop(g, SG_STOPPED, why);
     }
     if (g->dead != SG_OK)
-        return SG_FATE_LEFT;
+        return SG_OUTCOME_LEFT;
     if (t->attempts > retries_of(g, id, a))
         return a->outage ? find_no_room(g, id, a) : fail(g, id, a);
     double wait_s = delay_s(g, t, a);
     t->not_before_s = now_s + wait_s;
-    if (a->kind == SG_ATTEMPT_RATE && a->said.retry_after_s > 0) /* the limit is everybody's */
-        g->pause_s = fmax(g->pause_s, now_s + a->said.retry_after_s);
+    if (a->kind == SG_ATTEMPT_RATE && a->limits.retry_after_s > 0) /* the limit is everybody's */
+        g->pause_s = fmax(g->pause_s, now_s + a->limits.retry_after_s);
     g->again[g->n_again++] = id;
-    return SG_FATE_AGAIN;
+    return SG_OUTCOME_AGAIN;
 }
 
-static enum sg_fate take(struct sg_limiter *g, double now_s, int64_t id, const struct sg_attempt *a)
+static enum sg_request_outcome take(struct sg_limiter *g, double now_s, int64_t id,
+                                    const struct sg_attempt *a)
 {
     struct request *t = &g->request[id];
     switch (a->kind) {
@@ -742,19 +745,19 @@ static enum sg_fate take(struct sg_limiter *g, double now_s, int64_t id, const s
             t->is_too_long = 0;
             on_evidence(g, t->sent_at);
         }
-        return SG_FATE_ANSWERED;
+        return SG_OUTCOME_ANSWERED;
     case SG_ATTEMPT_REFUSED:
         note_failure(g, t);
         return fail(g, id, a);
     case SG_ATTEMPT_ENDPOINT:
         sg_limiter_stop(g, a->dead, a->reason);
-        return SG_FATE_LEFT;
+        return SG_OUTCOME_LEFT;
     case SG_ATTEMPT_ADAPT:
         if (g->dead != SG_OK)
-            return SG_FATE_LEFT;
+            return SG_OUTCOME_LEFT;
         t->not_before_s = now_s;
         g->again[g->n_again++] = id;
-        return SG_FATE_AGAIN;
+        return SG_OUTCOME_AGAIN;
     case SG_ATTEMPT_RATE:
         on_rate(g, t, now_s);
         break;
@@ -770,16 +773,17 @@ static enum sg_fate take(struct sg_limiter *g, double now_s, int64_t id, const s
     return try_again(g, id, now_s, a);
 }
 
-enum sg_fate sg_limiter_done(struct sg_limiter *g, double now_s, int64_t id, const struct sg_attempt *a)
+enum sg_request_outcome sg_limiter_done(struct sg_limiter *g, double now_s, int64_t id,
+                                        const struct sg_attempt *a)
 {
     settle(g, &g->request[id], a);
-    heed(a->said.limit_requests, a->said.left_requests, a->said.reset_requests_s, now_s, &g->server_requests,
+    heed(a->limits.limit_requests, a->limits.left_requests, a->limits.reset_requests_s, now_s,
+         &g->server_requests, &g->pause_s);
+    heed(a->limits.limit_tokens, a->limits.left_tokens, a->limits.reset_tokens_s, now_s, &g->server_tokens,
          &g->pause_s);
-    heed(a->said.limit_tokens, a->said.left_tokens, a->said.reset_tokens_s, now_s, &g->server_tokens,
-         &g->pause_s);
-    enum sg_fate fate = take(g, now_s, id, a);
-    judge_held(g);
-    return fate;
+    enum sg_request_outcome outcome = take(g, now_s, id, a);
+    settle_held(g);
+    return outcome;
 }
 
 int sg_limiter_attempts(const struct sg_limiter *g, int64_t id)
@@ -787,7 +791,7 @@ int sg_limiter_attempts(const struct sg_limiter *g, int64_t id)
     return g->request[id].attempts;
 }
 
-struct sg_limiter_state sg_limiter_look(const struct sg_limiter *g)
+struct sg_limiter_state sg_limiter_state(const struct sg_limiter *g)
 {
     return (struct sg_limiter_state){
         .n_waiting = g->dead == SG_OK ? g->n_fresh + g->n_again + g->n_held + g->n_given_up : 0,

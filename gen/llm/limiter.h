@@ -1,4 +1,4 @@
-/* When a request may leave: one judge of rate, money and failures for all ranks of a run.
+/* When a request may leave: rate, money and failures, decided in one place for all ranks of a run.
  *
  * Rank 0 has it; ranks send what it lets go and report what came of it, so no rank needs an idea of any limit.
  * A plain struct with an explicit clock (seconds of any origin that never run backwards): a test plays days in
@@ -16,9 +16,9 @@
  * "Exponential backoff and jitter"). Circuit breaker: 8 failures in a row, and a single request probes, after pauses
  * of 1, 2, 4, ... 60 s, until one is answered.
  * Money: the most that an attempt can cost is reserved before it leaves; spent + reserved never passes the budget.
- * An attempt that may have been paid for (the connection broke after it left) stays spent at that. Governors of several
+ * An attempt that may have been paid for (the connection broke after it left) stays spent at that. Limiters of several
  * endpoints may share one budget, and then its budget holds over all of them.
- * Verdicts: one request is not the endpoint. A failure is held until there is evidence of whose it is. When a request that was
+ * Failures: one request is not the endpoint. A failure is held until there is evidence of whose it is. When a request that was
  * sent after it is answered, it is the request's own, which is given up. When 8 are held, or nothing else is left to be asked, a
  * control (a request with a prompt of ours, as long) decides: with an answer to it those that are held are asked once more; without,
  * the endpoint is dead, and they are left to a later run. */
@@ -78,11 +78,11 @@ enum sg_attempt_kind {
 const char *sg_attempt_name(enum sg_attempt_kind k);
 
 /* What a failure is about, as far as it says. */
-enum sg_blame {
-    SG_BLAME_OPEN,    /* anything */
-    SG_BLAME_CONTENT, /* what the prompt says: given up at once, whatever becomes of others */
-    SG_BLAME_LENGTH,  /* how long the request is */
-    SG_BLAME_ADDRESS  /* the address redirects: two without an answer between them are enough */
+enum sg_error_cause {
+    SG_CAUSE_OPEN,    /* anything */
+    SG_CAUSE_CONTENT, /* what the prompt says: given up at once, whatever becomes of others */
+    SG_CAUSE_LENGTH,  /* how long the request is */
+    SG_CAUSE_ADDRESS  /* the address redirects: two without an answer between them are enough */
 };
 
 /* What a server says of its limits, each < 0 where it does not. */
@@ -102,29 +102,30 @@ struct sg_attempt {
     int outage;      /* says nothing about the request: nobody was there, or there was no room */
     int maybe_paid;  /* it left, and whether the provider charges for it is not known; 0 when ANSWERED */
     double cost_usd; /* of an answer, or of one that is none but says what it is charged with; < 0: unknown */
-    struct sg_server_limits said;
-    enum sg_blame blame; /* of REFUSED */
-    sg_status dead;      /* of ENDPOINT; and of REFUSED, when it turns out to be the endpoint's */
-    char reason[600];    /* one redacted sentence unless ANSWERED */
-    char verdict
+    struct sg_server_limits limits;
+    enum sg_error_cause cause; /* of REFUSED */
+    sg_status dead;            /* of ENDPOINT; and of REFUSED, when it turns out to be the endpoint's */
+    char reason[600];          /* one redacted sentence unless ANSWERED */
+    char endpoint_reason
         [600]; /* how the run ends when a REFUSED turns out to be the endpoint's; "": in general words */
 };
 
 /* An attempt of which nothing is known yet. */
 struct sg_attempt sg_attempt_make(void);
 
-enum sg_fate {
-    SG_FATE_ANSWERED, /* store the answer */
-    SG_FATE_FAILED,   /* store the failure: given up on after `retries` */
-    SG_FATE_REFUSED,  /* likewise: given up on, as the server does not take it */
-    SG_FATE_AGAIN,    /* waits for another attempt */
-    SG_FATE_HELD, /* failed, and whose failure it is will show: it leaves again, or is named by sg_limiter_given_up, or is
+enum sg_request_outcome {
+    SG_OUTCOME_ANSWERED, /* store the answer */
+    SG_OUTCOME_FAILED,   /* store the failure: given up on after `retries` */
+    SG_OUTCOME_REFUSED,  /* likewise: given up on, as the server does not take it */
+    SG_OUTCOME_AGAIN,    /* waits for another attempt */
+    SG_OUTCOME_HELD, /* failed, and whose failure it is will show: it leaves again, or is named by sg_limiter_given_up, or is
                          left when the endpoint is dead */
-    SG_FATE_LEFT /* nothing is known about it: it stays to be asked by a later run */
+    SG_OUTCOME_LEFT /* nothing is known about it: it stays to be asked by a later run */
 };
 /* "answered", "failed", "refused", "again", "held", "left" */
-const char *sg_fate_name(enum sg_fate f);
-enum sg_fate sg_limiter_done(struct sg_limiter *g, double now_s, int64_t id, const struct sg_attempt *a);
+const char *sg_request_outcome_name(enum sg_request_outcome o);
+enum sg_request_outcome sg_limiter_done(struct sg_limiter *g, double now_s, int64_t id,
+                                        const struct sg_attempt *a);
 
 /* 1: held request *id is given up on, REFUSED; store its failure. 0: there is no such, and none any more once the endpoint is dead: what
  * is held then is left. To be asked after each sg_limiter_done. */
@@ -132,7 +133,7 @@ int sg_limiter_given_up(struct sg_limiter *g, int64_t *id);
 
 /* 1: a control is to be added now. It is to ask as *like does (parameters, longest answer), but with a prompt of its own. */
 int sg_limiter_wants_control(struct sg_limiter *g, int64_t *like);
-/* Adds it; it leaves before all others. Its fates are ANSWERED, AGAIN and LEFT. */
+/* Adds it; it leaves before all others. Its outcomes are ANSWERED, AGAIN and LEFT. */
 sg_status sg_limiter_add_control(struct sg_limiter *g, double tokens, double usd, int64_t *id,
                                  struct sg_err *err) SG_MUST_USE;
 
@@ -147,6 +148,6 @@ struct sg_limiter_state {
     sg_status dead;  /* SG_OK while requests may leave; SG_STOPPED: at a limit; SG_INPUT: the user must act */
     const char *why; /* "" while alive */
 };
-struct sg_limiter_state sg_limiter_look(const struct sg_limiter *g);
+struct sg_limiter_state sg_limiter_state(const struct sg_limiter *g);
 
 #endif

@@ -156,7 +156,8 @@ static json_t *seal_of(const char *text, size_t n)
 
 /* A line is refused (err). Where the next seal does not fit, it was changed or damaged since, and getting the file again helps; where
  * it fits, the line was made so. */
-static sg_status blame(struct reader *r, struct sg_lines *l, const char *text, size_t n, struct sg_err *err)
+static sg_status add_position(struct reader *r, struct sg_lines *l, const char *text, size_t n,
+                              struct sg_err *err)
 {
     struct sg_err why = {0};
     json_t *seal = NULL;
@@ -190,7 +191,7 @@ static sg_status read_lines(struct reader *r, struct sg_lines *l, struct sg_err 
             continue;
         sg_status status = take_line(r, number, text, n, err);
         if (status == SG_INPUT && r->is_sealed)
-            status = blame(r, l, text, n, err);
+            status = add_position(r, l, text, n, err);
         if (status == SG_INPUT)
             return sg_err_at(err, "%s:%lld", r->path, (long long)number);
         if (status != SG_OK)

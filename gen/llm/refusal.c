@@ -19,7 +19,7 @@ static int is_one_of(const char *word, const char *const *list)
     return 0;
 }
 
-static int is_said(const char *message, const char *const *phrases)
+static int mentions(const char *message, const char *const *phrases)
 {
     for (; *phrases; phrases++)
         if (strcasestr(message, *phrases))
@@ -125,28 +125,28 @@ static int is_over_limit(const char *message)
     return limit && asked && atof(asked + 10) > atof(limit + 6);
 }
 
-static enum sg_blame blame_of(const struct sg_refusal *r)
+static enum sg_error_cause cause_of(const struct sg_refusal *r)
 {
     long s = r->http_status;
     if (s == 429)
-        return is_said(r->text, (const char *const[]){"request too large", NULL}) || is_over_limit(r->text)
-                   ? SG_BLAME_LENGTH
-                   : SG_BLAME_OPEN;
+        return mentions(r->text, (const char *const[]){"request too large", NULL}) || is_over_limit(r->text)
+                   ? SG_CAUSE_LENGTH
+                   : SG_CAUSE_OPEN;
     if (s < 400 || s >= 500 || s == 401 || s == 402)
-        return SG_BLAME_OPEN;
+        return SG_CAUSE_OPEN;
     if (is_one_of(r->code, content_codes) || is_one_of(r->type, content_codes) ||
-        (r->is_json && is_said(r->text, content_words) && !is_said(r->text, account_words)))
-        return SG_BLAME_CONTENT;
+        (r->is_json && mentions(r->text, content_words) && !mentions(r->text, account_words)))
+        return SG_CAUSE_CONTENT;
     if (s == 413 || is_one_of(r->code, length_codes) || is_one_of(r->type, length_codes) ||
-        (r->is_json && is_said(r->text, length_words)))
-        return SG_BLAME_LENGTH;
-    return SG_BLAME_OPEN;
+        (r->is_json && mentions(r->text, length_words)))
+        return SG_CAUSE_LENGTH;
+    return SG_CAUSE_OPEN;
 }
 
 /* ---- sentences ---- */
 
 SG_PRINTF(4, 5)
-static int say(char *out, struct sg_attempt *t, sg_status dead, const char *format, ...)
+static int set_text(char *out, struct sg_attempt *t, sg_status dead, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -157,7 +157,7 @@ static int say(char *out, struct sg_attempt *t, sg_status dead, const char *form
     return 1;
 }
 
-static void say_plainly(const struct sg_refusal *r, struct sg_attempt *t)
+static void set_reason(const struct sg_refusal *r, struct sg_attempt *t)
 {
     snprintf(t->reason, sizeof t->reason, "HTTP %ld%s%s", r->http_status, r->message[0] ? ": " : "",
              r->message);
@@ -167,37 +167,37 @@ static void say_plainly(const struct sg_refusal *r, struct sg_attempt *t)
 /* names: it is said whose fault it is, so that it ends the endpoint at once; else it is how the run ends when no other request
  * is answered. */
 #define END(names, dead, ...)                                                                                \
-    ((names) ? (t->kind = SG_ATTEMPT_ENDPOINT, say(t->reason, t, dead, __VA_ARGS__))                         \
-             : (say_plainly(r, t), say(t->verdict, t, dead, __VA_ARGS__)))
+    ((names) ? (t->kind = SG_ATTEMPT_ENDPOINT, set_text(t->reason, t, dead, __VA_ARGS__))                    \
+             : (set_reason(r, t), set_text(t->endpoint_reason, t, dead, __VA_ARGS__)))
 
 #define NO_SUCH_MODEL                                                                                        \
     "the server knows no such model or address (HTTP %ld%s%s); hint: check generator.model (%s) and "        \
     "generator.base_url"
 
 /* In words alone; what else they may mean comes first, as the names of models stand in other errors, too. */
-static int says_model(const struct sg_generator *g, const struct sg_refusal *r)
+static int mentions_model(const struct sg_generator *g, const struct sg_refusal *r)
 {
     return (r->http_status == 400 || r->http_status == 422) && r->is_json && g->model && g->model[0] &&
-           strstr(r->text, g->model) && is_said(r->text, model_words);
+           strstr(r->text, g->model) && mentions(r->text, model_words);
 }
 
-int sg_refusal_judge(const struct sg_generator *g, const struct sg_refusal *r, struct sg_attempt *t)
+int sg_refusal_classify(const struct sg_generator *g, const struct sg_refusal *r, struct sg_attempt *t)
 {
     long s = r->http_status;
     const char *m = r->message, *colon = m[0] ? ": " : "";
     int names_bill = is_one_of(r->code, billing) || (s == 429 && is_one_of(r->type, billing)) ||
-                     ((s == 400 || s == 402) && is_said(r->text, billing_words)),
+                     ((s == 400 || s == 402) && mentions(r->text, billing_words)),
         names_key = is_one_of(r->code, key_codes) || is_one_of(r->type, key_codes) ||
-                    (r->is_json && (s == 401 || s == 403) && is_said(r->text, key_words)) ||
+                    (r->is_json && (s == 401 || s == 403) && mentions(r->text, key_words)) ||
                     (s == 400 && strcasestr(r->text, "api key not valid")),
         names_model = is_one_of(r->code, no_model) || strcmp(r->param, "model") == 0;
     if (names_bill || s == 402)
         return END(names_bill, SG_STOPPED,
                    "the account has no money or quota left (HTTP %ld%s%s); hint: run again when it has", s,
                    colon, m);
-    t->blame = names_key ? SG_BLAME_OPEN : blame_of(r);
-    if (t->blame == SG_BLAME_CONTENT || (t->blame == SG_BLAME_LENGTH && s == 429)) {
-        say_plainly(r, t);
+    t->cause = names_key ? SG_CAUSE_OPEN : cause_of(r);
+    if (t->cause == SG_CAUSE_CONTENT || (t->cause == SG_CAUSE_LENGTH && s == 429)) {
+        set_reason(r, t);
         return 1;
     }
     if (s == 401 || s == 403 || (s == 400 && names_key))
@@ -207,21 +207,22 @@ int sg_refusal_judge(const struct sg_generator *g, const struct sg_refusal *r, s
     if (s == 404 || (s == 400 && names_model))
         return END(names_model, SG_INPUT, NO_SUCH_MODEL, s, colon, m, g->model);
     if (s >= 300 && s < 400) {
-        t->blame = SG_BLAME_ADDRESS;
+        t->cause = SG_CAUSE_ADDRESS;
         return END(
             0, SG_INPUT,
             "the server redirects (HTTP %ld), which would carry the key elsewhere; hint: put the final "
             "address into generator.base_url",
             s);
     }
-    if (t->blame == SG_BLAME_LENGTH)
-        say(t->verdict, t, SG_STOPPED,
+    if (t->cause == SG_CAUSE_LENGTH)
+        set_text(
+            t->endpoint_reason, t, SG_STOPPED,
             "the server does not take requests as long as the study's (HTTP %ld%s%.300s); hint: start it "
             "with a "
             "larger context (llama.cpp: -c, shared by its slots), or ask for less (generator.max_tokens, "
             "few_shot)",
             s, colon, m);
-    else if (says_model(g, r))
-        say(t->verdict, t, SG_INPUT, NO_SUCH_MODEL, s, colon, m, g->model);
+    else if (mentions_model(g, r))
+        set_text(t->endpoint_reason, t, SG_INPUT, NO_SUCH_MODEL, s, colon, m, g->model);
     return 0;
 }

@@ -17,7 +17,7 @@ struct sg_refusal {
 };
 
 /* 1: *t says whom it ends, or is a refusal, with its reason. 0: it may pass, or another part of the request is meant; *t has
- * what there is to say of its blame, and of its verdict. */
-int sg_refusal_judge(const struct sg_generator *g, const struct sg_refusal *r, struct sg_attempt *t);
+ * what there is to say of its cause, and of how the run ends if it is the endpoint's. */
+int sg_refusal_classify(const struct sg_generator *g, const struct sg_refusal *r, struct sg_attempt *t);
 
 #endif

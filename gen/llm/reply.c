@@ -27,7 +27,7 @@ static const char *const overload[] = {"slow_down", "server_is_overloaded", "ove
 
 /* Ends the endpoint. */
 SG_PRINTF(3, 4)
-static void kill_endpoint(struct sg_attempt *t, sg_status dead, const char *format, ...)
+static void end_endpoint(struct sg_attempt *t, sg_status dead, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -39,7 +39,8 @@ static void kill_endpoint(struct sg_attempt *t, sg_status dead, const char *form
 }
 
 /* What an HTTP status says that is no answer and ends nothing. */
-static void judge_status(long s, const char *code, const char *type, int should_retry, struct sg_attempt *t)
+static void classify_status(long s, const char *code, const char *type, int should_retry,
+                            struct sg_attempt *t)
 {
     int has_no_room = s == 503 || s == 529 || is_one_of(code, overload) || is_one_of(type, overload);
     int is_timeout = s == 408 || s == 504 || s == 524; /* the gateway's patience, or Cloudflare's */
@@ -69,18 +70,19 @@ static void add_hint(const struct sg_reply *r, const struct sg_request *q, const
 }
 
 /* s: the HTTP status, or what stands for it in an answer. */
-static void judge_error(const struct sg_generator *g, const struct sg_request *q, const struct sg_reply *r,
-                        long s, const struct sg_server_error *e, struct sg_adapt *adapt, struct sg_attempt *t)
+static void classify_error(const struct sg_generator *g, const struct sg_request *q, const struct sg_reply *r,
+                           long s, const struct sg_server_error *e, struct sg_adapt *adapt,
+                           struct sg_attempt *t)
 {
     const char *message = e->message, *colon = message[0] ? ": " : "";
     struct sg_refusal refusal = {s, message, e->text, e->code, e->type, e->param, e->is_json};
-    if (sg_refusal_judge(g, &refusal, t))
+    if (sg_refusal_classify(g, &refusal, t))
         return;
     snprintf(t->reason, sizeof t->reason, "HTTP %ld%s%s", s, colon, message);
     if (sg_adapt_learn(adapt, &r->sent, q, s, e))
         t->kind = SG_ATTEMPT_ADAPT;
     else
-        judge_status(s, e->code, e->type, r->headers.should_retry, t);
+        classify_status(s, e->code, e->type, r->headers.should_retry, t);
     if (t->kind == SG_ATTEMPT_REFUSED)
         add_hint(r, q, e, t);
     else
@@ -228,8 +230,9 @@ static long status_of(const struct sg_server_error *e)
 }
 
 /* What has no text: an error, or something else altogether. */
-static void judge_no_chat(const struct sg_generator *g, const struct sg_request *q, const struct sg_reply *r,
-                          const json_t *o, struct sg_adapt *adapt, struct sg_attempt *t)
+static void classify_no_chat(const struct sg_generator *g, const struct sg_request *q,
+                             const struct sg_reply *r, const json_t *o, struct sg_adapt *adapt,
+                             struct sg_attempt *t)
 {
     struct sg_server_error e = {0};
     const char *page = r->body + strspn(r->body, " \t\r\n");
@@ -238,7 +241,7 @@ static void judge_no_chat(const struct sg_generator *g, const struct sg_request 
         sg_server_error_read(r->body, r->n_body, &e);
     long s = o ? status_of(&e) : 200;
     if (s != 200)
-        judge_error(g, q, r, s, &e, adapt, t);
+        classify_error(g, q, r, s, &e, adapt, t);
     else if (o && e.message[0]) {
         snprintf(t->reason, sizeof t->reason, "the server's answer is an error: %s", e.message);
         if (sg_adapt_learn(adapt, &r->sent, q, 400, &e))
@@ -263,8 +266,8 @@ static int is_cut(const struct sg_request *q, const struct said *s, const struct
            !(s->finish && is_one_of(s->finish, other));
 }
 
-static void judge_answer(const struct sg_generator *g, const struct sg_request *q, const struct sg_reply *r,
-                         struct sg_adapt *adapt, struct sg_answer *a, struct sg_attempt *t)
+static void read_answer(const struct sg_generator *g, const struct sg_request *q, const struct sg_reply *r,
+                        struct sg_adapt *adapt, struct sg_answer *a, struct sg_attempt *t)
 {
     /* A paid answer is not thrown away for a NUL in its text, or a byte order mark before it. */
     size_t bom = r->n_body >= 3 && memcmp(r->body, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
@@ -272,7 +275,7 @@ static void judge_answer(const struct sg_generator *g, const struct sg_request *
     const json_t *usage = json_object_get(o, "usage");
     struct said s = {0};
     if (!(strcmp(g->provider, "anthropic") == 0 ? read_anthropic : read_openai)(o, &s)) {
-        judge_no_chat(g, q, r, o, adapt, t);
+        classify_no_chat(g, q, r, o, adapt, t);
         count_tokens(g, q, usage, &s, a); /* its usage tells what it is charged with, if there is one */
         if (a->tokens_estimated || a->cost_usd < 0)
             t->maybe_paid = 1;
@@ -335,18 +338,18 @@ int sg_reply_tls_reason(const struct sg_reply *r, char out[600])
     return 1;
 }
 
-static void judge_failure(const struct sg_reply *r, struct sg_attempt *t)
+static void classify_failure(const struct sg_reply *r, struct sg_attempt *t)
 {
     char why[600];
     if (sg_reply_tls_reason(r, why)) {
-        kill_endpoint(t, SG_INPUT, "%s", why);
+        end_endpoint(t, SG_INPUT, "%s", why);
         return;
     }
     sg_reply_failure_text(r, why);
     if (r->curl_code == CURLE_URL_MALFORMAT) {
-        kill_endpoint(t, SG_INPUT, "generator.base_url cannot be used: %s", why);
+        end_endpoint(t, SG_INPUT, "generator.base_url cannot be used: %s", why);
     } else if (r->proxy_status == 407) {
-        kill_endpoint(t, SG_INPUT, "the proxy wants a user and password (HTTP 407); hint: check https_proxy");
+        end_endpoint(t, SG_INPUT, "the proxy wants a user and password (HTTP 407); hint: check https_proxy");
     } else {
         int left = !never_left(r->curl_code) && !r->not_sent;
         snprintf(t->reason, sizeof t->reason, "%s", why);
@@ -358,23 +361,23 @@ static void judge_failure(const struct sg_reply *r, struct sg_attempt *t)
     }
 }
 
-struct sg_attempt sg_reply_judge(const struct sg_generator *g, const struct sg_request *q,
-                                 const struct sg_reply *r, struct sg_adapt *adapt, struct sg_answer *a)
+struct sg_attempt sg_reply_classify(const struct sg_generator *g, const struct sg_request *q,
+                                    const struct sg_reply *r, struct sg_adapt *adapt, struct sg_answer *a)
 {
     struct sg_attempt t = sg_attempt_make();
-    t.said = r->headers.said;
+    t.limits = r->headers.limits;
     if (r->too_large) {
         snprintf(t.reason, sizeof t.reason, "the server's answer is larger than any completion can be");
         t.kind = SG_ATTEMPT_REFUSED;
         t.maybe_paid = 1;
     } else if (r->curl_code != CURLE_OK) {
-        judge_failure(r, &t);
+        classify_failure(r, &t);
     } else if (r->http_status == 200) {
-        judge_answer(g, q, r, adapt, a, &t);
+        read_answer(g, q, r, adapt, a, &t);
     } else {
         struct sg_server_error e;
         sg_server_error_read(r->body, r->n_body, &e);
-        judge_error(g, q, r, r->http_status, &e, adapt, &t);
+        classify_error(g, q, r, r->http_status, &e, adapt, &t);
     }
     /* Of a failure, it is what the provider's support asks for. */
     if (!a->request_id && r->headers.request_id[0] && (a->request_id = sg_strdup(r->headers.request_id)))
@@ -387,7 +390,7 @@ struct sg_attempt sg_reply_judge(const struct sg_generator *g, const struct sg_r
 struct sg_headers sg_headers_make(void)
 {
     return (struct sg_headers){
-        .said = sg_server_limits_make(), .should_retry = -1, .date_s = -1, .moment = {-1, -1, -1}};
+        .limits = sg_server_limits_make(), .should_retry = -1, .date_s = -1, .moment = {-1, -1, -1}};
 }
 
 /* The value of header `name` in one line, or NULL. */
@@ -454,7 +457,8 @@ static double date_of(const char *v)
 /* Moments as delays: by the server's clock where it tells it (RFC 9110, section 10.2.3), as ours may be wrong by hours. */
 static void count_from(struct sg_headers *h, double unix_s)
 {
-    double *const delay[] = {&h->said.retry_after_s, &h->said.reset_requests_s, &h->said.reset_tokens_s};
+    double *const delay[] = {&h->limits.retry_after_s, &h->limits.reset_requests_s,
+                             &h->limits.reset_tokens_s};
     for (size_t i = 0; i < sizeof delay / sizeof *delay; i++)
         if (h->moment[i] >= 0)
             *delay[i] = fmax(h->moment[i] - (h->date_s >= 0 ? h->date_s : unix_s), 0);
@@ -466,7 +470,7 @@ static void take_retry_after(struct sg_headers *h, const char *v)
     double x;
     int is_number = sg_parse_double(v, &x);
     h->moment[0] = is_number ? -1 : date_of(v);
-    h->said.retry_after_s = is_number && x >= 0 ? x : -1;
+    h->limits.retry_after_s = is_number && x >= 0 ? x : -1;
 }
 
 void sg_headers_add(struct sg_headers *h, const char *line, size_t n, double unix_s)
@@ -476,13 +480,13 @@ void sg_headers_add(struct sg_headers *h, const char *line, size_t n, double uni
         double *out;
         int moment; /* where it may be one: its place in h->moment */
     } const limits[] = {
-        {"x-ratelimit-limit-requests", "anthropic-ratelimit-requests-limit", &h->said.limit_requests, 0},
-        {"x-ratelimit-limit-tokens", "anthropic-ratelimit-tokens-limit", &h->said.limit_tokens, 0},
-        {"x-ratelimit-remaining-requests", "anthropic-ratelimit-requests-remaining", &h->said.left_requests,
+        {"x-ratelimit-limit-requests", "anthropic-ratelimit-requests-limit", &h->limits.limit_requests, 0},
+        {"x-ratelimit-limit-tokens", "anthropic-ratelimit-tokens-limit", &h->limits.limit_tokens, 0},
+        {"x-ratelimit-remaining-requests", "anthropic-ratelimit-requests-remaining", &h->limits.left_requests,
          0},
-        {"x-ratelimit-remaining-tokens", "anthropic-ratelimit-tokens-remaining", &h->said.left_tokens, 0},
-        {"x-ratelimit-reset-requests", "anthropic-ratelimit-requests-reset", &h->said.reset_requests_s, 1},
-        {"x-ratelimit-reset-tokens", "anthropic-ratelimit-tokens-reset", &h->said.reset_tokens_s, 2},
+        {"x-ratelimit-remaining-tokens", "anthropic-ratelimit-tokens-remaining", &h->limits.left_tokens, 0},
+        {"x-ratelimit-reset-requests", "anthropic-ratelimit-requests-reset", &h->limits.reset_requests_s, 1},
+        {"x-ratelimit-reset-tokens", "anthropic-ratelimit-tokens-reset", &h->limits.reset_tokens_s, 2},
     };
     char buffer[200];
     const char *v;
@@ -496,7 +500,7 @@ void sg_headers_add(struct sg_headers *h, const char *line, size_t n, double uni
             return;
         }
     if ((v = header_value(line, n, "retry-after-ms", buffer)) && number_of(v) >= 0) {
-        h->said.retry_after_s = number_of(v) / 1000;
+        h->limits.retry_after_s = number_of(v) / 1000;
         h->is_exact = 1;
         h->moment[0] = -1;
     } else if ((v = header_value(line, n, "retry-after", buffer)) && !h->is_exact)

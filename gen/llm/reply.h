@@ -12,7 +12,7 @@
 
 /* What the headers of an answer say. */
 struct sg_headers {
-    struct sg_server_limits said;
+    struct sg_server_limits limits;
     int is_exact;         /* retry_after_s was said in milliseconds, which wins */
     int should_retry;     /* x-should-retry: -1 not said, 0, 1 */
     char request_id[200]; /* "" when not said */
@@ -43,8 +43,8 @@ struct sg_reply {
 
 /* Local. What came of an attempt, with its reason. `a` gets text, tokens, model, request id, cost when ANSWERED.
  * ADAPT: the server refuses a parameter that can be left out or renamed; *adapt has learned it. */
-struct sg_attempt sg_reply_judge(const struct sg_generator *g, const struct sg_request *q,
-                                 const struct sg_reply *r, struct sg_adapt *adapt, struct sg_answer *a);
+struct sg_attempt sg_reply_classify(const struct sg_generator *g, const struct sg_request *q,
+                                    const struct sg_reply *r, struct sg_adapt *adapt, struct sg_answer *a);
 
 /* What curl says of a failure, made printable and redacted. */
 void sg_reply_failure_text(const struct sg_reply *r, char out[300]);

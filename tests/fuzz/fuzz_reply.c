@@ -84,14 +84,14 @@ static void judge(const struct sg_reply *r, const char *provider)
     struct sg_adapt adapt = {0};
     struct sg_answer a = {0};
     char why[600], names[80];
-    struct sg_attempt t = sg_reply_judge(&g, &question, r, &adapt, &a);
+    struct sg_attempt t = sg_reply_classify(&g, &question, r, &adapt, &a);
     must(t.kind >= SG_ATTEMPT_ANSWERED && t.kind <= SG_ATTEMPT_ENDPOINT);
     must(t.kind == SG_ATTEMPT_REFUSED || (t.kind == SG_ATTEMPT_ENDPOINT) == (t.dead != SG_OK));
     must(t.kind == SG_ATTEMPT_ANSWERED || t.reason[0]);
     check_text(t.reason);
     for (const char *p = t.reason; *p; p++)
         must((unsigned char)*p >= ' ' && *p != 127);
-    check_limits(&t.said);
+    check_limits(&t.limits);
     if (t.kind == SG_ATTEMPT_ANSWERED) {
         sg_sha256_hex("k", 1, a.key); /* the client's part */
         check_answer(&a);

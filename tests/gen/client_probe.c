@@ -43,14 +43,14 @@ static sg_status print_given_up(struct sg_limiter *limiter, struct sg_err *err)
 static sg_status on_result(void *context, struct sg_client_result *r, struct sg_err *err)
 {
     struct sg_limiter *limiter = context;
-    enum sg_fate fate = sg_limiter_done(limiter, sg_now_s(), r->id, &r->attempt);
-    if (fate == SG_FATE_HELD) {
+    enum sg_request_outcome outcome = sg_limiter_done(limiter, sg_now_s(), r->id, &r->attempt);
+    if (outcome == SG_OUTCOME_HELD) {
         sg_free(held[r->id]);
         held[r->id] = sg_strdup(r->attempt.reason);
     }
-    if (fate == SG_FATE_ANSWERED || fate == SG_FATE_FAILED || fate == SG_FATE_REFUSED) {
+    if (outcome == SG_OUTCOME_ANSWERED || outcome == SG_OUTCOME_FAILED || outcome == SG_OUTCOME_REFUSED) {
         r->answer.attempts = sg_limiter_attempts(limiter, r->id);
-        if (fate != SG_FATE_ANSWERED)
+        if (outcome != SG_OUTCOME_ANSWERED)
             sg_answer_fail(&r->answer, r->attempt.reason);
         SG_TRY(print(&r->answer, err));
     }
@@ -64,7 +64,7 @@ static sg_status drive(struct sg_client *c, struct sg_limiter *limiter, const st
         SG_TRY(sg_limiter_add(limiter, 0, sg_request_tokens(&requests->item[i]),
                               sg_request_worst_usd(g, &requests->item[i]), &id, err));
     for (;;) {
-        struct sg_limiter_state s = sg_limiter_look(limiter);
+        struct sg_limiter_state s = sg_limiter_state(limiter);
         if (!s.n_waiting && !s.n_flying)
             return s.dead == SG_OK ? SG_OK : sg_fail(err, s.dead, "%s", s.why);
         if (stop_after && n_answers >= stop_after)

@@ -144,7 +144,7 @@ static void a_failure_ends_the_reading(void **state)
     fclose(f);
 }
 
-static void verdicts(void **state)
+static void classifications(void **state)
 {
     (void)state;
     static const char answer[] =
@@ -180,7 +180,7 @@ static void verdicts(void **state)
                                      .body = rows[i].body,
                                      .n_body = rows[i].body ? strlen(rows[i].body) : 0,
                                      .why = "batch_expired"};
-        struct sg_attempt t = sg_batch_judge(&g, &q, &line, &sent, &adapt, &a);
+        struct sg_attempt t = sg_batch_classify(&g, &q, &line, &sent, &adapt, &a);
         assert_int_equal(t.kind, rows[i].kind);
         assert_int_equal(t.outage, rows[i].outage);
         assert_int_equal(t.maybe_paid, rows[i].maybe_paid);
@@ -213,7 +213,7 @@ static void long_request_ids(void **state)
         struct sg_answer a = {0};
         struct sg_batch_line line = {
             .custom_id = q.key, .http_status = 500, .request_id = id, .body = "null", .n_body = 4};
-        (void)sg_batch_judge(&g, &q, &line, &sent, &adapt, &a);
+        (void)sg_batch_classify(&g, &q, &line, &sent, &adapt, &a);
         assert_true(strlen(a.request_id) >= 195 && sg_utf8_valid(a.request_id, strlen(a.request_id)));
         sg_answer_free(&a);
     }
@@ -242,7 +242,7 @@ int main(void)
         cmocka_unit_test(a_line_asks),
         cmocka_unit_test(lines_of_any_kind),
         cmocka_unit_test(a_failure_ends_the_reading),
-        cmocka_unit_test(verdicts),
+        cmocka_unit_test(classifications),
         cmocka_unit_test(ends),
         cmocka_unit_test(long_request_ids),
     };

@@ -122,10 +122,10 @@ static int step(struct world *w)
             arrive(w, f);
         if (!f->has_arrived || w->now_s < f->back_s)
             continue;
-        enum sg_fate fate = sg_limiter_done(w->g, w->now_s, f->id, &f->came);
-        w->n_answered += fate == SG_FATE_ANSWERED;
-        w->n_failed += fate == SG_FATE_FAILED;
-        w->n_left += fate == SG_FATE_LEFT;
+        enum sg_request_outcome outcome = sg_limiter_done(w->g, w->now_s, f->id, &f->came);
+        w->n_answered += outcome == SG_OUTCOME_ANSWERED;
+        w->n_failed += outcome == SG_OUTCOME_FAILED;
+        w->n_left += outcome == SG_OUTCOME_LEFT;
         *f = w->flight[--w->n_flying];
         i--;
     }
@@ -136,7 +136,7 @@ static int step(struct world *w)
         double back_s = w->now_s + way_s + w->latency_s * (0.5 + sg_rng_uniform(&w->rng));
         w->flight[w->n_flying++] = (struct flight){.id = id, .arrive_s = w->now_s + way_s, .back_s = back_s};
     }
-    struct sg_limiter_state s = sg_limiter_look(w->g);
+    struct sg_limiter_state s = sg_limiter_state(w->g);
     assert_int_equal(s.n_flying, w->n_flying);
     return (s.n_waiting || s.n_flying) && w->now_s < w->end_s;
 }
@@ -169,10 +169,10 @@ static struct sg_attempt serve_limited(struct world *w, int64_t id)
     if (w->now_s >= w->down_from_s && w->now_s < w->down_to_s)
         a = failed(SG_ATTEMPT_OVERLOAD, 1);
     if (w->says_limits) {
-        a.said.limit_requests = w->limit_requests;
-        a.said.limit_tokens = w->limit_tokens;
-        a.said.left_requests = fmax(w->limit_requests - requests, 0);
-        a.said.reset_requests_s = 1;
+        a.limits.limit_requests = w->limit_requests;
+        a.limits.limit_tokens = w->limit_tokens;
+        a.limits.left_requests = fmax(w->limit_requests - requests, 0);
+        a.limits.reset_requests_s = 1;
     }
     return a;
 }
@@ -241,7 +241,7 @@ static void finds_the_servers_limit(void **state)
                used = (double)w.n_answered / 36000;
         printf("a limit that the server %s: %.2f %% 429s, %.0f %% used\n", says ? "says" : "keeps to itself",
                100 * share_429, 100 * used);
-        assert_int_equal(sg_limiter_look(w.g).dead, SG_OK);
+        assert_int_equal(sg_limiter_state(w.g).dead, SG_OK);
         assert_int_equal(w.n_failed, 0);
         assert_true(share_429 < (says ? 0.01 : 0.10) && used > (says ? 0.9 : 0.7));
         free_world(&w);
@@ -264,7 +264,7 @@ static void waits_out_an_outage(void **state)
     }
     printf("%lld attempts in 10 minutes without a server; over after %.0f s\n", (long long)(during - before),
            w.now_s);
-    assert_true(w.n_answered == 20000 && sg_limiter_look(w.g).dead == SG_OK);
+    assert_true(w.n_answered == 20000 && sg_limiter_state(w.g).dead == SG_OK);
     assert_true(during - before < 60); /* 64 connections with retries of a minute each would be 640 */
     assert_true(w.now_s < 660 + 60 + 20000 / 64.0 * 1.2 + 60);
     free_world(&w);
@@ -273,7 +273,7 @@ static void waits_out_an_outage(void **state)
 /* ---- single attempts ---- */
 
 /* Lets one leave, reports it, and says what became of it. */
-static enum sg_fate play(struct sg_limiter *g, double now_s, struct sg_attempt a)
+static enum sg_request_outcome play(struct sg_limiter *g, double now_s, struct sg_attempt a)
 {
     int64_t id;
     assert_int_equal(sg_limiter_next(g, now_s, &id), 1);
@@ -305,35 +305,35 @@ static void obeys_the_server(void **state)
     (void)state;
     struct sg_limiter *g = fresh(4, 8, 4);
     struct sg_attempt slow = failed(SG_ATTEMPT_RATE, 1);
-    slow.said.retry_after_s = 30;
-    assert_int_equal(play(g, 100, slow), SG_FATE_AGAIN);
+    slow.limits.retry_after_s = 30;
+    assert_int_equal(play(g, 100, slow), SG_OUTCOME_AGAIN);
     double t = next_leave(g, 100); /* the pause is everybody's */
     assert_true(t >= 130 && t < 131);
     sg_limiter_destroy(g);
 
     g = fresh(4, 8, 4);
     struct sg_attempt empty = answered(0);
-    empty.said.limit_requests = 60;
-    empty.said.left_requests = 0;
-    empty.said.reset_requests_s = 8;
-    assert_int_equal(play(g, 100, empty), SG_FATE_ANSWERED);
+    empty.limits.limit_requests = 60;
+    empty.limits.left_requests = 0;
+    empty.limits.reset_requests_s = 8;
+    assert_int_equal(play(g, 100, empty), SG_OUTCOME_ANSWERED);
     t = next_leave(g, 100);
     assert_true(t >= 108 && t < 108.1);
     sg_limiter_destroy(g);
 
     g = fresh(4, 8, 4);
     struct sg_attempt nonsense = answered(0); /* Azure has sent this */
-    nonsense.said.limit_requests = nonsense.said.limit_tokens = -1;
-    nonsense.said.left_requests = nonsense.said.reset_requests_s = 0;
-    assert_int_equal(play(g, 100, nonsense), SG_FATE_ANSWERED);
+    nonsense.limits.limit_requests = nonsense.limits.limit_tokens = -1;
+    nonsense.limits.left_requests = nonsense.limits.reset_requests_s = 0;
+    assert_int_equal(play(g, 100, nonsense), SG_OUTCOME_ANSWERED);
     assert_true(next_leave(g, 100) < 100.1);
     sg_limiter_destroy(g);
 
     g = fresh(4, 8, 4);
-    slow.said.retry_after_s = 3600;
-    assert_int_equal(play(g, 100, slow), SG_FATE_LEFT);
-    assert_int_equal(sg_limiter_look(g).dead, SG_STOPPED);
-    assert_non_null(strstr(sg_limiter_look(g).why, "3600"));
+    slow.limits.retry_after_s = 3600;
+    assert_int_equal(play(g, 100, slow), SG_OUTCOME_LEFT);
+    assert_int_equal(sg_limiter_state(g).dead, SG_STOPPED);
+    assert_non_null(strstr(sg_limiter_state(g).why, "3600"));
     assert_true(next_leave(g, 100) < 0);
     sg_limiter_destroy(g);
 }
@@ -347,11 +347,11 @@ static void ends(void **state)
     assert_int_equal(sg_limiter_next(g, 1, &first) && sg_limiter_next(g, 1, &second), 1);
     struct sg_attempt broke = failed(SG_ATTEMPT_ENDPOINT, 0);
     broke.dead = SG_STOPPED;
-    assert_int_equal(sg_limiter_done(g, 2, first, &broke), SG_FATE_LEFT);
+    assert_int_equal(sg_limiter_done(g, 2, first, &broke), SG_OUTCOME_LEFT);
     assert_true(next_leave(g, 2) < 0);
     struct sg_attempt good = answered(0);
-    assert_int_equal(sg_limiter_done(g, 3, second, &good), SG_FATE_ANSWERED);
-    struct sg_limiter_state s = sg_limiter_look(g);
+    assert_int_equal(sg_limiter_done(g, 3, second, &good), SG_OUTCOME_ANSWERED);
+    struct sg_limiter_state s = sg_limiter_state(g);
     assert_true(s.dead == SG_STOPPED && !s.n_waiting && !s.n_flying && strcmp(s.why, "scripted") == 0);
     sg_limiter_destroy(g);
 
@@ -365,20 +365,22 @@ static void ends(void **state)
             for (; !sg_limiter_next(g, t, &id); t += 0.01)
                 assert_true(t < 1000);
             assert_int_equal(sg_limiter_attempts(g, id), i + 1);
-            enum sg_fate want = i < 2 ? SG_FATE_AGAIN : outage ? SG_FATE_LEFT : SG_FATE_HELD;
+            enum sg_request_outcome want = i < 2    ? SG_OUTCOME_AGAIN
+                                           : outage ? SG_OUTCOME_LEFT
+                                                    : SG_OUTCOME_HELD;
             assert_int_equal(sg_limiter_done(g, t, id, &bad), want);
         }
-        assert_int_equal(sg_limiter_look(g).dead, SG_STOPPED);
+        assert_int_equal(sg_limiter_state(g).dead, SG_STOPPED);
         sg_limiter_destroy(g);
     }
 
     /* Eight requests that fail for good, and nothing between them: no bad luck. */
     g = fresh(1, 0, 20);
     for (int i = 0; i < 8; i++) {
-        assert_int_equal(sg_limiter_look(g).dead, SG_OK);
-        assert_int_equal(play(g, i, failed(SG_ATTEMPT_REFUSED, 0)), SG_FATE_HELD);
+        assert_int_equal(sg_limiter_state(g).dead, SG_OK);
+        assert_int_equal(play(g, i, failed(SG_ATTEMPT_REFUSED, 0)), SG_OUTCOME_HELD);
     }
-    assert_int_equal(sg_limiter_look(g).dead, SG_STOPPED);
+    assert_int_equal(sg_limiter_state(g).dead, SG_STOPPED);
     sg_limiter_destroy(g);
 }
 
@@ -393,7 +395,7 @@ static void jitter(void **state)
         struct sg_err err;
         int64_t id;
         assert_int_equal(sg_limiter_add(g, 0, 1, 0, &id, &err), SG_OK);
-        assert_int_equal(play(g, 0, failed(SG_ATTEMPT_FAULT, 0)), SG_FATE_AGAIN);
+        assert_int_equal(play(g, 0, failed(SG_ATTEMPT_FAULT, 0)), SG_OUTCOME_AGAIN);
         double t = next_leave(g, 0);
         low = fmin(low, t);
         high = fmax(high, t);
@@ -422,27 +424,27 @@ static void takes_turns(void **state)
         assert_true(before < 0 || turn[id] > turn[before] || (turn[id] == turn[before] && id > before));
         before = id;
     }
-    assert_int_equal(sg_limiter_look(g).n_waiting, N / 2);
+    assert_int_equal(sg_limiter_state(g).n_waiting, N / 2);
     int64_t late, earliest;
     assert_int_equal(sg_limiter_add(g, 9, 1, 0, &late, &err), SG_OK);
     assert_int_equal(sg_limiter_add(g, 0, 1, 0, &earliest, &err), SG_OK);
     struct sg_attempt a = failed(SG_ATTEMPT_ADAPT, 0);
-    assert_int_equal(sg_limiter_done(g, 1, before, &a), SG_FATE_AGAIN);
+    assert_int_equal(sg_limiter_done(g, 1, before, &a), SG_OUTCOME_AGAIN);
     assert_int_equal(sg_limiter_next(g, 1, &id), 1);
     assert_int_equal(id, before);
     assert_int_equal(sg_limiter_next(g, 1, &id), 1);
     assert_int_equal(id, earliest);
     a = answered(0);
-    assert_int_equal(sg_limiter_done(g, 1, id, &a), SG_FATE_ANSWERED);
+    assert_int_equal(sg_limiter_done(g, 1, id, &a), SG_OUTCOME_ANSWERED);
     for (int i = 0; i < N / 2; i++) {
         assert_int_equal(sg_limiter_next(g, 1, &id), 1);
-        assert_int_equal(sg_limiter_done(g, 1, id, &a), SG_FATE_ANSWERED);
+        assert_int_equal(sg_limiter_done(g, 1, id, &a), SG_OUTCOME_ANSWERED);
         assert_true(turn[id] >= turn[before] && id != late);
         before = id;
     }
     assert_int_equal(sg_limiter_next(g, 1, &id), 1);
     assert_int_equal(id, late);
-    assert_int_equal(sg_limiter_look(g).n_waiting, 0);
+    assert_int_equal(sg_limiter_state(g).n_waiting, 0);
     sg_limiter_destroy(g);
 }
 
@@ -494,7 +496,7 @@ static void never_over_the_budget(void **state)
             ask(&w, n_left, 50, 60, worst);
             while (step(&w))
                 assert_true(w.bill_usd <= budget.budget_usd * (1 + 1e-12));
-            struct sg_limiter_state look = sg_limiter_look(w.g);
+            struct sg_limiter_state look = sg_limiter_state(w.g);
             assert_true(w.bill_usd <= budget.spent_usd + 1e-9 &&
                         budget.spent_usd <= budget.budget_usd * (1 + 1e-12));
             assert_true(budget.reserved_usd == 0);
@@ -533,20 +535,20 @@ static void one_budget_for_two(void **state)
     /* 1 spent, 7 reserved: neither fits, but what is on its way may turn out cheaper, so nobody stops. */
     assert_int_equal(sg_limiter_next(a, 1, &id), 0);
     assert_int_equal(sg_limiter_next(b, 1, &id), 0);
-    assert_int_equal(sg_limiter_look(a).dead, SG_OK);
+    assert_int_equal(sg_limiter_state(a).dead, SG_OK);
     struct sg_attempt cheap = answered(1), dear = answered(3);
-    assert_int_equal(sg_limiter_done(a, 1, first, &cheap), SG_FATE_ANSWERED);
+    assert_int_equal(sg_limiter_done(a, 1, first, &cheap), SG_OUTCOME_ANSWERED);
     assert_int_equal(sg_limiter_next(a, 1, &id), 1); /* 2 spent, 3 + 4 reserved */
-    assert_int_equal(sg_limiter_done(a, 2, id, &cheap), SG_FATE_ANSWERED);
-    assert_int_equal(sg_limiter_done(b, 2, 0, &dear), SG_FATE_ANSWERED);
+    assert_int_equal(sg_limiter_done(a, 2, id, &cheap), SG_OUTCOME_ANSWERED);
+    assert_int_equal(sg_limiter_done(b, 2, 0, &dear), SG_OUTCOME_ANSWERED);
     /* 6 spent: 4 fit still, and then nothing at all. */
     assert_int_equal(sg_limiter_next(b, 2, &id), 1);
     assert_int_equal(sg_limiter_next(a, 2, &first), 0);
-    assert_int_equal(sg_limiter_done(b, 3, id, &dear), SG_FATE_ANSWERED);
+    assert_int_equal(sg_limiter_done(b, 3, id, &dear), SG_OUTCOME_ANSWERED);
     assert_int_equal(sg_limiter_next(a, 3, &id), 0);
     assert_int_equal(sg_limiter_next(b, 3, &id), 0);
-    assert_int_equal(sg_limiter_look(a).dead, SG_STOPPED);
-    assert_int_equal(sg_limiter_look(b).dead, SG_STOPPED);
+    assert_int_equal(sg_limiter_state(a).dead, SG_STOPPED);
+    assert_int_equal(sg_limiter_state(b).dead, SG_STOPPED);
     assert_true(budget.spent_usd == 9 && budget.reserved_usd == 0 && budget.n_flying == 0);
     sg_limiter_destroy(a);
     sg_limiter_destroy(b);
@@ -602,11 +604,11 @@ static void timeouts_lower_what_flies(void **state)
             struct sg_attempt a = flight[i].late ? failed(SG_ATTEMPT_TIMEOUT, 0) : answered(0);
             n_late += flight[i].late;
             n_answered += !flight[i].late;
-            assert_true(sg_limiter_done(g, now_s, flight[i].id, &a) != SG_FATE_FAILED);
+            assert_true(sg_limiter_done(g, now_s, flight[i].id, &a) != SG_OUTCOME_FAILED);
             flight[i] = flight[--n_flying];
         }
     }
-    assert_int_equal(sg_limiter_look(g).dead, SG_OK);
+    assert_int_equal(sg_limiter_state(g).dead, SG_OK);
     printf("%d answered in %.0f s, %d timed out, at most %d in flight in the second half\n", n_answered,
            now_s, n_late, most_at_end);
     assert_int_equal(n_answered, N);

@@ -13,17 +13,17 @@ static const struct sg_request question = {
         "{\"index\":0,\"max_tokens\":48,\"messages\":[],\"model\":\"m\",\"provider\":\"openai\",\"seed\":1,"
         "\"temperature\":1.0,\"top_p\":1.0}")};
 
-static struct sg_attempt judge(const char *provider, long http, const char *body, struct sg_answer *a)
+static struct sg_attempt classify(const char *provider, long http, const char *body, struct sg_answer *a)
 {
     struct sg_generator g = some_generator();
     g.provider = provider;
     struct sg_adapt none = {0};
     struct sg_reply r = {
         .http_status = http, .body = body, .n_body = strlen(body), .headers = sg_headers_make()};
-    return sg_reply_judge(&g, &question, &r, &none, a);
+    return sg_reply_classify(&g, &question, &r, &none, a);
 }
 
-static void verdicts(void **state)
+static void classifications(void **state)
 {
     (void)state;
     static const struct {
@@ -73,7 +73,7 @@ static void verdicts(void **state)
     };
     for (int i = 0; i < N_OF(cases); i++) {
         struct sg_answer a = {0};
-        struct sg_attempt t = judge("openai", cases[i].http, cases[i].body, &a);
+        struct sg_attempt t = classify("openai", cases[i].http, cases[i].body, &a);
         assert_int_equal(t.kind, cases[i].kind);
         assert_int_equal(t.dead, cases[i].dead);
         assert_non_null(strstr(t.reason, cases[i].says));
@@ -86,7 +86,7 @@ static void answers(void **state)
     (void)state;
     struct sg_answer a = {0};
     assert_int_equal(
-        judge(
+        classify(
             "openai", 200,
             "{\"id\":\"c1\",\"model\":\"m-2\",\"new\":[1],\"choices\":[{\"finish_reason\":\"stop\","
             "\"message\":{\"content\":"
@@ -101,26 +101,27 @@ static void answers(void **state)
     assert_true(a.tokens_in == 7 && a.tokens_out == 2 && !a.tokens_estimated && a.cost_usd < 0);
     sg_answer_free(&a);
 
-    assert_int_equal(
-        judge("openai", 200, "{\"choices\":[{\"message\":{\"content\":\"a\\u0000b\"}}],\"usage\":null}", &a)
-            .kind,
-        SG_ATTEMPT_ANSWERED);
+    assert_int_equal(classify("openai", 200,
+                              "{\"choices\":[{\"message\":{\"content\":\"a\\u0000b\"}}],\"usage\":null}", &a)
+                         .kind,
+                     SG_ATTEMPT_ANSWERED);
     assert_string_equal(a.text, "a b");
     assert_true(a.tokens_estimated && a.tokens_in > 0);
     sg_answer_free(&a);
 
     assert_int_equal(
-        judge("openai", 200,
-              "\xef\xbb\xbf{\"choices\":[{\"message\":{\"content\":[{\"type\":\"thinking\",\"text\":\"hm\"},{"
-              "\"type\":\"text\",\"text\":\"a \"},{\"type\":\"text\",\"text\":\"film\"}]}}]}",
-              &a)
+        classify(
+            "openai", 200,
+            "\xef\xbb\xbf{\"choices\":[{\"message\":{\"content\":[{\"type\":\"thinking\",\"text\":\"hm\"},{"
+            "\"type\":\"text\",\"text\":\"a \"},{\"type\":\"text\",\"text\":\"film\"}]}}]}",
+            &a)
             .kind,
         SG_ATTEMPT_ANSWERED);
     assert_string_equal(a.text, "a film");
     sg_answer_free(&a);
 
     assert_int_equal(
-        judge(
+        classify(
             "openai", 200,
             "{\"choices\":[{\"message\":{\"content\":null,\"refusal\":\"no\"},\"finish_reason\":\"stop\"}]}",
             &a)
@@ -145,15 +146,15 @@ static void answers(void **state)
                    "\"length\"}],\"usage\":{"
                    "\"prompt_tokens\":9,\"completion_tokens\":48}}"}};
     for (int i = 0; i < N_OF(thoughts); i++) {
-        assert_int_equal(judge(thoughts[i][0], 200, thoughts[i][1], &a).kind, SG_ATTEMPT_ANSWERED);
+        assert_int_equal(classify(thoughts[i][0], 200, thoughts[i][1], &a).kind, SG_ATTEMPT_ANSWERED);
         assert_string_equal(a.finish_reason, "reasoning");
         sg_answer_free(&a);
     }
     assert_int_equal(
-        judge("openai", 200,
-              "{\"choices\":[{\"message\":{\"content\":null,\"reasoning_content\":\"\"},\"finish_reason\":"
-              "\"length\"}]}",
-              &a)
+        classify("openai", 200,
+                 "{\"choices\":[{\"message\":{\"content\":null,\"reasoning_content\":\"\"},\"finish_reason\":"
+                 "\"length\"}]}",
+                 &a)
             .kind,
         SG_ATTEMPT_ANSWERED);
     assert_string_equal(a.finish_reason, "length");
@@ -174,17 +175,17 @@ static void parameters(void **state)
     struct sg_answer a = {0};
     struct sg_reply r = {
         .http_status = 400, .body = refused, .n_body = strlen(refused), .headers = sg_headers_make()};
-    assert_int_equal(sg_reply_judge(&g, &question, &r, &adapt, &a).kind, SG_ATTEMPT_ADAPT);
+    assert_int_equal(sg_reply_classify(&g, &question, &r, &adapt, &a).kind, SG_ATTEMPT_ADAPT);
     char names[80];
     sg_adapt_text(&adapt, names);
     assert_string_equal(names, "max_tokens");
     r.sent = before; /* a second one that was on its way */
-    assert_int_equal(sg_reply_judge(&g, &question, &r, &adapt, &a).kind, SG_ATTEMPT_ADAPT);
+    assert_int_equal(sg_reply_classify(&g, &question, &r, &adapt, &a).kind, SG_ATTEMPT_ADAPT);
     r.sent = adapt; /* it was sent in the new form, and refused all the same */
-    assert_int_equal(sg_reply_judge(&g, &question, &r, &adapt, &a).kind, SG_ATTEMPT_REFUSED);
+    assert_int_equal(sg_reply_classify(&g, &question, &r, &adapt, &a).kind, SG_ATTEMPT_REFUSED);
     r.body = heat;
     r.n_body = strlen(heat);
-    assert_int_equal(sg_reply_judge(&g, &question, &r, &adapt, &a).kind, SG_ATTEMPT_ADAPT);
+    assert_int_equal(sg_reply_classify(&g, &question, &r, &adapt, &a).kind, SG_ATTEMPT_ADAPT);
     sg_adapt_text(&adapt, names);
     struct sg_adapt back = {.refused = 1U << 3};
     sg_adapt_read(&back, names);
@@ -235,7 +236,7 @@ static void connection_errors(void **state)
                              .not_sent = cases[i].not_sent,
                              .proxy_status = cases[i].proxy_status,
                              .headers = sg_headers_make()};
-        struct sg_attempt t = sg_reply_judge(&g, &question, &r, &adapt, &a);
+        struct sg_attempt t = sg_reply_classify(&g, &question, &r, &adapt, &a);
         assert_int_equal(t.kind, cases[i].kind);
         assert_int_equal(t.outage, cases[i].outage);
         assert_int_equal(t.maybe_paid, cases[i].maybe_paid);
@@ -295,7 +296,7 @@ static void unknown_parameters(void **state)
                              .n_body = strlen(cases[i].body),
                              .headers = sg_headers_make()};
         char names[80];
-        assert_int_equal(sg_reply_judge(&g, &question, &r, &adapt, &a).kind,
+        assert_int_equal(sg_reply_classify(&g, &question, &r, &adapt, &a).kind,
                          cases[i].learned[0] ? SG_ATTEMPT_ADAPT : SG_ATTEMPT_REFUSED);
         sg_adapt_text(&adapt, names);
         assert_string_equal(names, cases[i].learned);
@@ -332,7 +333,7 @@ static void charged_for_nothing(void **state)
                                  .n_body = strlen(cases[i].body),
                                  .headers = sg_headers_make()};
             snprintf(r.headers.request_id, sizeof r.headers.request_id, "req-1");
-            struct sg_attempt t = sg_reply_judge(&g, &question, &r, &none, &a);
+            struct sg_attempt t = sg_reply_classify(&g, &question, &r, &none, &a);
             assert_int_equal(t.kind, SG_ATTEMPT_FAULT);
             assert_int_equal(t.maybe_paid, priced ? cases[i].maybe_paid : 1);
             assert_true(fabs(t.cost_usd - (priced ? cases[i].usd : -1)) < 1e-12);
@@ -353,7 +354,7 @@ static void money(void **state)
                  {429, 0}, {500, 0}, {503, 0}, {529, 0}, {400, 0}};
     for (int i = 0; i < N_OF(cases); i++) {
         struct sg_answer a = {0};
-        assert_int_equal(judge("openai", cases[i].http, "<html>", &a).maybe_paid, cases[i].maybe_paid);
+        assert_int_equal(classify("openai", cases[i].http, "<html>", &a).maybe_paid, cases[i].maybe_paid);
     }
     struct sg_generator g = some_generator();
     g.usd_per_1m_input = 1;
@@ -363,7 +364,7 @@ static void money(void **state)
     struct sg_reply r = {
         .http_status = 200, .body = body, .n_body = strlen(body), .headers = sg_headers_make()};
     struct sg_answer a = {0};
-    struct sg_attempt t = sg_reply_judge(&g, &question, &r, &none, &a);
+    struct sg_attempt t = sg_reply_classify(&g, &question, &r, &none, &a);
     assert_true(a.tokens_estimated && t.cost_usd == sg_request_worst_usd(&g, &question) &&
                 t.cost_usd > 0.048);
     sg_answer_free(&a);
@@ -412,7 +413,7 @@ static void cached_tokens(void **state)
         g.usd_per_1m_input = 2;
         g.usd_per_1m_output = 4;
         g.usd_per_1m_cached_input = cases[i].cached_usd;
-        assert_int_equal(sg_reply_judge(&g, &question, &r, &none, &a).kind, SG_ATTEMPT_ANSWERED);
+        assert_int_equal(sg_reply_classify(&g, &question, &r, &none, &a).kind, SG_ATTEMPT_ANSWERED);
         assert_int_equal(a.tokens_in, cases[i].in);
         assert_true(a.cost_usd > cases[i].usd * (1 - 1e-12) && a.cost_usd < cases[i].usd * (1 + 1e-12));
         sg_answer_free(&a);
@@ -424,13 +425,14 @@ static void anthropic(void **state)
     (void)state;
     struct sg_answer a = {0};
     assert_int_equal(
-        judge("anthropic", 200,
-              "{\"id\":\"msg_1\",\"type\":\"message\",\"model\":\"c-1\",\"content\":[{\"type\":\"thinking\","
-              "\"thinking\":\"hm\"},{\"type\":\"text\",\"text\":\"A fine\"},{\"type\":\"text\",\"text\":\" "
-              "film.\"}],"
-              "\"stop_reason\":\"end_turn\",\"usage\":{\"input_tokens\":7,\"cache_read_input_tokens\":3,"
-              "\"output_tokens\":4}}",
-              &a)
+        classify(
+            "anthropic", 200,
+            "{\"id\":\"msg_1\",\"type\":\"message\",\"model\":\"c-1\",\"content\":[{\"type\":\"thinking\","
+            "\"thinking\":\"hm\"},{\"type\":\"text\",\"text\":\"A fine\"},{\"type\":\"text\",\"text\":\" "
+            "film.\"}],"
+            "\"stop_reason\":\"end_turn\",\"usage\":{\"input_tokens\":7,\"cache_read_input_tokens\":3,"
+            "\"output_tokens\":4}}",
+            &a)
             .kind,
         SG_ATTEMPT_ANSWERED);
     assert_string_equal(a.text, "A fine film.");
@@ -445,26 +447,27 @@ static void anthropic(void **state)
     for (int i = 0; i < N_OF(ends); i++) {
         char body[200];
         snprintf(body, sizeof body, "{\"content\":[],\"stop_reason\":\"%s\"}", ends[i].said);
-        assert_int_equal(judge("anthropic", 200, body, &a).kind, SG_ATTEMPT_ANSWERED);
+        assert_int_equal(classify("anthropic", 200, body, &a).kind, SG_ATTEMPT_ANSWERED);
         assert_string_equal(a.finish_reason, ends[i].kept);
         assert_true(!a.text && a.tokens_estimated);
         sg_answer_free(&a);
     }
     /* Counts that cannot be are estimated; their sum must not run over. */
     assert_int_equal(
-        judge("anthropic", 200,
-              "{\"content\":[],\"usage\":{\"input_tokens\":9223372036854775807,\"cache_read_input_tokens\":"
-              "9223372036854775807,\"cache_creation_input_tokens\":-5,\"output_tokens\":4}}",
-              &a)
+        classify(
+            "anthropic", 200,
+            "{\"content\":[],\"usage\":{\"input_tokens\":9223372036854775807,\"cache_read_input_tokens\":"
+            "9223372036854775807,\"cache_creation_input_tokens\":-5,\"output_tokens\":4}}",
+            &a)
             .kind,
         SG_ATTEMPT_ANSWERED);
     assert_true(a.tokens_in >= 0 && a.tokens_in < 1000 && a.tokens_out == 4 && a.tokens_estimated);
     sg_answer_free(&a);
-    assert_int_equal(
-        judge("anthropic", 529, "{\"error\":{\"type\":\"overloaded_error\",\"message\":\"Overloaded\"}}", &a)
-            .kind,
-        SG_ATTEMPT_OVERLOAD);
-    assert_int_equal(judge("anthropic", 200, "{\"choices\":[{\"message\":{\"content\":\"a\"}}]}", &a).kind,
+    assert_int_equal(classify("anthropic", 529,
+                              "{\"error\":{\"type\":\"overloaded_error\",\"message\":\"Overloaded\"}}", &a)
+                         .kind,
+                     SG_ATTEMPT_OVERLOAD);
+    assert_int_equal(classify("anthropic", 200, "{\"choices\":[{\"message\":{\"content\":\"a\"}}]}", &a).kind,
                      SG_ATTEMPT_FAULT);
 
     const struct sg_request q = {
@@ -515,7 +518,7 @@ static void headers(void **state)
                  {{"retry-after: 1e9"}, 1e9},
                  {{"x-retry-after: 5"}, -1}};
     for (int i = 0; i < N_OF(waits); i++)
-        assert_true(heard(waits[i].lines).said.retry_after_s == waits[i].wait_s);
+        assert_true(heard(waits[i].lines).limits.retry_after_s == waits[i].wait_s);
     static const struct {
         const char *said;
         double s;
@@ -533,20 +536,20 @@ static void headers(void **state)
     for (int i = 0; i < N_OF(resets); i++) {
         char line[80];
         snprintf(line, sizeof line, "x-ratelimit-reset-requests: %s", resets[i].said);
-        double s = heard((const char *const[]){line, NULL}).said.reset_requests_s;
+        double s = heard((const char *const[]){line, NULL}).limits.reset_requests_s;
         assert_true(s > resets[i].s - 1e-9 && s < resets[i].s + 1e-9);
     }
     struct sg_headers h =
         heard((const char *const[]){"x-ratelimit-limit-requests: 600", "x-ratelimit-limit-tokens: 60000",
                                     "X-RateLimit-Remaining-Requests: 0", "x-ratelimit-remaining-tokens: -1",
                                     "x-request-id: r1", "request-id: r2", "x-should-retry: false", NULL});
-    assert_true(h.said.limit_requests == 600 && h.said.limit_tokens == 60000 && h.said.left_requests == 0 &&
-                h.said.left_tokens == -1);
+    assert_true(h.limits.limit_requests == 600 && h.limits.limit_tokens == 60000 &&
+                h.limits.left_requests == 0 && h.limits.left_tokens == -1);
     assert_true(h.should_retry == 0);
     assert_string_equal(h.request_id, "r1");
     h = heard((const char *const[]){"anthropic-ratelimit-requests-limit: 50",
                                     "anthropic-ratelimit-tokens-remaining: 9", "request-id: r2", NULL});
-    assert_true(h.said.limit_requests == 50 && h.said.left_tokens == 9);
+    assert_true(h.limits.limit_requests == 50 && h.limits.left_tokens == 9);
     assert_string_equal(h.request_id, "r2");
 }
 
@@ -568,7 +571,7 @@ static void hostile_messages(void **state)
     static const char echo[] =
         "{\"choices\":[{\"message\":{\"content\":\"your key: sk-canary-0123456789\"}}]}";
     struct sg_answer a = {0};
-    assert_int_equal(judge("openai", 200, echo, &a).kind, SG_ATTEMPT_ANSWERED);
+    assert_int_equal(classify("openai", 200, echo, &a).kind, SG_ATTEMPT_ANSWERED);
     assert_null(strstr(a.text, "canary"));
     sg_answer_free(&a);
     sg_secret_wipe();
@@ -595,11 +598,11 @@ static void long_messages(void **state)
             strcat(body, "\u8f93");
         strcat(body, "\"}}");
         struct sg_answer a = {0};
-        struct sg_attempt t = judge("openai", 400, body, &a);
+        struct sg_attempt t = classify("openai", 400, body, &a);
         assert_int_equal(t.kind, SG_ATTEMPT_REFUSED);
         assert_true(strlen(t.reason) > 300 && sg_utf8_valid(t.reason, strlen(t.reason)));
         sg_answer_free(&a);
-        t = judge("openai", 401, body, &a);
+        t = classify("openai", 401, body, &a);
         assert_true(sg_utf8_valid(t.reason, strlen(t.reason)));
         sg_answer_free(&a);
     }
@@ -617,14 +620,14 @@ static void many_values(void **state)
         p += sprintf(p, "{},");
     sprintf(p, "\"}}]}"); /* inside of a text they are none */
     struct sg_answer a = {0};
-    assert_int_equal(judge("openai", 200, body, &a).kind, SG_ATTEMPT_ANSWERED);
+    assert_int_equal(classify("openai", 200, body, &a).kind, SG_ATTEMPT_ANSWERED);
     assert_int_equal(strlen(a.text), 3 * N);
     sg_answer_free(&a);
     p = body + sprintf(body, "{\"choices\":[{\"message\":{\"content\":\"A.\"}}],\"more\":[");
     for (int i = 0; i < N; i++)
         p += sprintf(p, "{},");
     sprintf(p, "0]}");
-    struct sg_attempt t = judge("openai", 200, body, &a);
+    struct sg_attempt t = classify("openai", 200, body, &a);
     assert_int_equal(t.kind, SG_ATTEMPT_FAULT);
     assert_true(t.maybe_paid);
     sg_answer_free(&a);
@@ -649,14 +652,14 @@ static void by_the_servers_clock(void **state)
         if (order == 1)
             sg_headers_add(&h, date, strlen(date), unix_s);
         double off = order == 2 ? 86400 : 0;
-        assert_true(h.said.retry_after_s == off + 3 && h.said.reset_requests_s == off + 4 &&
-                    h.said.reset_tokens_s == off + 5);
+        assert_true(h.limits.retry_after_s == off + 3 && h.limits.reset_requests_s == off + 4 &&
+                    h.limits.reset_tokens_s == off + 5);
     }
     struct sg_headers h = sg_headers_make();
     sg_headers_add(&h, lines[0], strlen(lines[0]), unix_s);
     sg_headers_add(&h, "Retry-After: 7", 14, unix_s); /* the last one counts */
     sg_headers_add(&h, date, strlen(date), unix_s);
-    assert_true(h.said.retry_after_s == 7);
+    assert_true(h.limits.retry_after_s == 7);
 }
 
 /* The usage tells of an answer that is called whole, unless the count is our own. */
@@ -691,7 +694,7 @@ static void cut_by_the_limit(void **state)
             .http_status = 200, .body = body, .n_body = strlen(body), .headers = sg_headers_make()};
         struct sg_adapt none = {0};
         struct sg_answer a = {0};
-        assert_int_equal(sg_reply_judge(&g, &q, &r, &none, &a).kind, SG_ATTEMPT_ANSWERED);
+        assert_int_equal(sg_reply_classify(&g, &q, &r, &none, &a).kind, SG_ATTEMPT_ANSWERED);
         assert_string_equal(a.finish_reason, cases[i].is_cut > 0                        ? "length"
                                              : strcmp(cases[i].finish, "end_turn") == 0 ? "stop"
                                                                                         : cases[i].finish);
@@ -703,7 +706,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(by_the_servers_clock),
                                        cmocka_unit_test(cut_by_the_limit),
-                                       cmocka_unit_test(verdicts),
+                                       cmocka_unit_test(classifications),
                                        cmocka_unit_test(answers),
                                        cmocka_unit_test(parameters),
                                        cmocka_unit_test(connection_errors),
