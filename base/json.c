@@ -48,6 +48,34 @@ const char *sg_json_type(const json_t *object)
     return type ? type : json_is_object(object) ? "(no type)" : "none";
 }
 
+const char *sg_json_text_or(const json_t *object, const char *key, const char *otherwise)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text ? text : otherwise;
+}
+
+int64_t sg_json_int_or(const json_t *object, const char *key, int64_t otherwise)
+{
+    const json_t *v = json_object_get(object, key);
+    return json_is_integer(v) ? (int64_t)json_integer_value(v) : otherwise;
+}
+
+double sg_json_number_or(const json_t *object, const char *key, double otherwise)
+{
+    const json_t *v = json_object_get(object, key);
+    return json_is_number(v) ? json_number_value(v) : otherwise;
+}
+
+sg_status sg_json_text(const json_t *object, const char *key, const char *missing, const char *where,
+                       const char **out, struct sg_err *err)
+{
+    const json_t *v = json_object_get(object, key);
+    if (v && !json_is_null(v) && !json_is_string(v))
+        return sg_fail(err, SG_INPUT, "%s: \"%s\" must be a text", where, key);
+    *out = json_is_string(v) ? json_string_value(v) : missing;
+    return SG_OK;
+}
+
 sg_status sg_json_int(const json_t *object, const char *key, int64_t missing, int64_t low, int64_t high,
                       const char *where, int64_t *out, struct sg_err *err)
 {

@@ -1,5 +1,7 @@
-/* JSON files of a model folder: read with a limit, without duplicate keys, with messages that name file and
- * key. */
+/* JSON: files read with a limit, without duplicate keys, with messages that name file and key; and members of objects.
+ *
+ * A member is read in one of two ways. Lenient (sg_json_..._or): what stands for it where it is absent or of another type is the
+ * caller's. Strict: another type or a value out of bounds is SG_INPUT, with the file and the key in the message. */
 #ifndef SG_BASE_JSON_H
 #define SG_BASE_JSON_H
 
@@ -22,8 +24,16 @@ int sg_is_lfs_pointer(const char *text, size_t n);
 /* object["type"], for messages too: "none" where there is no object. */
 const char *sg_json_type(const json_t *object);
 
-/* object[key] as an integer in [low, high], a number, or a boolean; `missing` where the key is absent or
- * null. SG_INPUT for another type or a value out of bounds; `where` names the file. */
+/* object[key] as a text, an integer (1.0 is none) or any number; `otherwise` where it is absent or of another type, or where there is
+ * no object. The text is borrowed from the object. */
+const char *sg_json_text_or(const json_t *object, const char *key, const char *otherwise);
+int64_t sg_json_int_or(const json_t *object, const char *key, int64_t otherwise);
+double sg_json_number_or(const json_t *object, const char *key, double otherwise);
+
+/* object[key] as a text (borrowed), an integer in [low, high], a number, or a boolean; `missing` where the key is absent or
+ * null, which must itself lie within the bounds. SG_INPUT for another type or a value out of bounds; `where` names the file. */
+sg_status sg_json_text(const json_t *object, const char *key, const char *missing, const char *where,
+                       const char **out, struct sg_err *err) SG_MUST_USE;
 sg_status sg_json_int(const json_t *object, const char *key, int64_t missing, int64_t low, int64_t high,
                       const char *where, int64_t *out, struct sg_err *err) SG_MUST_USE;
 sg_status sg_json_number(const json_t *object, const char *key, double missing, const char *where,

@@ -1,5 +1,6 @@
 /* synthgrid predict: a saved classifier applied to rows. */
 #include "base/file.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "cli/commands.h"
@@ -47,13 +48,12 @@ static sg_status make_keys(const struct sg_model *m, struct keys *keys, struct s
     int bad = !count || !keys->text;
     for (int k = 0; !bad && k < keys->n; k++) {
         const char *name = sg_model_class_name(m, k);
-        bad = json_object_set_new(count, name,
-                                  json_integer(json_integer_value(json_object_get(count, name)) + 1)) != 0;
+        bad = json_object_set_new(count, name, json_integer(sg_json_int_or(count, name, 0) + 1)) != 0;
     }
     taken = json_copy(count);
     for (int k = 0; !bad && k < keys->n; k++) {
         const char *name = sg_model_class_name(m, k);
-        int shared = json_integer_value(json_object_get(count, name)) > 1;
+        int shared = sg_json_int_or(count, name, 0) > 1;
         keys->n_shared += shared;
         keys->text[k] = sg_strdup(name);
         while (shared && keys->text[k] && json_object_get(taken, keys->text[k])) {

@@ -1,4 +1,5 @@
 #include "base/file.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "cli/commands.h"
@@ -12,52 +13,44 @@
 #include <sys/stat.h>
 #include <time.h>
 
-static long long integer(const json_t *o, const char *key)
-{
-    return (long long)json_integer_value(json_object_get(o, key));
-}
-
-static const char *text(const json_t *o, const char *key)
-{
-    const char *s = json_string_value(json_object_get(o, key));
-    return s ? s : "";
-}
-
 static sg_status print_status(const json_t *o, const char *folder, const char *path, struct sg_err *err)
 {
     if (!json_is_object(o) || !json_is_string(json_object_get(o, "phase")))
         return sg_fail(err, SG_INPUT, "%s: not a status file of synthgrid", path);
     char seal[SG_HEX];
-    if (text(o, "sha256")[0] && (!sg_progress_seal(o, seal) || strcmp(seal, text(o, "sha256")) != 0))
+    if (sg_json_text_or(o, "sha256", "")[0] &&
+        (!sg_progress_seal(o, seal) || strcmp(seal, sg_json_text_or(o, "sha256", "")) != 0))
         return sg_fail(
             err, SG_INPUT,
             "%s: its numbers are not those that a run wrote there; hint: the next run writes it anew", path);
     struct sg_buf b = sg_buf_make(1 << 16);
     char elapsed[24], eta[24];
-    sg_format_duration(json_number_value(json_object_get(o, "elapsed_s")), elapsed);
+    sg_format_duration(sg_json_number_or(o, "elapsed_s", 0), elapsed);
     sg_buf_puts(&b, "study    ");
-    sg_buf_safe(&b, text(o, "study"), 200);
+    sg_buf_safe(&b, sg_json_text_or(o, "study", ""), 200);
     sg_buf_puts(&b, "\nphase    ");
-    sg_buf_safe(&b, text(o, "phase"), 40);
+    sg_buf_safe(&b, sg_json_text_or(o, "phase", ""), 40);
     sg_buf_printf(&b, " after %s", elapsed);
     struct stat st;
-    int ended = strcmp(text(o, "phase"), "done") == 0 || strcmp(text(o, "phase"), "stopped") == 0;
+    int ended = strcmp(sg_json_text_or(o, "phase", ""), "done") == 0 ||
+                strcmp(sg_json_text_or(o, "phase", ""), "stopped") == 0;
     double silent_s = stat(path, &st) == 0 ? difftime(time(NULL), st.st_mtime) : 0;
     char *holder = ended ? NULL : sg_lease_holder(folder);
     int hangs = silent_s > 30, gone = !ended && !holder; /* a run writes every 2 s */
-    double left = json_number_value(json_object_get(o, "eta_s"));
-    if (left >= 0 && !hangs && !gone && !text(o, "silent")[0] && strcmp(text(o, "phase"), "done") != 0) {
+    double left = sg_json_number_or(o, "eta_s", 0);
+    if (left >= 0 && !hangs && !gone && !sg_json_text_or(o, "silent", "")[0] &&
+        strcmp(sg_json_text_or(o, "phase", ""), "done") != 0) {
         sg_format_duration(left, eta);
         sg_buf_printf(&b, ", about %s left", eta);
     }
-    sg_buf_printf(&b, ", on %lld %s (written ", integer(o, "n_ranks"),
-                  sg_plural(integer(o, "n_ranks"), "rank", "ranks"));
-    sg_buf_safe(&b, text(o, "updated"), 40);
+    sg_buf_printf(&b, ", on %lld %s (written ", (long long)sg_json_int_or(o, "n_ranks", 0),
+                  sg_plural(sg_json_int_or(o, "n_ranks", 0), "rank", "ranks"));
+    sg_buf_safe(&b, sg_json_text_or(o, "updated", ""), 40);
     sg_buf_printf(&b, ")\n");
     sg_format_duration(silent_s, eta);
     if (gone)
         sg_buf_printf(&b, "         the run is gone: it %s, %s ago; run it again to resume\n",
-                      strcmp(text(o, "phase"), "stopping") == 0
+                      strcmp(sg_json_text_or(o, "phase", ""), "stopping") == 0
                           ? "was told to stop"
                           : "has ended without a word (killed, or its node went)",
                       eta);
@@ -65,39 +58,44 @@ static sg_status print_status(const json_t *o, const char *folder, const char *p
         sg_buf_printf(&b, "         no sign of it for %s: rank 0 hangs or is stopped (", eta);
         sg_buf_safe(&b, holder, 200);
         sg_buf_puts(&b, "), or its node went; a run that is started again finds out\n");
-    } else if (!ended && text(o, "silent")[0]) {
+    } else if (!ended && sg_json_text_or(o, "silent", "")[0]) {
         sg_buf_puts(&b, "         ");
-        sg_buf_safe(&b, text(o, "silent"), 400);
+        sg_buf_safe(&b, sg_json_text_or(o, "silent", ""), 400);
         sg_buf_puts(&b, "\n");
     }
     sg_free(holder);
     sg_buf_printf(&b, "cells    %lld of %lld done, %lld failed\npools    %lld of %lld filled\n",
-                  integer(o, "n_cells_done"), integer(o, "n_cells"), integer(o, "n_cells_failed"),
-                  integer(o, "n_pools_done"), integer(o, "n_pools"));
+                  (long long)sg_json_int_or(o, "n_cells_done", 0), (long long)sg_json_int_or(o, "n_cells", 0),
+                  (long long)sg_json_int_or(o, "n_cells_failed", 0),
+                  (long long)sg_json_int_or(o, "n_pools_done", 0),
+                  (long long)sg_json_int_or(o, "n_pools", 0));
     sg_buf_printf(&b, "LLM      %lld %s in this run, %lld asked for; %lld %s in, %lld out",
-                  integer(o, "n_completions"), sg_plural(integer(o, "n_completions"), "answer", "answers"),
-                  integer(o, "n_requests_left"), integer(o, "tokens_in"),
-                  sg_plural(integer(o, "tokens_in"), "token", "tokens"), integer(o, "tokens_out"));
-    if (integer(o, "n_given_up") > 0)
-        sg_buf_printf(&b, "; %lld given up", integer(o, "n_given_up"));
-    double usd = json_number_value(json_object_get(o, "cost_usd"));
+                  (long long)sg_json_int_or(o, "n_completions", 0),
+                  sg_plural(sg_json_int_or(o, "n_completions", 0), "answer", "answers"),
+                  (long long)sg_json_int_or(o, "n_requests_left", 0),
+                  (long long)sg_json_int_or(o, "tokens_in", 0),
+                  sg_plural(sg_json_int_or(o, "tokens_in", 0), "token", "tokens"),
+                  (long long)sg_json_int_or(o, "tokens_out", 0));
+    if (sg_json_int_or(o, "n_given_up", 0) > 0)
+        sg_buf_printf(&b, "; %lld given up", (long long)sg_json_int_or(o, "n_given_up", 0));
+    double usd = sg_json_number_or(o, "cost_usd", 0);
     if (usd > 0)
         sg_buf_printf(&b, "; %.4f USD so far", usd);
     sg_buf_puts(&b, "\n");
-    if (text(o, "failure")[0] && !ended) {
+    if (sg_json_text_or(o, "failure", "")[0] && !ended) {
         sg_buf_puts(&b, "failure  the last one: ");
-        sg_buf_safe(&b, text(o, "failure"), 300);
+        sg_buf_safe(&b, sg_json_text_or(o, "failure", ""), 300);
         sg_buf_puts(&b, "\n");
     }
-    if (integer(o, "n_batches") > 0)
+    if (sg_json_int_or(o, "n_batches", 0) > 0)
         sg_buf_printf(
             &b, "batches  %lld with the provider, %lld %s; synthgrid generate STUDY --collect fetches %s\n",
-            integer(o, "n_batches"), integer(o, "n_batch_requests"),
-            sg_plural(integer(o, "n_batch_requests"), "request", "requests"),
-            sg_plural(integer(o, "n_batch_requests"), "it", "them"));
-    if (text(o, "message")[0]) {
+            (long long)sg_json_int_or(o, "n_batches", 0), (long long)sg_json_int_or(o, "n_batch_requests", 0),
+            sg_plural(sg_json_int_or(o, "n_batch_requests", 0), "request", "requests"),
+            sg_plural(sg_json_int_or(o, "n_batch_requests", 0), "it", "them"));
+    if (sg_json_text_or(o, "message", "")[0]) {
         sg_buf_puts(&b, "message  ");
-        sg_buf_safe(&b, text(o, "message"), 600);
+        sg_buf_safe(&b, sg_json_text_or(o, "message", ""), 600);
         sg_buf_puts(&b, "\n");
     }
     sg_status status = sg_buf_check(&b, "the status", err);

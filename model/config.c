@@ -29,7 +29,7 @@ enum { N_FAMILIES = sizeof families / sizeof families[0] };
 static sg_status find_family(const json_t *json, const char *where, const struct family **out,
                              struct sg_err *err)
 {
-    const char *type = json_string_value(json_object_get(json, "model_type"));
+    const char *type = sg_json_text_or(json, "model_type", NULL);
     for (int i = 0; type && i < N_FAMILIES; i++)
         if (strcmp(type, families[i].model_type) == 0) {
             *out = &families[i];
@@ -54,7 +54,7 @@ static sg_status refuse_variants(const json_t *json, const char *where, struct s
             return sg_fail(err, SG_INPUT, "%s: \"%s\" is true; hint: only encoders can be fine-tuned", where,
                            off[i]);
     }
-    const char *positions = json_string_value(json_object_get(json, "position_embedding_type"));
+    const char *positions = sg_json_text_or(json, "position_embedding_type", NULL);
     if (positions && strcmp(positions, "absolute") != 0)
         return sg_fail(err, SG_INPUT,
                        "%s: position_embedding_type \"%.60s\" is not supported; hint: only \"absolute\" is",
@@ -246,7 +246,7 @@ static int set_classes(json_t *json, const char *const *class_names, int n_class
 
 static int set_all(json_t *json, const struct sg_config *c, const char *const *class_names, int n_classes)
 {
-    const char *type = json_string_value(json_object_get(json, "model_type"));
+    const char *type = sg_json_text_or(json, "model_type", NULL);
     const char *architecture = families[0].architecture;
     for (int i = 0; type && i < N_FAMILIES; i++)
         if (strcmp(type, families[i].model_type) == 0)

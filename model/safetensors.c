@@ -96,7 +96,7 @@ static sg_status read_at(const struct shard *f, void *out, size_t n, int64_t at,
 static sg_status read_entry(const char *path, const char *name, const json_t *v, struct entry *e,
                             struct sg_err *err)
 {
-    const char *dtype = json_string_value(json_object_get(v, "dtype"));
+    const char *dtype = sg_json_text_or(v, "dtype", NULL);
     const json_t *shape = json_object_get(v, "shape"), *offsets = json_object_get(v, "data_offsets");
     if (!dtype || !json_is_array(shape) || !json_is_array(offsets) || json_array_size(offsets) != 2)
         return sg_fail(err, SG_INPUT, "%s: tensor \"%.100s\" lacks its dtype, shape or data_offsets", path,

@@ -1,4 +1,5 @@
 #include "base/buf.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "experiments/bundle/bundle.h"
@@ -44,7 +45,7 @@ static sg_status wrong(const char *name, const char *what, struct sg_err *err)
 
 static sg_status take_text(const json_t *o, const char *name, char **out, struct sg_err *err)
 {
-    const char *text = json_string_value(json_object_get(o, name));
+    const char *text = sg_json_text_or(o, name, NULL);
     if (!text)
         return wrong(name, "a text", err);
     sg_free(*out);
@@ -65,7 +66,7 @@ static sg_status take_name(const json_t *o, char **out, struct sg_err *err)
 
 static sg_status take_digest(const json_t *o, const char *name, char hex[SG_HEX], struct sg_err *err)
 {
-    const char *text = json_string_value(json_object_get(o, name));
+    const char *text = sg_json_text_or(o, name, NULL);
     if (!text || strlen(text) != SG_HEX - 1 || strspn(text, "0123456789abcdef") != SG_HEX - 1)
         return wrong(name, "a SHA-256 (64 hex digits)", err);
     memcpy(hex, text, SG_HEX);
@@ -74,10 +75,10 @@ static sg_status take_digest(const json_t *o, const char *name, char hex[SG_HEX]
 
 static sg_status take_count(const json_t *o, const char *name, int64_t *out, struct sg_err *err)
 {
-    const json_t *v = json_object_get(o, name);
-    if (!json_is_integer(v) || json_integer_value(v) < 0 || json_integer_value(v) > MAX_COUNT)
+    int64_t n = sg_json_int_or(o, name, -1);
+    if (n < 0 || n > MAX_COUNT)
         return wrong(name, "a number that counts something", err);
-    *out = json_integer_value(v);
+    *out = n;
     return SG_OK;
 }
 
@@ -142,7 +143,7 @@ static sg_status check_settings(const struct sg_bundle *b, struct sg_err *err)
 static sg_status take_study(struct opening *o, const json_t *part, struct sg_err *err)
 {
     struct sg_bundle *b = o->b;
-    const char *settings = json_string_value(json_object_get(part, "settings"));
+    const char *settings = sg_json_text_or(part, "settings", NULL);
     if (o->stage != AT_HEADER)
         return sg_fail(err, SG_INPUT, "a second study");
     o->stage = AT_STUDY;
@@ -217,8 +218,8 @@ static sg_status take_row(struct opening *o, const json_t *part, struct sg_err *
         return sg_fail(err, SG_INPUT, "more rows than the tasks have");
     const struct sg_bundle_task *t = &b->task[o->task];
     const char *set = o->n_rows < t->n_train ? "train" : "test";
-    const char *said_task = json_string_value(json_object_get(part, "task")),
-               *said_set = json_string_value(json_object_get(part, "set"));
+    const char *said_task = sg_json_text_or(part, "task", NULL),
+               *said_set = sg_json_text_or(part, "set", NULL);
     const json_t *second = json_object_get(part, "second");
     if (!said_task || strcmp(said_task, t->name) != 0 || !said_set || strcmp(said_set, set) != 0)
         return sg_fail(err, SG_INPUT, "a row that is none of task %s's %s rows, which come here", t->name,

@@ -1,4 +1,5 @@
 #include "base/file.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "experiments/bundle/bundle.h"
@@ -99,8 +100,7 @@ static sg_status write_row(void *context, const char *part, const json_t *o, str
     if (strcmp(part, "row") != 0)
         return SG_OK;
     /* sg_bundle_open has checked this content, and sg_unpack_rows finds another one by its digest; but then these may be NULL. */
-    const char *name = json_string_value(json_object_get(o, "task")),
-               *set = json_string_value(json_object_get(o, "set"));
+    const char *name = sg_json_text_or(o, "task", NULL), *set = sg_json_text_or(o, "set", NULL);
     const struct sg_task *task = NULL;
     for (int64_t t = 0; name && t < w->b->n_tasks; t++)
         if (strcmp(w->b->task[t].name, name) == 0)
@@ -148,7 +148,7 @@ static int localize(json_t *generator)
 {
     /* A name from outside would take a variable out of the environment. */
     int bad = json_object_set_new(generator, "api_key_env", json_string("OPENAI_API_KEY"));
-    const char *provider = json_string_value(json_object_get(generator, "provider"));
+    const char *provider = sg_json_text_or(generator, "provider", NULL);
     const struct sg_provider *found = provider ? sg_provider_find(provider) : NULL;
     if (found && found->in_process) /* such a study names its model's file, which a replay does not open */
         bad |= json_object_set_new(generator, "model_file", json_string("bundle"));

@@ -1,6 +1,7 @@
 #define _XOPEN_SOURCE 700 /* nftw */
 
 #include "base/file.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "experiments/bundle/bundle.h"
@@ -75,8 +76,7 @@ static json_t *settings_to_seal(const struct sg_study *s, int with_data)
     bad |= json_object_set_new(generator, "recording", json_null());
     if (s->train.lr >= 0) /* what auto comes to is the program's to say, and may change */
         bad |= json_object_set_new(train, "lr", json_real(s->train.lr));
-    const char *dir = json_string_value(json_object_get(data, "dir")),
-               *encoder = json_string_value(json_object_get(train, "encoder"));
+    const char *dir = sg_json_text_or(data, "dir", NULL), *encoder = sg_json_text_or(train, "encoder", NULL);
     if (with_data) {
         bad |= json_object_set_new(data, "train", json_string("train.jsonl"));
         bad |= json_object_set_new(data, "test", json_string("test.jsonl"));

@@ -1,5 +1,6 @@
 #include "experiments/run/measure.h"
 
+#include "base/json.h"
 #include "base/mem.h"
 #include "experiments/run/texts.h"
 #include "model/kernels/ops.h"
@@ -51,8 +52,7 @@ static sg_status embed_share(const struct sg_team *world, const struct sg_prepar
             row[i - from].first = (char *)(uintptr_t)json_string_value(json_array_get(r, 0));
             row[i - from].second = (char *)(uintptr_t)json_string_value(json_array_get(r, 1));
         }
-        struct sg_examples e = {
-            .n = to - from, .row = row, .cut = (enum sg_cut)json_integer_value(json_object_get(o, "cut"))};
+        struct sg_examples e = {.n = to - from, .row = row, .cut = (enum sg_cut)sg_json_int_or(o, "cut", 0)};
         if (e.n)
             status = sg_embed(p->encoder, &e, p->study->train.max_length, p->study->train.threads, *x, err);
     }
@@ -116,7 +116,7 @@ static sg_status look(struct sg_ledger *l, const struct sg_prepared *p, int64_t 
         *holds = -1;
     if (status == SG_OK && *holds == 1 && texts) {
         status = sg_texts_of_pool(p->pool[i], sg_pool_n(p->pool[i]), hex, err);
-        const char *before = json_string_value(json_object_get(o, "examples_sha256"));
+        const char *before = sg_json_text_or(o, "examples_sha256", NULL);
         *holds = before && strcmp(before, hex) == 0 ? 1 : -1;
     }
     json_decref(o);

@@ -1,6 +1,7 @@
 #include "experiments/run/stub.h"
 
 #include "base/file.h"
+#include "base/json.h"
 #include "base/lines.h"
 #include "base/mem.h"
 #include "base/text.h"
@@ -222,7 +223,7 @@ sg_status sg_stub_bill_add(const char *log, struct sg_stub_bill *bill, struct sg
     sg_status status;
     while ((status = sg_lines_next(l, &text, &n, err)) == SG_OK && text) {
         json_t *o = json_loadb(text, n, 0, NULL);
-        json_int_t code = json_integer_value(json_object_get(o, "status"));
+        json_int_t code = sg_json_int_or(o, "status", 0);
         b.n_requests++;
         b.n_answered += code == 200;
         b.n_429 += code == 429;

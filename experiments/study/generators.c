@@ -1,5 +1,6 @@
 #include "experiments/study/generators.h"
 
+#include "base/json.h"
 #include "base/text.h"
 #include "gen/llm/http.h"
 
@@ -289,12 +290,12 @@ static int has_more(const struct sg_generator *g, const json_t *request)
 /* In how much of what tells a study's generators from each other a request is one's; 0: it is not. */
 static int likeness(const struct sg_generator *g, const char *provider, const json_t *request)
 {
-    const char *model = json_string_value(json_object_get(request, "model")),
-               *asked = json_string_value(json_object_get(request, "provider"));
+    const char *model = sg_json_text_or(request, "model", NULL),
+               *asked = sg_json_text_or(request, "provider", NULL);
     if (!model || !asked || strcmp(g->model, model) != 0 || strcmp(provider, asked) != 0)
         return 0;
-    return 1 + (json_number_value(json_object_get(request, "temperature")) == g->temperature) +
-           (json_number_value(json_object_get(request, "top_p")) == g->top_p) + has_more(g, request);
+    return 1 + (sg_json_number_or(request, "temperature", 0) == g->temperature) +
+           (sg_json_number_or(request, "top_p", 0) == g->top_p) + has_more(g, request);
 }
 
 int sg_generators_find(int n, const struct sg_generator *g,

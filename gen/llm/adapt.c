@@ -1,5 +1,6 @@
 #include "gen/llm/adapt.h"
 
+#include "base/json.h"
 #include "base/mem.h"
 
 #include <ctype.h>
@@ -89,21 +90,21 @@ void sg_adapt_meet(struct sg_adapt *adapt, const struct sg_generator *g, const s
 static void say_for_anthropic(json_t *o)
 {
     json_t *messages = json_object_get(o, "messages"), *first = json_array_get(messages, 0);
-    const char *role = json_string_value(json_object_get(first, "role"));
+    const char *role = sg_json_text_or(first, "role", NULL);
     if (role && strcmp(role, "system") == 0) {
         json_object_set(o, "system", json_object_get(first, "content"));
         json_array_remove(messages, 0);
     }
     for (const char *const *name = not_anthropics; *name; name++)
         json_object_del(o, *name);
-    if (json_number_value(json_object_get(o, "top_p")) == 1)
+    if (sg_json_number_or(o, "top_p", 0) == 1)
         json_object_del(o, "top_p");
 }
 
 static json_t *wire_of(const struct sg_request *q, const struct sg_adapt *adapt)
 {
     json_t *o = json_loads(q->canonical, 0, NULL);
-    const char *provider = json_string_value(json_object_get(o, "provider"));
+    const char *provider = sg_json_text_or(o, "provider", NULL);
     if (provider && strcmp(provider, "anthropic") == 0)
         say_for_anthropic(o);
     for (int i = 0; i < N_PARAMETERS; i++) {
@@ -266,8 +267,8 @@ static unsigned one_of(unsigned bits, const json_t *wire)
     const unsigned pair = 1U << TEMPERATURE | 1U << TOP_P;
     if ((bits & pair) != pair)
         return bits;
-    int drops_temperature = json_number_value(json_object_get(wire, "top_p")) != 1 &&
-                            json_number_value(json_object_get(wire, "temperature")) == 1;
+    int drops_temperature =
+        sg_json_number_or(wire, "top_p", 0) != 1 && sg_json_number_or(wire, "temperature", 0) == 1;
     return drops_temperature ? 1U << TEMPERATURE : 1U << TOP_P;
 }
 
@@ -283,7 +284,7 @@ static unsigned to_learn(const json_t *wire, unsigned sent, long http_status, co
     if (format && ((n.bits & format && (n.is_member || n.is_quoted)) || find_any(n.text, of_format)))
         return format;
     /* TGI takes a top_p below 1 alone; that of 1 says nothing. */
-    unsigned says_nothing = json_number_value(json_object_get(wire, "top_p")) == 1 ? 1U << TOP_P : 0;
+    unsigned says_nothing = sg_json_number_or(wire, "top_p", 0) == 1 ? 1U << TOP_P : 0;
     if (n.bits & sent & says_nothing && n.bits == 1U << TOP_P && (n.is_member || n.is_quoted))
         return 1U << TOP_P;
     int by_code = strncmp(e->code, "unsupported", 11) == 0 || strncmp(e->type, "unsupported", 11) == 0 ||

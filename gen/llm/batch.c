@@ -1,6 +1,7 @@
 #include "gen/llm/batch.h"
 
 #include "base/file.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/secret.h"
 #include "base/text.h"
@@ -133,14 +134,14 @@ static int is_id(const char *s)
 
 static void take_id(const json_t *o, const char *name, char out[SG_BATCH_ID])
 {
-    const char *s = json_string_value(json_object_get(o, name));
-    snprintf(out, SG_BATCH_ID, "%s", s && is_id(s) ? s : "");
+    const char *s = sg_json_text_or(o, name, "");
+    snprintf(out, SG_BATCH_ID, "%s", is_id(s) ? s : "");
 }
 
 static int64_t take_count(const json_t *o, const char *name)
 {
-    const json_t *v = json_object_get(o, name);
-    return json_is_integer(v) && json_integer_value(v) >= 0 ? json_integer_value(v) : -1;
+    int64_t n = sg_json_int_or(o, name, -1);
+    return n >= 0 ? n : -1;
 }
 
 /* "errors": {"data": [{"code","message","line"}]} */
@@ -148,7 +149,7 @@ static void take_why(const json_t *o, char out[400])
 {
     const json_t *list = json_object_get(json_object_get(o, "errors"), "data"),
                  *first = json_array_get(list, 0);
-    const char *message = json_string_value(json_object_get(first, "message"));
+    const char *message = sg_json_text_or(first, "message", NULL);
     struct sg_buf b = sg_buf_make(4096);
     if (message)
         sg_buf_foreign(&b, message, 250);
@@ -165,9 +166,8 @@ static int read_batch(const json_t *o, struct sg_batch_info *out)
 {
     struct sg_batch_info b = {.part = -1};
     const json_t *counts = json_object_get(o, "request_counts"), *meta = json_object_get(o, "metadata");
-    const char *status = json_string_value(json_object_get(o, "status")),
-               *run_key = json_string_value(json_object_get(meta, "run_key")),
-               *part = json_string_value(json_object_get(meta, "part"));
+    const char *status = sg_json_text_or(o, "status", NULL),
+               *run_key = sg_json_text_or(meta, "run_key", NULL), *part = sg_json_text_or(meta, "part", NULL);
     take_id(o, "id", b.id);
     take_id(o, "input_file_id", b.input_file);
     take_id(o, "output_file_id", b.output_file);
@@ -178,7 +178,7 @@ static int read_batch(const json_t *o, struct sg_batch_info *out)
     take_why(o, b.why);
     if (status && strspn(status, "abcdefghijklmnopqrstuvwxyz_") == strlen(status))
         snprintf(b.status, sizeof b.status, "%s", status);
-    const char *keys = json_string_value(json_object_get(meta, "keys"));
+    const char *keys = sg_json_text_or(meta, "keys", NULL);
     if (keys && strlen(keys) < sizeof b.keys)
         snprintf(b.keys, sizeof b.keys, "%s", keys);
     if (run_key && strlen(run_key) < sizeof b.run_key)
@@ -327,7 +327,7 @@ struct search {
 static sg_status on_file(void *context, const json_t *item, int *enough, struct sg_err *err)
 {
     struct search *s = context;
-    const char *name = json_string_value(json_object_get(item, "filename"));
+    const char *name = sg_json_text_or(item, "filename", NULL);
     (void)err;
     if (!name || strcmp(name, s->name) != 0)
         return SG_OK;

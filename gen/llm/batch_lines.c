@@ -1,5 +1,6 @@
 #include "gen/llm/batch.h"
 
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/secret.h"
 #include "base/text.h"
@@ -28,8 +29,8 @@ sg_status sg_batch_line_add(struct sg_buf *out, const struct sg_request *q, cons
 /* Why a line has no answer: {"code","message"}. */
 static void read_why(const json_t *error, char out[400])
 {
-    const char *code = json_string_value(json_object_get(error, "code")),
-               *message = json_string_value(json_object_get(error, "message"));
+    const char *code = sg_json_text_or(error, "code", NULL),
+               *message = sg_json_text_or(error, "message", NULL);
     struct sg_buf b = sg_buf_make(4096);
     if (code)
         sg_buf_foreign(&b, code, 60);
@@ -50,13 +51,13 @@ static sg_status read_line(const char *text, size_t n, each_line each, void *con
     json_t *o = sg_reply_json(text, n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL);
     const json_t *response = json_object_get(o, "response"), *error = json_object_get(o, "error"),
                  *http = json_object_get(response, "status_code"), *body = json_object_get(response, "body");
-    struct sg_batch_line line = {.custom_id = json_string_value(json_object_get(o, "custom_id"))};
+    struct sg_batch_line line = {.custom_id = sg_json_text_or(o, "custom_id", NULL)};
     char why[400] = "";
     char *text_body = NULL;
     sg_status status = SG_OK;
     if (json_is_integer(http)) {
         line.http_status = (long)json_integer_value(http);
-        line.request_id = json_string_value(json_object_get(response, "request_id"));
+        line.request_id = sg_json_text_or(response, "request_id", NULL);
         text_body = json_dumps(body ? body : json_null(), JSON_COMPACT | JSON_ENCODE_ANY);
         line.body = text_body;
         line.n_body = text_body ? strlen(text_body) : 0;

@@ -1,6 +1,7 @@
 #include "gen/llm/client.h"
 
 #include "base/file.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/secret.h"
 #include "base/text.h"
@@ -342,7 +343,7 @@ static sg_status check_models(struct sg_client *c, const struct sg_http_reply *r
     int n = 0, found = 0;
     size_t i;
     json_array_foreach (list, i, m) {
-        const char *id = json_string_value(json_object_get(m, "id"));
+        const char *id = sg_json_text_or(m, "id", NULL);
         if (id && n < 1000)
             names[n++] = id;
         found |= id && strcmp(id, c->g->model) == 0;

@@ -2,6 +2,7 @@
 
 #include "base/cores.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/sha256.h"
 #include "base/text.h"
@@ -237,8 +238,8 @@ static sg_status read_messages(const struct sg_llama *l, const json_t *list, str
         int32_t n_tokens = 0;
         if ((*why)[0])
             break;
-        chat[i] = (struct llama_chat_message){json_string_value(json_object_get(m, "role")),
-                                              json_string_value(json_object_get(m, "content"))};
+        chat[i] = (struct llama_chat_message){sg_json_text_or(m, "role", NULL),
+                                              sg_json_text_or(m, "content", NULL)};
         if (!chat[i].role || !chat[i].content || strlen(chat[i].content) > MAX_PROMPT)
             return sg_fail(err, SG_FAILED, "a request has a message of another shape");
         SG_TRY(tokens_of(l, chat[i].content, 0, &token, &n_tokens, err));
@@ -253,8 +254,8 @@ static sg_status read_messages(const struct sg_llama *l, const json_t *list, str
 static struct llama_sampler *make_sampler(const json_t *o)
 {
     struct llama_sampler *chain = llama_sampler_chain_init(llama_sampler_chain_default_params());
-    double temperature = json_number_value(json_object_get(o, "temperature"));
-    double top_p = json_number_value(json_object_get(o, "top_p"));
+    double temperature = sg_json_number_or(o, "temperature", 0);
+    double top_p = sg_json_number_or(o, "top_p", 0);
     if (temperature <= 0) {
         llama_sampler_chain_add(chain, llama_sampler_init_greedy());
         return chain;
@@ -262,8 +263,7 @@ static struct llama_sampler *make_sampler(const json_t *o)
     if (top_p > 0 && top_p < 1)
         llama_sampler_chain_add(chain, llama_sampler_init_top_p((float)top_p, 1));
     llama_sampler_chain_add(chain, llama_sampler_init_temp((float)temperature));
-    llama_sampler_chain_add(
-        chain, llama_sampler_init_dist((uint32_t)json_integer_value(json_object_get(o, "seed"))));
+    llama_sampler_chain_add(chain, llama_sampler_init_dist((uint32_t)sg_json_int_or(o, "seed", 0)));
     return chain;
 }
 
@@ -288,7 +288,7 @@ static sg_status prepare(struct sg_llama *l, struct slot *s, const json_t *o, ch
     sg_free(prompt);
     if (status != SG_OK)
         return status;
-    int64_t most = json_integer_value(json_object_get(o, "max_tokens"));
+    int64_t most = sg_json_int_or(o, "max_tokens", 0);
     int32_t trained = llama_model_n_ctx_train(l->model),
             room = l->n_context < trained ? l->n_context : trained;
     if (s->n_prompt == 0 || most < 1 || s->n_prompt + most > room)

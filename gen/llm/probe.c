@@ -1,5 +1,6 @@
 #include "gen/llm/probe.h"
 
+#include "base/json.h"
 #include "base/mem.h"
 #include "gen/llm/request_frame.h"
 
@@ -39,7 +40,7 @@ static sg_status on_result(void *context, struct sg_client_result *r, struct sg_
 sg_status sg_probe_reseed(const struct sg_request *q, struct sg_request *out, struct sg_err *err)
 {
     json_t *o = json_loads(q->canonical, 0, NULL);
-    json_int_t seed = json_integer_value(json_object_get(o, "seed"));
+    json_int_t seed = sg_json_int_or(o, "seed", 0);
     json_object_set_new(o, "seed", json_integer(seed ^ 1));
     char *text = o ? json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII) : NULL;
     struct sg_request r = {.canonical = sg_strdup(text)};

@@ -1,6 +1,7 @@
 #include "gen/llm/recording.h"
 
 #include "base/file.h"
+#include "base/json.h"
 #include "base/lines.h"
 #include "base/mem.h"
 #include "gen/llm/seal.h"
@@ -33,7 +34,7 @@ struct reader {
 static sg_status take_completion(struct reader *r, const json_t *o, const char *text, size_t n,
                                  struct sg_err *err)
 {
-    const char *request = json_string_value(json_object_get(o, "request"));
+    const char *request = sg_json_text_or(o, "request", NULL);
     struct sg_request q = {.canonical = (char *)(uintptr_t)request};
     struct sg_answer a = {0};
     sg_status status =
@@ -56,7 +57,7 @@ static sg_status take_completion(struct reader *r, const json_t *o, const char *
 /* The first line, when it is a header. */
 static sg_status take_header(struct reader *r, const json_t *o, struct sg_err *err)
 {
-    const char *format = json_string_value(json_object_get(o, "format"));
+    const char *format = sg_json_text_or(o, "format", NULL);
     const json_t *version = json_object_get(o, "version");
     if (!format || strcmp(format, format_name) != 0 || !json_is_integer(version) ||
         json_integer_value(version) < 1)
@@ -72,7 +73,7 @@ static sg_status take_header(struct reader *r, const json_t *o, struct sg_err *e
 
 static sg_status take_seal(struct reader *r, const json_t *o, struct sg_err *err)
 {
-    const char *said = json_string_value(json_object_get(o, "sha256"));
+    const char *said = sg_json_text_or(o, "sha256", NULL);
     const json_t *end = json_object_get(o, "end"), *first = json_object_get(o, "first");
     long long from = (long long)r->seal.first, to = (long long)r->seal.line;
     char hex[SG_HEX];
@@ -127,7 +128,7 @@ static sg_status take_line(struct reader *r, int64_t number, const char *text, s
     json_t *o = json_loadb(text, n, JSON_REJECT_DUPLICATES, &why);
     if (!o)
         return sg_fail(err, SG_INPUT, "not JSON: %s", why.text);
-    const char *part = json_string_value(json_object_get(o, "part"));
+    const char *part = sg_json_text_or(o, "part", NULL);
     sg_status status =
         json_is_object(o) ? SG_OK : sg_fail(err, SG_INPUT, "a line must be a JSON object {...}");
     if (status == SG_OK && number == 1 && part && strcmp(part, "header") == 0)
@@ -147,7 +148,7 @@ static json_t *seal_of(const char *text, size_t n)
 {
     json_t *o =
         check_values(text, n, NULL) == SG_OK ? json_loadb(text, n, JSON_REJECT_DUPLICATES, NULL) : NULL;
-    const char *part = json_string_value(json_object_get(o, "part"));
+    const char *part = sg_json_text_or(o, "part", NULL);
     if (part && strcmp(part, "seal") == 0)
         return o;
     json_decref(o);

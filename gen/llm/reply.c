@@ -1,5 +1,6 @@
 #include "gen/llm/reply.h"
 
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/secret.h"
 #include "base/text.h"
@@ -94,9 +95,9 @@ static const json_int_t max_count = (json_int_t)1 << 40;
 
 static int64_t count(const json_t *usage, const char *name, int64_t estimate, int *estimated)
 {
-    const json_t *v = json_object_get(usage, name);
-    if (json_is_integer(v) && json_integer_value(v) >= 0 && json_integer_value(v) <= max_count)
-        return json_integer_value(v);
+    int64_t n = sg_json_int_or(usage, name, -1);
+    if (n >= 0 && n <= max_count)
+        return n;
     *estimated = 1;
     return estimate;
 }
@@ -127,7 +128,7 @@ static char *text_of_parts(const json_t *parts)
     const json_t *part;
     size_t i;
     json_array_foreach (parts, i, part) {
-        const char *type = json_string_value(json_object_get(part, "type"));
+        const char *type = sg_json_text_or(part, "type", NULL);
         char *text =
             type && strcmp(type, "text") == 0 ? text_without_nul(json_object_get(part, "text")) : NULL;
         if (text)
@@ -164,9 +165,8 @@ static int read_openai(const json_t *o, struct said *s)
         has_thought |= has_content(json_object_get(message, *name));
     s->text = json_is_array(content) ? text_of_parts(content) : text_without_nul(content);
     s->finish = json_is_string(json_object_get(message, "refusal")) && !s->text ? "refusal"
-                : has_thought && sg_text_is_blank(s->text)
-                    ? SG_FINISH_REASONING
-                    : json_string_value(json_object_get(choice, "finish_reason"));
+                : has_thought && sg_text_is_blank(s->text)                      ? SG_FINISH_REASONING
+                                                           : sg_json_text_or(choice, "finish_reason", NULL);
     return 1;
 }
 
@@ -175,7 +175,7 @@ static int has_part(const json_t *parts, const char *wanted)
     const json_t *part;
     size_t i;
     json_array_foreach (parts, i, part) {
-        const char *type = json_string_value(json_object_get(part, "type"));
+        const char *type = sg_json_text_or(part, "type", NULL);
         if (type && strcmp(type, wanted) == 0)
             return 1;
     }
@@ -197,7 +197,7 @@ static int read_anthropic(const json_t *o, struct said *s)
     s->text = text_of_parts(blocks);
     s->finish = sg_text_is_blank(s->text) && has_part(blocks, "thinking")
                     ? SG_FINISH_REASONING
-                    : json_string_value(json_object_get(o, "stop_reason"));
+                    : sg_json_text_or(o, "stop_reason", NULL);
     for (size_t i = 0; s->finish && i < sizeof words / sizeof words[0]; i++)
         if (strcmp(s->finish, words[i][0]) == 0) {
             s->finish = words[i][1];
@@ -260,7 +260,7 @@ static int is_cut(const struct sg_request *q, const struct said *s, const struct
     static const char *const other[] = {"length",     "content_filter",    "refusal",
                                         "tool_calls", SG_FINISH_REASONING, NULL};
     json_t *o = json_loads(q->canonical, 0, NULL);
-    json_int_t most = json_integer_value(json_object_get(o, "max_tokens"));
+    json_int_t most = sg_json_int_or(o, "max_tokens", 0);
     json_decref(o);
     return !a->tokens_estimated && most > 0 && a->tokens_out >= most &&
            !(s->finish && is_one_of(s->finish, other));
@@ -284,14 +284,13 @@ static void read_answer(const struct sg_generator *g, const struct sg_request *q
         json_decref(o);
         return;
     }
-    const char *id =
-        r->headers.request_id[0] ? r->headers.request_id : json_string_value(json_object_get(o, "id"));
+    const char *id = r->headers.request_id[0] ? r->headers.request_id : sg_json_text_or(o, "id", NULL);
     t->kind = SG_ATTEMPT_ANSWERED;
     a->status = SG_OK;
     a->text = s.text;
     count_tokens(g, q, usage, &s, a);
     a->finish_reason = sg_strdup(is_cut(q, &s, a) ? "length" : s.finish);
-    a->model = sg_strdup(json_string_value(json_object_get(o, "model")));
+    a->model = sg_strdup(sg_json_text_or(o, "model", NULL));
     a->request_id = sg_strdup(id);
     char *const server_text[] = {a->text, a->finish_reason, a->model, a->request_id};
     for (size_t i = 0; i < sizeof server_text / sizeof server_text[0]; i++)

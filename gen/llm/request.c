@@ -1,8 +1,10 @@
 #include "gen/llm/request.h"
 
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/text.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,7 +49,7 @@ int sg_request_list_has_room(struct sg_request_list *list, int64_t at)
 static double max_tokens(const struct sg_request *q)
 {
     json_t *o = json_loads(q->canonical, 0, NULL);
-    json_int_t n = json_integer_value(json_object_get(o, "max_tokens"));
+    json_int_t n = sg_json_int_or(o, "max_tokens", 0);
     json_decref(o);
     return (double)n;
 }
@@ -182,37 +184,28 @@ char *sg_answer_to_json(const struct sg_answer *a)
     return copy;
 }
 
-/* Each reader returns 0 when the member has another type. A missing or null text is NULL. */
-static int take_text(const json_t *o, const char *name, char **out)
-{
-    const json_t *v = json_object_get(o, name);
-    if (!v || json_is_null(v))
-        return 1;
-    if (!json_is_string(v))
-        return 0;
-    *out = sg_strdup(json_string_value(v));
-    return *out != NULL;
-}
-
-static int take_integer(const json_t *o, const char *name, int64_t low, int64_t high, int64_t *out)
-{
-    const json_t *v = json_object_get(o, name);
-    if (!json_is_integer(v) || json_integer_value(v) < low || json_integer_value(v) > high)
-        return 0;
-    *out = json_integer_value(v);
-    return 1;
-}
-
 /* No answer has so many tokens; sums of what is below cannot overflow. */
 static const int64_t max_count = (int64_t)1 << 44;
 
+/* Each reader returns 0 when the member has another type. A missing or null text is NULL. */
+static int take_text(const json_t *o, const char *name, char **out)
+{
+    const char *text = NULL;
+    if (sg_json_text(o, name, NULL, "", &text, NULL) != SG_OK)
+        return 0;
+    *out = sg_strdup(text);
+    return !text || *out;
+}
+
+static int take_integer(const json_t *o, const char *name, int64_t high, int64_t *out)
+{
+    return sg_json_int(o, name, -1, 0, high, "", out, NULL) == SG_OK;
+}
+
 static int take_number(const json_t *o, const char *name, double *out)
 {
-    const json_t *v = json_object_get(o, name);
-    if (!json_is_number(v))
-        return 0;
-    *out = json_number_value(v);
-    return 1;
+    *out = sg_json_number_or(o, name, (double)NAN);
+    return !isnan(*out);
 }
 
 static int is_key(const char *text)
@@ -230,13 +223,13 @@ sg_status sg_answer_from_json(const char *json, size_t n, struct sg_answer *out,
     }
     struct sg_answer a = {0};
     int64_t status = 0, http = 0, attempts = 0;
-    const char *key = json_string_value(json_object_get(o, "key"));
+    const char *key = sg_json_text_or(o, "key", NULL);
     const json_t *estimated = json_object_get(o, "tokens_estimated");
-    int good = key && is_key(key) && take_integer(o, "status", SG_OK, SG_STOPPED, &status) &&
-               take_integer(o, "http_status", 0, 999, &http) &&
-               take_integer(o, "attempts", 0, INT32_MAX, &attempts) &&
-               take_integer(o, "tokens_in", 0, max_count, &a.tokens_in) &&
-               take_integer(o, "tokens_out", 0, max_count, &a.tokens_out) &&
+    int good = key && is_key(key) && take_integer(o, "status", SG_STOPPED, &status) &&
+               take_integer(o, "http_status", 999, &http) &&
+               take_integer(o, "attempts", INT32_MAX, &attempts) &&
+               take_integer(o, "tokens_in", max_count, &a.tokens_in) &&
+               take_integer(o, "tokens_out", max_count, &a.tokens_out) &&
                take_number(o, "latency_s", &a.latency_s) && take_number(o, "cost_usd", &a.cost_usd) &&
                json_is_boolean(estimated) && take_text(o, "reason", &a.reason) &&
                take_text(o, "text", &a.text) && take_text(o, "finish_reason", &a.finish_reason) &&

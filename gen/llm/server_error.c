@@ -1,5 +1,6 @@
 #include "gen/llm/server_error.h"
 
+#include "base/json.h"
 #include "base/secret.h"
 #include "base/text.h"
 
@@ -99,7 +100,7 @@ static int gather_object(const json_t *o, int depth, struct sg_server_error *e)
     for (const char *const *name = member; !found && *name; name++)
         found = gather(json_object_get(o, *name), depth + 1, e);
     /* OpenRouter: what the provider behind it has said. */
-    const char *raw = json_string_value(json_object_get(json_object_get(o, "metadata"), "raw"));
+    const char *raw = sg_json_text_or(json_object_get(o, "metadata"), "raw", NULL);
     if (raw) {
         add(e->text, sizeof e->text, found ? ": " : "");
         add(e->text, sizeof e->text, raw);

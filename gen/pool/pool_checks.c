@@ -1,3 +1,4 @@
+#include "base/json.h"
 #include "base/mem.h"
 #include "gen/pool/pool_impl.h"
 
@@ -53,7 +54,7 @@ static sg_status fold_messages(const char *messages, size_t n, struct sg_buf *ou
     const json_t *message;
     size_t i;
     json_array_foreach (list, i, message) {
-        const char *content = json_string_value(json_object_get(message, "content"));
+        const char *content = sg_json_text_or(message, "content", NULL);
         if (content)
             sg_buf_folded(out, content);
         sg_buf_puts(out, "\n"); /* a folded text holds none: what is found is inside of one message */

@@ -1,5 +1,6 @@
 #include "gen/pool/prompt.h"
 
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "gen/pool/messages.h"
@@ -231,7 +232,7 @@ static sg_status add_shots_as_dialogue(const struct sg_prompter *p, const int64_
 static sg_status end_with(json_t *messages, char *more, struct sg_err *err)
 {
     json_t *last = json_array_get(messages, json_array_size(messages) - 1);
-    const char *content = json_string_value(json_object_get(last, "content"));
+    const char *content = sg_json_text_or(last, "content", NULL);
     char *text = more ? sg_strf("%s%s", content ? content : "", more) : NULL;
     int bad = !text || json_object_set_new(last, "content", json_string(text));
     sg_free(text);

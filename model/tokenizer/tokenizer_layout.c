@@ -39,7 +39,7 @@ static sg_status read_template(const char *path, const json_t *list, const json_
         const json_t *v = json_array_get(list, i);
         const json_t *special = json_object_get(v, "SpecialToken"),
                      *sequence = json_object_get(v, "Sequence");
-        const char *name = json_string_value(json_object_get(special ? special : sequence, "id"));
+        const char *name = sg_json_text_or(special ? special : sequence, "id", NULL);
         const json_t *type = json_object_get(special ? special : sequence, "type_id");
         int64_t type_id = json_is_integer(type) ? json_integer_value(type) : -1;
         if (special && name) {

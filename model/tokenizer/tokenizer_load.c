@@ -62,7 +62,7 @@ static int32_t next_id(const struct sg_tokenizer *t, const char *text)
 static sg_status add_token(struct sg_loader *l, const json_t *v, int special, int needed, struct sg_err *err)
 {
     struct sg_tokenizer *t = l->t;
-    const char *text = json_string_value(json_object_get(v, "content"));
+    const char *text = sg_json_text_or(v, "content", NULL);
     if (!text || !text[0])
         return sg_fail(err, SG_INPUT, "%s: an added token has no \"content\"", l->path);
     if (strlen(text) > SG_MAX_PREFIX / 4) /* normalised, it may be longer */
@@ -95,7 +95,7 @@ static sg_status add_token(struct sg_loader *l, const json_t *v, int special, in
 /* One of tokenizer.json's own list: its number must make sense, though `tokenizers` only warns where it does not. */
 static sg_status read_added_one(struct sg_loader *l, const json_t *v, struct sg_err *err)
 {
-    const char *text = json_string_value(json_object_get(v, "content"));
+    const char *text = sg_json_text_or(v, "content", NULL);
     const json_t *given = json_object_get(v, "id");
     int32_t id = text ? sg_vocab_find(&l->t->vocab, text, strlen(text)) : 0;
     if (text && find_added(l->t, text))
@@ -133,7 +133,7 @@ static int has_name(const struct sg_tokenizer_settings *s, const char *text)
     for (int i = 0; text && i < SG_N_NAMED_TOKENS + s->n_others_named; i++) {
         const json_t *v = i < SG_N_NAMED_TOKENS ? json_array_get(s->named, (size_t)i)
                                                 : json_array_get(s->others, (size_t)(i - SG_N_NAMED_TOKENS));
-        const char *name = json_string_value(json_object_get(v, "content"));
+        const char *name = sg_json_text_or(v, "content", NULL);
         if (name && strcmp(name, text) == 0)
             return 1;
     }
@@ -147,13 +147,13 @@ static sg_status add_tokens(struct sg_loader *l, const struct sg_tokenizer_setti
     l->path = s->path;
     for (size_t i = 0; i < json_array_size(s->decoder); i++) {
         const json_t *v = json_array_get(s->decoder, i);
-        SG_TRY(add_token(l, v, has_name(s, json_string_value(json_object_get(v, "content"))), 1, err));
+        SG_TRY(add_token(l, v, has_name(s, sg_json_text_or(v, "content", NULL)), 1, err));
     }
     for (size_t i = 0; i < SG_N_NAMED_TOKENS + json_array_size(s->others); i++) {
         int named = i < SG_N_NAMED_TOKENS;
         const json_t *v =
             named ? json_array_get(s->named, i) : json_array_get(s->others, i - SG_N_NAMED_TOKENS);
-        const char *text = json_string_value(json_object_get(v, "content"));
+        const char *text = sg_json_text_or(v, "content", NULL);
         if (text && !find_added(l->t, text))
             SG_TRY(add_token(l, v, 0, 0, err));
     }
@@ -180,7 +180,7 @@ static sg_status make_set(const struct sg_tokenizer *t, int normalized, struct s
 /* {"type": "Sequence", "<list>": [x]} is x. */
 static const json_t *unwrap(const json_t *v, const char *list)
 {
-    const char *type = json_string_value(json_object_get(v, "type"));
+    const char *type = sg_json_text_or(v, "type", NULL);
     const json_t *inner = json_object_get(v, list);
     if (type && strcmp(type, "Sequence") == 0 && json_array_size(inner) == 1)
         return json_array_get(inner, 0);
@@ -225,7 +225,7 @@ static sg_status read_steps(struct sg_loader *l, const json_t *json, struct sg_e
 static sg_status find_model(struct sg_loader *l, const json_t *json, const json_t **out, struct sg_err *err)
 {
     const json_t *model = json_object_get(json, "model");
-    const char *type = json_string_value(json_object_get(model, "type"));
+    const char *type = sg_json_text_or(model, "type", NULL);
     if (!json_is_object(model))
         return sg_fail(err, SG_INPUT, "%s: no \"model\"", l->path);
     if (!type)

@@ -57,7 +57,7 @@ void sg_tokenizer_settings_free(struct sg_tokenizer_settings *s)
 
 const char *sg_tokenizer_named(const struct sg_tokenizer_settings *s, int which)
 {
-    return json_string_value(json_object_get(json_array_get(s->named, (size_t)which), "content"));
+    return sg_json_text_or(json_array_get(s->named, (size_t)which), "content", NULL);
 }
 
 sg_status sg_tokenizer_flag(const struct sg_tokenizer_settings *s, const char *key, int missing, int *out,
@@ -83,10 +83,10 @@ static sg_status read_beside(const char *dir, const char *name, json_t **out, st
 static sg_status choose_class(struct sg_tokenizer_settings *s, const char *dir, const json_t *model,
                               const json_t *tokenizer_json, int has_vocab_txt, struct sg_err *err)
 {
-    const char *type = json_string_value(json_object_get(model, "model_type"));
-    const char *asked = json_string_value(json_object_get(s->config, "tokenizer_class"));
+    const char *type = sg_json_text_or(model, "model_type", NULL);
+    const char *asked = sg_json_text_or(s->config, "tokenizer_class", NULL);
     if (!asked)
-        asked = json_string_value(json_object_get(model, "tokenizer_class"));
+        asked = sg_json_text_or(model, "tokenizer_class", NULL);
     for (size_t i = 0; !asked && type && i < sizeof registered / sizeof registered[0]; i++)
         if (strcmp(type, registered[i].model_type) == 0)
             asked = registered[i].class_name;
@@ -224,7 +224,7 @@ static sg_status number_old_files(const struct sg_tokenizer_settings *s, const j
     const json_t *list = json_object_get(tokenizer_json, "added_tokens");
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *token = json_array_get(list, i), *id = json_object_get(token, "id");
-        const char *content = json_string_value(json_object_get(token, "content"));
+        const char *content = sg_json_text_or(token, "content", NULL);
         if (!content || !content[0])
             return sg_fail(err, SG_INPUT, "%s/tokenizer.json: an added token has no \"content\"", dir);
         if (!json_is_integer(id))

@@ -87,10 +87,10 @@ static sg_status fill_evaluation(struct fill *f, sqlite3_stmt *s, int64_t at, st
         struct sg_estimate e = sg_wilson_ci((double)n_correct, v.n);
         union sg_value row[SG_N_LLM_EVAL] = {
             [SG_LLM_EVAL_evaluation].i = at,
-            [SG_LLM_EVAL_task].text = text_of(settings, "task"),
-            [SG_LLM_EVAL_model].text = text_of(settings, "model"),
-            [SG_LLM_EVAL_shots].i = int_of(settings, "shots", -1),
-            [SG_LLM_EVAL_seed].i = int_of(settings, "seed", -1),
+            [SG_LLM_EVAL_task].text = sg_json_text_or(settings, "task", ""),
+            [SG_LLM_EVAL_model].text = sg_json_text_or(settings, "model", ""),
+            [SG_LLM_EVAL_shots].i = sg_json_int_or(settings, "shots", -1),
+            [SG_LLM_EVAL_seed].i = sg_json_int_or(settings, "seed", -1),
             [SG_LLM_EVAL_status].text = column(s, 2),
             [SG_LLM_EVAL_n].x = done ? (double)v.n : real_of(settings, "n"),
             [SG_LLM_EVAL_n_correct].x = done ? (double)n_correct : (double)NAN,

@@ -9,7 +9,7 @@
 /* The task of a cell's settings, entered when it is new (its test rows come later). */
 static sg_status enter_task(struct fill *f, const json_t *settings, struct task **out, struct sg_err *err)
 {
-    const char *name = text_of(settings, "task");
+    const char *name = sg_json_text_or(settings, "task", "");
     if ((*out = find_task(f, name)))
         return SG_OK;
     size_t n_classes = json_array_size(json_object_get(settings, "class_names"));
@@ -21,7 +21,7 @@ static sg_status enter_task(struct fill *f, const json_t *settings, struct task 
     f->task = task;
     task += f->n_tasks;
     *task = (struct task){.settings = json_deep_copy(settings)};
-    task->name = text_of(task->settings, "task");
+    task->name = sg_json_text_or(task->settings, "task", "");
     task->names = json_object_get(task->settings, "class_names");
     if (json_object_set_new(f->task_index, name, json_integer(f->n_tasks++)) != 0)
         return sg_fail_memory(err, 100);
@@ -279,13 +279,13 @@ static sg_status fill_cell(struct fill *f, sqlite3_stmt *s, struct sg_err *err)
     union sg_value row[SG_N_CELLS] = {
         [SG_CELLS_cell].i = cell,
         [SG_CELLS_task].text = t->name,
-        [SG_CELLS_method].text = text_of(settings, "method"),
-        [SG_CELLS_mix].text = text_of(settings, "mix"),
-        [SG_CELLS_size].i = int_of(settings, "size", 0),
-        [SG_CELLS_raw].i = int_of(settings, "raw", 0),
-        [SG_CELLS_seed_generation].i = int_of(settings, "seed_generation", -1),
-        [SG_CELLS_seed_data].i = int_of(settings, "seed_data", -1),
-        [SG_CELLS_seed_train].i = int_of(settings, "seed_train", -1),
+        [SG_CELLS_method].text = sg_json_text_or(settings, "method", ""),
+        [SG_CELLS_mix].text = sg_json_text_or(settings, "mix", ""),
+        [SG_CELLS_size].i = sg_json_int_or(settings, "size", 0),
+        [SG_CELLS_raw].i = sg_json_int_or(settings, "raw", 0),
+        [SG_CELLS_seed_generation].i = sg_json_int_or(settings, "seed_generation", -1),
+        [SG_CELLS_seed_data].i = sg_json_int_or(settings, "seed_data", -1),
+        [SG_CELLS_seed_train].i = sg_json_int_or(settings, "seed_train", -1),
         [SG_CELLS_status].text = column(s, 3),
         [SG_CELLS_reason].text = column(s, 4),
         [SG_CELLS_n_classes].i = (int64_t)json_array_size(t->names),
@@ -302,19 +302,19 @@ static sg_status fill_cell(struct fill *f, sqlite3_stmt *s, struct sg_err *err)
         [SG_CELLS_n_steps].x = real_of(result, "n_steps"),
         [SG_CELLS_n_tokens].x = real_of(result, "n_tokens"),
         [SG_CELLS_lanes].x = real_of(result, "lanes"),
-        [SG_CELLS_weights_sha256].text = text_of(result, "weights_sha256"),
+        [SG_CELLS_weights_sha256].text = sg_json_text_or(result, "weights_sha256", ""),
         [SG_CELLS_train_s].x = real_of(result, "train_s"),
         [SG_CELLS_eval_s].x = real_of(result, "eval_s"),
         [SG_CELLS_ranks].x = real_of(result, "ranks"),
         [SG_CELLS_threads].x = real_of(result, "threads"),
-        [SG_CELLS_kernels].text = text_of(result, "kernels"),
-        [SG_CELLS_rounding].text = text_of(result, "rounding"),
-        [SG_CELLS_encoder_sha256].text = text_of(result, "encoder_sha256"),
-        [SG_CELLS_program].text = text_of(result, "program"),
-        [SG_CELLS_rows_sha256].text = text_of(result, "rows_sha256"),
-        [SG_CELLS_examples_sha256].text = text_of(result, "examples_sha256"),
+        [SG_CELLS_kernels].text = sg_json_text_or(result, "kernels", ""),
+        [SG_CELLS_rounding].text = sg_json_text_or(result, "rounding", ""),
+        [SG_CELLS_encoder_sha256].text = sg_json_text_or(result, "encoder_sha256", ""),
+        [SG_CELLS_program].text = sg_json_text_or(result, "program", ""),
+        [SG_CELLS_rows_sha256].text = sg_json_text_or(result, "rows_sha256", ""),
+        [SG_CELLS_examples_sha256].text = sg_json_text_or(result, "examples_sha256", ""),
         [SG_CELLS_peak_mem_bytes].x = real_of(result, "peak_mem_bytes"),
-        [SG_CELLS_host].text = text_of(result, "host"),
+        [SG_CELLS_host].text = sg_json_text_or(result, "host", ""),
         [SG_CELLS_recorded].text = column(s, 6),
         [SG_CELLS_pool].i = pool,
         [SG_CELLS_id].text = id,
@@ -535,23 +535,23 @@ static sg_status fill_pool(struct fill *f, int64_t at, struct sg_err *err)
         if (column(s, 3)[0])
             SG_TRY_DONE(object_of(column(s, 3), "a pool's rejects", &rejects, err));
     }
-    p->task = text_of(p->settings, "task");
-    p->method = text_of(p->settings, "method");
-    p->model = text_of(p->settings, "model");
+    p->task = sg_json_text_or(p->settings, "task", "");
+    p->method = sg_json_text_or(p->settings, "method", "");
+    p->model = sg_json_text_or(p->settings, "model", "");
     SG_TRY_DONE(fill_rejects(f, at, rejects, err));
     SG_TRY_DONE(fill_near(f, at, json_object_get(rejects, "near"), err));
     union sg_value row[SG_N_POOLS] = {
         [SG_POOLS_pool].i = at,
         [SG_POOLS_task].text = p->task,
         [SG_POOLS_method].text = p->method,
-        [SG_POOLS_seed_generation].i = int_of(p->settings, "seed_generation", -1),
+        [SG_POOLS_seed_generation].i = sg_json_int_or(p->settings, "seed_generation", -1),
         [SG_POOLS_model].text = p->model,
         [SG_POOLS_status].text = there ? column(s, 1) : "planned",
         [SG_POOLS_n_wanted].x = there ? real_of(p->settings, "n_wanted") : (double)NAN,
         [SG_POOLS_n].x = there ? (double)sqlite3_column_int64(s, 2) : (double)NAN,
         [SG_POOLS_n_attempts].x = real_of(rejects, "n_attempts"),
         [SG_POOLS_n_rejected].x = p->n_rejected,
-        [SG_POOLS_seed_data].i = int_of(p->settings, there ? "seed_data" : "", -1),
+        [SG_POOLS_seed_data].i = sg_json_int_or(p->settings, there ? "seed_data" : "", -1),
         [SG_POOLS_n_near_raw].x = p->n_near_raw,
         [SG_POOLS_n_near_test].x = p->n_near_test,
         [SG_POOLS_n_near_pool].x = p->n_near_pool,
@@ -588,7 +588,8 @@ static sg_status fill_all(struct fill *f, struct sg_err *err)
         int64_t source;
         SG_TRY_DONE(fill_pool(f, i, err));
         /* The pool that this one rephrases is one of the study's, whether or not it has cells. */
-        SG_TRY_DONE(enter_pool(f, text_of(f->pool[i].settings, "source"), f->pool[i].settings, &source, err));
+        SG_TRY_DONE(enter_pool(f, sg_json_text_or(f->pool[i].settings, "source", ""), f->pool[i].settings,
+                               &source, err));
     }
     SG_TRY_DONE(sg_fill_bias(f, err));
     SG_TRY_DONE(sg_fill_attempts(f, err));

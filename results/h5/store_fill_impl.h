@@ -3,6 +3,7 @@
 #ifndef SG_RESULTS_H5_STORE_FILL_IMPL_H
 #define SG_RESULTS_H5_STORE_FILL_IMPL_H
 
+#include "base/json.h"
 #include "results/h5/store_fill.h"
 
 #include <jansson.h>
@@ -66,23 +67,10 @@ static inline const char *column(sqlite3_stmt *s, int i)
     return text ? text : "";
 }
 
-static inline const char *text_of(const json_t *o, const char *key)
-{
-    const char *text = json_string_value(json_object_get(o, key));
-    return text ? text : "";
-}
-
-static inline int64_t int_of(const json_t *o, const char *key, int64_t otherwise)
-{
-    const json_t *v = json_object_get(o, key);
-    return json_is_integer(v) ? (int64_t)json_integer_value(v) : otherwise;
-}
-
 /* NaN where there is none. */
 static inline double real_of(const json_t *o, const char *key)
 {
-    const json_t *v = json_object_get(o, key);
-    return json_is_number(v) ? json_number_value(v) : (double)NAN;
+    return sg_json_number_or(o, key, (double)NAN);
 }
 
 static inline sg_status object_of(const char *text, const char *what, json_t **out, struct sg_err *err)

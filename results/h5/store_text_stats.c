@@ -6,8 +6,8 @@
 static sg_status fill_row(struct fill *f, const json_t *result, int64_t pool, const struct task *t,
                           const json_t *x, struct sg_err *err)
 {
-    int64_t label = int_of(x, "label", -1), chosen = int_of(x, "chosen", -1),
-            n_chosen = int_of(result, "n_chosen", -1);
+    int64_t label = sg_json_int_or(x, "label", -1), chosen = sg_json_int_or(x, "chosen", -1),
+            n_chosen = sg_json_int_or(result, "n_chosen", -1);
     struct sg_estimate e = chosen >= 0 ? sg_wilson_ci((double)chosen, n_chosen) : sg_wilson_ci(0, 0);
     union sg_value row[SG_N_TEXT_STATS] = {
         [SG_TEXT_STATS_pool].i = pool,
@@ -15,17 +15,17 @@ static sg_status fill_row(struct fill *f, const json_t *result, int64_t pool, co
         [SG_TEXT_STATS_method].text = pool < 0 ? "" : f->pool[pool].method,
         [SG_TEXT_STATS_label].i = label,
         [SG_TEXT_STATS_class].text = label < 0 ? "" : class_name(t, label),
-        [SG_TEXT_STATS_part].text = text_of(x, "part"),
-        [SG_TEXT_STATS_n].i = int_of(x, "n", 0),
+        [SG_TEXT_STATS_part].text = sg_json_text_or(x, "part", ""),
+        [SG_TEXT_STATS_n].i = sg_json_int_or(x, "n", 0),
         [SG_TEXT_STATS_chosen].i = chosen,
         [SG_TEXT_STATS_chosen_share].x = e.mean,
         [SG_TEXT_STATS_chosen_low].x = e.low,
         [SG_TEXT_STATS_chosen_high].x = e.high,
         [SG_TEXT_STATS_mean_words].x = real_of(x, "mean_words"),
-        [SG_TEXT_STATS_n_words].i = int_of(x, "n_words", 0),
+        [SG_TEXT_STATS_n_words].i = sg_json_int_or(x, "n_words", 0),
         [SG_TEXT_STATS_distinct_1].x = real_of(x, "distinct_1"),
         [SG_TEXT_STATS_distinct_2].x = real_of(x, "distinct_2"),
-        [SG_TEXT_STATS_opening].text = text_of(x, "opening"),
+        [SG_TEXT_STATS_opening].text = sg_json_text_or(x, "opening", ""),
         [SG_TEXT_STATS_opening_share].x = real_of(x, "opening_share"),
         [SG_TEXT_STATS_question_share].x = real_of(x, "question_share"),
         [SG_TEXT_STATS_overlap].x = real_of(x, "overlap"),
@@ -38,9 +38,9 @@ static sg_status fill_result(struct fill *f, const char *text, struct sg_err *er
 {
     json_t *result = NULL;
     SG_TRY(object_of(text, "a pool's bias", &result, err));
-    const char *id = text_of(result, "pool");
+    const char *id = sg_json_text_or(result, "pool", "");
     const json_t *known = json_object_get(f->pool_index, id), *x;
-    const struct task *t = find_task(f, text_of(result, "task"));
+    const struct task *t = find_task(f, sg_json_text_or(result, "task", ""));
     sg_status status = SG_OK;
     size_t i;
     json_array_foreach (json_object_get(result, "rows"), i, x)

@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "base/text.h"
@@ -74,18 +75,6 @@ static int64_t process_start(int64_t pid)
     return s ? strtoll(s + 1, NULL, 10) : 0;
 }
 
-static const char *text_of(const json_t *j, const char *key)
-{
-    const char *text = json_string_value(json_object_get(j, key));
-    return text ? text : "";
-}
-
-static int64_t number_of(const json_t *j, const char *key, int64_t otherwise)
-{
-    const json_t *v = json_object_get(j, key);
-    return json_is_integer(v) ? (int64_t)json_integer_value(v) : otherwise;
-}
-
 static json_t *holder_read(const char *lock)
 {
     char *path = sg_path_join(lock, "holder"), *text = NULL;
@@ -116,20 +105,22 @@ enum state { GONE, ALIVE, UNKNOWN };
 /* What is known of a holder at once, as seen by `me`. */
 static enum state state_of(const json_t *holder, const json_t *me)
 {
-    const char *job = text_of(holder, "job");
-    if (job[0] && strcmp(job, text_of(me, "job")) == 0 &&
-        number_of(holder, "restart", 0) < number_of(me, "restart", 0))
+    const char *job = sg_json_text_or(holder, "job", "");
+    if (job[0] && strcmp(job, sg_json_text_or(me, "job", "")) == 0 &&
+        sg_json_int_or(holder, "restart", 0) < sg_json_int_or(me, "restart", 0))
         return GONE; /* Slurm ends a job's processes before it starts the job again, on whatever node */
-    if (strcmp(text_of(holder, "host"), text_of(me, "host")) != 0)
+    if (strcmp(sg_json_text_or(holder, "host", ""), sg_json_text_or(me, "host", "")) != 0)
         return UNKNOWN;
-    const char *boot = text_of(holder, "boot"), *space = text_of(holder, "pid_namespace");
-    int rebooted = boot[0] && text_of(me, "boot")[0] && strcmp(boot, text_of(me, "boot")) != 0;
+    const char *boot = sg_json_text_or(holder, "boot", ""),
+               *space = sg_json_text_or(holder, "pid_namespace", "");
+    int rebooted =
+        boot[0] && sg_json_text_or(me, "boot", "")[0] && strcmp(boot, sg_json_text_or(me, "boot", "")) != 0;
     /* Virtual machines and containers share names: there neither the boot nor the pid tells anything of a holder elsewhere. */
-    if (space[0] && (rebooted || strcmp(space, text_of(me, "pid_namespace")) != 0))
+    if (space[0] && (rebooted || strcmp(space, sg_json_text_or(me, "pid_namespace", "")) != 0))
         return UNKNOWN;
     if (rebooted)
         return GONE; /* written by a program that did not know of namespaces, and has no beat */
-    int64_t pid = number_of(holder, "pid", 0), started = number_of(holder, "started", 0);
+    int64_t pid = sg_json_int_or(holder, "pid", 0), started = sg_json_int_or(holder, "started", 0);
     if (pid <= 0)
         return UNKNOWN;
     if (kill((pid_t)pid, 0) != 0 && errno == ESRCH)
@@ -149,7 +140,7 @@ static int gone(const char *lock, const json_t *holder, const json_t *me)
     fprintf(stderr,
             "%s: held by a run on host %.100s that cannot be seen from here; waits up to %.0f s for a sign "
             "of it\n",
-            lock, text_of(holder, "host"), sg_lease_silent_s);
+            lock, sg_json_text_or(holder, "host", ""), sg_lease_silent_s);
     double until = sg_now_s() + sg_lease_silent_s;
     while (sg_now_s() < until) {
         sg_sleep_us((int64_t)(1e5 * sg_lease_beat_s));
@@ -163,14 +154,14 @@ static char *describe(const json_t *holder)
 {
     struct sg_buf b = sg_buf_make(4096);
     sg_buf_puts(&b, "host ");
-    sg_buf_safe(&b, text_of(holder, "host"), 100);
-    sg_buf_printf(&b, ", process %lld", (long long)number_of(holder, "pid", 0));
-    if (text_of(holder, "job")[0]) {
+    sg_buf_safe(&b, sg_json_text_or(holder, "host", ""), 100);
+    sg_buf_printf(&b, ", process %lld", (long long)sg_json_int_or(holder, "pid", 0));
+    if (sg_json_text_or(holder, "job", "")[0]) {
         sg_buf_puts(&b, ", job ");
-        sg_buf_safe(&b, text_of(holder, "job"), 40);
+        sg_buf_safe(&b, sg_json_text_or(holder, "job", ""), 40);
     }
     sg_buf_puts(&b, ", since ");
-    sg_buf_safe(&b, text_of(holder, "since"), 40);
+    sg_buf_safe(&b, sg_json_text_or(holder, "since", ""), 40);
     return sg_buf_take(&b);
 }
 
@@ -199,7 +190,8 @@ static void clear_dead(const char *lock, const json_t *dead, const char *token)
     char *aside = private_name(lock, "dead", token);
     if (aside && rename(lock, aside) == 0) {
         json_t *holder = holder_read(aside);
-        if (strcmp(text_of(holder, "token"), text_of(dead, "token")) == 0 || rename(aside, lock) != 0)
+        if (strcmp(sg_json_text_or(holder, "token", ""), sg_json_text_or(dead, "token", "")) == 0 ||
+            rename(aside, lock) != 0)
             remove_lock(aside);
         json_decref(holder);
     }
@@ -228,12 +220,12 @@ static sg_status enter(const char *dir, const char *lock, const char *mine, cons
         if (errno != ENOTEMPTY && errno != EEXIST && errno != ENOENT && errno != ENOTDIR)
             return sg_fail(err, SG_FAILED, "%s: the run's lock cannot be made: %s", lock, strerror(errno));
         json_t *holder = holder_read(lock);
-        if (holder && strcmp(text_of(holder, "token"), text_of(me, "token")) == 0) {
+        if (holder && strcmp(sg_json_text_or(holder, "token", ""), sg_json_text_or(me, "token", "")) == 0) {
             json_decref(holder); /* NFS: the rename was done, its answer lost */
             return SG_OK;
         }
         if (holder && gone(lock, holder, me))
-            clear_dead(lock, holder, text_of(me, "token"));
+            clear_dead(lock, holder, sg_json_text_or(me, "token", ""));
         else if ((holder && sg_dir_exists(lock)) || sg_file_exists(lock) || attempt == 9) {
             sg_status status = refuse(dir, lock, holder, err);
             json_decref(holder);
@@ -296,7 +288,7 @@ void sg_lease_release(struct sg_lease *lease)
         return;
     sg_lease_beat_stop(lease->beat);
     json_t *holder = holder_read(lease->lock);
-    if (holder && strcmp(text_of(holder, "token"), lease->token) == 0)
+    if (holder && strcmp(sg_json_text_or(holder, "token", ""), lease->token) == 0)
         remove_lock(lease->lock);
     json_decref(holder);
     sg_free(lease->lock);
@@ -309,7 +301,7 @@ sg_status sg_lease_check(const struct sg_lease *lease, struct sg_err *err)
     char *path = sg_path_join(lease->lock, "holder");
     sg_status status = SG_OK;
     struct stat st;
-    if (holder && strcmp(text_of(holder, "token"), lease->token) != 0) {
+    if (holder && strcmp(sg_json_text_or(holder, "token", ""), lease->token) != 0) {
         char *who = describe(holder);
         status = sg_fail(err, SG_FAILED,
                          "%s: another run has taken the results folder over (%s), as this one gave no sign "
