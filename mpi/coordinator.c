@@ -1,30 +1,28 @@
-/* Rank 0's side of the engine: hands items out, takes events and results in, ends the run. All of it in the
- * service thread. */
-#include "mpi/engine_impl.h"
+#include "mpi/coordinator.h"
+
+#include "base/file.h"
+#include "base/mem.h"
 #include "mpi/items.h"
 #include "mpi/policy.h"
-
-#include "base/mem.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { DRAIN = 1, QUICK = 2 };
+enum { DRAIN = 1, STOP_NOW = 2 };
 static const double TICK_S = 0.2; /* where the hooks do not say */
 
 struct sg_coordinator {
-    struct sg_engine *e;
+    struct sg_coordinator_settings s;
     struct sg_engine_hooks hooks;
     struct sg_items items;
-    int n_ranks;
     int n_free[SG_N_SLOTS];
     int64_t *holds[SG_N_SLOTS]; /* by rank: the item in its slot, or -1 */
-    double *heard_s;            /* by rank: when its last mail came */
+    double *heard_s;            /* by rank: when its last message came */
 
-    int level;                  /* 0, DRAIN or QUICK */
-    sg_status failed;           /* of a callback, or SG_OK */
-    struct sg_err words;        /* why it failed, or stops */
-    int n_told, n_ended, n_bye; /* ranks that were sent QUICK, were sent END, have said BYE */
+    int level;                          /* 0, DRAIN or STOP_NOW */
+    sg_status failed;                   /* of a callback, or SG_OK */
+    struct sg_err why;                  /* why it failed, or stops */
+    int n_stopped, n_ended, n_finished; /* ranks that were sent STOP_NOW, were sent END, have said BYE */
     int ending;
     sg_status end_status;
     double begin_s, next_tick_s, end_s;
@@ -35,29 +33,33 @@ struct sg_coordinator {
     struct sg_assignment *assigned;
 };
 
-sg_status sg_coordinator_create(struct sg_engine *e, struct sg_err *err)
+sg_status sg_coordinator_create(const struct sg_coordinator_settings *s, struct sg_coordinator **out,
+                                struct sg_err *err)
 {
     struct sg_coordinator *c = sg_alloc(1, sizeof *c);
     if (!c)
         return sg_fail_memory(err, sizeof *c);
-    size_t n = (size_t)e->world.size;
-    c->e = e;
-    c->n_ranks = e->world.size;
+    size_t n = (size_t)s->n_ranks;
+    c->s = *s;
     pthread_mutex_init(&c->items.lock, NULL);
-    e->coordinator = c;
     c->free_ranks = sg_alloc(n, sizeof *c->free_ranks);
     c->ready = sg_alloc(n, sizeof *c->ready);
     c->assigned = sg_alloc(n, sizeof *c->assigned);
     c->heard_s = sg_alloc(n, sizeof *c->heard_s);
     int ok = c->free_ranks && c->ready && c->assigned && c->heard_s;
-    for (int s = 0; s < SG_N_SLOTS; s++) {
-        c->holds[s] = sg_alloc(n, sizeof *c->holds[s]);
-        ok = ok && c->holds[s];
-        c->n_free[s] = c->n_ranks;
-        for (size_t r = 0; c->holds[s] && r < n; r++)
-            c->holds[s][r] = -1;
+    for (int i = 0; i < SG_N_SLOTS; i++) {
+        c->holds[i] = sg_alloc(n, sizeof *c->holds[i]);
+        ok = ok && c->holds[i];
+        c->n_free[i] = s->n_ranks;
+        for (size_t r = 0; c->holds[i] && r < n; r++)
+            c->holds[i][r] = -1;
     }
-    return ok ? SG_OK : sg_fail_memory(err, n * sizeof *c->ready);
+    if (!ok) {
+        sg_coordinator_destroy(c);
+        return sg_fail_memory(err, n * sizeof *c->ready);
+    }
+    *out = c;
+    return SG_OK;
 }
 
 void sg_coordinator_destroy(struct sg_coordinator *c)
@@ -78,31 +80,32 @@ void sg_coordinator_destroy(struct sg_coordinator *c)
 void sg_coordinator_begin(struct sg_coordinator *c, const struct sg_engine_hooks *hooks)
 {
     c->hooks = hooks ? *hooks : (struct sg_engine_hooks){0};
-    c->level = c->n_told = c->n_ended = c->n_bye = c->ending = 0;
+    c->level = c->n_stopped = c->n_ended = c->n_finished = c->ending = 0;
     c->failed = SG_OK;
-    c->words = (struct sg_err){0};
+    c->why = (struct sg_err){0};
     c->items.busy_s = 0;
     c->end_s = 0;
-    c->begin_s = c->next_tick_s = sg_engine_clock();
-    for (int r = 0; r < c->n_ranks; r++)
+    c->begin_s = c->next_tick_s = sg_now_s();
+    for (int r = 0; r < c->s.n_ranks; r++)
         c->heard_s[r] = c->begin_s;
 }
 
 /* What a callback returned. SG_STOPPED drains the run, anything else ends it; the first words stay. */
-static void judge(struct sg_coordinator *c, sg_status status, const struct sg_err *err, const char *where)
+static void note_status(struct sg_coordinator *c, sg_status status, const struct sg_err *err,
+                        const char *where)
 {
     if (status == SG_OK || c->failed != SG_OK)
         return;
     int level = DRAIN;
     if (status != SG_STOPPED) {
         c->failed = status;
-        level = QUICK;
+        level = STOP_NOW;
     }
-    if (status != SG_STOPPED || !c->words.text[0]) {
+    if (status != SG_STOPPED || !c->why.text[0]) {
         if (err->text[0])
-            c->words = *err;
+            c->why = *err;
         else
-            sg_fail(&c->words, status, "%s failed without a reason", where);
+            sg_fail(&c->why, status, "%s failed without a reason", where);
     }
     if (level > c->level)
         c->level = level;
@@ -113,38 +116,38 @@ static void judge(struct sg_coordinator *c, sg_status status, const struct sg_er
 static int list_free(const struct sg_coordinator *c, enum sg_slot slot)
 {
     int n = 0;
-    for (int r = 0; r < c->n_ranks && n < c->n_free[slot]; r++)
+    for (int r = 0; r < c->s.n_ranks && n < c->n_free[slot]; r++)
         if (c->holds[slot][r] < 0)
             c->free_ranks[n++] = r;
     return n;
 }
 
-/* The mail for one rank of the team. */
-static struct sg_mail *work_mail(const struct sg_item_record *r, int64_t id, const int *ranks, int n_ranks,
-                                 int i, const struct sg_buf *payload)
+/* The message for one rank of the team. */
+static struct sg_message *work_message(const struct sg_item_record *r, int64_t id, const int *ranks,
+                                       int n_ranks, int i, const struct sg_buf *payload)
 {
-    struct sg_mail *mail = sg_mail_new(SG_MAIL_WORK, id);
-    if (!mail)
+    struct sg_message *message = sg_message_new(SG_MESSAGE_WORK, id);
+    if (!message)
         return NULL;
-    mail->head.kind = r->item.kind;
-    mail->head.slot = (int)r->slot;
-    mail->head.n_ranks = n_ranks;
-    mail->head.how = i == 0;
+    message->head.kind = r->item.kind;
+    message->head.slot = (int)r->slot;
+    message->head.n_ranks = n_ranks;
+    message->head.how = i == 0;
     size_t n_list = n_ranks > 1 ? (size_t)n_ranks * sizeof *ranks : 0, n_payload = i == 0 ? payload->len : 0;
     size_t skip = (n_list + 63) / 64 * 64, n_body = skip + n_payload;
-    mail->head.n_body = (int64_t)n_body;
+    message->head.n_body = (int64_t)n_body;
     if (!n_body)
-        return mail;
-    mail->body = sg_alloc(n_body, 1);
-    if (!mail->body) {
-        sg_mail_free(mail);
+        return message;
+    message->body = sg_alloc(n_body, 1);
+    if (!message->body) {
+        sg_message_free(message);
         return NULL;
     }
     if (n_list)
-        memcpy(mail->body, ranks, n_list);
+        memcpy(message->body, ranks, n_list);
     if (n_payload)
-        memcpy(mail->body + skip, payload->data, n_payload);
-    return mail;
+        memcpy(message->body + skip, payload->data, n_payload);
+    return message;
 }
 
 /* Prepares an item and sends it to its team: to all ranks of it, or to none. */
@@ -152,9 +155,9 @@ static sg_status start(struct sg_coordinator *c, int64_t id, const int *ranks, i
                        struct sg_err *err)
 {
     const struct sg_item_record *r = &c->items.record[id];
-    const struct sg_kind *kind = &c->e->kinds[r->item.kind];
+    const struct sg_kind *kind = &c->s.kinds[r->item.kind];
     struct sg_buf payload = sg_buf_make(SG_BODY_MAX);
-    struct sg_mail_list mails = {0};
+    struct sg_message_list messages = {0};
     sg_status status = SG_OK;
     if (kind->prepare) {
         SG_TRY_DONE(kind->prepare(kind->context, r->item.user, &payload, err));
@@ -162,21 +165,21 @@ static sg_status start(struct sg_coordinator *c, int64_t id, const int *ranks, i
         r = &c->items.record[id]; /* prepare may have added items */
     }
     for (int i = 0; i < n_ranks; i++) {
-        struct sg_mail *mail = work_mail(r, id, ranks, n_ranks, i, &payload);
-        if (!mail) {
+        struct sg_message *message = work_message(r, id, ranks, n_ranks, i, &payload);
+        if (!message) {
             status = sg_fail_memory(err, payload.len);
             goto done;
         }
-        sg_mail_push(&mails, mail);
+        sg_message_push(&messages, message);
     }
-    sg_items_start(&c->items, id, ranks[0], n_ranks, sg_engine_clock());
+    sg_items_start(&c->items, id, ranks[0], n_ranks, sg_now_s());
     for (int i = 0; i < n_ranks; i++) {
         c->holds[r->slot][ranks[i]] = id;
-        sg_post_send_take(&c->e->post, ranks[i], sg_mail_pop(&mails));
+        sg_mailbox_send_take(c->s.mailbox, ranks[i], sg_message_pop(&messages));
     }
     c->n_free[r->slot] -= n_ranks;
 done:
-    sg_mail_free_all(&mails);
+    sg_message_free_all(&messages);
     sg_buf_free(&payload);
     return status;
 }
@@ -190,7 +193,8 @@ static void hand_out(struct sg_coordinator *c, enum sg_slot slot)
      * it. */
     int n_ready = sg_items_take(&c->items, slot, n_free, c->ready);
     int64_t n_unfinished = c->items.n_state[slot][SG_ITEM_WAITING] + c->items.n_state[slot][SG_ITEM_RUNNING];
-    int n = sg_policy_assign(c->ready, n_ready, c->free_ranks, n_free, c->n_ranks, n_unfinished, c->assigned);
+    int n =
+        sg_policy_assign(c->ready, n_ready, c->free_ranks, n_free, c->s.n_ranks, n_unfinished, c->assigned);
     for (int i = 0; i < n; i++) {
         const struct sg_assignment *a = &c->assigned[i];
         struct sg_policy_item *item = &c->ready[a->item];
@@ -198,7 +202,7 @@ static void hand_out(struct sg_coordinator *c, enum sg_slot slot)
         if (c->level)
             break;
         sg_status status = start(c, item->id, c->free_ranks + a->first, a->n_ranks, &err);
-        judge(c, status, &err, "prepare");
+        note_status(c, status, &err, "prepare");
         if (status == SG_OK)
             item->id = -1;
     }
@@ -209,25 +213,26 @@ static void hand_out(struct sg_coordinator *c, enum sg_slot slot)
 
 /* --- taking in --- */
 
-static void take_event(struct sg_coordinator *c, const struct sg_mail *mail)
+static void take_event(struct sg_coordinator *c, const struct sg_message *message)
 {
-    struct sg_item_record *r = &c->items.record[mail->head.item];
-    const struct sg_kind *kind = &c->e->kinds[r->item.kind];
+    struct sg_item_record *r = &c->items.record[message->head.item];
+    const struct sg_kind *kind = &c->s.kinds[r->item.kind];
     struct sg_err err = {0};
     if (!kind->event || r->broken)
         return;
     sg_status status;
-    if (mail->head.n_body && !mail->body)
-        status = sg_fail_memory(&err, (unsigned long long)mail->head.n_body);
+    if (message->head.n_body && !message->body)
+        status = sg_fail_memory(&err, (unsigned long long)message->head.n_body);
     else
-        status = kind->event(kind->context, r->item.user, mail->body, (size_t)mail->head.n_body, c->e, &err);
-    c->items.record[mail->head.item].broken = status != SG_OK && status != SG_STOPPED;
-    judge(c, status, &err, "event");
+        status = kind->event(kind->context, r->item.user, message->body, (size_t)message->head.n_body,
+                             c->s.engine, &err);
+    c->items.record[message->head.item].broken = status != SG_OK && status != SG_STOPPED;
+    note_status(c, status, &err, "event");
 }
 
 static void free_ranks(struct sg_coordinator *c, const struct sg_item_record *r, int64_t id)
 {
-    for (int rank = r->rank, n = 0; n < r->n_ranks && rank < c->n_ranks; rank++) {
+    for (int rank = r->rank, n = 0; n < r->n_ranks && rank < c->s.n_ranks; rank++) {
         if (c->holds[r->slot][rank] == id) {
             c->holds[r->slot][rank] = -1;
             n++;
@@ -236,50 +241,49 @@ static void free_ranks(struct sg_coordinator *c, const struct sg_item_record *r,
     c->n_free[r->slot] += r->n_ranks;
 }
 
-static void take_result(struct sg_coordinator *c, struct sg_mail *mail)
+static void take_result(struct sg_coordinator *c, struct sg_message *message)
 {
-    int64_t id = mail->head.item;
+    int64_t id = message->head.item;
     const struct sg_item_record *r = &c->items.record[id];
-    const struct sg_kind *kind = &c->e->kinds[r->item.kind];
+    const struct sg_kind *kind = &c->s.kinds[r->item.kind];
     struct sg_err err = {0};
     struct sg_outcome o = {.item = id,
-                           .status = (sg_status)mail->head.status,
-                           .reason = mail->head.text,
-                           .result = mail->body,
-                           .n_result = (size_t)mail->head.n_body,
-                           .wall_s = mail->head.wall_s,
+                           .status = (sg_status)message->head.status,
+                           .reason = message->head.text,
+                           .result = message->body,
+                           .n_result = (size_t)message->head.n_body,
+                           .wall_s = message->head.wall_s,
                            .n_ranks = r->n_ranks,
                            .rank = r->rank};
     free_ranks(c, r, id);
-    if (mail->head.n_body && !mail->body) {
-        o.status = sg_fail_memory(&err, (unsigned long long)mail->head.n_body);
+    if (message->head.n_body && !message->body) {
+        o.status = sg_fail_memory(&err, (unsigned long long)message->head.n_body);
         o.n_result = 0;
-        snprintf(mail->head.text, sizeof mail->head.text, "%s", err.text);
+        snprintf(message->head.text, sizeof message->head.text, "%s", err.text);
     }
     if (o.status == SG_STOPPED || r->broken) {
-        snprintf(err.text, sizeof err.text, "%s", mail->head.text);
+        snprintf(err.text, sizeof err.text, "%s", message->head.text);
         if (o.status == SG_STOPPED &&
-            c->level < QUICK) /* a limit that the work has met; else we stopped it ourselves */
-            judge(c, SG_STOPPED, &err, "");
-        sg_items_unstart(&c->items, id, sg_engine_clock());
+            c->level < STOP_NOW) /* a limit that the work has met; else we stopped it ourselves */
+            note_status(c, SG_STOPPED, &err, "");
+        sg_items_unstart(&c->items, id, sg_now_s());
         return;
     }
     sg_status status = SG_OK;
     if (kind->done)
-        status = kind->done(kind->context, r->item.user, &o, c->e, &err);
-    judge(c, status, &err, "done");
+        status = kind->done(kind->context, r->item.user, &o, c->s.engine, &err);
+    note_status(c, status, &err, "done");
     if (status == SG_OK || status == SG_STOPPED)
-        sg_items_finish(&c->items, id, o.status != SG_OK, o.wall_s, sg_engine_clock());
+        sg_items_finish(&c->items, id, o.status != SG_OK, o.wall_s, sg_now_s());
     else
-        sg_items_unstart(&c->items, id, sg_engine_clock());
+        sg_items_unstart(&c->items, id, sg_now_s());
 }
 
-int sg_engine_silent(const struct sg_engine *e, double after_s, struct sg_engine_silence *out)
+int sg_coordinator_silent(const struct sg_coordinator *c, double after_s, struct sg_engine_silence *out)
 {
-    const struct sg_coordinator *c = e->coordinator;
-    double now_s = sg_engine_clock(), longest_s = after_s;
+    double now_s = sg_now_s(), longest_s = after_s;
     int found = 0;
-    for (int r = 1; c && r < c->n_ranks; r++)
+    for (int r = 1; r < c->s.n_ranks; r++)
         if (now_s - c->heard_s[r] >= longest_s) {
             longest_s = now_s - c->heard_s[r];
             int64_t item = c->holds[SG_SLOT_COMPUTE][r] >= 0 ? c->holds[SG_SLOT_COMPUTE][r]
@@ -294,28 +298,28 @@ int sg_engine_silent(const struct sg_engine *e, double after_s, struct sg_engine
     return found;
 }
 
-void sg_coordinator_mail_take(struct sg_coordinator *c, struct sg_mail *mail)
+void sg_coordinator_message_take(struct sg_coordinator *c, struct sg_message *message)
 {
-    if (mail->peer >= 0 && mail->peer < c->n_ranks)
-        c->heard_s[mail->peer] = sg_engine_clock();
-    switch (mail->head.type) {
-    case SG_MAIL_EVENT:
-        take_event(c, mail);
+    if (message->peer >= 0 && message->peer < c->s.n_ranks)
+        c->heard_s[message->peer] = sg_now_s();
+    switch (message->head.type) {
+    case SG_MESSAGE_EVENT:
+        take_event(c, message);
         break;
-    case SG_MAIL_RESULT:
-        take_result(c, mail);
+    case SG_MESSAGE_RESULT:
+        take_result(c, message);
         break;
-    case SG_MAIL_ASK:
-        if (c->level < mail->head.how)
-            c->level = mail->head.how >= QUICK ? QUICK : DRAIN;
+    case SG_MESSAGE_STOP_REQUEST:
+        if (c->level < message->head.how)
+            c->level = message->head.how >= STOP_NOW ? STOP_NOW : DRAIN;
         break;
-    case SG_MAIL_BYE:
-        c->n_bye++;
+    case SG_MESSAGE_FINISHED:
+        c->n_finished++;
         break;
     default:
         break;
     }
-    sg_mail_free(mail);
+    sg_message_free(message);
 }
 
 /* --- ending --- */
@@ -327,31 +331,32 @@ static int64_t n_in_state(const struct sg_items *s, enum sg_item_state state)
 
 static void tick(struct sg_coordinator *c)
 {
-    double now_s = sg_engine_clock();
+    double now_s = sg_now_s();
     if (now_s < c->next_tick_s)
         return;
     struct sg_err err = {0};
     if (c->hooks.tick)
-        judge(c, c->hooks.tick(c->hooks.context, c->e, &err), &err, "tick");
-    c->next_tick_s = sg_engine_clock() + (c->hooks.tick_s > 0 ? c->hooks.tick_s : TICK_S);
+        note_status(c, c->hooks.tick(c->hooks.context, c->s.engine, &err), &err, "tick");
+    c->next_tick_s = sg_now_s() + (c->hooks.tick_s > 0 ? c->hooks.tick_s : TICK_S);
 }
 
 double sg_coordinator_until_tick_s(const struct sg_coordinator *c)
 {
-    double left_s = c->ending ? TICK_S : c->next_tick_s - sg_engine_clock();
+    double left_s = c->ending ? TICK_S : c->next_tick_s - sg_now_s();
     return left_s > 0 ? left_s : 0;
 }
 
-/* One mail to each rank; on want of memory the rest follows at the next turn. */
-static void tell(struct sg_coordinator *c, enum sg_mail_type type, int *n, sg_status status, const char *text)
+/* One message to each rank; on want of memory the rest follows at the next turn. */
+static void send_to_all(struct sg_coordinator *c, enum sg_message_type type, int *n, sg_status status,
+                        const char *text)
 {
-    for (; *n < c->n_ranks; (*n)++) {
-        struct sg_mail *mail = sg_mail_new(type, 0);
-        if (!mail)
+    for (; *n < c->s.n_ranks; (*n)++) {
+        struct sg_message *message = sg_message_new(type, 0);
+        if (!message)
             return;
-        mail->head.status = (int)status;
-        snprintf(mail->head.text, sizeof mail->head.text, "%s", text);
-        sg_post_send_take(&c->e->post, *n, mail);
+        message->head.status = (int)status;
+        snprintf(message->head.text, sizeof message->head.text, "%s", text);
+        sg_mailbox_send_take(c->s.mailbox, *n, message);
     }
 }
 
@@ -360,12 +365,12 @@ static void conclude(struct sg_coordinator *c)
 {
     int64_t n_done = n_in_state(&c->items, SG_ITEM_DONE);
     c->ending = 1;
-    c->end_s = sg_engine_clock();
+    c->end_s = sg_now_s();
     c->end_status = c->failed;
     if (c->failed == SG_OK && n_done < c->items.n) {
         c->end_status = SG_STOPPED;
-        struct sg_err why = c->words;
-        sg_fail(&c->words, SG_STOPPED, "%.900s (%lld of %lld items are done)",
+        struct sg_err why = c->why;
+        sg_fail(&c->why, SG_STOPPED, "%.900s (%lld of %lld items are done)",
                 why.text[0] ? why.text : "stopped as asked", (long long)n_done, (long long)c->items.n);
     }
 }
@@ -377,57 +382,52 @@ int sg_coordinator_turn(struct sg_coordinator *c)
         hand_out(c, SG_SLOT_COMPUTE);
         hand_out(c, SG_SLOT_NETWORK);
     }
-    if (c->level == QUICK)
-        tell(c, SG_MAIL_QUICK, &c->n_told, SG_OK, "");
+    if (c->level == STOP_NOW)
+        send_to_all(c, SG_MESSAGE_STOP_NOW, &c->n_stopped, SG_OK, "");
     int nothing_left = c->level || (!c->items.ready[0].n && !c->items.ready[1].n);
     if (!c->ending && nothing_left && n_in_state(&c->items, SG_ITEM_RUNNING) == 0)
         conclude(c);
     if (c->ending)
-        tell(c, SG_MAIL_END, &c->n_ended, c->end_status, c->end_status == SG_OK ? "" : c->words.text);
-    return c->n_bye == c->n_ranks;
+        send_to_all(c, SG_MESSAGE_END, &c->n_ended, c->end_status, c->end_status == SG_OK ? "" : c->why.text);
+    return c->n_finished == c->s.n_ranks;
 }
 
 /* --- the callers' side --- */
 
-sg_status sg_engine_add(struct sg_engine *e, const struct sg_item *item, int64_t *id, struct sg_err *err)
+sg_status sg_coordinator_add(struct sg_coordinator *c, const struct sg_item *item, int64_t *id,
+                             struct sg_err *err)
 {
-    if (!e->coordinator)
-        return sg_fail(err, SG_FAILED, "sg_engine_add: rank %d called it, but only rank 0 may",
-                       e->world.rank);
-    if (item->kind < 0 || item->kind >= e->n_kinds)
+    if (item->kind < 0 || item->kind >= c->s.n_kinds)
         return sg_fail(err, SG_FAILED, "sg_engine_add: there is no kind %d", item->kind);
-    return sg_items_add(&e->coordinator->items, item, e->kinds[item->kind].slot, id, err);
+    return sg_items_add(&c->items, item, c->s.kinds[item->kind].slot, id, err);
 }
 
-sg_status sg_engine_tell(struct sg_engine *e, int64_t item, const void *bytes, size_t n, struct sg_err *err)
+sg_status sg_coordinator_send(struct sg_coordinator *c, int64_t item, const void *bytes, size_t n,
+                              struct sg_err *err)
 {
-    struct sg_coordinator *c = e->coordinator;
-    if (!c || item < 0 || item >= c->items.n || c->items.record[item].state != SG_ITEM_RUNNING)
-        return sg_fail(err, SG_FAILED, "sg_engine_tell: item %lld is not running", (long long)item);
+    if (item < 0 || item >= c->items.n || c->items.record[item].state != SG_ITEM_RUNNING)
+        return sg_fail(err, SG_FAILED, "sg_engine_send: item %lld is not running", (long long)item);
     const struct sg_item_record *r = &c->items.record[item];
-    struct sg_mail *mail = n <= SG_BODY_MAX ? sg_mail_new(SG_MAIL_TELL, item) : NULL;
-    if (mail && n && !(mail->body = sg_alloc(n, 1))) {
-        sg_mail_free(mail);
-        mail = NULL;
+    struct sg_message *message = n <= SG_BODY_MAX ? sg_message_new(SG_MESSAGE_COMMAND, item) : NULL;
+    if (message && n && !(message->body = sg_alloc(n, 1))) {
+        sg_message_free(message);
+        message = NULL;
     }
-    if (!mail)
+    if (!message)
         return sg_fail_memory(err, n);
     if (n)
-        memcpy(mail->body, bytes, n);
-    mail->head.n_body = (int64_t)n;
-    mail->head.slot = (int)r->slot;
-    sg_post_send_take(&e->post, r->rank, mail);
+        memcpy(message->body, bytes, n);
+    message->head.n_body = (int64_t)n;
+    message->head.slot = (int)r->slot;
+    sg_mailbox_send_take(c->s.mailbox, r->rank, message);
     return SG_OK;
 }
 
-struct sg_engine_state sg_engine_state(const struct sg_engine *e)
+struct sg_engine_state sg_coordinator_state(struct sg_coordinator *c)
 {
-    struct sg_coordinator *c = e->coordinator;
-    if (!c)
-        return (struct sg_engine_state){0};
     struct sg_items *s = &c->items;
     pthread_mutex_lock(&s->lock);
-    double now_s = c->end_s > 0 ? c->end_s : sg_engine_clock();
+    double now_s = c->end_s > 0 ? c->end_s : sg_now_s();
     struct sg_engine_state state = {
         .n_items = s->n,
         .n_waiting = n_in_state(s, SG_ITEM_WAITING),
@@ -442,7 +442,7 @@ struct sg_engine_state sg_engine_state(const struct sg_engine *e)
         .draining = c->level != 0,
     };
     if (c->begin_s > 0)
-        state.idle_s = (now_s - c->begin_s) * c->n_ranks - state.busy_s;
+        state.idle_s = (now_s - c->begin_s) * c->s.n_ranks - state.busy_s;
     pthread_mutex_unlock(&s->lock);
     if (state.idle_s < 0)
         state.idle_s = 0;

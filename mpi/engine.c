@@ -1,19 +1,28 @@
-/* The engine's life, and the service thread of each rank, which carries all mail. */
-#include "mpi/engine_impl.h"
+/* The engine's life, and the service thread of each rank, which carries all messages. */
+#include "mpi/engine.h"
 
+#include "base/file.h"
 #include "base/mem.h"
+#include "mpi/coordinator.h"
+#include "mpi/worker.h"
 
-#include <errno.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <time.h>
-#include <unistd.h>
 
-/* Measured (facts/performance.md): probing every 200 us costs no visible arithmetic; but it costs a share of a core, and less often
+struct sg_engine {
+    struct sg_team world; /* on a communicator of our own, for messages */
+    struct sg_kind *kinds;
+    struct sg_mailbox mailbox;
+    int has_worker; /* that worker is open */
+    struct sg_worker worker;
+    struct sg_coordinator *coordinator; /* rank 0 only */
+    int requested;                      /* service thread: the request to stop that rank 0 has been sent */
+    double heartbeat_s;                 /* service thread: when it last sent one */
+};
+
+/* Measured: probing every 200 us costs no visible arithmetic; but it costs a share of a core, and less often
  * loses no rate (`tests/bench/generate --only rate`). Rank 0 answers all others, so it probes more often than they do, and is awake when its tick is due. A rank alone
- * hears from no other, its own mail wakes it, and a signal can wait for so long. */
+ * hears from no other, its own message wakes it, and a signal can wait for so long. */
 enum { NAP_ALONE_US = 20000, NAP_COORDINATOR_US = 500, NAP_WORKER_US = 1000 };
 
 static long nap_us(const struct sg_engine *e)
@@ -41,20 +50,6 @@ int sg_engine_stop_requested(void)
     return atomic_load(&stop_request);
 }
 
-double sg_engine_clock(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static sg_status duplicate(MPI_Comm from, MPI_Comm *to, struct sg_err *err)
-{
-    SG_TRY(sg_mpi_check(MPI_Comm_dup(from, to), "MPI_Comm_dup", err));
-    MPI_Comm_set_errhandler(*to, MPI_ERRORS_RETURN);
-    return SG_OK;
-}
-
 static sg_status check_kinds(const struct sg_kind *kinds, int n_kinds, struct sg_err *err)
 {
     int level = 0;
@@ -79,14 +74,21 @@ static sg_status create_local(struct sg_engine *e, const struct sg_kind *kinds, 
         return sg_fail_memory(err, (unsigned long long)n_kinds * sizeof *kinds);
     if (n_kinds)
         memcpy(e->kinds, kinds, (size_t)n_kinds * sizeof *kinds);
-    e->n_kinds = n_kinds;
-    int *bound = NULL, flag = 0;
-    MPI_Comm_get_attr(MPI_COMM_WORLD, MPI_TAG_UB, &bound, &flag);
-    for (int s = 0; s < SG_N_SLOTS; s++)
-        if ((e->bell[s] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0)
-            return sg_fail(err, SG_FAILED, "cannot make a descriptor to wait at: %s", strerror(errno));
-    e->tag_bound = flag && *bound > 0 ? *bound : 32767; /* the least that MPI promises */
-    return e->world.rank == 0 ? sg_coordinator_create(e, err) : SG_OK;
+    SG_TRY(sg_mailbox_open(&e->mailbox, e->world.comm, e->world.rank, err));
+    if (e->world.rank != 0)
+        return SG_OK;
+    struct sg_coordinator_settings s = {
+        .n_ranks = e->world.size, .n_kinds = n_kinds, .kinds = e->kinds, .mailbox = &e->mailbox, .engine = e};
+    return sg_coordinator_create(&s, &e->coordinator, err);
+}
+
+/* On a communicator of our own, for messages. */
+static sg_status make_world(struct sg_engine *e, const struct sg_team *world, struct sg_err *err)
+{
+    e->world = (struct sg_team){MPI_COMM_NULL, world->rank, world->size};
+    SG_TRY(sg_mpi_check(MPI_Comm_dup(world->comm, &e->world.comm), "MPI_Comm_dup", err));
+    MPI_Comm_set_errhandler(e->world.comm, MPI_ERRORS_RETURN);
+    return SG_OK;
 }
 
 sg_status sg_engine_create(const struct sg_team *world, const struct sg_kind *kinds, int n_kinds,
@@ -99,20 +101,11 @@ sg_status sg_engine_create(const struct sg_team *world, const struct sg_kind *ki
         sg_free(e);
         return status;
     }
-    *e = (struct sg_engine){
-        .world = {MPI_COMM_NULL, world->rank, world->size}, .teams = MPI_COMM_NULL, .self = MPI_COMM_NULL};
-    for (int s = 0; s < SG_N_SLOTS; s++)
-        e->bell[s] = -1;
-    pthread_mutex_init(&e->lock, NULL);
-    pthread_cond_init(&e->news, NULL);
-    SG_TRY_DONE(duplicate(world->comm, &e->world.comm, err));
-    SG_TRY_DONE(duplicate(world->comm, &e->teams, err));
-    status = duplicate(MPI_COMM_SELF, &e->self, err);
-    if (status == SG_OK)
-        status = sg_post_open(&e->post, e->world.comm, world->rank, err);
-    if (status == SG_OK)
-        status = create_local(e, kinds, n_kinds, err);
+    SG_TRY_DONE(make_world(e, world, err));
+    status = create_local(e, kinds, n_kinds, err);
     SG_TRY_DONE(sg_agree(world, status, err));
+    e->has_worker = 1;
+    SG_TRY_DONE(sg_worker_open(&e->worker, world, e->kinds, &e->mailbox, err));
     *out = e;
     return SG_OK;
 done:
@@ -125,82 +118,71 @@ void sg_engine_destroy(struct sg_engine *e)
     if (!e)
         return;
     sg_coordinator_destroy(e->coordinator);
-    for (int s = 0; s < SG_N_SLOTS; s++)
-        sg_mail_free_all(&e->work[s]), sg_mail_free_all(&e->told[s]);
-    for (int s = 0; s < SG_N_SLOTS; s++)
-        if (e->bell[s] >= 0)
-            close(e->bell[s]);
-    sg_post_close(&e->post);
-    if (e->self != MPI_COMM_NULL)
-        MPI_Comm_free(&e->self);
-    if (e->teams != MPI_COMM_NULL)
-        MPI_Comm_free(&e->teams);
+    if (e->has_worker)
+        sg_worker_close(&e->worker);
+    sg_mailbox_close(&e->mailbox);
     if (e->world.comm != MPI_COMM_NULL)
         MPI_Comm_free(&e->world.comm);
-    pthread_mutex_destroy(&e->lock);
-    pthread_cond_destroy(&e->news);
     sg_free(e->kinds);
     sg_free(e);
 }
 
 /* Tells rank 0 of a stop that was asked for on this rank. */
-static void pass_on_request(struct sg_engine *e)
+static void forward_stop_request(struct sg_engine *e)
 {
     int how = atomic_load(&stop_request);
-    if (how <= e->asked || e->ended)
+    if (how <= e->requested || e->worker.ended)
         return;
-    struct sg_mail *mail = sg_mail_new(SG_MAIL_ASK, 0);
-    if (!mail)
+    struct sg_message *message = sg_message_new(SG_MESSAGE_STOP_REQUEST, 0);
+    if (!message)
         return; /* tried again at the next turn */
-    mail->head.how = how;
-    e->asked = how;
-    sg_post_send_take(&e->post, 0, mail);
+    message->head.how = how;
+    e->requested = how;
+    sg_mailbox_send_take(&e->mailbox, 0, message);
 }
 
-double sg_engine_alive_s = 5;
+double sg_engine_heartbeat_s = 5;
 
 /* Every 5 s; more ranks than some hundreds speak less often, so that rank 0 hears at most 80 a second. */
-static void give_sign(struct sg_engine *e)
+static void send_heartbeat(struct sg_engine *e)
 {
-    double every_s = e->world.size > 400 ? e->world.size / 80.0 : sg_engine_alive_s,
-           now_s = sg_engine_clock();
-    if (e->coordinator || e->ended || now_s - e->alive_s < every_s)
+    double every_s = e->world.size > 400 ? e->world.size / 80.0 : sg_engine_heartbeat_s, now_s = sg_now_s();
+    if (e->coordinator || e->worker.ended || now_s - e->heartbeat_s < every_s)
         return;
-    struct sg_mail *mail = sg_mail_new(SG_MAIL_ALIVE, 0);
-    if (!mail)
+    struct sg_message *message = sg_message_new(SG_MESSAGE_HEARTBEAT, 0);
+    if (!message)
         return;
-    e->alive_s = now_s;
-    sg_post_send_take(&e->post, 0, mail);
+    e->heartbeat_s = now_s;
+    sg_mailbox_send_take(&e->mailbox, 0, message);
 }
 
-static void deliver_take(struct sg_engine *e, struct sg_mail *mail)
+static void deliver_take(struct sg_engine *e, struct sg_message *message)
 {
-    if (mail->head.type == SG_MAIL_WORK || mail->head.type == SG_MAIL_QUICK ||
-        mail->head.type == SG_MAIL_END || mail->head.type == SG_MAIL_TELL)
-        sg_worker_mail_take(e, mail);
+    if (message->head.type < SG_MESSAGE_EVENT)
+        sg_worker_message_take(&e->worker, message);
     else if (e->coordinator)
-        sg_coordinator_mail_take(e->coordinator, mail);
+        sg_coordinator_message_take(e->coordinator, message);
     else
-        sg_mail_free(mail);
+        sg_message_free(message);
 }
 
 /* Until END has come and everything is sent; on rank 0 until all ranks have said BYE. */
 static sg_status serve(struct sg_engine *e, struct sg_err *err)
 {
     int over = 0;
-    while (!over || !sg_post_idle(&e->post)) {
-        struct sg_mail *mail = NULL;
-        pass_on_request(e);
-        give_sign(e);
-        SG_TRY(sg_post_turn(&e->post, &mail, err));
-        if (mail)
-            deliver_take(e, mail);
+    while (!over || !sg_mailbox_idle(&e->mailbox)) {
+        struct sg_message *message = NULL;
+        forward_stop_request(e);
+        send_heartbeat(e);
+        SG_TRY(sg_mailbox_poll(&e->mailbox, &message, err));
+        if (message)
+            deliver_take(e, message);
         if (e->coordinator)
             over = sg_coordinator_turn(e->coordinator);
         else
-            over = e->ended; /* only this thread sets it now */
-        if (!mail && !over)
-            sg_post_nap(&e->post, nap_us(e));
+            over = e->worker.ended; /* only this thread sets it now */
+        if (!message && !over)
+            sg_mailbox_wait(&e->mailbox, nap_us(e));
     }
     return SG_OK;
 }
@@ -209,21 +191,17 @@ static void *service_thread(void *arg)
 {
     struct sg_engine *e = arg;
     struct sg_err err = {0};
-    pthread_mutex_lock(&e->lock);
-    while (!e->go && !e->ended)
-        pthread_cond_wait(&e->news, &e->lock);
-    int go = e->go;
-    pthread_mutex_unlock(&e->lock);
-    if (go && serve(e, &err) != SG_OK) {
-        sg_worker_hurry(e);
-        sg_worker_end(e, SG_FAILED, err.text);
+    if (sg_worker_wait_go(&e->worker) && serve(e, &err) != SG_OK) {
+        sg_worker_stop_now(&e->worker);
+        sg_worker_end(&e->worker, SG_FAILED, err.text);
     }
     return NULL;
 }
 
 static void *network_thread(void *arg)
 {
-    sg_worker_loop(arg, SG_SLOT_NETWORK);
+    struct sg_engine *e = arg;
+    sg_worker_loop(&e->worker, SG_SLOT_NETWORK);
     return NULL;
 }
 
@@ -245,8 +223,8 @@ static int start_thread(pthread_t *thread, void *(*body)(void *), struct sg_engi
 sg_status sg_engine_run(struct sg_engine *e, const struct sg_engine_hooks *hooks, struct sg_err *err)
 {
     pthread_t service, network;
-    e->go = e->ended = e->asked = 0;
-    atomic_store(&e->quick, 0);
+    e->requested = 0;
+    sg_worker_begin(&e->worker);
     if (e->coordinator)
         sg_coordinator_begin(e->coordinator, hooks);
     int has_service = start_thread(&service, service_thread, e);
@@ -254,22 +232,45 @@ sg_status sg_engine_run(struct sg_engine *e, const struct sg_engine_hooks *hooks
 
     /* No rank hands out or takes work before all have their threads. */
     sg_status status = has_service && has_network ? SG_OK : sg_fail(err, SG_FAILED, "cannot start a thread");
-    struct sg_team teams = {e->teams, e->world.rank, e->world.size};
+    struct sg_team teams = {e->worker.teams, e->world.rank, e->world.size};
     status = sg_agree(&teams, status, err);
     if (status == SG_OK) {
-        pthread_mutex_lock(&e->lock);
-        e->go = 1;
-        pthread_cond_broadcast(&e->news);
-        pthread_mutex_unlock(&e->lock);
-        sg_worker_loop(e, SG_SLOT_COMPUTE);
+        sg_worker_go(&e->worker);
+        sg_worker_loop(&e->worker, SG_SLOT_COMPUTE);
     } else {
-        sg_worker_end(e, status, err ? err->text : "");
+        sg_worker_end(&e->worker, status, err ? err->text : "");
     }
     if (has_network)
         pthread_join(network, NULL);
     if (has_service)
         pthread_join(service, NULL);
-    if (e->end_status != SG_OK)
-        return sg_fail(err, e->end_status, "%s", e->end_text);
+    if (e->worker.end_status != SG_OK)
+        return sg_fail(err, e->worker.end_status, "%s", e->worker.end_text);
     return SG_OK;
+}
+
+sg_status sg_engine_add(struct sg_engine *e, const struct sg_item *item, int64_t *id, struct sg_err *err)
+{
+    if (!e->coordinator)
+        return sg_fail(err, SG_FAILED, "sg_engine_add: rank %d called it, but only rank 0 may",
+                       e->world.rank);
+    return sg_coordinator_add(e->coordinator, item, id, err);
+}
+
+sg_status sg_engine_send(struct sg_engine *e, int64_t item, const void *bytes, size_t n, struct sg_err *err)
+{
+    if (!e->coordinator)
+        return sg_fail(err, SG_FAILED, "sg_engine_send: rank %d called it, but only rank 0 may",
+                       e->world.rank);
+    return sg_coordinator_send(e->coordinator, item, bytes, n, err);
+}
+
+struct sg_engine_state sg_engine_state(const struct sg_engine *e)
+{
+    return e->coordinator ? sg_coordinator_state(e->coordinator) : (struct sg_engine_state){0};
+}
+
+int sg_engine_silent(const struct sg_engine *e, double after_s, struct sg_engine_silence *out)
+{
+    return e->coordinator ? sg_coordinator_silent(e->coordinator, after_s, out) : 0;
 }

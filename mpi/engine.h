@@ -3,7 +3,7 @@
  *
  * Every rank is a worker with two slots: COMPUTE (the main thread; several ranks can form a team for one
  * item) and NETWORK (a background thread; always one rank). Rank 0 also runs the coordinator in a thread of
- * its own, which polls and sleeps (facts: a blocking receive spins and halves the arithmetic). Items wait for
+ * its own, which polls and sleeps (measured: a blocking receive spins and halves the arithmetic). Items wait for
  * others, carry a cost estimate, and are described by kind; what a kind means is in four callbacks.
  *
  *     struct sg_engine *e;
@@ -31,9 +31,10 @@
 
 #include <stdint.h>
 
-enum sg_slot { SG_SLOT_COMPUTE, SG_SLOT_NETWORK };
+enum sg_slot { SG_SLOT_COMPUTE, SG_SLOT_NETWORK, SG_N_SLOTS };
 
 struct sg_engine;
+struct sg_worker;
 
 /* What a worker sees besides its payload. */
 struct sg_work {
@@ -45,7 +46,7 @@ struct sg_work {
     /* Local, cheap, any thread: 1 once the run has to end quickly; work then returns SG_STOPPED soon. Ranks
      * of a team see it at different times: agree before acting on it. */
     int (*stopping)(const struct sg_work *w);
-    struct sg_engine *engine;
+    struct sg_worker *worker; /* the engine's */
 };
 
 /* What came of an item. */
@@ -85,7 +86,7 @@ struct sg_kind {
  */
 sg_status sg_work_emit(const struct sg_work *w, const void *bytes, size_t n, struct sg_err *err) SG_MUST_USE;
 
-/* Local, any thread of the work's rank 0. What rank 0 of the job has told this work by sg_engine_tell, in order;
+/* Local, any thread of the work's rank 0. What rank 0 of the job has sent this work by sg_engine_send, in order;
  * found 0: nothing now. Replaces what is in `out`. */
 sg_status sg_work_take(const struct sg_work *w, struct sg_buf *out, int *found,
                        struct sg_err *err) SG_MUST_USE;
@@ -123,7 +124,7 @@ sg_status sg_engine_add(struct sg_engine *e, const struct sg_item *item, int64_t
 /* Rank 0, coordinator thread. Sends bytes to a running item (its team's rank 0), which takes them with
  * sg_work_take; copies them. SG_FAILED when the item is not running. What arrives after its work has ended is
  * dropped. */
-sg_status sg_engine_tell(struct sg_engine *e, int64_t item, const void *bytes, size_t n,
+sg_status sg_engine_send(struct sg_engine *e, int64_t item, const void *bytes, size_t n,
                          struct sg_err *err) SG_MUST_USE;
 
 /* Collective over all ranks. hooks: rank 0 (others may pass NULL). The status is the same on all ranks: SG_OK
@@ -157,7 +158,7 @@ struct sg_engine_silence {
     void *user;
 };
 int sg_engine_silent(const struct sg_engine *e, double after_s, struct sg_engine_silence *out);
-extern double sg_engine_alive_s; /* how often a rank gives a sign: 5 s; tests shorten it */
+extern double sg_engine_heartbeat_s; /* between two of a rank: 5 s; tests shorten it */
 
 /* Any thread or a signal handler, any rank: ask for an orderly end. 1: drain (hand out no more); 2: quick
  * (also tells running work by `stopping`). It holds for every run of this process from now on; 0 takes it

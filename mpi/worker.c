@@ -1,112 +1,186 @@
-/* The two slots of a rank: take work, form its team, do it, report. */
-#include "mpi/engine_impl.h"
+#include "mpi/worker.h"
 
+#include "base/file.h"
 #include "base/mem.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <unistd.h>
 
-static int stopping(const struct sg_work *w)
+static sg_status duplicate(MPI_Comm from, MPI_Comm *to, struct sg_err *err)
 {
-    return atomic_load_explicit(&w->engine->quick, memory_order_relaxed);
+    SG_TRY(sg_mpi_check(MPI_Comm_dup(from, to), "MPI_Comm_dup", err));
+    MPI_Comm_set_errhandler(*to, MPI_ERRORS_RETURN);
+    return SG_OK;
 }
 
-void sg_worker_end(struct sg_engine *e, sg_status status, const char *text)
+/* What one rank can fail at alone. */
+static sg_status open_local(struct sg_worker *w, struct sg_err *err)
 {
-    pthread_mutex_lock(&e->lock);
-    if (!e->ended) {
-        e->ended = 1;
-        e->end_status = status;
-        snprintf(e->end_text, sizeof e->end_text, "%s", text);
+    int *bound = NULL, flag = 0;
+    MPI_Comm_get_attr(MPI_COMM_WORLD, MPI_TAG_UB, &bound, &flag);
+    w->tag_bound = flag && *bound > 0 ? *bound : 32767; /* the least that MPI promises */
+    for (int s = 0; s < SG_N_SLOTS; s++)
+        if ((w->wake_fd[s] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0)
+            return sg_fail(err, SG_FAILED, "cannot make a descriptor to wait at: %s", strerror(errno));
+    return duplicate(MPI_COMM_SELF, &w->self, err);
+}
+
+sg_status sg_worker_open(struct sg_worker *w, const struct sg_team *world, const struct sg_kind *kinds,
+                         struct sg_mailbox *mailbox, struct sg_err *err)
+{
+    *w =
+        (struct sg_worker){.kinds = kinds, .mailbox = mailbox, .teams = MPI_COMM_NULL, .self = MPI_COMM_NULL};
+    for (int s = 0; s < SG_N_SLOTS; s++)
+        w->wake_fd[s] = -1;
+    pthread_mutex_init(&w->lock, NULL);
+    pthread_cond_init(&w->news, NULL);
+    SG_TRY(duplicate(world->comm, &w->teams, err));
+    return sg_agree(world, open_local(w, err), err);
+}
+
+void sg_worker_close(struct sg_worker *w)
+{
+    for (int s = 0; s < SG_N_SLOTS; s++) {
+        sg_message_free_all(&w->work[s]);
+        sg_message_free_all(&w->commands[s]);
+        if (w->wake_fd[s] >= 0)
+            close(w->wake_fd[s]);
     }
-    pthread_cond_broadcast(&e->news);
-    pthread_mutex_unlock(&e->lock);
+    if (w->self != MPI_COMM_NULL)
+        MPI_Comm_free(&w->self);
+    if (w->teams != MPI_COMM_NULL)
+        MPI_Comm_free(&w->teams);
+    pthread_mutex_destroy(&w->lock);
+    pthread_cond_destroy(&w->news);
+}
+
+void sg_worker_begin(struct sg_worker *w)
+{
+    w->go = w->ended = 0;
+    atomic_store(&w->stop_now, 0);
+}
+
+void sg_worker_go(struct sg_worker *w)
+{
+    pthread_mutex_lock(&w->lock);
+    w->go = 1;
+    pthread_cond_broadcast(&w->news);
+    pthread_mutex_unlock(&w->lock);
+}
+
+int sg_worker_wait_go(struct sg_worker *w)
+{
+    pthread_mutex_lock(&w->lock);
+    while (!w->go && !w->ended)
+        pthread_cond_wait(&w->news, &w->lock);
+    int go = w->go;
+    pthread_mutex_unlock(&w->lock);
+    return go;
+}
+
+static int is_stopping(const struct sg_work *w)
+{
+    return atomic_load_explicit(&w->worker->stop_now, memory_order_relaxed);
+}
+
+void sg_worker_end(struct sg_worker *w, sg_status status, const char *text)
+{
+    pthread_mutex_lock(&w->lock);
+    if (!w->ended) {
+        w->ended = 1;
+        w->end_status = status;
+        snprintf(w->end_text, sizeof w->end_text, "%s", text);
+    }
+    pthread_cond_broadcast(&w->news);
+    pthread_mutex_unlock(&w->lock);
 }
 
 /* Wakes work that waits at its descriptor; under the lock. */
-static void ring(struct sg_engine *e, int slot)
+static void notify(struct sg_worker *w, int slot)
 {
-    if (!e->is_rung[slot])
-        e->is_rung[slot] = eventfd_write(e->bell[slot], 1) == 0;
+    if (!w->is_notified[slot])
+        w->is_notified[slot] = eventfd_write(w->wake_fd[slot], 1) == 0;
 }
 
-static void silence(struct sg_engine *e, int slot)
+static void clear_notification(struct sg_worker *w, int slot)
 {
     eventfd_t n;
-    if (e->is_rung[slot])
-        e->is_rung[slot] = eventfd_read(e->bell[slot], &n) != 0;
+    if (w->is_notified[slot])
+        w->is_notified[slot] = eventfd_read(w->wake_fd[slot], &n) != 0;
 }
 
 int sg_work_fd(const struct sg_work *w)
 {
-    return w->engine->bell[w->slot];
+    return w->worker->wake_fd[w->slot];
 }
 
-void sg_worker_hurry(struct sg_engine *e)
+void sg_worker_stop_now(struct sg_worker *w)
 {
-    pthread_mutex_lock(&e->lock);
-    atomic_store(&e->quick, 1);
+    pthread_mutex_lock(&w->lock);
+    atomic_store(&w->stop_now, 1);
     for (int s = 0; s < SG_N_SLOTS; s++)
-        ring(e, s);
-    pthread_mutex_unlock(&e->lock);
+        notify(w, s);
+    pthread_mutex_unlock(&w->lock);
 }
 
-void sg_worker_mail_take(struct sg_engine *e, struct sg_mail *mail)
+void sg_worker_message_take(struct sg_worker *w, struct sg_message *message)
 {
-    switch (mail->head.type) {
-    case SG_MAIL_WORK:
-        pthread_mutex_lock(&e->lock);
-        sg_mail_push(&e->work[mail->head.slot], mail);
-        pthread_cond_broadcast(&e->news);
-        pthread_mutex_unlock(&e->lock);
+    switch (message->head.type) {
+    case SG_MESSAGE_WORK:
+        pthread_mutex_lock(&w->lock);
+        sg_message_push(&w->work[message->head.slot], message);
+        pthread_cond_broadcast(&w->news);
+        pthread_mutex_unlock(&w->lock);
         return;
-    case SG_MAIL_TELL:
-        pthread_mutex_lock(&e->lock);
-        sg_mail_push(&e->told[mail->head.slot], mail);
-        ring(e, mail->head.slot);
-        pthread_mutex_unlock(&e->lock);
+    case SG_MESSAGE_COMMAND:
+        pthread_mutex_lock(&w->lock);
+        sg_message_push(&w->commands[message->head.slot], message);
+        notify(w, message->head.slot);
+        pthread_mutex_unlock(&w->lock);
         return;
-    case SG_MAIL_QUICK:
-        sg_worker_hurry(e);
+    case SG_MESSAGE_STOP_NOW:
+        sg_worker_stop_now(w);
         break;
-    case SG_MAIL_END:
-        sg_worker_end(e, (sg_status)mail->head.status, mail->head.text);
-        mail->head = (struct sg_mail_head){.type = SG_MAIL_BYE};
-        sg_post_send_take(&e->post, 0, mail);
+    case SG_MESSAGE_END:
+        sg_worker_end(w, (sg_status)message->head.status, message->head.text);
+        message->head = (struct sg_message_head){.type = SG_MESSAGE_FINISHED};
+        sg_mailbox_send_take(w->mailbox, 0, message);
         return;
     default:
         break;
     }
-    sg_mail_free(mail);
+    sg_message_free(message);
 }
 
 /* Waits on a condition variable, so an idle slot costs nothing. NULL: the run is over. */
-static struct sg_mail *next_work(struct sg_engine *e, enum sg_slot slot)
+static struct sg_message *next_work(struct sg_worker *w, enum sg_slot slot)
 {
-    pthread_mutex_lock(&e->lock);
-    while (!e->work[slot].first && !e->ended)
-        pthread_cond_wait(&e->news, &e->lock);
-    struct sg_mail *mail = sg_mail_pop(&e->work[slot]);
-    pthread_mutex_unlock(&e->lock);
-    return mail;
+    pthread_mutex_lock(&w->lock);
+    while (!w->work[slot].first && !w->ended)
+        pthread_cond_wait(&w->news, &w->lock);
+    struct sg_message *message = sg_message_pop(&w->work[slot]);
+    pthread_mutex_unlock(&w->lock);
+    return message;
 }
 
 /* Collective over the ranks that the body names. */
-static sg_status make_team(const struct sg_engine *e, const struct sg_mail *mail, struct sg_team *team,
+static sg_status make_team(const struct sg_worker *w, const struct sg_message *message, struct sg_team *team,
                            struct sg_err *err)
 {
     MPI_Group all = MPI_GROUP_NULL, some = MPI_GROUP_NULL;
     sg_status status;
     *team = (struct sg_team){.comm = MPI_COMM_NULL};
-    SG_TRY_DONE(sg_mpi_check(MPI_Comm_group(e->teams, &all), "MPI_Comm_group", err));
+    SG_TRY_DONE(sg_mpi_check(MPI_Comm_group(w->teams, &all), "MPI_Comm_group", err));
+    SG_TRY_DONE(sg_mpi_check(
+        MPI_Group_incl(all, message->head.n_ranks, (const int *)(const void *)message->body, &some),
+        "MPI_Group_incl", err));
+    int tag = (int)(message->head.item % ((int64_t)w->tag_bound + 1));
     SG_TRY_DONE(
-        sg_mpi_check(MPI_Group_incl(all, mail->head.n_ranks, (const int *)(const void *)mail->body, &some),
-                     "MPI_Group_incl", err));
-    int tag = (int)(mail->head.item % ((int64_t)e->tag_bound + 1));
-    SG_TRY_DONE(
-        sg_mpi_check(MPI_Comm_create_group(e->teams, some, tag, &team->comm), "MPI_Comm_create_group", err));
+        sg_mpi_check(MPI_Comm_create_group(w->teams, some, tag, &team->comm), "MPI_Comm_create_group", err));
     MPI_Comm_rank(team->comm, &team->rank);
     MPI_Comm_size(team->comm, &team->size);
 done:
@@ -119,22 +193,22 @@ done:
 
 /* Runs the kind's work on a team that stands. The payload of a team of several comes
  * from its first rank, so that the coordinator sends it once. */
-static sg_status work_in_team(struct sg_engine *e, const struct sg_mail *mail, struct sg_work *w,
-                              struct sg_buf *result, struct sg_err *err)
+static sg_status work_in_team(const struct sg_worker *worker, const struct sg_message *message,
+                              struct sg_work *w, struct sg_buf *result, struct sg_err *err)
 {
-    const struct sg_kind *kind = &e->kinds[mail->head.kind];
+    const struct sg_kind *kind = &worker->kinds[message->head.kind];
     struct sg_buf payload = sg_buf_make(SG_BODY_MAX), view = sg_buf_make(SG_BODY_MAX);
     sg_status status;
     if (w->team.size == 1) {
-        w->payload = mail->body;
-        w->n_payload = (size_t)mail->head.n_body;
+        w->payload = message->body;
+        w->n_payload = (size_t)message->head.n_body;
         return kind->work(kind->context, w, result, err);
     }
     struct sg_buf *b = &payload;
     if (w->team.rank == 0) {
-        size_t skip = ((size_t)mail->head.n_ranks * sizeof(int) + 63) / 64 * 64;
-        view.data = mail->body + skip;
-        view.len = (size_t)mail->head.n_body - skip;
+        size_t skip = ((size_t)message->head.n_ranks * sizeof(int) + 63) / 64 * 64;
+        view.data = message->body + skip;
+        view.len = (size_t)message->head.n_body - skip;
         b = &view;
     }
     SG_TRY_DONE(sg_bcast_buf(&w->team, 0, b, err));
@@ -146,57 +220,57 @@ done:
     return status;
 }
 
-/* Turns the mail that brought the work into the one that reports it, so that reporting needs no memory. */
-static void report_take(struct sg_engine *e, struct sg_mail *mail, sg_status status, struct sg_buf *result,
-                        double wall_s, struct sg_err *err)
+/* Turns the message that brought the work into the one that reports it, so that reporting needs no memory. */
+static void report_take(struct sg_worker *w, struct sg_message *message, sg_status status,
+                        struct sg_buf *result, double wall_s, struct sg_err *err)
 {
     if (status == SG_OK)
         status = sg_buf_check(result, "result", err);
-    sg_free(mail->body);
-    mail->body = NULL;
-    mail->head.type = SG_MAIL_RESULT;
-    mail->head.status = (int)status;
-    mail->head.wall_s = wall_s;
-    mail->head.n_body = (int64_t)result->len;
-    snprintf(mail->head.text, sizeof mail->head.text, "%s",
+    sg_free(message->body);
+    message->body = NULL;
+    message->head.type = SG_MESSAGE_RESULT;
+    message->head.status = (int)status;
+    message->head.wall_s = wall_s;
+    message->head.n_body = (int64_t)result->len;
+    snprintf(message->head.text, sizeof message->head.text, "%s",
              status == SG_OK ? "" : (err->text[0] ? err->text : "the work gave no reason"));
     if (result->len)
-        mail->body = sg_buf_take(result);
-    sg_post_send_take(&e->post, 0, mail);
+        message->body = sg_buf_take(result);
+    sg_mailbox_send_take(w->mailbox, 0, message);
 }
 
-static void do_work(struct sg_engine *e, enum sg_slot slot, struct sg_mail *mail)
+static void do_work(struct sg_worker *w, enum sg_slot slot, struct sg_message *message)
 {
     struct sg_err err = {0};
     struct sg_buf result = sg_buf_make(SG_BODY_MAX);
-    struct sg_work w = {.item = mail->head.item, .slot = slot, .stopping = stopping, .engine = e};
-    w.team =
-        (struct sg_team){.comm = slot == SG_SLOT_COMPUTE ? e->self : MPI_COMM_NULL, .rank = 0, .size = 1};
-    int leader = mail->head.n_ranks == 1;
-    double start_s = sg_engine_clock();
+    struct sg_work work = {.item = message->head.item, .slot = slot, .stopping = is_stopping, .worker = w};
+    work.team =
+        (struct sg_team){.comm = slot == SG_SLOT_COMPUTE ? w->self : MPI_COMM_NULL, .rank = 0, .size = 1};
+    int leader = message->head.n_ranks == 1;
+    double start_s = sg_now_s();
     sg_status status = SG_OK;
-    if (mail->head.n_ranks > 1) {
-        status = make_team(e, mail, &w.team, &err);
-        leader = status == SG_OK ? w.team.rank == 0 : mail->head.how;
-    } else if (mail->head.n_body && !mail->body) {
-        status = sg_fail_memory(&err, (unsigned long long)mail->head.n_body);
+    if (message->head.n_ranks > 1) {
+        status = make_team(w, message, &work.team, &err);
+        leader = status == SG_OK ? work.team.rank == 0 : message->head.how;
+    } else if (message->head.n_body && !message->body) {
+        status = sg_fail_memory(&err, (unsigned long long)message->head.n_body);
     }
     if (status == SG_OK)
-        status = work_in_team(e, mail, &w, &result, &err);
-    if (mail->head.n_ranks > 1 && w.team.comm != MPI_COMM_NULL)
-        MPI_Comm_free(&w.team.comm);
+        status = work_in_team(w, message, &work, &result, &err);
+    if (message->head.n_ranks > 1 && work.team.comm != MPI_COMM_NULL)
+        MPI_Comm_free(&work.team.comm);
     if (leader)
-        report_take(e, mail, status, &result, sg_engine_clock() - start_s, &err);
+        report_take(w, message, status, &result, sg_now_s() - start_s, &err);
     else
-        sg_mail_free(mail);
+        sg_message_free(message);
     sg_buf_free(&result);
 }
 
-void sg_worker_loop(struct sg_engine *e, enum sg_slot slot)
+void sg_worker_loop(struct sg_worker *w, enum sg_slot slot)
 {
-    struct sg_mail *mail;
-    while ((mail = next_work(e, slot)))
-        do_work(e, slot, mail);
+    struct sg_message *message;
+    while ((message = next_work(w, slot)))
+        do_work(w, slot, message);
 }
 
 sg_status sg_work_emit(const struct sg_work *w, const void *bytes, size_t n, struct sg_err *err)
@@ -206,46 +280,46 @@ sg_status sg_work_emit(const struct sg_work *w, const void *bytes, size_t n, str
     if (n > SG_BODY_MAX)
         return sg_fail(err, SG_FAILED, "sg_work_emit: %zu bytes are over the ceiling of %zu bytes", n,
                        SG_BODY_MAX);
-    struct sg_mail *mail = sg_mail_new(SG_MAIL_EVENT, w->item);
-    if (!mail)
-        return sg_fail_memory(err, sizeof *mail);
+    struct sg_message *message = sg_message_new(SG_MESSAGE_EVENT, w->item);
+    if (!message)
+        return sg_fail_memory(err, sizeof *message);
     if (n) {
-        mail->body = sg_alloc(n, 1);
-        if (!mail->body) {
-            sg_mail_free(mail);
+        message->body = sg_alloc(n, 1);
+        if (!message->body) {
+            sg_message_free(message);
             return sg_fail_memory(err, n);
         }
-        memcpy(mail->body, bytes, n);
-        mail->head.n_body = (int64_t)n;
+        memcpy(message->body, bytes, n);
+        message->head.n_body = (int64_t)n;
     }
-    sg_post_send_take(&w->engine->post, 0, mail);
+    sg_mailbox_send_take(w->worker->mailbox, 0, message);
     return SG_OK;
 }
 
 sg_status sg_work_take(const struct sg_work *w, struct sg_buf *out, int *found, struct sg_err *err)
 {
-    struct sg_engine *e = w->engine;
+    struct sg_worker *worker = w->worker;
     *found = 0;
-    pthread_mutex_lock(&e->lock);
-    struct sg_mail *mail = sg_mail_pop(&e->told[w->slot]);
-    while (mail && mail->head.item != w->item) { /* for work that has ended meanwhile */
-        sg_mail_free(mail);
-        mail = sg_mail_pop(&e->told[w->slot]);
+    pthread_mutex_lock(&worker->lock);
+    struct sg_message *message = sg_message_pop(&worker->commands[w->slot]);
+    while (message && message->head.item != w->item) { /* for work that has ended meanwhile */
+        sg_message_free(message);
+        message = sg_message_pop(&worker->commands[w->slot]);
     }
-    if (!mail && !w->stopping(w))
-        silence(e, w->slot);
-    pthread_mutex_unlock(&e->lock);
-    if (!mail)
+    if (!message && !w->stopping(w))
+        clear_notification(worker, w->slot);
+    pthread_mutex_unlock(&worker->lock);
+    if (!message)
         return SG_OK;
     sg_status status = SG_OK;
-    if (mail->head.n_body && !mail->body) {
-        status = sg_fail_memory(err, (unsigned long long)mail->head.n_body);
+    if (message->head.n_body && !message->body) {
+        status = sg_fail_memory(err, (unsigned long long)message->head.n_body);
     } else {
         sg_buf_clear(out);
-        sg_buf_add(out, mail->body, (size_t)mail->head.n_body);
+        sg_buf_add(out, message->body, (size_t)message->head.n_body);
         status = sg_buf_check(out, "what the work was told", err);
     }
     *found = status == SG_OK;
-    sg_mail_free(mail);
+    sg_message_free(message);
     return status;
 }

@@ -32,7 +32,7 @@ sg_status sg_buy_tell(struct sg_engine *e, int64_t item, int generator, int64_t 
     sg_buf_puts(&b, canonical);
     sg_status status = sg_buf_check(&b, "a request", err);
     if (status == SG_OK)
-        status = sg_engine_tell(e, item, b.data, b.len, err);
+        status = sg_engine_send(e, item, b.data, b.len, err);
     sg_buf_free(&b);
     return status;
 }

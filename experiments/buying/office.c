@@ -120,7 +120,7 @@ static sg_status close_place(struct place *p, struct sg_err *err)
 {
     p->is_ready = 0;
     leave_desks(p);
-    return sg_engine_tell(p->office->engine, p->item, NULL, 0, err);
+    return sg_engine_send(p->office->engine, p->item, NULL, 0, err);
 }
 
 sg_status sg_office_turn(struct sg_office *o, struct sg_err *err)

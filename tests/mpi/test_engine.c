@@ -564,10 +564,10 @@ static sg_status talk_event(void *context, void *user, const void *bytes, size_t
     memcpy(&number, bytes, sizeof number);
     CHECK(number == t->n_heard++ - 1); /* in order */
     for (int64_t next = number < 0 ? 0 : number + 10; next <= number + 10 && next < N_TOLD; next++)
-        SG_TRY(sg_engine_tell(e, t->id, &next, sizeof next, err));
+        SG_TRY(sg_engine_send(e, t->id, &next, sizeof next, err));
     if (number == N_TOLD - 1) {
-        SG_TRY(sg_engine_tell(e, t->id, NULL, 0, err));
-        SG_TRY(sg_engine_tell(e, t->id, &number, sizeof number, err));
+        SG_TRY(sg_engine_send(e, t->id, NULL, 0, err));
+        SG_TRY(sg_engine_send(e, t->id, &number, sizeof number, err));
     }
     return SG_OK;
 }
@@ -580,7 +580,7 @@ static sg_status talk_done(void *context, void *user, const struct sg_outcome *o
     struct sg_err why;
     CHECK_OK(o->status, *err);
     t->is_over = 1;
-    return t->n_heard == N_TOLD + 1 && sg_engine_tell(e, N_TOLD, NULL, 0, &why) == SG_FAILED
+    return t->n_heard == N_TOLD + 1 && sg_engine_send(e, N_TOLD, NULL, 0, &why) == SG_FAILED
                ? SG_OK
                : sg_fail(err, SG_FAILED, "item %lld heard %lld words", (long long)t->id,
                          (long long)t->n_heard);

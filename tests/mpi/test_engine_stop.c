@@ -328,7 +328,7 @@ static void silence(void)
     struct sg_engine *e = NULL;
     const struct sg_kind kind = {"stopped", SG_SLOT_COMPUTE, NULL, stopped_work, NULL, NULL, NULL};
     int users[8];
-    sg_engine_alive_s = 0.05;
+    sg_engine_heartbeat_s = 0.05;
     longest.silent_s = 0;
     CHECK_OK(sg_engine_create(&world, &kind, 1, &e, &err), err);
     for (int i = 0; world.rank == 0 && i < world.size; i++)
@@ -341,7 +341,7 @@ static void silence(void)
         CHECK(longest.rank == world.size - 1 && longest.silent_s > 0.5 && longest.item >= 0 &&
               longest.kind == 0 && longest.user == &users[longest.item]);
     sg_engine_destroy(e);
-    sg_engine_alive_s = 5;
+    sg_engine_heartbeat_s = 5;
 }
 
 int main(int argc, char **argv)
