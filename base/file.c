@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -199,6 +200,23 @@ sg_status sg_mkdirs(const char *path, struct sg_err *err)
     if (status == SG_OK && !sg_dir_exists(path))
         status = sg_fail(err, SG_FAILED, "%s: exists, but is no folder", path);
     return status;
+}
+
+sg_status sg_temp_dir(char **path, struct sg_err *err)
+{
+    const char *base = getenv("TMPDIR");
+    char *p = sg_strf("%s/synthgrid-XXXXXX", base && base[0] ? base : "/tmp");
+    if (!p)
+        return sg_fail_memory(err, 100);
+    if (!mkdtemp(p)) {
+        sg_status status = sg_fail(
+            err, SG_FAILED, "%s: a temporary folder cannot be made: %s; hint: TMPDIR names another place", p,
+            strerror(errno));
+        sg_free(p);
+        return status;
+    }
+    *path = p;
+    return SG_OK;
 }
 
 int sg_file_exists(const char *path)

@@ -26,6 +26,9 @@ sg_status sg_file_replace(const char *tmp, const char *path, struct sg_err *err)
 /* mkdir -p; an existing folder is fine. */
 sg_status sg_mkdirs(const char *path, struct sg_err *err) SG_MUST_USE;
 
+/* A new folder of our own in $TMPDIR (without one: /tmp), for nobody else to look into: new memory (sg_free). */
+sg_status sg_temp_dir(char **path, struct sg_err *err) SG_MUST_USE;
+
 int sg_file_exists(const char *path);
 int sg_dir_exists(const char *path);
 

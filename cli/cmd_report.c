@@ -1,5 +1,4 @@
 #include "base/file.h"
-#include "base/mem.h"
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/common.h"
@@ -41,9 +40,7 @@ static void guard_reading(const char *path)
     static char stack[65536]; /* the library's own may be used up */
     const stack_t own = {.ss_sp = stack, .ss_size = sizeof stack};
     struct stat st;
-    char *file = sg_dir_exists(path) ? sg_path_join(path, "results.h5") : sg_strdup(path);
-    double size = file && stat(file, &st) == 0 ? (double)st.st_size : 0;
-    sg_free(file);
+    double size = stat(path, &st) == 0 ? (double)st.st_size : 0;
     struct itimerval limit = {.it_value.tv_sec = 8 + (time_t)(size / 4e6)};
     signal(SIGPROF, on_endless);
     setitimer(ITIMER_PROF, &limit, NULL);
@@ -69,13 +66,13 @@ int sg_cmd_report(int argc, char **argv)
          .help = "instead of standard output",
          .text = &output},
     };
-    const struct sg_usage usage = {
-        .command = "report",
-        .positional = "DIR|results.h5",
-        .n_positional = 1,
-        .about = "Tables of a study: task x method x size x mix with raw-only beside it, pools, money.",
-        .option = option,
-        .n_options = 2};
+    const struct sg_usage usage = {.command = "report",
+                                   .positional = "DIR|results.h5",
+                                   .n_positional = 1,
+                                   .about = "Tables of a study: task x method x size x mix with raw-only "
+                                            "beside it, pools, money. Of a run that goes on, too.",
+                                   .option = option,
+                                   .n_options = 2};
     struct sg_args args;
     struct sg_err err = {0};
     int code;
@@ -92,9 +89,14 @@ int sg_cmd_report(int argc, char **argv)
         status = sg_fail(&err, SG_INPUT, "--format %.40s: hint: terminal, markdown or json", format);
     if (status == SG_OK)
         status = sg_output_check("--output", output, args.positional, 1, &err);
-    guard_reading(args.positional[0]);
+    struct sg_report_source source = {0};
     if (status == SG_OK)
-        status = sg_report(args.positional[0], (enum sg_report_form)form, &text, &err);
+        status = sg_report_source_open(args.positional[0], &source, &err);
+    if (status == SG_OK) {
+        guard_reading(source.file);
+        status = sg_report_draw(&source, (enum sg_report_form)form, &text, &err);
+    }
+    sg_report_source_close(&source);
     if (status == SG_OK)
         status = sg_buf_check(&text, "the report", &err);
     if (status == SG_OK && output)

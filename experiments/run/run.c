@@ -63,7 +63,7 @@ struct run {
     sg_status verdict;   /* of buying by batches, */
     struct sg_err why;   /* and its sentence */
     double budget_usd;   /* < 0: none */
-    double started, stored, shown;
+    double started, cache_written, shown;
     int warned; /* that status.json cannot be written */
     struct sg_resume resume;
     int64_t n_missing; /* completions when the run began */
@@ -270,15 +270,12 @@ static sg_status tick(void *context, const struct sg_engine *e, struct sg_err *e
     r->progress.silent = r->watch.silent;
     if (r->watch.silent[0])
         r->progress.eta_s = -1; /* it may never come */
-    /* results.h5 and status.json can be made again from the ledger: that one of them cannot be written now ends no run. */
     struct sg_err later = {0};
     if (!r->progress.n_requests_left)
         write_cache(r); /* all is bought: training may take days */
-    if (now - r->stored > 300) {
-        if (sg_store_write(r->ledger, r->h5_path, NULL, &later) != SG_OK)
-            fprintf(stderr, "synthgrid: warning: %s; tried again in 5 minutes\n", later.text);
+    if (now - r->cache_written > 300) {
         write_cache(r);
-        r->stored = sg_now_s();
+        r->cache_written = sg_now_s();
     }
     if (!r->options->quiet)
         sg_progress_show(&r->progress, 0);
@@ -713,7 +710,7 @@ static sg_status engine_run(struct run *r, const struct sg_team *world, struct s
     if (world->rank == 0) {
         r->engine = engine;
         sg_office_attach(r->office, engine, r->endpoint);
-        r->started = r->stored = sg_now_s();
+        r->started = r->cache_written = sg_now_s();
         status = queue_all(r, err);
         int64_t there = r->progress.n_cells_done + r->progress.n_cells_failed;
         if (status == SG_OK && !r->options->quiet && there)

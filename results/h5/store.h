@@ -49,8 +49,8 @@
 #include <jansson.h>
 
 /* Rank 0 only. Commits what is pending in the ledger; writes <path>.tmp.<pid> with everything that it holds, checks every return code,
- * opens it again and compares each table with what was read from the ledger (SHA-256 of all rows), fsyncs, renames. Meant to be called
- * again and again during a run. digest (may be NULL) gets the content digest: SHA-256 over all tables but the columns named in their
+ * opens it again and compares each table with what was read from the ledger (SHA-256 of all rows), fsyncs, renames. It takes about
+ * a microsecond a prediction: at the end of a run, not in the coordinator's turn. digest (may be NULL) gets the content digest: SHA-256 over all tables but the columns named in their
  * attribute `volatile` (times, hosts, ranks, threads, kernels, memory, reasons, sources), and of the attributes study, encoder_sha256
  * and inputs: equal for equal studies on any number of ranks, killed or not. On failure `path` is as it was. */
 sg_status sg_store_write(struct sg_ledger *l, const char *path, char digest[SG_HEX],

@@ -4,7 +4,7 @@
  * <dir>/ledger.sqlite, exclusive locking, WAL, synchronous=FULL, no shared memory; <dir>/lock is the run's
  * lease (results/ledger/lease.h): a second run is refused with the holder's name; a lease whose holder is provably
  * gone is taken over. A reader opens read-only and copies nothing; while a run writes it is refused with the
- * run's name (status.json and results.h5 are for looking then). Where the file system has no locks, the lease
+ * run's name: `report` and `status` look at a private copy then (SG_LEDGER_COPY). Where the file system has no locks, the lease
  * alone keeps others out.
  *
  * Tables, version 2 (meta.version; a writer brings a file of version 1 to it, a reader leaves it as it is):
@@ -39,10 +39,12 @@
 
 struct sg_ledger;
 
-enum sg_ledger_mode { SG_LEDGER_WRITE, SG_LEDGER_READ };
+enum sg_ledger_mode { SG_LEDGER_WRITE, SG_LEDGER_READ, SG_LEDGER_COPY };
 
 /* WRITE makes the folder and file and takes the lease (SG_INPUT with the holder's name when it is held).
- * READ: SG_INPUT when there is no ledger. A foreign, damaged or newer file: SG_INPUT. */
+ * READ: SG_INPUT when there is no ledger, or a run is writing it. COPY: what a run has committed so far (or had, when it was killed), from a
+ * private copy in $TMPDIR that goes with the ledger: the run does not notice (results/ledger/ledger_copy.h). A foreign, damaged or newer
+ * file: SG_INPUT. */
 sg_status sg_ledger_open(const char *dir, enum sg_ledger_mode mode, struct sg_ledger **out,
                          struct sg_err *err) SG_MUST_USE;
 /* Commits nothing: what is uncommitted is lost. Gives the lease back. */

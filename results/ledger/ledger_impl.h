@@ -1,4 +1,4 @@
-/* Inside of the ledger: shared by ledger.c (file, transactions) and ledger_*.c (what is in it). */
+/* Inside of the ledger: shared by ledger_open.c (file, schema), ledger.c (transactions) and the other ledger_*.c (what is in it). */
 #ifndef SG_RESULTS_LEDGER_LEDGER_IMPL_H
 #define SG_RESULTS_LEDGER_LEDGER_IMPL_H
 
@@ -74,6 +74,10 @@ struct sg_ledger {
 
 /* "<path>: <what>: <SQLite's words>"; notices a transaction that SQLite has rolled back. */
 sg_status sg_ledger_fail(struct sg_ledger *l, const char *what, struct sg_err *err);
+
+/* Runs statements that give no rows. */
+sg_status sg_ledger_run(struct sg_ledger *l, const char *text, const char *what,
+                        struct sg_err *err) SG_MUST_USE;
 
 /* A statement ready for binding. */
 sg_status sg_ledger_use(struct sg_ledger *l, enum sg_ledger_sql which, sqlite3_stmt **s,

@@ -1,6 +1,5 @@
 #include "results/report/report.h"
 
-#include "base/file.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "results/h5/store.h"
@@ -26,6 +25,14 @@ static void provenance(const struct draw *r)
     if (d->n_planned)
         sg_buf_printf(r->out, ", %lld still to do", (long long)d->n_planned);
     sg_buf_puts(r->out, r->form == SG_REPORT_MARKDOWN ? ".\n" : "\n");
+    if (r->source->is_unfinished)
+        sg_buf_printf(r->out,
+                      r->form == SG_REPORT_MARKDOWN ? "**Unfinished: %lld of %lld %s so far; %s.**\n"
+                                                    : "Unfinished: %lld of %lld %s so far; %s.\n",
+                      (long long)(d->n_done + d->n_failed), (long long)d->n_cells,
+                      sg_plural(d->n_cells, "cell", "cells"),
+                      r->source->runs ? "a run is at work on it"
+                                      : "its run was cut off, and the same command goes on from there");
     if (attribute(r, "rehearsal")[0])
         sg_buf_puts(
             r->out,
@@ -438,31 +445,24 @@ sg_status sg_report_degenerate(const char *path, int64_t *n, int64_t *n_done, st
     return SG_OK;
 }
 
-sg_status sg_report(const char *path, enum sg_report_form form, struct sg_buf *out, struct sg_err *err)
+sg_status sg_report_draw(const struct sg_report_source *s, enum sg_report_form form, struct sg_buf *out,
+                         struct sg_err *err)
 {
     struct sg_report_data d = {0};
-    char *file = sg_dir_exists(path) ? sg_path_join(path, "results.h5") : sg_strdup(path);
-    if (!file)
-        return sg_fail_memory(err, strlen(path));
-    char *ledger = sg_dir_exists(path) ? sg_path_join(path, "ledger.sqlite") : NULL;
-    int is_early = ledger && sg_file_exists(ledger) && !sg_file_exists(file);
-    sg_free(ledger);
-    sg_status status =
-        is_early ? sg_fail(err, SG_INPUT,
-                           "%s: no results yet; hint: a run writes them every 5 minutes and at its end; "
-                           "`synthgrid status %s` "
-                           "says how far it is",
-                           path, path)
-                 : sg_store_verify(file, err); /* nothing is shown under a digest that it does not have */
-    if (status == SG_OK)
-        status = sg_report_read(file, &d, err);
-    sg_free(file);
-    if (status != SG_OK)
-        return status;
-    if (form == SG_REPORT_JSON)
-        status = sg_report_json(&d, out, err);
-    else
-        status = draw_text(&(struct draw){.d = &d, .form = form, .out = out}, err);
+    SG_TRY(sg_store_verify(s->file, err)); /* nothing is shown under a digest that it does not have */
+    SG_TRY(sg_report_read(s->file, &d, err));
+    sg_status status = form == SG_REPORT_JSON
+                           ? sg_report_json(&d, s, out, err)
+                           : draw_text(&(struct draw){.d = &d, .form = form, .out = out, .source = s}, err);
     sg_report_data_free(&d);
+    return status;
+}
+
+sg_status sg_report(const char *path, enum sg_report_form form, struct sg_buf *out, struct sg_err *err)
+{
+    struct sg_report_source source;
+    SG_TRY(sg_report_source_open(path, &source, err));
+    sg_status status = sg_report_draw(&source, form, out, err);
+    sg_report_source_close(&source);
     return status;
 }

@@ -12,6 +12,7 @@ struct draw {
     const struct sg_report_data *d;
     enum sg_report_form form;
     struct sg_buf *out;
+    const struct sg_report_source *source;
 };
 
 static inline const char *attribute(const struct draw *r, const char *name)

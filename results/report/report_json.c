@@ -193,7 +193,8 @@ static json_t *failed(const struct sg_report_data *d)
     return list;
 }
 
-sg_status sg_report_json(const struct sg_report_data *d, struct sg_buf *out, struct sg_err *err)
+sg_status sg_report_json(const struct sg_report_data *d, const struct sg_report_source *source,
+                         struct sg_buf *out, struct sg_err *err)
 {
     json_t *list = json_array();
     double cost;
@@ -208,6 +209,11 @@ sg_status sg_report_json(const struct sg_report_data *d, struct sg_buf *out, str
         "n_from_recording", (json_int_t)d->total_from_recording, "tokens_in", (json_int_t)d->total_tokens_in,
         "tokens_out", (json_int_t)d->total_tokens_out, "cost_usd", known ? real(cost) : json_null(),
         "llm_eval", evaluations_spend(d), "failed", failed(d));
+    if (source->is_unfinished && o)
+        json_object_set_new(o, "unfinished",
+                            json_pack("{s:I, s:I, s:b}", "cells_so_far",
+                                      (json_int_t)(d->n_done + d->n_failed), "cells", (json_int_t)d->n_cells,
+                                      "a_run_is_at_work", source->runs));
     json_t *evals = json_array();
     if (status == SG_OK)
         status = evaluations(d, evals, err);

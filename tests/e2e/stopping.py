@@ -43,8 +43,10 @@ with sg.Folder() as folder, sg.Stub(folder, "--latency", "0.3") as stub:
         return run
 
     def once(_):
-        """One Ctrl-C drains: the answer comes while requests are out, and the run can go on."""
+        """One Ctrl-C drains: the answer comes while requests are out, and the run can go on. Before it, the run is looked at."""
         run = begun(0, "once")
+        out, _ = sg.run("report", folder / "once")
+        sg.check("of 1 cell so far; a run is at work on it" in out, out)
         run.process.send_signal(signal.SIGINT)
         run.until("stopping after what runs; again to drop it")
         code, rest = run.end()
@@ -69,9 +71,8 @@ with sg.Folder() as folder, sg.Stub(folder, "--latency", "0.3") as stub:
         sg.check(code != 0, "exit code 0 of a run that was stopped")
         out, _ = sg.run("status", folder / "launched")
         sg.check("phase    stopped" in out or "it was told to stop" in out, out)
-        _, err = sg.run("report", folder / "launched", code=None) if (folder / "launched/results.h5").exists() else \
-            sg.run("report", folder / "launched", code=2)
-        sg.check("no results yet" in err or not err, err)
+        out, _ = sg.run("report", folder / "launched")
+        sg.check("still to do" in out, out)
 
     def forwarded(_):
         """SIGUSR1 is passed on by mpirun, and drains."""
@@ -87,6 +88,8 @@ with sg.Folder() as folder, sg.Stub(folder, "--latency", "0.3") as stub:
         run.process.wait()
         out, _ = sg.run("status", folder / "killed")
         sg.check("the run is gone" in out and "run it again to resume" in out and not re.search(r"about .* left", out), out)
+        out, _ = sg.run("report", folder / "killed")
+        sg.check("of 1 cell so far; its run was cut off" in out, out)
 
     sg.side_by_side(lambda part: part(None), [once, twice, launched, forwarded, killed])
 

@@ -7,12 +7,8 @@
 #include "results/ledger/lease_beat.h"
 #include "results/ledger/ledger.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "tests/base/check.h"
 
-#include <cmocka.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -23,14 +19,6 @@
 #include <sys/wait.h>
 
 #include "scratch.h"
-
-static struct sg_err err;
-
-#define OK(call)                                                                                             \
-    do {                                                                                                     \
-        if ((call) != SG_OK)                                                                                 \
-            fail_msg("%s: %s", #call, err.text);                                                             \
-    } while (0)
 
 /* What file locks fail with; 0: they work. SQLite and we call it, in their two names (glibc 2.28, fcntl64). */
 static int lock_errno;

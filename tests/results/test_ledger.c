@@ -5,12 +5,8 @@
 #include "base/mem.h"
 #include "results/ledger/ledger_attempts.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "tests/base/check.h"
 
-#include <cmocka.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sqlite3.h>
@@ -20,20 +16,7 @@
 
 #include "scratch.h"
 
-static struct sg_err err;
-
-#define OK(call)                                                                                             \
-    do {                                                                                                     \
-        if ((call) != SG_OK)                                                                                 \
-            fail_msg("%s: %s", #call, err.text);                                                             \
-    } while (0)
-
-#define REFUSED(call, words)                                                                                 \
-    do {                                                                                                     \
-        assert_int_equal(call, SG_INPUT);                                                                    \
-        if (!strstr(err.text, words))                                                                        \
-            fail_msg("no '%s' in: %s", words, err.text);                                                     \
-    } while (0)
+#define REFUSED(call, words) FAILS(SG_INPUT, words, call)
 
 static struct sg_ledger *open_it(const char *dir)
 {

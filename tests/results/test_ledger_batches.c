@@ -3,23 +3,11 @@
 #include "base/mem.h"
 #include "results/ledger/ledger_batches.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "tests/base/check.h"
 
-#include <cmocka.h>
 #include <sqlite3.h>
 
 #include "scratch.h"
-
-#define OK(call)                                                                                             \
-    do {                                                                                                     \
-        if ((call) != SG_OK)                                                                                 \
-            fail_msg("%s: %s", #call, err.text);                                                             \
-    } while (0)
-
-static struct sg_err err;
 
 static struct sg_ledger *open_it(const char *dir)
 {

@@ -3,26 +3,14 @@
 #include "base/mem.h"
 #include "results/ledger/ledger_trained.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "tests/base/check.h"
 
-#include <cmocka.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "scratch.h"
-
-static struct sg_err err;
-
-#define OK(call)                                                                                             \
-    do {                                                                                                     \
-        if ((call) != SG_OK)                                                                                 \
-            fail_msg("%s: %s", #call, err.text);                                                             \
-    } while (0)
 
 static void finish(struct sg_ledger *l, const char *id, const char *status, const char *result)
 {

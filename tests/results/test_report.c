@@ -8,24 +8,16 @@
 #include "results/h5/store.h"
 #include "results/report/report.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-#include <jansson.h>
-
 #include "fake_study.h"
+
+#include "tests/base/check.h"
+
+#include <jansson.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "scratch.h"
-
-static struct sg_err err;
-
-#define OK(call)                                                                                             \
-    do {                                                                                                     \
-        if ((call) != SG_OK)                                                                                 \
-            fail_msg("%s: %s", #call, err.text);                                                             \
-    } while (0)
 
 static void make(const char *name, const struct fake *f)
 {
@@ -250,6 +242,53 @@ static void degenerate_cells_of_older_files(void **state)
     assert_true(n == 0 && n_done == 6);
 }
 
+/* A run at work; its results.h5 is one of an earlier end, when nothing was done. */
+static pid_t begin_run(const char *name)
+{
+    int ready[2];
+    char byte;
+    make(name, &(struct fake){.all_planned = 1});
+    assert_int_equal(pipe(ready), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        struct sg_ledger *l = NULL;
+        if (sg_ledger_open(in_scratch(name), SG_LEDGER_WRITE, &l, &err) != SG_OK ||
+            fake_fill(l, &(struct fake){0}, &err) != SG_OK || write(ready[1], "", 1) != 1)
+            _exit(1);
+        for (;;)
+            pause();
+    }
+    close(ready[1]);
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    close(ready[0]);
+    return child;
+}
+
+static void expect_unfinished(const char *name, const char *const words[3])
+{
+    for (int form = SG_REPORT_TERMINAL; form <= SG_REPORT_JSON; form++) {
+        struct sg_buf b = sg_buf_make(1 << 20);
+        OK(sg_report(in_scratch(name), (enum sg_report_form)form, &b, &err));
+        if (!strstr(b.data, words[form]) || !strstr(b.data, "55.0") == (form != SG_REPORT_JSON))
+            fail_msg("'%s' is not in:\n%s", words[form], b.data);
+        sg_buf_free(&b);
+    }
+}
+
+static void studies_that_are_unfinished(void **state)
+{
+    (void)state;
+    pid_t run = begin_run("unfinished");
+    expect_unfinished("unfinished",
+                      (const char *const[]){"Unfinished: 7 of 8 cells so far; a run is at work on it.\n",
+                                            "**Unfinished: 7 of 8 cells so far; a run is at work on it.**\n",
+                                            "\"a_run_is_at_work\": true"});
+    kill(run, SIGKILL);
+    waitpid(run, NULL, 0);
+    expect_unfinished("unfinished", (const char *const[]){"7 of 8 cells so far; its run was cut off",
+                                                          "its run was cut off", "\"cells_so_far\": 7"});
+}
+
 static void bad_files(void **state)
 {
     (void)state;
@@ -284,6 +323,7 @@ int main(void)
                                        cmocka_unit_test(evaluations),
                                        cmocka_unit_test(seeds_that_cross),
                                        cmocka_unit_test(degenerate_cells_of_older_files),
+                                       cmocka_unit_test(studies_that_are_unfinished),
                                        cmocka_unit_test(bad_files)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

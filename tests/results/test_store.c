@@ -7,28 +7,17 @@
 #include "results/h5/store_tables.h"
 #include "results/report/report.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "fake_study.h"
 
-#include <cmocka.h>
+#include "tests/base/check.h"
+
 #include <math.h>
 #include <signal.h>
 #include <sqlite3.h>
 #include <sys/resource.h>
 
-#include "fake_study.h"
 #include "results/ledger/ledger_attempts.h"
 #include "scratch.h"
-
-static struct sg_err err;
-
-#define OK(call)                                                                                             \
-    do {                                                                                                     \
-        if ((call) != SG_OK)                                                                                 \
-            fail_msg("%s: %s", #call, err.text);                                                             \
-    } while (0)
 
 /* A ledger of its own with the study in it, and its results file. */
 static struct sg_ledger *make(const char *name, const struct fake *f, const char *path, char digest[SG_HEX])

@@ -1,0 +1,155 @@
+/* A ledger is read while a run writes it: each copy is what some commit has left, and the run does not notice. */
+#include "base/file.h"
+#include "results/ledger/ledger.h"
+
+#include "tests/base/check.h"
+
+#include <signal.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "scratch.h"
+
+static int64_t number(struct sg_ledger *l, const char *sql)
+{
+    sqlite3_stmt *s = NULL;
+    assert_int_equal(sqlite3_prepare_v2(sg_ledger_handle(l), sql, -1, &s, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(s), SQLITE_ROW);
+    int64_t x = sqlite3_column_int64(s, 0);
+    sqlite3_finalize(s);
+    return x;
+}
+
+/* Commit i enters row i of "t", and says so in row 0 of "u", whose page lies elsewhere: of a copy that mixes two states, one is ahead of
+ * the other. A log that begins anew every 100 pages does so many times while a copy is made. */
+static int write_without_end(const char *dir, int ready)
+{
+    struct sg_ledger *l = NULL;
+    char i_text[24], text[1000];
+    memset(text, 'x', sizeof text);
+    text[sizeof text - 1] = 0;
+    if (sg_ledger_open(dir, SG_LEDGER_WRITE, &l, &err) != SG_OK ||
+        sqlite3_exec(sg_ledger_handle(l), "PRAGMA wal_autocheckpoint=100; PRAGMA synchronous=OFF", NULL, NULL,
+                     NULL) != SQLITE_OK)
+        return 1;
+    for (int64_t i = 1;; i++) {
+        snprintf(i_text, sizeof i_text, "%lld", (long long)i);
+        if (sg_ledger_meta_set(l, "n", i_text, &err) != SG_OK ||
+            sg_ledger_test_row_put(l, "t", i % 4000, i, text, NULL, &err) != SG_OK ||
+            sg_ledger_commit(l, &err) != SG_OK)
+            return 1;
+        if (i == 4000 && write(ready, "", 1) != 1)
+            return 1;
+        if (i > 4000)
+            sg_sleep_us(2000);
+    }
+}
+
+static pid_t begin_writer(const char *dir)
+{
+    int ready[2];
+    char byte;
+    assert_int_equal(pipe(ready), 0);
+    pid_t child = fork();
+    if (child == 0)
+        _exit(write_without_end(dir, ready[1]));
+    close(ready[1]);
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    close(ready[0]);
+    return child;
+}
+
+static void end_writer(pid_t child)
+{
+    int status;
+    assert_int_equal(waitpid(child, &status, WNOHANG), 0); /* it has noticed nothing */
+    kill(child, SIGKILL);
+    waitpid(child, &status, 0);
+}
+
+static void copies_of_a_ledger_that_is_written(void **state)
+{
+    (void)state;
+    const char *dir = in_scratch("written");
+    pid_t child = begin_writer(dir);
+    int64_t before = 0;
+    struct sg_ledger *l = NULL;
+    FAILS(SG_INPUT, "another process is writing", sg_ledger_open(dir, SG_LEDGER_READ, &l, &err));
+    for (int i = 0; i < 60; i++) {
+        OK(sg_ledger_open(dir, SG_LEDGER_COPY, &l, &err));
+        int64_t n = number(l, "SELECT CAST(value AS INTEGER) FROM meta WHERE name='n'");
+        assert_int_equal(n, number(l, "SELECT max(label) FROM test_rows"));
+        assert_int_equal(number(l, "SELECT count(*) FROM test_rows"), 4000);
+        assert_int_equal(number(l, "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check='ok'"),
+                         1);
+        assert_true(n >= before);
+        before = n;
+        assert_int_equal(sg_ledger_meta_set(l, "n", "0", &err), SG_FAILED);
+        sg_ledger_close(l);
+    }
+    end_writer(child);
+}
+
+/* A log of a killed run stays as it is, though the copy has all of it. */
+static void copies_of_a_killed_one(void **state)
+{
+    (void)state;
+    const char *dir = in_scratch("killed");
+    struct stat before, after;
+    struct sg_ledger *l = NULL;
+    end_writer(begin_writer(dir));
+    assert_int_equal(stat(in_scratch("killed/ledger.sqlite-wal"), &before), 0);
+    OK(sg_ledger_open(dir, SG_LEDGER_COPY, &l, &err));
+    int64_t n = number(l, "SELECT max(label) FROM test_rows");
+    sg_ledger_close(l);
+    assert_int_equal(stat(in_scratch("killed/ledger.sqlite-wal"), &after), 0);
+    assert_true(before.st_size == after.st_size && before.st_ino == after.st_ino);
+    OK(sg_ledger_open(dir, SG_LEDGER_READ, &l, &err));
+    assert_int_equal(number(l, "SELECT max(label) FROM test_rows"), n);
+    sg_ledger_close(l);
+}
+
+/* One of before there were digests of pools, evaluations and attempts. */
+static void copies_of_older_ones(void **state)
+{
+    (void)state;
+    char *bytes = NULL;
+    size_t n = 0;
+    struct sg_ledger *l = NULL;
+    FAILS(SG_INPUT, "no ledger there", sg_ledger_open(in_scratch("older"), SG_LEDGER_COPY, &l, &err));
+    OK(sg_mkdirs(in_scratch("older"), &err));
+    OK(sg_file_read_gz("tests/results/older/ledger.sqlite.gz", 1 << 24, &bytes, &n, &err));
+    OK(sg_file_write(in_scratch("older/ledger.sqlite"), bytes, n, &err));
+    OK(sg_ledger_open(in_scratch("older"), SG_LEDGER_COPY, &l, &err));
+    assert_true(number(l, "SELECT count(*) FROM cells") > 0);
+    assert_int_equal(number(l, "SELECT count(*) FROM attempts"), 0);
+    sg_ledger_close(l);
+    char *now = NULL;
+    size_t n_now = 0;
+    OK(sg_file_read(in_scratch("older/ledger.sqlite"), 1 << 24, &now, &n_now, &err));
+    assert_true(n == n_now && memcmp(bytes, now, n) == 0);
+    sg_free(bytes);
+    sg_free(now);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    return scratch_make();
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    scratch_remove(scratch);
+    return sg_mem_now() ? -1 : 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(copies_of_a_ledger_that_is_written),
+                                       cmocka_unit_test(copies_of_a_killed_one),
+                                       cmocka_unit_test(copies_of_older_ones)};
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
