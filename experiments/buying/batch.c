@@ -28,7 +28,7 @@ sg_status sg_batch_count(struct sg_ledger *l, struct sg_batches_out *out, struct
 
 int sg_batch_is_spoken(const struct sg_generator *g)
 {
-    return strcmp(g->provider, "openai") == 0;
+    return sg_provider_find(g->provider)->has_batches;
 }
 
 sg_status sg_batch_check(const struct sg_study *s, struct sg_err *err)

@@ -10,6 +10,7 @@
 #include "experiments/study/generators.h"
 #include "experiments/study/prices.h"
 #include "experiments/study/study.h"
+#include "gen/llm/provider.h"
 #include "results/ledger/ledger.h"
 
 #include <stdio.h>
@@ -65,7 +66,7 @@ static sg_status start_stub(struct sg_rehearsal *r, int i, struct sg_err *err)
 
 static const char *asked_as(const struct sg_generator *g)
 {
-    return strcmp(g->provider, "anthropic") == 0 ? g->provider : "openai";
+    return sg_provider_find(g->provider)->rehearsed_as;
 }
 
 static int asks_the_same(const struct sg_generator *a, const struct sg_generator *b)

@@ -221,10 +221,7 @@ static const struct sg_setting table[] = {
              "of the texts), auto "
              "(as the task file says, else told apart by the whole file)"},
     {"generator.provider", SG_SET_TEXT, SG_SET_OWN, GENERATOR(provider), .check = check_provider,
-     .initial = "openai", .unit = "a provider",
-     .help = "openai: any endpoint that speaks OpenAI's chat completions; azure: the same with Azure's "
-             "header and "
-             "addresses; anthropic: its messages; llama: a model in this process"},
+     .initial = "openai", .unit = "a provider", .help = SG_PROVIDER_HELP},
     {"generator.base_url", SG_SET_TEXT, SG_SET_NULL | SG_SET_OWN, GENERATOR(base_url), .check = check_url,
      .unit = "an address",
      .help = "the endpoint, like http://127.0.0.1:8080/v1; empty: $OPENAI_BASE_URL ($ANTHROPIC_BASE_URL, "

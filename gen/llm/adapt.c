@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "gen/llm/provider.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -61,9 +62,6 @@ void sg_adapt_read(struct sg_adapt *adapt, const char *names)
 
 /* ---- the wire ---- */
 
-/* Parameters that Anthropic's API has never had. */
-static const char *const not_anthropics[] = {"seed", "response_format", NULL};
-
 static int is_omitted(const json_t *request, const char *name)
 {
     const json_t *item;
@@ -74,49 +72,46 @@ static int is_omitted(const json_t *request, const char *name)
     return 0;
 }
 
-void sg_adapt_meet(struct sg_adapt *adapt, const struct sg_generator *g, const struct sg_request *q)
+static const char *const *lacks(const struct sg_provider *p)
 {
-    if (strcmp(g->provider, "anthropic") != 0)
-        return;
-    json_t *o = json_loads(q->canonical, 0, NULL);
-    for (const char *const *name = not_anthropics; *name; name++)
+    static const char *const nothing[] = {NULL};
+    return p && p->lacks ? p->lacks : nothing;
+}
+
+void sg_adapt_start(struct sg_adapt *adapt, const struct sg_generator *g, const struct sg_request *q)
+{
+    const char *const *name = lacks(sg_provider_find(g->provider));
+    json_t *o = *name ? json_loads(q->canonical, 0, NULL) : NULL;
+    for (; *name; name++)
         if (json_object_get(o, *name) && !is_omitted(o, *name))
             sg_adapt_refuse(adapt, *name);
     json_decref(o);
 }
 
-/* Anthropic has the system's text beside the messages; a top_p of 1 says nothing, but its newer models refuse it
- * beside a temperature. */
-static void say_for_anthropic(json_t *o)
+/* Takes out what is not sent; max_tokens that is refused gets its other name. */
+static void leave_out(json_t *o, const struct sg_provider *p, const struct sg_adapt *adapt)
 {
-    json_t *messages = json_object_get(o, "messages"), *first = json_array_get(messages, 0);
-    const char *role = sg_json_text_or(first, "role", NULL);
-    if (role && strcmp(role, "system") == 0) {
-        json_object_set(o, "system", json_object_get(first, "content"));
-        json_array_remove(messages, 0);
-    }
-    for (const char *const *name = not_anthropics; *name; name++)
+    for (const char *const *name = lacks(p); *name; name++)
         json_object_del(o, *name);
-    if (sg_json_number_or(o, "top_p", 0) == 1)
-        json_object_del(o, "top_p");
-}
-
-static json_t *wire_of(const struct sg_request *q, const struct sg_adapt *adapt)
-{
-    json_t *o = json_loads(q->canonical, 0, NULL);
-    const char *provider = sg_json_text_or(o, "provider", NULL);
-    if (provider && strcmp(provider, "anthropic") == 0)
-        say_for_anthropic(o);
     for (int i = 0; i < N_PARAMETERS; i++) {
         if (is_refused(adapt, i) && i == MAX_TOKENS)
             json_object_set(o, renamed, json_object_get(o, parameters[i]));
         if (is_refused(adapt, i) || is_omitted(o, parameters[i]))
             json_object_del(o, parameters[i]);
     }
-    json_t *extra = json_incref(json_object_get(o, "extra"));
     static const char *const ours[] = {"provider", "index", "omit", "extra"};
     for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++)
         json_object_del(o, ours[i]);
+}
+
+static json_t *wire_of(const struct sg_request *q, const struct sg_adapt *adapt)
+{
+    json_t *o = json_loads(q->canonical, 0, NULL), *extra = json_incref(json_object_get(o, "extra"));
+    const char *name = sg_json_text_or(o, "provider", NULL);
+    const struct sg_provider *p = name ? sg_provider_find(name) : NULL;
+    leave_out(o, p, adapt);
+    if (p && p->wire && p->wire->write)
+        p->wire->write(o);
     if (extra)
         json_object_update(o, extra); /* the settings' reader has refused what we set ourselves */
     json_decref(extra);

@@ -1,5 +1,5 @@
-/* Parameters that an endpoint refuses, and how it is spoken to since: learned from what its errors say (docs/buying.md,
- * "Parameters that a server refuses"), or said by hand (generator.omit, which is in the request). */
+/* Parameters that an endpoint refuses, and what it is sent since: learned from what its errors say (docs/buying.md,
+ * "Parameters that a server refuses"), or set by hand (generator.omit, which is in the request). */
 #ifndef SG_GEN_LLM_ADAPT_H
 #define SG_GEN_LLM_ADAPT_H
 
@@ -9,7 +9,7 @@
 /* What an endpoint has refused so far. */
 struct sg_adapt {
     unsigned
-        refused; /* parameters, a bit each; max_tokens is said as max_completion_tokens then, the others are left out */
+        refused; /* parameters, a bit each; max_tokens is sent as max_completion_tokens then, the others are left out */
 };
 
 /* Local. Counts a parameter as refused; one that is not among those that can be left out is passed over. */
@@ -24,8 +24,8 @@ void sg_adapt_text(const struct sg_adapt *adapt, char out[80]);
 /* Back from these names; one that is unknown is passed over. */
 void sg_adapt_read(struct sg_adapt *adapt, const char *names);
 
-/* Local. *adapt learns what the API of g's provider does not have at all, as far as q would say it. */
-void sg_adapt_meet(struct sg_adapt *adapt, const struct sg_generator *g, const struct sg_request *q);
+/* Local. *adapt learns what the API of g's provider does not have at all, as far as q has it. */
+void sg_adapt_start(struct sg_adapt *adapt, const struct sg_generator *g, const struct sg_request *q);
 
 /* Local. The body that goes over the wire for a canonical request, in the words of its provider (sg_free): without what is refused and
  * what the request omits, with its extra members. */

@@ -137,7 +137,6 @@ static sg_status begin(struct transfer *t, int64_t id, const struct sg_request *
     t->id = id;
     memcpy(t->request.key, q->key, SG_HEX);
     t->request.canonical = sg_strdup(q->canonical);
-    sg_adapt_meet(&c->adapt, c->g, q);
     t->sent = c->adapt;
     t->is_trial = !c->format_answered && c->n_format_500 >= MAX_FORMAT_500 &&
                   !sg_adapt_has(&c->adapt, "response_format") && strstr(q->canonical, "\"response_format\":");
@@ -163,10 +162,11 @@ static sg_status begin(struct transfer *t, int64_t id, const struct sg_request *
 
 sg_status sg_client_send(struct sg_client *c, int64_t id, const struct sg_request *q, struct sg_err *err)
 {
+    sg_adapt_start(&c->adapt, c->g, q);
     if (c->in_process) {
         if (!c->llama)
             SG_TRY(sg_llama_create(c->g, c->n_connections, &c->llama, err));
-        return sg_llama_send(c->llama, id, q, &c->adapt, err);
+        return sg_llama_send(c->llama, id, q, err);
     }
     for (int64_t i = 0; i < c->n_connections; i++) {
         struct transfer *t = &c->slot[i];

@@ -31,15 +31,6 @@ void sg_client_learn(struct sg_client *c, const struct sg_adapt *more);
 sg_status sg_client_send(struct sg_client *c, int64_t id, const struct sg_request *q,
                          struct sg_err *err) SG_MUST_USE;
 
-struct sg_client_result {
-    int64_t id;
-    int http_major; /* of the answer: 1, 2, 3; 0: there was none */
-    struct sg_attempt attempt;
-    struct sg_answer
-        answer; /* key, http_status, latency_s; the rest when it was answered. Freed by the client. */
-};
-typedef sg_status (*sg_client_each)(void *context, struct sg_client_result *r, struct sg_err *err);
-
 /* Local. Moves all attempts on, for at most timeout_ms while nothing happens, and hands on those that have ended.
  * A failure of the callback ends the turn with it. */
 sg_status sg_client_turn(struct sg_client *c, int timeout_ms, sg_client_each each, void *context,

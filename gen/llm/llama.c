@@ -300,8 +300,7 @@ static sg_status prepare(struct sg_llama *l, struct slot *s, const json_t *o, ch
     return SG_OK;
 }
 
-sg_status sg_llama_send(struct sg_llama *l, int64_t id, const struct sg_request *q, struct sg_adapt *adapt,
-                        struct sg_err *err)
+sg_status sg_llama_send(struct sg_llama *l, int64_t id, const struct sg_request *q, struct sg_err *err)
 {
     struct slot *s = l->slot;
     while (s < l->slot + l->n_slots && s->state != FREE)
@@ -311,8 +310,6 @@ sg_status sg_llama_send(struct sg_llama *l, int64_t id, const struct sg_request 
     json_t *o = json_loads(q->canonical, 0, NULL);
     if (!o)
         return sg_fail(err, SG_FAILED, "a request arrived damaged");
-    if (json_object_get(o, "response_format"))
-        sg_adapt_refuse(adapt, "response_format");
     char why[200] = "";
     sg_status status = prepare(l, s, o, why, err);
     json_decref(o);

@@ -12,7 +12,7 @@
 #ifndef SG_GEN_LLM_LLAMA_H
 #define SG_GEN_LLM_LLAMA_H
 
-#include "gen/llm/client.h"
+#include "gen/llm/attempt.h"
 
 struct sg_llama;
 
@@ -28,8 +28,8 @@ const char *sg_llama_origin(const struct sg_llama *l);
 /* Local. Whether a turn has anything to compute. */
 int sg_llama_is_busy(const struct sg_llama *l);
 
-/* Local. As sg_client_send, _turn and _abandon. *adapt learns what was asked for in vain. */
-sg_status sg_llama_send(struct sg_llama *l, int64_t id, const struct sg_request *q, struct sg_adapt *adapt,
+/* Local. As sg_client_send, _turn and _abandon. What the provider lacks is passed over. */
+sg_status sg_llama_send(struct sg_llama *l, int64_t id, const struct sg_request *q,
                         struct sg_err *err) SG_MUST_USE;
 sg_status sg_llama_turn(struct sg_llama *l, int timeout_ms, sg_client_each each, void *context,
                         struct sg_err *err) SG_MUST_USE;

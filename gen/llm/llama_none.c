@@ -22,10 +22,9 @@ const char *sg_llama_origin(const struct sg_llama *l)
     return "llama";
 }
 
-sg_status sg_llama_send(struct sg_llama *l, int64_t id, const struct sg_request *q, struct sg_adapt *adapt,
-                        struct sg_err *err)
+sg_status sg_llama_send(struct sg_llama *l, int64_t id, const struct sg_request *q, struct sg_err *err)
 {
-    (void)l, (void)id, (void)q, (void)adapt;
+    (void)l, (void)id, (void)q;
     return sg_fail(err, SG_FAILED, "no libllama");
 }
 

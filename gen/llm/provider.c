@@ -4,14 +4,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const char *const no_seed_no_format[] = {"seed", "response_format", NULL};
+static const char *const no_format[] = {"response_format", NULL};
+
 static const struct sg_provider table[] = {
     {.name = "openai",
+     .wire = &sg_wire_openai,
      .base_url = "https://api.openai.com/v1",
      .base_url_env = "OPENAI_BASE_URL",
      .api_key_env = "OPENAI_API_KEY",
      .chat_path = "/chat/completions",
-     .key_header = "Authorization: Bearer "},
+     .key_header = "Authorization: Bearer ",
+     .has_batches = 1,
+     .rehearsed_as = "openai"},
     {.name = "anthropic",
+     .wire = &sg_wire_anthropic,
+     .lacks = no_seed_no_format,
      .base_url = "https://api.anthropic.com/v1",
      .base_url_env = "ANTHROPIC_BASE_URL",
      .api_key_env = "ANTHROPIC_API_KEY",
@@ -19,9 +27,11 @@ static const struct sg_provider table[] = {
      .key_header = "x-api-key: ",
      .other_header = "anthropic-version: 2023-06-01",
      .version_path = "/v1",
-     .needs_model = 1},
+     .needs_model = 1,
+     .rehearsed_as = "anthropic"},
     /* learn.microsoft.com, "Azure OpenAI in Azure AI Foundry Models v1 API" */
     {.name = "azure",
+     .wire = &sg_wire_openai,
      .base_url_env = "AZURE_OPENAI_ENDPOINT",
      .api_key_env = "AZURE_OPENAI_API_KEY",
      .chat_path = "/chat/completions",
@@ -30,14 +40,20 @@ static const struct sg_provider table[] = {
      .classic_path = "/openai/deployments/",
      .classic_query = "api-version=",
      .needs_model = 1,
-     .lists_no_deployments = 1},
-    {.name = "llama", .api_key_env = "LLAMA_API_KEY", .in_process = 1, .needs_model = 1},
+     .lists_no_deployments = 1,
+     .rehearsed_as = "openai"},
+    {.name = "llama",
+     .lacks = no_format,
+     .api_key_env = "LLAMA_API_KEY",
+     .in_process = 1,
+     .needs_model = 1,
+     .rehearsed_as = "openai"},
 };
 enum { N = sizeof table / sizeof table[0] };
 
-const char *sg_provider_name(int i)
+const struct sg_provider *sg_provider_at(int i)
 {
-    return i < N ? table[i].name : NULL;
+    return i < N ? &table[i] : NULL;
 }
 
 const struct sg_provider *sg_provider_find(const char *name)

@@ -1,12 +1,18 @@
-/* The APIs that synthgrid speaks, a row each: where they live and how they are addressed. What their messages look
- * like is in gen/llm/reply.c. */
+/* The APIs that synthgrid speaks, a row each: where they live, how they are addressed, which wire format they speak
+ * (gen/llm/wire.h), and what they do not have.
+ *
+ * Another one is a row in provider.c and a sentence in SG_PROVIDER_HELP. One with a wire format of its own is, besides, a file like
+ * wire_openai.c and its name in wire.h. docs/buying.md has a table for the users. */
 #ifndef SG_GEN_LLM_PROVIDER_H
 #define SG_GEN_LLM_PROVIDER_H
 
 #include "gen/llm/request.h"
+#include "gen/llm/wire.h"
 
 struct sg_provider {
     const char *name;
+    const struct sg_wire *wire; /* NULL in process */
+    const char *const *lacks;   /* parameters that it has never had, up to a NULL; NULL: none */
     const char *base_url,
         *base_url_env;        /* where it lives, unless the study or this variable says otherwise */
     const char *api_key_env;  /* where its users keep their key */
@@ -21,14 +27,22 @@ struct sg_provider {
     const char *classic_path, *classic_query;
     int needs_model;          /* generator.model has no default that could be meant */
     int lists_no_deployments; /* what GET /models lists is not what generator.model names */
-    int in_process;           /* no server: gen/llm/llama.h; nothing of the above but the name counts */
+    int has_batches;          /* OpenAI's batch API: gen/llm/batch.h */
+    int in_process;           /* no server: gen/llm/llama.h; no addresses then */
+    /* The provider as which `rehearse` asks a stub server, which speaks OpenAI's and Anthropic's formats at plain addresses. */
+    const char *rehearsed_as;
 };
+
+/* What generator.provider may be, for its help. */
+#define SG_PROVIDER_HELP                                                                                     \
+    "openai: any endpoint that speaks OpenAI's chat completions; azure: the same with Azure's header and "   \
+    "addresses; anthropic: its messages; llama: a model in this process"
 
 /* NULL: no such provider. */
 const struct sg_provider *sg_provider_find(const char *name);
 
-/* The name of provider i, NULL behind the last. */
-const char *sg_provider_name(int i);
+/* Provider i, NULL behind the last. */
+const struct sg_provider *sg_provider_at(int i);
 
 /* The names of all providers, "a, b or c". */
 void sg_provider_names(char out[80]);

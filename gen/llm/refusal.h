@@ -6,7 +6,7 @@
 #ifndef SG_GEN_LLM_REFUSAL_H
 #define SG_GEN_LLM_REFUSAL_H
 
-#include "gen/llm/limiter.h"
+#include "gen/llm/attempt.h"
 #include "gen/llm/request.h"
 
 /* Of an error (gen/llm/server_error.h); "" where it says none. Strings borrowed. */

@@ -477,10 +477,10 @@ static void anthropic(void **state)
             "\"response_format\":{\"type\":\"json_schema\"},\"temperature\":0.5,\"top_p\":1.0}")};
     struct sg_adapt adapt = {0};
     struct sg_generator g = some_generator();
-    sg_adapt_meet(&adapt, &g, &question);
+    sg_adapt_start(&adapt, &g, &question);
     assert_true(!adapt.refused);
     g.provider = "anthropic";
-    sg_adapt_meet(&adapt, &g, &q);
+    sg_adapt_start(&adapt, &g, &q);
     char *wire = sg_wire_body(&q, &adapt);
     assert_string_equal(
         wire, "{\"max_tokens\":48,\"messages\":[{\"content\":\"Hi\",\"role\":\"user\"}],\"model\":\"m\","
