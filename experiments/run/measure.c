@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "experiments/run/texts.h"
 #include "model/kernels/ops.h"
+#include "mpi/engine.h"
 #include "results/ledger/ledger_trained.h"
 #include "results/stats/diversity.h"
 
@@ -155,7 +156,9 @@ sg_status sg_measure_diversity(const struct sg_team *world, const struct sg_prep
     int64_t done = 0;
     for (int64_t i = 0;; i++) {
         sg_buf_clear(&message);
-        if (world->rank == 0)
+        if (world->rank == 0 && sg_engine_stop_requested())
+            status = sg_fail(err, SG_STOPPED, "stopped as asked, while the pools' diversity was measured");
+        else if (world->rank == 0)
             status = next_message(p, ledger, &i, &message, err);
         SG_TRY_DONE(sg_agree(world, status, err));
         SG_TRY_DONE(sg_bcast_buf(world, 0, &message, err));

@@ -9,7 +9,7 @@
 
 /* Collective over the job. p: rank 0 complete, others from SG_PREPARE_WORKER. ledger: rank 0, NULL on
  * others. Pools that the ledger has a result for are left alone; n_measured (may be NULL) counts the others,
- * on rank 0. */
+ * on rank 0. SG_STOPPED, after the pool in hand, when a signal asks for it; what is measured is in the ledger (uncommitted). */
 sg_status sg_measure_diversity(const struct sg_team *world, const struct sg_prepared *p,
                                struct sg_ledger *ledger, int64_t *n_measured, struct sg_err *err) SG_MUST_USE;
 

@@ -5,9 +5,13 @@
 #include "base/text.h"
 
 #include <jansson.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+double sg_progress_every_s = 2;
 
 double sg_progress_eta_s(const struct sg_progress *p, double training_s)
 {
@@ -105,7 +109,7 @@ sg_status sg_progress_write(const struct sg_progress *p, const char *dir, int la
 {
     static double written = -1e9;
     double now = sg_now_s();
-    if (!last && now - written < 2)
+    if (!last && now - written < sg_progress_every_s)
         return SG_OK;
     written = now;
     char stamp[21];
@@ -145,4 +149,69 @@ sg_status sg_progress_write(const struct sg_progress *p, const char *dir, int la
     free(text);
     sg_free(path);
     return status;
+}
+
+struct sg_progress_keeper {
+    struct sg_progress progress;
+    const char *dir;
+    double started;
+    int quiet, stop; /* stop: under the lock */
+    pthread_t thread;
+    pthread_mutex_t lock;
+};
+
+static int keeps_on(struct sg_progress_keeper *k)
+{
+    pthread_mutex_lock(&k->lock);
+    int on = !k->stop;
+    pthread_mutex_unlock(&k->lock);
+    return on;
+}
+
+static void *keep(void *context)
+{
+    struct sg_progress_keeper *k = context;
+    struct sg_err unsaid;
+    while (keeps_on(k)) {
+        k->progress.elapsed_s = sg_now_s() - k->started;
+        if (!k->quiet)
+            sg_progress_show(&k->progress, 0);
+        (void)!sg_progress_write(&k->progress, k->dir, 0, &unsaid);
+        sg_sleep_us(50000);
+    }
+    return NULL;
+}
+
+sg_status sg_progress_keep(const struct sg_progress *p, const char *dir, double started, int quiet,
+                           struct sg_progress_keeper **out, struct sg_err *err)
+{
+    struct sg_progress_keeper *k = sg_alloc(1, sizeof *k);
+    if (!k)
+        return sg_fail_memory(err, sizeof *k);
+    *k = (struct sg_progress_keeper){.progress = *p, .dir = dir, .started = started, .quiet = quiet};
+    sigset_t all, before; /* signals are for the run's own threads */
+    sigfillset(&all);
+    pthread_mutex_init(&k->lock, NULL);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int rc = pthread_create(&k->thread, NULL, keep, k);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (rc != 0) {
+        pthread_mutex_destroy(&k->lock);
+        sg_free(k);
+        return sg_fail(err, SG_FAILED, "the thread that shows the progress cannot start: %s", strerror(rc));
+    }
+    *out = k;
+    return SG_OK;
+}
+
+void sg_progress_keep_end(struct sg_progress_keeper *k)
+{
+    if (!k)
+        return;
+    pthread_mutex_lock(&k->lock);
+    k->stop = 1;
+    pthread_mutex_unlock(&k->lock);
+    pthread_join(k->thread, NULL);
+    pthread_mutex_destroy(&k->lock);
+    sg_free(k);
 }

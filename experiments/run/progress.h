@@ -10,7 +10,9 @@
 #include <stdint.h>
 
 struct sg_progress {
-    const char *study, *phase; /* phase: "generating", "training", "diversity", "done", "stopped" */
+    const char *study,
+        *phase; /* phase: "starting", "generating", "batches", "training", "diversity", "writing", "stopping"; at
+                                  its end "done" or "stopped" */
     int64_t n_cells, n_cells_done, n_cells_failed, n_pools, n_pools_done;
     int64_t n_completions,
         n_requests_left;                 /* answers bought in this run; known to be missing still, at most */
@@ -37,6 +39,16 @@ void sg_progress_show(const struct sg_progress *p, int last);
 /* Rank 0. Replaces <dir>/status.json, in which the message is one line of UTF-8, whatever bytes it has; not more often than every 2 s unless `last`. */
 sg_status sg_progress_write(const struct sg_progress *p, const char *dir, int last,
                             struct sg_err *err) SG_MUST_USE;
+
+/* Rank 0. A phase in which no turns come: a thread shows and writes `p`, of which it keeps a copy (and borrows the texts), with the time
+ * since `started` (sg_now_s), until the end is called; the caller does neither meanwhile. quiet: nothing on stderr. Where a file cannot be
+ * written, whoever writes it next says so. */
+struct sg_progress_keeper;
+sg_status sg_progress_keep(const struct sg_progress *p, const char *dir, double started, int quiet,
+                           struct sg_progress_keeper **out, struct sg_err *err) SG_MUST_USE;
+void sg_progress_keep_end(struct sg_progress_keeper *k); /* NULL is fine */
+
+extern double sg_progress_every_s; /* of status.json; for tests */
 
 /* The digest of all members of such a file but `sha256`, which holds it: what is shown is what a run wrote. 0: no memory, or NULL. */
 int sg_progress_seal(const json_t *status, char seal[SG_HEX]);

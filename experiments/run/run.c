@@ -70,7 +70,11 @@ struct run {
     struct sg_progress progress;
     char *h5_path;
     struct sg_watch watch;
-    int told_stop; /* that status.json says so */
+    int told_stop;                     /* that status.json says so */
+    int is_ours;                       /* the folder: it is this study's, and the lease is ours */
+    sg_status told;                    /* the end that status.json tells, */
+    int has_told;                      /* if it tells one */
+    struct sg_progress_keeper *keeper; /* of phases without turns; NULL: none */
 };
 
 /* ---- cells ---- */
@@ -328,12 +332,29 @@ static sg_status revive(struct run *r, struct sg_err *err)
     return SG_OK;
 }
 
+/* A phase in which the engine takes no turns: status.json and the progress line go on all the same. */
+static sg_status begin_phase(struct run *r, const char *phase, struct sg_err *err)
+{
+    r->progress.phase = phase;
+    r->progress.eta_s = -1;
+    return sg_progress_keep(&r->progress, r->p->study->results, r->started, r->options->quiet, &r->keeper,
+                            err);
+}
+
+static void end_phase(struct run *r)
+{
+    sg_progress_keep_end(r->keeper);
+    r->keeper = NULL;
+}
+
 static sg_status open_run(struct run *r, int64_t *n_missing, struct sg_err *err)
 {
     struct sg_study *s = r->p->study;
     SG_TRY(sg_ledger_open(s->results, SG_LEDGER_WRITE, &r->ledger, err));
     sg_store_tidy(r->h5_path);
     SG_TRY(sg_provenance_write(r->ledger, r->p, r->world, err));
+    r->is_ours = 1;
+    SG_TRY(begin_phase(r, "starting", err));
     if (!r->options->quiet)
         SG_TRY(sg_own_data_tell(s, r->p->data, r->ledger, err));
     if (r->options->rehearsal)
@@ -487,7 +508,20 @@ static sg_status tell_end(struct run *r, sg_status status, struct sg_err *why, s
     g->silent = NULL;
     g->phase = status == SG_OK ? "done" : "stopped";
     g->message = status == SG_OK ? "" : why->text;
+    r->told = status;
+    r->has_told = 1;
     return sg_progress_write(g, r->p->study->results, 1, err);
+}
+
+/* The end of a run that broke, if no one has told it yet. Another run's folder is left alone. */
+static void tell_failure(struct run *r, sg_status status, struct sg_err *why)
+{
+    struct sg_err second;
+    int is_told = r->has_told && (r->told == status || status == SG_PARTIAL);
+    if (status == SG_OK || is_told || !r->is_ours || !sg_ledger_is_ours(r->ledger))
+        return;
+    if (tell_end(r, status, why, &second) != SG_OK)
+        fprintf(stderr, "synthgrid: warning: %s\n", second.text);
 }
 
 static sg_status finish(struct run *r, sg_status status, struct sg_err *err)
@@ -500,16 +534,17 @@ static sg_status finish(struct run *r, sg_status status, struct sg_err *err)
         status = r->verdict;
     } else if (status == SG_OK)
         status = sg_office_verdict(r->office, err);
-    else if (status != SG_OK && status != SG_STOPPED) {
-        (void)!tell_end(r, status, err, &second);
+    else if (status != SG_OK && status != SG_STOPPED)
         return status; /* something broke: keep the ledger and the old file as they are */
-    }
     sg_status told = status == SG_STOPPED ? tell_end(r, status, err, &second) : SG_OK;
     write_cache(r);
     sg_resume_tell(&r->resume, r->options->buy_only);
     sg_status stored = told == SG_OK ? sg_ledger_commit(r->ledger, &second) : told;
     if (stored == SG_OK)
+        stored = begin_phase(r, status == SG_STOPPED ? g->phase : "writing", &second);
+    if (stored == SG_OK)
         stored = sg_store_write(r->ledger, r->h5_path, digest, &second);
+    end_phase(r);
     if (stored == SG_OK && r->options->digest)
         memcpy(r->options->digest, digest, SG_HEX);
     if (stored == SG_OK) /* the last answers came after the last turn */
@@ -741,7 +776,11 @@ static sg_status batch_run(struct run *r, struct sg_err *err)
                                .away = r->away,
                                .budget_usd = r->budget_usd};
     struct sg_batches_out out;
-    SG_TRY(sg_batch_run(&job, &r->verdict, &r->why, err));
+    r->progress.phase = "batches"; /* which say on stderr what becomes of them */
+    SG_TRY(sg_progress_keep(&r->progress, r->p->study->results, r->started, 1, &r->keeper, err));
+    sg_status status = sg_batch_run(&job, &r->verdict, &r->why, err);
+    end_phase(r);
+    SG_TRY(status);
     SG_TRY(sg_asking_count(r->asking, &r->progress.n_requests_left, NULL, err));
     for (int64_t i = 0; i < sg_asking_n(r->asking); i++)
         if (sg_asking_complete(r->asking, i)) {
@@ -802,6 +841,17 @@ static void free_sellers(struct run *r, struct sellers *s)
     sg_free(r->away);
 }
 
+/* Collective. */
+static sg_status measure(struct run *r, struct sg_err *err)
+{
+    sg_status status = r->world->rank == 0 ? begin_phase(r, "diversity", err) : SG_OK;
+    status = sg_agree(r->world, status, err);
+    if (status == SG_OK)
+        status = sg_measure_diversity(r->world, r->p, r->ledger, NULL, err);
+    end_phase(r);
+    return status;
+}
+
 sg_status sg_run(const struct sg_team *world, const struct sg_run_options *o, struct sg_err *err)
 {
     struct run r = {.options = o, .world = world, .started = sg_now_s()};
@@ -830,17 +880,22 @@ sg_status sg_run(const struct sg_team *world, const struct sg_run_options *o, st
     status = world->rank == 0 ? start(&r, err) : SG_OK;
     SG_TRY_DONE(sg_agree(world, status, err));
     SG_TRY_DONE(share_sellers(&r, &sellers, err));
+    end_phase(&r);
     status = SG_OK;
     if (!o->batch)
         status = engine_run(&r, world, p, &sellers.buyer, err);
     else if (world->rank == 0)
         status = batch_run(&r, err);
     if (status == SG_OK && !o->buy_only)
-        status = sg_measure_diversity(world, p, r.ledger, NULL, err);
-    if (world->rank == 0)
+        status = measure(&r, err);
+    if (world->rank == 0) {
         status = finish(&r, status, err);
+        tell_failure(&r, status, err); /* before a rank is waited for that may be gone */
+    }
     status = sg_agree(world, status, err);
 done:
+    end_phase(&r);
+    tell_failure(&r, status, err);
     sg_watch_free(&r.watch);
     free_sellers(&r, &sellers);
     sg_rounds_destroy(r.rounds);

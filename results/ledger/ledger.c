@@ -220,6 +220,12 @@ sg_status sg_ledger_commit(struct sg_ledger *l, struct sg_err *err)
                    path, replaced ? "replaced by another file" : "moved or deleted");
 }
 
+int sg_ledger_is_ours(const struct sg_ledger *l)
+{
+    struct sg_err unsaid;
+    return l && l->lease && sg_lease_check(l->lease, &unsaid) == SG_OK;
+}
+
 double sg_ledger_pending_s(const struct sg_ledger *l)
 {
     return l->in_transaction ? sg_now_s() - l->since : 0;

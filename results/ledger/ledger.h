@@ -50,6 +50,8 @@ sg_status sg_ledger_open(const char *dir, enum sg_ledger_mode mode, struct sg_le
 /* Commits nothing: what is uncommitted is lost. Gives the lease back. */
 void sg_ledger_close(struct sg_ledger *l);
 sg_status sg_ledger_commit(struct sg_ledger *l, struct sg_err *err) SG_MUST_USE;
+/* Whether what lies beside it may be written, too: no other run has taken the folder over. */
+int sg_ledger_is_ours(const struct sg_ledger *l);
 /* Seconds since the oldest uncommitted write; 0 when nothing waits. */
 double sg_ledger_pending_s(const struct sg_ledger *l);
 

@@ -52,6 +52,12 @@ with sg.Folder() as folder:
         for method in ("zero_shot", "few_shot_3"):
             sg.check(re.search(rf"^{task} +{method} ", out + err, re.M), f"{task} {method} is not in the list:\n{out}{err}")
     sg.check(not (folder / "none" / "results.h5").exists(), "a run without completions has results")
+    # That end is told like any other; of a study that is refused there is nothing to tell in another's folder.
+    out, _ = sg.run("status", folder / "none")
+    sg.check("phase    stopped" in out and "40 completions are missing" in out, out)
+    told = (folder / "whole" / "status.json").read_bytes()
+    sg.run("run", *STUDY, "study=other", "--results", folder / "whole", "--offline", code=2)
+    sg.check((folder / "whole" / "status.json").read_bytes() == told, "another study's status.json was written")
 
     with sg.Stub(folder) as stub:
         _, _, text = traced(log, "generate", *STUDY, "generator.recording=", f"generator.base_url={stub.url}", "generator.model=stub",

@@ -1,5 +1,6 @@
 #include "scratch.h"
 
+#include "base/file.h"
 #include "experiments/run/progress.h"
 
 #include <jansson.h>
@@ -55,9 +56,44 @@ static void test_time_left(void **state)
     }
 }
 
+static double written_elapsed_s(char phase[20])
+{
+    json_t *o = json_load_file("status.json", 0, NULL);
+    snprintf(phase, 20, "%s", json_string_value(json_object_get(o, "phase")));
+    double s = json_number_value(json_object_get(o, "elapsed_s"));
+    json_decref(o);
+    return s;
+}
+
+/* A phase in which the caller is busy: its time goes on in status.json, and stands still after its end. */
+static void test_phase_without_turns(void **state)
+{
+    (void)state;
+    struct sg_progress p = {.study = "small", .phase = "diversity", .eta_s = -1, .message = ""};
+    struct sg_progress_keeper *k = NULL;
+    struct sg_err err = {0};
+    char phase[20];
+    double before, after = -1;
+    sg_progress_every_s = 0.01;
+    if (sg_progress_write(&p, ".", 1, &err) != SG_OK ||
+        sg_progress_keep(&p, ".", sg_now_s() - 100, 1, &k, &err) != SG_OK)
+        fail_msg("%s", err.text);
+    while ((before = written_elapsed_s(phase)) < 100)
+        sg_sleep_us(1000);
+    while ((after = written_elapsed_s(phase)) <= before)
+        sg_sleep_us(1000);
+    assert_string_equal(phase, "diversity");
+    sg_progress_keep_end(k);
+    sg_progress_keep_end(NULL);
+    after = written_elapsed_s(phase);
+    sg_sleep_us(150000);
+    assert_true(written_elapsed_s(phase) == after);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_message_of_any_bytes),
-                                       cmocka_unit_test(test_no_folder), cmocka_unit_test(test_time_left)};
+                                       cmocka_unit_test(test_no_folder), cmocka_unit_test(test_time_left),
+                                       cmocka_unit_test(test_phase_without_turns)};
     return cmocka_run_group_tests(tests, scratch_enter, scratch_leave);
 }
