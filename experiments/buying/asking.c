@@ -252,7 +252,7 @@ static char *rejects_json(const struct sg_pool *pool)
     json_t *o = json_object();
     for (int k = SG_ACCEPTED + 1; k < SG_N_REJECTS; k++)
         json_object_set_new(o, sg_reject_name((enum sg_reject)k), json_integer(n[k]));
-    json_object_set_new(o, "n_attempts", json_integer(sg_pool_n_attempts(pool)));
+    json_object_set_new(o, "n_attempts", json_integer(sg_pool_n_draws(pool)));
     json_object_set_new(o, "near", near_json(pool));
     json_t *source = source_json(pool);
     if (source)

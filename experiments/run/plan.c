@@ -125,7 +125,7 @@ static sg_status count_pools(struct sg_prepared *p, struct sg_plan_sources *from
                              struct sg_err *err)
 {
     for (int64_t i = 0; i < p->grid.n_pools; i++) {
-        int64_t requests, in, out, left, source = p->grid.pool[i].source, lists = sg_set_n(n->lists);
+        int64_t requests, in, out, left, lists = sg_set_n(n->lists);
         char list[SG_HEX];
         SG_TRY(sg_pool_topics_key(p->pool[i], list, err));
         if (list[0])
@@ -137,7 +137,7 @@ static sg_status count_pools(struct sg_prepared *p, struct sg_plan_sources *from
         n->tokens_out += requests * out;
         SG_TRY(count_new(p, i, from, n, &left, err));
         /* A pool that still lacks its topic list, or its source, lacks all its examples, too. */
-        if (sg_pool_lacks_topics(p->pool[i]) || (source >= 0 && !sg_pool_complete(p->pool[source])))
+        if (sg_pool_waits(p->pool[i]))
             left = left < requests ? requests : left;
         add_missing(n, p->grid.pool[i].arm.generator, left, in, out);
     }

@@ -40,7 +40,7 @@ static void add_raw(struct expansion *e, int task)
 
 static int shows_rows(const struct sg_arm *a)
 {
-    return sg_method_shots((enum sg_method)a->method) > 0;
+    return sg_method_shows_rows((enum sg_method)a->method);
 }
 
 int64_t sg_arm_draws(const struct sg_study *s, const struct sg_arm *a)

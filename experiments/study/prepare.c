@@ -59,7 +59,7 @@ static sg_status make_pool(struct sg_prepared *p, int64_t i, struct sg_err *err)
         .structured = s->structured_output,
         .n = s->size[s->n_sizes - 1],
         .raw = sg_prepared_shots(p, k->task, k->seed_data > 0 ? k->seed_data : 0),
-        .draw = k->seed_data > 0 ? k->seed_data : 0,
+        .raw_draw = k->seed_data > 0 ? k->seed_data : 0,
         .test = s->filter_leakage ? &p->data[k->task].test : NULL,
         .check_duplicates = s->filter_duplicates,
         .near = p->near[k->task],

@@ -36,16 +36,6 @@ static sg_status check_axes(const struct sg_reading *r, const struct sg_study *s
     return SG_OK;
 }
 
-/* Which template a method needs and a wording does not have; NULL: it has all. */
-static const char *lacking(enum sg_method m, const struct sg_prompts *w)
-{
-    if (sg_method_shots(m) > 0)
-        return !w->few_shot ? "few_shot" : !w->example ? "example" : NULL;
-    if (m == SG_ZERO_SHOT_TOPIC)
-        return !w->zero_shot_topic ? "zero_shot_topic" : !w->topics ? "topics" : NULL;
-    return !w->zero_shot ? "zero_shot" : NULL;
-}
-
 /* What the study's methods need of a task's prompts, in one wording. */
 static sg_status check_wording(const struct sg_study *s, const struct sg_task *t, const char *variant,
                                enum sg_conditioning c, const struct sg_yaml *at, struct sg_err *err)
@@ -56,7 +46,7 @@ static sg_status check_wording(const struct sg_study *s, const struct sg_task *t
             at, err, "task %s has no prompt variant \"%s\"; hint: add it to prompt_variants in the task file",
             t->name, variant);
     for (int i = 0; i < s->n_methods; i++) {
-        const char *lacks = lacking(s->method[i], &w);
+        const char *lacks = sg_method_lacks(s->method[i], &w);
         const char *group =
             lacks && strcmp(lacks, "topics") != 0 && c == SG_BY_NONE ? "unconditioned" : "prompts";
         if (lacks && strcmp(variant, "default") != 0)

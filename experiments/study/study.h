@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/sha256.h"
 #include "gen/llm/request.h"
+#include "gen/pool/methods.h"
 #include "gen/pool/task.h"
 #include "model/train.h"
 

@@ -6,6 +6,7 @@
 #include "gen/pool/clean.h"
 #include "gen/pool/declining.h"
 #include "gen/pool/messages.h"
+#include "gen/pool/prompt.h"
 #include "gen/pool/reasoning.h"
 #include "gen/pool/records.h"
 #include "gen/pool/words.h"
@@ -169,7 +170,7 @@ static sg_status add_turn(const struct sg_classifier *c, const struct sg_row *ro
                           json_t *messages, struct sg_err *err)
 {
     const struct sg_task *t = c->spec.task;
-    struct sg_prompt_values v = {
+    struct sg_template_values v = {
         .classes = c->classes, .first = row->first, .second = row->second ? row->second : ""};
     SG_TRY(sg_message_add(messages, "user", t->prompt.classify, &v, err));
     if (class_ < 0)

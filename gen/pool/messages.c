@@ -1,5 +1,6 @@
 #include "gen/pool/messages.h"
 
+#include "base/json.h"
 #include "base/mem.h"
 
 #include <stdio.h>
@@ -7,10 +8,10 @@
 #include <string.h>
 
 sg_status sg_message_add(json_t *messages, const char *role, const char *pattern,
-                         const struct sg_prompt_values *v, struct sg_err *err)
+                         const struct sg_template_values *v, struct sg_err *err)
 {
     struct sg_buf b = sg_buf_make(SG_MAX_PROMPT_BYTES);
-    sg_status status = sg_prompt_fill(&b, pattern, v, err);
+    sg_status status = sg_template_fill(&b, pattern, v, err);
     if (status == SG_OK)
         status = sg_buf_check(&b, "a prompt", err);
     if (status == SG_OK) {
@@ -20,6 +21,17 @@ sg_status sg_message_add(json_t *messages, const char *role, const char *pattern
     }
     sg_buf_free(&b);
     return status;
+}
+
+sg_status sg_message_end_with(json_t *messages, char *more, struct sg_err *err)
+{
+    json_t *last = json_array_get(messages, json_array_size(messages) - 1);
+    const char *content = sg_json_text_or(last, "content", NULL);
+    char *text = more ? sg_strf("%s%s", content ? content : "", more) : NULL;
+    int bad = !text || json_object_set_new(last, "content", json_string(text));
+    sg_free(text);
+    sg_free(more);
+    return bad ? sg_fail_memory(err, 1 << 16) : SG_OK;
 }
 
 int64_t sg_draw_seed(struct sg_rng r)

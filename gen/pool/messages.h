@@ -4,7 +4,8 @@
 
 #include "base/rng.h"
 #include "gen/llm/request_frame.h"
-#include "gen/pool/prompt.h"
+#include "gen/pool/task.h"
+#include "gen/pool/template.h"
 
 #include <jansson.h>
 
@@ -12,7 +13,10 @@ enum { SG_MAX_PROMPT_BYTES = 4 << 20 };
 
 /* Appends a message: the template with its values. */
 sg_status sg_message_add(json_t *messages, const char *role, const char *pattern,
-                         const struct sg_prompt_values *v, struct sg_err *err) SG_MUST_USE;
+                         const struct sg_template_values *v, struct sg_err *err) SG_MUST_USE;
+
+/* Adds `more` to the end of the last message, and takes it over; NULL is lack of memory. */
+sg_status sg_message_end_with(json_t *messages, char *more, struct sg_err *err) SG_MUST_USE;
 
 /* A sampling seed from the stream: servers take 31 bits everywhere. */
 int64_t sg_draw_seed(struct sg_rng r);

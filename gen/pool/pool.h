@@ -2,11 +2,11 @@
  * completions.
  *
  * Position j of a pool has class j mod K, so the classes are balanced at every prefix, and a smaller size is
- * a prefix of a larger. Each class has numbered attempts 0, 1, 2, ...; attempt a of class k has one request,
- * drawn by the counter-based RNG from (task, method, generation seed, class, attempt) alone. Where the LLM chooses the
- * class (conditioning none), all classes share one row of attempts. An attempt's completion holds one example or several;
+ * a prefix of a larger. Each class has numbered draws 0, 1, 2, ...; draw a of class k has one request,
+ * made by the counter-based RNG from (task, method, generation seed, class, draw) alone. Where the LLM chooses the
+ * class (conditioning none), all classes share one row of draws. A draw's completion holds one example or several;
  * those that parse and pass the checks against all examples before them queue up for their class. Positions are filled in
- * order: position j takes the first of its class's queue, and tries attempts while the queue is empty. So the content is a
+ * order: position j takes the first of its class's queue, and takes draws while the queue is empty. So the content is a
  * function of the completions, never of the order in which they arrive, and asking for more only appends.
  *
  *     sg_pool_create(&spec, &pool, err);
@@ -16,7 +16,7 @@
  *     }
  *
  * A pool may also be made of another one, its source: position j is a rephrasing of the source's position j, with its label.
- * Each position has attempts of its own, SG_MAX_REPHRASINGS at most; the checks are the same, and a rephrasing that repeats its
+ * Each position has draws of its own, SG_MAX_REPHRASINGS at most; the checks are the same, and a rephrasing that repeats its
  * text (of a pair: both), alone or within others, is an echo. The text stands between <text> and </text> in the prompt, as data; a text that
  * holds one of these marks is not rephrased. What the source lacks is lacking here too. Until the source is complete such
  * a pool asks for nothing.
@@ -27,15 +27,13 @@
 
 #include "base/rows.h"
 #include "gen/llm/request.h"
+#include "gen/pool/methods.h"
 #include "gen/pool/near.h"
+#include "gen/pool/prompt.h"
+#include "gen/pool/reject.h"
 #include "gen/pool/task.h"
 
 struct sg_pool;
-
-enum {
-    SG_MAX_EXAMPLES = 50,  /* of one request */
-    SG_MAX_REPHRASINGS = 8 /* attempts at one position of a pool made of another */
-};
 
 struct sg_pool_spec {
     const struct sg_task *task;
@@ -50,7 +48,7 @@ struct sg_pool_spec {
     const struct sg_rows
         *raw; /* labelled rows that few-shot examples are drawn from; all known to the task */
     int64_t
-        draw; /* which draw of the raw rows that is: two may hold the same rows, and their pools are two all the same */
+        raw_draw; /* which draw of the raw rows that is: two may hold the same rows, and their pools are two all the same */
     const struct sg_rows *test; /* for the leakage check; NULL: no check */
     int check_duplicates;       /* against raw, examples of the prompt and earlier positions */
     /* Near-duplicates of training rows, test rows and earlier positions. `near` holds the rows, shared by the pools of a
@@ -62,31 +60,6 @@ struct sg_pool_spec {
                                      n; 1 */
     const char *near_digest; /* of the rows in `near`: with a filter the content depends on them */
 };
-
-/* Why an attempt gave no example. */
-enum sg_reject {
-    SG_ACCEPTED,
-    SG_REJECT_FAILED, /* no answer: the request failed for good */
-    SG_REJECT_EMPTY,
-    SG_REJECT_CUT_OFF,    /* finish_reason "length" and no whole example in it */
-    SG_REJECT_REFUSED,    /* content filter, or "I cannot ..." */
-    SG_REJECT_UNPARSABLE, /* a pair without its marks */
-    SG_REJECT_ECHO,       /* repeats the prompt or one of its examples */
-    SG_REJECT_DUPLICATE,  /* of an earlier position or a raw row (after folding case, blanks and punctuation)
-                           */
-    SG_REJECT_LEAKAGE,    /* of a test row */
-    SG_REJECT_TOO_LONG,
-    SG_REJECT_WRONG_LABEL, /* the label that the LLM chose is no class, or not the one that was asked for */
-    SG_REJECT_SURPLUS,     /* a good example of a class that had enough */
-    SG_REJECT_NEAR_RAW,    /* a near-duplicate of a training row */
-    SG_REJECT_NEAR_TEST,   /* ... of a test row */
-    SG_REJECT_NEAR_POOL,   /* ... of an earlier position */
-    SG_REJECT_MARKED,      /* the text to be rephrased holds the marks that texts stand between */
-    SG_REJECT_REASONING,   /* the model thought aloud, and said nothing behind it */
-    SG_REJECT_TOO_SHORT,   /* fewer words than the raw rows have */
-    SG_N_REJECTS
-};
-const char *sg_reject_name(enum sg_reject r);
 
 /* How lookup answers: found 0 means not bought yet. Strings stay valid until the next lookup. */
 struct sg_found {
@@ -116,7 +89,7 @@ const char *sg_pool_id(const struct sg_pool *p);
 
 /* Fills as many positions as the completions at hand allow, and lists the requests needed next (empty when
  * complete; for zero_shot_topic first the topic list's). The i-th position of a class is skipped when the
- * class has made 4 i + 16 attempts without filling it (i from 1), or, where the LLM chooses the class, all classes together
+ * class has made 4 i + 16 draws without filling it (i from 1), or, where the LLM chooses the class, all classes together
  * K (4 i + 16); sg_pool_shortfall names what is open. A list in parts (gen/llm/request.h) is one of the pool as its first part found it. */
 sg_status sg_pool_advance(struct sg_pool *p, sg_completion_lookup lookup, void *context,
                           struct sg_request_list *missing, struct sg_err *err) SG_MUST_USE;
@@ -132,8 +105,10 @@ sg_status sg_pool_preview(struct sg_pool *p, const struct sg_request *q, const s
  * `plan`). */
 void sg_pool_estimate(const struct sg_pool *p, int64_t *n_requests, int64_t *tokens_in, int64_t *tokens_out);
 
-/* Whether it waits for a list of topics; the key of its first one, which other pools may share; "": it has none. */
-int sg_pool_lacks_topics(const struct sg_pool *p);
+/* Whether it waits for what must be there before its examples can be asked for: a list of topics, or its source. */
+int sg_pool_waits(const struct sg_pool *p);
+
+/* The key of its first list of topics, which other pools may share; "": it has none. */
 sg_status sg_pool_topics_key(const struct sg_pool *p, char key[SG_HEX], struct sg_err *err) SG_MUST_USE;
 
 /* The longest answer that a request of this pool asks for now. */
@@ -145,8 +120,8 @@ struct sg_pool_example sg_pool_get(const struct sg_pool *p, int64_t j);
 int64_t sg_pool_prefix(const struct sg_pool *p, int64_t size);
 /* Counts of examples, and of completions without any, (SG_N_REJECTS). */
 const int64_t *sg_pool_rejects(const struct sg_pool *p);
-int64_t sg_pool_n_attempts(const struct sg_pool *p); /* completions */
-/* Every example that nearly repeats another text, kept or rejected, in the order of the attempts; *n of them, borrowed. */
+int64_t sg_pool_n_draws(const struct sg_pool *p); /* completions */
+/* Every example that nearly repeats another text, kept or rejected, in the order of the draws; *n of them, borrowed. */
 struct sg_pool_near {
     char key[SG_HEX]; /* of the completion */
     int64_t position; /* in the pool; -1: rejected */

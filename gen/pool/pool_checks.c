@@ -154,57 +154,57 @@ static const enum sg_reject of_kind[SG_N_NEAR_KINDS] = {[SG_NEAR_RAW] = SG_REJEC
                                                         [SG_NEAR_POOL] = SG_REJECT_NEAR_POOL};
 
 /* What is found out about an example. */
-struct judgement {
+struct outcome {
     unsigned char digest[32];   /* of the folded text */
     struct sg_near_match match; /* its near-duplicate, whether or not that rejects it */
     struct sg_near_text text;   /* what was looked for (sg_near_text_free), empty where nothing was */
 };
 
 static sg_status check(struct sg_pool *p, const struct sg_request *q, const struct sg_parsed *x,
-                       enum sg_reject *reason, struct judgement *j, struct sg_err *err)
+                       enum sg_reject *reason, struct outcome *o, struct sg_err *err)
 {
     int echo = 0;
-    *j = (struct judgement){0};
+    *o = (struct outcome){0};
     *reason = SG_ACCEPTED;
     SG_TRY(is_echo(p, q, x, &echo, err));
     if (x->second)
         SG_TRY(fold(x->first, x->second, &p->folded, err));
-    sg_sha256(sg_buf_text(&p->folded), p->folded.len, j->digest);
+    sg_sha256(sg_buf_text(&p->folded), p->folded.len, o->digest);
     if (echo)
         *reason = SG_REJECT_ECHO;
-    else if (sg_set_has_digest(p->test, j->digest))
+    else if (sg_set_has_digest(p->test, o->digest))
         *reason = SG_REJECT_LEAKAGE;
-    else if (p->spec.check_duplicates && sg_set_has_digest(p->taken, j->digest))
+    else if (p->spec.check_duplicates && sg_set_has_digest(p->taken, o->digest))
         *reason = SG_REJECT_DUPLICATE;
     if (*reason != SG_ACCEPTED || !p->near)
         return SG_OK;
-    SG_TRY(sg_near_read(p->near, sg_buf_text(&p->folded), &j->text, err));
-    SG_TRY(find_near(p, &j->text, &j->match, err));
+    SG_TRY(sg_near_read(p->near, sg_buf_text(&p->folded), &o->text, err));
+    SG_TRY(find_near(p, &o->text, &o->match, err));
     if (p->spec.near_filter > 0)
-        *reason = of_kind[j->match.kind];
+        *reason = of_kind[o->match.kind];
     return SG_OK;
 }
 
 sg_status sg_pool_check(struct sg_pool *p, const struct sg_request *q, const struct sg_parsed *x,
                         enum sg_reject *reason, struct sg_err *err)
 {
-    struct judgement j;
-    sg_status status = check(p, q, x, reason, &j, err);
-    sg_near_text_free(&j.text);
+    struct outcome o;
+    sg_status status = check(p, q, x, reason, &o, err);
+    sg_near_text_free(&o.text);
     return status;
 }
 
-sg_status sg_pool_judge(struct sg_pool *p, const struct sg_request *q, const struct sg_parsed *x,
-                        enum sg_reject *reason, struct sg_err *err)
+sg_status sg_pool_check_for_good(struct sg_pool *p, const struct sg_request *q, const struct sg_parsed *x,
+                                 enum sg_reject *reason, struct sg_err *err)
 {
-    struct judgement j;
-    sg_status status = check(p, q, x, reason, &j, err);
-    if (status == SG_OK && j.match.kind)
-        status = note_pair(p, q->key, *reason == SG_ACCEPTED ? p->n_good : -1, &j.match, err);
+    struct outcome o;
+    sg_status status = check(p, q, x, reason, &o, err);
+    if (status == SG_OK && o.match.kind)
+        status = note_pair(p, q->key, *reason == SG_ACCEPTED ? p->n_good : -1, &o.match, err);
     if (status == SG_OK && *reason == SG_ACCEPTED && p->near)
-        status = sg_near_keep(p->near, SG_NEAR_POOL, p->n_good, &j.text, err);
+        status = sg_near_keep(p->near, SG_NEAR_POOL, p->n_good, &o.text, err);
     if (status == SG_OK && *reason == SG_ACCEPTED)
-        status = sg_set_add_digest(p->taken, j.digest, err);
-    sg_near_text_free(&j.text);
+        status = sg_set_add_digest(p->taken, o.digest, err);
+    sg_near_text_free(&o.text);
     return status;
 }

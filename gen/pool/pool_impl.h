@@ -1,10 +1,12 @@
-/* Inside of a pool: shared by pool.c (attempts for a class), rephrase.c (attempts for an example of another pool) and
- * pool_checks.c (what makes an example a good one). */
+/* Inside of a pool. pool.c makes one and drives the way in which it is filled: pool_draws.c (draws for a class) or rephrase.c (draws for an
+ * example of another pool). Both build upon pool_queue.c (good examples wait for their position), pool_checks.c (what makes an
+ * example a good one) and pool_read.c (what a pool holds). pool_id.c: what its content depends on. */
 #ifndef SG_GEN_POOL_POOL_IMPL_H
 #define SG_GEN_POOL_POOL_IMPL_H
 
 #include "base/set.h"
 #include "gen/pool/parse_many.h"
+#include "gen/pool/pool.h"
 #include "gen/pool/prompt.h"
 
 struct example {
@@ -12,7 +14,7 @@ struct example {
     char *first, *second;
     char key[SG_HEX];
     int64_t source;  /* index of the example that it rephrases; -1: none */
-    int64_t ordinal; /* among all good examples of the pool, in the order of the attempts */
+    int64_t ordinal; /* among all good examples of the pool, in the order of the draws */
 };
 
 /* Good examples of one class that wait for their position. */
@@ -31,8 +33,27 @@ struct prompt_cache {
     int next;
 };
 
+/* A way of filling a pool, as functions. */
+struct sg_filling {
+    /* Fills what the completions at hand allow, and lists what is missing: as sg_pool_advance. */
+    sg_status (*fill)(struct sg_pool *p, sg_completion_lookup lookup, void *context,
+                      struct sg_request_list *missing, struct sg_err *err) SG_MUST_USE;
+    /* As sg_pool_preview. */
+    sg_status (*preview)(struct sg_pool *p, const struct sg_request *q, const struct sg_found *f,
+                         enum sg_reject *reason, struct sg_err *err) SG_MUST_USE;
+    /* For estimates: a request like those that it makes, how many a full pool takes, and whether each also holds a text about as long
+     * as an answer. */
+    sg_status (*specimen)(const struct sg_pool *p, struct sg_request *out, struct sg_err *err) SG_MUST_USE;
+    int64_t (*n_requests)(const struct sg_pool *p);
+    int shows_text;
+    int64_t (*max_tokens)(const struct sg_pool *p); /* of one example's request */
+};
+extern const struct sg_filling sg_fill_by_draws, sg_fill_by_rephrasing;
+
 struct sg_pool {
     struct sg_pool_spec spec;
+    const struct sg_method_row *method;
+    const struct sg_filling *filling;
     struct sg_prompter *prompter;
     char id[SG_HEX];
     struct sg_topics topics;
@@ -42,7 +63,7 @@ struct sg_pool {
     int64_t n;               /* filled */
     struct example *example; /* (n) */
     int64_t *filled;         /* (spec.n + 1): examples among the first j positions */
-    int64_t *cursor;         /* (K): the next attempt; all classes use the first where the LLM chooses */
+    int64_t *cursor;         /* (K): the next draw; all classes use the first where the LLM chooses */
     struct queue *queue;     /* (K) */
     int finished;            /* all positions are filled or given up */
     int64_t n_good;          /* examples that queued up, used or not */
@@ -54,15 +75,18 @@ struct sg_pool {
     struct sg_near *near; /* the examples, for near-duplicates; NULL: not looked for */
     int64_t n_pairs;
     struct sg_pool_near *pair;
-    int64_t n_tries; /* of a pool of rephrasings: attempts at `position` so far */
-    int64_t rejects[SG_N_REJECTS], n_attempts;
+    int64_t n_tries; /* of a pool of rephrasings: draws for `position` so far */
+    int64_t rejects[SG_N_REJECTS], n_draws;
     char shortfall[1000];
 };
 
 void sg_pool_prompts_free(struct prompt_cache *c);
 
-/* What an attempt asked for: a class, or -1 where the LLM chooses it. */
-struct sg_wanted sg_pool_wanted(const struct sg_pool *p, int asked);
+/* ---- pool_id.c ---- */
+
+sg_status sg_pool_make_id(struct sg_pool *p, struct sg_err *err) SG_MUST_USE;
+
+/* ---- pool_checks.c ---- */
 
 /* Adds the text of an example to a set of folded texts. */
 sg_status sg_pool_remember(struct sg_set *set, const char *first, const char *second,
@@ -73,18 +97,33 @@ sg_status sg_pool_check(struct sg_pool *p, const struct sg_request *q, const str
                         enum sg_reject *reason, struct sg_err *err) SG_MUST_USE;
 
 /* The same for good: a near-duplicate is noted, and what is accepted is taken from now on. The caller then enqueues it. */
-sg_status sg_pool_judge(struct sg_pool *p, const struct sg_request *q, const struct sg_parsed *x,
-                        enum sg_reject *reason, struct sg_err *err) SG_MUST_USE;
+sg_status sg_pool_check_for_good(struct sg_pool *p, const struct sg_request *q, const struct sg_parsed *x,
+                                 enum sg_reject *reason, struct sg_err *err) SG_MUST_USE;
 
-/* Judges one example of a completion, and puts a good one into its class's queue; its texts are taken. */
+/* ---- pool_queue.c ---- */
+
+/* The draws that class k takes from. */
+int64_t *sg_pool_cursor(struct sg_pool *p, int class_);
+
+/* What a draw asked for: a class, or -1 where the LLM chooses it. */
+struct sg_wanted sg_pool_wanted(const struct sg_pool *p, int asked);
+
+/* An answer's examples; c holds one at least. sg_parsed_free each. */
+sg_status sg_pool_parse(const struct sg_pool *p, const struct sg_found *f, struct sg_wanted w,
+                        struct sg_candidate c[SG_MAX_EXAMPLES], int64_t *n, struct sg_err *err) SG_MUST_USE;
+
+/* Checks one example of a completion, and puts a good one into its class's queue; its texts are taken. */
 sg_status sg_pool_take_candidate(struct sg_pool *p, const struct sg_request *q, struct sg_candidate *c,
                                  int class_, struct sg_err *err) SG_MUST_USE;
 
-/* The first of the class's queue fills the next place. */
+/* How many wait for a position. */
+int64_t sg_pool_n_waiting(const struct sg_pool *p, int class_);
+
+/* The first of the class's queue fills the next position. */
 void sg_pool_take_from_queue(struct sg_pool *p, int class_);
 
-/* Of a pool of rephrasings: fills what the completions at hand allow, and lists what is missing. */
-sg_status sg_rephrase_fill(struct sg_pool *p, sg_completion_lookup lookup, void *context,
-                           struct sg_request_list *missing, struct sg_err *err) SG_MUST_USE;
+/* All positions are filled or given up: names what is missing and counts what is left over; near-duplicates get positions for
+ * ordinals. Done once. */
+sg_status sg_pool_finish(struct sg_pool *p, struct sg_err *err) SG_MUST_USE;
 
 #endif

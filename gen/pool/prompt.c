@@ -3,22 +3,10 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "gen/pool/messages.h"
-#include "gen/pool/pool.h"
+#include "gen/pool/prompt_ask.h"
 
 #include <jansson.h>
 #include <string.h>
-
-struct sg_prompter {
-    struct sg_prompter_spec spec;
-    struct sg_prompts prompt; /* in force */
-    char *classes;            /* all readable names, for {classes} */
-    int64_t *by_class;        /* (raw->n) row indices, class by class */
-    int64_t *start;           /* (K+1) where a class begins in by_class */
-    /* (K+1) by class + 1: requests of a method that shows nothing else, made when they are first asked for */
-    struct sg_request_frame *frame;
-    uint64_t *sampling; /* (K + 1) seeds of attempts, by class + 1 */
-};
 
 void sg_topics_free(struct sg_topics *t)
 {
@@ -26,59 +14,6 @@ void sg_topics_free(struct sg_topics *t)
         sg_free(t->item[i]);
     sg_free(t->item);
     *t = (struct sg_topics){0};
-}
-
-/* --- templates */
-
-static const char *value_of(const struct sg_prompt_values *v, const char *name, size_t n, char number[24])
-{
-    const struct {
-        const char *name, *value;
-    } all[] = {
-        {"class", v->class_}, {"classes", v->classes}, {"topic", v->topic},   {"examples", v->examples},
-        {"first", v->first},  {"text", v->first},      {"second", v->second}, {"n", number}};
-    snprintf(number, 24, "%lld", (long long)v->n);
-    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
-        if (strlen(all[i].name) == n && strncmp(all[i].name, name, n) == 0)
-            return all[i].value;
-    return NULL;
-}
-
-sg_status sg_prompt_fill(struct sg_buf *b, const char *pattern, const struct sg_prompt_values *v,
-                         struct sg_err *err)
-{
-    char number[24];
-    for (const char *p = pattern; *p;) {
-        size_t n = strcspn(p, "{}");
-        sg_buf_add(b, p, n);
-        p += n;
-        if (!*p)
-            break;
-        if (p[1] == p[0]) {
-            sg_buf_add(b, p, 1);
-            p += 2;
-            continue;
-        }
-        size_t len = *p == '{' ? strcspn(p + 1, "}") : 0;
-        const char *value = *p == '{' && p[1 + len] == '}' ? value_of(v, p + 1, len, number) : NULL;
-        if (!value)
-            return sg_fail(err, SG_INPUT,
-                           "a prompt template has no value for '%.*s'; hint: a brace itself is written twice",
-                           (int)(len + 2 > 40 ? 40 : len + 2), p);
-        sg_buf_puts(b, value);
-        p += len + 2;
-    }
-    return SG_OK;
-}
-
-/* --- draws: each purpose has a name of its own, so that no draw shifts another */
-
-static uint64_t seed_of(const struct sg_prompter *p, const char *purpose, int class_)
-{
-    const struct sg_task *t = p->spec.task;
-    return sg_seed_of("%s task %s method %s seed %lld class %s", purpose, t->name,
-                      sg_method_name(p->spec.method), (long long)p->spec.seed,
-                      class_ < 0 ? "" : t->class_[class_].name);
 }
 
 /* --- making a prompter */
@@ -110,7 +45,7 @@ static sg_status sort_rows(struct sg_prompter *p, struct sg_err *err)
 sg_status sg_prompter_create(const struct sg_prompter_spec *spec, struct sg_prompter **out,
                              struct sg_err *err)
 {
-    if (sg_method_shots(spec->method) > 0 && (!spec->raw || spec->raw->n == 0))
+    if (sg_method_shows_rows(spec->method) && (!spec->raw || spec->raw->n == 0))
         return sg_fail(
             err, SG_INPUT,
             "method %s of task %s shows examples, but there are no raw rows; hint: set raw: to 1 or more",
@@ -119,6 +54,7 @@ sg_status sg_prompter_create(const struct sg_prompter_spec *spec, struct sg_prom
     if (!p)
         return sg_fail_memory(err, sizeof *p);
     p->spec = *spec;
+    p->method = sg_method_row(spec->method);
     p->spec.n_examples = spec->n_examples > 1 ? spec->n_examples : 1;
     const char *variant = spec->variant ? spec->variant : "default";
     sg_status status = SG_OK;
@@ -133,7 +69,7 @@ sg_status sg_prompter_create(const struct sg_prompter_spec *spec, struct sg_prom
     if (status == SG_OK && !(p->sampling = sg_alloc((size_t)spec->task->n_classes + 1, sizeof *p->sampling)))
         status = sg_fail_memory(err, (size_t)spec->task->n_classes * sizeof *p->sampling);
     for (int k = -1; status == SG_OK && k < spec->task->n_classes; k++)
-        p->sampling[k + 1] = seed_of(p, "sampling", k);
+        p->sampling[k + 1] = sg_prompter_seed(p, "sampling", k);
     if (status == SG_OK)
         *out = p;
     else
@@ -155,108 +91,24 @@ void sg_prompter_destroy(struct sg_prompter *p)
     sg_free(p);
 }
 
-/* --- what an attempt draws */
-
-static struct sg_rng draw(const struct sg_prompter *p, const char *purpose, int class_, int64_t attempt)
-{
-    return sg_rng_make(seed_of(p, purpose, class_), (uint64_t)attempt);
-}
-
-int sg_prompter_shots(const struct sg_prompter *p, int class_, int64_t attempt, int64_t shot[SG_MAX_SHOTS])
-{
-    int want = sg_method_shots(p->spec.method);
-    if (want == 0)
-        return 0;
-    struct sg_rng r = draw(p, "examples", class_, attempt);
-    /* Without a class all rows are others. */
-    int64_t first = class_ < 0 ? 0 : p->start[class_], n_own = class_ < 0 ? 0 : p->start[class_ + 1] - first;
-    int64_t own[SG_MAX_SHOTS], other[SG_MAX_SHOTS];
-    int n_shown_own = sg_draw_distinct(&r, n_own, n_own, 0, want, own);
-    int n_other = sg_draw_distinct(&r, p->spec.raw->n, first, n_own, want - n_shown_own, other);
-    int n = 0;
-    for (int i = 0; i < n_other; i++)
-        shot[n++] = p->by_class[other[i]];
-    for (int i = 0; i < n_shown_own; i++)
-        shot[n++] = p->by_class[first + own[i]];
-    return n;
-}
-
-/* --- messages */
-
-static int class_of(const struct sg_prompter *p, int64_t row)
-{
-    return sg_task_class(p->spec.task, p->spec.raw->row[row].label);
-}
-
-static struct sg_prompt_values values_of_row(const struct sg_prompter *p, int64_t row)
-{
-    const struct sg_row *x = &p->spec.raw->row[row];
-    return (struct sg_prompt_values){.class_ = p->spec.task->class_[class_of(p, row)].readable,
-                                     .classes = p->classes,
-                                     .first = x->first,
-                                     .second = x->second ? x->second : ""};
-}
-
-/* All examples in the one message that asks. */
-static sg_status add_shots_inside(const struct sg_prompter *p, const int64_t *shot, int n_shots,
-                                  struct sg_prompt_values v, json_t *messages, struct sg_err *err)
-{
-    struct sg_buf b = sg_buf_make(SG_MAX_PROMPT_BYTES);
-    sg_status status = SG_OK;
-    for (int i = 0; status == SG_OK && i < n_shots; i++) {
-        struct sg_prompt_values x = values_of_row(p, shot[i]);
-        sg_buf_puts(&b, i ? "\n\n" : "");
-        status = sg_prompt_fill(&b, p->prompt.example, &x, err);
-    }
-    if (status == SG_OK)
-        status = sg_buf_check(&b, "the examples of a prompt", err);
-    v.examples = sg_buf_text(&b);
-    if (status == SG_OK)
-        status = sg_message_add(messages, "user", p->prompt.few_shot, &v, err);
-    sg_buf_free(&b);
-    return status;
-}
-
-static sg_status add_shots_as_dialogue(const struct sg_prompter *p, const int64_t *shot, int n_shots,
-                                       struct sg_prompt_values v, json_t *messages, struct sg_err *err)
-{
-    for (int i = 0; i < n_shots; i++) {
-        struct sg_prompt_values x = values_of_row(p, shot[i]);
-        SG_TRY(sg_message_add(messages, "user", p->prompt.few_shot, &x, err));
-        SG_TRY(sg_message_add(messages, "assistant", p->prompt.example, &x, err));
-    }
-    return sg_message_add(messages, "user", p->prompt.few_shot, &v, err);
-}
-
-/* Adds to the end of the last message; takes over `more`. */
-static sg_status end_with(json_t *messages, char *more, struct sg_err *err)
-{
-    json_t *last = json_array_get(messages, json_array_size(messages) - 1);
-    const char *content = sg_json_text_or(last, "content", NULL);
-    char *text = more ? sg_strf("%s%s", content ? content : "", more) : NULL;
-    int bad = !text || json_object_set_new(last, "content", json_string(text));
-    sg_free(text);
-    sg_free(more);
-    return bad ? sg_fail_memory(err, 1 << 16) : SG_OK;
-}
-
 /* Ends the last message with the wish for a list. */
 static sg_status ask_for_list(json_t *messages, int64_t n, struct sg_err *err)
 {
-    return end_with(messages,
-                    sg_strf("\n\nDo this %lld times, each time differently. Number them: 1. to %lld.",
-                            (long long)n, (long long)n),
-                    err);
+    return sg_message_end_with(
+        messages,
+        sg_strf("\n\nDo this %lld times, each time differently. Number them: 1. to %lld.", (long long)n,
+                (long long)n),
+        err);
 }
 
 /* Ends it with a pair's form: a question that stands last is answered by small models (measured with SmolLM2 and BoolQ). */
 static sg_status ask_for_form(const struct sg_task *t, json_t *messages, struct sg_err *err)
 {
-    return end_with(messages,
-                    sg_strf("\n\nAnswer in this form:\n%s: ...\n%s: ...",
-                            t->second_comes_first ? t->second_mark : t->first_mark,
-                            t->second_comes_first ? t->first_mark : t->second_mark),
-                    err);
+    return sg_message_end_with(messages,
+                               sg_strf("\n\nAnswer in this form:\n%s: ...\n%s: ...",
+                                       t->second_comes_first ? t->second_mark : t->first_mark,
+                                       t->second_comes_first ? t->first_mark : t->second_mark),
+                               err);
 }
 
 /* {"examples": [{"Premise": "...", "Hypothesis": "...", "Label": "..."}, ...]}: the task's marks in the order in which the LLM
@@ -300,56 +152,39 @@ int64_t sg_prompter_max_tokens(const struct sg_prompter *p)
                                  (p->spec.structured ? SG_JSON_TOKENS : 0));
 }
 
-/* All of an attempt's request but its number and its seed. */
-static sg_status make_frame(const struct sg_prompter *p, int class_, int64_t attempt,
-                            const struct sg_topics *topics, struct sg_request_frame *out, struct sg_err *err)
+/* All of a draw's request but its number and its seed. */
+static sg_status make_frame(const struct sg_prompter *p, const struct sg_draw *d,
+                            struct sg_request_frame *out, struct sg_err *err)
 {
-    const struct sg_task *t = p->spec.task;
-    struct sg_prompt_values v = {.class_ = class_ < 0 ? NULL : t->class_[class_].readable,
-                                 .classes = p->classes};
-    json_t *messages = json_array();
+    struct sg_template_values v = {.class_ = d->class_ < 0 ? NULL : p->spec.task->class_[d->class_].readable,
+                                   .classes = p->classes};
+    json_t *messages = json_array(), *format = NULL;
     sg_status status = messages ? SG_OK : sg_fail_memory(err, 1024);
     if (status == SG_OK && p->prompt.system)
         status = sg_message_add(messages, "system", p->prompt.system, &v, err);
-    if (status != SG_OK) {
-        /* nothing to add to */
-    } else if (p->spec.method == SG_ZERO_SHOT) {
-        status = sg_message_add(messages, "user", p->prompt.zero_shot, &v, err);
-    } else if (p->spec.method == SG_ZERO_SHOT_TOPIC) {
-        struct sg_rng r = draw(p, "topic", class_, attempt);
-        v.topic = topics && topics->n ? topics->item[sg_rng_below(&r, (uint64_t)topics->n)] : NULL;
-        status = sg_message_add(messages, "user", p->prompt.zero_shot_topic, &v, err);
-    } else {
-        int64_t shot[SG_MAX_SHOTS];
-        int n_shots = sg_prompter_shots(p, class_, attempt, shot);
-        status = strstr(p->prompt.few_shot, "{examples}")
-                     ? add_shots_inside(p, shot, n_shots, v, messages, err)
-                     : add_shots_as_dialogue(p, shot, n_shots, v, messages, err);
-    }
+    if (status == SG_OK)
+        status = p->method->ask(p, d, v, messages, err);
     if (status == SG_OK && p->spec.n_examples > 1)
         status = ask_for_list(messages, p->spec.n_examples, err);
+    if (status == SG_OK && p->spec.structured &&
+        !(format = response_format(p, p->spec.conditioning == SG_BY_NONE)))
+        status = sg_fail_memory(err, 4096);
     if (status != SG_OK) {
         json_decref(messages);
         return status;
-    }
-    json_t *format = p->spec.structured ? response_format(p, p->spec.conditioning == SG_BY_NONE) : NULL;
-    if (p->spec.structured && !format) {
-        json_decref(messages);
-        return sg_fail_memory(err, 4096);
     }
     return sg_request_frame_make(p->spec.generator, messages, format, sg_prompter_max_tokens(p),
                                  p->spec.generator->temperature, out, err);
 }
 
-sg_status sg_prompter_attempt(const struct sg_prompter *p, int class_, int64_t attempt,
-                              const struct sg_topics *topics, struct sg_request *out, struct sg_err *err)
+sg_status sg_prompter_draw(const struct sg_prompter *p, const struct sg_draw *d, struct sg_request *out,
+                           struct sg_err *err)
 {
-    int is_same = p->spec.method == SG_ZERO_SHOT;
-    struct sg_request_frame own = {0}, *f = is_same ? &p->frame[class_ + 1] : &own;
+    struct sg_request_frame own = {0}, *f = p->method->is_same ? &p->frame[d->class_ + 1] : &own;
     if (!f->middle)
-        SG_TRY(make_frame(p, class_, attempt, topics, f, err));
+        SG_TRY(make_frame(p, d, f, err));
     sg_status status = sg_request_frame_fill(
-        f, attempt, sg_draw_seed(sg_rng_make(p->sampling[class_ + 1], (uint64_t)attempt)), out, err);
+        f, d->draw, sg_draw_seed(sg_rng_make(p->sampling[d->class_ + 1], (uint64_t)d->draw)), out, err);
     sg_request_frame_free(&own);
     return status;
 }
@@ -360,7 +195,7 @@ int64_t sg_prompter_rephrase_tokens(const struct sg_prompter *p)
     return max + SG_LABEL_TOKENS + (p->spec.structured ? SG_JSON_TOKENS : 0); /* marks may come back */
 }
 
-sg_status sg_prompter_rephrase(const struct sg_prompter *p, int class_, int64_t position, int64_t attempt,
+sg_status sg_prompter_rephrase(const struct sg_prompter *p, int class_, int64_t position, int64_t draw,
                                const char *first, const char *second, struct sg_request *out,
                                struct sg_err *err)
 {
@@ -370,10 +205,10 @@ sg_status sg_prompter_rephrase(const struct sg_prompter *p, int class_, int64_t 
     char *a = sg_strf("%s%s%s", SG_MARK_BEGIN, first, SG_MARK_END),
          *b = sg_strf("%s%s%s", SG_MARK_BEGIN, second ? second : "", SG_MARK_END);
     json_t *messages = json_array(), *format = NULL;
-    struct sg_prompt_values v = {.class_ = p->spec.task->class_[class_].readable,
-                                 .classes = p->classes,
-                                 .first = a,
-                                 .second = second ? b : ""};
+    struct sg_template_values v = {.class_ = p->spec.task->class_[class_].readable,
+                                   .classes = p->classes,
+                                   .first = a,
+                                   .second = second ? b : ""};
     sg_status status = a && b && messages ? SG_OK : sg_fail_memory(err, 1 << 16);
     if (status == SG_OK)
         status = sg_message_add(messages, "system", SG_REPHRASE_SYSTEM, &v, err);
@@ -389,15 +224,15 @@ sg_status sg_prompter_rephrase(const struct sg_prompter *p, int class_, int64_t 
         json_decref(messages);
         return status;
     }
-    int64_t index = position * SG_MAX_REPHRASINGS + attempt;
-    return finish(p, messages, format, index, sg_draw_seed(draw(p, "rephrase", class_, index)),
+    int64_t index = position * SG_MAX_REPHRASINGS + draw;
+    return finish(p, messages, format, index, sg_draw_seed(sg_prompter_rng(p, "rephrase", class_, index)),
                   sg_prompter_rephrase_tokens(p), out, err);
 }
 
 sg_status sg_prompter_topics(const struct sg_prompter *p, int64_t index, struct sg_request *out,
                              struct sg_err *err)
 {
-    struct sg_prompt_values v = {.classes = p->classes, .n = SG_N_TOPICS};
+    struct sg_template_values v = {.classes = p->classes, .n = SG_N_TOPICS};
     json_t *messages = json_array();
     sg_status status =
         messages ? sg_message_add(messages, "user", p->prompt.topics, &v, err) : sg_fail_memory(err, 1024);
@@ -405,6 +240,6 @@ sg_status sg_prompter_topics(const struct sg_prompter *p, int64_t index, struct 
         json_decref(messages);
         return status;
     }
-    return finish(p, messages, NULL, index, sg_draw_seed(draw(p, "topics", -1, index)), SG_TOPICS_MAX_TOKENS,
-                  out, err);
+    return finish(p, messages, NULL, index, sg_draw_seed(sg_prompter_rng(p, "topics", -1, index)),
+                  SG_TOPICS_MAX_TOKENS, out, err);
 }

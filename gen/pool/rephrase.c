@@ -1,4 +1,5 @@
 #include "base/mem.h"
+#include "base/text.h"
 #include "gen/pool/pool_impl.h"
 
 #include <string.h>
@@ -62,13 +63,13 @@ static sg_status parse(const struct sg_pool *p, int label, const struct sg_found
     return status;
 }
 
-/* The completion of an attempt, parsed. *found 0: it is not there, and q is left to the caller. */
+/* The completion of a draw, parsed. *found 0: it is not there, and q is left to the caller. */
 static sg_status look(const struct sg_pool *p, const struct sg_pool_example *e, int64_t position,
-                      int64_t attempt, sg_completion_lookup lookup, void *context, struct sg_request *q,
+                      int64_t draw, sg_completion_lookup lookup, void *context, struct sg_request *q,
                       int *found, struct sg_candidate *out, struct sg_err *err)
 {
     struct sg_found f = {0};
-    SG_TRY(sg_prompter_rephrase(p->prompter, e->label, position, attempt, e->first, e->second, q, err));
+    SG_TRY(sg_prompter_rephrase(p->prompter, e->label, position, draw, e->first, e->second, q, err));
     sg_status status = lookup(context, q->key, &f, err);
     *found = f.found;
     if (status == SG_OK && f.found)
@@ -115,7 +116,7 @@ static sg_status reject_unchanged(const struct sg_pool_example *e, struct sg_can
     return SG_OK;
 }
 
-/* Tries attempts at the position until one is good (*state 1), one is not there yet (0), or all have failed (2). */
+/* Takes draws for the position until one is good (*state 1), one is not there yet (0), or all have failed (2). */
 static sg_status fill_position(struct sg_pool *p, sg_completion_lookup lookup, void *context, int *state,
                                struct sg_err *err)
 {
@@ -127,8 +128,7 @@ static sg_status fill_position(struct sg_pool *p, sg_completion_lookup lookup, v
         p->rejects[SG_REJECT_MARKED]++;
         return SG_OK;
     }
-    struct queue *queue = &p->queue[e.label];
-    while (p->n_tries < SG_MAX_REPHRASINGS && queue->head == queue->n) {
+    while (p->n_tries < SG_MAX_REPHRASINGS && !sg_pool_n_waiting(p, e.label)) {
         struct sg_request q = {0};
         struct sg_candidate c = {.class_ = -1};
         int found;
@@ -144,10 +144,10 @@ static sg_status fill_position(struct sg_pool *p, sg_completion_lookup lookup, v
             return SG_OK;
         }
         p->n_tries++;
-        p->n_attempts++;
+        p->n_draws++;
         p->cursor[e.label]++;
     }
-    if (queue->head < queue->n) {
+    if (sg_pool_n_waiting(p, e.label)) {
         sg_pool_take_from_queue(p, e.label);
         p->example[p->n - 1].source = sg_pool_prefix(p->spec.source, p->position);
         *state = 1;
@@ -155,7 +155,7 @@ static sg_status fill_position(struct sg_pool *p, sg_completion_lookup lookup, v
     return SG_OK;
 }
 
-/* Lists the next attempt at a position that is not there: behind those that are there and would be rejected as things stand. So
+/* Lists the next draw for a position that is not there: behind those that are there and would be rejected as things stand. So
  * what earlier positions still miss makes later ones wait only where they repeat each other. */
 static sg_status list_position(struct sg_pool *p, int64_t position, sg_completion_lookup lookup,
                                void *context, struct sg_request_list *missing, struct sg_err *err)
@@ -180,9 +180,11 @@ static sg_status list_position(struct sg_pool *p, int64_t position, sg_completio
     return SG_OK;
 }
 
-sg_status sg_rephrase_fill(struct sg_pool *p, sg_completion_lookup lookup, void *context,
-                           struct sg_request_list *missing, struct sg_err *err)
+static sg_status fill(struct sg_pool *p, sg_completion_lookup lookup, void *context,
+                      struct sg_request_list *missing, struct sg_err *err)
 {
+    if (!sg_pool_complete(p->spec.source))
+        return SG_OK;
     while (!missing->next && p->position < p->spec.n) {
         int state;
         SG_TRY(fill_position(p, lookup, context, &state, err));
@@ -197,3 +199,41 @@ sg_status sg_rephrase_fill(struct sg_pool *p, sg_completion_lookup lookup, void 
             SG_TRY(list_position(p, j, lookup, context, missing, err));
     return SG_OK;
 }
+
+static sg_status preview(struct sg_pool *p, const struct sg_request *q, const struct sg_found *f,
+                         enum sg_reject *reason, struct sg_err *err)
+{
+    struct sg_candidate c[SG_MAX_EXAMPLES] = {{.reason = SG_REJECT_EMPTY}};
+    int64_t n = 1;
+    (void)q;
+    *reason = SG_ACCEPTED; /* which text it rephrases is not known here */
+    if (!sg_text_is_blank(f->text))
+        return SG_OK;
+    sg_status status = sg_pool_parse(p, f, sg_pool_wanted(p, 0), c, &n, err);
+    *reason = c[0].reason;
+    for (int64_t i = 0; i < n; i++)
+        sg_parsed_free(&c[i].x);
+    return status;
+}
+
+static sg_status specimen(const struct sg_pool *p, struct sg_request *out, struct sg_err *err)
+{
+    return sg_prompter_rephrase(p->prompter, 0, 0, 0, "", "", out, err);
+}
+
+static int64_t n_requests(const struct sg_pool *p)
+{
+    return p->spec.n;
+}
+
+static int64_t max_tokens(const struct sg_pool *p)
+{
+    return sg_prompter_rephrase_tokens(p->prompter);
+}
+
+const struct sg_filling sg_fill_by_rephrasing = {.fill = fill,
+                                                 .preview = preview,
+                                                 .specimen = specimen,
+                                                 .n_requests = n_requests,
+                                                 .shows_text = 1,
+                                                 .max_tokens = max_tokens};

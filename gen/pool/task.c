@@ -4,33 +4,6 @@
 
 #include <string.h>
 
-static const struct {
-    const char *name;
-    int shots;
-} methods[SG_N_METHODS] = {
-    [SG_ZERO_SHOT] = {"zero_shot", 0},   [SG_ZERO_SHOT_TOPIC] = {"zero_shot_topic", 0},
-    [SG_ONE_SHOT] = {"one_shot", 1},     [SG_FEW_SHOT_3] = {"few_shot_3", 3},
-    [SG_FEW_SHOT_5] = {"few_shot_5", 5},
-};
-
-const char *sg_method_name(enum sg_method m)
-{
-    return methods[m].name;
-}
-
-int sg_method_of(const char *name)
-{
-    for (int m = 0; m < SG_N_METHODS; m++)
-        if (strcmp(name, methods[m].name) == 0)
-            return m;
-    return -1;
-}
-
-int sg_method_shots(enum sg_method m)
-{
-    return methods[m].shots;
-}
-
 int sg_task_class(const struct sg_task *t, const char *name)
 {
     for (int k = 0; k < t->n_classes; k++)

@@ -22,7 +22,7 @@ struct sg_prompts {
     char *system;
     char *zero_shot;       /* {class} */
     char *zero_shot_topic; /* {class} {topic} */
-    char *few_shot;        /* {class} {examples}; for one_shot, few_shot_3, few_shot_5 */
+    char *few_shot;        /* {class} {examples}; for methods that show examples */
     char *example;         /* how one example reads inside {examples}: {class} {first} {second} */
     char *topics;          /* {n} */
     char *rephrase;        /* {class} {first} {second} */
@@ -76,11 +76,5 @@ void sg_task_free(struct sg_task *t);
  * unconditioned ones of either. 0 when there is no such variant. */
 int sg_task_wording(const struct sg_task *t, const char *variant, enum sg_conditioning c,
                     struct sg_prompts *out);
-
-/* The five methods of the paper. */
-enum sg_method { SG_ZERO_SHOT, SG_ZERO_SHOT_TOPIC, SG_ONE_SHOT, SG_FEW_SHOT_3, SG_FEW_SHOT_5, SG_N_METHODS };
-const char *sg_method_name(enum sg_method m);
-int sg_method_of(const char *name);    /* -1 when unknown */
-int sg_method_shots(enum sg_method m); /* 0, 0, 1, 3, 5 */
 
 #endif

@@ -105,7 +105,7 @@ static void labelled_rows(void **state)
             int64_t n_shown, raw = c->raw ? c->raw : p->study->raw[0];
             if (c->pool < 0)
                 continue;
-            int shots = sg_method_shots((enum sg_method)c->arm.method);
+            int shots = sg_method_row((enum sg_method)c->arm.method)->n_shots;
             int64_t n = n_labelled(p, c, c->seed_data, &n_shown);
             assert_true(n <= raw);
             assert_true(shots ? n_shown > 0 && n_shown <= p->study->raw[0] : n_shown == 0);
@@ -132,7 +132,7 @@ static void ids(void **state)
     int64_t n_pools = 0, n_cells = 0;
     for (int64_t i = 0; i < p->grid.n_pools; i++) {
         const struct sg_pool_key *k = &p->grid.pool[i];
-        int shows = sg_method_shots((enum sg_method)k->arm.method) > 0;
+        int shows = sg_method_shows_rows((enum sg_method)k->arm.method);
         assert_true(shows ? k->seed_data >= 0 && k->seed_data < 3 : k->seed_data == -1);
         if (k->source >= 0) {
             const struct sg_pool_key *from = &p->grid.pool[k->source];

@@ -109,7 +109,7 @@ static void test_counts(void **state)
                 assert_true(p->task == c->task && p->arm.method == c->arm.method &&
                             p->seed_generation == c->seed_generation);
                 assert_true(c->size > 0 && (c->mix == SG_MIX_BOTH) == (c->raw > 0));
-                int shows = sg_method_shots((enum sg_method)c->arm.method) > 0;
+                int shows = sg_method_shows_rows((enum sg_method)c->arm.method);
                 int has_own = sg_arm_draws(s, &c->arm) > 1;
                 assert_true((c->mix == SG_MIX_BOTH || has_own) == (c->seed_data >= 0));
                 assert_true(shows ? p->seed_data == (c->seed_data < 0 ? 0 : c->seed_data)

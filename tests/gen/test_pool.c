@@ -129,12 +129,12 @@ static void order_and_chunks_do_not_matter(void **state)
         /* No more is bought in small steps than at once, and all that was bought was used. */
         assert_int_equal(w->n_bought, v->n_bought);
         if (methods[m] != SG_ZERO_SHOT_TOPIC)
-            assert_int_equal(sg_pool_n_attempts(a), w->n_bought);
+            assert_int_equal(sg_pool_n_draws(a), w->n_bought);
         const int64_t *rejects = sg_pool_rejects(a);
         int64_t sum = 0;
         for (int r = 0; r < SG_N_REJECTS; r++)
             sum += rejects[r];
-        assert_int_equal(sum, sg_pool_n_attempts(a));
+        assert_int_equal(sum, sg_pool_n_draws(a));
         assert_int_equal(rejects[SG_ACCEPTED], 41);
         assert_true(rejects[SG_REJECT_EMPTY] > 0 && rejects[SG_REJECT_DUPLICATE] > 0 &&
                     rejects[SG_REJECT_FAILED] > 0);
@@ -184,7 +184,7 @@ static void a_class_that_stays_short(void **state)
     assert_int_equal(sg_pool_n(p), 1);
     assert_int_equal(sg_pool_prefix(p, 10), 1);
     assert_int_equal(sg_pool_prefix(p, 1), 1);
-    assert_int_equal(sg_pool_n_attempts(p), 2 * (4 * 5 + 16)); /* the cap, and never more */
+    assert_int_equal(sg_pool_n_draws(p), 2 * (4 * 5 + 16)); /* the cap, and never more */
     assert_string_equal(sg_pool_shortfall(p),
                         "class bad: 1 of 5 after 36 attempts; class good: 0 of 5 after 36 attempts");
     assert_int_equal(sg_pool_rejects(p)[SG_REJECT_DUPLICATE], 71);
@@ -289,7 +289,7 @@ static void near_duplicates_are_marked_or_rejected(void **state)
         const struct sg_pool_near *pair = sg_pool_near(p, &n);
         assert_int_equal(sg_pool_n(p), cases[i].n);
         assert_true(sg_pool_rejects(p)[cases[i].reason] > 0);
-        assert_int_equal(n, cases[i].kind == SG_NEAR_NONE ? 0 : cases[i].n ? 1 : sg_pool_n_attempts(p));
+        assert_int_equal(n, cases[i].kind == SG_NEAR_NONE ? 0 : cases[i].n ? 1 : sg_pool_n_draws(p));
         if (n) {
             assert_int_equal(pair->match.kind, cases[i].kind);
             assert_int_equal(pair->position, cases[i].n ? 0 : -1);
@@ -433,7 +433,7 @@ static void the_llm_chooses_the_class(void **state)
     int64_t sum = 0;
     for (int i = 0; i < SG_N_REJECTS; i++)
         sum += r[i];
-    assert_int_equal(sum, sg_pool_n_attempts(a));
+    assert_int_equal(sum, sg_pool_n_draws(a));
     /* A smaller pool is a prefix, its id the same; a labelled one has another. */
     for (int64_t n = 1; n < 31; n += 6) {
         spec.n = n;
@@ -456,7 +456,7 @@ static void the_llm_chooses_the_class(void **state)
     spec.n = 10;
     a = complete_by(&spec, w, 0, 0, labelled_lookup);
     assert_int_equal(sg_pool_n(a), 5);
-    assert_int_equal(sg_pool_n_attempts(a), 2 * (4 * 5 + 16));
+    assert_int_equal(sg_pool_n_draws(a), 2 * (4 * 5 + 16));
     assert_string_equal(sg_pool_shortfall(a), "class bad: 0 of 5 after 72 attempts");
     sg_pool_destroy(a);
     sg_free(w);
@@ -491,7 +491,7 @@ static void several_examples_a_request(void **state)
     assert_same(a, b, 30);
     assert_int_equal(w->n_bought, v->n_bought);
     assert_in_range(w->n_bought, 14, 16); /* two of three are good */
-    assert_int_equal(sg_pool_n_attempts(a), w->n_bought);
+    assert_int_equal(sg_pool_n_draws(a), w->n_bought);
     assert_int_equal(sg_pool_rejects(a)[SG_REJECT_DUPLICATE], w->n_bought - 1);
     assert_string_equal(sg_pool_get(a, 0).key, sg_pool_get(a, 2).key); /* class bad: both of one completion */
     spec.structured = 1;

@@ -1,13 +1,14 @@
 #include "fixture.h"
 
 #include "gen/pool/prompt.h"
+#include "gen/pool/template.h"
 
-static struct sg_request ask(const struct sg_prompter *p, int class_, int64_t attempt,
+static struct sg_request ask(const struct sg_prompter *p, int class_, int64_t draw,
                              const struct sg_topics *topics)
 {
     struct sg_request q = {0};
     struct sg_err err;
-    assert_int_equal(sg_prompter_attempt(p, class_, attempt, topics, &q, &err), SG_OK);
+    assert_int_equal(sg_prompter_draw(p, &(struct sg_draw){class_, draw, topics}, &q, &err), SG_OK);
     return q;
 }
 
@@ -24,7 +25,7 @@ static struct sg_prompter *prompter(const struct sg_task *t, enum sg_method m, c
 static void templates(void **state)
 {
     (void)state;
-    const struct sg_prompt_values v = {.class_ = "calm", .first = "one", .second = "two", .n = 20};
+    const struct sg_template_values v = {.class_ = "calm", .first = "one", .second = "two", .n = 20};
     static const struct {
         const char *pattern, *text; /* text NULL: must fail */
     } rows[] = {{"plain", "plain"},
@@ -41,7 +42,7 @@ static void templates(void **state)
     for (int i = 0; i < N_OF(rows); i++) {
         struct sg_buf b = sg_buf_make(1000);
         struct sg_err err = {0};
-        sg_status status = sg_prompt_fill(&b, rows[i].pattern, &v, &err);
+        sg_status status = sg_template_fill(&b, rows[i].pattern, &v, &err);
         assert_int_equal(status, rows[i].text ? SG_OK : SG_INPUT);
         if (rows[i].text)
             assert_string_equal(sg_buf_text(&b), rows[i].text);
@@ -108,7 +109,7 @@ static void shots_prefer_the_class(void **state)
         int64_t shot[SG_MAX_SHOTS], again[SG_MAX_SHOTS];
         assert_int_equal(sg_prompter_shots(p, 1, a, shot), 5);
         assert_int_equal(sg_prompter_shots(p, 1, a, again), 5);
-        assert_memory_equal(shot, again, sizeof shot);
+        assert_memory_equal(shot, again, 5 * sizeof *shot);
         for (int i = 0; i < 5; i++) {
             assert_in_range(shot[i], 0, 11);
             assert_true(i < 2 ? shot[i] >= 3 : shot[i] < 3); /* others first, then all three of its own */
@@ -120,7 +121,7 @@ static void shots_prefer_the_class(void **state)
             assert_true(shot[i] >= 3);
         int64_t next[SG_MAX_SHOTS];
         sg_prompter_shots(p, 0, a + 1, next);
-        n_draws_equal += memcmp(shot, next, sizeof shot) == 0;
+        n_draws_equal += memcmp(shot, next, 5 * sizeof *shot) == 0;
     }
     assert_true(n_draws_equal < 5); /* drawn afresh each time */
     sg_prompter_destroy(p);
@@ -192,7 +193,8 @@ static void topics(void **state)
     assert_int_equal(seen[0] + seen[1] + seen[2], 100);
     for (int i = 0; i < 3; i++)
         assert_true(seen[i] > 15);
-    assert_int_equal(sg_prompter_attempt(p, 0, 0, NULL, &q, &err), SG_INPUT); /* no topic to put in */
+    assert_int_equal(sg_prompter_draw(p, &(struct sg_draw){.draw = 0}, &q, &err),
+                     SG_INPUT); /* no topic to put in */
     sg_prompter_destroy(p);
 }
 
@@ -236,7 +238,9 @@ static void arms(void **state)
         struct sg_err err;
         assert_int_equal(sg_prompter_create(&spec[i], &p, &err), SG_OK);
         assert_int_equal(
-            sg_prompter_attempt(p, spec[i].conditioning == SG_BY_NONE ? -1 : 1, 0, NULL, &q, &err), SG_OK);
+            sg_prompter_draw(p, &(struct sg_draw){.class_ = spec[i].conditioning == SG_BY_NONE ? -1 : 1}, &q,
+                             &err),
+            SG_OK);
         if (!strstr(q.canonical, want[i].has) || strstr(q.canonical, want[i].lacks))
             fail_msg("request %d: %s", i, q.canonical);
         memcpy(key[i], q.key, SG_HEX);

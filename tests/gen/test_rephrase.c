@@ -139,7 +139,7 @@ static void position_by_position(void **state)
     }
     const int64_t *r = sg_pool_rejects(p);
     assert_true(r[SG_REJECT_ECHO] > 0 && r[SG_REJECT_EMPTY] > 0);
-    assert_int_equal(sg_pool_n_attempts(p), 41 + r[SG_REJECT_ECHO] + r[SG_REJECT_EMPTY]);
+    assert_int_equal(sg_pool_n_draws(p), 41 + r[SG_REJECT_ECHO] + r[SG_REJECT_EMPTY]);
 
     struct world other = {.bought = json_object(), .echo_every = 5, .bad_every = 4};
     spec.source = NULL;
@@ -198,7 +198,7 @@ static void what_cannot_be_rephrased(void **state)
     spec.source = source;
     struct sg_pool *p = complete(&spec, &w, 0);
     assert_int_equal(sg_pool_n(p), 0);
-    assert_int_equal(sg_pool_n_attempts(p), 5 * SG_MAX_REPHRASINGS);
+    assert_int_equal(sg_pool_n_draws(p), 5 * SG_MAX_REPHRASINGS);
     assert_int_equal(sg_pool_rejects(p)[SG_REJECT_ECHO], 5 * SG_MAX_REPHRASINGS);
     assert_string_equal(sg_pool_shortfall(p),
                         "class bad: 0 of 3 after 24 attempts; class good: 0 of 2 after 16 attempts");

@@ -1,0 +1,89 @@
+#include "base/mem.h"
+#include "base/sha256.h"
+#include "gen/pool/pool_impl.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void add_rows(struct sg_sha256_stream *s, const struct sg_rows *rows)
+{
+    for (int64_t i = 0; rows && i < rows->n; i++) {
+        sg_sha256_add_text(s, rows->row[i].first);
+        sg_sha256_add_text(s, rows->row[i].second);
+        sg_sha256_add_text(s, rows->row[i].label);
+    }
+    sg_sha256_add_text(s, "end of rows");
+}
+
+/* What differs from one labelled example a request in the task's own words: nothing is added for that, so that ids stay what
+ * they were before there was anything else. */
+static void add_arm(struct sg_sha256_stream *sha, const struct sg_pool_spec *s)
+{
+    struct sg_prompts w;
+    char number[64];
+    if (s->n_examples > 1) {
+        snprintf(number, sizeof number, "examples_per_request %lld", (long long)s->n_examples);
+        sg_sha256_add_text(sha, number);
+    }
+    if (s->structured)
+        sg_sha256_add_text(sha, "structured");
+    if ((!s->variant || strcmp(s->variant, "default") == 0) && s->conditioning == SG_BY_LABEL)
+        return;
+    if (!sg_task_wording(s->task, s->variant ? s->variant : "default", s->conditioning, &w))
+        return; /* the prompter has refused it */
+    const char *const text[] = {sg_conditioning_name(s->conditioning),
+                                w.system,
+                                w.zero_shot,
+                                w.zero_shot_topic,
+                                w.few_shot,
+                                w.example,
+                                w.topics};
+    for (size_t i = 0; i < sizeof text / sizeof text[0]; i++)
+        sg_sha256_add_text(sha, text[i]);
+}
+
+sg_status sg_pool_make_id(struct sg_pool *p, struct sg_err *err)
+{
+    const struct sg_pool_spec *s = &p->spec;
+    struct sg_sha256_stream *sha = sg_sha256_create();
+    if (!sha)
+        return sg_fail_memory(err, 256);
+    char numbers[200];
+    int64_t max_tokens = s->task->max_tokens ? s->task->max_tokens : s->generator->max_tokens;
+    snprintf(numbers, sizeof numbers, "%.17g %.17g %lld %lld %d", s->generator->temperature,
+             s->generator->top_p, (long long)max_tokens, (long long)s->seed, s->check_duplicates);
+    sg_sha256_add_text(sha, s->task->digest);
+    sg_sha256_add_text(sha, sg_method_name(s->method));
+    sg_sha256_add_text(sha, s->generator->provider);
+    sg_sha256_add_text(sha, s->generator->model);
+    sg_sha256_add_text(sha, numbers);
+    add_rows(sha, s->raw);
+    add_rows(sha, s->test);
+    add_arm(sha, s);
+    struct sg_buf more = sg_buf_make((size_t)1 << 24);
+    sg_generator_more(s->generator, &more);
+    if (more.len) /* else the id is what it was before there was such a thing */
+        sg_sha256_add_text(sha, sg_buf_text(&more));
+    sg_buf_free(&more);
+    if (s->near && s->near_filter > 0) { /* else the id is what it was before there was this filter */
+        snprintf(numbers, sizeof numbers, "near_duplicates %.17g", s->near_filter);
+        sg_sha256_add_text(sha, numbers);
+        sg_sha256_add_text(sha, s->near_digest);
+    }
+    if (s->raw_draw > 0) { /* the first one's id is what it was before there were others */
+        snprintf(numbers, sizeof numbers, "draw %lld", (long long)s->raw_draw);
+        sg_sha256_add_text(sha, numbers);
+    }
+    if (s->source) {
+        struct sg_prompts w;
+        snprintf(numbers, sizeof numbers, "rephrased in a form, repeats none, %d attempts",
+                 SG_MAX_REPHRASINGS);
+        sg_sha256_add_text(sha, numbers);
+        sg_sha256_add_text(sha, sg_pool_id(s->source));
+        sg_sha256_add_text(sha, SG_REPHRASE_SYSTEM);
+        if (sg_task_wording(s->task, s->variant ? s->variant : "default", s->conditioning, &w))
+            sg_sha256_add_text(sha, w.rephrase);
+    }
+    sg_sha256_finish_hex(sha, p->id);
+    return SG_OK;
+}

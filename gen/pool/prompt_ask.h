@@ -1,0 +1,33 @@
+/* Inside of a prompter: shared by prompt.c (whole requests) and prompt_ask.c (the messages of each method). */
+#ifndef SG_GEN_POOL_PROMPT_ASK_H
+#define SG_GEN_POOL_PROMPT_ASK_H
+
+#include "gen/pool/messages.h"
+#include "gen/pool/prompt.h"
+
+struct sg_prompter {
+    struct sg_prompter_spec spec;
+    const struct sg_method_row *method;
+    struct sg_prompts prompt; /* in force */
+    char *classes;            /* all readable names, for {classes} */
+    int64_t *by_class;        /* (raw->n) row indices, class by class */
+    int64_t *start;           /* (K+1) where a class begins in by_class */
+    /* (K+1) by class + 1: requests of a method that shows nothing else, made when they are first asked for */
+    struct sg_request_frame *frame;
+    uint64_t *sampling; /* (K + 1) seeds of draws, by class + 1 */
+};
+
+/* The generator of a purpose's random numbers, for one draw: each purpose has a name of its own, so that none shifts another. */
+uint64_t sg_prompter_seed(const struct sg_prompter *p, const char *purpose, int class_);
+struct sg_rng sg_prompter_rng(const struct sg_prompter *p, const char *purpose, int class_, int64_t draw);
+
+/* The messages of a method (gen/pool/methods.h): by the class alone; with one of the topics; with examples, in one message or as a
+ * dialogue. */
+sg_status sg_ask_plainly(const struct sg_prompter *p, const struct sg_draw *d, struct sg_template_values v,
+                         json_t *messages, struct sg_err *err) SG_MUST_USE;
+sg_status sg_ask_with_topic(const struct sg_prompter *p, const struct sg_draw *d, struct sg_template_values v,
+                            json_t *messages, struct sg_err *err) SG_MUST_USE;
+sg_status sg_ask_with_shots(const struct sg_prompter *p, const struct sg_draw *d, struct sg_template_values v,
+                            json_t *messages, struct sg_err *err) SG_MUST_USE;
+
+#endif
