@@ -37,7 +37,8 @@ void sg_watch_begin(const struct sg_team *world, const char *study, int n_overri
 
 /* ---- signals ---- */
 
-static int speaks, goes_on; /* rank 0; the same command resumes */
+static volatile sig_atomic_t speaks; /* rank 0, while the run goes on */
+static int goes_on;                  /* the same command resumes */
 static const char
     drains[] = "\nsynthgrid: stopping after what runs; again to drop it\n",
     drops[] = "\nsynthgrid: stopping now; what is finished is kept, and the same command goes on from it\n",
@@ -87,6 +88,7 @@ sg_status sg_watch_create(struct sg_watch *w, const struct sg_team *world, struc
 
 void sg_watch_free(struct sg_watch *w)
 {
+    speaks = 0; /* Open MPI 5 ends the other ranks by SIGTERM as soon as one has ended with another code than 0 */
     sg_free(w->host);
     *w = (struct sg_watch){0};
 }

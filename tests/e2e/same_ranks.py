@@ -5,6 +5,7 @@ nodes have disks of their own."""
 import json
 import pathlib
 import re
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -14,13 +15,14 @@ import sg
 
 def start(folders, arguments, code, programs=None, prefix=None):
     """One rank in each of the folders. Returns stdout, stderr."""
-    launch = [sg.MPIEXEC]
-    for i, folder in enumerate(folders):
-        launch += [":"] if i else []
-        # Not by mpirun's --wdir: on a machine with much to do Open MPI 4.1 was seen to start a rank elsewhere.
-        launch += ["-n", "1", "env", "-C", str(folder), *(prefix or {}).get(i, []), str((programs or {}).get(i, sg.SYNTHGRID)),
-                   *map(str, arguments)]
     with tempfile.TemporaryDirectory(prefix="sg-") as scratch:
+        # Not by mpirun's --wdir: on a machine with much to do Open MPI 4.1 was seen to start a rank elsewhere. One program for
+        # all, which picks its part by its rank: every mpirun can do that.
+        each = pathlib.Path(scratch) / "each"
+        each.write_text("case ${OMPI_COMM_WORLD_RANK:-$PMI_RANK} in\n" + "".join(
+            f"{i}) exec " + shlex.join(["env", "-C", str(folder), *(prefix or {}).get(i, []), str((programs or {}).get(i, sg.SYNTHGRID)),
+                                        *map(str, arguments)]) + " ;;\n" for i, folder in enumerate(folders)) + "esac\n")
+        launch = [sg.MPIEXEC, "-n", str(len(folders)), "sh", str(each)]
         done = subprocess.run(launch, env=dict(sg.ENVIRONMENT, TMPDIR=scratch, **sg.AT_ONCE), timeout=120,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     sg.check(done.returncode == code, f"exit code {done.returncode}, not {code}:\n{done.stdout[-1000:]}\n{done.stderr[-2000:]}")
