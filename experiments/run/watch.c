@@ -88,7 +88,8 @@ sg_status sg_watch_create(struct sg_watch *w, const struct sg_team *world, struc
 
 void sg_watch_free(struct sg_watch *w)
 {
-    speaks = 0; /* Open MPI 5 ends the other ranks by SIGTERM as soon as one has ended with another code than 0 */
+    speaks =
+        0; /* Open MPI 5 ends the other ranks by SIGTERM as soon as one has ended with another code than 0 */
     sg_free(w->host);
     *w = (struct sg_watch){0};
 }
