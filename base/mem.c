@@ -125,6 +125,14 @@ char *sg_strf(const char *format, ...)
     return text;
 }
 
+void sg_mem_count(int64_t n_bytes)
+{
+    if (n_bytes >= 0)
+        count_up((size_t)n_bytes);
+    else
+        atomic_fetch_sub(&now_bytes, (size_t)-n_bytes);
+}
+
 size_t sg_mem_now(void)
 {
     return atomic_load(&now_bytes);

@@ -34,6 +34,9 @@ char *sg_strf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 size_t sg_mem_now(void);
 size_t sg_mem_peak(void);
 
+/* Adds memory that is not from here, such as a mapping, to both counts; less than 0 when it goes. */
+void sg_mem_count(int64_t n_bytes);
+
 /* For tests: the n-th allocation from now on fails, once (n = 1 is the next; 0 switches it off). Returns
  * whether the previous setting had fired. */
 int sg_mem_fail_at(long n);

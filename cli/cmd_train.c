@@ -91,7 +91,7 @@ static sg_status job_load(struct job *j, const struct sg_args *args, const struc
         SG_TRY(sg_mkdirs(j->save_dir, err));
     if (j->checkpoint && world->rank == 0 && sg_train_snapshot_check(j->checkpoint, err) != SG_OK)
         return sg_err_at(err, "--checkpoint");
-    return sg_encoder_load(j->encoder_dir, &j->encoder, err);
+    return sg_encoder_identify(j->encoder_dir, &j->encoder, err);
 }
 
 static void describe_rows(const char *name, const struct sg_rows *rows, struct sg_buf *out)
@@ -353,6 +353,8 @@ int sg_cmd_train(int argc, char **argv)
     sg_status status = sg_agree(&world, job_load(&j, &args, &world, &err), &err);
     if (status == SG_OK)
         status = same_job(&j, &world, &err);
+    if (status == SG_OK)
+        status = sg_encoder_read(j.encoder, &world, &err);
     if (status == SG_OK)
         status = job_train(&j, &world, &err);
     if (status == SG_OK && world.rank == 0)

@@ -23,10 +23,10 @@ size_t sg_adamw_bytes(const struct sg_layout *l, int64_t max_tokens)
 }
 
 static sg_status create_table(const struct sg_layout *l, int k, float *arena, int64_t max_tokens,
-                              struct sg_h5_table *t, struct sg_err *err)
+                              struct sg_adamw_table *t, struct sg_err *err)
 {
     const struct sg_spec *s = &l->spec[k];
-    *t = (struct sg_h5_table){.n_rows = s->rows, .C = s->cols, .p = arena + s->offset};
+    *t = (struct sg_adamw_table){.n_rows = s->rows, .C = s->cols, .p = arena + s->offset};
     t->max_slots = most_slots(l, k, max_tokens);
     t->m = sg_alloc((size_t)s->n, sizeof *t->m);
     t->v = sg_alloc((size_t)s->n, sizeof *t->v);
@@ -113,7 +113,7 @@ done:
 void sg_adamw_destroy(struct sg_adamw *o)
 {
     for (int k = 0; k < 3; k++) {
-        struct sg_h5_table *t = &o->table[k];
+        struct sg_adamw_table *t = &o->table[k];
         sg_free(t->m);
         sg_free(t->v);
         sg_free(t->n_done);
@@ -158,7 +158,7 @@ void sg_adamw_collect(const struct sg_adamw *o, const float *dense, float *state
 
 void sg_adamw_list(struct sg_adamw *o, int table, const int32_t *row, int64_t n)
 {
-    struct sg_h5_table *t = &o->table[table];
+    struct sg_adamw_table *t = &o->table[table];
     for (int64_t i = 0; i < t->n_slots; i++)
         t->slot[t->row[i]] = -1;
     t->n_slots = 0;
@@ -176,7 +176,7 @@ int64_t sg_adamw_n_slots(const struct sg_adamw *o)
 }
 
 /* Table and row of slot i, counted over the tables. */
-static struct sg_h5_table *slot_of(struct sg_adamw *o, int64_t i, int64_t *row)
+static struct sg_adamw_table *slot_of(struct sg_adamw *o, int64_t i, int64_t *row)
 {
     int k = 0;
     for (; i >= o->table[k].n_slots; k++)
@@ -185,7 +185,7 @@ static struct sg_h5_table *slot_of(struct sg_adamw *o, int64_t i, int64_t *row)
     return &o->table[k];
 }
 
-static void follow(struct sg_adamw *o, struct sg_h5_table *t, int64_t row)
+static void follow(struct sg_adamw *o, struct sg_adamw_table *t, int64_t row)
 {
     int64_t from = t->n_done[row], n = o->n_done - from, at = row * t->C;
     if (n <= 0)
@@ -200,7 +200,7 @@ static void follow(struct sg_adamw *o, struct sg_h5_table *t, int64_t row)
 void sg_adamw_follow(struct sg_adamw *o, int64_t i)
 {
     int64_t row;
-    struct sg_h5_table *t = slot_of(o, i, &row);
+    struct sg_adamw_table *t = slot_of(o, i, &row);
     follow(o, t, row);
 }
 
@@ -274,7 +274,7 @@ void sg_adamw_update(struct sg_adamw *o, int64_t i)
         return;
     }
     int64_t row, slot = i - o->n_own;
-    struct sg_h5_table *t = slot_of(o, slot, &row);
+    struct sg_adamw_table *t = slot_of(o, slot, &row);
     int64_t at = row * t->C;
     o->ops->adam(t->C, s, t->p + at, t->m + at, t->v + at, sg_adamw_slot_gradient(o, slot));
     t->has_state[row] = 1;

@@ -12,7 +12,7 @@
 #include "model/kernels/ops.h"
 #include "model/shards.h"
 
-struct sg_h5_table {
+struct sg_adamw_table {
     int64_t n_rows, C;
     float *p, *m, *v; /* (n_rows,C); p lies in the parameters' arena */
     int64_t *n_done;  /* (n_rows) steps applied */
@@ -37,7 +37,7 @@ struct sg_adamw {
     int64_t *own_start; /* (buckets+1) each bucket's first in own */
     int64_t n_own;
     double *partial; /* (n_blocks + slots) sums of squares */
-    struct sg_h5_table table[3];
+    struct sg_adamw_table table[3];
     struct sg_adam *step; /* (n_steps) what each step did, for rows that follow later */
     int64_t n_steps, n_done;
     double lr, weight_decay, clip;

@@ -119,37 +119,54 @@ static sg_status check_vocabulary(const struct sg_config *c, const struct sg_sou
     return SG_OK;
 }
 
-static sg_status load_encoder(const char *dir, int has_weights, struct sg_encoder **out, struct sg_err *err)
+sg_status sg_encoder_identify(const char *dir, struct sg_encoder **out, struct sg_err *err)
 {
     sg_status status = SG_OK;
-    struct sg_safetensors *file = NULL;
     struct sg_encoder *e = sg_alloc(1, sizeof *e);
     if (!e)
         return sg_fail_memory(err, sizeof *e);
     SG_TRY_DONE(sg_config_load(dir, &e->config, err));
     SG_TRY_DONE(load_source(dir, &e->source, err));
     SG_TRY_DONE(check_vocabulary(&e->config, e->source, err));
-    SG_TRY_DONE(sg_safetensors_open(dir, &file, err));
-    SG_TRY_DONE(has_weights ? make_arena(&e->config, 1, &e->layout, &e->arena, &e->params, err)
-                            : lay_out(&e->config, 1, &e->layout, err));
-    SG_TRY_DONE(sg_params_load(&e->layout, file, dir, 0, e->arena, &e->has_pooler, err));
-    SG_TRY_DONE(digest_files(dir, file, e->source->tokenizer, e, err));
+    SG_TRY_DONE(sg_safetensors_open(dir, &e->file, err));
+    SG_TRY_DONE(lay_out(&e->config, 1, &e->layout, err));
+    SG_TRY_DONE(sg_params_load(&e->layout, e->file, dir, 0, NULL, &e->has_pooler, err));
+    SG_TRY_DONE(digest_files(dir, e->file, e->source->tokenizer, e, err));
     *out = e;
     e = NULL;
 done:
-    sg_safetensors_close(file);
     sg_encoder_destroy(e);
     return status;
 }
 
-sg_status sg_encoder_load(const char *dir, struct sg_encoder **out, struct sg_err *err)
+static sg_status fill(void *context, void *data, struct sg_err *err)
 {
-    return load_encoder(dir, 1, out, err);
+    struct sg_encoder *e = context;
+    int has_pooler; /* as it is known already */
+    return sg_params_load(&e->layout, e->file, e->source->dir, 0, data, &has_pooler, err);
 }
 
-sg_status sg_encoder_identify(const char *dir, struct sg_encoder **out, struct sg_err *err)
+sg_status sg_encoder_read(struct sg_encoder *e, const struct sg_team *team, struct sg_err *err)
 {
-    return load_encoder(dir, 0, out, err);
+    size_t n = (size_t)e->layout.n_total * sizeof(float);
+    SG_TRY(team ? sg_node_memory_make(team, n, fill, e, &e->weights, err)
+                : sg_node_memory_alone(n, fill, e, &e->weights, err));
+    sg_safetensors_close(e->file);
+    e->file = NULL;
+    sg_status status = sg_params_create(&e->layout, (float *)(uintptr_t)e->weights.data, &e->params, err);
+    return team ? sg_agree(team, status, err) : status;
+}
+
+sg_status sg_encoder_load(const char *dir, struct sg_encoder **out, struct sg_err *err)
+{
+    struct sg_encoder *e;
+    SG_TRY(sg_encoder_identify(dir, &e, err));
+    sg_status status = sg_encoder_read(e, NULL, err);
+    if (status == SG_OK)
+        *out = e;
+    else
+        sg_encoder_destroy(e);
+    return status;
 }
 
 void sg_encoder_destroy(struct sg_encoder *e)
@@ -160,7 +177,8 @@ void sg_encoder_destroy(struct sg_encoder *e)
     sg_config_free(&e->config);
     sg_layout_destroy(&e->layout);
     sg_params_destroy(&e->params);
-    sg_free(e->arena);
+    sg_node_memory_free(&e->weights);
+    sg_safetensors_close(e->file);
     sg_free(e->files);
     sg_free(e);
 }

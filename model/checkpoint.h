@@ -7,6 +7,7 @@
 #include "model/params.h"
 #include "model/tokenizer/tokenizer.h"
 #include "model/train.h"
+#include "mpi/node_memory.h"
 
 #include <stdatomic.h>
 
@@ -23,8 +24,9 @@ struct sg_encoder {
     struct sg_config config;
     struct sg_source *source;
     struct sg_layout layout; /* K = 1: a base checkpoint has no classes; its head part holds BERT's pooler */
-    float *arena;
-    struct sg_params params;
+    struct sg_node_memory weights; /* as laid out; empty: they are still in `file` */
+    struct sg_params params;       /* pointers into it: read only */
+    struct sg_safetensors *file;   /* until the weights are read */
     int has_pooler;
     char digest[SG_HEX];
     char *files; /* as sg_encoder_files adds them */
@@ -39,6 +41,11 @@ struct sg_model {
     int n_classes;
     struct sg_outputs outputs; /* of a classifier that was loaded; empty: not named yet */
 };
+
+static inline const float *sg_encoder_arena(const struct sg_encoder *e)
+{
+    return e->weights.data;
+}
 
 /* Local. A model with room for the weights; they are zero. */
 sg_status sg_model_create(const struct sg_encoder *e, int n_classes, struct sg_model **out,

@@ -21,10 +21,11 @@ static void destroy_worker(struct worker *w)
     sg_free(w->scratch);
 }
 
-static sg_status create_worker(const struct sg_infer *job, int64_t longest, struct worker *w,
+/* B: of the chunk with most examples. */
+static sg_status create_worker(const struct sg_infer *job, int64_t longest, int64_t B, struct worker *w,
                                struct sg_err *err)
 {
-    int64_t T = longest > CHUNK_TOKENS ? longest : CHUNK_TOKENS, B = T;
+    int64_t T = longest > CHUNK_TOKENS ? longest : CHUNK_TOKENS;
     *w = (struct worker){0};
     SG_TRY(sg_batch_create(B, T, 1, &w->batch, err));
     SG_TRY(sg_acts_create(job->shape, T, B, 0, 0, job->embed, &w->acts, err));
@@ -69,12 +70,19 @@ static void run_chunk(const struct sg_infer *job, struct worker *w, int64_t from
         mean_rows(b->start[s + 1] - b->start[s], C, w->acts.all.x + b->start[s] * C, out + s * C);
 }
 
+size_t sg_infer_bytes(const struct sg_shape *s, int64_t longest, int threads)
+{
+    int64_t T = longest > CHUNK_TOKENS ? longest : CHUNK_TOKENS, B = T / 16;
+    size_t scratch = (size_t)sg_pass_scratch(s, 0, longest, 0, 1) * sizeof(float);
+    return (size_t)threads * (sg_acts_bytes(s, T, B, 0, 0, 0) + scratch);
+}
+
 sg_status sg_infer_run(const struct sg_infer *job, int64_t first, int64_t n, int threads, float *out,
                        struct sg_err *err)
 {
     sg_status status = SG_OK;
     const struct sg_tokens *t = job->tokens;
-    int64_t wide = job->embed ? job->shape->C : job->shape->K, n_chunks = 0, longest = 1;
+    int64_t wide = job->embed ? job->shape->C : job->shape->K, n_chunks = 0, longest = 1, B = 1;
     int64_t *chunk = sg_alloc((size_t)n + 1, sizeof *chunk);
     struct worker *w = sg_alloc((size_t)threads, sizeof *w);
     if (!chunk || !w)
@@ -86,10 +94,12 @@ sg_status sg_infer_run(const struct sg_infer *job, int64_t first, int64_t n, int
         longest = len > longest ? len : longest;
     }
     chunk[n_chunks] = first + n;
+    for (int64_t i = 0; i < n_chunks; i++)
+        B = chunk[i + 1] - chunk[i] > B ? chunk[i + 1] - chunk[i] : B;
     if (threads > n_chunks)
         threads = n_chunks > 1 ? (int)n_chunks : 1;
     for (int i = 0; i < threads; i++)
-        SG_TRY_DONE(create_worker(job, longest, &w[i], err));
+        SG_TRY_DONE(create_worker(job, longest, B, &w[i], err));
 #pragma omp parallel for num_threads(threads) schedule(dynamic)
     for (int64_t i = 0; i < n_chunks; i++)
         run_chunk(job, &w[omp_get_thread_num()], chunk[i], chunk[i + 1], out + (chunk[i] - first) * wide);

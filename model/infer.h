@@ -19,4 +19,7 @@ struct sg_infer {
 sg_status sg_infer_run(const struct sg_infer *job, int64_t first, int64_t n, int threads, float *out,
                        struct sg_err *err) SG_MUST_USE;
 
+/* What it takes for logits of rows of up to `longest` tokens, 16 on average. */
+size_t sg_infer_bytes(const struct sg_shape *s, int64_t longest, int threads);
+
 #endif

@@ -36,7 +36,7 @@ static void spans_of(struct sg_trainer *t, float *loss, struct span out[N_SPANS]
     *out++ = (struct span){o->step, n_steps * sizeof *o->step, 0};
     *out++ = (struct span){t->arena, (size_t)t->layout.n_total * sizeof *t->arena, 0};
     for (int k = 0; k < 3; k++) {
-        struct sg_h5_table *a = &o->table[k];
+        struct sg_adamw_table *a = &o->table[k];
         size_t rows = (size_t)a->n_rows, n = rows * (size_t)a->C;
         *out++ = (struct span){a->m, n * sizeof *a->m, 0};
         *out++ = (struct span){a->v, n * sizeof *a->v, 0};

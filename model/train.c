@@ -55,7 +55,8 @@ void sg_train_result_free(struct sg_train_result *r)
     r->loss = r->logits = NULL;
 }
 
-size_t sg_train_memory(const struct sg_encoder *e, const struct sg_train_settings *s, int n_classes)
+size_t sg_train_memory(const struct sg_encoder *e, const struct sg_train_settings *s, int n_classes,
+                       int64_t n_ranks)
 {
     int64_t longest = s->max_length < e->config.max_length ? s->max_length : e->config.max_length;
     int64_t T = s->batch * longest, words = e->config.V;
@@ -63,13 +64,15 @@ size_t sg_train_memory(const struct sg_encoder *e, const struct sg_train_setting
     struct sg_layout l;
     if (sg_layout_create(e->config.family, &shape, &l, NULL) != SG_OK)
         return 0;
-    size_t bytes = (size_t)e->layout.n_total * sizeof(float) + (size_t)l.n_total * sizeof(float);
     int64_t lanes = s->lanes ? s->lanes : 8, threads = s->threads ? s->threads : sg_cores(),
+            useful = threads < lanes ? threads : lanes,
             scratch = sg_pass_scratch(&shape, T, longest, l.n_layer_vectors, (int)lanes);
-    bytes += sg_adamw_bytes(&l, T) + sg_acts_bytes(&shape, T, s->batch, (int)lanes, 1, 0);
-    bytes += (size_t)((threads < lanes ? threads : lanes) * scratch) * sizeof(float);
+    size_t steps = sg_adamw_bytes(&l, T) + sg_acts_bytes(&shape, T, s->batch, (int)lanes, 1, 0) +
+                   (size_t)(useful * scratch) * sizeof(float),
+           evaluation = sg_infer_bytes(&shape, longest, (int)threads),
+           each = (size_t)l.n_total * sizeof(float) + (steps > evaluation ? steps : evaluation);
     sg_layout_destroy(&l);
-    return bytes;
+    return (size_t)e->layout.n_total * sizeof(float) + (size_t)n_ranks * each;
 }
 
 /* The run of the steps, and when it was last put on disk. */
@@ -227,7 +230,8 @@ static void final_words(const struct sg_trainer *t, int64_t id, int64_t n, float
     for (int64_t i = 0; i < n; i++) {
         int32_t row = t->word_row[id + i];
         float *to = out + i * C;
-        memcpy(to, row >= 0 ? t->arena + row * C : t->e->arena + (id + i) * C, (size_t)C * sizeof *to);
+        memcpy(to, row >= 0 ? t->arena + row * C : sg_encoder_arena(t->e) + (id + i) * C,
+               (size_t)C * sizeof *to);
         if (row < 0)
             t->ops->decay(C, t->adamw.step, t->adamw.n_done, to);
     }
@@ -340,6 +344,7 @@ sg_status sg_train(const struct sg_encoder *e, const struct sg_train_settings *s
     SG_TRY_DONE(same_arithmetic(&t, err));
     SG_TRY_DONE(fit(&t, hooks, &r, err));
     SG_TRY_DONE(sg_agree(team, finish(&t, m, r.digest, err), err));
+    sg_trainer_end_steps(&t);
     if (eval)
         SG_TRY_DONE(evaluate(&t, &r, err));
     r.peak_mem_bytes = sg_mem_peak();

@@ -1,6 +1,6 @@
 /* Fine-tuning and inference: the surface of model/ that cells, `train` and `predict` use.
  *
- * An sg_encoder is a pre-trained checkpoint in memory with its tokenizer: read-only, loaded once a rank,
+ * An sg_encoder is a pre-trained checkpoint in memory with its tokenizer: read-only, its weights once a node,
  * shared by cells. An sg_model is a classifier: a copy of the encoder's weights with a head of K classes,
  * trained or loaded.
  *
@@ -111,9 +111,9 @@ struct sg_train_result {
     float *logits; /* (n_eval, K), on every rank; NULL without eval */
     int64_t n_eval;
     int n_classes;
-    char digest[SG_HEX]; /* SHA-256 of the final weights: all tensors in the model's order, little-endian
+    char digest[SG_HEX];    /* SHA-256 of the final weights: all tensors in the model's order, little-endian
                             float32 */
-    size_t peak_mem_bytes;
+    size_t peak_mem_bytes;  /* this rank's, with its share of what its node's ranks have in common */
     int64_t lanes, threads; /* as used */
     const char *kernels;    /* static; this rank's (model/kernels/ops.h): avx512, avx2, base, ref */
     const char
@@ -131,8 +131,12 @@ sg_status sg_encoder_load(const char *dir, struct sg_encoder **out, struct sg_er
 void sg_encoder_destroy(struct sg_encoder *e);
 
 /* The same without its weights, for who only needs to know which encoder it is, and how large: nothing can be trained, embedded or
- * predicted with it. */
+ * predicted with it until sg_encoder_read. The weights' file stays open until then, so that one that is replaced meanwhile does not count. */
 sg_status sg_encoder_identify(const char *dir, struct sg_encoder **out, struct sg_err *err) SG_MUST_USE;
+
+/* Collective over the team, whose ranks have identified the same encoder. Reads the weights, once a node: its ranks share them
+ * (mpi/node_memory.h). Local with team NULL. */
+sg_status sg_encoder_read(struct sg_encoder *e, const struct sg_team *team, struct sg_err *err) SG_MUST_USE;
 
 /* Local. SHA-256 over config.json, weights and tokenizer files: the encoder's identity in cell ids and
  * provenance. */
@@ -142,9 +146,10 @@ void sg_encoder_files(const struct sg_encoder *e, struct sg_buf *out);
 int sg_encoder_channels(const struct sg_encoder *e); /* C */
 int64_t sg_encoder_n_parameters(const struct sg_encoder *e);
 
-/* Local: bytes a rank needs to train on it at this batch and length (weights, gradients, optimiser,
- * activations). */
-size_t sg_train_memory(const struct sg_encoder *e, const struct sg_train_settings *s, int n_classes);
+/* Local: bytes that n ranks of one node need together to train on it, each by itself, at this batch and length: the encoder's weights
+ * once; for each rank weights, gradients, optimiser and activations. */
+size_t sg_train_memory(const struct sg_encoder *e, const struct sg_train_settings *s, int n_classes,
+                       int64_t n_ranks);
 
 /* Collective over a team of 2^k ranks (a larger team than lanes leaves the rest idle, and is allowed). eval
  * may be NULL. out_model may be NULL; else every rank gets the model. NaN or Inf in the loss or gradient:

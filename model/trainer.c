@@ -65,8 +65,9 @@ static sg_status copy_weights(struct sg_trainer *t, int64_t n_words, struct sg_e
     SG_TRY(sg_params_create(&t->layout, t->arena, &t->params, err));
     int64_t C = shape.C, words = from->spec[0].n, words_here = t->layout.spec[0].n;
     for (int64_t r = 0; r < n_words; r++)
-        memcpy(t->arena + r * C, e->arena + t->row_id[r] * C, (size_t)C * sizeof *t->arena);
-    memcpy(t->arena + words_here, e->arena + words, (size_t)(from->at_head - words) * sizeof *t->arena);
+        memcpy(t->arena + r * C, sg_encoder_arena(e) + t->row_id[r] * C, (size_t)C * sizeof *t->arena);
+    memcpy(t->arena + words_here, sg_encoder_arena(e) + words,
+           (size_t)(from->at_head - words) * sizeof *t->arena);
     int head = sg_layout_head(&t->layout);
     if (e->has_pooler) {
         memcpy(t->params.dense_w, e->params.dense_w, (size_t)(C * C) * sizeof(float));
@@ -212,28 +213,35 @@ sg_status sg_trainer_create(const struct sg_encoder *e, const struct sg_train_se
     return SG_OK;
 }
 
+void sg_trainer_end_steps(struct sg_trainer *t)
+{
+    sg_reduction_destroy(
+        t->reduction); /* first: after a failure its messages may still read and write the arrays */
+    t->reduction = NULL;
+    sg_params_destroy(&t->gradients);
+    sg_adamw_destroy(&t->adamw);
+    sg_batch_destroy(&t->local);
+    sg_batch_destroy(&t->global);
+    sg_acts_destroy(&t->acts);
+    sg_free(t->thread_scratch);
+    t->thread_scratch = NULL;
+}
+
 void sg_trainer_destroy(struct sg_trainer *t)
 {
+    sg_trainer_end_steps(t);
     sg_tokens_destroy(&t->train_tokens);
     sg_tokens_destroy(&t->eval_tokens);
     sg_free(t->word_row);
     sg_free(t->row_id);
     sg_layout_destroy(&t->layout);
     sg_params_destroy(&t->params);
-    sg_params_destroy(&t->gradients);
-    sg_reduction_destroy(
-        t->reduction); /* first: after a failure its messages may still read and write the arrays */
     sg_free(t->arena);
-    sg_adamw_destroy(&t->adamw);
-    sg_batch_destroy(&t->local);
-    sg_batch_destroy(&t->global);
-    sg_acts_destroy(&t->acts);
     sg_free(t->order);
     sg_free(t->lane_of);
     sg_free(t->deal_scratch);
     sg_free(t->slot_start);
     sg_free(t->slot_token);
-    sg_free(t->thread_scratch);
     sg_free(t->row_cut);
     sg_free(t->shared);
     *t = (struct sg_trainer){0};

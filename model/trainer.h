@@ -51,6 +51,10 @@ sg_status sg_trainer_create(const struct sg_encoder *e, const struct sg_train_se
                             const struct sg_team *team, struct sg_trainer *t, struct sg_err *err) SG_MUST_USE;
 void sg_trainer_destroy(struct sg_trainer *t);
 
+/* Gives back what steps alone need (gradients, optimiser, activations: most of the memory) when there will be no more: an evaluation takes
+ * memory of its own. */
+void sg_trainer_end_steps(struct sg_trainer *t);
+
 /* Shuffles t->order for an epoch, as a function of seed and epoch. */
 void sg_trainer_shuffle(struct sg_trainer *t, int64_t epoch);
 /* Examples of a step, within t->order (after its epoch's shuffle). */

@@ -195,10 +195,9 @@ static sg_status check_room(const struct sg_prepared *p, struct sg_findings *f, 
     int classes = 2;
     for (int t = 0; t < s->n_tasks; t++)
         classes = s->task[t].n_classes > classes ? s->task[t].n_classes : classes;
-    double bytes = (double)sg_train_memory(p->encoder, &s->train, classes);
     for (int k = 0; k < f->n_nodes; k++) {
         const struct sg_doctor_node *node = &f->node[k];
-        double all = bytes * node->n_ranks;
+        double all = (double)sg_train_memory(p->encoder, &s->train, classes, node->n_ranks);
         int64_t wanted = s->train.threads ? s->train.threads * node->n_ranks : node->n_threads;
         if (node->mem_bytes >= 0)
             SG_TRY(note(

@@ -38,7 +38,8 @@ struct sg_plan_counts {
     double spent_usd;      /* by earlier runs */
     struct sg_lacks lacks; /* what a run needs beside p->lacks */
     double cost;           /* of the cells that are left */
-    size_t mem_bytes;      /* a rank */
+    size_t mem_bytes;      /* a rank that is alone on its node */
+    size_t node_mem_bytes; /* all n_ranks on one, which share the encoder's weights */
     struct sg_buf data;    /* what the rows lack, a line each */
 };
 

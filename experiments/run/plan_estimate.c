@@ -61,7 +61,8 @@ sg_status sg_plan_count_cells(struct sg_prepared *p, struct sg_plan_sources *fro
         k = p->study->task[t].n_classes > k ? p->study->task[t].n_classes : k;
     struct sg_train_settings job = p->study->train;
     job.threads = n->n_threads;
-    n->mem_bytes = sg_train_memory(p->encoder, &job, k);
+    n->mem_bytes = sg_train_memory(p->encoder, &job, k, 1);
+    n->node_mem_bytes = sg_train_memory(p->encoder, &job, k, n->n_ranks);
     n->n_cells = p->grid.n_cells;
     for (int64_t i = 0; status == SG_OK && i < p->grid.n_cells; i++) {
         const struct sg_cell *c = &p->grid.cell[i];

@@ -51,7 +51,7 @@ static void add_job(const struct sg_prepared *p, const struct sg_plan_counts *n,
         o, json_pack("{s:o,s:o,s:s?,s:I,s:I,s:f,s:f,s:I,s:s,s:f,s:f,s:o}", "missing", missing, "tasks", tasks,
                      "encoder_assumed", p->assumed[0] ? p->assumed : NULL, "n_ranks", (json_int_t)n->n_ranks,
                      "n_threads", (json_int_t)n->n_threads, "hours", sg_plan_hours(s, n), "core_flops",
-                     SG_CORE_FLOPS, "mem_bytes_per_node", (json_int_t)n->mem_bytes * n->n_ranks, "sbatch",
+                     SG_CORE_FLOPS, "mem_bytes_per_node", (json_int_t)n->node_mem_bytes, "sbatch",
                      sg_buf_text(&sbatch), "bf16_factor",
                      s->train.precision == SG_BF16 ? SG_BF16_FACTOR : 1.0, "spent_usd", n->spent_usd,
                      "budget_usd", s->budget_usd < 0 ? json_null() : json_real(s->budget_usd)));

@@ -98,7 +98,7 @@ static void print_job(const struct sg_study *s, const struct sg_plan_counts *n, 
         return;
     }
     sg_buf_printf(out, "; %.1f GB for %lld %s on one node, the program itself not counted\n",
-                  (double)n->mem_bytes * (double)n->n_ranks / 1e9, (long long)n->n_ranks,
+                  (double)n->node_mem_bytes / 1e9, (long long)n->n_ranks,
                   sg_plural(n->n_ranks, "rank", "ranks"));
     sg_buf_printf(out,
                   "hours    about %.2f on %lld %s with %lld %s each, all of them busy all the time; buying "

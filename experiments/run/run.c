@@ -857,7 +857,7 @@ sg_status sg_run(const struct sg_team *world, const struct sg_run_options *o, st
     struct run r = {.options = o, .world = world, .started = sg_now_s()};
     struct sg_prepared *p = NULL;
     struct sellers sellers = {0};
-    int without = (world->rank ? SG_PREPARE_WORKER : 0) | (o->buy_only ? SG_PREPARE_NO_WEIGHTS : 0);
+    int without = (world->rank ? SG_PREPARE_WORKER : 0) | SG_PREPARE_NO_WEIGHTS;
     if (!o->quiet && !o->rehearsal)
         sg_watch_begin(world, o->study, o->n_overrides, o->overrides, o->buy_only);
     sg_status status = sg_prepare(o->study, o->n_overrides, o->overrides, without, &p, err);
@@ -867,6 +867,8 @@ sg_status sg_run(const struct sg_team *world, const struct sg_run_options *o, st
         status = o->check(o->context, p, err);
     SG_TRY_DONE(sg_agree(world, status, err));
     SG_TRY_DONE(sg_same_ranks_of_study(world, p, !o->buy_only, err));
+    if (!o->buy_only)
+        SG_TRY_DONE(sg_encoder_read(p->encoder, world, err));
     sg_watch_signals(world, o->rehearsal != NULL);
     SG_TRY_DONE(sg_watch_create(&r.watch, world, err));
     if (world->rank != 0)

@@ -2,6 +2,7 @@
  * make teams of 2 and 1; 7 of 4, 2 and 1) trains with 1 and 2 threads; digest, losses and logits equal those
  * of one rank alone. Batches of 6 over 8 lanes leave lanes empty, and the last batch of an epoch has no
  * example for some ranks. */
+#include "model/checkpoint.h"
 #include "tiny.h"
 
 #include "model/kernels/ops.h"
@@ -61,11 +62,17 @@ static void same_bits(void **state)
         struct sg_rows rows;
         int32_t label[64];
         char dir[64];
-        struct sg_encoder *e;
+        struct sg_encoder *e, *own;
         snprintf(dir, sizeof dir, TINY "%s", family[f]);
         assert_true(tiny_rows(family[f], &rows, label) > 8);
         struct sg_examples x = tiny_examples(&rows, label);
-        assert_int_equal(sg_encoder_load(dir, &e, &err), SG_OK);
+        assert_int_equal(sg_encoder_identify(dir, &e, &err), SG_OK);
+        assert_int_equal(sg_encoder_read(e, &team, &err), SG_OK);
+        assert_int_equal(e->weights.n_ranks, team.size);
+        assert_int_equal(sg_encoder_load(dir, &own, &err), SG_OK);
+        assert_memory_equal(sg_encoder_arena(e), sg_encoder_arena(own),
+                            (size_t)own->layout.n_total * sizeof(float));
+        sg_encoder_destroy(own);
         for (int64_t lanes = 1; lanes <= 8; lanes *= 2) {
             struct sg_train_settings s = tiny_settings();
             s.lanes = lanes;

@@ -524,6 +524,44 @@ static void an_encoder_is_known_without_its_weights(void **state)
     sg_encoder_destroy(e);
 }
 
+/* DIR/model.safetensors is the tiny classifier's, with number i of one tensor replaced. */
+static void write_weights(const char *dir, const char *tensor, int64_t i, float x)
+{
+    char path[64], *bytes;
+    size_t n;
+    uint64_t header;
+    snprintf(path, sizeof path, "%s/model.safetensors", dir);
+    assert_int_equal(sg_file_read(TINY "bert/model.safetensors", 1 << 24, &bytes, &n, &err), SG_OK);
+    memcpy(&header, bytes, 8);
+    json_t *json = json_loadb(bytes + 8, header, 0, NULL);
+    const json_t *begin = json_array_get(json_object_get(json_object_get(json, tensor), "data_offsets"), 0);
+    assert_true(json_is_integer(begin));
+    memcpy(bytes + 8 + header + json_integer_value(begin) + i * 4, &x, 4);
+    json_decref(json);
+    assert_int_equal(sg_file_write(path, bytes, n, &err), SG_OK);
+    sg_free(bytes);
+}
+
+/* Read later: what took the file's place meanwhile does not count, and the file may be gone. */
+static void weights_are_those_that_were_identified(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/sg-train-test-XXXXXX", command[64];
+    struct sg_encoder *e;
+    assert_non_null(mkdtemp(dir));
+    write_copy(dir, "vocab.txt", NULL, NULL);
+    write_copy(dir, "config.json", NULL, NULL);
+    write_copy(dir, "model.safetensors", NULL, NULL);
+    assert_int_equal(sg_encoder_identify(dir, &e, &err), SG_OK);
+    write_weights(dir, "bert.embeddings.word_embeddings.weight", 3, 77.0f);
+    snprintf(command, sizeof command, "rm -r %s", dir);
+    assert_int_equal(system(command), 0);
+    assert_int_equal(sg_encoder_read(e, NULL, &err), SG_OK);
+    assert_memory_equal(sg_encoder_arena(e), sg_encoder_arena(encoder),
+                        (size_t)sg_encoder_n_parameters(encoder) * sizeof(float));
+    sg_encoder_destroy(e);
+}
+
 static void bad_checkpoints_are_refused(void **state)
 {
     (void)state;
@@ -551,24 +589,6 @@ static void bad_checkpoints_are_refused(void **state)
     assert_int_equal(sg_model_load("data/encoders/none", &m, &err), SG_INPUT);
     snprintf(command, sizeof command, "rm -r %s", dir);
     assert_int_equal(system(command), 0);
-}
-
-/* DIR/model.safetensors is the tiny classifier's, with number i of one tensor replaced. */
-static void write_weights(const char *dir, const char *tensor, int64_t i, float x)
-{
-    char path[64], *bytes;
-    size_t n;
-    uint64_t header;
-    snprintf(path, sizeof path, "%s/model.safetensors", dir);
-    assert_int_equal(sg_file_read(TINY "bert/model.safetensors", 1 << 24, &bytes, &n, &err), SG_OK);
-    memcpy(&header, bytes, 8);
-    json_t *json = json_loadb(bytes + 8, header, 0, NULL);
-    const json_t *begin = json_array_get(json_object_get(json_object_get(json, tensor), "data_offsets"), 0);
-    assert_true(json_is_integer(begin));
-    memcpy(bytes + 8 + header + json_integer_value(begin) + i * 4, &x, 4);
-    json_decref(json);
-    assert_int_equal(sg_file_write(path, bytes, n, &err), SG_OK);
-    sg_free(bytes);
 }
 
 /* The place of the first number that is none, wherever it stands in its tensor; not that the loss is NaN at step 1. */
@@ -621,9 +641,13 @@ static void memory_is_foretold(void **state)
 {
     (void)state;
     struct sg_train_settings s = tiny_settings();
-    size_t small = sg_train_memory(encoder, &s, TINY_CLASSES);
+    size_t small = sg_train_memory(encoder, &s, TINY_CLASSES, 1);
+    size_t weights = 4 * (size_t)sg_encoder_n_parameters(encoder),
+           four = sg_train_memory(encoder, &s, TINY_CLASSES, 4);
+    assert_true(four > 4 * (small - weights) - weights &&
+                four < 4 * small - 2 * weights); /* the encoder once */
     s.batch *= 2;
-    assert_true(sg_train_memory(encoder, &s, TINY_CLASSES) > small);
+    assert_true(sg_train_memory(encoder, &s, TINY_CLASSES, 1) > small);
     assert_true(small > 4 * 4 * (size_t)sg_encoder_n_parameters(encoder));
 }
 
@@ -642,6 +666,7 @@ int main(void)
         cmocka_unit_test(bad_snapshots_are_refused),
         cmocka_unit_test(survives_without_memory),
         cmocka_unit_test(an_encoder_is_known_without_its_weights),
+        cmocka_unit_test(weights_are_those_that_were_identified),
         cmocka_unit_test(bad_checkpoints_are_refused),
         cmocka_unit_test(memory_is_foretold),
         cmocka_unit_test(weights_that_are_no_numbers_are_refused),
