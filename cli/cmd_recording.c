@@ -1,7 +1,7 @@
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/common.h"
-#include "experiments/buying/asking.h"
+#include "experiments/buying/completion.h"
 #include "experiments/run/rehearsal.h"
 #include "results/ledger/output_check.h"
 
@@ -15,7 +15,7 @@ struct export
     int64_t n;
 };
 
-/* What a run has imported stands in its ledger as "recording FILE" (experiments/buying/asking.c): that file may hold more than the run used. */
+/* What a run has imported stands in its ledger as "recording FILE" (experiments/buying/requests.c): that file may hold more than the run used. */
 static sg_status check_source(void *context, const struct sg_ledger_completion *c, struct sg_err *err)
 {
     const struct export *e = context;
@@ -32,7 +32,7 @@ static sg_status each(void *context, const struct sg_ledger_completion *c, struc
         return SG_OK; /* an answer that never came is not worth keeping: a replay should be free to ask again
                        */
     e->n++;
-    return sg_asking_record(e->writer, c, err);
+    return sg_completion_record(e->writer, c, err);
 }
 
 int sg_cmd_recording(int argc, char **argv)

@@ -5,7 +5,8 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "experiments/bundle/bundle.h"
-#include "experiments/buying/asking.h"
+#include "experiments/buying/completion.h"
+#include "experiments/buying/requests.h"
 #include "experiments/run/pools_text.h"
 #include "experiments/run/rehearsal.h"
 #include "gen/llm/recording.h"
@@ -24,7 +25,7 @@ struct sealing {
     const char *target;
     struct sg_prepared *p;
     struct sg_ledger *ledger;
-    struct sg_asking *asking;
+    struct sg_requests *requests;
     struct sg_recording_writer *writer;
     struct sg_bundle *b; /* what goes in, and is told in the end */
 };
@@ -158,7 +159,7 @@ static sg_status put_completion(void *context, const struct sg_ledger_completion
     /* What failed has no price, and was not charged for. */
     if (c->status == SG_OK)
         b->cost_usd = c->cost_usd < 0 || b->cost_usd < 0 ? -1 : b->cost_usd + c->cost_usd;
-    return sg_asking_record(s->writer, c, err);
+    return sg_completion_record(s->writer, c, err);
 }
 
 /* ---- results ---- */
@@ -232,10 +233,10 @@ static sg_status put_results(struct sealing *s, struct sg_err *err)
 
 static sg_status check_bought(struct sealing *s, struct sg_err *err)
 {
-    int64_t n = 0, *of = sg_alloc((size_t)sg_asking_n(s->asking) + 1, sizeof *of);
+    int64_t n = 0, *of = sg_alloc((size_t)sg_requests_n_consumers(s->requests) + 1, sizeof *of);
     if (!of)
-        return sg_fail_memory(err, (size_t)sg_asking_n(s->asking) * sizeof *of);
-    sg_status status = sg_asking_count(s->asking, &n, of, err);
+        return sg_fail_memory(err, (size_t)sg_requests_n_consumers(s->requests) * sizeof *of);
+    sg_status status = sg_requests_count(s->requests, &n, of, err);
     if (status == SG_OK && n) {
         struct sg_buf text = sg_buf_make((size_t)1 << 28);
         sg_pools_text_missing(s->p, of, &text);
@@ -261,7 +262,7 @@ static sg_status put_all(struct sealing *s, struct sg_err *err)
         SG_TRY(put_rows(s, t, "train", &p->data[t].train, err));
         SG_TRY(put_rows(s, t, "test", &p->data[t].test, err));
     }
-    SG_TRY(sg_asking_each(s->asking, put_completion, s, err));
+    SG_TRY(sg_requests_each(s->requests, put_completion, s, err));
     return put_results(s, err);
 }
 
@@ -296,7 +297,7 @@ static sg_status seal(struct sealing *s, struct sg_err *err)
     SG_TRY(sg_rehearsal_refuse(s->p->study->results, err));
     SG_TRY(check_output(s, err));
     SG_TRY(sg_ledger_open(s->p->study->results, SG_LEDGER_READ, &s->ledger, err));
-    SG_TRY(sg_asking_create(s->p, s->ledger, &s->asking, err));
+    SG_TRY(sg_requests_create(s->p, s->ledger, &s->requests, err));
     SG_TRY(check_bought(s, err));
     SG_TRY(sg_sealed_create(o->file, &s->writer, err));
     sg_status status = put_all(s, err);
@@ -347,7 +348,7 @@ sg_status sg_bundle_seal(const struct sg_seal_options *o, struct sg_bundle *out,
     into.file = tmp;
     struct sealing s = {.options = &into, .target = o->file, .b = &b};
     sg_status status = tmp && scratch ? seal(&s, err) : sg_fail_memory(err, strlen(o->file));
-    sg_asking_destroy(s.asking);
+    sg_requests_destroy(s.requests);
     sg_ledger_close(s.ledger);
     sg_prepared_destroy(s.p);
     sg_bundle_free(&b);

@@ -22,25 +22,25 @@ struct streak {
 
 struct sg_acceptance {
     const struct sg_prepared *p;
-    struct sg_asking *asking;
-    struct streak *asker;     /* (sg_asking_n) */
+    struct sg_requests *requests;
+    struct streak *consumer;  /* (n_consumers) */
     struct streak *generator; /* (n_generators) */
     struct sg_set *
-        texts; /* "asker text" of what has come: the same one again is a duplicate before its pool knows it */
+        texts; /* "consumer text" of what has come: the same one again is a duplicate before its pool knows it */
 };
 
-sg_status sg_acceptance_create(const struct sg_prepared *p, struct sg_asking *a, struct sg_acceptance **out,
+sg_status sg_acceptance_create(const struct sg_prepared *p, struct sg_requests *r, struct sg_acceptance **out,
                                struct sg_err *err)
 {
     struct sg_acceptance *w = sg_alloc(1, sizeof *w);
     if (!w)
         return sg_fail_memory(err, sizeof *w);
-    *w = (struct sg_acceptance){.p = p, .asking = a};
-    w->asker = sg_alloc((size_t)sg_asking_n(a) + 1, sizeof *w->asker);
+    *w = (struct sg_acceptance){.p = p, .requests = r};
+    w->consumer = sg_alloc((size_t)sg_requests_n_consumers(r) + 1, sizeof *w->consumer);
     w->generator = sg_alloc((size_t)p->study->n_generators, sizeof *w->generator);
-    sg_status status = w->asker && w->generator
+    sg_status status = w->consumer && w->generator
                            ? sg_set_create(&w->texts, err)
-                           : sg_fail_memory(err, (size_t)sg_asking_n(a) * sizeof *w->asker);
+                           : sg_fail_memory(err, (size_t)sg_requests_n_consumers(r) * sizeof *w->consumer);
     if (status == SG_OK)
         *out = w;
     else
@@ -52,13 +52,13 @@ void sg_acceptance_destroy(struct sg_acceptance *w)
 {
     if (!w)
         return;
-    sg_free(w->asker);
+    sg_free(w->consumer);
     sg_free(w->generator);
     sg_set_destroy(w->texts);
     sg_free(w);
 }
 
-/* Whether the asker has had this very text before. */
+/* Whether the consumer has had this very text before. */
 static sg_status is_repeated(struct sg_acceptance *w, int64_t i, const char *text, int *yes,
                              struct sg_err *err)
 {
@@ -80,15 +80,15 @@ static sg_status is_repeated(struct sg_acceptance *w, int64_t i, const char *tex
 static sg_status look(struct sg_acceptance *w, int64_t i, const char *request, const struct sg_answer *a,
                       enum sg_reject *reason, int *again, struct sg_err *err)
 {
-    const struct streak *s = &w->asker[i];
+    const struct streak *s = &w->consumer[i];
     struct sg_request q = {.canonical = (char *)(uintptr_t)request};
     struct sg_found f = {.found = 1, .status = SG_OK, .text = a->text, .finish_reason = a->finish_reason};
     int repeated = 0;
-    if (!sg_asking_repeats(w->asking, i) && !sg_text_is_blank(a->text))
+    if (!sg_requests_may_repeat(w->requests, i) && !sg_text_is_blank(a->text))
         SG_TRY(is_repeated(w, i, a->text, &repeated, err));
     *reason = SG_N_REJECTS;
     if (s->n_since_good < TRUSTED || s->n_since_good % EVERY == 0)
-        SG_TRY(sg_asking_preview(w->asking, i, &q, &f, reason, err));
+        SG_TRY(sg_requests_preview(w->requests, i, &q, &f, reason, err));
     if (repeated && (*reason == SG_ACCEPTED || *reason == SG_N_REJECTS))
         *reason = SG_REJECT_DUPLICATE;
     *again = repeated && strlen(a->text) >= TELLING;
@@ -154,14 +154,14 @@ static void add_hint(const struct streak *s, struct sg_buf *out)
 }
 
 /* "20 answers in a row (sst2 zero_shot) have no good example, 18 of them for \"reasoning\"; the last one: \"...\"" */
-static void describe(const struct sg_acceptance *w, const struct streak *s, int64_t i, int of_asker,
+static void describe(const struct sg_acceptance *w, const struct streak *s, int64_t i, int of_consumer,
                      const struct sg_answer *a, struct sg_buf *out)
 {
     enum sg_reject reason = most(s);
     sg_buf_printf(out, "%lld paid answers in a row", (long long)s->n_bad);
-    if (of_asker) {
+    if (of_consumer) {
         sg_buf_puts(out, " for ");
-        sg_asking_name(w->asking, i, out);
+        sg_requests_name(w->requests, i, out);
     }
     sg_buf_printf(out, " have no good example (%s: %lld); the last one: ", sg_reject_name(reason),
                   (long long)s->of[reason]);
@@ -178,27 +178,27 @@ sg_status sg_acceptance_answer(struct sg_acceptance *w, int64_t i, const char *r
                                const struct sg_answer *answer, struct sg_buf *warning, struct sg_buf *stop,
                                struct sg_err *err)
 {
-    int g = sg_asking_generator(w->asking, i);
+    int g = sg_requests_generator(w->requests, i);
     const struct sg_generator *of = &w->p->study->generator[g];
-    struct streak *asker = &w->asker[i], *generator = &w->generator[g];
+    struct streak *consumer = &w->consumer[i], *generator = &w->generator[g];
     enum sg_reject reason = SG_N_REJECTS;
     int again = 0;
     SG_TRY(look(w, i, request, answer, &reason, &again, err));
-    count(asker, reason, again);
+    count(consumer, reason, again);
     count(generator, reason, again);
     int64_t limit = of->max_rejected;
     int ends_generator = limit && generator->n_bad == limit,
-        ends_asker = limit && asker->n_bad == limit && !asker->n_good;
-    if (ends_generator || ends_asker) {
-        const struct streak *s = ends_asker ? asker : generator;
-        describe(w, s, i, ends_asker, answer, stop);
+        ends_consumer = limit && consumer->n_bad == limit && !consumer->n_good;
+    if (ends_generator || ends_consumer) {
+        const struct streak *s = ends_consumer ? consumer : generator;
+        describe(w, s, i, ends_consumer, answer, stop);
         add_hint(s, stop);
         sg_buf_puts(stop, "; then run again (generator.max_rejected=0 goes on whatever comes)");
-    } else if (asker->n_bad == SG_ACCEPTANCE_WARN ||
-               (generator->n_bad == SG_ACCEPTANCE_WARN && asker->n_bad < SG_ACCEPTANCE_WARN)) {
-        int of_asker = asker->n_bad == SG_ACCEPTANCE_WARN;
-        const struct streak *s = of_asker ? asker : generator;
-        describe(w, s, i, of_asker, answer, warning);
+    } else if (consumer->n_bad == SG_ACCEPTANCE_WARN ||
+               (generator->n_bad == SG_ACCEPTANCE_WARN && consumer->n_bad < SG_ACCEPTANCE_WARN)) {
+        int of_consumer = consumer->n_bad == SG_ACCEPTANCE_WARN;
+        const struct streak *s = of_consumer ? consumer : generator;
+        describe(w, s, i, of_consumer, answer, warning);
         add_hint(s, warning);
         if (limit)
             sg_buf_printf(warning, "; buying ends after %lld (generator.max_rejected)", (long long)limit);

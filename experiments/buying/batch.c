@@ -60,28 +60,28 @@ sg_status sg_batch_refuse(struct sg_ledger *l, const struct sg_study *s, struct 
 
 /* ---- each batch ---- */
 
-/* desk NULL: no generator of the study asks for the like. */
-typedef sg_status (*each_batch)(struct sg_batch_office *o, struct sg_batch_desk *desk,
+/* e NULL: no generator of the study asks for the like. */
+typedef sg_status (*each_batch)(struct sg_batches *all, struct sg_batch_endpoint *e,
                                 struct sg_ledger_batch *b, void *context, struct sg_err *err);
 
 /* All that are not settled. */
-static sg_status for_each(struct sg_batch_office *o, each_batch each, void *context, struct sg_err *err)
+static sg_status for_each(struct sg_batches *all, each_batch each, void *context, struct sg_err *err)
 {
     struct sg_ledger_batch *list;
     int64_t n;
-    SG_TRY(sg_ledger_batches(o->job->ledger, &list, &n, err));
+    SG_TRY(sg_ledger_batches(all->job->ledger, &list, &n, err));
     sg_status status = SG_OK;
     for (int64_t i = 0; status == SG_OK && i < n; i++) {
-        struct sg_batch_desk *desk;
-        status = sg_batch_desk_of(o, &list[i], &desk, err);
+        struct sg_batch_endpoint *e;
+        status = sg_batch_endpoint_of(all, &list[i], &e, err);
         if (status == SG_OK)
-            status = each(o, desk, &list[i], context, err);
+            status = each(all, e, &list[i], context, err);
     }
     sg_free(list);
     return status;
 }
 
-static sg_status bear_orphan(struct sg_batch_office *o, const struct sg_ledger_batch *b, struct sg_err *err)
+static sg_status keep_orphan(struct sg_batches *all, const struct sg_ledger_batch *b, struct sg_err *err)
 {
     struct sg_err why;
     struct sg_buf of = sg_buf_make(1000);
@@ -94,112 +94,112 @@ static sg_status bear_orphan(struct sg_batch_office *o, const struct sg_ledger_b
         &why, SG_INPUT,
         "batch %lld was sent for %sa provider and model that no generator of %s has; hint: give it "
         "back to the study, or --abandon-batches",
-        (long long)b->part, sg_buf_text(&of), o->study->path);
+        (long long)b->part, sg_buf_text(&of), all->study->path);
     sg_buf_free(&of);
-    return sg_batch_bear(o, NULL, b->part, &why, err);
+    return sg_batch_keep_failure(all, NULL, b->part, &why, err);
 }
 
-/* Whether a desk can be asked now. */
-static int can_ask(const struct sg_batch_desk *desk)
+/* Whether an endpoint can be asked now. */
+static int can_ask(const struct sg_batch_endpoint *e)
 {
-    return desk && desk->is_open && !desk->is_away;
+    return e && e->is_open && !e->is_away;
 }
 
 /* ---- send ---- */
 
-static sg_status note_last(struct sg_batch_office *o, struct sg_batch_desk *desk, struct sg_ledger_batch *b,
+static sg_status note_last(struct sg_batches *all, struct sg_batch_endpoint *e, struct sg_ledger_batch *b,
                            void *context, struct sg_err *err)
 {
-    (void)o, (void)desk, (void)err;
+    (void)all, (void)e, (void)err;
     *(int64_t *)context = b->part;
     return SG_OK;
 }
 
 /* What the provider has refused it does not have: that does not count as spent, nor keep anybody from buying live.
  * context: as for send_one. */
-static sg_status drop_one(struct sg_batch_office *o, struct sg_batch_desk *desk, struct sg_ledger_batch *b,
+static sg_status drop_one(struct sg_batches *all, struct sg_batch_endpoint *e, struct sg_ledger_batch *b,
                           void *context, struct sg_err *err)
 {
     struct sg_err ignored;
-    if (!desk || !desk->is_refused || b->part <= *(const int64_t *)context || b->state >= SG_BATCH_OPEN ||
-        (b->state == SG_BATCH_UPLOADED && desk->is_unclear))
+    if (!e || !e->is_refused || b->part <= *(const int64_t *)context || b->state >= SG_BATCH_OPEN ||
+        (b->state == SG_BATCH_UPLOADED && e->is_unclear))
         return SG_OK;
     if (b->input_file[0])
-        (void)!sg_batch_api_delete_file(&desk->api, b->input_file, &ignored);
-    SG_TRY(sg_ledger_batch_settle(o->job->ledger, b->part, 0, err));
-    return sg_ledger_commit(o->job->ledger, err);
+        (void)!sg_batch_api_delete_file(&e->api, b->input_file, &ignored);
+    SG_TRY(sg_ledger_batch_settle(all->job->ledger, b->part, 0, err));
+    return sg_ledger_commit(all->job->ledger, err);
 }
 
 /* context: how the last batch of an earlier process is numbered. */
-static sg_status send_one(struct sg_batch_office *o, struct sg_batch_desk *desk, struct sg_ledger_batch *b,
+static sg_status send_one(struct sg_batches *all, struct sg_batch_endpoint *e, struct sg_ledger_batch *b,
                           void *context, struct sg_err *err)
 {
     int64_t last = *(const int64_t *)context;
     struct sg_err why = {0};
     if (b->state >= SG_BATCH_OPEN)
         return SG_OK;
-    if (!desk)
-        return bear_orphan(o, b, err);
-    if (!can_ask(desk) || desk->is_refused)
+    if (!e)
+        return keep_orphan(all, b, err);
+    if (!can_ask(e) || e->is_refused)
         return SG_OK;
-    if (sg_batch_send(desk, b, b->part > last, &why) != SG_OK) { /* its others would fare as this one */
-        desk->is_away = 1;
-        desk->is_refused = why.status == SG_INPUT;
-        return sg_batch_bear(o, desk, b->part, &why, err);
+    if (sg_batch_send(e, b, b->part > last, &why) != SG_OK) { /* its others would fare as this one */
+        e->is_away = 1;
+        e->is_refused = why.status == SG_INPUT;
+        return sg_batch_keep_failure(all, e, b->part, &why, err);
     }
-    if (!o->job->quiet)
+    if (!all->job->quiet)
         fprintf(stderr, "batch %lld (%s): %lld %s\n", (long long)b->part, b->id, (long long)b->n,
                 sg_plural(b->n, "request", "requests"));
     return SG_OK;
 }
 
-static sg_status submit(struct sg_batch_office *o, struct sg_err *err)
+static sg_status submit(struct sg_batches *all, struct sg_err *err)
 {
     int64_t last = 0;
-    sg_batch_new_round(o);
-    SG_TRY(for_each(o, note_last, &last, err));
-    SG_TRY(sg_batch_plan(o, err));
-    SG_TRY(for_each(o, send_one, &last, err));
-    return for_each(o, drop_one, &last, err);
+    sg_batch_new_round(all);
+    SG_TRY(for_each(all, note_last, &last, err));
+    SG_TRY(sg_batch_plan(all, err));
+    SG_TRY(for_each(all, send_one, &last, err));
+    return for_each(all, drop_one, &last, err);
 }
 
 /* ---- collect ---- */
 
-static sg_status look_after(struct sg_batch_desk *desk, struct sg_ledger_batch *b, int64_t *n_left,
+static sg_status look_after(struct sg_batch_endpoint *e, struct sg_ledger_batch *b, int64_t *n_left,
                             struct sg_err *err)
 {
     int is_over = 0, is_there = b->id[0] != 0;
     if (!is_there)
-        SG_TRY(sg_batch_adopt(desk, b, &is_there, err));
+        SG_TRY(sg_batch_adopt(e, b, &is_there, err));
     if (is_there)
-        SG_TRY(sg_batch_collect(desk, b, &is_over, err));
+        SG_TRY(sg_batch_collect(e, b, &is_over, err));
     *n_left += is_there && !is_over && b->state != SG_BATCH_ABANDONED;
     return SG_OK;
 }
 
 /* context: how many are not over yet, but for abandoned ones. */
-static sg_status collect_one(struct sg_batch_office *o, struct sg_batch_desk *desk, struct sg_ledger_batch *b,
+static sg_status collect_one(struct sg_batches *all, struct sg_batch_endpoint *e, struct sg_ledger_batch *b,
                              void *context, struct sg_err *err)
 {
     struct sg_err why = {0};
-    if (sg_batch_is_troubled(o, b->part))
+    if (sg_batch_has_failed(all, b->part))
         return SG_OK;
-    if (!desk)
-        return bear_orphan(o, b, err);
-    if (!can_ask(desk) || look_after(desk, b, context, &why) == SG_OK)
+    if (!e)
+        return keep_orphan(all, b, err);
+    if (!can_ask(e) || look_after(e, b, context, &why) == SG_OK)
         return SG_OK;
-    return sg_batch_bear(o, desk, b->part, &why, err);
+    return sg_batch_keep_failure(all, e, b->part, &why, err);
 }
 
 /* --wait outlasts a network that is away. */
-static sg_status collect(struct sg_batch_office *o, struct sg_err *err)
+static sg_status collect(struct sg_batches *all, struct sg_err *err)
 {
     for (double pause_s = 0.5;; pause_s = pause_s < 40 ? 1.5 * pause_s : 60) {
         int64_t n_left = 0;
-        sg_batch_new_round(o);
-        SG_TRY(for_each(o, collect_one, &n_left, err));
-        const struct sg_err *passing = sg_batch_passing_trouble(o);
-        if (!o->job->wait || sg_batch_is_stopping() || (!n_left && !passing))
+        sg_batch_new_round(all);
+        SG_TRY(for_each(all, collect_one, &n_left, err));
+        const struct sg_err *passing = sg_batch_passing_failure(all);
+        if (!all->job->wait || sg_batch_is_stopping() || (!n_left && !passing))
             return SG_OK;
         if (passing)
             fprintf(stderr, "synthgrid: warning: %s; tried again in %.0f s\n", passing->text, pause_s);
@@ -210,26 +210,27 @@ static sg_status collect(struct sg_batch_office *o, struct sg_err *err)
 /* ---- abandon ---- */
 
 /* The provider's part of it; *is_over: there is nothing left to be abandoned. */
-static sg_status cancel(struct sg_batch_desk *d, struct sg_ledger_batch *b, int *is_over, struct sg_err *err)
+static sg_status cancel(struct sg_batch_endpoint *e, struct sg_ledger_batch *b, int *is_over,
+                        struct sg_err *err)
 {
     int is_there = b->id[0] != 0;
     struct sg_batch_info now;
-    struct sg_ledger *l = d->office->job->ledger;
+    struct sg_ledger *l = e->batches->job->ledger;
     if (!is_there)
-        SG_TRY(sg_batch_adopt(d, b, &is_there, err));
+        SG_TRY(sg_batch_adopt(e, b, &is_there, err));
     if (!is_there) { /* never got there: costs nothing */
         *is_over = 1;
         SG_TRY(sg_ledger_batch_settle(l, b->part, 0, err));
         return sg_ledger_commit(l, err);
     }
-    SG_TRY(sg_batch_collect(d, b, is_over, err));
+    SG_TRY(sg_batch_collect(e, b, is_over, err));
     if (*is_over || strcmp(b->status, "cancelling") == 0)
         return SG_OK;
-    return sg_batch_api_cancel(&d->api, b->id, &now, err);
+    return sg_batch_api_cancel(&e->api, b->id, &now, err);
 }
 
 /* A provider, key or generator that is gone does not keep anybody from going on without. */
-static sg_status abandon_one(struct sg_batch_office *o, struct sg_batch_desk *desk, struct sg_ledger_batch *b,
+static sg_status abandon_one(struct sg_batches *all, struct sg_batch_endpoint *e, struct sg_ledger_batch *b,
                              void *context, struct sg_err *err)
 {
     int is_over = 0;
@@ -238,10 +239,10 @@ static sg_status abandon_one(struct sg_batch_office *o, struct sg_batch_desk *de
     if (b->state == SG_BATCH_ABANDONED)
         return SG_OK;
     sg_status status = SG_OK;
-    if (!desk)
+    if (!e)
         status = sg_fail(&why, SG_INPUT, "no generator of the study asks for the like");
-    else if (desk->is_open)
-        status = cancel(desk, b, &is_over, &why);
+    else if (e->is_open)
+        status = cancel(e, b, &is_over, &why);
     if (status == SG_FAILED || (status == SG_STOPPED && sg_batch_is_stopping()))
         return sg_fail(err, status, "%s", why.text);
     if (is_over)
@@ -250,8 +251,8 @@ static sg_status abandon_one(struct sg_batch_office *o, struct sg_batch_desk *de
         fprintf(stderr, "synthgrid: warning: batch %lld could not be cancelled: %s\n", (long long)b->part,
                 why.text);
     b->state = SG_BATCH_ABANDONED;
-    SG_TRY(sg_ledger_batch_set(o->job->ledger, b, err));
-    return sg_ledger_commit(o->job->ledger, err);
+    SG_TRY(sg_ledger_batch_set(all->job->ledger, b, err));
+    return sg_ledger_commit(all->job->ledger, err);
 }
 
 /* ---- what is to be run next ---- */
@@ -262,18 +263,18 @@ struct left {
     struct sg_batches_out out;
 };
 
-static sg_status count_left(const struct sg_batch_office *o, struct left *left, struct sg_err *err)
+static sg_status count_left(const struct sg_batches *all, struct left *left, struct sg_err *err)
 {
-    struct sg_asking *a = o->job->asking;
-    const struct sg_study *s = o->study;
-    int64_t *of = sg_alloc((size_t)sg_asking_n(a) + 1, sizeof *of);
+    struct sg_requests *r = all->job->requests;
+    const struct sg_study *s = all->study;
+    int64_t *of = sg_alloc((size_t)sg_requests_n_consumers(r) + 1, sizeof *of);
     *left = (struct left){0};
-    sg_status status =
-        of ? sg_asking_count(a, &left->n, of, err) : sg_fail_memory(err, (size_t)sg_asking_n(a) * sizeof *of);
+    sg_status status = of ? sg_requests_count(r, &left->n, of, err)
+                          : sg_fail_memory(err, (size_t)sg_requests_n_consumers(r) * sizeof *of);
     for (int g = 0; status == SG_OK && g < s->n_generators; g++) {
         int64_t n = 0;
-        for (int64_t i = 0; i < sg_asking_n(a); i++)
-            n += sg_asking_generator(a, i) == g ? of[i] : 0;
+        for (int64_t i = 0; i < sg_requests_n_consumers(r); i++)
+            n += sg_requests_generator(r, i) == g ? of[i] : 0;
         if (!n || sg_batch_is_spoken(&s->generator[g]))
             continue;
         size_t at = strlen(left->live);
@@ -284,14 +285,14 @@ static sg_status count_left(const struct sg_batch_office *o, struct left *left, 
         left->n_live += n;
     }
     sg_free(of);
-    return status == SG_OK ? sg_batch_count(o->job->ledger, &left->out, err) : status;
+    return status == SG_OK ? sg_batch_count(all->job->ledger, &left->out, err) : status;
 }
 
 /* What is out, or is to be sent. */
-static void say_batches(const struct sg_batch_office *o, const struct left *x, struct sg_buf *b)
+static void say_batches(const struct sg_batches *all, const struct left *x, struct sg_buf *b)
 {
-    const struct sg_study *s = o->study;
-    int is_abandon = o->job->action == SG_BATCH_ABANDON;
+    const struct sg_study *s = all->study;
+    int is_abandon = all->job->action == SG_BATCH_ABANDON;
     int64_t n = is_abandon ? x->n : x->n - x->n_live;
     if (x->out.n)
         sg_buf_printf(
@@ -303,7 +304,7 @@ static void say_batches(const struct sg_batch_office *o, const struct left *x, s
     else if (n)
         sg_buf_printf(b, "%lld %s missing%s%s; hint: `synthgrid generate %s results=%s%s` asks for %s",
                       (long long)n, sg_plural(n, "request is", "requests are"),
-                      o->why[0] ? "; the first that failed: " : "", o->why, s->path, s->results,
+                      all->why[0] ? "; the first that failed: " : "", all->why, s->path, s->results,
                       is_abandon ? "" : " --batch", sg_plural(n, "it", "them"));
     if (x->n_live && !is_abandon)
         sg_buf_printf(b,
@@ -315,20 +316,20 @@ static void say_batches(const struct sg_batch_office *o, const struct left *x, s
                       sg_plural(x->n_live, "it", "them"));
 }
 
-static sg_status say_next(const struct sg_batch_office *o, struct sg_err *err)
+static sg_status say_next(const struct sg_batches *all, struct sg_err *err)
 {
     struct left x;
-    SG_TRY(count_left(o, &x, err));
+    SG_TRY(count_left(all, &x, err));
     if (!x.n)
         return SG_OK;
     struct sg_buf b = sg_buf_make(4096);
-    say_batches(o, &x, &b);
+    say_batches(all, &x, &b);
     if (x.out.n_unsent)
         sg_buf_printf(&b, "; %lld of the batches did not get to the provider: --batch sends %s",
                       (long long)x.out.n_unsent, sg_plural(x.out.n_unsent, "it", "them"));
-    if (o->n_too_dear)
+    if (all->n_too_dear)
         sg_buf_printf(&b, "; %lld more could pass the limit of %.4f USD: give a larger --max-usd",
-                      (long long)o->n_too_dear, o->job->budget_usd);
+                      (long long)all->n_too_dear, all->job->budget_usd);
     if (x.out.n_abandoned)
         sg_buf_printf(
             &b, "; %lld abandoned %s as spent at %s worst until --collect has fetched %s",
@@ -341,60 +342,59 @@ static sg_status say_next(const struct sg_batch_office *o, struct sg_err *err)
 
 /* ---- all of it ---- */
 
-static int can_ask_any(const struct sg_batch_office *o)
+static int can_ask_any(const struct sg_batches *all)
 {
-    for (int g = 0; g < o->study->n_generators; g++)
-        if (can_ask(&o->desk[g]))
+    for (int g = 0; g < all->study->n_generators; g++)
+        if (can_ask(&all->endpoint[g]))
             return 1;
     return 0;
 }
 
-static sg_status act(struct sg_batch_office *o, struct sg_err *err)
+static sg_status act(struct sg_batches *all, struct sg_err *err)
 {
-    if (o->job->action == SG_BATCH_ABANDON)
-        return for_each(o, abandon_one, NULL, err);
-    if (o->job->action == SG_BATCH_COLLECT)
-        return collect(o, err);
+    if (all->job->action == SG_BATCH_ABANDON)
+        return for_each(all, abandon_one, NULL, err);
+    if (all->job->action == SG_BATCH_COLLECT)
+        return collect(all, err);
     for (;;) {
-        int64_t n_before = o->n_new;
-        SG_TRY(submit(o, err));
-        if (!o->job->wait || !can_ask_any(o))
+        int64_t n_before = all->n_new;
+        SG_TRY(submit(all, err));
+        if (!all->job->wait || !can_ask_any(all))
             return SG_OK;
-        SG_TRY(collect(o, err));
+        SG_TRY(collect(all, err));
         int64_t n_missing;
-        SG_TRY(sg_asking_count(o->job->asking, &n_missing, NULL, err));
+        SG_TRY(sg_requests_count(all->job->requests, &n_missing, NULL, err));
         /* A round without a single answer would be followed by more of its kind. */
-        if (!n_missing || o->n_new == n_before || o->n_too_dear || sg_batch_is_stopping())
+        if (!n_missing || all->n_new == n_before || all->n_too_dear || sg_batch_is_stopping())
             return SG_OK;
     }
 }
 
 /* How the command ends when nothing broke. */
-static sg_status end(const struct sg_batch_office *o, sg_status *verdict, struct sg_err *why,
-                     struct sg_err *err)
+static sg_status end(const struct sg_batches *all, sg_status *outcome, struct sg_err *why, struct sg_err *err)
 {
     /* What --abandon-batches could not reach was told before, and is abandoned all the same. */
-    *verdict = o->job->action == SG_BATCH_ABANDON ? SG_OK : sg_batch_verdict(o, why);
-    if (*verdict != SG_OK)
+    *outcome = all->job->action == SG_BATCH_ABANDON ? SG_OK : sg_batch_outcome(all, why);
+    if (*outcome != SG_OK)
         return SG_OK;
-    *verdict = say_next(o, why);
-    return *verdict == SG_FAILED ? sg_fail(err, SG_FAILED, "%s", why->text) : SG_OK;
+    *outcome = say_next(all, why);
+    return *outcome == SG_FAILED ? sg_fail(err, SG_FAILED, "%s", why->text) : SG_OK;
 }
 
-sg_status sg_batch_run(const struct sg_batch_job *job, sg_status *verdict, struct sg_err *why,
+sg_status sg_batch_run(const struct sg_batch_job *job, sg_status *outcome, struct sg_err *why,
                        struct sg_err *err)
 {
-    struct sg_batch_office o;
-    sg_status status = sg_batch_office_open(&o, job, err);
+    struct sg_batches all;
+    sg_status status = sg_batches_open(&all, job, err);
     if (status == SG_OK)
-        status = act(&o, err);
+        status = act(&all, err);
     if (status == SG_OK)
-        status = end(&o, verdict, why, err);
+        status = end(&all, outcome, why, err);
     else if (status == SG_STOPPED) { /* as asked */
-        *verdict = sg_fail(why, SG_STOPPED, "%.700s; hint: run the same command again, it goes on from there",
+        *outcome = sg_fail(why, SG_STOPPED, "%.700s; hint: run the same command again, it goes on from there",
                            err->text);
         status = SG_OK;
     }
-    sg_batch_office_close(&o);
+    sg_batches_close(&all);
     return status;
 }

@@ -6,14 +6,14 @@
  * answers and its settling in one transaction. What a crash leaves between two steps is found again: a batch by its
  * metadata {run_key, part, keys}, a file by its name. run_key is the results folder's own; keys is the SHA-256 of the
  * requests' keys, so that two copies of a folder never take each other's batches for their own.
- * Answers go through the same judge as live ones, at the batch API's price. Only OpenAI's API is spoken.
+ * Answers go through the same checks as live ones, at the batch API's price. Only OpenAI's API is spoken.
  * Of several generators each has batches of its own, at its own endpoint; what is wrong with one batch, or with one endpoint,
  * does not keep the others from being sent and collected, and is told at the end. */
 #ifndef SG_EXPERIMENTS_BUYING_BATCH_H
 #define SG_EXPERIMENTS_BUYING_BATCH_H
 
-#include "experiments/buying/asking.h"
 #include "experiments/buying/endpoint.h"
+#include "experiments/buying/requests.h"
 #include "experiments/study/generators.h"
 
 enum sg_batch_action {
@@ -27,7 +27,7 @@ struct sg_batch_job {
     enum sg_batch_action action;
     int wait, quiet;
     const struct sg_prepared *p;
-    struct sg_asking *asking;
+    struct sg_requests *requests;
     struct sg_ledger *ledger;
     const struct sg_endpoint *endpoint; /* (n_generators); without a client: it is not needed, or away */
     const struct sg_err *away;          /* (n_generators) why it is out of reach; text "": it is not */
@@ -55,10 +55,10 @@ sg_status sg_batch_needs(struct sg_ledger *l, const struct sg_study *s, int need
 /* SG_STOPPED, with what to do, when a run waits for batches: what it misses may be among their requests. */
 sg_status sg_batch_refuse(struct sg_ledger *l, const struct sg_study *s, struct sg_err *err) SG_MUST_USE;
 
-/* Rank 0, blocking. SG_FAILED: something broke here. Else the askers have been moved on, and *verdict, with *why, is how the command
+/* Rank 0, blocking. SG_FAILED: something broke here. Else the consumers have been moved on, and *outcome, with *why, is how the command
  * ends. SG_OK: nothing is missing. SG_STOPPED: something is, and the sentence says what to run next. SG_INPUT, or SG_STOPPED: that
  * is wrong with a batch or an endpoint. */
-sg_status sg_batch_run(const struct sg_batch_job *job, sg_status *verdict, struct sg_err *why,
+sg_status sg_batch_run(const struct sg_batch_job *job, sg_status *outcome, struct sg_err *why,
                        struct sg_err *err) SG_MUST_USE;
 
 #endif

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "experiments/buying/completion.h"
 #include "results/ledger/ledger_attempts.h"
 
 #include <errno.h>
@@ -12,7 +13,7 @@
 #include <unistd.h>
 
 struct taking {
-    struct sg_batch_desk *d;
+    struct sg_batch_endpoint *e;
     const struct sg_ledger_batch *b;
     struct sg_adapt sent;
     int64_t n_known, n_paid, n_strange, n_damaged;
@@ -21,10 +22,10 @@ struct taking {
 
 /* ---- one line ---- */
 
-static void keep_reason(struct sg_batch_desk *d, const char *reason)
+static void keep_reason(struct sg_batch_endpoint *e, const char *reason)
 {
-    if (!d->office->why[0])
-        snprintf(d->office->why, sizeof d->office->why, "%.399s", reason);
+    if (!e->batches->why[0])
+        snprintf(e->batches->why, sizeof e->batches->why, "%.399s", reason);
 }
 
 /* usd: what it has cost beside the completion's own cost; 0: nothing. */
@@ -35,7 +36,7 @@ static sg_status note_attempt(struct taking *t, const struct sg_request *q, cons
     char origin[300];
     int64_t unused;
     int answered = attempt->kind == SG_ATTEMPT_ANSWERED;
-    snprintf(origin, sizeof origin, "batch %s", t->d->origin);
+    snprintf(origin, sizeof origin, "batch %s", t->e->origin);
     struct sg_ledger_attempt x = {.key = q->key,
                                   .number = 1,
                                   .origin = origin,
@@ -51,14 +52,14 @@ static sg_status note_attempt(struct taking *t, const struct sg_request *q, cons
                                   .latency_s = -1,
                                   .request_id = a->request_id,
                                   .model = a->model};
-    return sg_ledger_attempt_put(t->d->office->job->ledger, &x, &unused, err);
+    return sg_ledger_attempt_put(t->e->batches->job->ledger, &x, &unused, err);
 }
 
 /* An answer that was bought live in the meantime (its batch was abandoned) is paid for, too. */
 static sg_status put(struct taking *t, const struct sg_request *q, const struct sg_attempt *attempt,
                      const struct sg_answer *a, struct sg_err *err)
 {
-    struct sg_ledger *l = t->d->office->job->ledger;
+    struct sg_ledger *l = t->e->batches->job->ledger;
     struct sg_ledger_completion there;
     enum sg_request_outcome outcome =
         attempt->kind == SG_ATTEMPT_ANSWERED ? SG_OUTCOME_ANSWERED : SG_OUTCOME_REFUSED;
@@ -68,16 +69,16 @@ static sg_status put(struct taking *t, const struct sg_request *q, const struct 
         return note_attempt(t, q, attempt, a, outcome, a->cost_usd > 0 ? a->cost_usd : 0, err);
     SG_TRY(note_attempt(t, q, attempt, a, outcome, 0, err));
     char source[300];
-    snprintf(source, sizeof source, "batch %s", t->d->origin);
-    t->d->office->n_new += outcome == SG_OUTCOME_ANSWERED;
-    return sg_asking_put(t->d->office->job->asking, q->canonical, a, source, 0, err);
+    snprintf(source, sizeof source, "batch %s", t->e->origin);
+    t->e->batches->n_new += outcome == SG_OUTCOME_ANSWERED;
+    return sg_completion_put(l, q->canonical, a, source, 0, err);
 }
 
 static sg_status take_answer(struct taking *t, const struct sg_request *q, const struct sg_batch_line *line,
                              struct sg_answer *a, struct sg_err *err)
 {
-    struct sg_ledger *l = t->d->office->job->ledger;
-    struct sg_attempt attempt = sg_batch_classify(&t->d->generator, q, line, &t->sent, &t->d->adapt, a);
+    struct sg_ledger *l = t->e->batches->job->ledger;
+    struct sg_attempt attempt = sg_batch_classify(&t->e->generator, q, line, &t->sent, &t->e->adapt, a);
     if (attempt.kind == SG_ATTEMPT_ANSWERED) {
         t->n_paid++;
         SG_TRY(put(t, q, &attempt, a, err));
@@ -87,7 +88,7 @@ static sg_status take_answer(struct taking *t, const struct sg_request *q, const
         t->n_damaged++;
         return SG_OK;
     }
-    keep_reason(t->d, attempt.dead != SG_OK ? attempt.endpoint_reason : attempt.reason);
+    keep_reason(t->e, attempt.dead != SG_OK ? attempt.endpoint_reason : attempt.reason);
     /* Where none of a batch is answered, what is refused is not the requests' own failure (gen/llm/limiter.h). */
     int is_own = attempt.cause == SG_CAUSE_CONTENT || t->has_answers || t->n_paid;
     if (attempt.kind != SG_ATTEMPT_REFUSED || !is_own) {
@@ -104,7 +105,7 @@ static sg_status take_line(void *context, const struct sg_batch_line *line, stru
     struct taking *t = context;
     struct sg_request q = {0};
     SG_TRY(
-        sg_ledger_batch_request(t->d->office->job->ledger, t->b->part, line->custom_id, &q.canonical, err));
+        sg_ledger_batch_request(t->e->batches->job->ledger, t->b->part, line->custom_id, &q.canonical, err));
     if (!q.canonical) { /* nobody's, or it was answered by an earlier line */
         t->n_strange++;
         return SG_OK;
@@ -121,13 +122,13 @@ static sg_status take_line(void *context, const struct sg_batch_line *line, stru
 /* ---- a batch that is over ---- */
 
 /* A file that has no name any more: whatever becomes of the program, it leaves nothing behind. */
-static sg_status scratch(const struct sg_batch_desk *d, FILE **f, struct sg_err *err)
+static sg_status scratch(const struct sg_batch_endpoint *e, FILE **f, struct sg_err *err)
 {
-    char *path = sg_path_join(d->office->study->results, "batch-answers.XXXXXX");
+    char *path = sg_path_join(e->batches->study->results, "batch-answers.XXXXXX");
     int fd = path ? mkstemp(path) : -1;
     if (fd < 0) {
         sg_free(path);
-        return sg_fail(err, SG_FAILED, "%s: no file can be made there: %s", d->office->study->results,
+        return sg_fail(err, SG_FAILED, "%s: no file can be made there: %s", e->batches->study->results,
                        strerror(errno));
     }
     unlink(path);
@@ -139,12 +140,12 @@ static sg_status scratch(const struct sg_batch_desk *d, FILE **f, struct sg_err 
     return SG_OK;
 }
 
-static sg_status note_adapt(struct sg_batch_desk *d, struct sg_err *err)
+static sg_status note_adapt(struct sg_batch_endpoint *e, struct sg_err *err)
 {
     char names[80], meta[120];
-    sg_adapt_text(&d->adapt, names);
-    sg_generator_meta(&d->generator, "refused", meta);
-    return names[0] ? sg_ledger_meta_set(d->office->job->ledger, meta, names, err) : SG_OK;
+    sg_adapt_text(&e->adapt, names);
+    sg_generator_meta(&e->generator, "refused", meta);
+    return names[0] ? sg_ledger_meta_set(e->batches->job->ledger, meta, names, err) : SG_OK;
 }
 
 /* How many answers were charged for that did not arrive here; -1: of all that nothing was said of. */
@@ -175,14 +176,14 @@ static sg_status check_output(const struct taking *t, const struct sg_batch_info
 static sg_status take_files(struct taking *t, const struct sg_batch_info *now, FILE *const f[2],
                             struct sg_err *err)
 {
-    struct sg_batch_desk *d = t->d;
-    struct sg_ledger *l = d->office->job->ledger;
+    struct sg_batch_endpoint *e = t->e;
+    struct sg_ledger *l = e->batches->job->ledger;
     for (int i = 0; i < 2; i++)
         if (f[i]) {
             SG_TRY(sg_batch_read(f[i], take_line, t, &t->n_damaged, err));
             SG_TRY(i == 0 ? check_output(t, now, err) : SG_OK);
         }
-    SG_TRY(note_adapt(d, err));
+    SG_TRY(note_adapt(e, err));
     SG_TRY(sg_ledger_batch_settle(l, t->b->part, n_lost(t, now), err));
     SG_TRY(sg_ledger_commit(l, err));
     if (t->n_strange || t->n_damaged)
@@ -193,19 +194,19 @@ static sg_status take_files(struct taking *t, const struct sg_batch_info *now, F
 }
 
 /* Both files are here before anything is put: a connection that breaks leaves the ledger as it was. */
-static sg_status fetch_and_take(struct sg_batch_desk *d, const struct sg_ledger_batch *b,
+static sg_status fetch_and_take(struct sg_batch_endpoint *e, const struct sg_ledger_batch *b,
                                 const struct sg_batch_info *now, struct sg_err *err)
 {
     struct taking t = {
-        .d = d, .b = b, .has_answers = now->n_completed > 0, .sent = {.refused = (unsigned)b->refused}};
+        .e = e, .b = b, .has_answers = now->n_completed > 0, .sent = {.refused = (unsigned)b->refused}};
     const char *const id[] = {now->output_file, now->error_file};
     FILE *f[2] = {NULL, NULL};
     sg_status status = SG_OK;
     for (int i = 0; status == SG_OK && i < 2; i++)
         if (id[i][0]) {
-            status = scratch(d, &f[i], err);
+            status = scratch(e, &f[i], err);
             if (status == SG_OK)
-                status = sg_batch_api_fetch(&d->api, id[i], f[i], err);
+                status = sg_batch_api_fetch(&e->api, id[i], f[i], err);
         }
     if (status == SG_OK)
         status = take_files(&t, now, f, err);
@@ -215,10 +216,10 @@ static sg_status fetch_and_take(struct sg_batch_desk *d, const struct sg_ledger_
     return status;
 }
 
-static void tell(const struct sg_batch_desk *d, const struct sg_ledger_batch *b,
+static void tell(const struct sg_batch_endpoint *e, const struct sg_ledger_batch *b,
                  const struct sg_batch_info *now)
 {
-    if (d->office->job->quiet || strcmp(b->status, now->status) == 0)
+    if (e->batches->job->quiet || strcmp(b->status, now->status) == 0)
         return;
     fprintf(stderr, "batch %lld (%s): %s", (long long)b->part, b->id, now->status);
     if (now->n_completed >= 0)
@@ -226,25 +227,25 @@ static void tell(const struct sg_batch_desk *d, const struct sg_ledger_batch *b,
     fprintf(stderr, "%s%s\n", now->why[0] ? ": " : "", now->why);
 }
 
-sg_status sg_batch_collect(struct sg_batch_desk *d, struct sg_ledger_batch *b, int *is_over,
+sg_status sg_batch_collect(struct sg_batch_endpoint *e, struct sg_ledger_batch *b, int *is_over,
                            struct sg_err *err)
 {
     struct sg_batch_info now;
     struct sg_err ignored;
     *is_over = 0;
-    SG_TRY(sg_batch_api_get(&d->api, b->id, &now, err));
-    tell(d, b, &now);
+    SG_TRY(sg_batch_api_get(&e->api, b->id, &now, err));
+    tell(e, b, &now);
     snprintf(b->status, sizeof b->status, "%s", now.status);
-    SG_TRY(sg_ledger_batch_set(d->office->job->ledger, b, err));
-    SG_TRY(sg_ledger_commit(d->office->job->ledger, err));
+    SG_TRY(sg_ledger_batch_set(e->batches->job->ledger, b, err));
+    SG_TRY(sg_ledger_commit(e->batches->job->ledger, err));
     if (!sg_batch_info_is_over(&now))
         return SG_OK;
     if (strcmp(now.status, "failed") == 0)
-        keep_reason(d, now.why[0] ? now.why : "the batch failed");
-    SG_TRY(fetch_and_take(d, b, &now, err));
+        keep_reason(e, now.why[0] ? now.why : "the batch failed");
+    SG_TRY(fetch_and_take(e, b, &now, err));
     *is_over = 1;
     b->state = SG_BATCH_SETTLED;
     if (b->input_file[0]) /* of no more use; what it costs to keep it is the provider's */
-        (void)!sg_batch_api_delete_file(&d->api, b->input_file, &ignored);
+        (void)!sg_batch_api_delete_file(&e->api, b->input_file, &ignored);
     return SG_OK;
 }

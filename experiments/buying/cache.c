@@ -2,7 +2,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
-#include "gen/llm/recording.h"
+#include "experiments/buying/completion.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -264,24 +264,25 @@ sg_status sg_cache_fetch(struct sg_cache *c, sg_cache_each each, void *context, 
 static sg_status put_one(void *context, const char *source, const struct sg_request *q,
                          const struct sg_answer *a, struct sg_err *err)
 {
-    return sg_asking_put(context, q->canonical, a, source, -1, err);
+    return sg_completion_put(context, q->canonical, a, source, -1, err);
 }
 
-sg_status sg_cache_import(struct sg_cache *c, struct sg_asking *a, int64_t *n, struct sg_err *err)
+sg_status sg_cache_import(struct sg_cache *c, struct sg_requests *r, struct sg_ledger *l, int64_t *n,
+                          struct sg_err *err)
 {
     *n = 0;
     for (int64_t found = c != NULL; found; *n += found) {
-        for (int64_t i = 0; i < sg_asking_n(a); i++) {
-            struct sg_request_list part = {.max = SG_ASKING_PART};
+        for (int64_t i = 0; i < sg_requests_n_consumers(r); i++) {
+            struct sg_request_list slice = {.max = SG_REQUESTS_SLICE};
             do {
-                sg_status status = sg_asking_advance(a, i, &part, err);
+                sg_status status = sg_requests_advance(r, i, &slice, err);
                 if (status == SG_OK)
-                    status = sg_cache_want(c, &part, err);
-                sg_request_list_free(&part);
+                    status = sg_cache_want(c, &slice, err);
+                sg_request_list_free(&slice);
                 SG_TRY(status);
-            } while (part.next);
+            } while (slice.next);
         }
-        SG_TRY(sg_cache_fetch(c, put_one, a, &found, err));
+        SG_TRY(sg_cache_fetch(c, put_one, l, &found, err));
     }
     return SG_OK;
 }
@@ -298,7 +299,7 @@ int sg_cache_has_own(const struct sg_cache *c)
 
 struct own {
     const struct sg_cache *c;
-    struct sg_asking *asking;
+    struct sg_ledger *ledger;
     struct sg_recording_writer *writer;
     int64_t n;
     sg_status status; /* of the ledger */
@@ -310,7 +311,7 @@ static sg_status merge_one(void *context, const struct sg_request *q, const stru
     struct own *o = context;
     char *source = a->status == SG_OK ? sg_strf("cache %s", o->c->own) : NULL;
     if (a->status == SG_OK)
-        o->status = source ? sg_asking_put(o->asking, q->canonical, a, source, -1, err)
+        o->status = source ? sg_completion_put(o->ledger, q->canonical, a, source, -1, err)
                            : sg_fail_memory(err, strlen(o->c->own));
     sg_free(source);
     return o->status;
@@ -341,7 +342,7 @@ static sg_status add_one(void *context, const struct sg_ledger_completion *x, st
     if (x->status != SG_OK || (sg_ledger_is_imported(source) && !is_own))
         return SG_OK;
     o->n++;
-    return sg_asking_record(o->writer, x, err);
+    return sg_completion_record(o->writer, x, err);
 }
 
 /* What a crash has left under this file's temporary names. */
@@ -366,26 +367,25 @@ static sg_status make_folder(const char *dir, struct sg_err *err)
     return status;
 }
 
-static sg_status write_own(struct sg_cache *c, const char *path, struct own *o, struct sg_ledger *l,
-                           struct sg_err *err)
+static sg_status write_own(struct sg_cache *c, const char *path, struct own *o, struct sg_err *err)
 {
     SG_TRY(make_folder(c->dir, err));
     SG_TRY(merge(c, path, o, err));
-    SG_TRY(sg_ledger_commit(l, err)); /* what another study believes must not be lost here */
+    SG_TRY(sg_ledger_commit(o->ledger, err)); /* what another study believes must not be lost here */
     tidy(c);
     SG_TRY(sg_recording_create_private(path, &o->writer, err));
-    sg_status status = sg_ledger_completions_each(l, add_one, o, err);
+    sg_status status = sg_ledger_completions_each(o->ledger, add_one, o, err);
     sg_status finished = sg_recording_finish(o->writer, status == SG_OK && o->n ? err : NULL);
     return status == SG_OK ? finished : status;
 }
 
-sg_status sg_cache_write(struct sg_cache *c, struct sg_asking *a, struct sg_ledger *l, struct sg_err *err)
+sg_status sg_cache_write(struct sg_cache *c, struct sg_ledger *l, struct sg_err *err)
 {
     if (!c)
         return SG_OK;
-    struct own o = {.c = c, .asking = a};
+    struct own o = {.c = c, .ledger = l};
     char *path = sg_path_join(c->dir, c->own);
-    sg_status status = path ? write_own(c, path, &o, l, err) : sg_fail_memory(err, strlen(c->dir));
+    sg_status status = path ? write_own(c, path, &o, err) : sg_fail_memory(err, strlen(c->dir));
     sg_free(path);
     return status;
 }

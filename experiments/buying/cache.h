@@ -17,7 +17,7 @@
 #ifndef SG_EXPERIMENTS_BUYING_CACHE_H
 #define SG_EXPERIMENTS_BUYING_CACHE_H
 
-#include "experiments/buying/asking.h"
+#include "experiments/buying/requests.h"
 
 struct sg_cache;
 
@@ -37,7 +37,7 @@ sg_status sg_cache_fetch(struct sg_cache *c, sg_cache_each each, void *context, 
                          struct sg_err *err) SG_MUST_USE;
 
 /* Puts into the ledger what the study misses and the cache has, until that is nothing, and commits. *n: how many. */
-sg_status sg_cache_import(struct sg_cache *c, struct sg_asking *a, int64_t *n,
+sg_status sg_cache_import(struct sg_cache *c, struct sg_requests *r, struct sg_ledger *l, int64_t *n,
                           struct sg_err *err) SG_MUST_USE;
 
 /* Whether the study's own file is there. 1 for NULL. */
@@ -45,7 +45,6 @@ int sg_cache_has_own(const struct sg_cache *c);
 
 /* Writes the study's own file anew; none when it has bought nothing. What it has and the ledger lacks (a results folder that was deleted, or another machine's of the
  * same path) is put into the ledger first, so that nothing that was paid for leaves the cache. */
-sg_status sg_cache_write(struct sg_cache *c, struct sg_asking *a, struct sg_ledger *l,
-                         struct sg_err *err) SG_MUST_USE;
+sg_status sg_cache_write(struct sg_cache *c, struct sg_ledger *l, struct sg_err *err) SG_MUST_USE;
 
 #endif

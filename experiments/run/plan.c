@@ -3,7 +3,6 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "experiments/buying/asking.h"
 #include "experiments/buying/cache.h"
 #include "experiments/run/own_data.h"
 #include "experiments/run/run.h"
@@ -55,27 +54,27 @@ static sg_status remember_cached(void *context, const char *source, const struct
     return remember(s, q, a, err);
 }
 
-/* What pool or evaluation i needs next, part by part. */
+/* What pool or evaluation i needs next, part by slice. */
 static sg_status advance(struct sg_prepared *p, int64_t i, struct sg_plan_sources *from,
-                         struct sg_request_list *part, struct sg_err *err)
+                         struct sg_request_list *slice, struct sg_err *err)
 {
     int64_t e = i - p->grid.n_pools;
-    return e < 0 ? sg_pool_advance(p->pool[i], lookup, from, part, err)
-                 : sg_evaluation_advance(p->evaluation[e], lookup, from, part, err);
+    return e < 0 ? sg_pool_advance(p->pool[i], lookup, from, slice, err)
+                 : sg_evaluation_advance(p->evaluation[e], lookup, from, slice, err);
 }
 
 /* Adds to what is wanted of the cache what pool or evaluation i misses. */
 static sg_status want(struct sg_prepared *p, int64_t i, struct sg_plan_sources *from, struct sg_cache *c,
                       struct sg_err *err)
 {
-    struct sg_request_list part = {.max = SG_ASKING_PART};
+    struct sg_request_list slice = {.max = SG_REQUESTS_SLICE};
     do {
-        sg_status status = advance(p, i, from, &part, err);
+        sg_status status = advance(p, i, from, &slice, err);
         if (status == SG_OK)
-            status = sg_cache_want(c, &part, err);
-        sg_request_list_free(&part);
+            status = sg_cache_want(c, &slice, err);
+        sg_request_list_free(&slice);
         SG_TRY(status);
-    } while (part.next);
+    } while (slice.next);
     return SG_OK;
 }
 
@@ -108,15 +107,15 @@ static void add_missing(struct sg_plan_counts *n, int generator, int64_t missing
 static sg_status count_new(struct sg_prepared *p, int64_t i, struct sg_plan_sources *from,
                            struct sg_plan_counts *n, int64_t *n_new, struct sg_err *err)
 {
-    struct sg_request_list part = {.max = SG_ASKING_PART};
+    struct sg_request_list slice = {.max = SG_REQUESTS_SLICE};
     int64_t before = sg_set_n(n->seen);
     do {
-        sg_status status = advance(p, i, from, &part, err);
-        for (int64_t k = 0; status == SG_OK && k < part.n; k++)
-            status = sg_set_add_hex(n->seen, part.item[k].key, err);
-        sg_request_list_free(&part);
+        sg_status status = advance(p, i, from, &slice, err);
+        for (int64_t k = 0; status == SG_OK && k < slice.n; k++)
+            status = sg_set_add_hex(n->seen, slice.item[k].key, err);
+        sg_request_list_free(&slice);
         SG_TRY(status);
-    } while (part.next);
+    } while (slice.next);
     *n_new = sg_set_n(n->seen) - before;
     return SG_OK;
 }

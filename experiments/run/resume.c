@@ -101,14 +101,13 @@ sg_status sg_resume_count(struct sg_resume *r, int buy_only, struct sg_err *err)
     return SG_OK;
 }
 
-sg_status sg_resume_store(struct sg_resume *r, struct sg_asking *a, int64_t i, struct sg_err *err)
+sg_status sg_resume_settle(struct sg_resume *r, int64_t i, struct sg_err *err)
 {
-    if (i < r->p->grid.n_pools) {
-        SG_TRY(sg_texts_settle(r->texts, r->ledger, i, &r->n_reset, err));
-        SG_TRY(sg_measure_diversity_forget(r->p, i, 1, r->ledger, err));
-    }
-    SG_TRY(sg_asking_store(a, i, err));
-    return i < r->p->grid.n_pools ? sg_measure_pool_text_stats(r->p, i, r->ledger, err) : SG_OK;
+    if (i >= r->p->grid.n_pools)
+        return SG_OK;
+    SG_TRY(sg_texts_settle(r->texts, r->ledger, i, &r->n_reset, err));
+    SG_TRY(sg_measure_diversity_forget(r->p, i, 1, r->ledger, err));
+    return sg_measure_pool_text_stats(r->p, i, r->ledger, err);
 }
 
 void sg_resume_tell(struct sg_resume *r, int buy_only)

@@ -14,7 +14,6 @@
 #ifndef SG_EXPERIMENTS_RUN_RESUME_H
 #define SG_EXPERIMENTS_RUN_RESUME_H
 
-#include "experiments/buying/asking.h"
 #include "experiments/run/texts.h"
 #include "results/ledger/ledger.h"
 
@@ -41,9 +40,9 @@ sg_status sg_resume_count(struct sg_resume *r, int buy_only, struct sg_err *err)
 /* Whether a cell of this status is not to be trained. */
 int sg_resume_is_over(const struct sg_resume *r, const char *status);
 
-/* Asker i is complete: what it has come to goes into the ledger (uncommitted), and what the ledger had of other texts goes. */
-sg_status sg_resume_store(struct sg_resume *r, struct sg_asking *a, int64_t i,
-                          struct sg_err *err) SG_MUST_USE;
+/* Consumer i (experiments/buying/requests.h) is complete, and the ledger is about to get what it has come to: what the ledger has of
+ * other texts goes, and a pool's texts are measured (uncommitted). */
+sg_status sg_resume_settle(struct sg_resume *r, int64_t i, struct sg_err *err) SG_MUST_USE;
 
 /* Tells of those that were found since sg_resume_count. */
 void sg_resume_tell(struct sg_resume *r, int buy_only);

@@ -3,13 +3,8 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "experiments/buying/acceptance.h"
-#include "experiments/buying/asking.h"
-#include "experiments/buying/buy.h"
 #include "experiments/buying/cache.h"
-#include "experiments/buying/endpoint.h"
-#include "experiments/buying/office.h"
-#include "experiments/buying/rounds.h"
+#include "experiments/buying/requests.h"
 #include "experiments/run/cell_work.h"
 #include "experiments/run/measure.h"
 #include "experiments/run/own_data.h"
@@ -24,6 +19,7 @@
 #include "experiments/study/prices.h"
 #include "model/kernels/ops.h"
 #include "results/h5/store.h"
+#include "results/ledger/ledger_attempts.h"
 #include "results/report/report.h"
 
 #include <stdio.h>
@@ -33,7 +29,7 @@
 
 enum { KIND_BUY, KIND_CELL, N_KINDS };
 
-/* How often the desk is looked after while there is something to buy: beside the 200 ms of a request it is nothing. */
+/* How often the dispatcher is looked after while there is something to buy: beside the 200 ms of a request it is nothing. */
 static const double BUY_TURN_S = 0.003;
 
 struct run;
@@ -51,13 +47,11 @@ struct run {
     struct sg_ledger *ledger;
     struct sg_engine *engine;
     struct cell_user *cell; /* (n_cells) */
-    struct sg_asking *asking;
-    struct sg_acceptance *acceptance;
+    struct sg_requests *requests;
+    struct sg_dispatch *dispatch;
     struct sg_cache *cache; /* NULL: none */
     int64_t
         n_cached; /* of progress.n_completions: those that the cache has already; -1: it has no file of this study */
-    struct sg_office *office;
-    struct sg_rounds *rounds;
     struct sg_endpoint *endpoint; /* (n_generators) */
     struct sg_err *away; /* (n_generators) why its batches cannot be looked after; text "": they can */
     sg_status verdict;   /* of buying by batches, */
@@ -101,78 +95,19 @@ static sg_status add_cell(struct run *r, int64_t i, struct sg_err *err)
     return sg_engine_add(r->engine, &item, &id, err);
 }
 
-/* The rounds': asker i is complete. Its results are kept, the cells that waited for it queue, and the askers go on. */
-static sg_status end_asker(void *context, int64_t i, struct sg_err *err)
+/* Consumer i has all that it needs: what its texts are measured by is in the ledger, and the cells that waited for it queue. */
+static sg_status on_complete(void *context, int64_t i, struct sg_err *err)
 {
     struct run *r = context;
     r->progress.n_pools_done += i < r->p->grid.n_pools;
-    SG_TRY(sg_resume_store(&r->resume, r->asking, i, err));
+    SG_TRY(sg_resume_settle(&r->resume, i, err));
     for (int64_t c = 0; c < r->p->grid.n_cells; c++)
         if (r->p->grid.cell[c].pool == i)
             SG_TRY(add_cell(r, c, err));
-    for (int64_t k = i + 1; k < sg_asking_n(r->asking); k++)
-        if (sg_asking_waits_for(r->asking, k) == i)
-            SG_TRY(sg_rounds_step(r->rounds, k, err));
     return SG_OK;
 }
 
 /* ---- the engine's callbacks ---- */
-
-static sg_status buy_work(void *context, const struct sg_work *w, struct sg_buf *result, struct sg_err *err)
-{
-    (void)result;
-    return sg_buy_work(context, w, err);
-}
-
-static sg_status buy_event(void *context, void *user, const void *bytes, size_t n, struct sg_engine *e,
-                           struct sg_err *err)
-{
-    (void)context, (void)e;
-    return sg_office_event(user, bytes, n, err);
-}
-
-static sg_status buy_done(void *context, void *user, const struct sg_outcome *o, struct sg_engine *e,
-                          struct sg_err *err)
-{
-    (void)context, (void)e;
-    return sg_office_done(user, o, err);
-}
-
-/* Says what there is to say of an answer. */
-static sg_status judge_acceptance(struct run *r, int64_t i, const char *request, const struct sg_answer *a,
-                                  struct sg_err *err)
-{
-    struct sg_buf warning = sg_buf_make(4000), stop = sg_buf_make(4000);
-    sg_status status = sg_acceptance_answer(r->acceptance, i, request, a, &warning, &stop, err);
-    if (status == SG_OK && warning.len)
-        fprintf(stderr, "synthgrid: warning: %s\n", sg_buf_text(&warning));
-    if (status == SG_OK && stop.len)
-        sg_office_stop_generator(r->office, sg_asking_generator(r->asking, i), sg_buf_text(&stop));
-    sg_buf_free(&warning);
-    sg_buf_free(&stop);
-    return status;
-}
-
-/* The office's: a request of asker `i` is answered, given up on, or left. */
-static sg_status on_request_over(void *context, int64_t i, const char *request, const struct sg_answer *a,
-                                 int rank, struct sg_err *err)
-{
-    struct run *r = context;
-    int g = sg_asking_generator(r->asking, i);
-    if (a) {
-        if (a->status == SG_OK)
-            SG_TRY(judge_acceptance(r, i, request, a, err));
-        char source[300];
-        const char *origin = r->endpoint[g].origin;
-        snprintf(source, sizeof source, "live %s", origin ? origin : "");
-        SG_TRY(sg_asking_put(r->asking, request, a, source, rank, err));
-        r->progress.n_completions += a->status == SG_OK;
-        r->progress.n_given_up += a->status != SG_OK;
-        r->progress.tokens_in += a->tokens_in;
-        r->progress.tokens_out += a->tokens_out;
-    }
-    return sg_rounds_over(r->rounds, i, request, err);
-}
 
 static sg_status cell_prepare(void *context, void *user, struct sg_buf *payload, struct sg_err *err)
 {
@@ -209,7 +144,7 @@ static void write_cache(struct run *r)
     struct sg_err later = {0};
     if (!r->cache || r->n_cached == r->progress.n_completions)
         return;
-    if (sg_cache_write(r->cache, r->asking, r->ledger, &later) != SG_OK)
+    if (sg_cache_write(r->cache, r->ledger, &later) != SG_OK)
         fprintf(stderr, "synthgrid: warning: the cache: %s\n", later.text);
     r->n_cached = r->progress.n_completions;
 }
@@ -230,19 +165,27 @@ static void say_work(void *context, const struct sg_engine_silence *s, char *tex
              sg_mix_name(c->mix), name[0] ? ", " : "", name, (long long)c->size, (long long)c->raw);
 }
 
-/* The latest failure of all generators, which a person sees beside the numbers: a run that waits for a server must not look like one that works. */
-static void note_failure(struct run *r)
+/* What was bought in this run, and the latest failure of all generators, which a person sees beside the numbers: a run that waits for
+ * a server must not look like one that works. */
+static void note_buying(struct run *r)
 {
     struct sg_progress *g = &r->progress;
+    g->n_completions = g->n_given_up = g->tokens_in = g->tokens_out = 0;
     for (int i = 0; i < r->p->study->n_generators; i++) {
-        struct sg_desk_count n = sg_office_counted(r->office, i);
+        struct sg_dispatch_count n = sg_dispatch_counted(r->dispatch, i);
         const char *name = r->p->study->generator[i].name;
+        g->n_completions += n.n_answered;
+        g->n_given_up += n.n_failed + n.n_refused;
+        g->tokens_in += n.tokens_in;
+        g->tokens_out += n.tokens_out;
         if (!n.failure[0] || n.failed_s <= g->failed_s)
             continue;
         snprintf(g->failure, sizeof g->failure, "%s%s%.250s", name ? name : "", name ? ": " : "", n.failure);
         sg_text_whole(g->failure);
         g->failed_s = n.failed_s;
     }
+    if (!r->options->batch)
+        g->n_requests_left = sg_requests_n_left(r->requests);
 }
 
 static sg_status tick(void *context, const struct sg_engine *e, struct sg_err *err)
@@ -251,8 +194,8 @@ static sg_status tick(void *context, const struct sg_engine *e, struct sg_err *e
     double now = sg_now_s();
     struct sg_engine_state s = sg_engine_state(e);
     if (s.draining)
-        sg_office_stop(r->office, "stopped as asked");
-    SG_TRY(sg_office_turn(r->office, err));
+        sg_dispatch_stop(r->dispatch, "stopped as asked");
+    SG_TRY(sg_dispatch_turn(r->dispatch, err));
     /* What costs is committed before the next request leaves; a kill loses no more than half a second of what is free. */
     if (sg_ledger_pending_s(r->ledger) > 0.4)
         SG_TRY(sg_ledger_commit(r->ledger, err));
@@ -260,6 +203,7 @@ static sg_status tick(void *context, const struct sg_engine *e, struct sg_err *e
         return SG_OK;
     r->shown = now;
     r->progress.elapsed_s = now - r->started;
+    note_buying(r);
     r->progress.phase =
         r->options->buy_only || (s.n_running && r->progress.n_requests_left && s.rank_s_done == 0)
             ? "generating"
@@ -268,8 +212,7 @@ static sg_status tick(void *context, const struct sg_engine *e, struct sg_err *e
     double training_s =
         s.cost_done > 0 ? (r->resume.cost - s.cost_done) * s.rank_s_done / s.cost_done / r->world->size : -1;
     r->progress.eta_s = sg_progress_eta_s(&r->progress, training_s);
-    r->progress.cost_usd = sg_office_spent_usd(r->office);
-    note_failure(r);
+    r->progress.cost_usd = sg_dispatch_spent_usd(r->dispatch);
     sg_watch_turn(&r->watch, e, say_work, r);
     r->progress.silent = r->watch.silent;
     if (r->watch.silent[0])
@@ -304,12 +247,12 @@ static sg_status open_cache(struct run *r, int64_t *n_missing, struct sg_err *er
     r->n_cached = sg_cache_has_own(r->cache) ? 0 : -1;
     if (!r->cache || !*n_missing)
         return SG_OK;
-    SG_TRY(sg_cache_import(r->cache, r->asking, &n, err));
+    SG_TRY(sg_cache_import(r->cache, r->requests, r->ledger, &n, err));
     SG_TRY(sg_ledger_commit(r->ledger, err));
     if (n && !r->options->quiet)
         fprintf(stderr, "%lld %s in the cache (%s)\n", (long long)n,
                 sg_plural(n, "completion is", "completions are"), r->p->study->cache);
-    return n ? sg_asking_count(r->asking, n_missing, NULL, err) : SG_OK;
+    return n ? sg_requests_count(r->requests, n_missing, NULL, err) : SG_OK;
 }
 
 /* --retry-failed, --retry-refused: what was given up on is asked for again, where this run asks. */
@@ -366,32 +309,21 @@ static sg_status open_run(struct run *r, int64_t *n_missing, struct sg_err *err)
     SG_TRY(revive(r, err));
     SG_TRY(sg_resume_enter(&r->resume, err));
     SG_TRY(sg_cell_tidy(r->p, r->ledger, err));
-    SG_TRY(sg_asking_create(r->p, r->ledger, &r->asking, err));
-    SG_TRY(sg_asking_count(r->asking, n_missing, NULL, err));
+    SG_TRY(sg_requests_create(r->p, r->ledger, &r->requests, err));
+    SG_TRY(sg_requests_count(r->requests, n_missing, NULL, err));
     if (*n_missing && sg_study_reads_recording(s)) {
-        SG_TRY(sg_asking_import(r->asking, s->generator->recording, retries(r), err));
-        SG_TRY(sg_asking_count(r->asking, n_missing, NULL, err));
+        SG_TRY(sg_requests_import(r->requests, s->generator->recording, retries(r), err));
+        SG_TRY(sg_requests_count(r->requests, n_missing, NULL, err));
     }
     SG_TRY(open_cache(r, n_missing, err));
-    SG_TRY(sg_acceptance_create(r->p, r->asking, &r->acceptance, err));
     SG_TRY(sg_resume_count(&r->resume, r->options->buy_only, err));
-    SG_TRY(sg_office_create(&(struct sg_office_settings){.n_generators = s->n_generators,
-                                                         .generator = s->generator,
-                                                         .ledger = r->ledger,
-                                                         .budget_usd = r->budget_usd,
-                                                         .n_ranks = r->world->size,
-                                                         .kind = KIND_BUY,
-                                                         .over = on_request_over,
-                                                         .context = r},
-                            &r->office, err));
-    return sg_rounds_create(&(struct sg_rounds_settings){.asking = r->asking,
-                                                         .office = r->office,
-                                                         .ledger = r->ledger,
-                                                         .generator = s->generator,
-                                                         .n_left = &r->progress.n_requests_left,
-                                                         .complete = end_asker,
-                                                         .context = r},
-                            &r->rounds, err);
+    SG_TRY(sg_dispatch_create(&(struct sg_dispatch_settings){.n_generators = s->n_generators,
+                                                             .generator = s->generator,
+                                                             .ledger = r->ledger,
+                                                             .budget_usd = r->budget_usd,
+                                                             .n_ranks = r->world->size},
+                              &r->dispatch, err));
+    return sg_requests_attach(r->requests, r->dispatch, on_complete, r, err);
 }
 
 static sg_status make_run(struct run *r, struct sg_err *err)
@@ -417,10 +349,9 @@ static sg_status queue_all(struct run *r, struct sg_err *err)
     for (int64_t i = 0; i < r->p->grid.n_cells; i++)
         if (r->p->grid.cell[i].pool < 0)
             SG_TRY(add_cell(r, i, err));
-    for (int64_t i = 0; i < sg_asking_n(r->asking); i++)
-        if (sg_asking_waits_for(r->asking, i) < 0)
-            SG_TRY(sg_rounds_step(r->rounds, i, err));
-    return sg_ledger_commit(r->ledger, err);
+    SG_TRY(sg_requests_start(r->requests, err));
+    note_buying(r);
+    return SG_OK;
 }
 
 /* ---- end ---- */
@@ -450,13 +381,13 @@ static sg_status print_requests(const struct run *r, struct sg_err *err)
     int64_t n_failed = 0, n_refused = 0;
     SG_TRY(sg_ledger_unsettled(r->ledger, &u, err));
     for (int g = 0; g < s->n_generators; g++) {
-        struct sg_desk_count n = sg_office_counted(r->office, g);
+        struct sg_dispatch_count n = sg_dispatch_counted(r->dispatch, g);
         if (!n.n_answered && !n.n_again && !n.n_failed && !n.n_refused && !n.n_left)
             continue;
         sg_buf_puts(&text, text.len ? "; " : "");
         if (s->generator[g].name)
             sg_buf_printf(&text, "%s: ", s->generator[g].name);
-        sg_desk_count_text(&n, &text);
+        sg_dispatch_count_text(&n, &text);
         n_failed += n.n_failed;
         n_refused += n.n_refused;
     }
@@ -529,11 +460,12 @@ static sg_status finish(struct run *r, sg_status status, struct sg_err *err)
     char digest[SG_HEX] = "";
     struct sg_progress *g = &r->progress;
     struct sg_err second = {0};
+    note_buying(r); /* the last answers came after the last turn */
     if (status == SG_OK && r->options->batch) {
         *err = r->why;
         status = r->verdict;
     } else if (status == SG_OK)
-        status = sg_office_verdict(r->office, err);
+        status = sg_dispatch_outcome(r->dispatch, err);
     else if (status != SG_OK && status != SG_STOPPED)
         return status; /* something broke: keep the ledger and the old file as they are */
     sg_status told = status == SG_STOPPED ? tell_end(r, status, err, &second) : SG_OK;
@@ -547,9 +479,8 @@ static sg_status finish(struct run *r, sg_status status, struct sg_err *err)
     end_phase(r);
     if (stored == SG_OK && r->options->digest)
         memcpy(r->options->digest, digest, SG_HEX);
-    if (stored == SG_OK) /* the last answers came after the last turn */
-        stored = sg_office_cost(r->ledger, &g->cost_usd, &second);
-    note_failure(r);
+    if (stored == SG_OK)
+        stored = sg_dispatch_cost(r->ledger, &g->cost_usd, &second);
     if (stored == SG_OK)
         stored = tell_end(r, status, err, &second);
     if (stored != SG_OK && (status == SG_OK || status == SG_STOPPED)) {
@@ -586,11 +517,11 @@ static sg_status finish(struct run *r, sg_status status, struct sg_err *err)
 /* --offline, and completions are missing: which, and the command that gets them. */
 static sg_status say_missing(struct run *r, struct sg_err *err)
 {
-    int64_t n, *of = sg_alloc((size_t)sg_asking_n(r->asking) + 1, sizeof *of);
+    int64_t n, *of = sg_alloc((size_t)sg_requests_n_consumers(r->requests) + 1, sizeof *of);
     if (!of)
-        return sg_fail_memory(err, (size_t)sg_asking_n(r->asking) * sizeof *of);
+        return sg_fail_memory(err, (size_t)sg_requests_n_consumers(r->requests) * sizeof *of);
     struct sg_buf text = sg_buf_make((size_t)1 << 28);
-    sg_status status = sg_asking_count(r->asking, &n, of, err);
+    sg_status status = sg_requests_count(r->requests, &n, of, err);
     if (status == SG_OK) {
         sg_pools_text_missing(r->p, of, &text);
         status = sg_buf_check(&text, "the list of what is missing", err);
@@ -669,16 +600,16 @@ static sg_status open_for_batches(struct run *r, int g, int64_t n_missing, int h
 static sg_status open_endpoints(struct run *r, struct sg_err *err)
 {
     const struct sg_study *s = r->p->study;
-    int64_t n_all, *of = sg_alloc((size_t)sg_asking_n(r->asking) + 1, sizeof *of);
+    int64_t n_all, *of = sg_alloc((size_t)sg_requests_n_consumers(r->requests) + 1, sizeof *of);
     int has_batches[SG_MAX_GENERATORS];
-    sg_status status = of ? sg_asking_count(r->asking, &n_all, of, err)
-                          : sg_fail_memory(err, (size_t)sg_asking_n(r->asking) * sizeof *of);
+    sg_status status = of ? sg_requests_count(r->requests, &n_all, of, err)
+                          : sg_fail_memory(err, (size_t)sg_requests_n_consumers(r->requests) * sizeof *of);
     if (status == SG_OK)
         status = sg_batch_needs(r->ledger, s, has_batches, err);
     for (int g = 0; status == SG_OK && g < s->n_generators; g++) {
         int64_t n = 0;
-        for (int64_t i = 0; i < sg_asking_n(r->asking); i++)
-            n += sg_asking_generator(r->asking, i) == g ? of[i] : 0;
+        for (int64_t i = 0; i < sg_requests_n_consumers(r->requests); i++)
+            n += sg_requests_generator(r->requests, i) == g ? of[i] : 0;
         if (r->options->batch)
             status = open_for_batches(r, g, n, has_batches[g], err);
         else if (n)
@@ -733,10 +664,10 @@ static sg_status start(struct run *r, struct sg_err *err)
 }
 
 static sg_status engine_run(struct run *r, const struct sg_team *world, struct sg_prepared *p,
-                            struct sg_buyer *buyer, struct sg_err *err)
+                            struct sg_sender *sender, struct sg_err *err)
 {
     const struct sg_kind kinds[N_KINDS] = {
-        [KIND_BUY] = {"completions", SG_SLOT_NETWORK, NULL, buy_work, buy_done, buy_event, buyer},
+        [KIND_BUY] = sg_dispatch_kind(sender),
         [KIND_CELL] = {"cell", SG_SLOT_COMPUTE, cell_prepare, cell_work, cell_done, NULL, p->encoder},
     };
     struct sg_engine *engine = NULL;
@@ -744,7 +675,7 @@ static sg_status engine_run(struct run *r, const struct sg_team *world, struct s
     sg_status status = SG_OK;
     if (world->rank == 0) {
         r->engine = engine;
-        sg_office_attach(r->office, engine, r->endpoint);
+        sg_dispatch_attach(r->dispatch, engine, KIND_BUY, r->endpoint);
         r->started = r->cache_written = sg_now_s();
         status = queue_all(r, err);
         int64_t there = r->progress.n_cells_done + r->progress.n_cells_failed;
@@ -763,14 +694,14 @@ static sg_status engine_run(struct run *r, const struct sg_team *world, struct s
     return status;
 }
 
-/* `generate --batch` and its like, in place of the engine; the askers that are complete leave their results. */
+/* `generate --batch` and its like, in place of the engine; the consumers that are complete leave their results. */
 static sg_status batch_run(struct run *r, struct sg_err *err)
 {
     struct sg_batch_job job = {.action = r->options->batch,
                                .wait = r->options->wait,
                                .quiet = r->options->quiet,
                                .p = r->p,
-                               .asking = r->asking,
+                               .requests = r->requests,
                                .ledger = r->ledger,
                                .endpoint = r->endpoint,
                                .away = r->away,
@@ -781,12 +712,8 @@ static sg_status batch_run(struct run *r, struct sg_err *err)
     sg_status status = sg_batch_run(&job, &r->verdict, &r->why, err);
     end_phase(r);
     SG_TRY(status);
-    SG_TRY(sg_asking_count(r->asking, &r->progress.n_requests_left, NULL, err));
-    for (int64_t i = 0; i < sg_asking_n(r->asking); i++)
-        if (sg_asking_complete(r->asking, i)) {
-            r->progress.n_pools_done += i < r->p->grid.n_pools;
-            SG_TRY(sg_resume_store(&r->resume, r->asking, i, err));
-        }
+    SG_TRY(sg_requests_count(r->requests, &r->progress.n_requests_left, NULL, err));
+    SG_TRY(sg_requests_end_complete(r->requests, on_complete, r, err));
     r->n_cached = -1; /* what was collected is for others, too */
     return note_batches(r, &out, err);
 }
@@ -795,7 +722,7 @@ static sg_status batch_run(struct run *r, struct sg_err *err)
 struct sellers {
     int n;
     struct sg_generator *generator; /* (n) copies of the study's */
-    struct sg_buyer buyer;
+    struct sg_sender sender;
 };
 
 static sg_status make_sellers(struct run *r, struct sellers *s, struct sg_err *err)
@@ -803,10 +730,10 @@ static sg_status make_sellers(struct run *r, struct sellers *s, struct sg_err *e
     int n = r->p->study->n_generators;
     s->n = n;
     s->generator = sg_alloc((size_t)n, sizeof *s->generator);
-    s->buyer.seller = sg_alloc((size_t)n, sizeof *s->buyer.seller);
+    s->sender.endpoint = sg_alloc((size_t)n, sizeof *s->sender.endpoint);
     r->endpoint = sg_alloc((size_t)n, sizeof *r->endpoint);
     r->away = sg_alloc((size_t)n, sizeof *r->away);
-    return s->generator && s->buyer.seller && r->endpoint && r->away
+    return s->generator && s->sender.endpoint && r->endpoint && r->away
                ? SG_OK
                : sg_fail_memory(err, (size_t)n * sizeof *s->generator);
 }
@@ -814,12 +741,12 @@ static sg_status make_sellers(struct run *r, struct sellers *s, struct sg_err *e
 /* Collective. */
 static sg_status share_sellers(struct run *r, struct sellers *s, struct sg_err *err)
 {
-    s->buyer.rank = r->world->rank;
-    s->buyer.n_sellers = s->n;
+    s->sender.rank = r->world->rank;
+    s->sender.n_endpoints = s->n;
     for (int g = 0; g < s->n; g++) {
         s->generator[g] = r->p->study->generator[g];
         SG_TRY(sg_endpoint_share(&r->endpoint[g], &s->generator[g], r->world, err));
-        s->buyer.seller[g] = (struct sg_seller){
+        s->sender.endpoint[g] = (struct sg_sender_endpoint){
             .generator = &s->generator[g],
             .api_key = r->endpoint[g].api_key,
             .connections = (s->generator[g].connections + r->world->size - 1) / r->world->size};
@@ -830,13 +757,13 @@ static sg_status share_sellers(struct run *r, struct sellers *s, struct sg_err *
 static void free_sellers(struct run *r, struct sellers *s)
 {
     for (int g = 0; g < s->n; g++) {
-        if (s->buyer.seller)
-            sg_client_destroy(s->buyer.seller[g].client);
+        if (s->sender.endpoint)
+            sg_client_destroy(s->sender.endpoint[g].client);
         if (r->endpoint)
             sg_endpoint_close(&r->endpoint[g]);
     }
     sg_free(s->generator);
-    sg_free(s->buyer.seller);
+    sg_free(s->sender.endpoint);
     sg_free(r->endpoint);
     sg_free(r->away);
 }
@@ -885,7 +812,7 @@ sg_status sg_run(const struct sg_team *world, const struct sg_run_options *o, st
     end_phase(&r);
     status = SG_OK;
     if (!o->batch)
-        status = engine_run(&r, world, p, &sellers.buyer, err);
+        status = engine_run(&r, world, p, &sellers.sender, err);
     else if (world->rank == 0)
         status = batch_run(&r, err);
     if (status == SG_OK && !o->buy_only)
@@ -900,11 +827,9 @@ done:
     tell_failure(&r, status, err);
     sg_watch_free(&r.watch);
     free_sellers(&r, &sellers);
-    sg_rounds_destroy(r.rounds);
-    sg_office_destroy(r.office);
+    sg_requests_destroy(r.requests);
+    sg_dispatch_destroy(r.dispatch);
     sg_cache_close(r.cache);
-    sg_acceptance_destroy(r.acceptance);
-    sg_asking_destroy(r.asking);
     sg_resume_free(&r.resume);
     sg_ledger_close(r.ledger);
     sg_free(r.cell);

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "experiments/buying/cache.h"
+#include "gen/llm/recording.h"
 
 #include <stdio.h>
 #include <stdlib.h>
