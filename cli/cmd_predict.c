@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/tell.h"
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/common.h"
@@ -142,12 +143,9 @@ static sg_status print_summary(int64_t n_rows, double seconds, struct sg_err *er
 
 static void warn_shared(const struct keys *keys, const char *dir)
 {
-    char line[512];
-    snprintf(line, sizeof line,
-             "warning: %.200s: %d of %d classes share a name, and are told apart by their numbers: \"... "
-             "(class 0)\"",
-             dir, keys->n_shared, keys->n);
-    sg_cli_say(line);
+    sg_tell_warning(
+        "%.200s: %d of %d classes share a name, and are told apart by their numbers: \"... (class 0)\"", dir,
+        keys->n_shared, keys->n);
 }
 
 static sg_status predict(const char *dir, const char *input, struct sg_row_options *row_options,

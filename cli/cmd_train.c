@@ -1,6 +1,7 @@
 /* synthgrid train: one fine-tuning with its measures, outside any study. */
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/tell.h"
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/common.h"
@@ -125,7 +126,6 @@ static sg_status same_job(const struct job *j, const struct sg_team *world, stru
 
 struct progress {
     double start_s, last_s;
-    int is_tty;
     int64_t first_step;  /* of this process; others were done before it */
     double **step_end_s; /* the job's */
 };
@@ -140,27 +140,22 @@ static void show_progress(void *context, int64_t step, int64_t n_steps, double l
         (*p->step_end_s)[step - 1] = now_s;
     if (p->first_step < 0)
         p->first_step = step - 1;
-    if (now_s - p->last_s < (p->is_tty ? 0.1 : 60) && step < n_steps)
+    if (now_s - p->last_s < (sg_tell_is_terminal() ? 0.1 : 60) && step < n_steps)
         return;
     p->last_s = now_s;
     char left[24];
     sg_format_duration((now_s - p->start_s) / (double)(step - p->first_step) * (double)(n_steps - step),
                        left);
-    if (p->is_tty)
-        fprintf(stderr, "\r\033[Kstep %" PRId64 "/%" PRId64 "  loss %.4f  %s left%s", step, n_steps, loss,
-                left, step == n_steps ? "\r\033[K" : "");
-    else if (step < n_steps)
-        fprintf(stderr, "step %" PRId64 "/%" PRId64 "  loss %.4f  %s left\n", step, n_steps, loss, left);
+    char line[200];
+    snprintf(line, sizeof line, "step %" PRId64 "/%" PRId64 "  loss %.4f  %s left", step, n_steps, loss,
+             left);
+    sg_tell_progress(step < n_steps ? line : "", step == n_steps);
 }
 
 static void show_warning(void *context, const char *text)
 {
-    const struct progress *p = context;
-    char line[1200];
-    snprintf(line, sizeof line, "warning: %s", text);
-    if (p->is_tty)
-        fputs("\r\033[K", stderr);
-    sg_cli_say(line);
+    (void)context;
+    sg_tell_warning("%s", text);
 }
 
 /* With --checkpoint, a signal ends the training between two steps, and what is done is kept. */
@@ -200,11 +195,8 @@ static sg_status job_train(struct job *j, const struct sg_team *world, struct sg
     if (works) {
         struct sg_examples train = {j->train.n, j->train.row, j->train_label, j->train.cut, j->labels.n};
         struct sg_examples eval = {j->eval.n, j->eval.row, j->eval_label, j->eval.cut, j->labels.n};
-        struct progress p = {.start_s = sg_now_s(),
-                             .last_s = sg_now_s(),
-                             .is_tty = sg_cli_is_tty(),
-                             .first_step = -1,
-                             .step_end_s = &j->step_end_s};
+        struct progress p = {
+            .start_s = sg_now_s(), .last_s = sg_now_s(), .first_step = -1, .step_end_s = &j->step_end_s};
         const struct sg_train_hooks hooks = {.progress = show_progress,
                                              .stopping = j->checkpoint ? is_stopping : NULL,
                                              .warn = show_warning,

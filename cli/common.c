@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/secret.h"
+#include "base/tell.h"
 #include "base/text.h"
 
 #include <errno.h>
@@ -27,25 +28,10 @@ static int64_t first_of(const char *const *variable, int n, int64_t otherwise)
     return otherwise;
 }
 
-void sg_cli_say(const char *sentence)
-{
-    struct sg_buf b = sg_buf_make(8192);
-    sg_buf_safe(&b, sentence, 2000);
-    if (b.data)
-        sg_redact(b.data);
-    fprintf(stderr, "synthgrid: %s\n", sg_buf_text(&b));
-    sg_buf_free(&b);
-}
-
 int64_t sg_cli_peak_rss(void)
 {
     struct rusage use;
     return getrusage(RUSAGE_SELF, &use) == 0 ? (int64_t)use.ru_maxrss * 1024 : 0; /* Linux counts in KiB */
-}
-
-int sg_cli_is_tty(void)
-{
-    return isatty(STDERR_FILENO);
 }
 
 int64_t sg_cli_launched_rank(void)
@@ -70,7 +56,7 @@ int sg_cli_begin(const struct sg_usage *usage, int argc, char **argv, struct sg_
         struct sg_err why = {0};
         sg_status started = sg_mpi_start(&argc, &argv, world, &why);
         if (started != SG_OK) {
-            sg_cli_say(why.text);
+            sg_tell_sentence(why.text);
             sg_args_free(args);
             *code = started;
             return 0;
@@ -111,7 +97,7 @@ int sg_cli_end(struct sg_args *args, const struct sg_team *world, sg_status stat
             status = (sg_status)code;
     }
     if (status != SG_OK && speaks)
-        sg_cli_say(err->text);
+        sg_tell_sentence(err->text);
     sg_args_free(args);
     if (world)
         sg_mpi_end();

@@ -28,12 +28,6 @@ int64_t sg_cli_launched_rank(void);
  * failed write to standard output (disk full, pipe closed) is an error too. */
 int sg_cli_end(struct sg_args *args, const struct sg_team *world, sg_status status, struct sg_err *err);
 
-/* "synthgrid: <sentence>" on stderr, without control characters or keys. */
-void sg_cli_say(const char *sentence);
-
-/* Whether stderr is a terminal (and so gets bars instead of lines). */
-int sg_cli_is_tty(void);
-
 /* Collective. Waits for all ranks as MPI_Barrier does, but asleep: an idle rank must not take a core from a
  * working one. */
 sg_status sg_cli_wait_all(const struct sg_team *world, struct sg_err *err) SG_MUST_USE;

@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/secret.h"
+#include "base/tell.h"
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/common.h"
@@ -73,7 +74,7 @@ static int wrong_command(const char *name)
                 names[near]);
     else
         sg_fail(&err, SG_INPUT, "there is no command \"%.100s\"; hint: `synthgrid --help` lists them", name);
-    sg_cli_say(err.text);
+    sg_tell_sentence(err.text);
     return SG_INPUT;
 }
 
@@ -97,7 +98,7 @@ int main(int argc, char **argv)
     struct sg_args none = {0};
     struct sg_err err = {0};
     if (argc < 2) {
-        sg_cli_say("no command given; hint: `synthgrid --help` lists them");
+        sg_tell_sentence("no command given; hint: `synthgrid --help` lists them");
         return SG_INPUT;
     }
     const char *name = argv[1];

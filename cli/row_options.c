@@ -1,6 +1,7 @@
 #include "cli/row_options.h"
 
 #include "base/mem.h"
+#include "base/tell.h"
 #include "cli/common.h"
 
 #include <stdio.h>
@@ -28,9 +29,6 @@ void sg_row_options_free(struct sg_row_options *o)
 
 void sg_rows_tell(const struct sg_rows *rows)
 {
-    for (const char *s = rows->notes; s && *s; s += strcspn(s, "\n"), s += *s == '\n') {
-        char line[2000];
-        snprintf(line, sizeof line, "warning: %.*s", (int)strcspn(s, "\n"), s);
-        sg_cli_say(line);
-    }
+    for (const char *s = rows->notes; s && *s; s += strcspn(s, "\n"), s += *s == '\n')
+        sg_tell_warning("%.*s", (int)strcspn(s, "\n"), s);
 }

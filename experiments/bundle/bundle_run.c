@@ -1,6 +1,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/tell.h"
 #include "base/text.h"
 #include "experiments/bundle/bundle.h"
 #include "experiments/study/prepare.h"
@@ -273,13 +274,13 @@ static sg_status compare(const struct replay *r, const char *results, const char
 {
     const struct sg_bundle *b = r->b;
     if (!b->results_sha256[0] || !r->is_same_plan) {
-        printf("replay   not compared: %s\n", b->results_sha256[0]
-                                                  ? "settings were changed, so that other results are due"
-                                                  : "no results were sealed");
+        sg_tell_result("replay   not compared: %s",
+                       b->results_sha256[0] ? "settings were changed, so that other results are due"
+                                            : "no results were sealed");
         return SG_OK;
     }
     if (strcmp(digest, b->results_sha256) == 0) {
-        printf("replay   the results are those that were sealed\n");
+        sg_tell_result("replay   the results are those that were sealed");
         return SG_OK;
     }
     struct sg_buf what = sg_buf_make(400);

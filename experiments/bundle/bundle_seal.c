@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/tell.h"
 #include "base/text.h"
 #include "experiments/bundle/bundle.h"
 #include "experiments/buying/completion.h"
@@ -240,7 +241,7 @@ static sg_status check_bought(struct sealing *s, struct sg_err *err)
     if (status == SG_OK && n) {
         struct sg_buf text = sg_buf_make((size_t)1 << 28);
         sg_pools_text_missing(s->p, of, &text);
-        fputs(sg_buf_text(&text), stderr);
+        sg_tell_text(sg_buf_text(&text));
         sg_buf_free(&text);
         status = sg_fail(err, SG_INPUT,
                          "%lld %s missing in %s, and a bundle has all of them; hint: `synthgrid run` or "

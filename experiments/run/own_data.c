@@ -1,6 +1,7 @@
 #include "experiments/run/own_data.h"
 
 #include "base/mem.h"
+#include "base/tell.h"
 #include "base/text.h"
 #include "gen/pool/near.h"
 #include "results/ledger/ledger.h"
@@ -271,7 +272,7 @@ sg_status sg_own_data_tell(const struct sg_study *s, const struct sg_task_data *
         status = sg_ledger_meta_get(l, "run_data_told", &said, err);
     if (status == SG_OK && text.len && (!said || strcmp(said, digest) != 0)) {
         for (const char *line = sg_buf_text(&text); *line; line += strcspn(line, "\n") + 1)
-            fprintf(stderr, "synthgrid: note: %.*s\n", (int)strcspn(line, "\n"), line);
+            sg_tell("synthgrid: note: %.*s", (int)strcspn(line, "\n"), line);
         status = sg_ledger_meta_set(l, "run_data_told", digest, err);
     }
     sg_free(said);
