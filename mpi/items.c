@@ -1,5 +1,6 @@
 #include "mpi/items.h"
 
+#include "base/heap.h"
 #include "base/mem.h"
 
 #include <limits.h>
@@ -20,35 +21,22 @@ static int grow(void **p, int64_t n, int64_t *cap, size_t size)
 }
 
 /* Longest first, then by id: the same order as the policy's. */
-static int before(const struct sg_items *s, int64_t a, int64_t b)
+static int before(const struct sg_items *s, const int64_t *a, const int64_t *b)
 {
-    double cost_a = s->record[a].item.cost, cost_b = s->record[b].item.cost;
-    return cost_a > cost_b || (cost_a == cost_b && a < b);
+    double cost_a = s->record[*a].item.cost, cost_b = s->record[*b].item.cost;
+    return cost_a > cost_b || (cost_a == cost_b && *a < *b);
 }
+
+SG_HEAP(heap, int64_t, struct sg_items, before)
 
 static void ready_push(struct sg_items *s, enum sg_slot slot, int64_t id)
 {
-    struct sg_ready *q = &s->ready[slot];
-    int64_t i = q->n++;
-    for (int64_t parent; i > 0 && before(s, id, q->id[parent = (i - 1) / 2]); i = parent)
-        q->id[i] = q->id[parent];
-    q->id[i] = id;
+    heap_push(s->ready[slot].id, &s->ready[slot].n, id, s);
 }
 
 static int64_t ready_pop(struct sg_items *s, enum sg_slot slot)
 {
-    struct sg_ready *q = &s->ready[slot];
-    int64_t top = q->id[0], last = q->id[--q->n], i = 0;
-    for (int64_t child = 1; child < q->n; child = 2 * i + 1) {
-        if (child + 1 < q->n && before(s, q->id[child + 1], q->id[child]))
-            child++;
-        if (!before(s, q->id[child], last))
-            break;
-        q->id[i] = q->id[child];
-        i = child;
-    }
-    q->id[i] = last;
-    return top;
+    return heap_pop(s->ready[slot].id, &s->ready[slot].n, s);
 }
 
 static void set_state(struct sg_items *s, int64_t id, enum sg_item_state state)

@@ -1,45 +1,36 @@
 #include "mpi/policy.h"
 
+#include "base/heap.h"
+
 /* Longest first; equal costs by id, so that the order is the same whatever order the ready list has. */
 static int before(const struct sg_policy_item *a, const struct sg_policy_item *b)
 {
     return a->cost > b->cost || (a->cost == b->cost && a->id < b->id);
 }
 
-/* A heap in out[0..n) with the item that comes last on top: it keeps the n that come first, without other
- * memory. */
-static void sift_down(const struct sg_policy_item *ready, struct sg_assignment *heap, int n, int i)
+static int comes_last(const struct sg_policy_item *ready, const struct sg_assignment *a,
+                      const struct sg_assignment *b)
 {
-    for (int child = 2 * i + 1; child < n; child = 2 * i + 1) {
-        if (child + 1 < n && before(&ready[heap[child].item], &ready[heap[child + 1].item]))
-            child++;
-        if (!before(&ready[heap[i].item], &ready[heap[child].item]))
-            return;
-        struct sg_assignment swap = heap[i];
-        heap[i] = heap[child];
-        heap[child] = swap;
-        i = child;
-    }
+    return before(&ready[b->item], &ready[a->item]);
 }
 
-/* The n items that come first, sorted, one rank each. */
+SG_HEAP(heap, struct sg_assignment, struct sg_policy_item, comes_last)
+
+/* The n items that come first, sorted, one rank each. A heap in out with the one that comes last on top keeps them, without other
+ * memory. */
 static void choose(const struct sg_policy_item *ready, int64_t n_ready, struct sg_assignment *out, int n)
 {
-    for (int i = 0; i < n; i++)
-        out[i] = (struct sg_assignment){.item = i, .n_ranks = 1};
-    for (int i = n / 2 - 1; i >= 0; i--)
-        sift_down(ready, out, n, i);
-    for (int64_t i = n; i < n_ready; i++) {
-        if (before(&ready[i], &ready[out[0].item])) {
-            out[0].item = i;
-            sift_down(ready, out, n, 0);
-        }
+    int64_t n_kept = 0;
+    for (int64_t i = 0; i < n_ready; i++) {
+        struct sg_assignment a = {.item = i, .n_ranks = 1};
+        if (n_kept < n)
+            heap_push(out, &n_kept, a, ready);
+        else if (before(&ready[i], &ready[out[0].item]))
+            heap_replace(out, n, a, ready);
     }
-    for (int end = n - 1; end > 0; end--) {
-        struct sg_assignment last = out[0];
-        out[0] = out[end];
-        out[end] = last;
-        sift_down(ready, out, end, 0);
+    while (n_kept > 0) {
+        struct sg_assignment last = heap_pop(out, &n_kept, ready);
+        out[n_kept] = last;
     }
 }
 

@@ -1,5 +1,6 @@
 #include "experiments/buying/batch_impl.h"
 
+#include "base/backoff.h"
 #include "base/mem.h"
 #include "base/text.h"
 
@@ -194,7 +195,9 @@ static sg_status collect_one(struct sg_batches *all, struct sg_batch_endpoint *e
 /* --wait outlasts a network that is away. */
 static sg_status collect(struct sg_batches *all, struct sg_err *err)
 {
-    for (double pause_s = 0.5;; pause_s = pause_s < 40 ? 1.5 * pause_s : 60) {
+    static const struct sg_backoff between_rounds = {.first_s = 0.5, .factor = 1.5, .most_s = 60};
+    for (int64_t n = 0;; n++) {
+        double pause_s = sg_backoff_s(&between_rounds, n, NULL);
         int64_t n_left = 0;
         sg_batch_new_round(all);
         SG_TRY(for_each(all, collect_one, &n_left, err));

@@ -1,5 +1,6 @@
 #include "experiments/buying/batch_impl.h"
 
+#include "base/backoff.h"
 #include "base/file.h"
 #include "base/mem.h"
 
@@ -273,14 +274,13 @@ static sg_status send_once(struct sg_batch_endpoint *e, struct sg_ledger_batch *
 sg_status sg_batch_send(struct sg_batch_endpoint *e, struct sg_ledger_batch *b, int is_fresh,
                         struct sg_err *err)
 {
-    double pause_s = 0.5;
+    static const struct sg_backoff between_tries = {.first_s = 0.5, .factor = 2, .most_s = 60};
     e->is_unclear = 0;
     for (int64_t n = 0;; n++) {
         /* A call that changes something and failed may have been heard: looked for before it is made again. */
         sg_status status = send_once(e, b, is_fresh && n == 0, err);
         if (status != SG_STOPPED || n >= e->api.retries || e->api.stopping())
             return status;
-        sg_batch_pause(pause_s);
-        pause_s = pause_s < 30 ? 2 * pause_s : 60;
+        sg_batch_pause(sg_backoff_s(&between_tries, n, NULL));
     }
 }

@@ -1,5 +1,6 @@
 #include "gen/llm/batch.h"
 
+#include "base/backoff.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -12,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+static const struct sg_backoff between_calls = {.first_s = 0.25, .factor = 2, .most_s = 30};
 
 /* An upload or download may take long on a slow line, but not for ever. */
 static const double FILE_TIMEOUT_S = 3600;
@@ -119,7 +122,7 @@ static sg_status ask(struct sg_batch_api *api, const struct sg_http_call *call, 
         sg_http_reply_free(&r);
         if (!again)
             return status;
-        pause_s(api, asked_s >= 0 ? fmin(asked_s, 60) : fmin(0.25 * pow(2, (double)n), 30));
+        pause_s(api, asked_s >= 0 ? fmin(asked_s, 60) : sg_backoff_s(&between_calls, n, NULL));
     }
 }
 

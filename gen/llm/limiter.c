@@ -1,5 +1,7 @@
 #include "gen/llm/limiter.h"
 
+#include "base/backoff.h"
+#include "base/heap.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "base/text.h"
@@ -17,7 +19,8 @@ static const double slack_s = 0.25;
 /* The official SDK obeys a server's delay up to 120 s; a longer one is surfaced instead. */
 static const double max_server_delay_s = 120;
 
-static const double max_delay_s = 60;
+static const struct sg_backoff between_tries = {.first_s = 0.5, .factor = 2, .most_s = 60, .jitter = 1},
+                               breaker = {.first_s = 1, .factor = 2, .most_s = 60, .jitter = 0.5};
 
 /* So many requests that fail, one after the other, are no bad luck with single prompts. */
 enum { MAX_FAILURES = 8 };
@@ -118,32 +121,13 @@ void sg_limiter_destroy(struct sg_limiter *g)
 
 /* ---- those that never left ---- */
 
-static int is_before(const struct sg_limiter *g, int64_t a, int64_t b)
+static int is_before(const struct sg_limiter *g, const int64_t *a, const int64_t *b)
 {
-    int64_t x = g->request[a].turn, y = g->request[b].turn;
-    return x < y || (x == y && a < b);
+    int64_t x = g->request[*a].turn, y = g->request[*b].turn;
+    return x < y || (x == y && *a < *b);
 }
 
-static void push_fresh(struct sg_limiter *g, int64_t id)
-{
-    int64_t at = g->n_fresh++;
-    for (; at > 0 && is_before(g, id, g->fresh[(at - 1) / 2]); at = (at - 1) / 2)
-        g->fresh[at] = g->fresh[(at - 1) / 2];
-    g->fresh[at] = id;
-}
-
-static void pop_fresh(struct sg_limiter *g)
-{
-    int64_t id = g->fresh[--g->n_fresh], at = 0, child;
-    while ((child = 2 * at + 1) < g->n_fresh) {
-        child += child + 1 < g->n_fresh && is_before(g, g->fresh[child + 1], g->fresh[child]);
-        if (!is_before(g, g->fresh[child], id))
-            break;
-        g->fresh[at] = g->fresh[child];
-        at = child;
-    }
-    g->fresh[at] = id;
-}
+SG_HEAP(fresh, int64_t, struct sg_limiter, is_before)
 
 /* Room in all lists is made now, so that nothing can fail later. */
 static sg_status add_request(struct sg_limiter *g, int64_t turn, double tokens, double usd, int64_t *id,
@@ -176,7 +160,7 @@ sg_status sg_limiter_add(struct sg_limiter *g, int64_t turn, double tokens, doub
                          struct sg_err *err)
 {
     SG_TRY(add_request(g, turn, tokens, usd, id, err));
-    push_fresh(g, *id);
+    fresh_push(g->fresh, &g->n_fresh, *id, g);
     return SG_OK;
 }
 
@@ -372,7 +356,7 @@ int sg_limiter_next(struct sg_limiter *g, double now_s, int64_t *id)
     if (at >= 0)
         g->again[at] = g->again[--g->n_again];
     else
-        pop_fresh(g);
+        fresh_pop(g->fresh, &g->n_fresh, g);
     t->attempts++;
     t->sent_s = now_s;
     t->sent_at = g->n_departed++;
@@ -427,15 +411,12 @@ static void on_fault(struct sg_limiter *g, double now_s)
 {
     if (++g->n_faults < MAX_FAILURES || now_s < g->open_s)
         return;
-    double pause_s = fmin(ldexp(1, (int)(g->n_trips < 6 ? g->n_trips : 6)), max_delay_s);
-    g->open_s = now_s + pause_s * (0.5 + 0.5 * sg_rng_uniform(&g->rng));
-    g->n_trips++;
+    g->open_s = now_s + sg_backoff_s(&breaker, g->n_trips++, &g->rng);
 }
 
 static double delay_s(struct sg_limiter *g, const struct request *t, const struct sg_attempt *a)
 {
-    double cap = 0.5 * ldexp(1, t->attempts < 8 ? t->attempts : 8);
-    double own = sg_rng_uniform(&g->rng) * fmin(cap, max_delay_s);
+    double own = sg_backoff_s(&between_tries, t->attempts, &g->rng);
     return a->limits.retry_after_s > own ? a->limits.retry_after_s + 0.1 * sg_rng_uniform(&g->rng) : own;
 }
 

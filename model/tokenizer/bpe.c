@@ -1,3 +1,4 @@
+#include "base/heap.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "model/tokenizer/tokenizer_parts.h"
@@ -86,34 +87,13 @@ void sg_bpe_scratch_free(struct sg_bpe_scratch *scratch)
 }
 
 /* Lowest rank first, then the leftmost: the order in which merges are learnt and applied. */
-static int before(const struct sg_bpe_candidate *a, const struct sg_bpe_candidate *b)
+static int before(const void *none, const struct sg_bpe_candidate *a, const struct sg_bpe_candidate *b)
 {
+    (void)none;
     return a->rank != b->rank ? a->rank < b->rank : a->at < b->at;
 }
 
-static void heap_push(struct sg_bpe_candidate *heap, size_t *n, struct sg_bpe_candidate x)
-{
-    size_t i = (*n)++;
-    for (; i > 0 && before(&x, &heap[(i - 1) / 2]); i = (i - 1) / 2)
-        heap[i] = heap[(i - 1) / 2];
-    heap[i] = x;
-}
-
-static struct sg_bpe_candidate heap_pop(struct sg_bpe_candidate *heap, size_t *n)
-{
-    struct sg_bpe_candidate top = heap[0], x = heap[--*n];
-    size_t i = 0;
-    for (size_t child = 1; child < *n; child = 2 * i + 1) {
-        if (child + 1 < *n && before(&heap[child + 1], &heap[child]))
-            child++;
-        if (!before(&heap[child], &x))
-            break;
-        heap[i] = heap[child];
-        i = child;
-    }
-    heap[i] = x;
-    return top;
-}
+SG_HEAP(heap, struct sg_bpe_candidate, void, before)
 
 /* Room for a word of n bytes. Each merge takes a symbol away and adds at most two candidates. */
 static int reserve(struct sg_bpe_scratch *s, size_t n)
@@ -133,13 +113,13 @@ static int reserve(struct sg_bpe_scratch *s, size_t n)
 }
 
 static void consider(const struct sg_bpe *b, const struct sg_bpe_symbol *symbol, int32_t at,
-                     struct sg_bpe_candidate *heap, size_t *n_heap)
+                     struct sg_bpe_candidate *heap, int64_t *n_heap)
 {
     if (at < 0 || symbol[at].next < 0)
         return;
     const struct sg_bpe_merge *m = &b->merge[slot_of(b, symbol[at].id, symbol[symbol[at].next].id)];
     if (m->left >= 0)
-        heap_push(heap, n_heap, (struct sg_bpe_candidate){m->rank, at, m->id});
+        heap_push(heap, n_heap, (struct sg_bpe_candidate){m->rank, at, m->id}, NULL);
 }
 
 /* The word's bytes as symbols; returns how many. */
@@ -172,12 +152,12 @@ static void encode_word(const struct sg_bpe *b, struct sg_bpe_scratch *scratch, 
     }
     struct sg_bpe_symbol *symbol = scratch->symbol;
     struct sg_bpe_candidate *heap = scratch->heap;
-    size_t n_heap = 0;
+    int64_t n_heap = 0;
     int32_t count = split_bytes(b, word, n, symbol);
     for (int32_t i = 0; i < count; i++)
         consider(b, symbol, i, heap, &n_heap);
     while (n_heap) {
-        struct sg_bpe_candidate c = heap_pop(heap, &n_heap);
+        struct sg_bpe_candidate c = heap_pop(heap, &n_heap, NULL);
         struct sg_bpe_symbol *left = &symbol[c.at];
         if (left->id < 0 || left->next < 0)
             continue;
