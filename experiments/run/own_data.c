@@ -25,8 +25,8 @@ struct table {
 static uint64_t hash_of(const struct sg_row *r)
 {
     uint64_t h = 1469598103934665603u; /* FNV-1a, 64 bits (RFC 9923) */
-    for (int part = 0; part < 2; part++) {
-        for (const unsigned char *p = (const unsigned char *)(part ? r->second : r->first); p && *p; p++)
+    for (int second = 0; second < 2; second++) {
+        for (const unsigned char *p = (const unsigned char *)(second ? r->second : r->first); p && *p; p++)
             h = (h ^ *p) * 1099511628211u;
         h = (h ^ 0xff) * 1099511628211u;
     }
@@ -168,18 +168,12 @@ static sg_status look_for_near(const struct look *l, int64_t n_leaked, struct sg
     return status;
 }
 
-/* "b, c and 3 more" of the classes without a row. */
-static sg_status look_at_classes(const struct look *l, const char *which, const int32_t *label, int64_t n,
-                                 const char *why, struct sg_err *err)
+/* "b, c and 3 more" of the classes without a row; n_of: (K) rows of each. */
+static void look_at_classes(const struct look *l, const char *which, const int64_t *n_of, const char *why)
 {
-    int k_max = l->task->n_classes, n_without = 0;
-    int64_t *n_of = sg_alloc((size_t)k_max, sizeof *n_of);
-    if (!n_of)
-        return sg_fail_memory(err, (size_t)k_max * sizeof *n_of);
-    for (int64_t i = 0; i < n; i++)
-        n_of[label[i]]++;
+    int n_without = 0;
     struct sg_buf names = sg_buf_make(4000);
-    for (int k = 0; k < k_max; k++)
+    for (int k = 0; k < l->task->n_classes; k++)
         if (!n_of[k] && n_without++ < 5) {
             sg_buf_puts(&names, names.len ? ", " : "");
             sg_buf_safe(&names, l->task->class_[k].name, 40);
@@ -190,36 +184,49 @@ static sg_status look_at_classes(const struct look *l, const char *which, const 
         say(l, "no %s row of %s %s%s", which, sg_plural(n_without, "class", "classes"), sg_buf_text(&names),
             why);
     sg_buf_free(&names);
-    sg_free(n_of);
-    return SG_OK;
 }
 
-/* Said where the largest class has five times the rows of the smallest, and more. */
+/* Named where the largest class has five times the rows of the smallest, and more. */
 enum { UNEQUAL = 5 };
 
-static sg_status look_at_balance(const struct look *l, struct sg_err *err)
+static void look_at_balance(const struct look *l, const int64_t *n_of)
 {
-    const struct sg_task_data *d = l->d;
-    int k_max = l->task->n_classes, least = -1, most = -1;
-    int64_t *n_of = sg_alloc((size_t)k_max, sizeof *n_of);
-    if (!n_of)
-        return sg_fail_memory(err, (size_t)k_max * sizeof *n_of);
-    for (int64_t i = 0; i < d->train.n; i++)
-        n_of[d->train_label[i]]++;
-    for (int k = 0; k < k_max; k++) {
+    int least = -1, most = -1;
+    for (int k = 0; k < l->task->n_classes; k++) {
         least = n_of[k] && (least < 0 || n_of[k] < n_of[least]) ? k : least;
         most = most < 0 || n_of[k] > n_of[most] ? k : most;
     }
-    if (least >= 0 && n_of[most] >= UNEQUAL * n_of[least]) {
-        struct sg_buf names = sg_buf_make(1000);
-        sg_buf_safe(&names, l->task->class_[least].name, 40);
-        sg_buf_printf(&names, ", %lld of ", count(n_of[most]));
-        sg_buf_safe(&names, l->task->class_[most].name, 40);
-        say(l, "the classes are unequal: %lld training %s of %s; look at macro-F1 beside accuracy",
-            count(n_of[least]), sg_plural(n_of[least], "row", "rows"), sg_buf_text(&names));
-        sg_buf_free(&names);
-    }
-    sg_free(n_of);
+    if (least < 0 || n_of[most] < UNEQUAL * n_of[least])
+        return;
+    struct sg_buf names = sg_buf_make(1000);
+    sg_buf_safe(&names, l->task->class_[least].name, 40);
+    sg_buf_printf(&names, ", %lld of ", count(n_of[most]));
+    sg_buf_safe(&names, l->task->class_[most].name, 40);
+    say(l, "the classes are unequal: %lld training %s of %s; look at macro-F1 beside accuracy",
+        count(n_of[least]), sg_plural(n_of[least], "row", "rows"), sg_buf_text(&names));
+    sg_buf_free(&names);
+}
+
+static void count_classes(const int32_t *label, int64_t n, int64_t *n_of)
+{
+    for (int64_t i = 0; i < n; i++)
+        n_of[label[i]]++;
+}
+
+static sg_status look_at_labels(const struct look *l, struct sg_err *err)
+{
+    const struct sg_task_data *d = l->d;
+    size_t n_classes = (size_t)l->task->n_classes;
+    int64_t *of_train = sg_alloc(2 * n_classes, sizeof *of_train);
+    if (!of_train)
+        return sg_fail_memory(err, 2 * n_classes * sizeof *of_train);
+    int64_t *of_test = of_train + n_classes;
+    count_classes(d->train_label, d->train.n, of_train);
+    count_classes(d->test_label, d->test.n, of_test);
+    look_at_classes(l, "training", of_train, ": raw cells cannot learn it");
+    look_at_classes(l, "test", of_test, ": how it does there is not measured");
+    look_at_balance(l, of_train);
+    sg_free(of_train);
     return SG_OK;
 }
 
@@ -241,9 +248,7 @@ static sg_status look_at_task(const struct look *l, struct sg_err *err)
         say(l, "%lld training %s an empty text", count(n), sg_plural(n, "row has", "rows have"));
     if ((n = n_blank(&d->test)))
         say(l, "%lld test %s an empty text", count(n), sg_plural(n, "row has", "rows have"));
-    SG_TRY(look_at_classes(l, "training", d->train_label, d->train.n, ": raw cells cannot learn it", err));
-    SG_TRY(look_at_classes(l, "test", d->test_label, d->test.n, ": how it does there is not measured", err));
-    SG_TRY(look_at_balance(l, err));
+    SG_TRY(look_at_labels(l, err));
     for (int i = 0; l->s->seeds_data > 1 && i < l->s->n_raw; i++)
         if (l->s->raw[i] == d->train.n)
             say(l,

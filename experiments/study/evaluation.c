@@ -11,7 +11,7 @@
 
 struct answer {
     int known;
-    enum sg_verdict verdict;
+    enum sg_class_answer outcome;
     int class_;
     char key[SG_HEX]; /* of the completion */
 };
@@ -150,10 +150,10 @@ static sg_status read_answer(struct sg_evaluation *e, int64_t i, const char *key
                              struct sg_err *err)
 {
     struct answer *a = &e->answer[i];
-    *a = (struct answer){.known = 1, .verdict = SG_VERDICT_FAILED, .class_ = -1};
+    *a = (struct answer){.known = 1, .outcome = SG_CLASS_FAILED, .class_ = -1};
     memcpy(a->key, key, SG_HEX);
     if (f->status == SG_OK)
-        SG_TRY(sg_classify_answer(e->task, f->text, f->finish_reason, &a->verdict, &a->class_, err));
+        SG_TRY(sg_classify_answer(e->task, f->text, f->finish_reason, &a->outcome, &a->class_, err));
     e->n_answered++;
     return SG_OK;
 }
@@ -161,14 +161,14 @@ static sg_status read_answer(struct sg_evaluation *e, int64_t i, const char *key
 sg_status sg_evaluation_preview(const struct sg_evaluation *e, const struct sg_found *f,
                                 enum sg_reject *reason, struct sg_err *err)
 {
-    enum sg_verdict verdict = SG_VERDICT_FAILED;
+    enum sg_class_answer outcome = SG_CLASS_FAILED;
     int class_ = -1, thought = f->finish_reason && strcmp(f->finish_reason, SG_FINISH_REASONING) == 0;
-    SG_TRY(sg_classify_answer(e->task, f->text, f->finish_reason, &verdict, &class_, err));
-    *reason = class_ >= 0                     ? SG_ACCEPTED
-              : verdict == SG_VERDICT_REFUSED ? SG_REJECT_REFUSED
-              : verdict != SG_VERDICT_EMPTY   ? SG_REJECT_UNPARSABLE
-              : thought                       ? SG_REJECT_REASONING
-                                              : SG_REJECT_EMPTY;
+    SG_TRY(sg_classify_answer(e->task, f->text, f->finish_reason, &outcome, &class_, err));
+    *reason = class_ >= 0                   ? SG_ACCEPTED
+              : outcome == SG_CLASS_REFUSED ? SG_REJECT_REFUSED
+              : outcome != SG_CLASS_EMPTY   ? SG_REJECT_UNPARSABLE
+              : thought                     ? SG_REJECT_REASONING
+                                            : SG_REJECT_EMPTY;
     return SG_OK;
 }
 
@@ -275,6 +275,6 @@ struct sg_evaluation_row sg_evaluation_get(const struct sg_evaluation *e, int64_
     return (struct sg_evaluation_row){.row = e->row[i],
                                       .gold = e->data->test_label[e->row[i]],
                                       .predicted = e->answer[i].class_,
-                                      .verdict = sg_verdict_name(e->answer[i].verdict),
+                                      .verdict = sg_class_answer_name(e->answer[i].outcome),
                                       .key = e->answer[i].key};
 }

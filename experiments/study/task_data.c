@@ -184,9 +184,9 @@ static sg_status make_digest(struct sg_task_data *d, struct sg_err *err)
     struct sg_sha256_stream *h = sg_sha256_create();
     if (!h)
         return sg_fail_memory(err, 256);
-    for (int part = 0; part < 2; part++) {
-        const struct sg_rows *rows = part ? &d->test : &d->train;
-        sg_sha256_add(h, part ? "test" : "train", part ? 5 : 6);
+    for (int is_test = 0; is_test < 2; is_test++) {
+        const struct sg_rows *rows = is_test ? &d->test : &d->train;
+        sg_sha256_add(h, is_test ? "test" : "train", is_test ? 5 : 6);
         for (int64_t i = 0; i < rows->n; i++) {
             add_text(h, rows->row[i].first);
             add_text(h, rows->row[i].second);
@@ -317,8 +317,8 @@ void sg_task_data_free(struct sg_task_data *d)
 void sg_task_data_tell(const struct sg_task_data *d)
 {
     const char *const notes[] = {d->train.notes, d->test.notes};
-    for (int part = 0; part < 2; part++)
-        for (const char *s = notes[part]; s && *s; s += strcspn(s, "\n"), s += *s == '\n') {
+    for (int i = 0; i < 2; i++)
+        for (const char *s = notes[i]; s && *s; s += strcspn(s, "\n"), s += *s == '\n') {
             struct sg_buf line = sg_buf_make(4000);
             char *copy = sg_strndup(s, strcspn(s, "\n"));
             sg_buf_safe(&line, copy ? copy : "", 2000);

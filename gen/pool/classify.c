@@ -227,10 +227,10 @@ sg_status sg_classifier_request(const struct sg_classifier *c, int64_t index, co
 
 /* ---- answers ---- */
 
-const char *sg_verdict_name(enum sg_verdict v)
+const char *sg_class_answer_name(enum sg_class_answer v)
 {
-    static const char *const name[SG_N_VERDICTS] = {"",         "failed",  "empty",    "refused",
-                                                    "no class", "several", "reasoning"};
+    static const char *const name[SG_N_CLASS_ANSWERS] = {"",         "failed",  "empty",    "refused",
+                                                         "no class", "several", "reasoning"};
     return name[v];
 }
 
@@ -437,37 +437,37 @@ static sg_status read_answer(const struct sg_task *t, char *text, struct named *
 }
 
 sg_status sg_classify_answer(const struct sg_task *t, const char *text, const char *finish_reason,
-                             enum sg_verdict *verdict, int *class_, struct sg_err *err)
+                             enum sg_class_answer *answer, int *class_, struct sg_err *err)
 {
     *class_ = -1;
-    *verdict = SG_VERDICT_REFUSED;
+    *answer = SG_CLASS_REFUSED;
     if (finish_reason &&
         (strcmp(finish_reason, "content_filter") == 0 || strcmp(finish_reason, "refusal") == 0))
         return SG_OK;
-    *verdict = SG_VERDICT_EMPTY;
+    *answer = SG_CLASS_EMPTY;
     if (!text || !*text)
         return SG_OK;
-    *verdict = SG_VERDICT_NONE;
+    *answer = SG_CLASS_NONE;
     if (!sg_utf8_valid(text, strlen(text)))
         return SG_OK;
     int only_reasons;
-    char *clean = sg_said_copy(t, text, &only_reasons), *answer = NULL;
+    char *clean = sg_said_copy(t, text, &only_reasons), *said = NULL;
     if (!clean)
         return sg_fail_memory(err, strlen(text));
     struct named x = {.class_ = -1};
     sg_status status = SG_OK;
     if (!*clean)
-        *verdict = only_reasons ? SG_VERDICT_REASONING : SG_VERDICT_EMPTY;
+        *answer = only_reasons ? SG_CLASS_REASONING : SG_CLASS_EMPTY;
     else if (sg_is_refusal(clean))
-        *verdict = SG_VERDICT_REFUSED;
+        *answer = SG_CLASS_REFUSED;
     else if (strlen(clean) <= MAX_ANSWER_BYTES) {
-        answer = unwrapped(t, clean);
-        status = answer ? read_answer(t, answer, &x, err) : sg_fail_memory(err, strlen(clean));
-        *verdict = x.several ? SG_VERDICT_SEVERAL : x.class_ >= 0 ? SG_VERDICT_CLASS : SG_VERDICT_NONE;
+        said = unwrapped(t, clean);
+        status = said ? read_answer(t, said, &x, err) : sg_fail_memory(err, strlen(clean));
+        *answer = x.several ? SG_CLASS_SEVERAL : x.class_ >= 0 ? SG_CLASS_ONE : SG_CLASS_NONE;
     }
-    if (status == SG_OK && *verdict == SG_VERDICT_CLASS)
+    if (status == SG_OK && *answer == SG_CLASS_ONE)
         *class_ = x.class_;
     sg_free(clean);
-    sg_free(answer);
+    sg_free(said);
     return status;
 }

@@ -54,21 +54,21 @@ sg_status sg_classifier_request(const struct sg_classifier *c, int64_t index, co
                                 struct sg_request *out, struct sg_err *err) SG_MUST_USE;
 
 /* What an answer says. */
-enum sg_verdict {
-    SG_VERDICT_CLASS,     /* one class */
-    SG_VERDICT_FAILED,    /* there is no answer: the request failed for good */
-    SG_VERDICT_EMPTY,     /* nothing in it */
-    SG_VERDICT_REFUSED,   /* content filter, or "I cannot ..." */
-    SG_VERDICT_NONE,      /* names no class */
-    SG_VERDICT_SEVERAL,   /* names several, or says which one it is not */
-    SG_VERDICT_REASONING, /* thought aloud, and said nothing behind it */
-    SG_N_VERDICTS
+enum sg_class_answer {
+    SG_CLASS_ONE,       /* one class */
+    SG_CLASS_FAILED,    /* there is no answer: the request failed for good */
+    SG_CLASS_EMPTY,     /* nothing in it */
+    SG_CLASS_REFUSED,   /* content filter, or "I cannot ..." */
+    SG_CLASS_NONE,      /* names no class */
+    SG_CLASS_SEVERAL,   /* names several, or says which one it is not */
+    SG_CLASS_REASONING, /* thought aloud, and said nothing behind it */
+    SG_N_CLASS_ANSWERS
 };
-const char *
-sg_verdict_name(enum sg_verdict v); /* "", "failed", "empty", "refused", "no class", "several", "reasoning" */
+const char *sg_class_answer_name(
+    enum sg_class_answer v); /* "", "failed", "empty", "refused", "no class", "several", "reasoning" */
 
-/* *class_: -1 unless SG_VERDICT_CLASS. text, finish_reason: may be NULL. */
+/* *class_: -1 unless SG_CLASS_ONE. text, finish_reason: may be NULL. */
 sg_status sg_classify_answer(const struct sg_task *t, const char *text, const char *finish_reason,
-                             enum sg_verdict *verdict, int *class_, struct sg_err *err) SG_MUST_USE;
+                             enum sg_class_answer *answer, int *class_, struct sg_err *err) SG_MUST_USE;
 
 #endif

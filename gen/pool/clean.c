@@ -184,6 +184,12 @@ int sg_has_bullet(const char *s)
     return bullet_length(s) > 0;
 }
 
+const char *sg_next_line(const char *s)
+{
+    s += strcspn(s, "\n");
+    return *s ? s + 1 : s;
+}
+
 const char *sg_skip_bullet(const char *s)
 {
     for (size_t n; (n = bullet_length(s)) > 0;)

@@ -13,6 +13,9 @@ char *sg_clean_copy(const char *text, size_t n);
 /* "**a** _b_ `c`" -> "a _b_ c"; heading signs at the start go too. */
 void sg_clean_markdown(char *s);
 
+/* Where the next line begins; at the text's end, the end. */
+const char *sg_next_line(const char *s);
+
 /* Skips "1.", "2)", "(3)", "-", "*", "•", "#" and blanks; returns where the text begins. */
 const char *sg_skip_bullet(const char *s);
 /* Whether the line begins with a number or a bullet. */

@@ -335,7 +335,7 @@ static char *as_text(const struct sg_task *t, const struct sg_record *r)
 }
 
 /* Whether the record's label agrees with what was asked for. Where a class was, a number may count classes from 0. */
-static enum sg_reject judge_label(const struct sg_task *t, const struct sg_record *r,
+static enum sg_reject check_label(const struct sg_task *t, const struct sg_record *r,
                                   const struct sg_wanted *w)
 {
     int class_ = r->class_;
@@ -363,7 +363,7 @@ static sg_status parse_record(const struct sg_task *t, const struct sg_record *r
     sg_free(clean);
     if (status != SG_OK || out->reason != SG_ACCEPTED)
         return status;
-    out->reason = judge_label(t, r, w);
+    out->reason = check_label(t, r, w);
     if (out->reason == SG_ACCEPTED)
         out->class_ = w->label ? r->class_ : -1;
     else
@@ -389,7 +389,7 @@ static sg_status parse_records(const struct sg_task *t, const json_t *records, c
 /* ---- all of it ---- */
 
 /* What is no text at all, before anything is looked for in it. SG_ACCEPTED: it is one. */
-static enum sg_reject judge_answer(const char *text, const char *finish_reason)
+static enum sg_reject check_answer(const char *text, const char *finish_reason)
 {
     if (finish_reason &&
         (strcmp(finish_reason, "content_filter") == 0 || strcmp(finish_reason, "refusal") == 0))
@@ -432,7 +432,7 @@ sg_status sg_parse_examples(const struct sg_task *t, const char *text, const cha
 {
     int cut = finish_reason && strcmp(finish_reason, "length") == 0, only_reasons, broken = 0;
     *n_out = 1;
-    *out = (struct sg_candidate){.class_ = -1, .reason = judge_answer(text, finish_reason)};
+    *out = (struct sg_candidate){.class_ = -1, .reason = check_answer(text, finish_reason)};
     if (out->reason != SG_ACCEPTED)
         return SG_OK;
     char *barred = strchr(text, '\t') ? bars_for_tabs(t, text) : NULL;

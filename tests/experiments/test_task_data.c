@@ -275,6 +275,31 @@ static void test_draw(void **state)
     assert_true(first_differs);
 }
 
+/* Where n is no multiple of K, which classes have a row more than others is drawn, too: no class has it in each draw. */
+static void test_draw_class_order(void **state)
+{
+    (void)state;
+    enum { N_SEEDS = 90 };
+    struct sg_task_data d;
+    int32_t label[N];
+    struct sg_err err = {0};
+    fill(&d, label);
+    for (int64_t n = 1; n < 15; n++) {
+        int n_more[K] = {0};
+        for (int64_t seed = 0; seed < N_SEEDS; seed++) {
+            int64_t index[N], n_class[K] = {0};
+            assert_int_equal(sg_raw_draw(&d, K, n, seed, index, &err), SG_OK);
+            for (int64_t j = 0; j < n; j++)
+                n_class[label[index[j]]]++;
+            for (int k = 0; k < K; k++)
+                n_more[k] += n_class[k] > n / K;
+        }
+        for (int k = 0; k < K;
+             k++) /* expected: 0, 30 or 60, with a standard deviation of 4.5; the seeds are fixed */
+            assert_in_range(n_more[k], n % K * 30 - (n % K ? 16 : 0), n % K * 30 + (n % K ? 16 : 0));
+    }
+}
+
 /* raw_draw: proportional. At every n each class is within a row of its share, a smaller number is the beginning of a larger, draws differ. */
 static void test_draw_shares(void **state)
 {
@@ -386,11 +411,17 @@ static void test_test_draw(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_test_draw),    cmocka_unit_test(test_read),
-        cmocka_unit_test(test_as_elsewhere), cmocka_unit_test(test_quotes),
-        cmocka_unit_test(test_digest),       cmocka_unit_test(test_bad),
-        cmocka_unit_test(test_draw),         cmocka_unit_test(test_draw_too_many),
-        cmocka_unit_test(test_draw_shares),  cmocka_unit_test(test_beside),
+        cmocka_unit_test(test_test_draw),
+        cmocka_unit_test(test_read),
+        cmocka_unit_test(test_as_elsewhere),
+        cmocka_unit_test(test_quotes),
+        cmocka_unit_test(test_digest),
+        cmocka_unit_test(test_bad),
+        cmocka_unit_test(test_draw),
+        cmocka_unit_test(test_draw_too_many),
+        cmocka_unit_test(test_draw_class_order),
+        cmocka_unit_test(test_draw_shares),
+        cmocka_unit_test(test_beside),
     };
     return cmocka_run_group_tests(tests, enter, scratch_leave);
 }

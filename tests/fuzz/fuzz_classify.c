@@ -26,12 +26,12 @@ static void read_as(struct sg_class *class_, int n_classes, const char *text, co
     struct sg_task t = {
         .name = TEXT("t"), .first_mark = TEXT("Text"), .n_classes = n_classes, .class_ = class_};
     struct sg_err err = {0};
-    enum sg_verdict v;
+    enum sg_class_answer v;
     int k, again;
     size_t before = sg_mem_now();
     if (sg_classify_answer(&t, text, finish, &v, &k, &err) != SG_OK)
         abort();
-    if ((v == SG_VERDICT_CLASS) != (k >= 0) || k >= n_classes || v >= SG_N_VERDICTS)
+    if ((v == SG_CLASS_ONE) != (k >= 0) || k >= n_classes || v >= SG_N_CLASS_ANSWERS)
         abort();
     if (k >= 0) { /* what it is read as, said alone, is that class */
         char *alone = sg_strf("**Label:** \"%s\".\n", class_[k].readable);

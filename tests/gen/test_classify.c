@@ -43,94 +43,94 @@ static void answers(void **state)
     static const struct {
         int task;
         const char *text, *finish;
-        enum sg_verdict verdict;
+        enum sg_class_answer answer;
         int class_;
     } rows[] = {
         /* names and readable names, but for case, quotes, punctuation, Markdown, labels */
-        {MOOD, "negative", "stop", SG_VERDICT_CLASS, 0},
-        {MOOD, "bad", "stop", SG_VERDICT_CLASS, 0},
-        {MOOD, "  POSITIVE.\n", "stop", SG_VERDICT_CLASS, 1},
-        {MOOD, "**Positive**", NULL, SG_VERDICT_CLASS, 1},
-        {MOOD, "\"positive\"", "stop", SG_VERDICT_CLASS, 1},
-        {MOOD, "Label: positive", "stop", SG_VERDICT_CLASS, 1},
-        {MOOD, "**Answer:** Negative!", "stop", SG_VERDICT_CLASS, 0},
-        {MOOD, "The answer is negative.", "stop", SG_VERDICT_CLASS, 0},
-        {MOOD, "2. positive", "stop", SG_VERDICT_CLASS, 1},
-        {MOOD, "```\npositive\n```", "stop", SG_VERDICT_CLASS, 1},
-        {MOOD, "{\"label\": \"positive\"}", "stop", SG_VERDICT_CLASS, 1},
-        {MOOD, "<think>negative or positive?</think>positive", "stop", SG_VERDICT_CLASS, 1},
-        {STAR, "1 star (terrible)", "stop", SG_VERDICT_CLASS, 0},
-        {STAR, "2 Stars", "stop", SG_VERDICT_CLASS, 1},
-        {STAR, "The rating: 2 stars", "stop", SG_VERDICT_CLASS, 1},
-        {STAR, "2", "stop", SG_VERDICT_NONE, -1},
-        {NYT, "Labor, employment and immigration", "stop", SG_VERDICT_CLASS, 0},
-        {NYT, "labor", "stop", SG_VERDICT_NONE, -1},
+        {MOOD, "negative", "stop", SG_CLASS_ONE, 0},
+        {MOOD, "bad", "stop", SG_CLASS_ONE, 0},
+        {MOOD, "  POSITIVE.\n", "stop", SG_CLASS_ONE, 1},
+        {MOOD, "**Positive**", NULL, SG_CLASS_ONE, 1},
+        {MOOD, "\"positive\"", "stop", SG_CLASS_ONE, 1},
+        {MOOD, "Label: positive", "stop", SG_CLASS_ONE, 1},
+        {MOOD, "**Answer:** Negative!", "stop", SG_CLASS_ONE, 0},
+        {MOOD, "The answer is negative.", "stop", SG_CLASS_ONE, 0},
+        {MOOD, "2. positive", "stop", SG_CLASS_ONE, 1},
+        {MOOD, "```\npositive\n```", "stop", SG_CLASS_ONE, 1},
+        {MOOD, "{\"label\": \"positive\"}", "stop", SG_CLASS_ONE, 1},
+        {MOOD, "<think>negative or positive?</think>positive", "stop", SG_CLASS_ONE, 1},
+        {STAR, "1 star (terrible)", "stop", SG_CLASS_ONE, 0},
+        {STAR, "2 Stars", "stop", SG_CLASS_ONE, 1},
+        {STAR, "The rating: 2 stars", "stop", SG_CLASS_ONE, 1},
+        {STAR, "2", "stop", SG_CLASS_NONE, -1},
+        {NYT, "Labor, employment and immigration", "stop", SG_CLASS_ONE, 0},
+        {NYT, "labor", "stop", SG_CLASS_NONE, -1},
         /* exactly first; what folding drops may make another name */
-        {SIGN, "C++", "stop", SG_VERDICT_CLASS, 0},
-        {SIGN, "Label: **c++**.", "stop", SG_VERDICT_CLASS, 0},
-        {SIGN, "c", "stop", SG_VERDICT_CLASS, 0},
-        {SIGN, "C#", "stop", SG_VERDICT_NONE, -1},
-        {SIGN, "It is C#, I think.", "stop", SG_VERDICT_NONE, -1},
-        {SIGN, " \U0001f600\n", "stop", SG_VERDICT_CLASS, 1},
-        {SIGN, "**\U0001f600**", "stop", SG_VERDICT_CLASS, 1},
-        {SIGN, "?!", "stop", SG_VERDICT_NONE, -1},
-        {NUMBER, "1", "stop", SG_VERDICT_CLASS, 0},
-        {NUMBER, "-1", "stop", SG_VERDICT_NONE, -1},
-        {NUMBER, "The answer is -2.", "stop", SG_VERDICT_NONE, -1},
-        {NUMBER, "<2", "stop", SG_VERDICT_NONE, -1},
-        {MINUS, "-1", "stop", SG_VERDICT_CLASS, 0}, /* no task file can have these two */
-        {MINUS, "**-1**", "stop", SG_VERDICT_CLASS, 0},
-        {MINUS, "1", "stop", SG_VERDICT_CLASS, 1},
+        {SIGN, "C++", "stop", SG_CLASS_ONE, 0},
+        {SIGN, "Label: **c++**.", "stop", SG_CLASS_ONE, 0},
+        {SIGN, "c", "stop", SG_CLASS_ONE, 0},
+        {SIGN, "C#", "stop", SG_CLASS_NONE, -1},
+        {SIGN, "It is C#, I think.", "stop", SG_CLASS_NONE, -1},
+        {SIGN, " \U0001f600\n", "stop", SG_CLASS_ONE, 1},
+        {SIGN, "**\U0001f600**", "stop", SG_CLASS_ONE, 1},
+        {SIGN, "?!", "stop", SG_CLASS_NONE, -1},
+        {NUMBER, "1", "stop", SG_CLASS_ONE, 0},
+        {NUMBER, "-1", "stop", SG_CLASS_NONE, -1},
+        {NUMBER, "The answer is -2.", "stop", SG_CLASS_NONE, -1},
+        {NUMBER, "<2", "stop", SG_CLASS_NONE, -1},
+        {MINUS, "-1", "stop", SG_CLASS_ONE, 0}, /* no task file can have these two */
+        {MINUS, "**-1**", "stop", SG_CLASS_ONE, 0},
+        {MINUS, "1", "stop", SG_CLASS_ONE, 1},
         /* the longer of two names that begin alike or hold each other */
-        {RTE, "not_entailment", "stop", SG_VERDICT_CLASS, 1},
-        {RTE, "entailment", "stop", SG_VERDICT_CLASS, 0},
-        {RTE, "This is a case of not entailment, I think", "stop", SG_VERDICT_CLASS, 1},
-        {RTE, "The hypothesis does not follow from the premise.", "stop", SG_VERDICT_CLASS, 1},
-        {RTE, "The hypothesis follows from the premise.", "stop", SG_VERDICT_CLASS, 0},
-        {RTE, "It does not follow", "length", SG_VERDICT_NONE, -1},
+        {RTE, "not_entailment", "stop", SG_CLASS_ONE, 1},
+        {RTE, "entailment", "stop", SG_CLASS_ONE, 0},
+        {RTE, "This is a case of not entailment, I think", "stop", SG_CLASS_ONE, 1},
+        {RTE, "The hypothesis does not follow from the premise.", "stop", SG_CLASS_ONE, 1},
+        {RTE, "The hypothesis follows from the premise.", "stop", SG_CLASS_ONE, 0},
+        {RTE, "It does not follow", "length", SG_CLASS_NONE, -1},
         /* sentences */
-        {MOOD, "The review is positive.", "stop", SG_VERDICT_CLASS, 1},
-        {MOOD, "Positive. It is not a negative one.", "stop", SG_VERDICT_CLASS, 1},
-        {MOOD, "I think that the writer was very negative about", "length", SG_VERDICT_CLASS, 0},
-        {QUIZ, "No, it was built later.", "stop", SG_VERDICT_CLASS, 0},
-        {QUIZ, "Yes, no doubt about it", "stop", SG_VERDICT_CLASS, 1},
-        {QUIZ, "There is no reason given.", "stop", SG_VERDICT_NONE, -1},
-        {QUIZ, "The answer to that is no", "stop", SG_VERDICT_CLASS, 0},
-        {QUIZ, "The answer is no because it is old", "stop", SG_VERDICT_CLASS, 0},
-        {QUIZ, "true", "stop", SG_VERDICT_CLASS, 1},
+        {MOOD, "The review is positive.", "stop", SG_CLASS_ONE, 1},
+        {MOOD, "Positive. It is not a negative one.", "stop", SG_CLASS_ONE, 1},
+        {MOOD, "I think that the writer was very negative about", "length", SG_CLASS_ONE, 0},
+        {QUIZ, "No, it was built later.", "stop", SG_CLASS_ONE, 0},
+        {QUIZ, "Yes, no doubt about it", "stop", SG_CLASS_ONE, 1},
+        {QUIZ, "There is no reason given.", "stop", SG_CLASS_NONE, -1},
+        {QUIZ, "The answer to that is no", "stop", SG_CLASS_ONE, 0},
+        {QUIZ, "The answer is no because it is old", "stop", SG_CLASS_ONE, 0},
+        {QUIZ, "true", "stop", SG_CLASS_ONE, 1},
         /* none, several, refusals */
-        {MOOD, "negative; positive", "stop", SG_VERDICT_SEVERAL, -1},
-        {MOOD, "Positive. Negative.", "stop", SG_VERDICT_SEVERAL, -1},
-        {MOOD, "negative, positive", "stop", SG_VERDICT_SEVERAL, -1},
-        {MOOD, "It is both positive and negative", "stop", SG_VERDICT_SEVERAL, -1},
-        {MOOD, "It is not very positive", "stop", SG_VERDICT_SEVERAL, -1},
-        {MOOD, "It isn't positive", "stop", SG_VERDICT_SEVERAL, -1},
-        {MOOD, "There is no positive word in it", "stop", SG_VERDICT_SEVERAL, -1},
-        {MOOD, "non-positive", "stop", SG_VERDICT_SEVERAL, -1},
-        {MOOD, "far from negative", "stop", SG_VERDICT_SEVERAL, -1},
-        {MOOD, "Hardly positive, I would say", "stop", SG_VERDICT_SEVERAL, -1},
-        {MOOD, "the opposite of positive", "stop", SG_VERDICT_SEVERAL, -1},
-        {MOOD, "neutral", "stop", SG_VERDICT_NONE, -1},
-        {MOOD, "badly", "stop", SG_VERDICT_NONE, -1},
-        {MOOD, "positively", "stop", SG_VERDICT_NONE, -1},
-        {MOOD, "I'm sorry, but I can't say whether it is positive.", "stop", SG_VERDICT_REFUSED, -1},
-        {MOOD, "positive", "content_filter", SG_VERDICT_REFUSED, -1},
-        {MOOD, "", "stop", SG_VERDICT_EMPTY, -1},
-        {MOOD, "  \n", "stop", SG_VERDICT_EMPTY, -1},
-        {MOOD, NULL, "stop", SG_VERDICT_EMPTY, -1},
-        {MOOD, "<think>positive", "length", SG_VERDICT_REASONING, -1},
-        {MOOD, "posit\xff", "stop", SG_VERDICT_NONE, -1},
-        {MOOD, "Answer:", "stop", SG_VERDICT_NONE, -1},
-        {MOOD, "...", "stop", SG_VERDICT_NONE, -1},
-        {MOOD, "{\"label\": 3}", "stop", SG_VERDICT_NONE, -1},
+        {MOOD, "negative; positive", "stop", SG_CLASS_SEVERAL, -1},
+        {MOOD, "Positive. Negative.", "stop", SG_CLASS_SEVERAL, -1},
+        {MOOD, "negative, positive", "stop", SG_CLASS_SEVERAL, -1},
+        {MOOD, "It is both positive and negative", "stop", SG_CLASS_SEVERAL, -1},
+        {MOOD, "It is not very positive", "stop", SG_CLASS_SEVERAL, -1},
+        {MOOD, "It isn't positive", "stop", SG_CLASS_SEVERAL, -1},
+        {MOOD, "There is no positive word in it", "stop", SG_CLASS_SEVERAL, -1},
+        {MOOD, "non-positive", "stop", SG_CLASS_SEVERAL, -1},
+        {MOOD, "far from negative", "stop", SG_CLASS_SEVERAL, -1},
+        {MOOD, "Hardly positive, I would say", "stop", SG_CLASS_SEVERAL, -1},
+        {MOOD, "the opposite of positive", "stop", SG_CLASS_SEVERAL, -1},
+        {MOOD, "neutral", "stop", SG_CLASS_NONE, -1},
+        {MOOD, "badly", "stop", SG_CLASS_NONE, -1},
+        {MOOD, "positively", "stop", SG_CLASS_NONE, -1},
+        {MOOD, "I'm sorry, but I can't say whether it is positive.", "stop", SG_CLASS_REFUSED, -1},
+        {MOOD, "positive", "content_filter", SG_CLASS_REFUSED, -1},
+        {MOOD, "", "stop", SG_CLASS_EMPTY, -1},
+        {MOOD, "  \n", "stop", SG_CLASS_EMPTY, -1},
+        {MOOD, NULL, "stop", SG_CLASS_EMPTY, -1},
+        {MOOD, "<think>positive", "length", SG_CLASS_REASONING, -1},
+        {MOOD, "posit\xff", "stop", SG_CLASS_NONE, -1},
+        {MOOD, "Answer:", "stop", SG_CLASS_NONE, -1},
+        {MOOD, "...", "stop", SG_CLASS_NONE, -1},
+        {MOOD, "{\"label\": 3}", "stop", SG_CLASS_NONE, -1},
     };
     for (int i = 0; i < N_OF(rows); i++) {
         struct sg_task t = task_of(rows[i].task);
-        enum sg_verdict v;
+        enum sg_class_answer v;
         int class_;
         assert_int_equal(sg_classify_answer(&t, rows[i].text, rows[i].finish, &v, &class_, &err), SG_OK);
-        if (v != rows[i].verdict || class_ != rows[i].class_)
-            fail_msg("%s: %s, class %d", rows[i].text, sg_verdict_name(v), class_);
+        if (v != rows[i].answer || class_ != rows[i].class_)
+            fail_msg("%s: %s, class %d", rows[i].text, sg_class_answer_name(v), class_);
     }
 }
 
@@ -139,13 +139,13 @@ static void long_answers(void **state)
 {
     (void)state;
     struct sg_task t = mood_task();
-    enum sg_verdict v;
+    enum sg_class_answer v;
     int class_;
     struct sg_buf b = sg_buf_make(1 << 22);
     for (int i = 0; i < 200000; i++)
         sg_buf_puts(&b, "positive ");
     assert_int_equal(sg_classify_answer(&t, sg_buf_text(&b), "stop", &v, &class_, &err), SG_OK);
-    assert_int_equal(v, SG_VERDICT_NONE);
+    assert_int_equal(v, SG_CLASS_NONE);
     sg_buf_free(&b);
 }
 

@@ -145,7 +145,7 @@ static void topics_and_classes(void **state)
     for (int i = 0; i < N_OF(form); i++) {
         struct sg_topics topics = {0};
         struct sg_err err;
-        enum sg_verdict v;
+        enum sg_class_answer v;
         int class_;
         const char *text = joined(form[i].opens, THOUGHT "- vary genres\n- no repeats\n", form[i].closes,
                                   "1. Western films\n2. Space films");
@@ -159,7 +159,7 @@ static void topics_and_classes(void **state)
         assert_int_equal(class_, 1);
         text = joined(form[i].opens, "Okay, the user wants a label. Is it negative?", "", "");
         assert_int_equal(sg_classify_answer(&t, text, "length", &v, &class_, &err), SG_OK);
-        assert_int_equal(v, SG_VERDICT_REASONING);
+        assert_int_equal(v, SG_CLASS_REASONING);
     }
 }
 
