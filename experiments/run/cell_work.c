@@ -1,6 +1,7 @@
 #include "experiments/run/cell_work.h"
 
 #include "base/build.h"
+#include "base/json.h"
 #include "base/mem.h"
 
 #include <dirent.h>
@@ -24,29 +25,29 @@ static json_t *rows_json(const struct sg_examples *x)
     return list;
 }
 
-/* What a rank that trains a cell is told, all of sg_train_settings but how gradients meet, which no study sets: X(name, whole or real). */
+/* What a rank that trains a cell is told, all of sg_train_settings but how gradients meet, which no study sets: X(name, int or number). */
 #define SETTINGS(X)                                                                                          \
-    X(epochs, integer)                                                                                       \
-    X(steps, integer)                                                                                        \
-    X(min_steps, integer)                                                                                    \
-    X(batch, integer)                                                                                        \
-    X(max_length, integer)                                                                                   \
-    X(lanes, integer)                                                                                        \
-    X(threads, integer)                                                                                      \
-    X(seed, integer)                                                                                         \
-    X(precision, integer)                                                                                    \
-    X(lr, real)                                                                                              \
-    X(warmup, real)                                                                                          \
-    X(weight_decay, real)                                                                                    \
-    X(clip, real)                                                                                            \
-    X(dropout, real)
+    X(epochs, int)                                                                                           \
+    X(steps, int)                                                                                            \
+    X(min_steps, int)                                                                                        \
+    X(batch, int)                                                                                            \
+    X(max_length, int)                                                                                       \
+    X(lanes, int)                                                                                            \
+    X(threads, int)                                                                                          \
+    X(seed, int)                                                                                             \
+    X(precision, int)                                                                                        \
+    X(lr, number)                                                                                            \
+    X(warmup, number)                                                                                        \
+    X(weight_decay, number)                                                                                  \
+    X(clip, number)                                                                                          \
+    X(dropout, number)
 
-static json_t *json_of_integer(int64_t x)
+static json_t *json_of_int(int64_t x)
 {
     return json_integer((json_int_t)x);
 }
 
-static json_t *json_of_real(double x)
+static json_t *json_of_number(double x)
 {
     return json_real(x);
 }
@@ -65,19 +66,9 @@ json_t *sg_cell_settings_pack(const struct sg_train_settings *s)
     return o;
 }
 
-static int64_t integer(const json_t *o, const char *key)
-{
-    return json_integer_value(json_object_get(o, key));
-}
-
-static double real(const json_t *o, const char *key)
-{
-    return json_number_value(json_object_get(o, key));
-}
-
 void sg_cell_settings_unpack(const json_t *o, struct sg_train_settings *s)
 {
-#define X(name, type) s->name = (__typeof__(s->name))type(o, #name);
+#define X(name, type) s->name = (__typeof__(s->name))sg_json_##type##_or(o, #name, 0);
     SETTINGS(X)
 #undef X
 }
@@ -211,8 +202,8 @@ sg_status sg_cell_work(const struct sg_encoder *encoder, const struct sg_work *w
     void *memory[2] = {NULL, NULL};
     struct sg_train_result r = {0};
     sg_cell_settings_unpack(json_object_get(o, "settings"), &s);
-    train.n_classes = test.n_classes = (int)integer(o, "n_classes");
-    train.cut = test.cut = (enum sg_cut)integer(o, "cut");
+    train.n_classes = test.n_classes = (int)sg_json_int_or(o, "n_classes", 0);
+    train.cut = test.cut = (enum sg_cut)sg_json_int_or(o, "cut", 0);
     sg_status status = o ? SG_OK : sg_fail(err, SG_FAILED, "the message of a cell is damaged: %s", why.text);
     if (status == SG_OK)
         status = read_rows(json_object_get(o, "train"), &train, &memory[0], err);
@@ -223,7 +214,7 @@ sg_status sg_cell_work(const struct sg_encoder *encoder, const struct sg_work *w
     status = sg_agree(&w->team, status, err);
     if (status == SG_OK) {
         /* Where the folder is not seen by this node, a cell that was cut off starts from the start. */
-        const char *path = json_string_value(json_object_get(o, "snapshot"));
+        const char *path = sg_json_text_or(o, "snapshot", NULL);
         struct sg_train_hooks hooks = {
             .stopping = stopping,
             .context = (void *)(uintptr_t)w,
@@ -280,8 +271,8 @@ sg_status sg_cell_store(struct sg_ledger *l, const struct sg_cell *c, const stru
     json_t *head = n > 0 && (size_t)n <= o->n_result - sizeof n
                        ? json_loadb(bytes + sizeof n, (size_t)n, 0, &why)
                        : NULL;
-    int64_t n_loss = integer(head, "n_steps"), n_eval = integer(head, "n_eval"),
-            k = integer(head, "n_classes");
+    int64_t n_loss = sg_json_int_or(head, "n_steps", 0), n_eval = sg_json_int_or(head, "n_eval", 0),
+            k = sg_json_int_or(head, "n_classes", 0);
     size_t n_floats = (size_t)(n_loss + n_eval * k);
     if (!head || o->n_result != sizeof n + (size_t)n + n_floats * sizeof(float)) {
         json_decref(head);

@@ -2,7 +2,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
-#include "experiments/study/prepare.h"
+#include "experiments/study/study.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -49,20 +49,20 @@ static void make_id(struct sg_evaluation *e)
     sg_sha256_hex(text, (size_t)n, e->id); /* the rows follow from the data and their number */
 }
 
-static sg_status evaluation_create(const struct sg_prepared *p, int task, int generator, int shots,
-                                   int64_t seed, struct sg_evaluation **out, struct sg_err *err)
+static sg_status evaluation_create(const struct sg_evaluation_source *from, int task, int generator,
+                                   int shots, int64_t seed, struct sg_evaluation **out, struct sg_err *err)
 {
-    const struct sg_study *s = p->study;
+    const struct sg_study *s = from->study;
     struct sg_evaluation *e = sg_alloc(1, sizeof *e);
     if (!e)
         return sg_fail_memory(err, sizeof *e);
     *e = (struct sg_evaluation){.task = &s->task[task],
-                                .data = &p->data[task],
+                                .data = &from->data[task],
                                 .generator = &s->generator[generator],
                                 .i_generator = generator};
     e->spec = (struct sg_classifier_spec){.task = e->task,
                                           .generator = e->generator,
-                                          .raw = sg_prepared_shots(p, task, 0),
+                                          .raw = &from->shots[task * from->n_draws],
                                           .n_shots = shots,
                                           .seed = seed,
                                           .temperature = s->eval.temperature,
@@ -92,11 +92,11 @@ static int64_t n_seeds(const struct sg_eval_settings *s, int shots)
 }
 
 /* Generators that differ in what evaluations do not have (generator.temperature) ask the same: the first one does. */
-static sg_status add_evaluation(const struct sg_prepared *p, int task, int generator, int shots, int64_t seed,
-                                struct sg_evaluation **e, int64_t *n, struct sg_err *err)
+static sg_status add_evaluation(const struct sg_evaluation_source *from, int task, int generator, int shots,
+                                int64_t seed, struct sg_evaluation **e, int64_t *n, struct sg_err *err)
 {
-    SG_TRY(evaluation_create(p, task, generator, shots, seed, &e[*n], err));
-    for (int64_t i = 0; p->study->n_generators > 1 && i < *n; i++)
+    SG_TRY(evaluation_create(from, task, generator, shots, seed, &e[*n], err));
+    for (int64_t i = 0; from->study->n_generators > 1 && i < *n; i++)
         if (strcmp(e[i]->id, e[*n]->id) == 0) {
             evaluation_destroy(e[*n]);
             e[*n] = NULL;
@@ -106,10 +106,10 @@ static sg_status add_evaluation(const struct sg_prepared *p, int task, int gener
     return SG_OK;
 }
 
-sg_status sg_evaluations_create(const struct sg_prepared *p, struct sg_evaluation ***out, int64_t *n,
-                                struct sg_err *err)
+sg_status sg_evaluations_create(const struct sg_evaluation_source *from, struct sg_evaluation ***out,
+                                int64_t *n, struct sg_err *err)
 {
-    const struct sg_study *s = p->study;
+    const struct sg_study *s = from->study;
     int64_t n_task = 0, made = 0;
     for (int i = 0; i < s->eval.n_shots; i++)
         n_task += s->n_generators * n_seeds(&s->eval, (int)s->eval.shots[i]);
@@ -122,7 +122,7 @@ sg_status sg_evaluations_create(const struct sg_prepared *p, struct sg_evaluatio
             for (int i = 0; i < s->eval.n_shots; i++)
                 for (int64_t seed = 0; status == SG_OK && seed < n_seeds(&s->eval, (int)s->eval.shots[i]);
                      seed++)
-                    status = add_evaluation(p, t, g, (int)s->eval.shots[i], seed, e, &made, err);
+                    status = add_evaluation(from, t, g, (int)s->eval.shots[i], seed, e, &made, err);
     if (status != SG_OK) {
         sg_evaluations_destroy(e, made);
         return status;

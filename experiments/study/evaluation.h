@@ -6,13 +6,23 @@
 #include "gen/pool/classify.h"
 #include "gen/pool/pool.h"
 
-struct sg_prepared;
+struct sg_study;
+struct sg_task_data;
 struct sg_evaluation;
+
+/* What evaluations are made of; borrowed until they are destroyed. */
+struct sg_evaluation_source {
+    const struct sg_study *study;
+    const struct sg_task_data *data; /* (n_tasks) */
+    const struct sg_rows
+        *shots; /* (n_tasks, n_draws): where examples come from; those of the first draw are taken */
+    int64_t n_draws;
+};
 
 /* All evaluations of the study, in the order task, generator, shots, seed; *out NULL for none. SG_INPUT when a task lacks prompts.classify or
  * has fewer raw rows than shots. */
-sg_status sg_evaluations_create(const struct sg_prepared *p, struct sg_evaluation ***out, int64_t *n,
-                                struct sg_err *err) SG_MUST_USE;
+sg_status sg_evaluations_create(const struct sg_evaluation_source *from, struct sg_evaluation ***out,
+                                int64_t *n, struct sg_err *err) SG_MUST_USE;
 void sg_evaluations_destroy(struct sg_evaluation **e, int64_t n);
 
 /* SHA-256 over all that determines the answers, the test rows and which of them are asked about included. */

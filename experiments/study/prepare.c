@@ -144,7 +144,8 @@ static sg_status fill(struct sg_prepared *p, int assume, struct sg_err *err)
         return sg_fail_memory(err, (size_t)p->grid.n_pools * sizeof(struct sg_pool *));
     for (int64_t i = 0; i < p->grid.n_pools; i++)
         SG_TRY(make_pool(p, i, err));
-    SG_TRY(sg_evaluations_create(p, &p->evaluation, &p->n_evaluations, err));
+    struct sg_evaluation_source from = {s, p->data, p->shots, p->n_draws};
+    SG_TRY(sg_evaluations_create(&from, &p->evaluation, &p->n_evaluations, err));
     return make_ids(p, err);
 }
 

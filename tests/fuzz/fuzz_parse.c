@@ -34,8 +34,8 @@ static void parse(const struct sg_task *t, const char *text, const char *finish,
             (good && t->second != NULL) != (x->second != NULL) || c[i].class_ >= t->n_classes ||
             (good && w.label && c[i].class_ < 0))
             abort();
-        for (int part = 0; good && part < 2; part++) {
-            const char *s = part ? x->second : x->first;
+        for (int second = 0; good && second < 2; second++) {
+            const char *s = second ? x->second : x->first;
             if (s && (!sg_utf8_valid(s, strlen(s)) || !sg_count_words(s) || strlen(s) > SG_MAX_TEXT_BYTES ||
                       strchr(s, '\n')))
                 abort();
