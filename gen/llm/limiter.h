@@ -4,9 +4,9 @@
  * A plain struct with an explicit clock (seconds of any origin that never run backwards): a test plays days in
  * no time.
  *
- *     sg_limiter_add(g, turn, tokens, usd, &id, err);         a request waits
- *     while (sg_limiter_next(g, now, &id)) send(id);           it leaves; its worst cost is reserved
- *     what = sg_limiter_done(g, now, id, &report);             every attempt that left, once
+ *     sg_limiter_add(l, turn, tokens, usd, &id, err);         a request waits
+ *     while (sg_limiter_next(l, now, &id)) send(id);           it leaves; its worst cost is reserved
+ *     what = sg_limiter_done(l, now, id, &report);             every attempt that left, once
  *
  * Rate: attempts leave evenly at 97 % of the limit, and what has left in the last 61 s never passes it, so no 60 s
  * window at the server does, unless an attempt is more than a second on its way there. A request counts with its
@@ -47,44 +47,44 @@ struct sg_limiter;
 
 /* NULL without memory. */
 struct sg_limiter *sg_limiter_create(const struct sg_limiter_settings *s);
-void sg_limiter_destroy(struct sg_limiter *g);
+void sg_limiter_destroy(struct sg_limiter *l);
 
 /* A request that waits to be sent: what it counts in tokens, and the most that one attempt can cost. Those of a lower turn
  * leave first, however late they come; of the same turn, in the order in which they came; one that waits for another attempt
  * before all. Ids count from 0. One that comes when the endpoint is dead is left at once. */
-sg_status sg_limiter_add(struct sg_limiter *g, int64_t turn, double tokens, double usd, int64_t *id,
+sg_status sg_limiter_add(struct sg_limiter *l, int64_t turn, double tokens, double usd, int64_t *id,
                          struct sg_err *err) SG_MUST_USE;
 
 /* An earlier run has given this request up: when it fails again, it is given up on again. */
-void sg_limiter_was_given_up(struct sg_limiter *g, int64_t id);
+void sg_limiter_was_given_up(struct sg_limiter *l, int64_t id);
 
 /* 1: request *id leaves now. 0: nothing may leave yet. */
-int sg_limiter_next(struct sg_limiter *g, double now_s, int64_t *id);
+int sg_limiter_next(struct sg_limiter *l, double now_s, int64_t *id);
 
-enum sg_request_outcome sg_limiter_done(struct sg_limiter *g, double now_s, int64_t id,
+enum sg_request_outcome sg_limiter_done(struct sg_limiter *l, double now_s, int64_t id,
                                         const struct sg_attempt *a);
 
 /* 1: held request *id is given up on, REFUSED; store its failure. 0: there is no such, and none any more once the endpoint is dead: what
  * is held then is left. To be asked after each sg_limiter_done. */
-int sg_limiter_given_up(struct sg_limiter *g, int64_t *id);
+int sg_limiter_given_up(struct sg_limiter *l, int64_t *id);
 
 /* 1: a control is to be added now. It is to ask as *like does (parameters, longest answer), but with a prompt of its own. */
-int sg_limiter_wants_control(struct sg_limiter *g, int64_t *like);
+int sg_limiter_wants_control(struct sg_limiter *l, int64_t *like);
 /* Adds it; it leaves before all others. Its outcomes are ANSWERED, AGAIN and LEFT. */
-sg_status sg_limiter_add_control(struct sg_limiter *g, double tokens, double usd, int64_t *id,
+sg_status sg_limiter_add_control(struct sg_limiter *l, double tokens, double usd, int64_t *id,
                                  struct sg_err *err) SG_MUST_USE;
 
 /* Attempts of a request so far. */
-int sg_limiter_attempts(const struct sg_limiter *g, int64_t id);
+int sg_limiter_attempts(const struct sg_limiter *l, int64_t id);
 
 /* Nothing leaves any more; what is in flight is still reported. The first reason stays. */
-void sg_limiter_stop(struct sg_limiter *g, sg_status status, const char *why);
+void sg_limiter_stop(struct sg_limiter *l, sg_status status, const char *why);
 
 struct sg_limiter_state {
     int64_t n_waiting, n_flying; /* waiting, or held: 0 once the endpoint is dead */
     sg_status dead;  /* SG_OK while requests may leave; SG_STOPPED: at a limit; SG_INPUT: the user must act */
     const char *why; /* "" while alive */
 };
-struct sg_limiter_state sg_limiter_state(const struct sg_limiter *g);
+struct sg_limiter_state sg_limiter_state(const struct sg_limiter *l);
 
 #endif

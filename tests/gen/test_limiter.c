@@ -338,6 +338,48 @@ static void obeys_the_server(void **state)
     sg_limiter_destroy(g);
 }
 
+/* How many leave in [from_s, to_s) and are answered at once. */
+static int n_leaving(struct sg_limiter *g, double from_s, double to_s)
+{
+    int64_t id;
+    int n = 0;
+    for (double now_s = from_s; now_s < to_s; now_s += 0.01)
+        for (; sg_limiter_next(g, now_s, &id); n++) {
+            struct sg_attempt yes = answered(0);
+            assert_int_equal(sg_limiter_done(g, now_s, id, &yes), SG_OUTCOME_ANSWERED);
+        }
+    return n;
+}
+
+/* A burst of 429s is one: what had left before the rate was cut does not cut it again; what leaves after it does. */
+static void a_burst_cuts_once(void **state)
+{
+    (void)state;
+    enum { SENT = 40 };
+    struct sg_limiter_settings s = {
+        .connections = 2 * SENT, .retries = 8, .seed = 1, .requests_per_min = 1237};
+    struct sg_limiter *g = sg_limiter_create(&s);
+    struct sg_attempt no = failed(SG_ATTEMPT_RATE, 1);
+    int64_t id, flying[SENT];
+    int n = 0;
+    for (int i = 0; i < 1000; i++)
+        assert_int_equal(sg_limiter_add(g, 0, 100, 0, &id, &(struct sg_err){0}), SG_OK);
+    for (double now_s = 0; n < SENT; now_s += 0.001) /* 20 a second */
+        if (sg_limiter_next(g, now_s, &id))
+            flying[n++] = id;
+    for (int i = 0; i < SENT; i++)
+        assert_int_equal(sg_limiter_done(g, 2 + 0.001 * i, flying[i], &no), SG_OUTCOME_AGAIN);
+    n = n_leaving(g, 2.1, 7.1); /* 70 % of 20, growing by 20 a minute: 5 x 14 + 4 */
+    assert_true(n >= 68 && n <= 80);
+    double late_s = 7.1;
+    while (!sg_limiter_next(g, late_s, &id))
+        late_s += 0.01;
+    assert_int_equal(sg_limiter_done(g, late_s + 0.001, id, &no), SG_OUTCOME_AGAIN);
+    n = n_leaving(g, late_s + 0.1, late_s + 5.1); /* 70 % of that */
+    assert_true(n >= 45 && n <= 64);
+    sg_limiter_destroy(g);
+}
+
 static void ends(void **state)
 {
     (void)state;
@@ -624,6 +666,7 @@ int main(void)
         cmocka_unit_test(finds_the_servers_limit),
         cmocka_unit_test(waits_out_an_outage),
         cmocka_unit_test(obeys_the_server),
+        cmocka_unit_test(a_burst_cuts_once),
         cmocka_unit_test(ends),
         cmocka_unit_test(jitter),
         cmocka_unit_test(timeouts_lower_what_flies),
