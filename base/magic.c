@@ -9,11 +9,18 @@
     "(\"%1$s\").to_json(\"rows.jsonl\", orient=\"records\", lines=True)'"
 #define UNPACK(command) command " '%1$s' > rows.jsonl, with the end of the name as it is inside (.csv, .tsv)"
 
+enum {
+    N_DATABASES = 2
+}; /* the first ones below: results may be in them, which are not made again in a moment */
+
 /* Bytes as the formats' specifications have them (file(1)'s magic(5) lists them too). */
 static const struct {
     size_t at, n;
     const char *bytes, *what, *hint;
 } known[] = {
+    {0, 16, "SQLite format 3", "an SQLite database",
+     "sqlite3 -csv -header '%1$s' 'SELECT * FROM ...' > rows.csv"},
+    {0, 4, "\x89HDF", "an HDF5 file", WITH_PANDAS("read_hdf")},
     {0, 4, "PAR1", "a Parquet file", WITH_PANDAS("read_parquet")},
     {0, 6, "ARROW1", "an Arrow (Feather) file", WITH_PANDAS("read_feather")},
     {0, 8, "\xff\xff\xff\xff\x10\0\0\0", "an Arrow stream",
@@ -34,9 +41,6 @@ static const struct {
     {257, 5, "ustar", "a tar archive", "tar -xf '%1$s', then name the file that was in it"},
     {0, 8, "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an Excel workbook (.xls)",
      "save it as \"CSV UTF-8\" in Excel, or libreoffice --convert-to csv '%1$s'"},
-    {0, 16, "SQLite format 3", "an SQLite database",
-     "sqlite3 -csv -header '%1$s' 'SELECT * FROM ...' > rows.csv"},
-    {0, 4, "\x89HDF", "an HDF5 file", WITH_PANDAS("read_hdf")},
     {0, 6, "\x93NUMPY", "a NumPy file", "convert it to JSON Lines"},
     {0, 2, "\x80\x02", "a Python pickle", WITH_PANDAS("read_pickle")},
     {0, 2, "\x80\x03", "a Python pickle", WITH_PANDAS("read_pickle")},
@@ -91,12 +95,25 @@ static sg_status check_zip(const char *path, const char *text, size_t n, struct 
     return refuse(path, "a zip archive", "unzip '%1$s', then name the file that was in it", err);
 }
 
+static int begins_with(size_t i, const char *bytes, size_t n)
+{
+    return n >= known[i].at + known[i].n && memcmp(bytes + known[i].at, known[i].bytes, known[i].n) == 0;
+}
+
+const char *sg_magic_database(const char *bytes, size_t n)
+{
+    for (size_t i = 0; i < N_DATABASES; i++)
+        if (begins_with(i, bytes, n))
+            return known[i].what;
+    return NULL;
+}
+
 sg_status sg_magic_check(const char *path, const char *text, size_t n, struct sg_err *err)
 {
     if (n >= 4 && memcmp(text, "PK\3\4", 4) == 0)
         return check_zip(path, text, n, err);
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
-        if (n >= known[i].at + known[i].n && memcmp(text + known[i].at, known[i].bytes, known[i].n) == 0)
+        if (begins_with(i, text, n))
             return refuse(path, known[i].what, known[i].hint, err);
     if ((n >= 2 && (memcmp(text, "\xff\xfe", 2) == 0 || memcmp(text, "\xfe\xff", 2) == 0)) ||
         looks_like_utf16(text, n))

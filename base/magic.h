@@ -10,4 +10,7 @@
  * or a Git LFS pointer: what it is, and the command that makes rows of it. SG_OK for all else. text[n] is 0. */
 sg_status sg_magic_check(const char *path, const char *text, size_t n, struct sg_err *err) SG_MUST_USE;
 
+/* "an SQLite database", "an HDF5 file", by the first bytes (16 suffice); NULL for all else. */
+const char *sg_magic_database(const char *bytes, size_t n);
+
 #endif

@@ -11,6 +11,8 @@
 
 #define SNAPSHOT ".run" /* after the cell's id */
 
+static const size_t MESSAGE_MAX = (size_t)1 << 31;
+
 enum { LONG_S = 60 }; /* of training that may be lost: a shorter one leaves nothing on disk */
 
 static json_t *rows_json(const struct sg_examples *x)
@@ -73,28 +75,105 @@ void sg_cell_settings_unpack(const json_t *o, struct sg_train_settings *s)
 #undef X
 }
 
-sg_status sg_cell_payload(const struct sg_prepared *p, const struct sg_cell *c, struct sg_buf *payload,
-                          struct sg_err *err)
+struct sg_cells {
+    const struct sg_prepared *p;
+    struct test {
+        struct sg_buf sent;      /* rank 0: the JSON of its test rows */
+        struct sg_buf received;  /* this rank: the same, */
+        json_t *tree;            /* what was read of it, */
+        struct sg_examples rows; /* and the rows, which borrow from the tree */
+        void *memory;
+    } * test; /* (n_tasks) */
+};
+
+sg_status sg_cells_create(const struct sg_prepared *p, struct sg_cells **out, struct sg_err *err)
 {
-    struct sg_cell_rows rows;
-    SG_TRY(sg_cell_rows_make(p, c, &rows, err));
+    size_t n = (size_t)p->study->n_tasks;
+    struct sg_cells *c = sg_alloc(1, sizeof *c);
+    if (!c || !(c->test = sg_alloc(n, sizeof *c->test))) {
+        sg_free(c);
+        return sg_fail_memory(err, n * sizeof *c->test);
+    }
+    c->p = p;
+    for (size_t t = 0; t < n; t++)
+        c->test[t] = (struct test){.sent = sg_buf_make(MESSAGE_MAX), .received = sg_buf_make(MESSAGE_MAX)};
+    *out = c;
+    return SG_OK;
+}
+
+static void forget_received(struct test *t)
+{
+    sg_buf_clear(&t->received);
+    json_decref(t->tree);
+    sg_free(t->memory);
+    t->tree = NULL;
+    t->memory = NULL;
+}
+
+void sg_cells_destroy(struct sg_cells *c)
+{
+    for (int t = 0; c && t < c->p->study->n_tasks; t++) {
+        forget_received(&c->test[t]);
+        sg_buf_free(&c->test[t].received);
+        sg_buf_free(&c->test[t].sent);
+    }
+    if (c)
+        sg_free(c->test);
+    sg_free(c);
+}
+
+/* Dumped once: the same rows go out with each cell of the task. */
+static sg_status test_rows_json(struct test *t, const struct sg_examples *x, struct sg_err *err)
+{
+    if (t->sent.len)
+        return SG_OK;
+    json_t *rows = rows_json(x);
+    char *text = rows ? json_dumps(rows, JSON_COMPACT) : NULL;
+    json_decref(rows);
+    if (!text)
+        return sg_fail_memory(err, 1 << 20);
+    sg_buf_puts(&t->sent, text);
+    free(text);
+    return sg_buf_check(&t->sent, "the test rows of a task", err);
+}
+
+/* All of a cell's message but its test rows. */
+static json_t *head_json(const struct sg_prepared *p, const struct sg_cell *c,
+                         const struct sg_examples *train)
+{
     struct sg_train_settings s = p->study->train;
     s.seed = (uint64_t)c->seed_train;
-    json_t *o = json_pack("{s:o,s:i,s:i,s:o,s:o}", "settings", sg_cell_settings_pack(&s), "n_classes",
-                          rows.train.n_classes, "cut", (int)rows.train.cut, "train", rows_json(&rows.train),
-                          "test", rows_json(&rows.test));
-    sg_cell_rows_free(&rows);
+    json_t *o = json_pack("{s:o,s:i,s:i,s:i,s:o}", "settings", sg_cell_settings_pack(&s), "task", c->task,
+                          "n_classes", train->n_classes, "cut", (int)train->cut, "train", rows_json(train));
     char *path = sg_strf("%s/%s" SNAPSHOT, p->study->results, c->id);
     if (o && path)
         json_object_set_new(o, "snapshot", json_string(path));
     sg_free(path);
+    return o;
+}
+
+sg_status sg_cell_payload(struct sg_cells *cells, const struct sg_cell *c, struct sg_buf *payload,
+                          struct sg_err *err)
+{
+    struct sg_cell_rows rows;
+    struct test *t = &cells->test[c->task];
+    SG_TRY(sg_cell_rows_make(cells->p, c, &rows, err));
+    sg_status status = test_rows_json(t, &rows.test, err);
+    json_t *o = status == SG_OK ? head_json(cells->p, c, &rows.train) : NULL;
+    sg_cell_rows_free(&rows);
     char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
     json_decref(o);
-    if (!text)
-        return sg_fail_memory(err, 1 << 20);
-    sg_buf_puts(payload, text);
+    if (status == SG_OK && !text)
+        status = sg_fail_memory(err, 1 << 20);
+    if (status == SG_OK) {
+        int64_t n = (int64_t)strlen(text);
+        sg_buf_add(payload, &n, sizeof n);
+        sg_buf_puts(payload, text);
+        sg_buf_add(payload, t->sent.data, t->sent.len);
+        status = sg_buf_check(payload, "the message of a cell", err);
+    }
     free(text);
-    return sg_buf_check(payload, "the message of a cell", err);
+    return status;
 }
 
 /* Whether a name in the results folder is that of a snapshot, or of what a killed writer has left of one (model/snapshot.h). */
@@ -192,45 +271,83 @@ static int stopping(void *context)
     return w->stopping(w);
 }
 
-sg_status sg_cell_work(const struct sg_encoder *encoder, const struct sg_work *w, struct sg_buf *result,
+/* The test rows behind the head: read anew where they are not those of the task's cell before. */
+static sg_status receive_test_rows(struct test *t, const char *bytes, size_t n, struct sg_err *err)
+{
+    if (t->memory && t->received.len == n && memcmp(t->received.data, bytes, n) == 0)
+        return SG_OK;
+    forget_received(t);
+    json_error_t why;
+    sg_buf_add(&t->received, bytes, n);
+    SG_TRY(sg_buf_check(&t->received, "the test rows of a task", err));
+    t->tree = json_loadb(bytes, n, 0, &why);
+    return t->tree ? read_rows(t->tree, &t->rows, &t->memory, err)
+                   : sg_fail(err, SG_FAILED, "the test rows of a cell are damaged: %s", why.text);
+}
+
+/* A message's head, and where its test rows begin. */
+static sg_status read_head(const struct sg_work *w, json_t **head, size_t *at, struct sg_err *err)
+{
+    int64_t n = 0;
+    json_error_t why = {.text = "it is too short"};
+    if (w->n_payload >= sizeof n)
+        memcpy(&n, w->payload, sizeof n);
+    int fits = n > 0 && (size_t)n <= w->n_payload - sizeof n;
+    *head = fits ? json_loadb((const char *)w->payload + sizeof n, (size_t)n, 0, &why) : NULL;
+    *at = sizeof n + (size_t)n;
+    return *head ? SG_OK : sg_fail(err, SG_FAILED, "the message of a cell is damaged: %s", why.text);
+}
+
+static sg_status train_cell(struct sg_cells *cells, const json_t *o, const struct sg_examples *train,
+                            const struct sg_examples *test, const struct sg_work *w, struct sg_buf *result,
+                            struct sg_err *err)
+{
+    struct sg_train_settings s = sg_train_defaults();
+    struct sg_train_result r = {0};
+    /* Where the folder is not seen by this node, a cell that was cut off starts from the start. */
+    const char *path = sg_json_text_or(o, "snapshot", NULL);
+    struct sg_train_hooks hooks = {
+        .stopping = stopping,
+        .context = (void *)(uintptr_t)w,
+        .snapshot = {.path = path, .every_s = LONG_S, .least_s = LONG_S, .may_fail = 1}};
+    sg_cell_settings_unpack(json_object_get(o, "settings"), &s);
+    sg_status status = sg_train(cells->p->encoder, &s, train, test, &w->team, &hooks, NULL, &r, err);
+    if (status == SG_OK) {
+        if (w->team.rank == 0)
+            status = write_result(cells->p->encoder, w, &r, result, err);
+        status = sg_agree(&w->team, status, err);
+    }
+    if (status == SG_OK && path && w->team.rank == 0)
+        sg_train_snapshot_remove(path);
+    sg_train_result_free(&r);
+    return status;
+}
+
+sg_status sg_cell_work(struct sg_cells *cells, const struct sg_work *w, struct sg_buf *result,
                        struct sg_err *err)
 {
-    json_error_t why;
-    json_t *o = json_loadb(w->payload, w->n_payload, 0, &why);
-    struct sg_train_settings s = sg_train_defaults();
+    json_t *o = NULL;
+    size_t at = 0;
     struct sg_examples train = {0}, test = {0};
-    void *memory[2] = {NULL, NULL};
-    struct sg_train_result r = {0};
-    sg_cell_settings_unpack(json_object_get(o, "settings"), &s);
+    void *memory = NULL;
+    sg_status status = read_head(w, &o, &at, err);
+    int64_t task = sg_json_int_or(o, "task", -1);
+    if (status == SG_OK && (task < 0 || task >= cells->p->study->n_tasks))
+        status = sg_fail(err, SG_FAILED, "the message of a cell is damaged: it is of no task");
+    if (status == SG_OK)
+        status = read_rows(json_object_get(o, "train"), &train, &memory, err);
+    if (status == SG_OK)
+        status = receive_test_rows(&cells->test[task], (const char *)w->payload + at, w->n_payload - at, err);
+    if (status == SG_OK)
+        test = cells->test[task].rows;
     train.n_classes = test.n_classes = (int)sg_json_int_or(o, "n_classes", 0);
     train.cut = test.cut = (enum sg_cut)sg_json_int_or(o, "cut", 0);
-    sg_status status = o ? SG_OK : sg_fail(err, SG_FAILED, "the message of a cell is damaged: %s", why.text);
-    if (status == SG_OK)
-        status = read_rows(json_object_get(o, "train"), &train, &memory[0], err);
-    if (status == SG_OK)
-        status = read_rows(json_object_get(o, "test"), &test, &memory[1], err);
     if (status == SG_OK && train.n == 0)
         status = sg_fail(err, SG_FAILED, "nothing to train on: the pool has no examples");
     status = sg_agree(&w->team, status, err);
-    if (status == SG_OK) {
-        /* Where the folder is not seen by this node, a cell that was cut off starts from the start. */
-        const char *path = sg_json_text_or(o, "snapshot", NULL);
-        struct sg_train_hooks hooks = {
-            .stopping = stopping,
-            .context = (void *)(uintptr_t)w,
-            .snapshot = {.path = path, .every_s = LONG_S, .least_s = LONG_S, .may_fail = 1}};
-        status = sg_train(encoder, &s, &train, &test, &w->team, &hooks, NULL, &r, err);
-        if (status == SG_OK) {
-            if (w->team.rank == 0)
-                status = write_result(encoder, w, &r, result, err);
-            status = sg_agree(&w->team, status, err);
-        }
-        if (status == SG_OK && path && w->team.rank == 0)
-            sg_train_snapshot_remove(path);
-    }
-    sg_train_result_free(&r);
-    sg_free(memory[0]);
-    sg_free(memory[1]);
+    if (status == SG_OK)
+        status = train_cell(cells, o, &train, &test, w, result, err);
+    sg_free(memory);
     json_decref(o);
     return status;
 }

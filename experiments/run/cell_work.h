@@ -1,7 +1,7 @@
 /* A cell as work for a team: payload (rank 0) -> training (team) -> result (rank 0).
  *
- * Payload: one JSON object {"settings": {...}, "n_classes", "cut", "train": [[label, first, second?], ...],
- * "test": [...], "snapshot": "<results>/<id>.run"}. Result: int64 length of a JSON header, the header, then
+ * Payload: int64 length of a head, the head, a JSON object {"settings": {...}, "task", "n_classes", "cut", "train": [[label, first,
+ * second?], ...], "snapshot": "<results>/<id>.run"}, then the task's test rows, a JSON array like "train". Result: int64 length of a JSON header, the header, then
  * float32 loss (n_steps) and logits (n_eval, K).
  *
  * A cell that trains for longer than a minute is put into its snapshot file, so that a run that is stopped or
@@ -21,16 +21,22 @@
 json_t *sg_cell_settings_pack(const struct sg_train_settings *s);
 void sg_cell_settings_unpack(const json_t *o, struct sg_train_settings *s);
 
+/* What the cells of a study share, made once: their tasks' test rows, as they are sent (rank 0) and as they are read (each rank). p is
+ * borrowed. The two sides may be used by two threads. */
+struct sg_cells;
+sg_status sg_cells_create(const struct sg_prepared *p, struct sg_cells **out, struct sg_err *err) SG_MUST_USE;
+void sg_cells_destroy(struct sg_cells *c); /* NULL is fine */
+
 /* Rank 0. */
-sg_status sg_cell_payload(const struct sg_prepared *p, const struct sg_cell *c, struct sg_buf *payload,
+sg_status sg_cell_payload(struct sg_cells *cells, const struct sg_cell *c, struct sg_buf *payload,
                           struct sg_err *err) SG_MUST_USE;
 
 /* Rank 0, before any cell is trained. Removes the snapshot files that nothing will go on from: of cells that are done, or
  * not in this study. What cannot be removed stays. */
 sg_status sg_cell_tidy(const struct sg_prepared *p, struct sg_ledger *l, struct sg_err *err) SG_MUST_USE;
 
-/* Collective over w->team; `encoder` is each rank's own copy. */
-sg_status sg_cell_work(const struct sg_encoder *encoder, const struct sg_work *w, struct sg_buf *result,
+/* Collective over w->team; the encoder is each rank's own copy. */
+sg_status sg_cell_work(struct sg_cells *cells, const struct sg_work *w, struct sg_buf *result,
                        struct sg_err *err) SG_MUST_USE;
 
 /* What a cell was trained on. */

@@ -47,6 +47,7 @@ struct run {
     struct sg_ledger *ledger;
     struct sg_engine *engine;
     struct cell_user *cell; /* (n_cells) */
+    struct sg_cells *cells; /* each rank */
     struct sg_requests *requests;
     struct sg_dispatch *dispatch;
     struct sg_cache *cache; /* NULL: none */
@@ -113,7 +114,7 @@ static sg_status cell_prepare(void *context, void *user, struct sg_buf *payload,
 {
     (void)context;
     struct cell_user *u = user;
-    return sg_cell_payload(u->run->p, &u->run->p->grid.cell[u->cell], payload, err);
+    return sg_cell_payload(u->run->cells, &u->run->p->grid.cell[u->cell], payload, err);
 }
 
 static sg_status cell_work(void *context, const struct sg_work *w, struct sg_buf *result, struct sg_err *err)
@@ -663,12 +664,12 @@ static sg_status start(struct run *r, struct sg_err *err)
     return status;
 }
 
-static sg_status engine_run(struct run *r, const struct sg_team *world, struct sg_prepared *p,
-                            struct sg_sender *sender, struct sg_err *err)
+static sg_status engine_run(struct run *r, const struct sg_team *world, struct sg_sender *sender,
+                            struct sg_err *err)
 {
     const struct sg_kind kinds[N_KINDS] = {
         [KIND_BUY] = sg_dispatch_kind(sender),
-        [KIND_CELL] = {"cell", SG_SLOT_COMPUTE, cell_prepare, cell_work, cell_done, NULL, p->encoder},
+        [KIND_CELL] = {"cell", SG_SLOT_COMPUTE, cell_prepare, cell_work, cell_done, NULL, r->cells},
     };
     struct sg_engine *engine = NULL;
     SG_TRY(sg_engine_create(world, kinds, N_KINDS, &engine, err));
@@ -801,7 +802,9 @@ sg_status sg_run(const struct sg_team *world, const struct sg_run_options *o, st
     if (world->rank != 0)
         sg_endpoint_take_keys(p->study);
     r.p = p;
-    status = make_sellers(&r, &sellers, err);
+    status = sg_cells_create(p, &r.cells, err);
+    if (status == SG_OK)
+        status = make_sellers(&r, &sellers, err);
     if (status == SG_OK && world->rank == 0)
         status = enter(&r, err);
     SG_TRY_DONE(sg_agree(world, status, err));
@@ -812,7 +815,7 @@ sg_status sg_run(const struct sg_team *world, const struct sg_run_options *o, st
     end_phase(&r);
     status = SG_OK;
     if (!o->batch)
-        status = engine_run(&r, world, p, &sellers.sender, err);
+        status = engine_run(&r, world, &sellers.sender, err);
     else if (world->rank == 0)
         status = batch_run(&r, err);
     if (status == SG_OK && !o->buy_only)
@@ -832,6 +835,7 @@ done:
     sg_cache_close(r.cache);
     sg_resume_free(&r.resume);
     sg_ledger_close(r.ledger);
+    sg_cells_destroy(r.cells);
     sg_free(r.cell);
     sg_free(r.h5_path);
     sg_prepared_destroy(p);

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_COLUMNS = 64, CHUNK_BYTES = 1 << 18, DEFLATE_LEVEL = 4 };
+enum { MAX_COLUMNS = 64, CHUNK_BYTES = 1 << 18, DEFLATE_LEVEL = 1 };
 
 /* Rows in memory: one after another, each column at its offset, texts as pointers. */
 struct layout {
@@ -203,9 +203,17 @@ static hid_t make_dataset(hid_t file, const struct sg_h5_table_spec *s, const st
     return dataset;
 }
 
+static int has_texts(const struct sg_h5_table_spec *s)
+{
+    int has = 0;
+    for (int c = 0; c < s->n_columns; c++)
+        has |= s->column[c].type == SG_COL_TEXT;
+    return has;
+}
+
 static void free_texts(struct sg_h5_table *t)
 {
-    for (int64_t i = 0; i < t->n_block; i++)
+    for (int64_t i = 0; i < t->n_block && has_texts(t->spec); i++)
         for (int c = 0; c < t->spec->n_columns; c++)
             if (t->spec->column[c].type == SG_COL_TEXT) {
                 char *text;
@@ -508,7 +516,8 @@ static sg_status read_block(hid_t dataset, hid_t space, hid_t memory_type, const
         status = each(context, (int64_t)(from + i), row, err);
     }
     if (memory >= 0) {
-        H5Dvlen_reclaim(memory_type, memory, H5P_DEFAULT, block);
+        if (has_texts(s)) /* it looks at each element of numbers, too */
+            H5Dvlen_reclaim(memory_type, memory, H5P_DEFAULT, block);
         H5Sclose(memory);
     }
     return status;

@@ -143,10 +143,10 @@ static sg_status fill_predictions(struct fill *f, int64_t cell, const struct tas
         int32_t predicted = sg_argmax(x, n_classes);
         double sum = 0;
         for (int k = 0; k < n_classes; k++)
-            sum += exp((double)x[k] - (double)x[predicted]);
+            sum += f->weight[k] = exp((double)x[k] - (double)x[predicted]);
         int64_t first = f->n_probabilities;
         for (int k = 0; k < n_classes; k++) {
-            union sg_value p = {.x = exp((double)x[k] - (double)x[predicted]) / sum};
+            union sg_value p = {.x = f->weight[k] / sum};
             f->probability[k] = (float)p.x;
             SG_TRY(sg_h5_table_add(f->table[SG_T_PROBABILITIES], &p, err));
         }
@@ -605,9 +605,10 @@ sg_status sg_store_fill(struct sg_ledger *l, struct sg_h5_table *const table[SG_
                      .table = table,
                      .task_index = json_object(),
                      .pool_index = json_object(),
+                     .weight = sg_alloc(SG_MAX_CLASSES, sizeof(double)),
                      .probability = sg_alloc(SG_MAX_CLASSES, sizeof(float))};
-    sg_status status =
-        f.task_index && f.pool_index && f.probability ? fill_all(&f, err) : sg_fail_memory(err, 4000);
+    sg_status status = f.task_index && f.pool_index && f.weight && f.probability ? fill_all(&f, err)
+                                                                                 : sg_fail_memory(err, 4000);
     for (int64_t i = 0; i < f.n_tasks; i++) {
         json_decref(f.task[i].settings);
         sg_free(f.task[i].gold);
@@ -618,6 +619,7 @@ sg_status sg_store_fill(struct sg_ledger *l, struct sg_h5_table *const table[SG_
     }
     sg_free(f.task);
     sg_free(f.pool);
+    sg_free(f.weight);
     sg_free(f.probability);
     json_decref(f.task_index);
     json_decref(f.pool_index);

@@ -35,7 +35,8 @@ struct fill {
     int64_t n_tasks, n_pools, n_cells, n_probabilities;
     struct task *task;
     struct pool *pool;
-    float *probability; /* (SG_MAX_CLASSES) */
+    double *weight;     /* (SG_MAX_CLASSES) exp of the logits of a row, and */
+    float *probability; /* (SG_MAX_CLASSES) what comes of them */
 };
 
 static inline sg_status sql_fail(const struct fill *f, struct sg_err *err)

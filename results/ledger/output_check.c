@@ -1,6 +1,7 @@
 #include "results/ledger/output_check.h"
 
 #include "base/file.h"
+#include "base/magic.h"
 #include "base/mem.h"
 
 #include <stdio.h>
@@ -28,7 +29,6 @@ static int is_runs_name(const char *name)
            strcmp(name, "status.json") == 0 || (n > 4 && strcmp(name + n - 4, ".run") == 0);
 }
 
-/* First bytes: sqlite.org/fileformat.html section 1.3; HDF5 File Format Specification III.A. */
 static const char *database_at(const char *path)
 {
     char head[16] = {0};
@@ -36,11 +36,7 @@ static const char *database_at(const char *path)
     size_t n = f ? fread(head, 1, sizeof head, f) : 0;
     if (f)
         fclose(f);
-    if (n == 16 && memcmp(head, "SQLite format 3", 16) == 0)
-        return "an SQLite file, such as a ledger";
-    if (n >= 8 && memcmp(head, "\211HDF\r\n\032\n", 8) == 0)
-        return "an HDF5 file, such as results";
-    return NULL;
+    return sg_magic_database(head, n);
 }
 
 static int is_named(const char *path)

@@ -1,5 +1,7 @@
 #include "rows_check.h"
 
+#include "base/magic.h"
+
 #include <zlib.h>
 
 #define BYTES(text) (text), sizeof(text) - 1
@@ -59,8 +61,21 @@ static void inside_gzip(void **state)
     FAILS(SG_INPUT, "a tar archive", sg_rows_read(in_scratch("a.tar.gz"), NULL, 1, 0, &rows, &err));
 }
 
+/* What a command would not write over. */
+static void databases(void **state)
+{
+    (void)state;
+    assert_string_equal(sg_magic_database(BYTES("SQLite format 3\0\x10")), "an SQLite database");
+    assert_string_equal(sg_magic_database(BYTES("\211HDF\r\n\032\n")), "an HDF5 file");
+    assert_null(sg_magic_database(BYTES("SQLite format 4")));
+    assert_null(sg_magic_database(BYTES("\211HD")));
+    assert_null(sg_magic_database(BYTES("PAR1\x15\x04")));
+    assert_null(sg_magic_database("", 0));
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(what_is_no_text), cmocka_unit_test(inside_gzip)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(what_is_no_text), cmocka_unit_test(inside_gzip),
+                                       cmocka_unit_test(databases)};
     return cmocka_run_group_tests(tests, start, stop);
 }

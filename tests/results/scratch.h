@@ -2,6 +2,8 @@
 #ifndef SG_TESTS_RESULTS_SCRATCH_H
 #define SG_TESTS_RESULTS_SCRATCH_H
 
+#include "base/mem.h"
+
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +32,20 @@ static inline int scratch_make(void)
     const char *base = getenv("TMPDIR");
     snprintf(scratch, sizeof scratch, "%s/sg-results-XXXXXX", base ? base : "/tmp");
     return mkdtemp(scratch) ? 0 : -1;
+}
+
+/* cmocka's, around all tests of a program: the folder, and that no memory is left. */
+static inline int scratch_setup(void **state)
+{
+    (void)state;
+    return scratch_make();
+}
+
+static inline int scratch_teardown(void **state)
+{
+    (void)state;
+    scratch_remove(scratch);
+    return sg_mem_now() ? -1 : 0;
 }
 
 /* "<scratch>/<name>"; a ring of eight buffers. */

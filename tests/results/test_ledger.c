@@ -5,8 +5,6 @@
 #include "base/mem.h"
 #include "results/ledger/ledger_attempts.h"
 
-#include "tests/base/check.h"
-
 #include <fcntl.h>
 #include <signal.h>
 #include <sqlite3.h>
@@ -14,6 +12,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "ledger_number.h"
 #include "scratch.h"
 
 #define REFUSED(call, words) FAILS(SG_INPUT, words, call)
@@ -219,16 +218,6 @@ static void run_sqlite(const char *path, const char *text)
     sqlite3_close(db);
 }
 
-static int64_t count(struct sg_ledger *l, const char *query)
-{
-    sqlite3_stmt *s = NULL;
-    assert_int_equal(sqlite3_prepare_v2(sg_ledger_handle(l), query, -1, &s, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_step(s), SQLITE_ROW);
-    int64_t n = sqlite3_column_int64(s, 0);
-    sqlite3_finalize(s);
-    return n;
-}
-
 static struct sg_ledger_attempt leaving(const char *key, double usd)
 {
     return (struct sg_ledger_attempt){.key = key,
@@ -292,7 +281,7 @@ static void unsettled_requests(void **state)
     OK(sg_ledger_attempt_end(l, again, &none, &err));
     OK(sg_ledger_unsettled(l, &u, &err));
     assert_true(u.n == 2 && u.usd == 0.625);
-    assert_int_equal(count(l, "SELECT count(*) FROM sent"), 1);
+    assert_int_equal(ledger_number(l, "SELECT count(*) FROM sent"), 1);
     sg_ledger_close(l);
 }
 
@@ -305,8 +294,9 @@ static void attempts(void **state)
     int64_t a, b, c;
     OK(sg_ledger_attempt_put(l, &x, &a, &err));
     assert_int_equal(
-        count(l, "SELECT count(*) FROM attempts WHERE kind IS NULL AND fate IS NULL AND tokens_in IS NULL"
-                 " AND cost_usd IS NULL AND latency_s IS NULL AND NOT settled AND worst_usd=0.5"),
+        ledger_number(
+            l, "SELECT count(*) FROM attempts WHERE kind IS NULL AND fate IS NULL AND tokens_in IS NULL"
+               " AND cost_usd IS NULL AND latency_s IS NULL AND NOT settled AND worst_usd=0.5"),
         1);
     OK(sg_ledger_attempt_end(l, a, &refused, &err));
     x.number = 2;
@@ -314,19 +304,21 @@ static void attempts(void **state)
     OK(sg_ledger_attempt_put(l, &x, &b, &err));
     OK(sg_ledger_attempt_end(l, b, &answered, &err));
     assert_int_equal(
-        count(l, "SELECT count(*) FROM attempts WHERE key='k' AND number=1 AND rank=0 AND kind='rate' AND"
-                 " fate='again' AND http_status=429 AND reason='slow' AND model IS NULL"
-                 " AND cost_usd IS NULL AND latency_s=0.25 AND settled"),
+        ledger_number(
+            l, "SELECT count(*) FROM attempts WHERE key='k' AND number=1 AND rank=0 AND kind='rate' AND"
+               " fate='again' AND http_status=429 AND reason='slow' AND model IS NULL"
+               " AND cost_usd IS NULL AND latency_s=0.25 AND settled"),
         1);
     assert_int_equal(
-        count(l, "SELECT count(*) FROM attempts WHERE key='k' AND number=2 AND rank=3 AND origin='http://x'"
-                 " AND kind='answered' AND http_status=200 AND reason IS NULL AND tokens_in=10 AND"
-                 " tokens_out=20 AND cost_usd=0.125 AND request_id='req_1' AND model='m-1' AND settled"),
+        ledger_number(
+            l, "SELECT count(*) FROM attempts WHERE key='k' AND number=2 AND rank=3 AND origin='http://x'"
+               " AND kind='answered' AND http_status=200 AND reason IS NULL AND tokens_in=10 AND"
+               " tokens_out=20 AND cost_usd=0.125 AND request_id='req_1' AND model='m-1' AND settled"),
         1);
     lost.settled = 0;
     OK(sg_ledger_attempt_put(l, &x, &c, &err));
     OK(sg_ledger_attempt_end(l, c, &lost, &err));
-    assert_int_equal(count(l, "SELECT count(*) FROM sent WHERE key='k' AND usd=0.5"), 1);
+    assert_int_equal(ledger_number(l, "SELECT count(*) FROM sent WHERE key='k' AND usd=0.5"), 1);
     assert_int_equal(sg_ledger_attempt_end(l, 99, &answered, &err), SG_FAILED);
     sg_ledger_close(l);
 }
@@ -368,16 +360,16 @@ static void version_1_becomes_2(void **state)
         const char *dir = in_scratch(name);
         make_version_1(dir, n);
         OK(sg_ledger_open(dir, SG_LEDGER_READ, &l, &err));
-        assert_int_equal(count(l, "SELECT value FROM meta WHERE name='version'"), 1);
+        assert_int_equal(ledger_number(l, "SELECT value FROM meta WHERE name='version'"), 1);
         sg_ledger_close(l);
         for (int again = 0; again < 2; again++) {
             l = open_it(dir);
-            assert_int_equal(count(l, "SELECT value FROM meta WHERE name='version'"), 2);
-            assert_int_equal(count(l, "SELECT count(*) FROM completions WHERE key='old'"), 1);
+            assert_int_equal(ledger_number(l, "SELECT value FROM meta WHERE name='version'"), 2);
+            assert_int_equal(ledger_number(l, "SELECT count(*) FROM completions WHERE key='old'"), 1);
             OK(sg_ledger_unsettled(l, &u, &err));
             assert_true(u.n == (n > 0 ? n : 0) && u.usd == 0.25 * (double)u.n);
-            assert_int_equal(count(l, "SELECT count(*) FROM attempts WHERE created='2026-01-01T00:00:00Z'"),
-                             u.n);
+            assert_int_equal(
+                ledger_number(l, "SELECT count(*) FROM attempts WHERE created='2026-01-01T00:00:00Z'"), u.n);
             sg_ledger_close(l);
         }
     }
@@ -396,13 +388,14 @@ static void a_migration_that_fails(void **state)
     assert_int_equal(sg_ledger_open(dir, SG_LEDGER_WRITE, &l, &err), SG_FAILED);
     assert_non_null(strstr(err.text, "no room"));
     OK(sg_ledger_open(dir, SG_LEDGER_READ, &l, &err));
-    assert_int_equal(count(l, "SELECT value FROM meta WHERE name='version'"), 1);
-    assert_int_equal(count(l, "SELECT count(*) FROM sent"), 2);
-    assert_int_equal(count(l, "SELECT count(*) FROM sqlite_master WHERE name IN ('attempts', 'sent_1')"), 0);
+    assert_int_equal(ledger_number(l, "SELECT value FROM meta WHERE name='version'"), 1);
+    assert_int_equal(ledger_number(l, "SELECT count(*) FROM sent"), 2);
+    assert_int_equal(
+        ledger_number(l, "SELECT count(*) FROM sqlite_master WHERE name IN ('attempts', 'sent_1')"), 0);
     sg_ledger_close(l);
     run_sqlite(path, "DROP TRIGGER full");
     l = open_it(dir);
-    assert_int_equal(count(l, "SELECT count(*) FROM sent"), 2);
+    assert_int_equal(ledger_number(l, "SELECT count(*) FROM sent"), 2);
     sg_ledger_close(l);
 }
 
@@ -450,10 +443,10 @@ static void cells_and_pools(void **state)
     OK(sg_ledger_cell_plan(l, "c1", 7, "{\"new\":1}", "p1", &err)); /* keeps status and result */
     OK(sg_ledger_cell_status(l, "c1", status, &err));
     assert_string_equal(status, "done");
-    assert_int_equal(count(l, "SELECT length(logits) FROM predictions WHERE cell='c1'"), 16);
+    assert_int_equal(ledger_number(l, "SELECT length(logits) FROM predictions WHERE cell='c1'"), 16);
     c.id = "never planned";
     assert_int_equal(sg_ledger_cell_finish(l, &c, &err), SG_FAILED);
-    assert_int_equal(count(l, "SELECT count(*) FROM predictions"), 1);
+    assert_int_equal(ledger_number(l, "SELECT count(*) FROM predictions"), 1);
 
     struct sg_ledger_example example[3] = {
         {0, "one", NULL, "k1"}, {1, "two", "pair", "k2"}, {0, "three", NULL, "k3"}};
@@ -471,18 +464,18 @@ static void cells_and_pools(void **state)
     p.n_asked = 2;
     p.status = "short";
     OK(sg_ledger_pool_put(l, &p, &err));
-    assert_int_equal(count(l, "SELECT count(*) FROM examples"), 2);
-    assert_int_equal(count(l, "SELECT count(*) FROM pool_completions"), 2);
+    assert_int_equal(ledger_number(l, "SELECT count(*) FROM examples"), 2);
+    assert_int_equal(ledger_number(l, "SELECT count(*) FROM pool_completions"), 2);
     int n_changes = sqlite3_total_changes(sg_ledger_handle(l));
     OK(sg_ledger_pool_put(l, &p, &err)); /* just so */
     assert_int_equal(sqlite3_total_changes(sg_ledger_handle(l)), n_changes);
     example[1].label = 0;
     OK(sg_ledger_pool_put(l, &p, &err));
-    assert_int_equal(count(l, "SELECT sum(label) FROM examples"), 0);
+    assert_int_equal(ledger_number(l, "SELECT sum(label) FROM examples"), 0);
     example[1].label = 1;
     p.asked = (const char *[]){"k1", "k7"};
     OK(sg_ledger_pool_put(l, &p, &err));
-    assert_int_equal(count(l, "SELECT count(*) FROM pool_completions WHERE completion='k7'"), 1);
+    assert_int_equal(ledger_number(l, "SELECT count(*) FROM pool_completions WHERE completion='k7'"), 1);
     /* As a program would that knows of no digest: its examples are replaced. */
     static const char older[] =
         "INSERT OR REPLACE INTO pools(id, ordinal, settings, status, n, rejects, shortfall) "
@@ -490,10 +483,10 @@ static void cells_and_pools(void **state)
         "UPDATE examples SET first='older'";
     assert_int_equal(sqlite3_exec(sg_ledger_handle(l), older, NULL, NULL, NULL), SQLITE_OK);
     OK(sg_ledger_pool_put(l, &p, &err));
-    assert_int_equal(count(l, "SELECT count(*) FROM examples WHERE first='older'"), 0);
+    assert_int_equal(ledger_number(l, "SELECT count(*) FROM examples WHERE first='older'"), 0);
     example[1].first = NULL; /* not allowed: the old pool stays whole */
     assert_int_equal(sg_ledger_pool_put(l, &p, &err), SG_FAILED);
-    assert_int_equal(count(l, "SELECT count(*) FROM examples"), 2);
+    assert_int_equal(ledger_number(l, "SELECT count(*) FROM examples"), 2);
 
     OK(sg_ledger_diversity_put(l, "p1", "{\"n\":2}", &err));
     OK(sg_ledger_diversity_get(l, "p1", &text, &err));
@@ -631,17 +624,18 @@ static void evaluations_and_bias(void **state)
     OK(sg_ledger_evaluation_plan(l, "e", 0, "{}", &err));
     OK(sg_ledger_evaluation_put(l, "e", rows, 2, &err));
     assert_int_equal(sg_ledger_evaluation_put(l, "e", rows, 3, &err), SG_FAILED); /* row 9 twice */
-    assert_int_equal(count(l, "SELECT count(*) FROM evaluation_rows"), 2);
+    assert_int_equal(ledger_number(l, "SELECT count(*) FROM evaluation_rows"), 2);
     assert_int_equal(sg_ledger_evaluation_put(l, "never planned", rows, 2, &err), SG_FAILED);
     assert_non_null(strstr(err.text, "never planned"));
-    assert_int_equal(count(l, "SELECT count(*) FROM evaluation_rows"), 2);
+    assert_int_equal(ledger_number(l, "SELECT count(*) FROM evaluation_rows"), 2);
     OK(sg_ledger_text_stats_put(l, "b", 3, "{}", &err));
     OK(sg_ledger_cells_retire(l, &err));
-    assert_int_equal(count(l, "SELECT count(*) FROM evaluations WHERE ordinal>=0"), 0);
-    assert_int_equal(count(l, "SELECT count(*) FROM bias WHERE ordinal>=0"), 0);
+    assert_int_equal(ledger_number(l, "SELECT count(*) FROM evaluations WHERE ordinal>=0"), 0);
+    assert_int_equal(ledger_number(l, "SELECT count(*) FROM bias WHERE ordinal>=0"), 0);
     OK(sg_ledger_evaluation_plan(l, "e", 7, "{\"new\":1}", &err));
-    assert_int_equal(count(l, "SELECT count(*) FROM evaluations WHERE ordinal=7 AND status='complete'"), 1);
-    assert_int_equal(count(l, "SELECT count(*) FROM evaluation_rows WHERE evaluation='e'"), 2);
+    assert_int_equal(
+        ledger_number(l, "SELECT count(*) FROM evaluations WHERE ordinal=7 AND status='complete'"), 1);
+    assert_int_equal(ledger_number(l, "SELECT count(*) FROM evaluation_rows WHERE evaluation='e'"), 2);
     OK(sg_ledger_text_stats_get(l, "b", &text, &err));
     assert_string_equal(text, "{}");
     sg_free(text);
@@ -736,7 +730,7 @@ static void a_full_disk(void **state)
     sg_ledger_close(l);
     l = open_it(dir);
     assert_true(has(l, "before"));
-    assert_int_equal(count(l, "SELECT count(*) FROM completions"), 1);
+    assert_int_equal(ledger_number(l, "SELECT count(*) FROM completions"), 1);
     sg_ledger_close(l);
 }
 
@@ -751,19 +745,6 @@ static void a_reader_writes_nothing(void **state)
     assert_false(sg_dir_exists(in_scratch("reader/lock")));
     sg_ledger_close(second);
     sg_ledger_close(l);
-}
-
-static int setup(void **state)
-{
-    (void)state;
-    return scratch_make();
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    scratch_remove(scratch);
-    return sg_mem_now() ? -1 : 0;
 }
 
 int main(void)
@@ -787,5 +768,5 @@ int main(void)
         cmocka_unit_test(a_reader_writes_nothing),
         cmocka_unit_test(evaluations_and_bias),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

@@ -3,10 +3,9 @@
 #include "base/mem.h"
 #include "results/ledger/ledger_batches.h"
 
-#include "tests/base/check.h"
-
 #include <sqlite3.h>
 
+#include "ledger_number.h"
 #include "scratch.h"
 
 static struct sg_ledger *open_it(const char *dir)
@@ -26,16 +25,6 @@ static double unsettled(struct sg_ledger *l)
 static void run(struct sg_ledger *l, const char *sql)
 {
     assert_int_equal(sqlite3_exec(sg_ledger_handle(l), sql, NULL, NULL, NULL), SQLITE_OK);
-}
-
-static int64_t number(struct sg_ledger *l, const char *query)
-{
-    sqlite3_stmt *s = NULL;
-    assert_int_equal(sqlite3_prepare_v2(sg_ledger_handle(l), query, -1, &s, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_step(s), SQLITE_ROW);
-    int64_t x = sqlite3_column_int64(s, 0);
-    sqlite3_finalize(s);
-    return x;
 }
 
 static sg_status note(void *context, const char *key, const char *request, struct sg_err *e)
@@ -169,11 +158,11 @@ static void all_or_nothing(void **state)
     OK(sg_ledger_commit(l, &err));
     sg_ledger_close(l);
     l = open_it(dir);
-    assert_int_equal(number(l, "SELECT count(*) FROM batch_requests"), 2);
-    assert_int_equal(number(l, "SELECT n=2 AND n_answered=0 AND usd=0.75 AND state='uploading' FROM batches"),
-                     1);
-    assert_int_equal(number(l, "SELECT count(*) FROM attempts"), 0);
-    assert_int_equal(number(l, "SELECT count(*) FROM meta WHERE name='goes'"), 1);
+    assert_int_equal(ledger_number(l, "SELECT count(*) FROM batch_requests"), 2);
+    assert_int_equal(
+        ledger_number(l, "SELECT n=2 AND n_answered=0 AND usd=0.75 AND state='uploading' FROM batches"), 1);
+    assert_int_equal(ledger_number(l, "SELECT count(*) FROM attempts"), 0);
+    assert_int_equal(ledger_number(l, "SELECT count(*) FROM meta WHERE name='goes'"), 1);
     sg_ledger_close(l);
 }
 

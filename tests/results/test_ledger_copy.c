@@ -2,24 +2,13 @@
 #include "base/file.h"
 #include "results/ledger/ledger.h"
 
-#include "tests/base/check.h"
-
 #include <signal.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "ledger_number.h"
 #include "scratch.h"
-
-static int64_t number(struct sg_ledger *l, const char *sql)
-{
-    sqlite3_stmt *s = NULL;
-    assert_int_equal(sqlite3_prepare_v2(sg_ledger_handle(l), sql, -1, &s, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_step(s), SQLITE_ROW);
-    int64_t x = sqlite3_column_int64(s, 0);
-    sqlite3_finalize(s);
-    return x;
-}
 
 /* Commit i enters row i of "t", and says so in row 0 of "u", whose page lies elsewhere: of a copy that mixes two states, one is ahead of
  * the other. A log that begins anew every 100 pages does so many times while a copy is made. */
@@ -78,11 +67,11 @@ static void copies_of_a_ledger_that_is_written(void **state)
     FAILS(SG_INPUT, "another process is writing", sg_ledger_open(dir, SG_LEDGER_READ, &l, &err));
     for (int i = 0; i < 60; i++) {
         OK(sg_ledger_open(dir, SG_LEDGER_COPY, &l, &err));
-        int64_t n = number(l, "SELECT CAST(value AS INTEGER) FROM meta WHERE name='n'");
-        assert_int_equal(n, number(l, "SELECT max(label) FROM test_rows"));
-        assert_int_equal(number(l, "SELECT count(*) FROM test_rows"), 4000);
-        assert_int_equal(number(l, "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check='ok'"),
-                         1);
+        int64_t n = ledger_number(l, "SELECT CAST(value AS INTEGER) FROM meta WHERE name='n'");
+        assert_int_equal(n, ledger_number(l, "SELECT max(label) FROM test_rows"));
+        assert_int_equal(ledger_number(l, "SELECT count(*) FROM test_rows"), 4000);
+        assert_int_equal(
+            ledger_number(l, "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check='ok'"), 1);
         assert_true(n >= before);
         before = n;
         assert_int_equal(sg_ledger_meta_set(l, "n", "0", &err), SG_FAILED);
@@ -101,12 +90,12 @@ static void copies_of_a_killed_one(void **state)
     end_writer(begin_writer(dir));
     assert_int_equal(stat(in_scratch("killed/ledger.sqlite-wal"), &before), 0);
     OK(sg_ledger_open(dir, SG_LEDGER_COPY, &l, &err));
-    int64_t n = number(l, "SELECT max(label) FROM test_rows");
+    int64_t n = ledger_number(l, "SELECT max(label) FROM test_rows");
     sg_ledger_close(l);
     assert_int_equal(stat(in_scratch("killed/ledger.sqlite-wal"), &after), 0);
     assert_true(before.st_size == after.st_size && before.st_ino == after.st_ino);
     OK(sg_ledger_open(dir, SG_LEDGER_READ, &l, &err));
-    assert_int_equal(number(l, "SELECT max(label) FROM test_rows"), n);
+    assert_int_equal(ledger_number(l, "SELECT max(label) FROM test_rows"), n);
     sg_ledger_close(l);
 }
 
@@ -122,8 +111,8 @@ static void copies_of_older_ones(void **state)
     OK(sg_file_read_gz("tests/results/older/ledger.sqlite.gz", 1 << 24, &bytes, &n, &err));
     OK(sg_file_write(in_scratch("older/ledger.sqlite"), bytes, n, &err));
     OK(sg_ledger_open(in_scratch("older"), SG_LEDGER_COPY, &l, &err));
-    assert_true(number(l, "SELECT count(*) FROM cells") > 0);
-    assert_int_equal(number(l, "SELECT count(*) FROM attempts"), 0);
+    assert_true(ledger_number(l, "SELECT count(*) FROM cells") > 0);
+    assert_int_equal(ledger_number(l, "SELECT count(*) FROM attempts"), 0);
     sg_ledger_close(l);
     char *now = NULL;
     size_t n_now = 0;
@@ -133,23 +122,10 @@ static void copies_of_older_ones(void **state)
     sg_free(now);
 }
 
-static int setup(void **state)
-{
-    (void)state;
-    return scratch_make();
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    scratch_remove(scratch);
-    return sg_mem_now() ? -1 : 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(copies_of_a_ledger_that_is_written),
                                        cmocka_unit_test(copies_of_a_killed_one),
                                        cmocka_unit_test(copies_of_older_ones)};
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

@@ -3,13 +3,12 @@
 #include "base/mem.h"
 #include "results/ledger/ledger_trained.h"
 
-#include "tests/base/check.h"
-
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "ledger_number.h"
 #include "scratch.h"
 
 static void finish(struct sg_ledger *l, const char *id, const char *status, const char *result)
@@ -25,16 +24,6 @@ static void finish(struct sg_ledger *l, const char *id, const char *status, cons
     }
     OK(sg_ledger_cell_plan(l, id, 0, "{}", "p1", &err));
     OK(sg_ledger_cell_finish(l, &c, &err));
-}
-
-static int64_t count(struct sg_ledger *l, const char *sql)
-{
-    sqlite3_stmt *s = NULL;
-    assert_int_equal(sqlite3_prepare_v2(sg_ledger_handle(l), sql, -1, &s, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_step(s), SQLITE_ROW);
-    int64_t n = sqlite3_column_int64(s, 0);
-    sqlite3_finalize(s);
-    return n;
 }
 
 static void what_a_cell_was_trained_on(void **state)
@@ -75,9 +64,10 @@ static void what_a_cell_was_trained_on(void **state)
     OK(sg_ledger_cell_trained(l, "whole", &x, &err));
     assert_string_equal(x.status, "planned");
     assert_string_equal(x.rows, "");
-    assert_int_equal(count(l, "SELECT count(*) FROM predictions"), 2);
-    assert_int_equal(count(l, "SELECT count(*) FROM curves WHERE cell='whole'"), 0);
-    assert_int_equal(count(l, "SELECT count(*) FROM cells WHERE result IS NULL AND reason IS NULL"), 1);
+    assert_int_equal(ledger_number(l, "SELECT count(*) FROM predictions"), 2);
+    assert_int_equal(ledger_number(l, "SELECT count(*) FROM curves WHERE cell='whole'"), 0);
+    assert_int_equal(ledger_number(l, "SELECT count(*) FROM cells WHERE result IS NULL AND reason IS NULL"),
+                     1);
     sg_ledger_close(l);
 }
 
@@ -105,7 +95,7 @@ static void examples_of_a_pool(void **state)
     assert_string_equal(digest[4], ""); /* it has not so many */
     OK(sg_ledger_diversity_put(l, "p", "{}", &err));
     OK(sg_ledger_diversity_clear(l, "p", &err));
-    assert_int_equal(count(l, "SELECT count(*) FROM diversity"), 0);
+    assert_int_equal(ledger_number(l, "SELECT count(*) FROM diversity"), 0);
     sg_ledger_close(l);
 
     /* Label, text and its place each count; an absent second text is no empty one. */
@@ -121,22 +111,9 @@ static void examples_of_a_pool(void **state)
     }
 }
 
-static int setup(void **state)
-{
-    (void)state;
-    return scratch_make();
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    scratch_remove(scratch);
-    return sg_mem_now() ? -1 : 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(what_a_cell_was_trained_on),
                                        cmocka_unit_test(examples_of_a_pool)};
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

@@ -130,19 +130,25 @@ static void evaluations(void **state)
     }
 }
 
-/* A cell of a study of draws, pools and trainings: right on so many of 10 rows, or of one class alone. */
+static int n_raw_rows = 40; /* of cells with raw rows */
+
+enum { LEFT_PLANNED = -2 };
+
+/* A cell of a study of draws, pools and trainings: right on so many of 10 rows, of one class alone (-1), or not done. */
 static void plan_cell(struct sg_ledger *l, int64_t i, const char *mix, int pool, int draw, int training,
                       int n_right)
 {
     char id[32], settings[400], result[100];
     float logits[FAKE_TEST * 2] = {0}, loss = 0.5f;
-    int size = pool >= 0 ? 30 : 0, raw = draw >= 0 ? 40 : 0;
+    int size = pool >= 0 ? 30 : 0, raw = draw >= 0 ? n_raw_rows : 0;
     snprintf(id, sizeof id, "c%lld", (long long)i);
     snprintf(settings, sizeof settings,
              "{\"class_names\":[\"negative\",\"positive\"],\"method\":\"%s\",\"mix\":\"%s\",\"raw\":%d,"
              "\"seed_data\":%d,\"seed_generation\":%d,\"seed_train\":%d,\"size\":%d,\"task\":\"sst2\"}",
              size ? "zero_shot" : "", mix, raw, draw, pool, training, size);
     OK(sg_ledger_cell_plan(l, id, i, settings, NULL, &err));
+    if (n_right == LEFT_PLANNED)
+        return;
     for (int r = 0; r < FAKE_TEST; r++)
         logits[2 * r + (n_right < 0 ? 0 : r < n_right ? r % 2 : !(r % 2))] = 1;
     snprintf(result, sizeof result, "{\"n_synthetic\":%d}", pool == 1 ? 19 : size);
@@ -224,6 +230,94 @@ static void seeds_that_cross(void **state)
     assert_true(n_one_class == 4 && n_done == 18);
 }
 
+/* An empty plan over the made-up study, with its evaluations; `finish_plan` builds the file. */
+static struct sg_ledger *begin_plan(const char *name)
+{
+    struct sg_ledger *l = NULL;
+    OK(sg_ledger_open(in_scratch(name), SG_LEDGER_WRITE, &l, &err));
+    OK(fake_fill(l, &(struct fake){0}, &err));
+    OK(sg_ledger_cells_retire(l, &err));
+    OK(fake_evaluations(l, &(struct fake){0}, &err));
+    for (int r = 0; r < FAKE_TEST; r++)
+        OK(sg_ledger_test_row_put(l, "sst2", r, r % 2, "a row", NULL, &err));
+    return l;
+}
+
+/* The whole report as JSON, and as text. */
+static json_t *finish_plan(struct sg_ledger *l, const char *name, struct sg_buf *text)
+{
+    char path[400];
+    struct sg_buf b = sg_buf_make(1 << 20);
+    snprintf(path, sizeof path, "%s/results.h5", in_scratch(name));
+    OK(sg_store_write(l, path, NULL, &err));
+    sg_ledger_close(l);
+    OK(sg_report(path, SG_REPORT_TERMINAL, text, &err));
+    OK(sg_report(path, SG_REPORT_JSON, &b, &err));
+    json_t *o = json_loads(b.data, 0, NULL);
+    assert_non_null(o);
+    sg_buf_free(&b);
+    return o;
+}
+
+/* A group that is done but for one cell has no mean, in no form and whatever it lacks: one that is planned is a hole like one that failed. */
+static void nothing_is_averaged_over_a_hole(void **state)
+{
+    (void)state;
+    struct sg_ledger *l = begin_plan("hole");
+    struct sg_buf text = sg_buf_make(1 << 20);
+    plan_cell(l, 0, "raw", -1, 0, 0, 9);
+    plan_cell(l, 1, "raw", -1, 0, 1, LEFT_PLANNED);
+    plan_cell(l, 2, "synthetic", 0, -1, 0, 8);
+    plan_cell(l, 3, "synthetic", 0, -1, 1, 8);
+    struct sg_ledger_cell failed = {.id = "c3", .status = "failed", .reason = "diverged", .result = "{}"};
+    OK(sg_ledger_cell_finish(l, &failed, &err));
+    json_t *o = finish_plan(l, "hole", &text);
+    static const char *const group[] = {"raw_only", "synthetic"}, *const lacks[] = {"n_planned", "n_failed"};
+    const json_t *row =
+        json_array_get(json_object_get(json_array_get(json_object_get(o, "tasks"), 0), "rows"), 0);
+    for (int g = 0; g < 2; g++) {
+        const json_t *x = json_object_get(row, group[g]);
+        assert_int_equal(json_integer_value(json_object_get(x, "n_done")), 1);
+        assert_int_equal(json_integer_value(json_object_get(x, lacks[g])), 1);
+        assert_true(json_is_null(json_object_get(x, "interval")));
+        for (int m = 0; m < 2; m++) {
+            const json_t *e = json_object_get(x, m ? "macro_f1" : "accuracy");
+            assert_true(json_is_null(json_object_get(e, "mean")) && json_is_null(json_object_get(e, "low")) &&
+                        json_is_null(json_object_get(e, "high")));
+        }
+    }
+    assert_true(
+        json_is_null(json_object_get(json_array_get(json_object_get(o, "llm_eval"), 0), "encoder_raw_only")));
+    assert_null(strstr(text.data, "90.0"));
+    assert_null(strstr(text.data, "80.0"));
+    assert_non_null(strstr(text.data, "1 of 2 done, 1 failed"));
+    json_decref(o);
+    sg_buf_free(&text);
+}
+
+/* Beside the LLM stands what the most raw rows have brought, though fewer brought more here. */
+static void raw_only_of_the_largest_raw_size(void **state)
+{
+    (void)state;
+    struct sg_ledger *l = begin_plan("sizes");
+    struct sg_buf text = sg_buf_make(1 << 20);
+    n_raw_rows = 100;
+    plan_cell(l, 0, "raw", -1, 0, 0, 7);
+    n_raw_rows = 40;
+    plan_cell(l, 1, "raw", -1, 0, 0, 9);
+    json_t *o = finish_plan(l, "sizes", &text);
+    const json_t *e = json_array_get(json_object_get(o, "llm_eval"), 0);
+    static const char *const side[] = {"encoder_raw_only", "encoder_best"};
+    for (int i = 0; i < 2; i++) {
+        double mean = json_number_value(
+            json_object_get(json_object_get(json_object_get(e, side[i]), "accuracy"), "mean"));
+        assert_true(mean > (i ? 0.899 : 0.699) && mean < (i ? 0.901 : 0.701));
+    }
+    assert_non_null(strstr(text.data, "70.0  90.0: raw, raw 40"));
+    json_decref(o);
+    sg_buf_free(&text);
+}
+
 /* Results from before there was a column for it: /per_class says it. */
 static void degenerate_cells_of_older_files(void **state)
 {
@@ -303,19 +397,6 @@ static void bad_files(void **state)
     sg_buf_free(&b);
 }
 
-static int setup(void **state)
-{
-    (void)state;
-    return scratch_make();
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    scratch_remove(scratch);
-    return sg_mem_now() ? -1 : 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(golden_texts),
@@ -323,7 +404,9 @@ int main(void)
                                        cmocka_unit_test(evaluations),
                                        cmocka_unit_test(seeds_that_cross),
                                        cmocka_unit_test(degenerate_cells_of_older_files),
+                                       cmocka_unit_test(nothing_is_averaged_over_a_hole),
+                                       cmocka_unit_test(raw_only_of_the_largest_raw_size),
                                        cmocka_unit_test(studies_that_are_unfinished),
                                        cmocka_unit_test(bad_files)};
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

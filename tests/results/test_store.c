@@ -658,12 +658,6 @@ static void a_changed_number_is_not_reported(void **state)
     }
 }
 
-static int setup(void **state)
-{
-    (void)state;
-    return scratch_make();
-}
-
 static int teardown(void **state)
 {
     (void)state;
@@ -691,5 +685,5 @@ int main(void)
         cmocka_unit_test(damaged_files_are_refused),
         cmocka_unit_test(a_changed_number_is_not_reported),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, scratch_setup, teardown);
 }
