@@ -2,6 +2,7 @@
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "experiments/bundle/bundle.h"
+#include "experiments/run/rehearsal.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -86,7 +87,7 @@ static int study_command(enum action action, int argc, char **argv)
     const char *results = NULL, *digest = NULL;
     int as_json = 0, submit = 0, collect = 0, abandon = 0;
     int is_plan = action == PLAN;
-    struct sg_run_options o = {.max_usd = -1, .buy_only = action == GENERATE};
+    struct sg_run_options o = {.max_usd = -1, .buy_only = action == GENERATE, .check = sg_rehearsal_check};
     const struct sg_option option_results = {.name = "results",
                                              .type = SG_OPT_TEXT,
                                              .argument = "DIR",

@@ -4,6 +4,7 @@
 #include "base/tell.h"
 #include "base/text.h"
 #include "experiments/bundle/bundle.h"
+#include "experiments/run/rehearsal.h"
 #include "experiments/study/prepare.h"
 #include "experiments/study/task_file.h"
 #include "gen/llm/provider.h"
@@ -227,6 +228,7 @@ static sg_status check_inputs(void *context, const struct sg_prepared *p, struct
     const struct sg_bundle *b = r->b;
     const char *encoder = sg_encoder_digest(p->encoder);
     char plan[SG_HEX];
+    SG_TRY(sg_rehearsal_refuse(p->study->results, err));
     if (strcmp(encoder, b->encoder_sha256) != 0)
         return sg_fail(
             err, SG_INPUT,

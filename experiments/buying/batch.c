@@ -2,6 +2,7 @@
 
 #include "base/backoff.h"
 #include "base/mem.h"
+#include "base/tell.h"
 #include "base/text.h"
 
 #include <stdio.h>
@@ -149,7 +150,7 @@ static sg_status send_one(struct sg_batches *all, struct sg_batch_endpoint *e, s
         return sg_batch_keep_failure(all, e, b->part, &why, err);
     }
     if (!all->job->quiet)
-        fprintf(stderr, "batch %lld (%s): %lld %s\n", (long long)b->part, b->id, (long long)b->n,
+        sg_tell("batch %lld (%s): %lld %s", (long long)b->part, b->id, (long long)b->n,
                 sg_plural(b->n, "request", "requests"));
     return SG_OK;
 }
@@ -205,7 +206,7 @@ static sg_status collect(struct sg_batches *all, struct sg_err *err)
         if (!all->job->wait || sg_batch_is_stopping() || (!n_left && !passing))
             return SG_OK;
         if (passing)
-            fprintf(stderr, "synthgrid: warning: %s; tried again in %.0f s\n", passing->text, pause_s);
+            sg_tell_warning("%s; tried again in %.0f s", passing->text, pause_s);
         sg_batch_pause(pause_s);
     }
 }
@@ -251,8 +252,7 @@ static sg_status abandon_one(struct sg_batches *all, struct sg_batch_endpoint *e
     if (is_over)
         return SG_OK;
     if (status != SG_OK)
-        fprintf(stderr, "synthgrid: warning: batch %lld could not be cancelled: %s\n", (long long)b->part,
-                why.text);
+        sg_tell_warning("batch %lld could not be cancelled: %s", (long long)b->part, why.text);
     b->state = SG_BATCH_ABANDONED;
     SG_TRY(sg_ledger_batch_set(all->job->ledger, b, err));
     return sg_ledger_commit(all->job->ledger, err);

@@ -12,9 +12,10 @@
 #ifndef SG_EXPERIMENTS_BUYING_BATCH_H
 #define SG_EXPERIMENTS_BUYING_BATCH_H
 
-#include "experiments/buying/endpoint.h"
 #include "experiments/buying/requests.h"
 #include "experiments/study/generators.h"
+
+struct sg_endpoints;
 
 enum sg_batch_action {
     SG_BATCH_NONE,
@@ -29,9 +30,8 @@ struct sg_batch_job {
     const struct sg_prepared *p;
     struct sg_requests *requests;
     struct sg_ledger *ledger;
-    const struct sg_endpoint *endpoint; /* (n_generators); without a client: it is not needed, or away */
-    const struct sg_err *away;          /* (n_generators) why it is out of reach; text "": it is not */
-    double budget_usd;                  /* over all of them; < 0: none */
+    const struct sg_endpoints *endpoints; /* one without a client is not needed, or unreachable */
+    double budget_usd;                    /* over all of them; < 0: none */
 };
 
 /* What is with the provider: batches that a run waits for, their requests, the most that all unsettled ones can cost. */

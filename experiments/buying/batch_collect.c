@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/tell.h"
 #include "base/text.h"
 #include "experiments/buying/completion.h"
 #include "results/ledger/ledger_attempts.h"
@@ -187,9 +188,9 @@ static sg_status take_files(struct taking *t, const struct sg_batch_info *now, F
     SG_TRY(sg_ledger_batch_settle(l, t->b->part, n_lost(t, now), err));
     SG_TRY(sg_ledger_commit(l, err));
     if (t->n_strange || t->n_damaged)
-        fprintf(stderr, "synthgrid: warning: batch %s: %lld %s repeated or never asked for, %lld damaged\n",
-                t->b->id, (long long)t->n_strange, sg_plural(t->n_strange, "line was", "lines were"),
-                (long long)t->n_damaged);
+        sg_tell_warning("batch %s: %lld %s repeated or never asked for, %lld damaged", t->b->id,
+                        (long long)t->n_strange, sg_plural(t->n_strange, "line was", "lines were"),
+                        (long long)t->n_damaged);
     return SG_OK;
 }
 
@@ -216,15 +217,17 @@ static sg_status fetch_and_take(struct sg_batch_endpoint *e, const struct sg_led
     return status;
 }
 
-static void tell(const struct sg_batch_endpoint *e, const struct sg_ledger_batch *b,
-                 const struct sg_batch_info *now)
+static void show_status(const struct sg_batch_endpoint *e, const struct sg_ledger_batch *b,
+                        const struct sg_batch_info *now)
 {
     if (e->batches->job->quiet || strcmp(b->status, now->status) == 0)
         return;
-    fprintf(stderr, "batch %lld (%s): %s", (long long)b->part, b->id, now->status);
+    char answered[64] = "";
     if (now->n_completed >= 0)
-        fprintf(stderr, ", %lld of %lld answered", (long long)now->n_completed, (long long)b->n);
-    fprintf(stderr, "%s%s\n", now->why[0] ? ": " : "", now->why);
+        snprintf(answered, sizeof answered, ", %lld of %lld answered", (long long)now->n_completed,
+                 (long long)b->n);
+    sg_tell("batch %lld (%s): %s%s%s%s", (long long)b->part, b->id, now->status, answered,
+            now->why[0] ? ": " : "", now->why);
 }
 
 sg_status sg_batch_collect(struct sg_batch_endpoint *e, struct sg_ledger_batch *b, int *is_over,
@@ -234,7 +237,7 @@ sg_status sg_batch_collect(struct sg_batch_endpoint *e, struct sg_ledger_batch *
     struct sg_err ignored;
     *is_over = 0;
     SG_TRY(sg_batch_api_get(&e->api, b->id, &now, err));
-    tell(e, b, &now);
+    show_status(e, b, &now);
     snprintf(b->status, sizeof b->status, "%s", now.status);
     SG_TRY(sg_ledger_batch_set(e->batches->job->ledger, b, err));
     SG_TRY(sg_ledger_commit(e->batches->job->ledger, err));

@@ -2,6 +2,8 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/tell.h"
+#include "experiments/buying/endpoints.h"
 #include "mpi/engine.h"
 
 #include <errno.h>
@@ -87,10 +89,11 @@ sg_status sg_batches_open(struct sg_batches *all, const struct sg_batch_job *job
         struct sg_batch_endpoint *e = &all->endpoint[g];
         e->batches = all;
         e->generator = all->study->generator[g];
-        if (job->away[g].text[0])
-            SG_TRY(add_failure(all, 0, &job->away[g], err));
-        else if (job->endpoint[g].client)
-            SG_TRY(open_endpoint(e, &all->study->generator[g], &job->endpoint[g], err));
+        const struct sg_endpoint *from = &job->endpoints->endpoint[g];
+        if (from->unreachable.text[0])
+            SG_TRY(add_failure(all, 0, &from->unreachable, err));
+        else if (from->client)
+            SG_TRY(open_endpoint(e, &all->study->generator[g], from, err));
     }
     return SG_OK;
 }
@@ -208,7 +211,7 @@ sg_status sg_batch_outcome(const struct sg_batches *all, struct sg_err *err)
             worst = &all->failure[i];
     for (int64_t i = 0; i < all->n_failures; i++)
         if (&all->failure[i] != worst)
-            fprintf(stderr, "synthgrid: warning: %s\n", all->failure[i].why.text);
+            sg_tell_warning("%s", all->failure[i].why.text);
     *err = worst->why;
     if (worst->why.status == SG_STOPPED)
         return sg_fail(err, SG_STOPPED, "%.700s; hint: run the same command again, it goes on from there",

@@ -3,6 +3,7 @@
 #include "base/backoff.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/tell.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -139,8 +140,7 @@ static sg_status on_listed(void *context, const struct sg_batch_info *x, int *en
     }
     if (sg_batch_info_is_over(x) || strcmp(x->status, "cancelling") == 0)
         return SG_OK;
-    fprintf(stderr, "synthgrid: warning: batch %s asks for the same as %s: it is cancelled\n", x->id,
-            a->b->id);
+    sg_tell_warning("batch %s asks for the same as %s: it is cancelled", x->id, a->b->id);
     return sg_batch_api_cancel(&a->e->api, x->id, &now, err);
 }
 

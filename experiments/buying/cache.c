@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/tell.h"
 #include "experiments/buying/completion.h"
 
 #include <dirent.h>
@@ -35,7 +36,7 @@ struct sg_cache {
 
 static void warn(const struct sg_err *why)
 {
-    fprintf(stderr, "synthgrid: warning: the cache: %s; it is left out\n", why->text);
+    sg_tell_warning("the cache: %s; it is left out", why->text);
 }
 
 /* "<study>-<hash>.jsonl.gz" */
@@ -327,7 +328,7 @@ static sg_status merge(struct sg_cache *c, const char *path, struct own *o, stru
         if (o->status != SG_OK)
             *err = why;
         else
-            fprintf(stderr, "synthgrid: warning: the cache: %s; it is written anew\n", why.text);
+            sg_tell_warning("the cache: %s; it is written anew", why.text);
     }
     c->is_merged = 1;
     return o->status;

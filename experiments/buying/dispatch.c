@@ -1,6 +1,7 @@
 #include "experiments/buying/dispatch_impl.h"
 
 #include "base/mem.h"
+#include "experiments/buying/endpoints.h"
 
 /* A rank's item of work. */
 struct worker_slot {
@@ -88,13 +89,13 @@ void sg_dispatch_listen(struct sg_dispatch *d, sg_dispatch_over over, void *cont
 }
 
 void sg_dispatch_attach(struct sg_dispatch *d, struct sg_engine *e, int kind,
-                        const struct sg_endpoint *endpoint)
+                        const struct sg_endpoints *endpoints)
 {
     d->engine = e;
     d->kind = kind;
     for (int g = 0; g < d->s.n_generators; g++) {
         d->queue[g].engine = e;
-        d->queue[g].record.origin = endpoint[g].origin;
+        d->queue[g].record.origin = endpoints->endpoint[g].origin;
     }
 }
 

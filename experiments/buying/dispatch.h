@@ -20,11 +20,12 @@
 #ifndef SG_EXPERIMENTS_BUYING_DISPATCH_H
 #define SG_EXPERIMENTS_BUYING_DISPATCH_H
 
-#include "experiments/buying/endpoint.h"
+#include "base/buf.h"
 #include "experiments/buying/sender.h"
 #include "results/ledger/ledger.h"
 
 struct sg_dispatch;
+struct sg_endpoints;
 
 /* Strings, generators and ledger are borrowed until destroy. */
 struct sg_dispatch_settings {
@@ -47,9 +48,9 @@ void sg_dispatch_listen(struct sg_dispatch *d, sg_dispatch_over over, void *cont
 /* Every rank. The engine's kind of the ranks' work; rank 0's callbacks of it are the dispatcher's. */
 struct sg_kind sg_dispatch_kind(struct sg_sender *sender);
 
-/* The engine that has the kind as number `kind`, and the addresses that are asked (n_generators, borrowed). Before the first request. */
+/* The engine that has the kind as number `kind`, and the endpoints that are asked (borrowed). Before the first request. */
 void sg_dispatch_attach(struct sg_dispatch *d, struct sg_engine *e, int kind,
-                        const struct sg_endpoint *endpoint);
+                        const struct sg_endpoints *endpoints);
 
 /* Queues a request of a consumer with a generator; takes its text. Requests of a lower consumer leave first. The first one opens the
  * ranks' work. */

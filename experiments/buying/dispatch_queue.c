@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/set.h"
+#include "base/tell.h"
 #include "gen/llm/control.h"
 #include "results/ledger/ledger_attempts.h"
 
@@ -272,12 +273,11 @@ static void warn_of_timeouts(struct sg_endpoint_queue *q, const struct sg_attemp
     for (int i = 0; i < q->n_slots; i++)
         n_flying += q->slot[i].n_flying;
     const char *name = q->generator->name;
-    fprintf(
-        stderr,
-        "synthgrid: warning: %s%s%sa request has timed out (%s), with %lld in flight; fewer are sent at a "
+    sg_tell_warning(
+        "%s%s%sa request has timed out (%s), with %lld in flight; fewer are sent at a "
         "time from "
         "now on; hint: generator.connections no larger than what the server works on at once, or a longer "
-        "generator.timeout_s\n",
+        "generator.timeout_s",
         name ? "generators." : "", name ? name : "", name ? ": " : "", attempt->reason, (long long)n_flying);
 }
 

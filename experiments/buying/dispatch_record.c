@@ -1,6 +1,7 @@
 #include "experiments/buying/dispatch_impl.h"
 
 #include "base/mem.h"
+#include "base/tell.h"
 #include "experiments/buying/completion.h"
 #include "results/ledger/ledger_attempts.h"
 
@@ -101,10 +102,9 @@ sg_status sg_record_model(struct sg_dispatch_record *r, const char *model, struc
     if (!name[0] || r->n_models >= SG_RECORD_MODELS || has_word(r->models, name))
         return SG_OK;
     if (r->n_models)
-        fprintf(stderr,
-                "synthgrid: warning: the server's answers now name the model %s, before it was %s; "
-                "the ledger has which one wrote what (completions.model)\n",
-                name, r->models);
+        sg_tell_warning("the server's answers now name the model %s, before it was %s; "
+                        "the ledger has which one wrote what (completions.model)",
+                        name, r->models);
     size_t n = strlen(r->models);
     snprintf(r->models + n, sizeof r->models - n, "%s%s", n ? " " : "", name);
     r->n_models++;

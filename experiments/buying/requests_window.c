@@ -1,6 +1,7 @@
 #include "experiments/buying/requests_impl.h"
 
 #include "base/mem.h"
+#include "base/tell.h"
 #include "experiments/buying/acceptance.h"
 
 #include <stdio.h>
@@ -145,7 +146,7 @@ static sg_status check_acceptance(struct sg_requests *r, int64_t i, const char *
     struct sg_buf warning = sg_buf_make(4000), stop = sg_buf_make(4000);
     sg_status status = sg_acceptance_answer(r->acceptance, i, request, a, &warning, &stop, err);
     if (status == SG_OK && warning.len)
-        fprintf(stderr, "synthgrid: warning: %s\n", sg_buf_text(&warning));
+        sg_tell_warning("%s", sg_buf_text(&warning));
     if (status == SG_OK && stop.len)
         sg_dispatch_stop_generator(r->dispatch, sg_requests_generator(r, i), sg_buf_text(&stop));
     sg_buf_free(&warning);

@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/tell.h"
 #include "base/text.h"
 
 #include <jansson.h>
@@ -58,18 +59,14 @@ static void line_of(const struct sg_progress *p, char *line, size_t n)
 void sg_progress_show(const struct sg_progress *p, int last)
 {
     static double shown = -1e9;
-    static int is_tty = -1;
-    if (is_tty < 0) {
-        const char *term = getenv("TERM");
-        is_tty = isatty(2) && !(term && strcmp(term, "dumb") == 0);
-    }
     static const double line_at_s[] = {5, 15, 30, 60}; /* without a terminal; then one a minute */
     static double begun = -1e9;
     static size_t n_lines;
     double now = sg_now_s();
+    int is_terminal = sg_tell_is_terminal();
     if (begun < 0)
         begun = now;
-    int is_due = is_tty        ? now - shown >= 0.5
+    int is_due = is_terminal   ? now - shown >= 0.5
                  : n_lines < 4 ? now - begun >= line_at_s[n_lines]
                                : now - shown >= 60;
     if (!last && !is_due)
@@ -79,8 +76,8 @@ void sg_progress_show(const struct sg_progress *p, int last)
     shown = now;
     char line[600];
     line_of(p, line, sizeof line);
-    if (!is_tty) {
-        fprintf(stderr, "%s\n", line);
+    if (!is_terminal) {
+        sg_tell_progress(line, last);
         return;
     }
     enum { WIDTH = 24 };
@@ -89,8 +86,9 @@ void sg_progress_show(const struct sg_progress *p, int last)
     for (int i = 0; i < WIDTH; i++)
         bar[i] = i < (int)(share * WIDTH) ? '#' : '.';
     bar[WIDTH] = 0;
-    fprintf(stderr, "\r\033[K[%s] %s%s", bar, line, last ? "\n" : "");
-    fflush(stderr);
+    char with_bar[sizeof line + WIDTH + 8];
+    snprintf(with_bar, sizeof with_bar, "[%s] %s", bar, line);
+    sg_tell_progress(with_bar, last);
 }
 
 int sg_progress_seal(const json_t *status, char seal[SG_HEX])

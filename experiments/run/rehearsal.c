@@ -3,7 +3,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "experiments/buying/endpoint.h"
+#include "experiments/buying/endpoints.h"
 #include "experiments/run/run.h"
 #include "experiments/run/stub.h"
 #include "experiments/study/arena.h"
@@ -122,7 +122,7 @@ static sg_status make_lists(struct sg_rehearsal *r, struct sg_err *err)
 static sg_status begin(struct sg_rehearsal *r, int starts_stubs, struct sg_err *err)
 {
     SG_TRY(sg_study_read(r->o.study, r->o.n_overrides, r->o.overrides, &r->study, err));
-    sg_endpoint_take_keys(r->study);
+    sg_endpoints_take_keys(r->study);
     unsetenv(NO_KEY);
     SG_TRY(sg_prices_fill(r->study, NULL, err));
     SG_TRY(tell_apart(r->study, err));
@@ -173,7 +173,7 @@ void sg_rehearsal_end(struct sg_rehearsal *r)
     sg_free(r);
 }
 
-/* Rank 0's address becomes that of all (sg_endpoint_share). A stub speaks chat completions and Anthropic's messages: a
+/* Rank 0's address becomes that of all (sg_endpoints_share). A stub speaks chat completions and Anthropic's messages: a
  * model that would run in this process, or at Azure's kind of address, is asked by the former. */
 static void redirect_generator(const struct sg_rehearsal *r, int i, struct sg_generator *g)
 {
@@ -187,13 +187,25 @@ static void redirect_generator(const struct sg_rehearsal *r, int i, struct sg_ge
         g->requests_per_min = g->tokens_per_min = 0;
 }
 
-void sg_rehearsal_redirect(const struct sg_rehearsal *r, struct sg_study *s)
+/* What makes a run a rehearsal, and the one place that does: its generators are the stubs, without a key; its folder and name are the
+ * rehearsal's; no recording, no cache, and no limits but with keep_pace. Prices stay. The study borrows from the rehearsal. */
+static sg_status redirect(void *context, struct sg_study *s, struct sg_err *err)
 {
+    const struct sg_rehearsal *r = context;
+    (void)err;
     for (int i = 0; i < s->n_generators; i++)
         redirect_generator(r, i, &s->generator[i]);
     s->name = r->name;
     s->results = r->results;
     s->cache = NULL; /* what a stub said must not be shared, and what was bought must not be asked for less */
+    return SG_OK;
+}
+
+/* Reports say it at their head. */
+static sg_status mark_ledger(void *context, struct sg_ledger *l, struct sg_err *err)
+{
+    (void)context;
+    return sg_ledger_meta_set(l, "rehearsal", "a stub server wrote the texts; they mean nothing", err);
 }
 
 /* ---- what it came to ---- */
@@ -397,7 +409,11 @@ sg_status sg_rehearsal_run(const struct sg_team *world, struct sg_rehearsal *r, 
                                      .overrides = r->o.overrides,
                                      .max_usd = r->o.max_usd,
                                      .buy_only = r->o.buy_only,
-                                     .rehearsal = r};
+                                     .when_dropped =
+                                         "\nsynthgrid: stopping now; the next rehearsal begins anew\n",
+                                     .prepared = redirect,
+                                     .opened = mark_ledger,
+                                     .context = r};
     status = sg_run(world, &o, err);
     stop_stubs(r);
     struct sg_err second = {0};

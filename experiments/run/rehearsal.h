@@ -13,7 +13,7 @@
 #include "base/err.h"
 #include "mpi/comm.h"
 
-struct sg_study;
+struct sg_prepared;
 
 struct sg_rehearsal;
 
@@ -33,11 +33,6 @@ struct sg_rehearsal_options {
 sg_status sg_rehearsal_begin(const struct sg_rehearsal_options *o, int starts_stubs,
                              struct sg_rehearsal **out, struct sg_err *err) SG_MUST_USE;
 
-/* Local, of sg_run. What makes a run a rehearsal, and the one place that does: its generators are the stubs, without a key;
- * its folder and name are the rehearsal's; no recording, no cache, and no limits but with keep_pace. Prices stay. `s` borrows
- * from `r`. */
-void sg_rehearsal_redirect(const struct sg_rehearsal *r, struct sg_study *s);
-
 /* Collective over all ranks of the job, which share a node (else SG_INPUT). Empties the folder of an earlier rehearsal, runs,
  * and prints what was asked for and what it would have cost. Statuses as of sg_run. */
 sg_status sg_rehearsal_run(const struct sg_team *world, struct sg_rehearsal *r,
@@ -53,5 +48,8 @@ sg_status sg_rehearsal_folder(const char *dir, struct sg_err *err) SG_MUST_USE;
 
 /* Local. SG_INPUT when `dir` is marked: what it holds was never bought. */
 sg_status sg_rehearsal_refuse(const char *dir, struct sg_err *err) SG_MUST_USE;
+
+/* The same as a check of struct sg_run_options: a study's own results must not go there. */
+sg_status sg_rehearsal_check(void *unused, const struct sg_prepared *p, struct sg_err *err) SG_MUST_USE;
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "experiments/study/prepare.h"
 #include "results/ledger/lease.h"
 
 #include <dirent.h>
@@ -105,4 +106,10 @@ sg_status sg_rehearsal_refuse(const char *dir, struct sg_err *err)
                            "study's own",
                            dir)
                  : SG_OK;
+}
+
+sg_status sg_rehearsal_check(void *unused, const struct sg_prepared *p, struct sg_err *err)
+{
+    (void)unused;
+    return sg_rehearsal_refuse(p->study->results, err);
 }

@@ -1,6 +1,7 @@
 #include "experiments/run/resume.h"
 
 #include "base/mem.h"
+#include "base/tell.h"
 #include "base/text.h"
 #include "experiments/run/measure.h"
 #include "results/ledger/ledger_trained.h"
@@ -74,11 +75,10 @@ static void tell(struct sg_resume *r, int64_t n, int buy_only)
 {
     if (n <= r->n_told)
         return;
-    fprintf(stderr,
-            "synthgrid: warning: %lld %s trained on other texts than the study has now (another parser, a "
-            "completion or labels that changed): %s\n",
-            (long long)(n - r->n_told), sg_plural(n - r->n_told, "cell was", "cells were"),
-            buy_only ? "the next run trains them again" : "trained again");
+    sg_tell_warning("%lld %s trained on other texts than the study has now (another parser, a "
+                    "completion or labels that changed): %s",
+                    (long long)(n - r->n_told), sg_plural(n - r->n_told, "cell was", "cells were"),
+                    buy_only ? "the next run trains them again" : "trained again");
     r->n_told = n;
 }
 

@@ -6,8 +6,9 @@
 #include "experiments/buying/batch.h"
 #include "mpi/comm.h"
 
+struct sg_ledger;
 struct sg_prepared;
-struct sg_rehearsal;
+struct sg_study;
 
 struct sg_run_options {
     int64_t n_ranks,
@@ -24,10 +25,14 @@ struct sg_run_options {
     int retry_failed;           /* train cells again that failed in an earlier run, and ask again what did */
     int retry_refused;          /* ask again what the server has refused in an earlier run */
     int quiet;                  /* no progress, no closing table */
-    const struct sg_rehearsal
-        *rehearsal; /* run this instead (experiments/run/rehearsal.h); NULL: the study itself */
-    /* Rank 0, when all inputs are read and before any work; NULL: none. */
+    /* A run that is begun anew each time: what its end at once is answered with, where a signal asks for it, in place of that the same
+     * command goes on; its caller says what runs. Static text; NULL: a study's own run, which goes on. */
+    const char *when_dropped;
+    /* What else belongs to the run, each NULL: nothing. The study is read (every rank, may change it); all inputs are (rank 0, before any
+     * work); the ledger is open (rank 0, may put into it). */
+    sg_status (*prepared)(void *context, struct sg_study *s, struct sg_err *err);
     sg_status (*check)(void *context, const struct sg_prepared *p, struct sg_err *err);
+    sg_status (*opened)(void *context, struct sg_ledger *l, struct sg_err *err);
     void *context;
     char *digest; /* (SG_HEX) rank 0: gets the content digest of results.h5; NULL: not wanted */
 };

@@ -2,6 +2,7 @@
 
 #include "base/cores.h"
 #include "base/mem.h"
+#include "base/tell.h"
 #include "base/text.h"
 #include "experiments/study/study.h"
 #include "generated/version.h"
@@ -30,7 +31,7 @@ void sg_watch_begin(const struct sg_team *world, const char *study, int n_overri
                   sg_plural(world->size, "rank", "ranks"), (long long)n_threads,
                   sg_plural(n_threads, "thread", "threads"));
     sg_buf_safe(&b, s->results, 400);
-    fprintf(stderr, "%s\n", sg_buf_text(&b));
+    sg_tell("%s", sg_buf_text(&b));
     sg_buf_free(&b);
     sg_study_destroy(s);
 }
@@ -38,11 +39,10 @@ void sg_watch_begin(const struct sg_team *world, const char *study, int n_overri
 /* ---- signals ---- */
 
 static volatile sig_atomic_t speaks; /* rank 0, while the run goes on */
-static int goes_on;                  /* the same command resumes */
 static const char
     drains[] = "\nsynthgrid: stopping after what runs; again to drop it\n",
-    drops[] = "\nsynthgrid: stopping now; what is finished is kept, and the same command goes on from it\n",
-    ends[] = "\nsynthgrid: stopping now; the next rehearsal begins anew\n";
+    goes_on[] = "\nsynthgrid: stopping now; what is finished is kept, and the same command goes on from it\n",
+    *dropped = goes_on;
 
 static void on_signal(int signal_number)
 {
@@ -51,17 +51,17 @@ static void on_signal(int signal_number)
     int quick = signal_number == SIGTERM || n > 1;
     sg_engine_request_stop(quick ? 2 : 1);
     if (speaks && n <= 2) {
-        const char *text = !quick ? drains : goes_on ? drops : ends;
+        const char *text = quick ? dropped : drains;
         (void)!write(STDERR_FILENO, text, strlen(text)); /* async-signal-safe since POSIX.1-2016 */
     }
 }
 
-void sg_watch_signals(const struct sg_team *world, int is_rehearsal)
+void sg_watch_signals(const struct sg_team *world, const char *when_dropped)
 {
     struct sigaction a = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
     const int stop[] = {SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGHUP};
     speaks = world->rank == 0;
-    goes_on = !is_rehearsal;
+    dropped = when_dropped ? when_dropped : goes_on;
     sigemptyset(&a.sa_mask);
     for (size_t i = 0; i < sizeof stop / sizeof stop[0]; i++)
         sigaction(stop[i], &a, NULL);
@@ -113,6 +113,6 @@ void sg_watch_turn(struct sg_watch *w, const struct sg_engine *e,
              "If it stays so, end the run and start it again",
              s.rank, w->host[s.rank], s.silent_s, work);
     if (w->told != s.rank)
-        fprintf(stderr, "synthgrid: warning: %s\n", w->silent);
+        sg_tell_warning("%s", w->silent);
     w->told = s.rank;
 }

@@ -11,8 +11,9 @@ void sg_watch_begin(const struct sg_team *world, const char *study, int n_overri
                     const char *const *overrides, int buy_only);
 
 /* All ranks. From now on SIGINT, SIGHUP, SIGUSR1 and SIGUSR2 end the run when what runs is done; a second one, and SIGTERM (mpirun sends
- * SIGKILL a second after it), at once. Rank 0 answers on stderr from within the handler; that a rehearsal can go on it does not say. */
-void sg_watch_signals(const struct sg_team *world, int is_rehearsal);
+ * SIGKILL a second after it), at once. Rank 0 answers on stderr from within the handler: to the former that the run drains, to the
+ * latter with when_dropped (static text; NULL: that what is finished is kept, and the same command goes on). */
+void sg_watch_signals(const struct sg_team *world, const char *when_dropped);
 
 /* Collective: rank 0 learns the ranks' hosts. */
 struct sg_watch {

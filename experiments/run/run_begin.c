@@ -1,0 +1,175 @@
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/tell.h"
+#include "base/text.h"
+#include "experiments/run/own_data.h"
+#include "experiments/run/pools_text.h"
+#include "experiments/run/provenance.h"
+#include "experiments/run/run_impl.h"
+#include "results/h5/store.h"
+#include "results/ledger/ledger_attempts.h"
+
+/* What other studies have bought, before anything is asked for. */
+static sg_status open_cache(struct sg_run *r, struct sg_err *err)
+{
+    int64_t n = 0;
+    SG_TRY(sg_cache_open(r->p->study, &r->cache, err));
+    r->n_cached = sg_cache_has_own(r->cache) ? 0 : -1;
+    if (!r->cache || !r->n_missing)
+        return SG_OK;
+    SG_TRY(sg_cache_import(r->cache, r->requests, r->ledger, &n, err));
+    SG_TRY(sg_ledger_commit(r->ledger, err));
+    if (n && !r->options->quiet)
+        sg_tell("%lld %s in the cache (%s)", (long long)n, sg_plural(n, "completion is", "completions are"),
+                r->p->study->cache);
+    return n ? sg_requests_count(r->requests, &r->n_missing, NULL, err) : SG_OK;
+}
+
+/* --retry-failed, --retry-refused: what was given up on is asked for again, where this run asks. */
+static int retries(const struct sg_run *r)
+{
+    const struct sg_run_options *o = r->options;
+    return (o->retry_failed || o->retry_refused) && !o->offline &&
+           (o->batch == SG_BATCH_NONE || o->batch == SG_BATCH_SUBMIT);
+}
+
+static sg_status revive(struct sg_run *r, struct sg_err *err)
+{
+    int64_t n;
+    if (!retries(r))
+        return SG_OK;
+    SG_TRY(sg_ledger_revive(r->ledger, r->options->retry_failed, r->options->retry_refused, &n, err));
+    if (n && !r->options->quiet)
+        sg_tell("%lld %s given up on %s asked for again", (long long)n,
+                sg_plural(n, "request that was", "requests that were"), sg_plural(n, "is", "are"));
+    return SG_OK;
+}
+
+/* What the ledger has of the study's cells, and whether it still fits. */
+static sg_status resume(struct sg_run *r, struct sg_err *err)
+{
+    r->resume.p = r->p;
+    r->resume.ledger = r->ledger;
+    r->resume.retry_failed = r->options->retry_failed;
+    SG_TRY(revive(r, err));
+    SG_TRY(sg_resume_enter(&r->resume, err));
+    return sg_cell_tidy(r->p, r->ledger, err);
+}
+
+/* What is missing, when ledger, recording and cache have been asked. */
+static sg_status count_missing(struct sg_run *r, struct sg_err *err)
+{
+    const struct sg_study *s = r->p->study;
+    SG_TRY(sg_requests_create(r->p, r->ledger, &r->requests, err));
+    SG_TRY(sg_requests_count(r->requests, &r->n_missing, NULL, err));
+    if (r->n_missing && sg_study_reads_recording(s)) {
+        SG_TRY(sg_requests_import(r->requests, s->generator->recording, retries(r), err));
+        SG_TRY(sg_requests_count(r->requests, &r->n_missing, NULL, err));
+    }
+    return open_cache(r, err);
+}
+
+static sg_status open_ledger(struct sg_run *r, struct sg_err *err)
+{
+    const struct sg_run_options *o = r->options;
+    struct sg_study *s = r->p->study;
+    SG_TRY(sg_ledger_open(s->results, SG_LEDGER_WRITE, &r->ledger, err));
+    sg_store_tidy(r->h5_path);
+    SG_TRY(sg_provenance_write(r->ledger, r->p, r->world, err));
+    r->is_ours = 1;
+    SG_TRY(sg_run_begin_phase(r, "starting", err));
+    if (!o->quiet)
+        SG_TRY(sg_own_data_tell(s, r->p->data, r->ledger, err));
+    return o->opened ? o->opened(o->context, r->ledger, err) : SG_OK;
+}
+
+static sg_status make(struct sg_run *r, struct sg_err *err)
+{
+    const struct sg_study *s = r->p->study;
+    r->cell = sg_alloc((size_t)r->p->grid.n_cells + 1, sizeof *r->cell);
+    r->h5_path = sg_path_join(s->results, "results.h5");
+    if (!r->cell || !r->h5_path)
+        return sg_fail_memory(err, (size_t)r->p->grid.n_cells * sizeof *r->cell);
+    r->budget_usd = r->options->max_usd >= 0 ? r->options->max_usd : s->budget_usd;
+    r->progress = (struct sg_progress){.study = s->name,
+                                       .phase = "starting",
+                                       .n_cells = r->p->grid.n_cells,
+                                       .n_pools = r->p->grid.n_pools,
+                                       .eta_s = -1,
+                                       .n_ranks = r->world->size,
+                                       .message = ""};
+    return SG_OK;
+}
+
+/* --offline, and completions are missing: which, and the command that gets them. */
+static sg_status print_missing(struct sg_run *r, struct sg_err *err)
+{
+    int64_t n, *of = sg_alloc((size_t)sg_requests_n_consumers(r->requests) + 1, sizeof *of);
+    if (!of)
+        return sg_fail_memory(err, (size_t)sg_requests_n_consumers(r->requests) * sizeof *of);
+    struct sg_buf text = sg_buf_make((size_t)1 << 28);
+    sg_status status = sg_requests_count(r->requests, &n, of, err);
+    if (status == SG_OK) {
+        sg_pools_text_missing(r->p, of, &text);
+        status = sg_buf_check(&text, "the list of what is missing", err);
+    }
+    if (status == SG_OK) {
+        sg_tell_text(sg_buf_text(&text));
+        status =
+            sg_fail(err, SG_INPUT,
+                    "--offline, but %lld %s missing; hint: `synthgrid generate %s results=%s` with the same "
+                    "key=value settings, where there is a network, gets %s; or set generator.recording",
+                    (long long)n, sg_plural(n, "completion is", "completions are"), r->p->study->path,
+                    r->p->study->results, sg_plural(n, "it", "them"));
+    }
+    sg_buf_free(&text);
+    sg_free(of);
+    return status;
+}
+
+sg_status sg_run_note_batches(struct sg_run *r, struct sg_batches_out *out, struct sg_err *err)
+{
+    SG_TRY(sg_batch_count(r->ledger, out, err));
+    r->progress.n_batches = out->n + out->n_abandoned;
+    r->progress.n_batch_requests = out->n_requests;
+    return SG_OK;
+}
+
+sg_status sg_run_begin(struct sg_run *r, sg_requests_complete complete, struct sg_err *err)
+{
+    const struct sg_study *s = r->p->study;
+    if (r->options->batch)
+        SG_TRY(sg_batch_check(s, err));
+    SG_TRY(make(r, err));
+    SG_TRY(open_ledger(r, err));
+    SG_TRY(resume(r, err));
+    SG_TRY(count_missing(r, err));
+    SG_TRY(sg_resume_count(&r->resume, r->options->buy_only, err));
+    SG_TRY(sg_dispatch_create(&(struct sg_dispatch_settings){.n_generators = s->n_generators,
+                                                             .generator = s->generator,
+                                                             .ledger = r->ledger,
+                                                             .budget_usd = r->budget_usd,
+                                                             .n_ranks = r->world->size},
+                              &r->dispatch, err));
+    return sg_requests_attach(r->requests, r->dispatch, complete, r, err);
+}
+
+sg_status sg_run_open_endpoints(struct sg_run *r, struct sg_err *err)
+{
+    struct sg_batches_out out;
+    SG_TRY(sg_run_note_batches(r, &out, err));
+    if (!r->n_missing && !(r->options->batch && out.n + out.n_abandoned))
+        return SG_OK;
+    if (r->options->offline)
+        return print_missing(r, err);
+    if (!r->options->batch)
+        SG_TRY(sg_batch_refuse(r->ledger, r->p->study, err));
+    return sg_endpoints_open(&r->endpoints,
+                             &(struct sg_endpoints_settings){.study = r->p->study,
+                                                             .requests = r->requests,
+                                                             .ledger = r->ledger,
+                                                             .budget_usd = r->budget_usd,
+                                                             .batch = r->options->batch,
+                                                             .quiet = r->options->quiet},
+                             err);
+}

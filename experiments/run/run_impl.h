@@ -1,0 +1,106 @@
+/* Inside of a run: run.c (the order of things), run_begin.c (what there is, and what is to do), run_cells.c (cells as the engine's
+ * work), run_turn.c (what is done and shown while the engine runs), run_end.c (how it ends). */
+#ifndef SG_EXPERIMENTS_RUN_RUN_IMPL_H
+#define SG_EXPERIMENTS_RUN_RUN_IMPL_H
+
+#include "experiments/buying/cache.h"
+#include "experiments/buying/endpoints.h"
+#include "experiments/buying/requests.h"
+#include "experiments/run/cell_work.h"
+#include "experiments/run/progress.h"
+#include "experiments/run/resume.h"
+#include "experiments/run/run.h"
+#include "experiments/run/watch.h"
+
+/* The engine's kinds of work. */
+enum { SG_RUN_BUY, SG_RUN_CELL, SG_RUN_N_KINDS };
+
+struct sg_run;
+
+/* What the engine hands back with a cell. */
+struct sg_run_cell {
+    struct sg_run *run;
+    int64_t cell;
+};
+
+/* Rank 0's view, but where it says otherwise; the coordinator's thread while the engine runs. */
+struct sg_run {
+    const struct sg_run_options *options; /* these, all ranks */
+    const struct sg_team *world;
+    struct sg_prepared *p;
+    struct sg_endpoints endpoints;
+    struct sg_watch watch;
+    struct sg_cells *cells;
+
+    struct sg_ledger *ledger;
+    struct sg_engine *engine;
+    struct sg_run_cell *cell; /* (n_cells) */
+    struct sg_requests *requests;
+    struct sg_dispatch *dispatch;
+    struct sg_cache *cache; /* NULL: none */
+    int64_t
+        n_cached; /* of progress.n_completions: those that the cache has already; -1: it has no file of this study */
+    sg_status batch_outcome; /* of buying by batches, */
+    struct sg_err batch_why; /* and its sentence */
+    double budget_usd;       /* < 0: none */
+    double started, cache_written, shown;
+    struct sg_resume resume;
+    int64_t n_missing; /* completions when the run began */
+    char *h5_path;
+
+    struct sg_progress progress;
+    struct sg_progress_keeper *keeper; /* of phases without turns; NULL: none */
+    int has_warned;                    /* that status.json cannot be written */
+    int shows_stop;                    /* status.json says that the run stops */
+    int is_ours;                       /* the folder: it is this study's, and the lease is ours */
+    sg_status end;                     /* the end that status.json has, */
+    int has_end;                       /* if it has one */
+};
+
+/* ---- run_begin.c ---- */
+
+/* Reads what is there, and what is to do: ledger, recording, cache; whoever buys is made. */
+sg_status sg_run_begin(struct sg_run *r, sg_requests_complete complete, struct sg_err *err) SG_MUST_USE;
+
+/* Opens the endpoints that have something to answer; or says why nothing can be bought that is missing. */
+sg_status sg_run_open_endpoints(struct sg_run *r, struct sg_err *err) SG_MUST_USE;
+
+/* Batches that nobody has collected, for status.json. */
+sg_status sg_run_note_batches(struct sg_run *r, struct sg_batches_out *out, struct sg_err *err) SG_MUST_USE;
+
+/* ---- run_cells.c ---- */
+
+/* Queues the cells that train on a pool (-1: on none) and are not over; counts those that are. */
+sg_status sg_run_add_cells(struct sg_run *r, int64_t pool, struct sg_err *err) SG_MUST_USE;
+
+/* All ranks. The engine's kind; cells: this rank's. */
+struct sg_kind sg_run_cell_kind(struct sg_cells *cells);
+
+/* For sg_watch_turn: what a silent rank has in hand. context: the run. */
+void sg_run_describe_work(void *context, const struct sg_engine_silence *s, char *text, size_t n);
+
+/* ---- run_turn.c ---- */
+
+/* A phase in which the engine takes no turns: status.json and the progress line go on all the same. */
+sg_status sg_run_begin_phase(struct sg_run *r, const char *phase, struct sg_err *err) SG_MUST_USE;
+void sg_run_end_phase(struct sg_run *r);
+
+/* What was bought in this run, and the latest failure of all generators, which a person sees beside the numbers: a run that waits for
+ * a server must not look like one that works. */
+void sg_run_note_buying(struct sg_run *r);
+
+/* The cache is another study's gain: that it cannot be written ends no run. */
+void sg_run_write_cache(struct sg_run *r);
+
+/* The engine's tick; context: the run. */
+sg_status sg_run_tick(void *context, const struct sg_engine *e, struct sg_err *err) SG_MUST_USE;
+
+/* ---- run_end.c ---- */
+
+/* results.h5, status.json, the closing lines; how the command ends, given how the work did. */
+sg_status sg_run_finish(struct sg_run *r, sg_status status, struct sg_err *err) SG_MUST_USE;
+
+/* The end of a run that broke, if status.json does not have it yet. Another run's folder is left alone. */
+void sg_run_write_failure(struct sg_run *r, sg_status status, struct sg_err *why);
+
+#endif
