@@ -32,6 +32,11 @@ int64_t sg_train_n_steps(const struct sg_train_settings *s, int64_t n)
     return steps > s->min_steps ? steps : s->min_steps;
 }
 
+int64_t sg_train_n_warmup(const struct sg_train_settings *s, int64_t n_steps)
+{
+    return (int64_t)(s->warmup * (double)n_steps + 1e-9); /* 0.1 * 30 may be a little less than 3 */
+}
+
 double sg_train_auto_lr(const struct sg_encoder *e)
 {
     double ratio = 768.0 / (double)e->config.C;

@@ -16,8 +16,8 @@
 
 #include "base/rows.h"
 #include "base/sha256.h"
-#include "model/kernels/precision.h"
 #include "model/problem.h"
+#include "model/train_settings.h"
 #include "mpi/comm.h"
 
 #include <stdint.h>
@@ -25,35 +25,17 @@
 struct sg_encoder;
 struct sg_model;
 
-/* How gradients meet. MPI's own sum depends on the library and on the number of ranks, and keeps the whole
- * optimiser on each: it is there to be measured against (tests/bench), and no study or option reaches it. */
-enum sg_train_reduce { SG_TRAIN_EXACT, SG_TRAIN_MPI_ALLREDUCE };
-
-struct sg_train_settings {
-    int64_t epochs; /* 3 */
-    int64_t
-        steps; /* 0: epochs * ceil(n / batch), and at least min_steps; else exactly so many optimiser steps */
-    int64_t min_steps;  /* 100: few rows are passed over more often than epochs says */
-    int64_t batch;      /* 16: examples a step, the last batch of an epoch may be smaller */
-    int64_t max_length; /* 256: tokens with the special ones; cut to what the encoder has positions for */
-    int64_t lanes;      /* 0: auto (sg_lanes_auto), else a power of two */
-    int64_t threads;    /* 0: auto (sg_cores); training uses at most as many as there are lanes */
-    uint64_t seed;      /* head initialisation, shuffles, dropout */
-    double lr; /* SG_TRAIN_LR_AUTO: sg_train_auto_lr. Peak, after linear warm-up; then linear decay to 0 */
-    double
-        warmup; /* 0.1: share of the steps, rounded down: with the ceiling that transformers takes, one of fewer than ten
-                            steps would be at rate 0 */
-    double weight_decay; /* 0.01: decoupled; none on biases and LayerNorm */
-    double clip;         /* 1.0: global gradient norm; 0 switches it off */
-    double dropout;      /* < 0: as config.json says; else hidden, attention and classifier dropout */
-    enum sg_train_reduce reduce;
-    enum sg_precision precision; /* fp32; of training and of the evaluation behind it */
-};
-#define SG_TRAIN_LR_AUTO (-1.0)
+/* Epochs 3, min_steps 100, batch 16, max_length 256, lr auto, warmup 0.1, weight_decay 0.01, clip 1, dropout as config.json says; else 0. */
 struct sg_train_settings sg_train_defaults(void);
 
 /* Local. Optimiser steps on n rows. */
 int64_t sg_train_n_steps(const struct sg_train_settings *s, int64_t n);
+
+/* Local. Steps of warm-up: warmup * n_steps, rounded down. transformers takes the ceiling (TrainingArguments.get_warmup_steps), which is one step
+ * more wherever the product is no whole number: with the default of a tenth, 15 steps have 1 here and 2 there, 7 have 0 and 1. Rounded
+ * down, since it is part of every digest that has been published: the ceiling would change the weights of most cells, the quickstart's
+ * too, under the same ids. And the step at rate 0 that warm-up begins with would be one of a handful. */
+int64_t sg_train_n_warmup(const struct sg_train_settings *s, int64_t n_steps);
 
 /* Local. The peak rate for an encoder, where lr is auto: 5e-5 (768 / C)^2 for C channels, in [1e-5, 1e-3]: 5e-5 for the shape of
  * BERT-base (Devlin et al. 2019, appendix A.3: 2e-5 to 5e-5), 2e-4 for MiniLM's 384. Smaller encoders take larger rates (Turc et al.

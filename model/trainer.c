@@ -209,7 +209,7 @@ sg_status sg_trainer_create(const struct sg_encoder *e, const struct sg_train_se
     t->adamw.lr = sg_train_lr(e, s);
     t->adamw.weight_decay = s->weight_decay;
     t->adamw.clip = s->clip;
-    t->adamw.n_warmup = (int64_t)(s->warmup * (double)t->n_steps + 1e-9);
+    t->adamw.n_warmup = sg_train_n_warmup(s, t->n_steps);
     return SG_OK;
 }
 

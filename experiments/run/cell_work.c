@@ -27,52 +27,14 @@ static json_t *rows_json(const struct sg_examples *x)
     return list;
 }
 
-/* What a rank that trains a cell is told, all of sg_train_settings but how gradients meet, which no study sets: X(name, int or number). */
-#define SETTINGS(X)                                                                                          \
-    X(epochs, int)                                                                                           \
-    X(steps, int)                                                                                            \
-    X(min_steps, int)                                                                                        \
-    X(batch, int)                                                                                            \
-    X(max_length, int)                                                                                       \
-    X(lanes, int)                                                                                            \
-    X(threads, int)                                                                                          \
-    X(seed, int)                                                                                             \
-    X(precision, int)                                                                                        \
-    X(lr, number)                                                                                            \
-    X(warmup, number)                                                                                        \
-    X(weight_decay, number)                                                                                  \
-    X(clip, number)                                                                                          \
-    X(dropout, number)
-
-static json_t *json_of_int(int64_t x)
-{
-    return json_integer((json_int_t)x);
-}
-
-static json_t *json_of_number(double x)
-{
-    return json_real(x);
-}
-
-json_t *sg_cell_settings_pack(const struct sg_train_settings *s)
+static json_t *settings_json(const struct sg_train_settings *s)
 {
     json_t *o = json_object();
-    int bad = !o;
-#define X(name, type) bad |= json_object_set_new(o, #name, json_of_##type(s->name)) != 0;
-    SETTINGS(X)
-#undef X
-    if (bad) {
+    if (o && sg_train_settings_pack(s, o)) {
         json_decref(o);
         return NULL;
     }
     return o;
-}
-
-void sg_cell_settings_unpack(const json_t *o, struct sg_train_settings *s)
-{
-#define X(name, type) s->name = (__typeof__(s->name))sg_json_##type##_or(o, #name, 0);
-    SETTINGS(X)
-#undef X
 }
 
 struct sg_cells {
@@ -143,7 +105,7 @@ static json_t *head_json(const struct sg_prepared *p, const struct sg_cell *c,
 {
     struct sg_train_settings s = p->study->train;
     s.seed = (uint64_t)c->seed_train;
-    json_t *o = json_pack("{s:o,s:i,s:i,s:i,s:o}", "settings", sg_cell_settings_pack(&s), "task", c->task,
+    json_t *o = json_pack("{s:o,s:i,s:i,s:i,s:o}", "settings", settings_json(&s), "task", c->task,
                           "n_classes", train->n_classes, "cut", (int)train->cut, "train", rows_json(train));
     char *path = sg_strf("%s/%s" SNAPSHOT, p->study->results, c->id);
     if (o && path)
@@ -302,7 +264,7 @@ static sg_status train_cell(struct sg_cells *cells, const json_t *o, const struc
                             const struct sg_examples *test, const struct sg_work *w, struct sg_buf *result,
                             struct sg_err *err)
 {
-    struct sg_train_settings s = sg_train_defaults();
+    struct sg_train_settings s = {0};
     struct sg_train_result r = {0};
     /* Where the folder is not seen by this node, a cell that was cut off starts from the start. */
     const char *path = sg_json_text_or(o, "snapshot", NULL);
@@ -310,8 +272,10 @@ static sg_status train_cell(struct sg_cells *cells, const json_t *o, const struc
         .stopping = stopping,
         .context = (void *)(uintptr_t)w,
         .snapshot = {.path = path, .every_s = LONG_S, .least_s = LONG_S, .may_fail = 1}};
-    sg_cell_settings_unpack(json_object_get(o, "settings"), &s);
-    sg_status status = sg_train(cells->p->encoder, &s, train, test, &w->team, &hooks, NULL, &r, err);
+    sg_status status =
+        sg_agree(&w->team, sg_train_settings_unpack(json_object_get(o, "settings"), &s, err), err);
+    if (status == SG_OK)
+        status = sg_train(cells->p->encoder, &s, train, test, &w->team, &hooks, NULL, &r, err);
     if (status == SG_OK) {
         if (w->team.rank == 0)
             status = write_result(cells->p->encoder, w, &r, result, err);

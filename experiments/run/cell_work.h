@@ -1,6 +1,6 @@
 /* A cell as work for a team: payload (rank 0) -> training (team) -> result (rank 0).
  *
- * Payload: int64 length of a head, the head, a JSON object {"settings": {...}, "task", "n_classes", "cut", "train": [[label, first,
+ * Payload: int64 length of a head, the head, a JSON object {"settings": {...} (all of model/train_settings.h), "task", "n_classes", "cut", "train": [[label, first,
  * second?], ...], "snapshot": "<results>/<id>.run"}, then the task's test rows, a JSON array like "train". Result: int64 length of a JSON header, the header, then
  * float32 loss (n_steps) and logits (n_eval, K).
  *
@@ -13,13 +13,6 @@
 #include "experiments/study/prepare.h"
 #include "mpi/engine.h"
 #include "results/ledger/ledger.h"
-
-#include <jansson.h>
-
-/* Local. "settings" of the payload: all that a study sets, and the seed; new memory, NULL without it. And back: fields that it does not
- * name are left as they are. */
-json_t *sg_cell_settings_pack(const struct sg_train_settings *s);
-void sg_cell_settings_unpack(const json_t *o, struct sg_train_settings *s);
 
 /* What the cells of a study share, made once: their tasks' test rows, as they are sent (rank 0) and as they are read (each rank). p is
  * borrowed. The two sides may be used by two threads. */
@@ -35,7 +28,7 @@ sg_status sg_cell_payload(struct sg_cells *cells, const struct sg_cell *c, struc
  * not in this study. What cannot be removed stays. */
 sg_status sg_cell_tidy(const struct sg_prepared *p, struct sg_ledger *l, struct sg_err *err) SG_MUST_USE;
 
-/* Collective over w->team; the encoder is each rank's own copy. */
+/* Collective over w->team; the encoder is the same on each rank. */
 sg_status sg_cell_work(struct sg_cells *cells, const struct sg_work *w, struct sg_buf *result,
                        struct sg_err *err) SG_MUST_USE;
 

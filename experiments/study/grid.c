@@ -262,41 +262,24 @@ static void task_digest(const struct sg_task *t, char hex[SG_HEX])
 void sg_grid_ids(const struct sg_study *s, struct sg_grid *g, const char *const *pool_id,
                  const char *const *data_digest, const char *encoder_digest)
 {
-    const struct sg_train_settings *x = &s->train;
-    char lr[32], warmup[32], decay[32], clip[32], dropout[32], task[SG_HEX] = "";
-    sg_format_double(x->lr, lr);
-    sg_format_double(x->warmup, warmup);
-    sg_format_double(x->weight_decay, decay);
-    sg_format_double(x->clip, clip);
-    sg_format_double(x->dropout, dropout);
+    char train[SG_TRAIN_ID], task[SG_HEX] = "";
+    sg_train_settings_id(&s->train, train);
     int last = -1;
     for (int64_t i = 0; i < g->n_cells; i++) {
         struct sg_cell *c = &g->cell[i];
         if (c->task != last)
             task_digest(&s->task[c->task], task);
         last = c->task;
-        /* Threads are left out: they never change a result. Epochs do not count where steps are set. */
-        /* Of what came later the value that was before is left out: ids stay. */
-        char text[1024], precision[32] = "", min_steps[40] = "";
+        char text[2048];
         const char *draw = c->raw && s->raw_draw == SG_RAW_PROPORTIONAL ? " raw_draw proportional" : "";
-        if (!x->steps && x->min_steps)
-            snprintf(min_steps, sizeof min_steps, " min_steps %lld", (long long)x->min_steps);
-        if (x->precision != SG_FP32)
-            snprintf(precision, sizeof precision, " precision %s", sg_precision_name((int)x->precision));
         /* The first draw's pool is what it is without others, and so are its synthetic-only cells. */
         int64_t seed_data = c->mix == SG_MIX_SYNTHETIC && c->seed_data == 0 ? -1 : c->seed_data;
         int n = snprintf(text, sizeof text,
                          "synthgrid cell 1\ntask %s\ndata %s\nencoder %s\npool %s\nmix %s\nsize %lld\nraw "
-                         "%lld\nseeds %lld %lld\n"
-                         "train %llu epochs %lld steps %lld batch %lld max_length %lld lanes %lld lr %s "
-                         "warmup %s weight_decay %s "
-                         "clip %s dropout %s%s%s%s\n",
+                         "%lld\nseeds %lld %lld\n%s%s\n",
                          task, data_digest[c->task], encoder_digest, c->pool >= 0 ? pool_id[c->pool] : "-",
                          sg_mix_name(c->mix), (long long)c->size, (long long)c->raw, (long long)seed_data,
-                         (long long)c->seed_train, (unsigned long long)x->seed,
-                         x->steps ? 0LL : (long long)x->epochs, (long long)x->steps, (long long)x->batch,
-                         (long long)x->max_length, (long long)x->lanes, lr, warmup, decay, clip, dropout,
-                         precision, min_steps, draw);
+                         (long long)c->seed_train, train, draw);
         sg_sha256_hex(text, n < (int)sizeof text ? (size_t)n : sizeof text - 1, c->id);
     }
 }

@@ -295,20 +295,18 @@ char *sg_cell_settings(const struct sg_prepared *p, const struct sg_cell *c)
     json_t *names = json_array();
     for (int k = 0; k < t->n_classes; k++)
         json_array_append_new(names, json_string(t->class_[k].name));
-    const struct sg_train_settings *g = &s->train;
     char arm[SG_ARM_NAME];
     sg_arm_name(s, &c->arm, arm);
-    json_t *o = json_pack(
-        "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:f, "
-        "s:f, s:f, s:f, s:f, s:s*}",
-        "task", t->name, "method", arm, "mix", sg_mix_name(c->mix), "size", (json_int_t)c->size, "raw",
-        (json_int_t)c->raw, "seed_generation", (json_int_t)c->seed_generation, "seed_data",
-        (json_int_t)c->seed_data, "seed_train", (json_int_t)c->seed_train, "class_names", names, "encoder",
-        s->encoder, "encoder_sha256", sg_encoder_digest(p->encoder), "data_sha256", p->data[c->task].digest,
-        "epochs", (json_int_t)g->epochs, "steps", (json_int_t)g->steps, "min_steps", (json_int_t)g->min_steps,
-        "batch", (json_int_t)g->batch, "max_length", (json_int_t)g->max_length, "lr", g->lr, "warmup",
-        g->warmup, "weight_decay", g->weight_decay, "clip", g->clip, "dropout", g->dropout, "precision",
-        g->precision == SG_FP32 ? NULL : sg_precision_name((int)g->precision));
+    json_t *o =
+        json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:s, s:s, s:s}", "task", t->name, "method",
+                  arm, "mix", sg_mix_name(c->mix), "size", (json_int_t)c->size, "raw", (json_int_t)c->raw,
+                  "seed_generation", (json_int_t)c->seed_generation, "seed_data", (json_int_t)c->seed_data,
+                  "seed_train", (json_int_t)c->seed_train, "class_names", names, "encoder", s->encoder,
+                  "encoder_sha256", sg_encoder_digest(p->encoder), "data_sha256", p->data[c->task].digest);
+    if (o && sg_train_settings_describe(&s->train, o)) {
+        json_decref(o);
+        o = NULL;
+    }
     if (o && c->pool >= 0)
         name_generator(o, &s->generator[c->arm.generator]);
     return dump(o);

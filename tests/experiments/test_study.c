@@ -227,6 +227,29 @@ static void test_train_defaults(void **state)
     assert_true(t.lr == -1 && t.warmup == 0.1 && t.weight_decay == 0.01 && t.clip == 1.0 && t.dropout < 0);
 }
 
+/* Each field of the trainer's settings has one row, of its name and its kind, or says that no study sets it. */
+static void test_train_rows(void **state)
+{
+    (void)state;
+    for (int i = 0; i < SG_N_TRAIN_FIELDS; i++) {
+        const struct sg_train_field *f = &sg_train_field[i];
+        size_t at = offsetof(struct sg_settings, study.train) + f->offset;
+        int n = 0;
+        for (int k = 0; k < sg_study_schema.n; k++) {
+            const struct sg_setting *row = &sg_study_schema.row[k];
+            if (row->offset != at)
+                continue;
+            n++;
+            assert_memory_equal(row->key, "train.", 6);
+            assert_string_equal(row->key + 6, f->name);
+            assert_int_equal(row->type, f->kind == SG_TRAIN_REAL    ? SG_SET_REAL
+                                        : f->kind == SG_TRAIN_WHOLE ? SG_SET_INT
+                                                                    : SG_SET_CHOICE);
+        }
+        assert_int_equal(n, f->in_study == SG_STUDY_YES);
+    }
+}
+
 static void test_train_overrides(void **state)
 {
     (void)state;
@@ -688,6 +711,7 @@ int main(void)
         cmocka_unit_test(test_generators),
         cmocka_unit_test(test_train_defaults),
         cmocka_unit_test(test_train_overrides),
+        cmocka_unit_test(test_train_rows),
         cmocka_unit_test(test_overrides),
         cmocka_unit_test(test_resolved),
         cmocka_unit_test(test_cache),

@@ -235,6 +235,22 @@ static void bad_settings_are_refused(void **state)
     }
 }
 
+/* Products that are no whole number are rounded down, never up or to the nearest; those that are one are themselves. */
+static void warm_up_is_rounded_down(void **state)
+{
+    (void)state;
+    static const struct {
+        double warmup;
+        int64_t n_steps, expected;
+    } cases[] = {{0.1, 7, 0},  {0.1, 9, 0},    {0.1, 10, 1},          {0.1, 11, 1},  {0.1, 15, 1},
+                 {0.1, 19, 1}, {0.1, 30, 3},   {0.25, 7, 1},          {0.06, 50, 3}, {0, 100, 0},
+                 {1.0, 7, 7},  {0.999, 10, 9}, {0.1, 1000000, 100000}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct sg_train_settings s = {.warmup = cases[i].warmup};
+        assert_int_equal(sg_train_n_warmup(&s, cases[i].n_steps), cases[i].expected);
+    }
+}
+
 /* Epochs, but no fewer steps than asked for at least; the rate by the encoder's width; warm-up is rounded down. */
 static void steps_and_rate_by_default(void **state)
 {
@@ -660,6 +676,7 @@ int main(void)
         cmocka_unit_test(embeds_unit_rows),
         cmocka_unit_test(trains_in_bf16),
         cmocka_unit_test(bad_settings_are_refused),
+        cmocka_unit_test(warm_up_is_rounded_down),
         cmocka_unit_test(steps_and_rate_by_default),
         cmocka_unit_test(bad_examples_are_refused),
         cmocka_unit_test(stops_and_diverges),
