@@ -70,8 +70,8 @@ static json_t *measured_with(const struct sg_prepared *p)
                      sg_rounding_name(sg_ops_best(SG_FP32)->rounding));
 }
 
-static sg_status store(struct sg_ledger *l, const struct sg_prepared *p, int64_t i,
-                       const struct sg_diversity *d, struct sg_err *err)
+static sg_status put(struct sg_ledger *l, const struct sg_prepared *p, int64_t i,
+                     const struct sg_diversity *d, struct sg_err *err)
 {
     char hex[SG_HEX];
     SG_TRY(sg_texts_of_pool(p->pool[i], sg_pool_n(p->pool[i]), hex, err));
@@ -172,7 +172,7 @@ sg_status sg_measure_diversity(const struct sg_team *world, const struct sg_prep
             status = sg_diversity_of(world, x, n_local, sg_encoder_channels(p->encoder), &d, NULL, err);
         sg_free(x);
         if (status == SG_OK && world->rank == 0)
-            status = store(ledger, p, i, &d, err);
+            status = put(ledger, p, i, &d, err);
         SG_TRY_DONE(sg_agree(world, status, err));
         done++;
     }

@@ -103,8 +103,8 @@ static sg_status add_rows(struct texts *x, const int64_t *chosen, json_t *rows, 
     return SG_OK;
 }
 
-static sg_status store(struct sg_ledger *l, const char *id, const char *pool, int64_t ordinal,
-                       struct texts *x, const int64_t *chosen, struct sg_err *err)
+static sg_status put(struct sg_ledger *l, const char *id, const char *pool, int64_t ordinal, struct texts *x,
+                     const int64_t *chosen, struct sg_err *err)
 {
     int64_t n_chosen = chosen ? 0 : -1;
     for (int k = 0; chosen && k < x->task->n_classes; k++)
@@ -134,7 +134,8 @@ static void raw_id(const struct sg_task *t, const struct sg_task_data *d, char i
     sg_buf_free(&b);
 }
 
-static sg_status raw_bias(const struct sg_prepared *p, int task, struct sg_ledger *l, struct sg_err *err)
+static sg_status raw_text_stats(const struct sg_prepared *p, int task, struct sg_ledger *l,
+                                struct sg_err *err)
 {
     const struct sg_task *t = &p->study->task[task];
     const struct sg_task_data *d = &p->data[task];
@@ -150,7 +151,7 @@ static sg_status raw_bias(const struct sg_prepared *p, int task, struct sg_ledge
     SG_TRY_DONE(texts_make(t, d->train.n, &x, err));
     for (int64_t i = 0; i < d->train.n; i++)
         SG_TRY_DONE(texts_set(&x, i, d->train_label[i], d->train.row[i].first, d->train.row[i].second, err));
-    status = store(l, id, "", task, &x, NULL, err);
+    status = put(l, id, "", task, &x, NULL, err);
 done:
     texts_free(&x);
     sg_free(there);
@@ -160,7 +161,7 @@ done:
 sg_status sg_measure_raw_text_stats(const struct sg_prepared *p, struct sg_ledger *ledger, struct sg_err *err)
 {
     for (int t = 0; t < p->study->n_tasks && p->grid.n_pools; t++)
-        SG_TRY(raw_bias(p, t, ledger, err));
+        SG_TRY(raw_text_stats(p, t, ledger, err));
     return SG_OK;
 }
 
@@ -187,7 +188,7 @@ sg_status sg_measure_pool_text_stats(const struct sg_prepared *p, int64_t pool, 
         for (int k = 0; k < t->n_classes; k++)
             chosen[k] = sg_pool_n_good(from, k);
     }
-    status = store(ledger, sg_pool_id(from), sg_pool_id(from), p->study->n_tasks + pool, &x, chosen, err);
+    status = put(ledger, sg_pool_id(from), sg_pool_id(from), p->study->n_tasks + pool, &x, chosen, err);
 done:
     texts_free(&x);
     sg_free(chosen);

@@ -4,7 +4,7 @@
  * Everything that is kept has all that it depends on in its key, or beside it:
  *   completions   key: the whole request
  *   pools         made again from the completions by every run that has them; the ledger's copy is replaced
- *   bias          made again with the pool; of raw rows by the task's rows and what their labels are read as
+ *   text stats    made again with the pool; of raw rows by the task's rows and what their labels are read as
  *   diversity     by pool, and beside it: encoder, max_length, rounding and the digest of the texts
  *   cells         id: data, pool, encoder, settings, seeds; beside it: digests of the rows and examples (experiments/run/texts.h)
  *   evaluations   made again from the completions; test rows are put anew by every run

@@ -462,16 +462,22 @@ static int find_columns(hid_t dataset, const struct sg_h5_table_spec *s, struct 
     return ok;
 }
 
+/* The name that the table has in this file. */
+static const char *name_in(hid_t file, const struct sg_h5_table_spec *spec)
+{
+    return spec->older && H5Lexists(file, spec->name, H5P_DEFAULT) == 0 ? spec->older : spec->name;
+}
+
 static int is_absent(hid_t file, const struct sg_h5_table_spec *spec)
 {
-    return H5Lexists(file, spec->name, H5P_DEFAULT) == 0;
+    return H5Lexists(file, name_in(file, spec), H5P_DEFAULT) == 0;
 }
 
 /* The dataset of a table and its columns; H5Dclose it. */
 static sg_status open_table(hid_t file, const struct sg_h5_table_spec *spec, const char *path,
                             struct present *present, hid_t *out, struct sg_err *err)
 {
-    hid_t dataset = H5Dopen2(file, spec->name, H5P_DEFAULT);
+    hid_t dataset = H5Dopen2(file, name_in(file, spec), H5P_DEFAULT);
     if (dataset >= 0 && find_columns(dataset, spec, present)) {
         *out = dataset;
         return SG_OK;
@@ -586,7 +592,7 @@ static sg_status compare(hid_t file, const struct sg_h5_table_spec *spec, const 
                          const char *attribute, const char *found, struct sg_err *err)
 {
     char *stored = NULL;
-    hid_t dataset = H5Dopen2(file, spec->name, H5P_DEFAULT);
+    hid_t dataset = H5Dopen2(file, name_in(file, spec), H5P_DEFAULT);
     sg_status status = dataset < 0 ? sg_h5_fail(err, SG_INPUT, path, spec->name)
                                    : sg_h5_get_text(dataset, attribute, &stored, path, err);
     if (status == SG_OK && strcmp(stored, found) != 0)

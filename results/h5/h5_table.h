@@ -38,7 +38,10 @@ struct sg_column {
 enum { SG_COL_VOLATILE = 1, SG_COL_LATER = 2 }; /* for lists of columns */
 
 struct sg_h5_table_spec {
-    const char *name, *description;
+    const char *name;
+    const char *
+        older; /* NULL, or the name that it had in older files: they are read by it, and it stands in the digests of all */
+    const char *description;
     const struct sg_column *column;
     int n_columns;
     int plain;    /* one column, stored as itself instead of as a compound */

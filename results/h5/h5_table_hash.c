@@ -40,7 +40,8 @@ static void add(struct stream *s, const void *bytes, size_t n)
 /* Names and types of the columns that count. */
 static void add_head(struct stream *s, const struct sg_h5_table_spec *spec, int all)
 {
-    add(s, spec->name, strlen(spec->name) + 1);
+    const char *name = spec->older ? spec->older : spec->name;
+    add(s, name, strlen(name) + 1);
     for (int c = 0; c < spec->n_columns; c++)
         if (all || !spec->column[c].is_volatile) {
             const unsigned char type = (unsigned char)spec->column[c].type;

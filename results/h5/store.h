@@ -25,14 +25,15 @@
  *   /attempts       what all requests came to, failed ones too, summed by server, model, kind, fate and HTTP status: number, tokens,
  *                   cost, what may have been paid for, latency. One by one they are in the ledger (results/ledger/ledger_attempts.h)
  *   /diversity      one row a pool: mean similarity, Vendi score, effective rank
- *   /bias           pool (and a task's raw rows) x class x text: length, variety, openings, and what the LLM chose
+ *   /text_stats     pool (and a task's raw rows) x class x text: length, variety, openings, and what the LLM chose
+ *                   (older files: /bias)
  *   /llm_eval       one row an evaluation of the LLM as a classifier: accuracy with interval, macro-F1, unparsable answers, cost
  *   /llm_predictions  evaluation x test row: gold, predicted, why an answer was unparsable
  *
  * A table without rows is left out, with its attributes (a study of raw-only cells has no /pools, /rejects, /examples, ...): R's hdf5r
  * and rhdf5 fail on such tables. In Python: `f["rejects"][:] if "rejects" in f else []`.
  *
- * What came later (kernels and rounding of /cells, n_near_* of /pools, source of /examples, /near_duplicates, /bias, /attempts) is empty
+ * What came later (kernels and rounding of /cells, n_near_* of /pools, source of /examples, /near_duplicates, /text_stats, /attempts) is empty
  * in files that were written before, and no part of the content digest; /llm_eval and /llm_predictions are part of it where they have
  * rows, and n_classes_predicted of /cells where the file has it.
  * Cells of this study's plan alone, and the tasks and pools that they name. A number that does not exist (a cell that is planned or

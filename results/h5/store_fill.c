@@ -591,7 +591,7 @@ static sg_status fill_all(struct fill *f, struct sg_err *err)
         SG_TRY_DONE(enter_pool(f, sg_json_text_or(f->pool[i].settings, "source", ""), f->pool[i].settings,
                                &source, err));
     }
-    SG_TRY_DONE(sg_fill_bias(f, err));
+    SG_TRY_DONE(sg_fill_text_stats(f, err));
     SG_TRY_DONE(sg_fill_attempts(f, err));
     status = sg_fill_evaluations(f, err);
 done:

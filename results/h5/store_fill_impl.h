@@ -107,8 +107,8 @@ struct spend {
 sg_status sg_fill_sum(const struct fill *f, const char *keys, const char *id, struct spend *out,
                       struct sg_err *err) SG_MUST_USE;
 
-/* /bias, after the pools. */
-sg_status sg_fill_bias(struct fill *f, struct sg_err *err) SG_MUST_USE;
+/* /text_stats, after the pools. */
+sg_status sg_fill_text_stats(struct fill *f, struct sg_err *err) SG_MUST_USE;
 
 /* /attempts. */
 sg_status sg_fill_attempts(struct fill *f, struct sg_err *err) SG_MUST_USE;

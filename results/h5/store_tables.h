@@ -22,7 +22,7 @@
     X(seed_data, INT, "", 0, "seed of the raw draw; -1 where there is none")                                 \
     X(seed_train, INT, "", 0, "training seed")                                                               \
     X(status, TEXT, "", 0, "planned, done or failed")                                                        \
-    X(reason, TEXT, "", 1, "why it failed, or what is to be known about a finished one")                     \
+    X(reason, TEXT, "", SG_COL_VOLATILE, "why it failed, or what is to be known about a finished one")       \
     X(n_classes, INT, "classes", 0, "classes of the task")                                                   \
     X(n_train, REAL, "examples", 0, "examples trained on")                                                   \
     X(n_raw, REAL, "examples", 0, "raw ones among them")                                                     \
@@ -39,22 +39,22 @@
     X(n_tokens, REAL, "tokens", 0, "tokens trained on, padding excluded")                                    \
     X(lanes, REAL, "", 0, "fixed shares of a batch")                                                         \
     X(weights_sha256, TEXT, "", 0, "SHA-256 of the final weights")                                           \
-    X(train_s, REAL, "s", 1, "wall time of training")                                                        \
-    X(eval_s, REAL, "s", 1, "wall time of evaluation")                                                       \
-    X(ranks, REAL, "ranks", 1, "MPI ranks that trained it together")                                         \
-    X(threads, REAL, "threads", 1, "threads a rank")                                                         \
+    X(train_s, REAL, "s", SG_COL_VOLATILE, "wall time of training")                                          \
+    X(eval_s, REAL, "s", SG_COL_VOLATILE, "wall time of evaluation")                                         \
+    X(ranks, REAL, "ranks", SG_COL_VOLATILE, "MPI ranks that trained it together")                           \
+    X(threads, REAL, "threads", SG_COL_VOLATILE, "threads a rank")                                           \
     X(kernels, TEXT, "", SG_LATER, "kernels of the team's first rank: avx512, avx2, base, ref")              \
     X(rounding, TEXT, "", SG_LATER, "of products: fused, plain, reference, bf16; equal bits need the same")  \
     X(encoder_sha256, TEXT, "", SG_LATER, "of the encoder that it was trained with")                         \
     X(program, TEXT, "", SG_LATER, "that trained it: version, commit, build id")                             \
     X(rows_sha256, TEXT, "", SG_LATER, "of the raw rows trained on and the test rows, with their labels")    \
     X(examples_sha256, TEXT, "", SG_LATER, "of the examples trained on, with their labels; empty: none")     \
-    X(peak_mem_bytes, REAL, "byte", 1, "largest memory of a rank")                                           \
-    X(host, TEXT, "", 1, "host of the team's first rank")                                                    \
-    X(recorded, TEXT, "", 1, "UTC time of its last change in the ledger")                                    \
+    X(peak_mem_bytes, REAL, "byte", SG_COL_VOLATILE, "largest memory of a rank")                             \
+    X(host, TEXT, "", SG_COL_VOLATILE, "host of the team's first rank")                                      \
+    X(recorded, TEXT, "", SG_COL_VOLATILE, "UTC time of its last change in the ledger")                      \
     X(pool, INT, "", 0, "ordinal in /pools; -1 for raw-only cells")                                          \
     X(id, TEXT, "", 0, "SHA-256 of all that determines the result")                                          \
-    X(settings, TEXT, "", 1, "all settings, a JSON object")
+    X(settings, TEXT, "", SG_COL_VOLATILE, "all settings, a JSON object")
 
 #define SG_POOLS(X)                                                                                          \
     X(pool, INT, "", 0, "ordinal of the pool; other tables refer to it")                                     \
@@ -73,7 +73,7 @@
     X(n_near_test, REAL, "examples", SG_LATER, "kept ones that are near-duplicates of a test row")           \
     X(n_near_pool, REAL, "examples", SG_LATER, "kept ones that are near-duplicates of an earlier example")   \
     X(id, TEXT, "", 0, "SHA-256 of all that determines the content")                                         \
-    X(settings, TEXT, "", 1, "generator settings, a JSON object")
+    X(settings, TEXT, "", SG_COL_VOLATILE, "generator settings, a JSON object")
 
 #define SG_REJECTS(X)                                                                                        \
     X(pool, INT, "", 0, "ordinal in /pools")                                                                 \
@@ -160,8 +160,9 @@
     X(n_tokens_estimated, INT, "", 0, "requests whose tokens the server did not tell")                       \
     X(cost_usd, REAL, "USD", 0, "cost; NaN when the price of any of them is unknown")                        \
     X(n_cost_unknown, INT, "", 0, "answers of unknown price")                                                \
-    X(n_recorded, INT, "", 1, "of them from a recording or the cache, not bought by this study")             \
-    X(latency_s, REAL, "s", 1, "sum of the times to answer")
+    X(n_recorded, INT, "", SG_COL_VOLATILE,                                                                  \
+      "of them from a recording or the cache, not bought by this study")                                     \
+    X(latency_s, REAL, "s", SG_COL_VOLATILE, "sum of the times to answer")
 
 #define SG_DIVERSITY(X)                                                                                      \
     X(pool, INT, "", 0, "ordinal in /pools")                                                                 \
@@ -234,10 +235,11 @@
     X(tokens_in, INT, "tokens", 0, "prompt tokens")                                                          \
     X(tokens_out, INT, "tokens", 0, "completion tokens")                                                     \
     X(cost_usd, REAL, "USD", 0, "cost; NaN when the price of any of them is unknown")                        \
-    X(n_recorded, INT, "", 1, "of the requests from a recording or the cache, not bought by this study")     \
-    X(latency_s, REAL, "s", 1, "sum of the times to answer")                                                 \
+    X(n_recorded, INT, "", SG_COL_VOLATILE,                                                                  \
+      "of the requests from a recording or the cache, not bought by this study")                             \
+    X(latency_s, REAL, "s", SG_COL_VOLATILE, "sum of the times to answer")                                   \
     X(id, TEXT, "", 0, "SHA-256 of all that determines the answers")                                         \
-    X(settings, TEXT, "", 1, "settings, a JSON object")
+    X(settings, TEXT, "", SG_COL_VOLATILE, "settings, a JSON object")
 
 #define SG_LLM_PREDICTIONS(X)                                                                                \
     X(evaluation, INT, "", 0, "ordinal in /llm_eval")                                                        \
@@ -248,53 +250,54 @@
       "empty, or why it is unparsable: failed, empty, refused, no class, several, reasoning")                \
     X(completion, TEXT, "", 0, "key of the completion in the ledger: SHA-256 of the request")
 
-/* SG_TABLES(Y): Y(list, dataset, flags: 0, SG_H5_TABLE_PLAIN, SG_H5_TABLE_LATER, description), in the order in which they enter the
+/* SG_TABLES(Y): Y(list, dataset, its older name or NULL, flags: 0, SG_H5_TABLE_PLAIN, SG_H5_TABLE_LATER, description), in the order in which they enter the
  * file's digest. */
 #define SG_TABLES(Y)                                                                                         \
-    Y(CELLS, cells, 0, "One row a cell: one training run of the study")                                      \
-    Y(POOLS, pools, 0, "One row a pool: the synthetic examples of a task, method and generation seed")       \
-    Y(REJECTS, rejects, 0, "Attempts of each pool that gave no example, by reason")                          \
-    Y(EXAMPLES, examples, 0, "The synthetic examples")                                                       \
-    Y(CLASSES, classes, 0, "The classes of each task")                                                       \
-    Y(TEST_ROWS, test_rows, 0, "The test rows that every cell of a task predicts")                           \
-    Y(PREDICTIONS, predictions, 0, "What each finished cell predicts for each test row")                     \
-    Y(PROBABILITIES, probabilities, SG_H5_TABLE_PLAIN, "Class probabilities, see /predictions")              \
-    Y(CURVES, curves, 0, "Training loss of each finished cell")                                              \
-    Y(PER_CLASS, per_class, 0, "Precision, recall and F1 of each class in each finished cell")               \
-    Y(SPEND, spend, 0, "What each pool's completions cost")                                                  \
-    Y(DIVERSITY, diversity, 0, "How different the examples of each pool are from one another")               \
-    Y(NEAR, near_duplicates, SG_H5_TABLE_LATER,                                                              \
+    Y(CELLS, cells, NULL, 0, "One row a cell: one training run of the study")                                \
+    Y(POOLS, pools, NULL, 0, "One row a pool: the synthetic examples of a task, method and generation seed") \
+    Y(REJECTS, rejects, NULL, 0, "Attempts of each pool that gave no example, by reason")                    \
+    Y(EXAMPLES, examples, NULL, 0, "The synthetic examples")                                                 \
+    Y(CLASSES, classes, NULL, 0, "The classes of each task")                                                 \
+    Y(TEST_ROWS, test_rows, NULL, 0, "The test rows that every cell of a task predicts")                     \
+    Y(PREDICTIONS, predictions, NULL, 0, "What each finished cell predicts for each test row")               \
+    Y(PROBABILITIES, probabilities, NULL, SG_H5_TABLE_PLAIN, "Class probabilities, see /predictions")        \
+    Y(CURVES, curves, NULL, 0, "Training loss of each finished cell")                                        \
+    Y(PER_CLASS, per_class, NULL, 0, "Precision, recall and F1 of each class in each finished cell")         \
+    Y(SPEND, spend, NULL, 0, "What each pool's completions cost")                                            \
+    Y(DIVERSITY, diversity, NULL, 0, "How different the examples of each pool are from one another")         \
+    Y(NEAR, near_duplicates, NULL, SG_H5_TABLE_LATER,                                                        \
       "Examples that nearly repeat another text, kept or rejected")                                          \
-    Y(TEXT_STATS, bias, SG_H5_TABLE_LATER,                                                                   \
+    Y(TEXT_STATS, text_stats, "bias", SG_H5_TABLE_LATER,                                                     \
       "What the texts of each pool look like, by class, beside the raw rows")                                \
-    Y(ATTEMPTS, attempts, SG_H5_TABLE_LATER,                                                                 \
+    Y(ATTEMPTS, attempts, NULL, SG_H5_TABLE_LATER,                                                           \
       "What the requests of all runs came to, failed ones too, by kind")                                     \
-    Y(LLM_EVAL, llm_eval, SG_H5_TABLE_LATER, "The LLM as a classifier: one row an evaluation on test rows")  \
-    Y(LLM_PREDICTIONS, llm_predictions, SG_H5_TABLE_LATER, "What the LLM said of each test row")
+    Y(LLM_EVAL, llm_eval, NULL, SG_H5_TABLE_LATER,                                                           \
+      "The LLM as a classifier: one row an evaluation on test rows")                                         \
+    Y(LLM_PREDICTIONS, llm_predictions, NULL, SG_H5_TABLE_LATER, "What the LLM said of each test row")
 
 /* SG_T_<LIST>: index of a table; SG_<LIST>_<column>: index of a column; SG_N_<LIST>: their number. */
-#define SG_Y_INDEX(list, dataset, flags, text) SG_T_##list,
+#define SG_Y_INDEX(list, dataset, older, flags, text) SG_T_##list,
 enum sg_h5_table_index { SG_TABLES(SG_Y_INDEX) SG_N_TABLES };
 #undef SG_Y_INDEX
 
-#define SG_X_CELLS(name, ...)                    SG_CELLS_##name,
-#define SG_X_POOLS(name, ...)                    SG_POOLS_##name,
-#define SG_X_REJECTS(name, ...)                  SG_REJECTS_##name,
-#define SG_X_NEAR(name, ...)                     SG_NEAR_##name,
-#define SG_X_TEXT_STATS(name, ...)               SG_TEXT_STATS_##name,
-#define SG_X_ATTEMPTS(name, ...)                 SG_ATTEMPTS_##name,
-#define SG_X_LLM_EVAL(name, ...)                 SG_LLM_EVAL_##name,
-#define SG_X_LLM_PREDICTIONS(name, ...)          SG_LLM_PREDICTIONS_##name,
-#define SG_X_EXAMPLES(name, ...)                 SG_EXAMPLES_##name,
-#define SG_X_CLASSES(name, ...)                  SG_CLASSES_##name,
-#define SG_X_TEST_ROWS(name, ...)                SG_TEST_ROWS_##name,
-#define SG_X_PREDICTIONS(name, ...)              SG_PREDICTIONS_##name,
-#define SG_X_PROBABILITIES(name, ...)            SG_PROBABILITIES_##name,
-#define SG_X_CURVES(name, ...)                   SG_CURVES_##name,
-#define SG_X_PER_CLASS(name, ...)                SG_PER_CLASS_##name,
-#define SG_X_SPEND(name, ...)                    SG_SPEND_##name,
-#define SG_X_DIVERSITY(name, ...)                SG_DIVERSITY_##name,
-#define SG_Y_COLUMNS(list, dataset, flags, text) enum { SG_##list(SG_X_##list) SG_N_##list };
+#define SG_X_CELLS(name, ...)                           SG_CELLS_##name,
+#define SG_X_POOLS(name, ...)                           SG_POOLS_##name,
+#define SG_X_REJECTS(name, ...)                         SG_REJECTS_##name,
+#define SG_X_NEAR(name, ...)                            SG_NEAR_##name,
+#define SG_X_TEXT_STATS(name, ...)                      SG_TEXT_STATS_##name,
+#define SG_X_ATTEMPTS(name, ...)                        SG_ATTEMPTS_##name,
+#define SG_X_LLM_EVAL(name, ...)                        SG_LLM_EVAL_##name,
+#define SG_X_LLM_PREDICTIONS(name, ...)                 SG_LLM_PREDICTIONS_##name,
+#define SG_X_EXAMPLES(name, ...)                        SG_EXAMPLES_##name,
+#define SG_X_CLASSES(name, ...)                         SG_CLASSES_##name,
+#define SG_X_TEST_ROWS(name, ...)                       SG_TEST_ROWS_##name,
+#define SG_X_PREDICTIONS(name, ...)                     SG_PREDICTIONS_##name,
+#define SG_X_PROBABILITIES(name, ...)                   SG_PROBABILITIES_##name,
+#define SG_X_CURVES(name, ...)                          SG_CURVES_##name,
+#define SG_X_PER_CLASS(name, ...)                       SG_PER_CLASS_##name,
+#define SG_X_SPEND(name, ...)                           SG_SPEND_##name,
+#define SG_X_DIVERSITY(name, ...)                       SG_DIVERSITY_##name,
+#define SG_Y_COLUMNS(list, dataset, older, flags, text) enum { SG_##list(SG_X_##list) SG_N_##list };
 SG_TABLES(SG_Y_COLUMNS)
 #undef SG_Y_COLUMNS
 

@@ -37,7 +37,7 @@ static sg_status fill_row(struct fill *f, const json_t *result, int64_t pool, co
 static sg_status fill_result(struct fill *f, const char *text, struct sg_err *err)
 {
     json_t *result = NULL;
-    SG_TRY(object_of(text, "a pool's bias", &result, err));
+    SG_TRY(object_of(text, "a pool's text statistics", &result, err));
     const char *id = sg_json_text_or(result, "pool", "");
     const json_t *known = json_object_get(f->pool_index, id), *x;
     const struct task *t = find_task(f, sg_json_text_or(result, "task", ""));
@@ -50,7 +50,7 @@ static sg_status fill_result(struct fill *f, const char *text, struct sg_err *er
     return status;
 }
 
-sg_status sg_fill_bias(struct fill *f, struct sg_err *err)
+sg_status sg_fill_text_stats(struct fill *f, struct sg_err *err)
 {
     sqlite3_stmt *s = NULL;
     int more = 0;

@@ -77,9 +77,9 @@ static const char *const sql[N_SQL] = {
     [SQL_EVALUATIONS_RETIRE] = "UPDATE evaluations SET ordinal=-1",
     [SQL_VERDICTS_CLEAR] = "DELETE FROM evaluation_rows WHERE evaluation=?1",
     [SQL_VERDICT_PUT] = "INSERT INTO evaluation_rows VALUES(?1,?2,?3,?4,?5,?6)",
-    [SQL_BIAS_PUT] = "INSERT OR REPLACE INTO bias VALUES(?1,?2,?3)",
-    [SQL_BIAS_GET] = "SELECT result FROM bias WHERE id=?1",
-    [SQL_BIAS_RETIRE] = "UPDATE bias SET ordinal=-1",
+    [SQL_TEXT_STATS_PUT] = "INSERT OR REPLACE INTO bias VALUES(?1,?2,?3)",
+    [SQL_TEXT_STATS_GET] = "SELECT result FROM bias WHERE id=?1",
+    [SQL_TEXT_STATS_RETIRE] = "UPDATE bias SET ordinal=-1",
     [SQL_DIVERSITY_GET] = "SELECT result FROM diversity WHERE pool=?1",
 };
 

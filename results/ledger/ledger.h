@@ -7,24 +7,26 @@
  * run's name: `report` and `status` look at a private copy then (SG_LEDGER_COPY). Where the file system has no locks, the lease
  * alone keeps others out.
  *
- * Tables, version 2 (meta.version; a writer brings a file of version 1 to it, a reader leaves it as it is):
- *   meta(name PRIMARY KEY, value)                                 study text, program version, digests, ...
- *   completions(key PRIMARY KEY, request, status, reason, text, finish_reason, model, request_id,
- * http_status, attempts, tokens_in, tokens_out, tokens_estimated, latency_s, cost_usd, source, rank, created)
- *   pools(id PRIMARY KEY, ordinal, settings, status, n, rejects, shortfall, digest)    settings, rejects:
- * JSON objects examples(pool, position, label, first, second, completion, PRIMARY KEY(pool, position))
- *   cells(id PRIMARY KEY, ordinal, settings, pool, status, reason, result, created)    status: planned | done
- * | failed predictions(cell PRIMARY KEY, n, n_classes, logits)           logits: float32 little-endian (n, K)
- *   curves(cell PRIMARY KEY, n, loss)                             loss: float32 little-endian (n)
- *   test_rows(task, position, label, first, second, PRIMARY KEY(task, position))
- *   pool_completions(pool, position, completion, PRIMARY KEY(pool, position))          what a pool asked for,
- * rejected answers too diversity(pool PRIMARY KEY, result)                           JSON object
- *   attempts(...), sent                                           every request that left: results/ledger/ledger_attempts.h
- *   evaluations(id PRIMARY KEY, ordinal, settings, status)        the LLM as a classifier; status: planned | complete
- *   batches(part PRIMARY KEY, state, id, input_file, status, n, n_answered, usd, refused, created, generator)
- *   batch_requests(part, key, request, usd, PRIMARY KEY(part, key))                    results/ledger/ledger_batches.h
- *   bias(id PRIMARY KEY, ordinal, result)                         what the texts of a pool, or a task's raw rows, look like
- *   evaluation_rows(evaluation, row, gold, predicted, verdict, completion, PRIMARY KEY(evaluation, row))
+ * Tables, version 2 (meta.version; a writer brings a file of version 1 to it, a reader leaves it as it is). A name before = is the key;
+ * JSON: an object; f32: little-endian.
+ *
+ *   meta              name = value                                  study text, program version, digests, ...
+ *   completions       key = request, status, reason, text, finish_reason, model, request_id, http_status, attempts, tokens_in,
+ *                     tokens_out, tokens_estimated, latency_s, cost_usd, source, rank, created
+ *   pools             id = ordinal, settings (JSON), status, n, rejects (JSON), shortfall, digest
+ *   examples          pool, position = label, first, second, completion
+ *   pool_completions  pool, position = completion                   what a pool asked for, rejected answers too
+ *   cells             id = ordinal, settings, pool, status (planned | done | failed), reason, result, created
+ *   predictions       cell = n, n_classes, logits                   f32 (n, K)
+ *   curves            cell = n, loss                                f32 (n)
+ *   test_rows         task, position = label, first, second
+ *   diversity         pool = result (JSON)
+ *   bias              id = ordinal, result (JSON)                   text statistics of a pool, or of a task's raw rows
+ *   evaluations       id = ordinal, settings, status                the LLM as a classifier: planned | complete
+ *   evaluation_rows   evaluation, row = gold, predicted, verdict, completion
+ *   attempts, sent                                                  every request that left: results/ledger/ledger_attempts.h
+ *   batches           part = state, id, input_file, status, n, n_answered, usd, refused, created, generator
+ *   batch_requests    part, key = request, usd                      both: results/ledger/ledger_batches.h
  *
  * All functions: rank 0 only. A transaction is opened by the first write and committed by sg_ledger_commit
  * (fsync): what was put before a commit counts only after it. */
@@ -149,7 +151,7 @@ struct sg_ledger_cell {
 };
 sg_status sg_ledger_cell_finish(struct sg_ledger *l, const struct sg_ledger_cell *c,
                                 struct sg_err *err) SG_MUST_USE;
-/* Marks every cell, evaluation and bias that is in the ledger but whose ordinal was not renewed by this run's plan: ordinal = -1
+/* Marks every cell, evaluation and text statistic that is in the ledger but whose ordinal was not renewed by this run's plan: ordinal = -1
  * (kept, not shown). Forgets the test rows, too: they are put anew. Call before the first sg_ledger_cell_plan and
  * sg_ledger_test_row_put; one commit then covers all of it. */
 sg_status sg_ledger_cells_retire(struct sg_ledger *l, struct sg_err *err) SG_MUST_USE;

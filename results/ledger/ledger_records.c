@@ -399,8 +399,8 @@ sg_status sg_ledger_cells_retire(struct sg_ledger *l, struct sg_err *err)
     SG_TRY(sg_ledger_step(l, s, "the cells", err));
     SG_TRY(sg_ledger_use(l, SQL_EVALUATIONS_RETIRE, &s, err));
     SG_TRY(sg_ledger_step(l, s, "the evaluations", err));
-    SG_TRY(sg_ledger_use(l, SQL_BIAS_RETIRE, &s, err));
-    SG_TRY(sg_ledger_step(l, s, "the bias of pools", err));
+    SG_TRY(sg_ledger_use(l, SQL_TEXT_STATS_RETIRE, &s, err));
+    SG_TRY(sg_ledger_step(l, s, "the text statistics of pools", err));
     SG_TRY(sg_ledger_use(l, SQL_TEST_ROWS_FORGET, &s, err));
     return sg_ledger_step(l, s, "the test rows", err);
 }
@@ -482,16 +482,16 @@ sg_status sg_ledger_text_stats_put(struct sg_ledger *l, const char *id, int64_t 
 {
     sqlite3_stmt *s;
     SG_TRY(sg_ledger_begin(l, err));
-    SG_TRY(sg_ledger_use(l, SQL_BIAS_PUT, &s, err));
+    SG_TRY(sg_ledger_use(l, SQL_TEXT_STATS_PUT, &s, err));
     sg_ledger_bind_text(s, 1, id);
     sqlite3_bind_int64(s, 2, ordinal);
     sg_ledger_bind_text(s, 3, result);
-    return sg_ledger_step(l, s, "a pool's bias", err);
+    return sg_ledger_step(l, s, "a pool's text statistics", err);
 }
 
 sg_status sg_ledger_text_stats_get(struct sg_ledger *l, const char *id, char **result, struct sg_err *err)
 {
-    return get_text(l, SQL_BIAS_GET, id, result, err);
+    return get_text(l, SQL_TEXT_STATS_GET, id, result, err);
 }
 
 sg_status sg_ledger_totals(struct sg_ledger *l, struct sg_ledger_totals *out, struct sg_err *err)

@@ -429,7 +429,7 @@ static sg_status draw_text(const struct draw *r, struct sg_err *err)
     SG_TRY(main_table(r, err));
     SG_TRY(sg_draw_evaluations(r, err));
     pools_table(r);
-    SG_TRY(sg_draw_bias(r, err));
+    SG_TRY(sg_draw_text_stats(r, err));
     spend_table(r);
     failed_cells(r);
     return sg_buf_check(r->out, "the report", err);

@@ -236,14 +236,14 @@ static sg_status read_evaluation(void *context, int64_t at, const union sg_value
                : SG_OK;
 }
 
-static sg_status read_bias(void *context, int64_t at, const union sg_value *row, struct sg_err *err)
+static sg_status read_text_stats(void *context, int64_t at, const union sg_value *row, struct sg_err *err)
 {
     struct sg_report_data *d = context;
-    void *bias = sg_grown(d->bias, at, sizeof *d->bias);
-    if (!bias)
+    void *grown = sg_grown(d->text_stats, at, sizeof *d->text_stats);
+    if (!grown)
         return no_memory(err);
-    d->bias = bias;
-    struct sg_report_text_stats *b = &d->bias[at];
+    d->text_stats = grown;
+    struct sg_report_text_stats *b = &d->text_stats[at];
     *b = (struct sg_report_text_stats){
         .pool = row[SG_TEXT_STATS_pool].i,
         .task = task_of(d, row[SG_TEXT_STATS_task].text),
@@ -264,11 +264,11 @@ static sg_status read_bias(void *context, int64_t at, const union sg_value *row,
         .question_share = row[SG_TEXT_STATS_question_share].x,
         .overlap = row[SG_TEXT_STATS_overlap].x,
     };
-    d->n_bias++;
+    d->n_text_stats++;
     if (!b->class_ || !b->part || !b->opening)
         return no_memory(err);
     return b->task < 0 || b->pool < -1 || b->pool >= d->n_pools
-               ? sg_fail(err, SG_INPUT, "damaged: bias row %lld has no task or pool", (long long)at)
+               ? sg_fail(err, SG_INPUT, "damaged: row %lld of /text_stats has no task or pool", (long long)at)
                : SG_OK;
 }
 
@@ -301,10 +301,11 @@ sg_status sg_report_read(const char *path, struct sg_report_data *out, struct sg
     static const struct {
         enum sg_h5_table_index table;
         sg_h5_table_row read;
-    } parts[] = {
-        {SG_T_CLASSES, read_class},       {SG_T_CELLS, read_cell},          {SG_T_POOLS, read_pool},
-        {SG_T_REJECTS, read_reject},      {SG_T_DIVERSITY, read_diversity}, {SG_T_SPEND, read_spend},
-        {SG_T_LLM_EVAL, read_evaluation}, {SG_T_TEXT_STATS, read_bias},     {SG_T_PER_CLASS, read_per_class}};
+    } parts[] = {{SG_T_CLASSES, read_class},       {SG_T_CELLS, read_cell},
+                 {SG_T_POOLS, read_pool},          {SG_T_REJECTS, read_reject},
+                 {SG_T_DIVERSITY, read_diversity}, {SG_T_SPEND, read_spend},
+                 {SG_T_LLM_EVAL, read_evaluation}, {SG_T_TEXT_STATS, read_text_stats},
+                 {SG_T_PER_CLASS, read_per_class}};
     struct sg_report_data d = {0};
     hid_t file = -1;
     SG_TRY(sg_store_open(path, &file, err));
@@ -343,12 +344,12 @@ void sg_report_data_free(struct sg_report_data *d)
         sg_free(d->evaluation[i].status);
     }
     sg_free(d->evaluation);
-    for (int64_t i = 0; i < d->n_bias; i++) {
-        sg_free(d->bias[i].class_);
-        sg_free(d->bias[i].part);
-        sg_free(d->bias[i].opening);
+    for (int64_t i = 0; i < d->n_text_stats; i++) {
+        sg_free(d->text_stats[i].class_);
+        sg_free(d->text_stats[i].part);
+        sg_free(d->text_stats[i].opening);
     }
-    sg_free(d->bias);
+    sg_free(d->text_stats);
     sg_free(d->cell);
     sg_free(d->task);
     sg_free(d->pool);

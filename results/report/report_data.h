@@ -67,13 +67,13 @@ struct sg_report_text_stats {
 struct sg_report_data {
     json_t *provenance; /* attributes of the root: study, program, encoder_sha256, content_sha256, written,
                            run_*, rehearsal */
-    int64_t n_cells, n_tasks, n_pools, n_evaluations, n_bias;
+    int64_t n_cells, n_tasks, n_pools, n_evaluations, n_text_stats;
     int has_draws; /* few-shot pools are of different draws of the raw rows */
     struct sg_report_cell *cell;
     struct sg_report_task *task;
     struct sg_report_pool *pool;
     struct sg_report_evaluation *evaluation;
-    struct sg_report_text_stats *bias;
+    struct sg_report_text_stats *text_stats;
     int64_t total_requests, total_failed_requests, total_from_recording, total_tokens_in, total_tokens_out;
     char *total_cost_usd; /* a number, or "unknown" */
     int64_t n_done, n_failed, n_planned, n_degenerate;

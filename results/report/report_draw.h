@@ -67,6 +67,6 @@ static inline void cost_cell(struct sg_text_table *s, double usd)
 sg_status sg_draw_evaluations(const struct draw *r, struct sg_err *err) SG_MUST_USE;
 
 /* What the texts of the pools look like beside the raw rows, and which classes the LLM chose; nothing where it is not known. */
-sg_status sg_draw_bias(const struct draw *r, struct sg_err *err) SG_MUST_USE;
+sg_status sg_draw_text_stats(const struct draw *r, struct sg_err *err) SG_MUST_USE;
 
 #endif

@@ -150,11 +150,11 @@ static json_t *evaluations_spend(const struct sg_report_data *d)
                : NULL;
 }
 
-static json_t *bias(const struct sg_report_data *d)
+static json_t *text_stats(const struct sg_report_data *d)
 {
     json_t *list = json_array();
-    for (int64_t i = 0; i < d->n_bias; i++) {
-        const struct sg_report_text_stats *b = &d->bias[i];
+    for (int64_t i = 0; i < d->n_text_stats; i++) {
+        const struct sg_report_text_stats *b = &d->text_stats[i];
         const struct sg_report_pool *p = b->pool < 0 ? NULL : &d->pool[b->pool];
         int chose = b->chosen >= 0;
         json_array_append_new(
@@ -221,8 +221,8 @@ sg_status sg_report_json(const struct sg_report_data *d, const struct sg_report_
     if (d->n_evaluations && o)
         json_object_set(o, "llm_eval", evals);
     json_decref(evals);
-    if (d->n_bias && o)
-        json_object_set_new(o, "bias", bias(d));
+    if (d->n_text_stats && o)
+        json_object_set_new(o, "text_stats", text_stats(d));
     char *dumped = o && status == SG_OK ? json_dumps(o, JSON_INDENT(2) | JSON_REAL_PRECISION(12)) : NULL;
     json_decref(o);
     if (status == SG_OK && !dumped)

@@ -10,8 +10,8 @@
  * "rows": [{"method", "size", "raw", "raw_only" | "synthetic" | "raw_synthetic": {"n_done", "n_failed",
  * "n_planned", "interval", "accuracy", "macro_f1": {"mean", "low", "high"}}}]}], "pools": [...], "spend":
  * {...}, "failed": [...], "llm_eval": [{"task", "model", "shots", "seed", "n", "accuracy", "n_unparsable", "accuracy_parsed",
- * "macro_f1", cost, "encoder_raw_only", "encoder_best"}], "bias": [{"task", "method" (null: raw rows), "class" (null: all), "part",
- * numbers of /bias}]; these two where the study has any, and
+ * "macro_f1", cost, "encoder_raw_only", "encoder_best"}], "text_stats": [{"task", "method" (null: raw rows), "class" (null: all), "part",
+ * numbers of /text_stats}]; these two where the study has any, and
  * "unfinished": {"cells_so_far", "cells", "a_run_is_at_work"} where it was read from a ledger}. Shares are fractions; what does not exist is null. */
 sg_status sg_report_json(const struct sg_report_data *d, const struct sg_report_source *source,
                          struct sg_buf *out, struct sg_err *err) SG_MUST_USE;

@@ -14,7 +14,7 @@ static int is_second(const struct sg_report_text_stats *b)
 /* The other text of the pair: the next row; NULL for single texts. */
 static const struct sg_report_text_stats *partner_of(const struct sg_report_data *d, int64_t i)
 {
-    const struct sg_report_text_stats *b = &d->bias[i], *next = i + 1 < d->n_bias ? b + 1 : NULL;
+    const struct sg_report_text_stats *b = &d->text_stats[i], *next = i + 1 < d->n_text_stats ? b + 1 : NULL;
     return next && is_second(next) && next->pool == b->pool && next->label == b->label &&
                    next->task == b->task
                ? next
@@ -66,14 +66,14 @@ static void name_cells(const struct draw *r, struct sg_text_table *s, const stru
     }
 }
 
-static void texts_sheet(const struct draw *r, int64_t task)
+static void texts_table(const struct draw *r, int64_t task)
 {
     static const char *const heads[] = {"task",     "method",    "seed",
                                         "texts",    "words",     "distinct-2",
                                         "yes/no %", "overlap %", "most common opening"};
     struct sg_text_table s = sg_text_table_make("<<>>>>>><", heads);
-    for (int64_t i = 0; i < r->d->n_bias; i++) {
-        const struct sg_report_text_stats *b = &r->d->bias[i], *pair = partner_of(r->d, i);
+    for (int64_t i = 0; i < r->d->n_text_stats; i++) {
+        const struct sg_report_text_stats *b = &r->d->text_stats[i], *pair = partner_of(r->d, i);
         if (b->task != task || b->label >= 0 || is_second(b))
             continue;
         name_cells(r, &s, b);
@@ -89,13 +89,13 @@ static void texts_sheet(const struct draw *r, int64_t task)
 }
 
 /* Which classes the LLM chose. Returns whether it did anywhere. */
-static int chosen_sheet(const struct draw *r)
+static int chosen_table(const struct draw *r)
 {
     static const char *const heads[] = {"task", "method", "seed", "class", "chosen", "share % [95 %]"};
     struct sg_text_table s = sg_text_table_make("<<><>>", heads);
     int any = 0;
-    for (int64_t i = 0; i < r->d->n_bias; i++) {
-        const struct sg_report_text_stats *b = &r->d->bias[i];
+    for (int64_t i = 0; i < r->d->n_text_stats; i++) {
+        const struct sg_report_text_stats *b = &r->d->text_stats[i];
         if (b->chosen < 0 || is_second(b) || isnan(b->chosen_share) ||
             r->d->task[b->task].n_classes > MAX_NAMED)
             continue;
@@ -114,13 +114,13 @@ static int chosen_sheet(const struct draw *r)
     return any;
 }
 
-sg_status sg_draw_bias(const struct draw *r, struct sg_err *err)
+sg_status sg_draw_text_stats(const struct draw *r, struct sg_err *err)
 {
-    if (!r->d->n_bias)
+    if (!r->d->n_text_stats)
         return SG_OK;
     heading(r, "Texts of the pools beside the raw rows");
     for (int64_t t = 0; t < r->d->n_tasks; t++) {
-        texts_sheet(r, t);
+        texts_table(r, t);
         sg_buf_puts(r->out, "\n");
     }
     caption(r, "Words: mean length. Distinct-2: different pairs of neighbouring words among the first 500 "
@@ -128,8 +128,8 @@ sg_status sg_draw_bias(const struct draw *r, struct sg_err *err)
                "fewer, which makes it larger.");
     caption(r, "Of pairs: first / second text; yes/no: first texts that begin like a yes/no question; "
                "overlap: words of the "
-               "first that the second has, too. By class: /bias in results.h5.");
-    if (chosen_sheet(r)) {
+               "first that the second has, too. By class: /text_stats in results.h5.");
+    if (chosen_table(r)) {
         sg_buf_puts(r->out, r->form == SG_REPORT_MARKDOWN ? "" : "\n");
         caption(r, "Good examples before the pool was balanced. Asking ends when the rarest class has "
                    "enough, so shares of small "

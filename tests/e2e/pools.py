@@ -28,10 +28,10 @@ with sg.Folder() as folder, sg.Stub(folder, "--near", "5") as stub:
         sg.check(("wrong_label" in p["rejects"]) <= ("unconditioned" in p["method"]), f"{p['method']}: {p['rejects']}")
     sg.check(any("wrong_label" in p["rejects"] for p in found), "no label was wrong")
     # What the LLM chose is all that was good; raw rows and label-conditioned pools have no choice.
-    bias = json.loads(sg.run("report", one, "--format", "json")[0])["bias"]
-    sg.check([b["n"] for b in bias if b["method"] is None] == [60, 30, 30], f"raw rows: {bias[:3]}")
+    stats = json.loads(sg.run("report", one, "--format", "json")[0])["text_stats"]
+    sg.check([b["n"] for b in stats if b["method"] is None] == [60, 30, 30], f"raw rows: {stats[:3]}")
     for p in found:
-        rows = [b for b in bias if b["method"] == p["method"]]
+        rows = [b for b in stats if b["method"] == p["method"]]
         chosen = [b["chosen"] for b in rows if b["class"] is not None]
         sg.check([b["n"] for b in rows] == [11, 6, 5], f"{rows}")
         expected = p["n"] + p["rejects"].get("surplus", 0) if "unconditioned" in p["method"] else None

@@ -14,7 +14,7 @@ struct fake {
     int reversed;      /* everything in the opposite order */
     int other_machine; /* other hosts, times, ranks, sources */
     int all_planned;   /* no cell is done yet, no pool filled */
-    int evaluated;     /* the LLM as a classifier, too: one done, one planned; and bias */
+    int evaluated;     /* the LLM as a classifier, too: one done, one planned; and text statistics */
     int other_loss;    /* one number of the content differs */
     int one_class; /* cells 2 and 3 predict the second class for all rows; cell 2 has 9 of its 20 synthetic examples */
     const char *evil; /* used as a model's name, a class name and in texts; NULL: harmless */
@@ -168,7 +168,7 @@ static sg_status fake_evaluations(struct sg_ledger *l, const struct fake *f, str
 }
 
 /* Of the raw rows of rte, and of its pool, where the LLM chose; and of a pool that no cell names. */
-static sg_status fake_bias(struct sg_ledger *l, const struct fake *f, struct sg_err *err)
+static sg_status fake_text_stats(struct sg_ledger *l, const struct fake *f, struct sg_err *err)
 {
     char result[1200];
     static const char *const id[] = {"", "pool1", "elsewhere"};
@@ -212,7 +212,7 @@ static sg_status fake_fill(struct sg_ledger *l, const struct fake *f, struct sg_
     if (f->evaluated)
         SG_TRY(fake_evaluations(l, f, err));
     if (f->evaluated)
-        SG_TRY(fake_bias(l, f, err));
+        SG_TRY(fake_text_stats(l, f, err));
     return sg_ledger_commit(l, err);
 }
 

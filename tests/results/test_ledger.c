@@ -608,7 +608,7 @@ static void whose_lease_may_be_taken(void **state)
 
 /* Evaluations and bias: planned again they keep what they came to, retired ones stay but do not show, and a half-written one is not
  * there; a ledger from before these tables gets them. */
-static void evaluations_and_bias(void **state)
+static void evaluations_and_text_stats(void **state)
 {
     (void)state;
     const struct sg_ledger_verdict rows[] = {
@@ -766,7 +766,7 @@ int main(void)
         cmocka_unit_test(foreign_and_damaged_files),
         cmocka_unit_test(a_full_disk),
         cmocka_unit_test(a_reader_writes_nothing),
-        cmocka_unit_test(evaluations_and_bias),
+        cmocka_unit_test(evaluations_and_text_stats),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

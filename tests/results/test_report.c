@@ -113,7 +113,7 @@ static void evaluations(void **state)
         {"| 50.0 \\[15.0, 85.0\\] |", "66.7", "| gpt-x | 3 |", "| 9.2 / 20.0 |", "(raw rows)",
          "| the LLM as a classifier |  |  | 4 | 0 | 200 | 10 | 0.0020 |",
          "| all in the ledger |  |  | 12 | 1 | 1012 | 130 | unknown |"},
-        {"\"llm_eval\": [", "\"n_unparsable\": 1.0", "\"encoder_best\": {", "\"bias\": [",
+        {"\"llm_eval\": [", "\"n_unparsable\": 1.0", "\"encoder_best\": {", "\"text_stats\": [",
          "\"opening\": \"is the tower\"",
          "\"llm_eval\": {\n      \"n_requests\": 4,\n      \"n_failed_requests\": 0,\n      \"tokens_in\": "
          "200,\n"

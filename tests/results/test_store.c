@@ -666,9 +666,34 @@ static int teardown(void **state)
     return sg_mem_now() ? -1 : 0;
 }
 
+/* /text_stats of a file that calls it by its older name: read, and no other digest. */
+static void a_table_by_its_older_name(void **state)
+{
+    (void)state;
+    char path[300], digest[2][SG_HEX];
+    struct sg_ledger *l = NULL;
+    snprintf(path, sizeof path, "%s", in_scratch("renamed/results.h5"));
+    OK(sg_ledger_open(in_scratch("renamed"), SG_LEDGER_WRITE, &l, &err));
+    OK(fake_fill(l, &(struct fake){.evaluated = 1}, &err));
+    OK(sg_store_write(l, path, digest[0], &err));
+    sg_ledger_close(l);
+    look(path, SG_T_TEXT_STATS);
+    int64_t n = seen.n;
+    hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
+    assert_true(file >= 0 && H5Lexists(file, "bias", H5P_DEFAULT) == 0);
+    assert_true(H5Lmove(file, "text_stats", file, "bias", H5P_DEFAULT, H5P_DEFAULT) >= 0);
+    H5Fclose(file);
+    OK(sg_store_verify(path, &err));
+    OK(sg_store_digest(path, digest[1], &err));
+    assert_string_equal(digest[0], digest[1]);
+    look(path, SG_T_TEXT_STATS);
+    assert_true(n > 0 && seen.n == n);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_table_by_its_older_name),
         cmocka_unit_test(the_ledger_comes_back),
         cmocka_unit_test(the_digest_is_the_studys),
         cmocka_unit_test(other_studies_in_the_ledger_do_not_show),
