@@ -186,17 +186,9 @@ static sg_status fill_per_class(struct fill *f, int64_t cell, const struct task 
     return SG_OK;
 }
 
-static int64_t n_predicted_of(const struct sg_class_metrics *of, int64_t n_classes)
-{
-    int64_t n = 0;
-    for (int64_t k = 0; k < n_classes; k++)
-        n += of[k].n_predicted > 0;
-    return n;
-}
-
-/* A finished cell's predictions, metrics and classes; n_predicted: classes that any row is predicted as. */
+/* A finished cell's predictions, metrics and classes. */
 static sg_status fill_result(struct fill *f, const char *id, int64_t cell, const struct task *t,
-                             struct sg_metrics *m, double *n_predicted, struct sg_err *err)
+                             struct sg_metrics *m, struct sg_err *err)
 {
     sqlite3_stmt *s = NULL;
     float *logits = NULL;
@@ -221,7 +213,6 @@ static sg_status fill_result(struct fill *f, const char *id, int64_t cell, const
         goto done;
     }
     sg_metrics_of(t->gold, logits, n, (int)n_classes, m, per_class);
-    *n_predicted = (double)n_predicted_of(per_class, n_classes);
     SG_TRY_DONE(fill_predictions(f, cell, t, logits, n, err));
     status = fill_per_class(f, cell, t, per_class, err);
 done:
@@ -260,8 +251,8 @@ static sg_status fill_cell(struct fill *f, sqlite3_stmt *s, struct sg_err *err)
     json_t *settings = NULL, *result = NULL;
     struct task *t = NULL;
     int64_t cell = f->n_cells, pool = -1;
-    double train_loss = NAN, n_predicted = NAN;
-    struct sg_metrics m = {.accuracy = NAN, .macro_f1 = NAN, .f1 = NAN, .loss = NAN};
+    double train_loss = NAN;
+    struct sg_metrics m = sg_metrics_none();
     const char *id = column(s, 0);
     int done = strcmp(column(s, 3), "done") == 0;
     sg_status status = SG_OK;
@@ -273,7 +264,7 @@ static sg_status fill_cell(struct fill *f, sqlite3_stmt *s, struct sg_err *err)
         SG_TRY_DONE(fill_test_rows(f, t, err));
     SG_TRY_DONE(enter_pool(f, column(s, 2), settings, &pool, err));
     if (done) {
-        SG_TRY_DONE(fill_result(f, id, cell, t, &m, &n_predicted, err));
+        SG_TRY_DONE(fill_result(f, id, cell, t, &m, err));
         SG_TRY_DONE(fill_curve(f, id, cell, &train_loss, err));
     }
     union sg_value row[SG_N_CELLS] = {
@@ -293,11 +284,11 @@ static sg_status fill_cell(struct fill *f, sqlite3_stmt *s, struct sg_err *err)
         [SG_CELLS_n_raw].x = real_of(result, "n_raw"),
         [SG_CELLS_n_synthetic].x = real_of(result, "n_synthetic"),
         [SG_CELLS_n_test].x = done ? (double)m.n : (double)NAN,
-        [SG_CELLS_accuracy].x = m.accuracy,
-        [SG_CELLS_f1].x = m.f1,
-        [SG_CELLS_macro_f1].x = m.macro_f1,
-        [SG_CELLS_n_classes_predicted].x = n_predicted,
-        [SG_CELLS_loss].x = m.loss,
+#define X(name, ...) [SG_CELLS_##name].x = m.name,
+        SG_METRICS(X)
+#undef X
+            [SG_CELLS_loss]
+                .x = m.loss,
         [SG_CELLS_train_loss].x = train_loss,
         [SG_CELLS_n_steps].x = real_of(result, "n_steps"),
         [SG_CELLS_n_tokens].x = real_of(result, "n_tokens"),

@@ -4,6 +4,7 @@
 #define SG_RESULTS_H5_STORE_TABLES_H
 
 #include "results/h5/h5_table.h"
+#include "results/stats/metrics.h"
 
 /* Columns that came after the first files of this version are empty, -1 or NaN in a file without them. Two kinds: what differs from
  * run to run (or was left out of the digest to keep those of older files) is volatile, too; SG_COL_LATER alone is science, which counts
@@ -28,11 +29,7 @@
     X(n_raw, REAL, "examples", 0, "raw ones among them")                                                     \
     X(n_synthetic, REAL, "examples", 0, "synthetic ones among them")                                         \
     X(n_test, REAL, "rows", 0, "test rows predicted")                                                        \
-    X(accuracy, REAL, "1", 0, "share of test rows predicted right")                                          \
-    X(f1, REAL, "1", 0, "two classes: F1 of the second class; else NaN")                                     \
-    X(macro_f1, REAL, "1", 0, "mean F1 over all classes of the task")                                        \
-    X(n_classes_predicted, REAL, "classes", SG_COL_LATER,                                                    \
-      "classes that any test row is predicted as; 1 where there are more: nothing was learned")              \
+    SG_METRICS(X)                                                                                            \
     X(loss, REAL, "nat", 0, "mean cross-entropy on the test rows")                                           \
     X(train_loss, REAL, "nat", 0, "mean cross-entropy of the last training step")                            \
     X(n_steps, REAL, "steps", 0, "optimiser steps")                                                          \

@@ -40,32 +40,75 @@ static void count(struct counts *c, int32_t gold, int32_t predicted)
     c->n_right += predicted == gold;
 }
 
+/* F1 = 2 TP / (2 TP + FP + FN) = 2 TP / (gold + predicted) */
+static double f1_of_class(const struct counts *c, int k)
+{
+    return ratio(2 * (double)c->n_correct[k], (double)(c->n_gold[k] + c->n_predicted[k]));
+}
+
+/* The metrics, of n > 0 rows. */
+static double of_accuracy(const struct counts *c, int64_t n, int n_classes)
+{
+    (void)n_classes;
+    return (double)c->n_right / (double)n;
+}
+
+/* sklearn's binary F1 with pos_label = 1. */
+static double of_f1(const struct counts *c, int64_t n, int n_classes)
+{
+    (void)n;
+    return n_classes == 2 ? f1_of_class(c, 1) : (double)NAN;
+}
+
+static double of_macro_f1(const struct counts *c, int64_t n, int n_classes)
+{
+    double sum = 0;
+    (void)n;
+    for (int k = 0; k < n_classes; k++)
+        sum += f1_of_class(c, k);
+    return sum / n_classes;
+}
+
+static double of_n_classes_predicted(const struct counts *c, int64_t n, int n_classes)
+{
+    double n_predicted = 0;
+    (void)n;
+    for (int k = 0; k < n_classes; k++)
+        n_predicted += c->n_predicted[k] > 0;
+    return n_predicted;
+}
+
+struct sg_metrics sg_metrics_none(void)
+{
+#define X(name, ...) .name = (double)NAN,
+    return (struct sg_metrics){SG_METRICS(X).loss = (double)NAN};
+#undef X
+}
+
+static struct sg_class_metrics class_of(const struct counts *c, int k)
+{
+    double right = (double)c->n_correct[k];
+    return (struct sg_class_metrics){.precision = ratio(right, (double)c->n_predicted[k]),
+                                     .recall = ratio(right, (double)c->n_gold[k]),
+                                     .f1 = f1_of_class(c, k),
+                                     .n_gold = c->n_gold[k],
+                                     .n_predicted = c->n_predicted[k],
+                                     .n_correct = c->n_correct[k]};
+}
+
 static struct sg_metrics metrics_of(const struct counts *c, int64_t n, int n_classes, double loss,
                                     struct sg_class_metrics *per_class)
 {
-    struct sg_metrics m = {.n = n, .accuracy = NAN, .macro_f1 = NAN, .f1 = NAN, .loss = NAN};
-    double sum_f1 = 0;
-    for (int k = 0; k < n_classes; k++) {
-        /* F1 = 2 TP / (2 TP + FP + FN) = 2 TP / (gold + predicted) */
-        double right = (double)c->n_correct[k],
-               f1 = ratio(2 * right, (double)(c->n_gold[k] + c->n_predicted[k]));
-        sum_f1 += f1;
-        if (n_classes == 2 && k == 1)
-            m.f1 = f1;
-        if (per_class)
-            per_class[k] = (struct sg_class_metrics){.precision = ratio(right, (double)c->n_predicted[k]),
-                                                     .recall = ratio(right, (double)c->n_gold[k]),
-                                                     .f1 = f1,
-                                                     .n_gold = c->n_gold[k],
-                                                     .n_predicted = c->n_predicted[k],
-                                                     .n_correct = c->n_correct[k]};
-    }
-    if (n > 0) {
-        m.accuracy = (double)c->n_right / (double)n;
-        m.macro_f1 = sum_f1 / n_classes;
-        m.loss = loss / (double)n;
-    } else
-        m.f1 = NAN;
+    struct sg_metrics m = sg_metrics_none();
+    for (int k = 0; per_class && k < n_classes; k++)
+        per_class[k] = class_of(c, k);
+    if (n <= 0)
+        return m;
+    m.n = n;
+    m.loss = loss / (double)n;
+#define X(name, ...) m.name = of_##name(c, n, n_classes);
+    SG_METRICS(X)
+#undef X
     return m;
 }
 

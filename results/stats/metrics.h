@@ -1,11 +1,23 @@
-/* Accuracy, F1 and macro-F1, as scikit-learn defines them (zero where a class has neither predictions nor
- * rows). */
+/* What a cell's predictions come to: metrics of the confusion counts, as scikit-learn defines them (zero where a class has neither
+ * predictions nor rows), and the loss.
+ *
+ * To add a metric: a row at the end of SG_METRICS with SG_COL_LATER, and of_NAME in metrics.c. It is a column of /cells then, and counts
+ * in the content digest of files that have it; older ones are read without it, and keep theirs. (SG_COL_VOLATILE is for what differs from
+ * run to run; a metric does not.) */
 #ifndef SG_RESULTS_STATS_METRICS_H
 #define SG_RESULTS_STATS_METRICS_H
 
 #include <stdint.h>
 
 enum { SG_MAX_CLASSES = 1000 };
+
+/* X(name, type, unit, flags, description), as a column of results/h5/store_tables.h; NaN without rows. */
+#define SG_METRICS(X)                                                                                        \
+    X(accuracy, REAL, "1", 0, "share of test rows predicted right")                                          \
+    X(f1, REAL, "1", 0, "two classes: F1 of the second class; else NaN")                                     \
+    X(macro_f1, REAL, "1", 0, "mean F1 over all classes of the task")                                        \
+    X(n_classes_predicted, REAL, "classes", SG_COL_LATER,                                                    \
+      "classes that any test row is predicted as; 1 where there are more: nothing was learned")
 
 struct sg_class_metrics {
     double precision, recall, f1;
@@ -14,11 +26,14 @@ struct sg_class_metrics {
 
 struct sg_metrics {
     int64_t n;
-    double accuracy;
-    double macro_f1;
-    double f1;   /* of two classes: of the second class (sklearn's binary F1 with pos_label = 1); else NaN */
+#define SG_X_METRIC(name, ...) double name;
+    SG_METRICS(SG_X_METRIC)
+#undef SG_X_METRIC
     double loss; /* mean cross-entropy of the logits */
 };
+
+/* Of no predictions: n 0, all else NaN. */
+struct sg_metrics sg_metrics_none(void);
 
 /* The class with the largest logit; the lower index wins a tie. */
 int32_t sg_argmax(const float *logits, int n_classes);
