@@ -99,12 +99,12 @@ static int from_config(const char *dir, struct sg_config *out)
 static sg_status from_table(const struct known *k, struct sg_config *out, struct sg_err *err)
 {
     char json[400];
-    int n =
-        snprintf(json, sizeof json,
-                 "{\"model_type\":\"%s\",\"vocab_size\":%d,\"hidden_size\":%d,\"num_hidden_layers\":%d,"
-                 "\"num_attention_heads\":%d,\"intermediate_size\":%d,\"max_position_embeddings\":%d,"
-                 "\"type_vocab_size\":%d}",
-                 k->type, k->V, k->C, k->L, k->H, k->F, k->positions, strcmp(k->type, "bert") == 0 ? 2 : 1);
+    int n = snprintf(json, sizeof json,
+                     "{\"model_type\":\"%s\",\"vocab_size\":%d,\"hidden_size\":%d,\"num_hidden_layers\":%d,"
+                     "\"num_attention_heads\":%d,\"intermediate_size\":%d,\"max_position_embeddings\":%d,"
+                     "\"type_vocab_size\":%d}",
+                     k->type, k->V, k->C, k->L, k->H, k->F, k->positions,
+                     sg_family_find(k->type)->n_types_on_hub);
     return sg_config_parse(json, (size_t)n, k->name, out, err);
 }
 

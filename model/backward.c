@@ -35,7 +35,7 @@ void sg_head_backward(const struct sg_pass *p, int lo, int hi, int64_t n_batch, 
     for (int64_t j = 0; j < n * C; j++)
         du[j] *= 1.0f - u[j] * u[j];
     ops->linear_dx(n, C, C, du, C, p->p->dense_w, 0, a->first.dx + i * C, C, scratch);
-    if (p->config->family == SG_ROBERTA)
+    if (p->config->family->drops_head_input)
         ops->dropout(n, C, &p->drop_head, &in, a->first.dx + i * C);
     for (int lane = lo; lane < hi; lane++) {
         int64_t s = b->lane[lane], n_lane = b->lane[lane + 1] - s;

@@ -258,7 +258,7 @@ const char *sg_model_class_name(const struct sg_model *m, int k)
 static sg_status count_classes(struct sg_model *m, const struct sg_safetensors *file, const char *dir,
                                struct sg_err *err)
 {
-    const char *head = m->config.family == SG_BERT ? "classifier.weight" : "classifier.out_proj.weight";
+    const char *head = m->config.family->head[SG_HEAD_LOGIT_W];
     const struct sg_tensor_info *info = sg_params_find(file, head);
     char *path = sg_path_join(dir, "config.json");
     if (!path)

@@ -14,33 +14,19 @@ static const size_t max_file = 16u << 20;
 static const int64_t max_parameters = (int64_t)1 << 36;
 enum { MAX_V = 1 << 24, MAX_C = 1 << 16, MAX_L = 1024, MAX_F = 1 << 20, MAX_POSITIONS = 1 << 20 };
 
-/* Defaults of the configuration classes of transformers 5.23 where two families differ. */
-static const struct family {
-    const char *model_type, *architecture;
-    enum sg_family family;
-    int64_t V, pad_id;
-} families[] = {
-    {"bert", "BertForSequenceClassification", SG_BERT, 30522, 0},
-    {"roberta", "RobertaForSequenceClassification", SG_ROBERTA, 50265, 1},
-    {"xlm-roberta", "XLMRobertaForSequenceClassification", SG_ROBERTA, 30522, 1},
-};
-enum { N_FAMILIES = sizeof families / sizeof families[0] };
-
-static sg_status find_family(const json_t *json, const char *where, const struct family **out,
+static sg_status find_family(const json_t *json, const char *where, const struct sg_family **out,
                              struct sg_err *err)
 {
     const char *type = sg_json_text_or(json, "model_type", NULL);
-    for (int i = 0; type && i < N_FAMILIES; i++)
-        if (strcmp(type, families[i].model_type) == 0) {
-            *out = &families[i];
-            return SG_OK;
-        }
+    char names[SG_FAMILY_NAMES];
+    if ((*out = sg_family_find(type)))
+        return SG_OK;
     if (!type)
         return sg_fail(err, SG_INPUT,
                        "%s: no \"model_type\"; hint: add \"model_type\": \"bert\" or \"roberta\"", where);
-    return sg_fail(err, SG_INPUT,
-                   "%s: model_type \"%.60s\" is not supported; hint: bert, roberta and xlm-roberta are",
-                   where, type);
+    sg_family_names(names);
+    return sg_fail(err, SG_INPUT, "%s: model_type \"%.60s\" is not supported; hint: %s are", where, type,
+                   names);
 }
 
 /* What other models of the same types may ask for, and what would silently give other numbers. */
@@ -65,10 +51,10 @@ static sg_status refuse_variants(const json_t *json, const char *where, struct s
     return SG_OK;
 }
 
-static sg_status read_shape(const json_t *json, const struct family *f, const char *where,
-                            struct sg_config *c, struct sg_err *err)
+static sg_status read_shape(const json_t *json, const char *where, struct sg_config *c, struct sg_err *err)
 {
-    SG_TRY(sg_json_int(json, "vocab_size", f->V, 1, MAX_V, where, &c->V, err));
+    const struct sg_family *f = c->family;
+    SG_TRY(sg_json_int(json, "vocab_size", f->vocab_size, 1, MAX_V, where, &c->V, err));
     SG_TRY(sg_json_int(json, "hidden_size", 768, 1, MAX_C, where, &c->C, err));
     SG_TRY(sg_json_int(json, "num_hidden_layers", 12, 1, MAX_L, where, &c->L, err));
     SG_TRY(sg_json_int(json, "num_attention_heads", 12, 1, MAX_C, where, &c->H, err));
@@ -79,7 +65,7 @@ static sg_status read_shape(const json_t *json, const struct family *f, const ch
     if (c->C % c->H != 0)
         return sg_fail(err, SG_INPUT, "%s: hidden_size %lld is no multiple of num_attention_heads %lld",
                        where, (long long)c->C, (long long)c->H);
-    c->max_length = c->family == SG_BERT ? c->n_positions : c->n_positions - c->pad_id - 1;
+    c->max_length = f->counts_behind_pad ? c->n_positions - c->pad_id - 1 : c->n_positions;
     if (c->max_length < 5) /* a pair with its special tokens and one token of text */
         return sg_fail(err, SG_INPUT, "%s: max_position_embeddings %lld leaves no room for text", where,
                        (long long)c->n_positions);
@@ -124,7 +110,7 @@ static sg_status read_activation(const json_t *json, const char *where, struct s
                                  struct sg_err *err)
 {
     const json_t *act = json_object_get(json, "hidden_act");
-    const char *name = act && !json_is_null(act) ? json_string_value(act) : "gelu";
+    const char *name = act && !json_is_null(act) ? json_string_value(act) : c->family->hidden_act;
     for (size_t i = 0; name && i < sizeof activations / sizeof activations[0]; i++)
         if (strcmp(name, activations[i].name) == 0) {
             c->activation = activations[i].activation;
@@ -155,11 +141,9 @@ static sg_status read_numbers(const json_t *json, const char *where, struct sg_c
 
 static sg_status read_all(const json_t *json, const char *where, struct sg_config *c, struct sg_err *err)
 {
-    const struct family *f = NULL;
-    SG_TRY(find_family(json, where, &f, err));
-    c->family = f->family;
+    SG_TRY(find_family(json, where, &c->family, err));
     SG_TRY(refuse_variants(json, where, err));
-    SG_TRY(read_shape(json, f, where, c, err));
+    SG_TRY(read_shape(json, where, c, err));
     return read_numbers(json, where, c, err);
 }
 
@@ -246,11 +230,6 @@ static int set_classes(json_t *json, const char *const *class_names, int n_class
 
 static int set_all(json_t *json, const struct sg_config *c, const char *const *class_names, int n_classes)
 {
-    const char *type = sg_json_text_or(json, "model_type", NULL);
-    const char *architecture = families[0].architecture;
-    for (int i = 0; type && i < N_FAMILIES; i++)
-        if (strcmp(type, families[i].model_type) == 0)
-            architecture = families[i].architecture;
     /* What speaks of the checkpoint it came from: its storage type, its task, its own count of labels. */
     static const char *const gone[] = {"torch_dtype",
                                        "num_labels",
@@ -262,7 +241,8 @@ static int set_all(json_t *json, const struct sg_config *c, const char *const *c
     for (size_t i = 0; i < sizeof gone / sizeof gone[0]; i++)
         json_object_del(json, gone[i]);
     json_t *architectures = json_array();
-    int bad = !architectures || json_array_append_new(architectures, json_string(architecture)) != 0;
+    int bad =
+        !architectures || json_array_append_new(architectures, json_string(c->family->architecture)) != 0;
     bad |= set(json, "architectures", architectures);
     bad |= set(json, "dtype", json_string("float32"));
     bad |= set(json, "problem_type", json_string("single_label_classification"));

@@ -12,34 +12,30 @@
 #define SG_MODEL_CONFIG_H
 
 #include "base/err.h"
+#include "model/families.h"
 #include "model/problem.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
-enum sg_family {
-    SG_BERT,    /* positions from 0; pooler, then classifier */
-    SG_ROBERTA, /* positions from pad_id + 1; no pooler, a classifier of two layers. xlm-roberta too */
-};
-
 enum sg_activation { SG_GELU_ERF, SG_GELU_TANH };
 
 struct sg_config {
-    enum sg_family family;
+    const struct sg_family *family; /* never NULL */
     enum sg_activation activation;
     int64_t V, C, L, H, F;        /* vocabulary, channels, layers, heads, feed-forward; H divides C */
     int64_t n_positions, n_types; /* rows of the position and token type tables */
-    int64_t max_length; /* tokens that have a position: BERT n_positions, RoBERTa n_positions - pad_id - 1 */
-    int64_t pad_id;     /* in [0, V) */
-    double eps;         /* of LayerNorm */
-    double init_std;    /* initializer_range: of the new head's weights */
+    int64_t max_length;           /* tokens that have a position: n_positions, or n_positions - pad_id - 1 */
+    int64_t pad_id;               /* in [0, V) */
+    double eps;                   /* of LayerNorm */
+    double init_std;              /* initializer_range: of the new head's weights */
     double dropout, attention_dropout; /* hidden_dropout_prob, attention_probs_dropout_prob */
     double classifier_dropout;         /* of the head; dropout where the file has null */
     char *json;                        /* the file's text */
 };
 
 /* Local. Reads DIR/config.json. SG_INPUT with the key and its value for what is missing, of the wrong type,
- * out of bounds, or a kind of model that is not one of the two. `out` is untouched on failure. */
+ * out of bounds, or a kind of model without a row in model/families.h. `out` is untouched on failure. */
 sg_status sg_config_load(const char *dir, struct sg_config *out, struct sg_err *err) SG_MUST_USE;
 
 /* Local. The same from memory; `where` names the text in messages. */

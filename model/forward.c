@@ -81,7 +81,7 @@ void sg_encoder_forward(const struct sg_pass *p, int lo, int hi, float *scratch)
         layer_forward(p, l, lo, hi, is_narrow(p, l) ? p->a->cls : p->a->all.x, scratch);
 }
 
-/* BERT: pooler (dense, tanh), dropout, classifier. RoBERTa: dropout before the dense layer too. */
+/* Dropout where the family has it there, dense layer, tanh, dropout, classifier. */
 void sg_head_forward(const struct sg_pass *p, int lo, int hi, float *scratch)
 {
     const struct sg_ops *ops = p->ops;
@@ -89,7 +89,7 @@ void sg_head_forward(const struct sg_pass *p, int lo, int hi, float *scratch)
     int64_t C = p->s->C, K = p->s->K, i = p->b->lane[lo], n = p->b->lane[hi] - i;
     struct sg_rows_id in = rows_id(p->b, 1, i, (int)p->s->L, SITE_HEAD_IN),
                       out = rows_id(p->b, 1, i, (int)p->s->L, SITE_HEAD_OUT);
-    if (p->config->family == SG_ROBERTA)
+    if (p->config->family->drops_head_input)
         ops->dropout(n, C, &p->drop_head, &in, a->cls + i * C);
     ops->linear(n, C, C, a->cls + i * C, C, p->p->dense_w, a->u + i * C, C, scratch);
     ops->add_bias(n, C, a->u + i * C, p->p->dense_b);

@@ -144,12 +144,12 @@ void sg_table_rows(const struct sg_config *c, const struct sg_tokens *t, int64_t
     int64_t n = t->start[i + 1] - t->start[i];
     const int32_t *id = t->id + t->start[i];
     memcpy(type, t->type + t->start[i], (size_t)n * sizeof *type);
-    int32_t next = c->family == SG_ROBERTA ? (int32_t)c->pad_id : -1;
+    int32_t next = c->family->counts_behind_pad ? (int32_t)c->pad_id : -1;
     for (int64_t j = 0; j < n; j++) {
         word[j] = word_row ? word_row[id[j]] : id[j];
         /* RoBERTa: positions count what is not padding; a "<pad>" written in a text stays at pad_id, as in
          * transformers. */
-        if (c->family == SG_ROBERTA && id[j] == (int32_t)c->pad_id)
+        if (c->family->counts_behind_pad && id[j] == (int32_t)c->pad_id)
             position[j] = (int32_t)c->pad_id;
         else
             position[j] = ++next;

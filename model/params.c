@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { N_TABLES = 3, N_NORM = 2, N_LAYER = 16, N_HEAD = 4 };
+enum { N_TABLES = 3, N_NORM = 2, N_LAYER = 16, N_HEAD = SG_N_HEAD };
 
 static void add_spec(struct sg_layout *l, struct sg_spec spec, const char *prefix, const char *name)
 {
@@ -20,8 +20,8 @@ static void add_spec(struct sg_layout *l, struct sg_spec spec, const char *prefi
     l->spec[l->n_specs++] = spec;
 }
 
-sg_status sg_layout_create(enum sg_family family, const struct sg_shape *shape, struct sg_layout *out,
-                           struct sg_err *err)
+sg_status sg_layout_create(const struct sg_family *family, const struct sg_shape *shape,
+                           struct sg_layout *out, struct sg_err *err)
 {
     const struct sg_shape *s = shape;
     int n = N_TABLES + N_NORM + N_LAYER * (int)s->L + N_HEAD;
@@ -29,7 +29,7 @@ sg_status sg_layout_create(enum sg_family family, const struct sg_shape *shape, 
     l.spec = sg_alloc((size_t)n, sizeof *l.spec);
     if (!l.spec)
         return sg_fail_memory(err, (unsigned long long)n * sizeof *l.spec);
-    const char *prefix = family == SG_BERT ? "bert." : "roberta.";
+    const char *prefix = family->prefix;
 
 #define PLAIN(f, text, r, c, init, dec)                                                                      \
     add_spec(&l,                                                                                             \
@@ -58,7 +58,7 @@ sg_status sg_layout_create(enum sg_family family, const struct sg_shape *shape, 
         SG_LAYER_TENSORS(IN_LAYER)
     }
     l.at_head = l.n_total;
-#define IN_HEAD(f, bert, roberta, r, c, init, dec)                                                           \
+#define IN_HEAD(f, which, r, c, init, dec)                                                                   \
     add_spec(&l,                                                                                             \
              (struct sg_spec){.rows = r,                                                                     \
                               .cols = c,                                                                     \
@@ -66,7 +66,7 @@ sg_status sg_layout_create(enum sg_family family, const struct sg_shape *shape, 
                               .decays = dec,                                                                 \
                               .layer = -1,                                                                   \
                               .field = offsetof(struct sg_params, f)},                                       \
-             "", family == SG_BERT ? bert : roberta);
+             "", family->head[which]);
     SG_HEAD_TENSORS(IN_HEAD)
     l.n_layer_vectors = 9 * s->C + s->F;
     *out = l;
@@ -176,17 +176,17 @@ const struct sg_tensor_info *sg_params_find(const struct sg_safetensors *file, c
 
 /* The tensor by its name, without the family's prefix, and by its old name. */
 static const struct sg_tensor_info *find(const struct sg_safetensors *file, const char *wrapper,
-                                         const char *name)
+                                         const struct sg_family *family, const char *name)
 {
     char old[128];
     const char *candidates[4] = {name, NULL, NULL, NULL};
-    const char *dot = strchr(name, '.');
-    if (!strncmp(name, "bert.", 5) || !strncmp(name, "roberta.", 8))
-        candidates[1] = dot + 1;
+    size_t n_prefix = strlen(family->prefix);
+    if (strncmp(name, family->prefix, n_prefix) == 0)
+        candidates[1] = name + n_prefix;
     if (old_name(name, old, sizeof old)) {
         candidates[2] = old;
         if (candidates[1])
-            candidates[3] = strchr(old, '.') + 1;
+            candidates[3] = old + n_prefix;
     }
     for (int i = 0; i < 4; i++) {
         const struct sg_tensor_info *t = candidates[i] ? find_wrapped(file, wrapper, candidates[i]) : NULL;
@@ -289,14 +289,14 @@ sg_status sg_params_load(const struct sg_layout *l, const struct sg_safetensors 
     wrapper_of(file, wrapper);
     for (int i = 0; i < n; i++) {
         const struct sg_spec *s = &l->spec[i];
-        const struct sg_tensor_info *t = find(file, wrapper, s->name);
+        const struct sg_tensor_info *t = find(file, wrapper, l->family, s->name);
         if (!t)
             return sg_params_missing(file, dir, s->name, i >= first_head, err);
         SG_TRY(load_one(s, t, file, dir, place_of(s, arena), err));
     }
-    if (!head && l->family == SG_BERT) {
-        const struct sg_tensor_info *w = find(file, wrapper, l->spec[first_head].name),
-                                    *b = find(file, wrapper, l->spec[first_head + 1].name);
+    if (!head && l->family->has_pooler) {
+        const struct sg_tensor_info *w = find(file, wrapper, l->family, l->spec[first_head].name),
+                                    *b = find(file, wrapper, l->family, l->spec[first_head + 1].name);
         pooler = w && b;
         if (pooler) {
             const struct sg_spec *s = &l->spec[first_head];

@@ -39,12 +39,12 @@
     X(norm2_gain, "output.LayerNorm.weight", s->C, 0, '1', 0)                                                \
     X(norm2_shift, "output.LayerNorm.bias", s->C, 0, '0', 0)
 
-/* The head's names are those of BERT and of RoBERTa. */
+/* The head's names are its family's (model/families.h). */
 #define SG_HEAD_TENSORS(X)                                                                                   \
-    X(dense_w, "bert.pooler.dense.weight", "classifier.dense.weight", s->C, s->C, 'n', 1)                    \
-    X(dense_b, "bert.pooler.dense.bias", "classifier.dense.bias", s->C, 0, '0', 0)                           \
-    X(logit_w, "classifier.weight", "classifier.out_proj.weight", s->K, s->C, 'n', 1)                        \
-    X(logit_b, "classifier.bias", "classifier.out_proj.bias", s->K, 0, '0', 0)
+    X(dense_w, SG_HEAD_DENSE_W, s->C, s->C, 'n', 1)                                                          \
+    X(dense_b, SG_HEAD_DENSE_B, s->C, 0, '0', 0)                                                             \
+    X(logit_w, SG_HEAD_LOGIT_W, s->K, s->C, 'n', 1)                                                          \
+    X(logit_b, SG_HEAD_LOGIT_B, s->K, 0, '0', 0)
 
 struct sg_layer {
 #define FIELD(field, ...) float *field;
@@ -71,7 +71,7 @@ struct sg_spec {
 };
 
 struct sg_layout {
-    enum sg_family family;
+    const struct sg_family *family;
     struct sg_shape shape;
     int n_specs;
     struct sg_spec *spec;
@@ -81,8 +81,8 @@ struct sg_layout {
     int64_t n_layer_vectors; /* floats of one layer's vectors, which lie together: 9C + F */
 };
 
-sg_status sg_layout_create(enum sg_family family, const struct sg_shape *shape, struct sg_layout *out,
-                           struct sg_err *err) SG_MUST_USE;
+sg_status sg_layout_create(const struct sg_family *family, const struct sg_shape *shape,
+                           struct sg_layout *out, struct sg_err *err) SG_MUST_USE;
 void sg_layout_destroy(struct sg_layout *l);
 
 /* Pointers into an arena of n_total floats. */
@@ -93,7 +93,7 @@ sg_status sg_params_create_dense(const struct sg_layout *l, float *arena, struct
                                  struct sg_err *err) SG_MUST_USE;
 void sg_params_destroy(struct sg_params *p);
 
-/* Reads a base checkpoint's tensors (everything before the head, and BERT's pooler where the file has it:
+/* Reads a base checkpoint's tensors (everything before the head, and the pooler, where the family has one and the file, too:
  * has_pooler) or, with head 1, all of a classifier's. Names may lack the family's prefix, and LayerNorms may
  * be called gamma and beta, as in old files; all may stand behind "module." or "_orig_mod."; what is not a parameter here (lm_head, position_ids) is left
  * alone. SG_INPUT names a tensor that is missing, of another shape, or holds a NaN or an infinity. arena NULL: nothing is read,

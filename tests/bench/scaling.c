@@ -233,7 +233,7 @@ static sg_status run(const struct options *o, const struct sg_team *world, struc
         for (int i = 0; i < 2 && status == SG_OK; i++) {
             struct sg_layout l;
             struct sg_shape shape = scaling_shape(encoder[i].C, encoder[i].L, encoder[i].V);
-            SG_TRY(sg_layout_create(SG_ROBERTA, &shape, &l, err));
+            SG_TRY(sg_layout_create(sg_family_find("roberta"), &shape, &l, err));
             if (pass == 0 && world->rank == 0 && !print_table(o, encoder[i].name, &l))
                 status = sg_fail(err, SG_FAILED, "the plan sends other than the formula says");
             if (pass == 1)

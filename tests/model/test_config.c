@@ -17,7 +17,8 @@ static void has_the_defaults_of_transformers(void **state)
     struct sg_config c;
     struct sg_err err = {0};
     assert_int_equal(parse("{\"model_type\":\"bert\"}", &c, &err), SG_OK);
-    assert_true(c.family == SG_BERT && c.V == 30522 && c.C == 768 && c.L == 12 && c.H == 12 && c.F == 3072);
+    assert_true(c.family == sg_family_find("bert") && c.V == 30522 && c.C == 768 && c.L == 12 && c.H == 12 &&
+                c.F == 3072);
     assert_true(c.n_positions == 512 && c.max_length == 512 && c.n_types == 2 && c.pad_id == 0 &&
                 c.eps == 1e-12);
     assert_true(c.init_std == 0.02 && c.dropout == 0.1 && c.attention_dropout == 0.1 &&
@@ -25,7 +26,8 @@ static void has_the_defaults_of_transformers(void **state)
     assert_true(c.activation == SG_GELU_ERF);
     sg_config_free(&c);
     assert_int_equal(parse("{\"model_type\":\"roberta\"}", &c, &err), SG_OK);
-    assert_true(c.family == SG_ROBERTA && c.V == 50265 && c.pad_id == 1 && c.eps == 1e-12 && c.n_types == 2);
+    assert_true(c.family == sg_family_find("roberta") && c.V == 50265 && c.pad_id == 1 && c.eps == 1e-12 &&
+                c.n_types == 2);
     assert_true(c.n_positions == 512 && c.max_length == 510);
     sg_config_free(&c);
 }
@@ -116,6 +118,28 @@ static void refuses_hostile_values(void **state)
     assert_non_null(strstr(err.text, "NUL"));
 }
 
+/* Rows fit together; what none knows is refused with the names of all. */
+static void families_are_rows(void **state)
+{
+    (void)state;
+    static const char *const types[] = {"bert", "roberta", "xlm-roberta"};
+    struct sg_err e = {0};
+    struct sg_config c;
+    for (int i = 0; i < 3; i++) {
+        const struct sg_family *f = sg_family_find(types[i]);
+        assert_non_null(f);
+        for (int k = 0; k < SG_N_HEAD; k++)
+            assert_non_null(f->head[k]);
+        assert_int_equal(strncmp(f->head[SG_HEAD_DENSE_W], f->prefix, strlen(f->prefix)) == 0, f->has_pooler);
+        assert_true(f->prefix[strlen(f->prefix) - 1] == '.' && f->pad_id < f->vocab_size && f->hidden_act);
+    }
+    static const char other[] = "{\"model_type\": \"electra\"}";
+    assert_null(sg_family_find("electra"));
+    assert_null(sg_family_find(NULL));
+    assert_int_equal(sg_config_parse(other, sizeof other - 1, "x", &c, &e), SG_INPUT);
+    assert_non_null(strstr(e.text, "\"electra\" is not supported; hint: bert, roberta and xlm-roberta are"));
+}
+
 static void writes_a_classifier(void **state)
 {
     struct sg_config c, back;
@@ -133,7 +157,7 @@ static void writes_a_classifier(void **state)
     c.dropout = 0.25;
     assert_int_equal(sg_config_write(&c, names, 3, *state, &err), SG_OK);
     assert_int_equal(sg_config_load(*state, &back, &err), SG_OK);
-    assert_true(back.family == SG_ROBERTA && back.V == 99 && back.C == 24 && back.H == 4 &&
+    assert_true(back.family == sg_family_find("roberta") && back.V == 99 && back.C == 24 && back.H == 4 &&
                 back.eps == c.eps);
     assert_true(back.L == 12 && back.dropout == 0.25 && back.classifier_dropout == 0.1);
     struct sg_outputs outputs;
@@ -215,9 +239,13 @@ static void survives_without_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(has_the_defaults_of_transformers), cmocka_unit_test(reads_what_is_given),
-        cmocka_unit_test(refuses_hostile_values),           cmocka_unit_test(writes_a_classifier),
-        cmocka_unit_test(survives_without_memory),          cmocka_unit_test(refuses_what_is_no_file),
+        cmocka_unit_test(has_the_defaults_of_transformers),
+        cmocka_unit_test(reads_what_is_given),
+        cmocka_unit_test(refuses_hostile_values),
+        cmocka_unit_test(families_are_rows),
+        cmocka_unit_test(writes_a_classifier),
+        cmocka_unit_test(survives_without_memory),
+        cmocka_unit_test(refuses_what_is_no_file),
     };
     return cmocka_run_group_tests(tests, temp_setup, temp_teardown);
 }

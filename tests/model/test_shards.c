@@ -117,7 +117,7 @@ static void pieces_end_with_blocks(void **state)
     };
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         struct sg_layout l;
-        assert_int_equal(sg_layout_create(SG_BERT, &shapes[i], &l, &err), SG_OK);
+        assert_int_equal(sg_layout_create(sg_family_find("bert"), &shapes[i], &l, &err), SG_OK);
         check_shards(&l);
         sg_layout_destroy(&l);
     }
@@ -131,7 +131,7 @@ static void step_sends_what_the_formula_says(void **state)
                                       scaling_shape(768, 12, 3000)};
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         struct sg_layout l;
-        assert_int_equal(sg_layout_create(SG_ROBERTA, &shapes[i], &l, &err), SG_OK);
+        assert_int_equal(sg_layout_create(sg_family_find("roberta"), &shapes[i], &l, &err), SG_OK);
         for (int size = 1; size <= SCALING_MAX_RANKS; size *= 2) {
             struct scaling_counts c = scaling_count(&l, 16, 600, size);
             assert_int_equal(c.total.n_bytes, scaling_total_bytes(&c, size));

@@ -1,0 +1,34 @@
+/* The families of encoders: a row each. What differs between them stands here and nowhere else.
+ *
+ * A new one is a row in families.c; its tokenizer, where config.json alone names it, a row of `registered` in
+ * model/tokenizer/tokenizer_settings.c; its shapes on the Hub, for estimates, rows in model/assume.c. A model_type without a row is refused. */
+#ifndef SG_MODEL_FAMILIES_H
+#define SG_MODEL_FAMILIES_H
+
+#include <stdint.h>
+
+/* The head's tensors, in their order in the arena (model/params.h). */
+enum { SG_HEAD_DENSE_W, SG_HEAD_DENSE_B, SG_HEAD_LOGIT_W, SG_HEAD_LOGIT_B, SG_N_HEAD };
+
+struct sg_family {
+    const char *model_type;   /* as config.json has it */
+    const char *architecture; /* transformers' class of its classifiers */
+    const char *prefix;       /* before the encoder's names in a classifier; a base checkpoint may lack it */
+    const char *head[SG_N_HEAD]; /* full names */
+    int has_pooler;        /* the head's first layer is part of the encoder: a base checkpoint may bring it */
+    int drops_head_input;  /* dropout before the head's first layer, too, and not behind it alone */
+    int counts_behind_pad; /* positions from pad_id + 1, padding has pad_id; else from 0 */
+    /* Defaults of its configuration class in transformers. */
+    int64_t vocab_size, pad_id;
+    const char *hidden_act;
+    int n_types_on_hub; /* rows of the type table that its checkpoints there have */
+};
+
+/* NULL: not known. */
+const struct sg_family *sg_family_find(const char *model_type);
+
+/* "bert, roberta and xlm-roberta" */
+enum { SG_FAMILY_NAMES = 400 };
+void sg_family_names(char out[SG_FAMILY_NAMES]);
+
+#endif
