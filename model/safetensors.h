@@ -1,8 +1,9 @@
 /* safetensors: named tensors in one file, or in shards that model.safetensors.index.json lists.
  *
- *     SG_TRY(sg_safetensors_open("data/encoders/minilm-l6", &s, err));           a folder, or a .safetensors
- * file const struct sg_tensor_info *t = sg_safetensors_find(s, "embeddings.LayerNorm.weight"); if (t &&
- * t->n_dims == 1 && t->shape[0] == C) SG_TRY(sg_safetensors_read(s, t, gamma, err)); (t->n) float32
+ *     SG_TRY(sg_safetensors_open("data/encoders/minilm-l6", &s, err));        a folder, or a .safetensors file
+ *     const struct sg_tensor_info *t = sg_safetensors_find(s, "embeddings.LayerNorm.weight");
+ *     if (t && t->n_dims == 1 && t->shape[0] == C)
+ *         SG_TRY(sg_safetensors_read(s, t, gamma, err));                      (t->n) float32
  *     sg_safetensors_close(s);
  *
  * A file is 8 bytes of header length N (little-endian, N <= 100,000,000), N bytes of JSON
@@ -24,8 +25,7 @@ enum sg_dtype {
     SG_DTYPE_F16,
     SG_DTYPE_BF16,
     SG_DTYPE_F64,
-    SG_DTYPE_OTHER, /* integers, booleans, 8-bit floats: listed (old checkpoints hold position_ids), never
-                       read */
+    SG_DTYPE_OTHER /* integers, booleans, 8-bit floats: listed (old checkpoints hold position_ids), never read */
 };
 
 enum { SG_TENSOR_DIMS = 8 };

@@ -5,9 +5,8 @@
  * trained or loaded.
  *
  *     sg_encoder_load("data/encoders/minilm-l6", &encoder, err);
- *     sg_train(encoder, &settings, &train, &eval, team, NULL, &model, &result, err);     collective over the
- * team sg_model_save(model, class_names, "out/", err);                                     what transformers
- * loads
+ *     sg_train(encoder, &settings, &train, &eval, team, NULL, &model, &result, err);    collective over the team
+ *     sg_model_save(model, class_names, "out/", err);                                   what transformers loads
  *
  * The result depends on encoder, settings and rows alone, to the bit: not on ranks, threads or the machine's
  * load. */
@@ -75,36 +74,34 @@ sg_status sg_train_snapshot_check(const char *path, struct sg_err *err) SG_MUST_
 /* Local. Removes it, and what a killed writer has left of one. */
 void sg_train_snapshot_remove(const char *path);
 
+/* clang-format off */
 struct sg_train_hooks {
-    void (*progress)(void *context, int64_t step, int64_t n_steps,
-                     double loss);  /* team rank 0, after each step */
-    int (*stopping)(void *context); /* any rank, before each step; the team agrees, then SG_STOPPED */
-    void (*warn)(void *context,
-                 const char *text); /* team rank 0: what a person should know, but ends no run */
+    void (*progress)(void *context, int64_t step, int64_t n_steps, double loss); /* team rank 0, after each step */
+    int (*stopping)(void *context);                     /* any rank, before each step; the team agrees, then SG_STOPPED */
+    void (*warn)(void *context, const char *text);      /* team rank 0: what a person should know, but ends no run */
     void *context;
     struct sg_train_snapshot snapshot;
 };
+/* clang-format on */
 
+/* clang-format off */
 struct sg_train_result {
     int64_t n_steps, n_tokens;            /* real tokens trained on, over all steps */
     double train_s, eval_s, tokens_per_s; /* train_s: with that of the runs that were resumed */
     int64_t first_step;                   /* resumed after so many steps; 0: from the start */
-    float *loss;   /* (n_steps) mean cross-entropy of each step's batch, on every rank */
-    float *logits; /* (n_eval, K), on every rank; NULL without eval */
+    float *loss;                          /* (n_steps) mean cross-entropy of each step's batch, on every rank */
+    float *logits;                        /* (n_eval, K), on every rank; NULL without eval */
     int64_t n_eval;
     int n_classes;
-    char digest[SG_HEX];    /* SHA-256 of the final weights: all tensors in the model's order, little-endian
-                            float32 */
-    size_t peak_mem_bytes;  /* this rank's, with its share of what its node's ranks have in common */
-    int64_t lanes, threads; /* as used */
-    const char *kernels;    /* static; this rank's (model/kernels/ops.h): avx512, avx2, base, ref */
-    const char
-        *rounding; /* static; all ranks': fused, plain, reference, bf16, reference-bf16. Equal bits need
-                               the same */
-    double wait_s; /* of train_s: this rank waited for its team, or moved data that had not moved beside
-                      the arithmetic */
-    int64_t n_messages, n_sent_bytes; /* sent by this rank to its team in all steps */
+    char digest[SG_HEX];                  /* SHA-256 of the final weights: all tensors in the model's order, little-endian float32 */
+    size_t peak_mem_bytes;                /* this rank's, with its share of what its node's ranks have in common */
+    int64_t lanes, threads;               /* as used */
+    const char *kernels;                  /* static; this rank's (model/kernels/ops.h): avx512, avx2, base, ref */
+    const char *rounding;                 /* static; all ranks': fused, plain, reference, bf16, reference-bf16. Equal bits need the same */
+    double wait_s;                        /* of train_s: this rank waited for its team, or moved data that had not moved beside the arithmetic */
+    int64_t n_messages, n_sent_bytes;     /* sent by this rank to its team in all steps */
 };
+/* clang-format on */
 void sg_train_result_free(struct sg_train_result *r);
 
 /* Local. A Hugging Face folder: config.json, model.safetensors (or sharded), tokenizer.json or vocab files.

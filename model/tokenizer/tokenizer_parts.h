@@ -6,17 +6,10 @@
 
 #include "base/buf.h"
 #include "base/json.h"
+#include "model/tokenizer/ids.h"
 #include "model/tokenizer/tokenizer.h"
 #include "model/tokenizer/unicode.h"
 #include "model/tokenizer/vocab.h"
-
-/* Growable ids; failed sticks until it is asked. */
-struct sg_ids {
-    int32_t *id;
-    int64_t n, cap;
-    int failed;
-};
-void sg_ids_add(struct sg_ids *ids, int32_t id);
 
 /* What one encode call needs for its time; owned by the call, so that a tokenizer can be shared. */
 struct sg_bpe_scratch {
