@@ -175,7 +175,7 @@ static void *keep(void *context)
         if (!k->quiet)
             sg_progress_show(&k->progress, 0);
         (void)!sg_progress_write(&k->progress, k->dir, 0, &unsaid);
-        sg_sleep_us(50000);
+        sg_sleep_us(5000); /* whoever ends the phase waits for it */
     }
     return NULL;
 }
