@@ -161,7 +161,7 @@ static sg_status send_all(struct sg_endpoint_queue *q, struct sg_err *err)
     return SG_OK;
 }
 
-/* What it says nobody looks at: of the study's requests it is alike in all but the prompt. */
+/* Nobody looks at its answer: of the study's requests it is alike in all but the prompt. */
 static sg_status add_control(struct sg_endpoint_queue *q, int64_t like, struct sg_err *err)
 {
     struct sg_request request = {0};

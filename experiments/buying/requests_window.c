@@ -139,7 +139,7 @@ static sg_status count_shared(struct sg_requests *r, const char *key, struct sg_
     return SG_OK;
 }
 
-/* Whether answers are of use: says what there is to say of one, and stops buying from a generator that writes nothing of use. */
+/* Whether answers are of use: warns where they are not, and stops buying from a generator that writes nothing of use. */
 static sg_status check_acceptance(struct sg_requests *r, int64_t i, const char *request,
                                   const struct sg_answer *a, struct sg_err *err)
 {

@@ -287,9 +287,12 @@ static void the_budget_ends_it(void **state)
     fake_ready(0, 1, 4);
     turn(&f);
     assert_int_equal(fake.n, 1);
-    struct sg_ledger_unsettled u; /* durable before it leaves */
-    assert_int_equal(sg_ledger_unsettled(f.ledger, &u, &err), SG_OK);
+    struct sg_ledger_unsettled u; /* durable before it leaves: another process sees it */
+    struct sg_ledger *copy;
+    assert_int_equal(sg_ledger_open(f.dir, SG_LEDGER_COPY, &copy, &err), SG_OK);
+    assert_int_equal(sg_ledger_unsettled(copy, &u, &err), SG_OK);
     assert_int_equal(u.n, 1);
+    sg_ledger_close(copy);
     struct sg_attempt a = sg_attempt_make();
     a.kind = SG_ATTEMPT_ANSWERED;
     a.cost_usd = 150e-6;
@@ -359,6 +362,23 @@ static void stopped(void **state)
     end(&f);
 }
 
+/* Nothing is left when the second rank is ready: its work ends at once. */
+static void a_late_rank_ends_at_once(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f, 2, 0, -1, 2);
+    add(&f, 0, 0, 1);
+    fake_ready(0, 2, 4);
+    turn(&f);
+    fake_answer(0, "yes");
+    turn(&f);
+    assert_true(fake.has_ended[0] && !fake.has_ended[1]);
+    fake_ready(1, 2, 4);
+    assert_true(fake.has_ended[1]);
+    end(&f);
+}
+
 /* What a rank cannot know is no answer. */
 static void strange_reports(void **state)
 {
@@ -390,6 +410,7 @@ int main(void)
         cmocka_unit_test(the_budget_ends_it),
         cmocka_unit_test(one_endpoint_of_two_is_dead),
         cmocka_unit_test(stopped),
+        cmocka_unit_test(a_late_rank_ends_at_once),
         cmocka_unit_test(strange_reports),
     };
     return cmocka_run_group_tests(tests, scratch_enter, scratch_leave);
