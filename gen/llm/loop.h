@@ -1,6 +1,9 @@
-/* libcurl's transfers driven by what the kernel says of their sockets (epoll). curl_multi_perform asks about each transfer at each
- * call: measured with 64 in flight, 27 poll() a request (`tests/bench/generate --only rate` under strace -c); here a turn costs what
- * happens in it. Source: libcurl, "libcurl multi interface", curl_multi_socket_action.
+/* libcurl's transfers driven by what the kernel says of their sockets (epoll): a turn costs what happens in it. Source: libcurl,
+ * "libcurl multi interface", curl_multi_socket_action.
+ *
+ * curl_multi_poll and curl_multi_perform would do without this file, but ask about each transfer at each call: 1.2 to 1.5 times the
+ * CPU a request with 64 in flight (4,791 requests a CPU second against 5,884), 1.7 to 2.0 times with 256 (3,983 against 6,865;
+ * libcurl 7.88, `tests/bench/generate --only loop`). They also wait for one multi handle alone, and a rank has one a generator.
  *
  *     sg_loop_create(multi, &loop, err);      before the first curl_multi_add_handle
  *     sg_loop_turn(loop, 100, err);           then curl_multi_info_read as ever
