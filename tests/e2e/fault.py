@@ -157,15 +157,24 @@ def undisturbed(*study):
         return o.digest, examples(folder / "r")
 
 
+class NotTried(Exception):
+    """A case lacks something on this machine. The test ends as skipped then, with the reason, unless another case fails."""
+
+
 def play(cases):
     """Runs (name, function) one after the other or side by side, says how each went, and exits."""
     import concurrent.futures
+    not_tried = []
 
     def one(case):
         start = time.monotonic()
         try:
             case[1]()
             why = ""
+        except NotTried as lack:
+            not_tried.append(f"{case[0]} {lack}")
+            print(f"not tried: {case[0]} {lack}", flush=True)
+            return ""
         except (Bad, AssertionError, OSError, KeyError) as bad:
             why = f"{type(bad).__name__}: {bad}"
         except SystemExit:
@@ -175,5 +184,7 @@ def play(cases):
 
     with concurrent.futures.ThreadPoolExecutor(min(8, 4 * (os.cpu_count() or 1))) as pool:
         bad = [why for why in pool.map(one, cases) if why]
-    print(f"{len(cases) - len(bad)} of {len(cases)} hold")
+    print(f"{len(cases) - len(bad) - len(not_tried)} of {len(cases)} hold")
+    if not_tried and not bad:
+        sg.skip("; ".join(not_tried) + "; all other cases hold")
     sys.exit(1 if bad else 0)

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Row 20: budgets that are used up, under faults and long answers drawn by chance: `fault_budget.py [N]` studies, 8. Every fifth has 4 ranks
+"""Row 20: budgets that are used up, under faults and long answers drawn by chance: `fault_budget.py [N [SEED]]` studies, 8, from a seed
+that is printed. Every fifth has 4 ranks
 with 16 connections each, the others one process with 64.
 
 Whatever happens, what the stub has billed stays within --max-usd and within what the ledger knows of. Such a run ends with exit code 3;
@@ -70,5 +71,6 @@ def run(seed, digest, wanted):
 
 undisturbed = fault.undisturbed(*PRICED, "budget.usd=1000")
 atexit.register(lambda: print(f"{len(runs)} runs, {runs.count(3)} of them ended by the limit or a fault (exit code 3)"))
-first = random.SystemRandom().randrange(1 << 30)
-fault.play([(f"seed_{s}", lambda s=s: run(s, *undisturbed)) for s in range(first, first + int((sys.argv[1:] or ["8"])[0]))])
+n, first = int((sys.argv[1:] or ["8"])[0]), int((sys.argv[2:] or [random.SystemRandom().randrange(1 << 30)])[0])
+print(f"again: {sys.argv[0]} {n} {first}", flush=True)
+fault.play([(f"seed_{s}", lambda s=s: run(s, *undisturbed)) for s in range(first, first + n)])

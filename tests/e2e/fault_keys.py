@@ -113,8 +113,7 @@ def closed_to_the_user():
         before = []
         if os.getuid() == 0:
             if not shutil.which("setpriv"):
-                print("not tried: closed_to_the_user needs setpriv (util-linux) when run by root")
-                return
+                raise fault.NotTried("needs setpriv (util-linux) when run by root")
             before = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
             folder.chmod(folder.stat().st_mode | stat.S_IRWXO)
         while_it_runs(folder / "r", stub, 0, look, before)

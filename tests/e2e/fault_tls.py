@@ -205,8 +205,7 @@ def free_port():
 def http2():
     nghttpx = shutil.which("nghttpx") or ("/usr/sbin/nghttpx" if os.path.exists("/usr/sbin/nghttpx") else None)
     if not nghttpx:
-        print("not tried: http2 needs nghttpx (Debian: nghttp2-proxy)")
-        return
+        raise fault.NotTried("needs nghttpx (Debian: nghttp2-proxy)")
     with sg.Folder() as folder:
         (folder / "script.json").write_text('[{"from": 3, "to": 4, "fault": "reset"}, {"from": 6, "to": 6, "fault": "cut"}, '
                                             '{"from": 8, "to": 8, "fault": "status", "status": 429}]')
