@@ -1,3 +1,4 @@
+#include "base/tell.h"
 #include "experiments/study/study.h"
 
 #include "base/file.h"
@@ -318,14 +319,8 @@ void sg_task_data_tell(const struct sg_task_data *d)
 {
     const char *const notes[] = {d->train.notes, d->test.notes};
     for (int i = 0; i < 2; i++)
-        for (const char *s = notes[i]; s && *s; s += strcspn(s, "\n"), s += *s == '\n') {
-            struct sg_buf line = sg_buf_make(4000);
-            char *copy = sg_strndup(s, strcspn(s, "\n"));
-            sg_buf_safe(&line, copy ? copy : "", 2000);
-            fprintf(stderr, "synthgrid: warning: %s\n", sg_buf_text(&line));
-            sg_buf_free(&line);
-            sg_free(copy);
-        }
+        for (const char *s = notes[i]; s && *s; s += strcspn(s, "\n"), s += *s == '\n')
+            sg_tell_warning("%.*s", (int)strcspn(s, "\n"), s);
 }
 
 struct place {

@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "base/tell.h"
 #include "base/text.h"
 #include "results/ledger/lease_beat.h"
 
@@ -137,10 +138,9 @@ static int gone(const char *lock, const json_t *holder, const json_t *me)
     int64_t before = sg_lease_beat_read(lock);
     if (state != UNKNOWN || before < 0)
         return state == GONE;
-    fprintf(stderr,
-            "%s: held by a run on host %.100s that cannot be seen from here; waits up to %.0f s for a sign "
-            "of it\n",
-            lock, sg_json_text_or(holder, "host", ""), sg_lease_silent_s);
+    sg_tell(
+        "%s: held by a run on host %.100s that cannot be seen from here; waits up to %.0f s for a sign of it",
+        lock, sg_json_text_or(holder, "host", ""), sg_lease_silent_s);
     double until = sg_now_s() + sg_lease_silent_s;
     while (sg_now_s() < until) {
         sg_sleep_us((int64_t)(1e5 * sg_lease_beat_s));

@@ -1,3 +1,4 @@
+#include "base/tell.h"
 #include "results/ledger/ledger_impl.h"
 
 #include "base/file.h"
@@ -242,11 +243,10 @@ static sg_status open_writer(struct sg_ledger *l, const char *dir, struct sg_err
         if (!no_locks(l, dir))
             return open_fail(l, dir, err);
         if ((sqlite3_errcode(l->db) & 0xff) == SQLITE_BUSY)
-            fprintf(stderr,
-                    "synthgrid: warning: %s: the file system's lock service does not answer (ENOLCK: "
-                    "rpc.statd or lockd is not running "
-                    "on this node or on its server); the run's lease alone keeps other runs out\n",
-                    l->path);
+            sg_tell_warning("%s: the file system's lock service does not answer (ENOLCK: rpc.statd or lockd "
+                            "is not running "
+                            "on this node or on its server); the run's lease alone keeps other runs out",
+                            l->path);
         SG_TRY(connect(l, l->path, flags, "unix-none", dir, err)); /* the lease keeps others out */
         if (!take_hold(l->db))
             return open_fail(l, dir, err);
