@@ -44,7 +44,7 @@ static sg_status note_attempt(struct taking *t, const struct sg_request *q, cons
                                   .worst_usd = usd,
                                   .settled = usd <= 0,
                                   .kind = sg_attempt_name(attempt->kind),
-                                  .fate = sg_request_outcome_name(outcome),
+                                  .outcome = sg_request_outcome_name(outcome),
                                   .http_status = a->http_status,
                                   .reason = answered ? NULL : attempt->reason,
                                   .tokens_in = answered ? a->tokens_in : -1,

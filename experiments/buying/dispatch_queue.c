@@ -128,8 +128,8 @@ static sg_status end_hold(struct sg_endpoint_queue *q, struct sg_queued_request 
     if (!r->held)
         return SG_OK;
     sg_dispatch_count_again(&q->count, r->held->kind, r->held->answer.http_status);
-    sg_status status = sg_ledger_attempt_fate(q->record.ledger, r->held->row,
-                                              sg_request_outcome_name(SG_OUTCOME_AGAIN), err);
+    sg_status status = sg_ledger_attempt_outcome(q->record.ledger, r->held->row,
+                                                 sg_request_outcome_name(SG_OUTCOME_AGAIN), err);
     forget_failure(r);
     return status;
 }
@@ -211,7 +211,8 @@ static sg_status end_held(struct sg_endpoint_queue *q, struct sg_queued_request 
     r->held = NULL;
     q->count.n_left += is_left;
     q->count.n_refused += !is_left;
-    sg_status status = sg_ledger_attempt_fate(q->record.ledger, f.row, sg_request_outcome_name(outcome), err);
+    sg_status status =
+        sg_ledger_attempt_outcome(q->record.ledger, f.row, sg_request_outcome_name(outcome), err);
     if (status == SG_OK)
         status = end_request(q, r, is_left ? NULL : &f.answer, -1, err);
     sg_answer_free(&f.answer);

@@ -32,7 +32,7 @@ sg_status sg_record_end(struct sg_dispatch_record *r, int64_t row, const struct 
     int answered = attempt->kind == SG_ATTEMPT_ANSWERED, counted = answered || attempt->cost_usd >= 0;
     struct sg_ledger_attempt x = {.settled = !attempt->maybe_paid,
                                   .kind = sg_attempt_name(attempt->kind),
-                                  .fate = sg_request_outcome_name(outcome),
+                                  .outcome = sg_request_outcome_name(outcome),
                                   .http_status = answer->http_status,
                                   .reason = answered ? NULL : attempt->reason,
                                   .tokens_in = counted ? answer->tokens_in : -1,

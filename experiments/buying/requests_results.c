@@ -81,12 +81,12 @@ static sg_status store_pool(struct sg_requests *r, int64_t i, struct sg_err *err
 static sg_status store_evaluation(struct sg_requests *r, const struct sg_evaluation *e, struct sg_err *err)
 {
     int64_t n = sg_evaluation_n(e);
-    struct sg_ledger_verdict *rows = sg_alloc((size_t)n + 1, sizeof *rows);
+    struct sg_ledger_evaluation_row *rows = sg_alloc((size_t)n + 1, sizeof *rows);
     if (!rows)
         return sg_fail_memory(err, (size_t)n * sizeof *rows);
     for (int64_t i = 0; i < n; i++) {
         struct sg_evaluation_row x = sg_evaluation_get(e, i);
-        rows[i] = (struct sg_ledger_verdict){x.row, x.gold, x.predicted, x.verdict, x.key};
+        rows[i] = (struct sg_ledger_evaluation_row){x.row, x.gold, x.predicted, x.outcome, x.key};
     }
     sg_status status = sg_ledger_evaluation_put(r->ledger, sg_evaluation_id(e), rows, n, err);
     sg_free(rows);

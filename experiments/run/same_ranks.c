@@ -94,7 +94,7 @@ static void name_alike(const struct note *note, int n, int first, struct sg_buf 
 }
 
 /* Rank 0: all notes as one sentence. */
-static sg_status judge(const struct note *note, int n, struct sg_err *err)
+static sg_status find_odd_rank(const struct note *note, int n, struct sg_err *err)
 {
     enum { MOST_GROUPS = 3 };
     struct sg_buf b = sg_buf_make(1 << 20);
@@ -138,7 +138,7 @@ sg_status sg_same_ranks(const struct sg_team *world, const struct sg_buf *mine, 
             sg_mpi_check(MPI_Gather(&own, sizeof own, MPI_BYTE, all, sizeof own, MPI_BYTE, 0, world->comm),
                          "MPI_Gather", err);
     if (status == SG_OK && world->rank == 0)
-        status = judge(all, world->size, err);
+        status = find_odd_rank(all, world->size, err);
     sg_free(all);
     return sg_agree(world, status, err);
 }

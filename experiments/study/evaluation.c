@@ -275,6 +275,6 @@ struct sg_evaluation_row sg_evaluation_get(const struct sg_evaluation *e, int64_
     return (struct sg_evaluation_row){.row = e->row[i],
                                       .gold = e->data->test_label[e->row[i]],
                                       .predicted = e->answer[i].class_,
-                                      .verdict = sg_class_answer_name(e->answer[i].outcome),
+                                      .outcome = sg_class_answer_name(e->answer[i].outcome),
                                       .key = e->answer[i].key};
 }

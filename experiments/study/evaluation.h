@@ -55,7 +55,7 @@ char *sg_evaluation_settings(const struct sg_evaluation *e);
 struct sg_evaluation_row {
     int64_t row;         /* of the test rows */
     int gold, predicted; /* classes; -1: the answer names none */
-    const char *verdict; /* "", or why it names none */
+    const char *outcome; /* "", or why it names none */
     const char *key;     /* of the completion */
 };
 struct sg_evaluation_row sg_evaluation_get(const struct sg_evaluation *e, int64_t i);

@@ -143,7 +143,7 @@ extern const struct sg_ops sg_ops_ref;
  * a processor without AVX2. */
 const struct sg_ops *sg_ops_best(enum sg_precision precision);
 
-/* The same for those who cannot go on without: SG_INPUT instead of NULL; and sg_ops_check's verdict on it. */
+/* The same for those who cannot go on without: SG_INPUT instead of NULL; and what sg_ops_check says of it. */
 sg_status sg_ops_choose(enum sg_precision precision, const struct sg_ops **out,
                         struct sg_err *err) SG_MUST_USE;
 

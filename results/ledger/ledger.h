@@ -170,13 +170,14 @@ sg_status sg_ledger_evaluation_plan(struct sg_ledger *l, const char *id, int64_t
                                     const char *settings, struct sg_err *err) SG_MUST_USE;
 
 /* What it has come to: one row a test row. It becomes complete. */
-struct sg_ledger_verdict {
+struct sg_ledger_evaluation_row {
     int64_t row, gold, predicted; /* -1: names no class */
-    const char *verdict;          /* "", or why it names none */
+    const char *outcome;          /* the column verdict: "", or why it names none */
     const char *completion;       /* key */
 };
-sg_status sg_ledger_evaluation_put(struct sg_ledger *l, const char *id, const struct sg_ledger_verdict *rows,
-                                   int64_t n, struct sg_err *err) SG_MUST_USE;
+sg_status sg_ledger_evaluation_put(struct sg_ledger *l, const char *id,
+                                   const struct sg_ledger_evaluation_row *rows, int64_t n,
+                                   struct sg_err *err) SG_MUST_USE;
 
 /* What the texts of a pool (id: the pool's), or of a task's raw rows, look like. result JSON: experiments/run/measure.h. ordinal: the
  * order in which they are shown. */

@@ -17,7 +17,7 @@ static void bind_end(sqlite3_stmt *s, const struct sg_ledger_attempt *a)
     int at = 1;
     sqlite3_bind_int(s, at++, a->settled);
     sg_ledger_bind_text(s, at++, a->kind);
-    sg_ledger_bind_text(s, at++, a->fate);
+    sg_ledger_bind_text(s, at++, a->outcome);
     sqlite3_bind_int(s, at++, a->http_status);
     sg_ledger_bind_text(s, at++, a->reason);
     bind_count(s, at++, a->tokens_in);
@@ -62,12 +62,12 @@ sg_status sg_ledger_attempt_end(struct sg_ledger *l, int64_t id, const struct sg
                : sg_fail(err, SG_FAILED, "%s: a request ended that never left", l->path);
 }
 
-sg_status sg_ledger_attempt_fate(struct sg_ledger *l, int64_t id, const char *fate, struct sg_err *err)
+sg_status sg_ledger_attempt_outcome(struct sg_ledger *l, int64_t id, const char *outcome, struct sg_err *err)
 {
     sqlite3_stmt *s;
     SG_TRY(sg_ledger_begin(l, err));
     SG_TRY(sg_ledger_use(l, SQL_ATTEMPT_FATE, &s, err));
-    sg_ledger_bind_text(s, 1, fate);
+    sg_ledger_bind_text(s, 1, outcome);
     sqlite3_bind_int64(s, 2, id);
     return sg_ledger_step(l, s, "what became of a request", err);
 }

@@ -26,8 +26,8 @@ struct sg_ledger_attempt {
     double worst_usd;
 
     int settled;
-    const char *kind, *fate;
-    int http_status; /* 0: no answer */
+    const char *kind, *outcome; /* outcome: the column fate */
+    int http_status;            /* 0: no answer */
     const char *reason;
     int64_t tokens_in, tokens_out;
     double cost_usd, latency_s;
@@ -41,9 +41,9 @@ sg_status sg_ledger_attempt_put(struct sg_ledger *l, const struct sg_ledger_atte
 sg_status sg_ledger_attempt_end(struct sg_ledger *l, int64_t id, const struct sg_ledger_attempt *a,
                                 struct sg_err *err) SG_MUST_USE;
 
-/* Another fate of a request whose attempt has ended. */
-sg_status sg_ledger_attempt_fate(struct sg_ledger *l, int64_t id, const char *fate,
-                                 struct sg_err *err) SG_MUST_USE;
+/* Another outcome of a request whose attempt has ended. */
+sg_status sg_ledger_attempt_outcome(struct sg_ledger *l, int64_t id, const char *outcome,
+                                    struct sg_err *err) SG_MUST_USE;
 
 /* Forgets the failures of completions, so that they are asked for again, and what was measured of pools that have used one: those
  * that the server refused (fate refused), and all others. *n of them. */

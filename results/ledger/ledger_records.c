@@ -447,8 +447,8 @@ sg_status sg_ledger_evaluation_plan(struct sg_ledger *l, const char *id, int64_t
     return sg_ledger_step(l, s, "a planned evaluation", err);
 }
 
-static sg_status verdict_rows(struct sg_ledger *l, const char *id, const struct sg_ledger_verdict *rows,
-                              int64_t n, struct sg_err *err)
+static sg_status verdict_rows(struct sg_ledger *l, const char *id,
+                              const struct sg_ledger_evaluation_row *rows, int64_t n, struct sg_err *err)
 {
     sqlite3_stmt *s;
     SG_TRY(clear(l, SQL_VERDICTS_CLEAR, id, err));
@@ -458,7 +458,7 @@ static sg_status verdict_rows(struct sg_ledger *l, const char *id, const struct 
         sqlite3_bind_int64(s, 2, rows[i].row);
         sqlite3_bind_int64(s, 3, rows[i].gold);
         sqlite3_bind_int64(s, 4, rows[i].predicted);
-        sg_ledger_bind_text(s, 5, rows[i].verdict);
+        sg_ledger_bind_text(s, 5, rows[i].outcome);
         sg_ledger_bind_text(s, 6, rows[i].completion);
         SG_TRY(sg_ledger_step(l, s, "an evaluation's row", err));
     }
@@ -470,8 +470,8 @@ static sg_status verdict_rows(struct sg_ledger *l, const char *id, const struct 
     return SG_OK;
 }
 
-sg_status sg_ledger_evaluation_put(struct sg_ledger *l, const char *id, const struct sg_ledger_verdict *rows,
-                                   int64_t n, struct sg_err *err)
+sg_status sg_ledger_evaluation_put(struct sg_ledger *l, const char *id,
+                                   const struct sg_ledger_evaluation_row *rows, int64_t n, struct sg_err *err)
 {
     SG_TRY(sg_ledger_save(l, err));
     return sg_ledger_keep(l, verdict_rows(l, id, rows, n, err), err);

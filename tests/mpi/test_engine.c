@@ -538,8 +538,8 @@ static sg_status talk_work(void *context, const struct sg_work *w, struct sg_buf
     while (!ended) {
         SG_TRY(sg_work_take(w, &b, &found, err));
         if (!found) {
-            struct pollfd bell = {.fd = sg_work_fd(w), .events = POLLIN};
-            CHECK(poll(&bell, 1, 60000) == 1);
+            struct pollfd wake = {.fd = sg_work_fd(w), .events = POLLIN};
+            CHECK(poll(&wake, 1, 60000) == 1);
         } else if (b.len) {
             CHECK(b.len == sizeof number);
             memcpy(&number, b.data, sizeof number);

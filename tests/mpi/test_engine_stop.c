@@ -93,8 +93,8 @@ static sg_status endless_work(void *context, const struct sg_work *w, struct sg_
     for (int i = 0; status == SG_OK; i++) {
         CHECK(i < 20000);
         if (w->slot == SG_SLOT_NETWORK) { /* its descriptor tells, too */
-            struct pollfd bell = {.fd = sg_work_fd(w), .events = POLLIN};
-            CHECK(poll(&bell, 1, 60000) == 1 && w->stopping(w));
+            struct pollfd wake = {.fd = sg_work_fd(w), .events = POLLIN};
+            CHECK(poll(&wake, 1, 60000) == 1 && w->stopping(w));
         }
         nap_ms(1);
         status = w->stopping(w) ? sg_fail(err, SG_STOPPED, "told to stop") : SG_OK;
@@ -104,7 +104,7 @@ static sg_status endless_work(void *context, const struct sg_work *w, struct sg_
     return status;
 }
 
-static int asker = -1, ask_how; /* the rank whose work asks for an end, by a signal */
+static int requester = -1, ask_how; /* the rank whose work asks for an end, by a signal */
 
 static void on_signal(int signal_number)
 {
@@ -116,7 +116,7 @@ static sg_status asking_work(void *context, const struct sg_work *w, struct sg_b
                              struct sg_err *err)
 {
     static atomic_int n_times;
-    if (world.rank == asker && atomic_fetch_add(&n_times, 1) >= 2)
+    if (world.rank == requester && atomic_fetch_add(&n_times, 1) >= 2)
         raise(SIGUSR1);
     return short_work(context, w, result, err);
 }
@@ -203,18 +203,18 @@ static void drain_by_signal(void)
 {
     struct sg_err err;
     int n = many();
-    for (asker = 0; asker<world.size; asker += world.size> 1 ? world.size - 1 : 1) {
+    for (requester = 0; requester<world.size; requester += world.size> 1 ? world.size - 1 : 1) {
         ask_how = 1;
         struct sg_engine *e = make(asking_work, short_work, n, 2);
         CHECK(run(e, &err) == SG_STOPPED && strstr(err.text, "stopped as asked"));
         if (world.rank == 0)
             CHECK(seen.n_done > 0 && seen.n_done < n && seen.n_done == seen.n_prepared);
-        int was = asker;
-        asker = -1;
+        int was = requester;
+        requester = -1;
         finish(e, n);
-        asker = was;
+        requester = was;
     }
-    asker = -1;
+    requester = -1;
 }
 
 /* Asked for before the run: nothing is handed out. */

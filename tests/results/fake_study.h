@@ -141,7 +141,7 @@ static sg_status fake_pool(struct sg_ledger *l, const struct fake *f, int i, str
 /* Of 4 answers one is wrong and one says nothing. */
 static sg_status fake_evaluations(struct sg_ledger *l, const struct fake *f, struct sg_err *err)
 {
-    static const struct sg_ledger_verdict rows[] = {
+    static const struct sg_ledger_evaluation_row rows[] = {
         {0, 0, 0, "", "e0"}, {3, 1, 0, "", "e1"}, {4, 0, -1, "several", "e2"}, {7, 1, 1, "", "e3"}};
     for (int i = 0; i < 2; i++) {
         char settings[200];

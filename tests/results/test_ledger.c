@@ -232,7 +232,7 @@ static struct sg_ledger_attempt leaving(const char *key, double usd)
 
 static const struct sg_ledger_attempt answered = {.settled = 1,
                                                   .kind = "answered",
-                                                  .fate = "answered",
+                                                  .outcome = "answered",
                                                   .http_status = 200,
                                                   .tokens_in = 10,
                                                   .tokens_out = 20,
@@ -242,7 +242,7 @@ static const struct sg_ledger_attempt answered = {.settled = 1,
                                                   .model = "m-1"},
                                       refused = {.settled = 1,
                                                  .kind = "rate",
-                                                 .fate = "again",
+                                                 .outcome = "again",
                                                  .http_status = 429,
                                                  .reason = "slow",
                                                  .tokens_in = -1,
@@ -611,7 +611,7 @@ static void whose_lease_may_be_taken(void **state)
 static void evaluations_and_text_stats(void **state)
 {
     (void)state;
-    const struct sg_ledger_verdict rows[] = {
+    const struct sg_ledger_evaluation_row rows[] = {
         {4, 1, 1, "", "k1"}, {9, 0, -1, "refused", "k2"}, {9, 0, 0, "", "k3"}};
     char *text = NULL;
     struct sg_ledger *l = open_it(in_scratch("evals"));

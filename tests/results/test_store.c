@@ -275,7 +275,7 @@ static void attempts_are_summed(void **state)
                                   .worst_usd = 0.5,
                                   .settled = 1,
                                   .kind = "answered",
-                                  .fate = "answered",
+                                  .outcome = "answered",
                                   .http_status = 200,
                                   .tokens_in = 10,
                                   .tokens_out = 20,
