@@ -1,4 +1,4 @@
-/* OpenAI's Batch API: requests as a file of JSON lines, answered within 24 hours for less money (facts: ecosystem.md section 4).
+/* OpenAI's Batch API: requests as a file of JSON lines, answered within 24 hours for less money (platform.openai.com/docs/guides/batch).
  *
  *     FILE *f = ...; sg_batch_line_add(&b, q, adapt) for each request, fwrite    what is asked
  *     sg_batch_api_upload(&api, path, name, file_id, err);

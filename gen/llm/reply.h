@@ -1,5 +1,5 @@
-/* What a server's reply means: an answer, a reason to ask again, or the end of the endpoint (facts:
- * ecosystem.md section 3). */
+/* What a server's reply means: an answer, a reason to ask again, or the end of the endpoint. docs/faults.md
+ * has the cases. */
 #ifndef SG_GEN_LLM_REPLY_H
 #define SG_GEN_LLM_REPLY_H
 

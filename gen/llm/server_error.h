@@ -1,7 +1,7 @@
 /* What a server's error says, in every shape that servers use: {"error": {"message", "code", "type", "param"}}, [{"error": ..}],
  * {"error": "..."}, {"message": "..."}, {"detail": "..."}, {"detail": [{"loc", "msg"}]}, {"message": {"detail": [..]}},
  * {"errors": [..]}, plain text, a page of HTML (its title). Seen in: OpenAI, Anthropic, Gemini, Mistral, OpenRouter, LiteLLM, vLLM,
- * llama.cpp, llama-cpp-python, transformers serve (facts: servers-and-stacks.md). */
+ * llama.cpp, llama-cpp-python, transformers serve. */
 #ifndef SG_GEN_LLM_SERVER_ERROR_H
 #define SG_GEN_LLM_SERVER_ERROR_H
 

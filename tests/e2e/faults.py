@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Faults of LLM servers, a file a case in tests/stub/faults: `faults.py` plays all, `faults.py ROW [CASE...]` those of a row (facts:
-reliability.md section 5).
+"""Faults of LLM servers, a file a case in tests/stub/faults: `faults.py` plays all, `faults.py ROW [CASE...]` those of a row of
+docs/faults.md.
 
     {"about": "what goes wrong",
      "script": [...]        the stub's script (stub/llm_stub.py)
