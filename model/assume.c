@@ -137,8 +137,7 @@ sg_status sg_encoder_assume(const char *dir, struct sg_encoder **out, char what[
     else if (k && k->type)
         snprintf(what, SG_ASSUMED, "the shape of %s (%s)", k->name, size);
     else if (k)
-        snprintf(what, SG_ASSUMED,
-                 "the shape of %s (%s); %s is of a family that is not trained here (BERT and RoBERTa are)",
+        snprintf(what, SG_ASSUMED, "the shape of %s (%s); %s is of a family that is not trained here",
                  otherwise.name, size, k->name);
     else
         snprintf(what, SG_ASSUMED, "the shape of %s (%s), as its name is not known", otherwise.name, size);

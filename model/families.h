@@ -1,7 +1,8 @@
-/* The families of encoders: a row each. What differs between them stands here and nowhere else.
+/* The families of encoders: a row each. What differs between their encoders stands here and nowhere else.
  *
  * A new one is a row in families.c; its tokenizer, where config.json alone names it, a row of `registered` in
- * model/tokenizer/tokenizer_settings.c; its shapes on the Hub, for estimates, rows in model/assume.c. A model_type without a row is refused. */
+ * model/tokenizer/tokenizer_settings.c; its shapes on the Hub, for estimates, rows in model/assume.c, above
+ * a wider pattern that fits its names, too. A model_type without a row is refused. */
 #ifndef SG_MODEL_FAMILIES_H
 #define SG_MODEL_FAMILIES_H
 
@@ -13,9 +14,10 @@ enum { SG_HEAD_DENSE_W, SG_HEAD_DENSE_B, SG_HEAD_LOGIT_W, SG_HEAD_LOGIT_B, SG_N_
 struct sg_family {
     const char *model_type;   /* as config.json has it */
     const char *architecture; /* transformers' class of its classifiers */
-    const char *prefix;       /* before the encoder's names in a classifier; a base checkpoint may lack it */
+    const char
+        *prefix; /* before the encoder's names in a classifier, with its "."; a base checkpoint may lack it */
     const char *head[SG_N_HEAD]; /* full names */
-    int has_pooler;        /* the head's first layer is part of the encoder: a base checkpoint may bring it */
+    int has_pooler; /* the head's first layer has the prefix, as BERT's pooler: a base checkpoint may bring it */
     int drops_head_input;  /* dropout before the head's first layer, too, and not behind it alone */
     int counts_behind_pad; /* positions from pad_id + 1, padding has pad_id; else from 0 */
     /* Defaults of its configuration class in transformers. */

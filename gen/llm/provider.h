@@ -2,12 +2,15 @@
  * (gen/llm/wire.h), and what they do not have.
  *
  * Another one is a row in provider.c and a sentence in SG_PROVIDER_HELP. One with a wire format of its own is, besides, a file like
- * wire_openai.c and its name in wire.h. docs/buying.md has a table for the users. */
+ * wire_anthropic.c, whose name stands below. docs/buying.md has a table for the users. A row needs name, api_key_env, and, unless it is in
+ * process, wire, chat_path, key_header, rehearsed_as, and base_url or needs_model (tests/gen/test_provider.c holds all rows against that). */
 #ifndef SG_GEN_LLM_PROVIDER_H
 #define SG_GEN_LLM_PROVIDER_H
 
 #include "gen/llm/request.h"
 #include "gen/llm/wire.h"
+
+extern const struct sg_wire sg_wire_openai, sg_wire_anthropic;
 
 struct sg_provider {
     const char *name;
@@ -29,7 +32,8 @@ struct sg_provider {
     int lists_no_deployments; /* what GET /models lists is not what generator.model names */
     int has_batches;          /* OpenAI's batch API: gen/llm/batch.h */
     int in_process;           /* no server: gen/llm/llama.h; no addresses then */
-    /* The provider as which `rehearse` asks a stub server, which speaks OpenAI's and Anthropic's formats at plain addresses. */
+    /* The provider as which `rehearse` asks a stub server, which speaks OpenAI's and Anthropic's formats at plain addresses: it does not
+     * try another format. tests/gen/test_reply.c and tests/fuzz/fuzz_reply.c read replies of all. */
     const char *rehearsed_as;
 };
 

@@ -1,7 +1,8 @@
-/* A wire format: how requests, answers and limits look in the JSON and headers of an API. One file a format (wire_openai.c, which is
- * the smallest; wire_anthropic.c); the providers that speak it name it in their row (gen/llm/provider.h).
+/* A wire format: how requests, answers and limits look in the JSON and headers of an API. One file a format (wire_openai.c, which writes
+ * requests as they are; wire_anthropic.c, which lays them out anew); the providers that speak it name it in their row (gen/llm/provider.h).
  *
- * Canonical requests (gen/llm/request.h) are OpenAI's chat completions; gen/llm/adapt.c takes out of them what is not sent, `write`
+ * Canonical requests (gen/llm/request.h) are OpenAI's chat completions; gen/llm/adapt.c takes out of them what is not sent (and may call max_tokens
+ * max_completion_tokens), `write`
  * lays out the rest, and the generator's extra members are added to that. Errors have no reader of their own here: gateways pass on
  * anybody's, so gen/llm/server_error.c reads every shape, and gen/llm/refusal.c every code, of whomever they come. */
 #ifndef SG_GEN_LLM_WIRE_H
@@ -39,8 +40,6 @@ struct sg_wire {
     int (*read)(const json_t *o, struct sg_wire_answer *out);
     const char *limit_header[SG_WIRE_N_LIMITS]; /* small letters; NULL: there is none */
 };
-
-extern const struct sg_wire sg_wire_openai, sg_wire_anthropic;
 
 /* ---- for those who write one ---- */
 

@@ -1,7 +1,7 @@
 /* Anthropic's messages (docs.anthropic.com, "Messages"). */
 #include "base/json.h"
 #include "base/text.h"
-#include "gen/llm/wire.h"
+#include "gen/llm/provider.h"
 
 #include <string.h>
 

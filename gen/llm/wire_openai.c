@@ -1,7 +1,7 @@
 /* OpenAI's chat completions, as OpenAI, Azure and nearly every server of one's own speak them. Canonical requests are these. */
 #include "base/json.h"
 #include "base/text.h"
-#include "gen/llm/wire.h"
+#include "gen/llm/provider.h"
 
 /* Whether there is a text that is not blank, or a list that is not empty. */
 static int has_content(const json_t *v)

@@ -14,7 +14,7 @@
 
 #include <jansson.h>
 
-/* The five methods of the paper. The order is the one in which settings name them; a study's file holds names. */
+/* The methods; the first five are the paper's. The order is the one in which settings name them; a study's file holds names. */
 enum sg_method { SG_ZERO_SHOT, SG_ZERO_SHOT_TOPIC, SG_ONE_SHOT, SG_FEW_SHOT_3, SG_FEW_SHOT_5, SG_N_METHODS };
 
 enum { SG_MAX_SHOTS = 50, SG_MAX_NEEDS = 2 };

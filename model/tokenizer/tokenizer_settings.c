@@ -91,11 +91,10 @@ static sg_status choose_class(struct sg_tokenizer_settings *s, const char *dir, 
         if (strcmp(type, registered[i].model_type) == 0)
             asked = registered[i].class_name;
     if (!asked && type)
-        return sg_fail(
-            err, SG_INPUT,
-            "%s: config.json has the model_type \"%.60s\", and nothing names its tokenizer; hint: bert and "
-            "roberta are known, and \"tokenizer_class\" in tokenizer_config.json names one",
-            dir, type);
+        return sg_fail(err, SG_INPUT,
+                       "%s: config.json has the model_type \"%.60s\", and nothing names its tokenizer; hint: "
+                       "\"tokenizer_class\" in tokenizer_config.json names one",
+                       dir, type);
     if (!asked) /* transformers needs a config.json; without it, files say what they are */
         asked = tokenizer_json ? "TokenizersBackend" : has_vocab_txt ? "BertTokenizer" : "RobertaTokenizer";
     size_t n = strlen(asked);
