@@ -64,6 +64,9 @@ sg_status sg_h5_fail(struct sg_err *err, sg_status status, const char *path, con
 /* Switches HDF5's printing of errors off; call before anything else of HDF5. */
 void sg_h5_quiet(void);
 
+/* Texts of any length, UTF-8; H5Tclose. < 0: no memory. */
+hid_t sg_h5_text_type(void);
+
 /* Text (variable-length UTF-8, scalar) and integer attributes. Reading: new memory (sg_free); SG_INPUT when
  * absent or of another kind. */
 sg_status sg_h5_set_text(hid_t object, const char *name, const char *text, const char *path,

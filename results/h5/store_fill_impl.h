@@ -1,5 +1,5 @@
-/* Inside of filling results.h5 from the ledger: shared by store_fill.c (cells, pools) and store_evals.c (the LLM as a
- * classifier). */
+/* Inside of filling results.h5 from the ledger: shared by store_fill.c (tasks, cells), store_fill_pools.c and store_evals.c (the LLM as
+ * a classifier). */
 #ifndef SG_RESULTS_H5_STORE_FILL_IMPL_H
 #define SG_RESULTS_H5_STORE_FILL_IMPL_H
 
@@ -106,6 +106,9 @@ struct spend {
 /* keys: a query for the completions' keys, by the text `id`. */
 sg_status sg_fill_sum(const struct fill *f, const char *keys, const char *id, struct spend *out,
                       struct sg_err *err) SG_MUST_USE;
+
+/* What there is of the pool at this place. */
+sg_status sg_fill_pool(struct fill *f, int64_t at, struct sg_err *err) SG_MUST_USE;
 
 /* /text_stats, after the pools. */
 sg_status sg_fill_text_stats(struct fill *f, struct sg_err *err) SG_MUST_USE;
