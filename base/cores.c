@@ -8,7 +8,7 @@
 static int cores; /* 0: not found out yet */
 
 /* The positive number that a variable begins with (OMP_NUM_THREADS may be a list), or 0. */
-static int env_count(const char *name)
+int sg_env_count(const char *name)
 {
     const char *text = getenv(name);
     long n = text ? strtol(text, NULL, 10) : 0;
@@ -19,7 +19,7 @@ static int cut_to_limits(int n)
 {
     const char *const limits[] = {"SLURM_CPUS_PER_TASK", "OMP_NUM_THREADS"};
     for (int i = 0; i < 2; i++) {
-        int limit = env_count(limits[i]);
+        int limit = sg_env_count(limits[i]);
         if (limit && limit < n)
             n = limit;
     }

@@ -8,6 +8,9 @@ enum { SG_CORE_MASK = 1024 }; /* bytes: 8192 processors, the largest Linux kerne
  * and divided by the ranks of this node that share the same mask (sg_cores_share, by sg_mpi_start). At least 1. */
 int sg_cores(void);
 
+/* Local. The positive number that a variable begins with (OMP_NUM_THREADS may be a list), or 0. */
+int sg_env_count(const char *name);
+
 /* Local. The affinity mask as the kernel has it; zero when it does not tell. */
 void sg_core_mask(unsigned char mask[SG_CORE_MASK]);
 

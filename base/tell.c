@@ -79,11 +79,7 @@ void sg_tell_warning(const char *format, ...)
 
 void sg_tell_sentence(const char *sentence)
 {
-    struct sg_buf b = sg_buf_make((size_t)1 << 16);
-    sg_buf_puts(&b, "synthgrid: ");
-    add_safe(&b, sentence, strlen(sentence));
-    sg_buf_puts(&b, "\n");
-    write_lines(&b);
+    sg_tell("synthgrid: %s", sentence);
 }
 
 void sg_tell_text(const char *text)

@@ -22,7 +22,7 @@ void sg_tell_text(const char *text);
  * away. */
 void sg_tell_progress(const char *line, int last);
 
-/* A line on standard output: what the command was asked for. */
+/* A line on standard output: what the command was asked for, as it is, since programs read it. */
 void sg_tell_result(const char *format, ...) SG_PRINTF(1, 2);
 
 /* Whether the progress line is replaced: standard error is a terminal that can do so. */

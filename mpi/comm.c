@@ -17,6 +17,13 @@ sg_status sg_mpi_check(int rc, const char *what, struct sg_err *err)
     return sg_fail(err, SG_FAILED, "%s: %s", what, text);
 }
 
+sg_status sg_comm_duplicate(MPI_Comm from, MPI_Comm *to, struct sg_err *err)
+{
+    SG_TRY(sg_mpi_check(MPI_Comm_dup(from, to), "MPI_Comm_dup", err));
+    MPI_Comm_set_errhandler(*to, MPI_ERRORS_RETURN);
+    return SG_OK;
+}
+
 sg_status sg_int(int64_t n, int *out, struct sg_err *err)
 {
     if (n < 0 || n > INT_MAX)

@@ -43,6 +43,9 @@ sg_status sg_int(int64_t n, int *out, struct sg_err *err) SG_MUST_USE;
 /* Local. SG_OK, or SG_FAILED with MPI's own text. */
 sg_status sg_mpi_check(int rc, const char *what, struct sg_err *err) SG_MUST_USE;
 
+/* Collective over `from`. A communicator with the same ranks (MPI_Comm_free), whose errors are return codes. */
+sg_status sg_comm_duplicate(MPI_Comm from, MPI_Comm *to, struct sg_err *err) SG_MUST_USE;
+
 /* Local. The largest power of two <= n (n >= 1). */
 int sg_pow2_floor(int n);
 

@@ -82,15 +82,6 @@ static sg_status create_local(struct sg_engine *e, const struct sg_kind *kinds, 
     return sg_coordinator_create(&s, &e->coordinator, err);
 }
 
-/* On a communicator of our own, for messages. */
-static sg_status make_world(struct sg_engine *e, const struct sg_team *world, struct sg_err *err)
-{
-    e->world = (struct sg_team){MPI_COMM_NULL, world->rank, world->size};
-    SG_TRY(sg_mpi_check(MPI_Comm_dup(world->comm, &e->world.comm), "MPI_Comm_dup", err));
-    MPI_Comm_set_errhandler(e->world.comm, MPI_ERRORS_RETURN);
-    return SG_OK;
-}
-
 sg_status sg_engine_create(const struct sg_team *world, const struct sg_kind *kinds, int n_kinds,
                            struct sg_engine **out, struct sg_err *err)
 {
@@ -101,7 +92,8 @@ sg_status sg_engine_create(const struct sg_team *world, const struct sg_kind *ki
         sg_free(e);
         return status;
     }
-    SG_TRY_DONE(make_world(e, world, err));
+    e->world = (struct sg_team){MPI_COMM_NULL, world->rank, world->size};
+    SG_TRY_DONE(sg_comm_duplicate(world->comm, &e->world.comm, err));
     status = create_local(e, kinds, n_kinds, err);
     SG_TRY_DONE(sg_agree(world, status, err));
     e->has_worker = 1;

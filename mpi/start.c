@@ -11,14 +11,6 @@
 /* OpenBLAS has it, other BLAS libraries need not. */
 extern void openblas_set_num_threads(int n) __attribute__((weak));
 
-/* The positive number that a variable begins with, or 0. */
-static int env_count(const char *name)
-{
-    const char *text = getenv(name);
-    long n = text ? strtol(text, NULL, 10) : 0;
-    return n > 0 && n < 1 << 20 ? (int)n : 0;
-}
-
 /* Divides the cores of a mask among the ranks of this node that have the same one. The first ranks get what
  * is left over. */
 static sg_status find_cores(const struct sg_team *world, struct sg_err *err)
@@ -61,9 +53,9 @@ static int n_singletons(void)
         return 1;
     if (!getenv("SLURM_PROCID") && !getenv("SLURM_STEP_ID"))
         return 1; /* a shell in salloc: one process, whatever it asked for */
-    int n = env_count("SLURM_STEP_NUM_TASKS");
+    int n = sg_env_count("SLURM_STEP_NUM_TASKS");
     if (!n)
-        n = env_count("SLURM_NTASKS");
+        n = sg_env_count("SLURM_NTASKS");
     return n > 1 ? n : 1;
 }
 

@@ -10,13 +10,6 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-static sg_status duplicate(MPI_Comm from, MPI_Comm *to, struct sg_err *err)
-{
-    SG_TRY(sg_mpi_check(MPI_Comm_dup(from, to), "MPI_Comm_dup", err));
-    MPI_Comm_set_errhandler(*to, MPI_ERRORS_RETURN);
-    return SG_OK;
-}
-
 /* What one rank can fail at alone. */
 static sg_status open_local(struct sg_worker *w, struct sg_err *err)
 {
@@ -26,7 +19,7 @@ static sg_status open_local(struct sg_worker *w, struct sg_err *err)
     for (int s = 0; s < SG_N_SLOTS; s++)
         if ((w->wake_fd[s] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0)
             return sg_fail(err, SG_FAILED, "cannot make a descriptor to wait at: %s", strerror(errno));
-    return duplicate(MPI_COMM_SELF, &w->self, err);
+    return sg_comm_duplicate(MPI_COMM_SELF, &w->self, err);
 }
 
 sg_status sg_worker_open(struct sg_worker *w, const struct sg_team *world, const struct sg_kind *kinds,
@@ -38,7 +31,7 @@ sg_status sg_worker_open(struct sg_worker *w, const struct sg_team *world, const
         w->wake_fd[s] = -1;
     pthread_mutex_init(&w->lock, NULL);
     pthread_cond_init(&w->news, NULL);
-    SG_TRY(duplicate(world->comm, &w->teams, err));
+    SG_TRY(sg_comm_duplicate(world->comm, &w->teams, err));
     return sg_agree(world, open_local(w, err), err);
 }
 

@@ -3,7 +3,6 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "base/tell.h"
 #include "base/text.h"
 #include "experiments/bundle/bundle.h"
 #include "experiments/buying/completion.h"
@@ -234,23 +233,15 @@ static sg_status put_results(struct sealing *s, struct sg_err *err)
 
 static sg_status check_bought(struct sealing *s, struct sg_err *err)
 {
-    int64_t n = 0, *of = sg_alloc((size_t)sg_requests_n_consumers(s->requests) + 1, sizeof *of);
-    if (!of)
-        return sg_fail_memory(err, (size_t)sg_requests_n_consumers(s->requests) * sizeof *of);
-    sg_status status = sg_requests_count(s->requests, &n, of, err);
-    if (status == SG_OK && n) {
-        struct sg_buf text = sg_buf_make((size_t)1 << 28);
-        sg_pools_text_missing(s->p, of, &text);
-        sg_tell_text(sg_buf_text(&text));
-        sg_buf_free(&text);
-        status = sg_fail(err, SG_INPUT,
-                         "%lld %s missing in %s, and a bundle has all of them; hint: `synthgrid run` or "
-                         "`synthgrid generate` with the same settings gets %s",
-                         (long long)n, sg_plural(n, "completion is", "completions are"), s->p->study->results,
-                         sg_plural(n, "it", "them"));
-    }
-    sg_free(of);
-    return status;
+    int64_t n;
+    SG_TRY(sg_pools_text_tell_missing(s->p, s->requests, &n, err));
+    if (!n)
+        return SG_OK;
+    return sg_fail(err, SG_INPUT,
+                   "%lld %s missing in %s, and a bundle has all of them; hint: `synthgrid run` or "
+                   "`synthgrid generate` with the same settings gets %s",
+                   (long long)n, sg_plural(n, "completion is", "completions are"), s->p->study->results,
+                   sg_plural(n, "it", "them"));
 }
 
 static sg_status put_all(struct sealing *s, struct sg_err *err)

@@ -1,4 +1,6 @@
 #include "experiments/run/pools_text.h"
+#include "base/mem.h"
+#include "base/tell.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -81,4 +83,23 @@ int64_t sg_pools_text_n_empty(const struct sg_prepared *p)
     for (int64_t i = 0; i < p->grid.n_pools; i++)
         n += sg_pool_complete(p->pool[i]) && sg_pool_n(p->pool[i]) == 0;
     return n;
+}
+
+sg_status sg_pools_text_tell_missing(const struct sg_prepared *p, struct sg_requests *r, int64_t *n,
+                                     struct sg_err *err)
+{
+    int64_t n_consumers = sg_requests_n_consumers(r), *of = sg_alloc((size_t)n_consumers + 1, sizeof *of);
+    if (!of)
+        return sg_fail_memory(err, (size_t)n_consumers * sizeof *of);
+    struct sg_buf text = sg_buf_make((size_t)1 << 28);
+    sg_status status = sg_requests_count(r, n, of, err);
+    if (status == SG_OK && *n) {
+        sg_pools_text_missing(p, of, &text);
+        status = sg_buf_check(&text, "the list of what is missing", err);
+    }
+    if (status == SG_OK)
+        sg_tell_text(sg_buf_text(&text));
+    sg_buf_free(&text);
+    sg_free(of);
+    return status;
 }

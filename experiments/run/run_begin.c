@@ -104,27 +104,13 @@ static sg_status make(struct sg_run *r, struct sg_err *err)
 /* --offline, and completions are missing: which, and the command that gets them. */
 static sg_status print_missing(struct sg_run *r, struct sg_err *err)
 {
-    int64_t n, *of = sg_alloc((size_t)sg_requests_n_consumers(r->requests) + 1, sizeof *of);
-    if (!of)
-        return sg_fail_memory(err, (size_t)sg_requests_n_consumers(r->requests) * sizeof *of);
-    struct sg_buf text = sg_buf_make((size_t)1 << 28);
-    sg_status status = sg_requests_count(r->requests, &n, of, err);
-    if (status == SG_OK) {
-        sg_pools_text_missing(r->p, of, &text);
-        status = sg_buf_check(&text, "the list of what is missing", err);
-    }
-    if (status == SG_OK) {
-        sg_tell_text(sg_buf_text(&text));
-        status =
-            sg_fail(err, SG_INPUT,
-                    "--offline, but %lld %s missing; hint: `synthgrid generate %s results=%s` with the same "
-                    "key=value settings, where there is a network, gets %s; or set generator.recording",
-                    (long long)n, sg_plural(n, "completion is", "completions are"), r->p->study->path,
-                    r->p->study->results, sg_plural(n, "it", "them"));
-    }
-    sg_buf_free(&text);
-    sg_free(of);
-    return status;
+    int64_t n;
+    SG_TRY(sg_pools_text_tell_missing(r->p, r->requests, &n, err));
+    return sg_fail(err, SG_INPUT,
+                   "--offline, but %lld %s missing; hint: `synthgrid generate %s results=%s` with the same "
+                   "key=value settings, where there is a network, gets %s; or set generator.recording",
+                   (long long)n, sg_plural(n, "completion is", "completions are"), r->p->study->path,
+                   r->p->study->results, sg_plural(n, "it", "them"));
 }
 
 sg_status sg_run_note_batches(struct sg_run *r, struct sg_batches_out *out, struct sg_err *err)

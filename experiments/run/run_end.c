@@ -68,13 +68,18 @@ static sg_status print_degenerate(const struct sg_run *r, struct sg_err *err)
 {
     int64_t n, n_done;
     SG_TRY(sg_report_degenerate(r->h5_path, &n, &n_done, err));
-    if (n)
-        fprintf(r->options->quiet ? stderr : stdout,
-                "%s%lld of %lld finished %s %s one class for all test rows, and learned nothing to compare; "
-                "hint: "
-                "train.min_steps, train.lr\n",
-                r->options->quiet ? "synthgrid: warning: " : "one class ", (long long)n, (long long)n_done,
-                sg_plural(n_done, "cell", "cells"), sg_plural(n, "predicts", "predict"));
+    if (!n)
+        return SG_OK;
+    char text[300];
+    snprintf(text, sizeof text,
+             "%lld of %lld finished %s %s one class for all test rows, and learned nothing to compare; hint: "
+             "train.min_steps, train.lr",
+             (long long)n, (long long)n_done, sg_plural(n_done, "cell", "cells"),
+             sg_plural(n, "predicts", "predict"));
+    if (r->options->quiet)
+        sg_tell_warning("%s", text);
+    else
+        sg_tell_result("one class %s", text);
     return SG_OK;
 }
 
