@@ -201,8 +201,9 @@ void sg_buf_safe(struct sg_buf *b, const char *text, size_t max_chars)
             len = 1; /* printf's %.100s may have cut a character in two */
         if (c == '\n' || c == '\t')
             sg_buf_puts(b, " ");
-        else if (!valid || c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0x200b && c <= 0x200f) ||
-                 (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0xfeff)
+        else if (!valid || c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x61c ||
+                 (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
+                 (c >= 0x2060 && c <= 0x206f) || c == 0xfeff || (c >= 0xe0000 && c <= 0xe007f))
             sg_buf_puts(b, "?");
         else
             sg_buf_add(b, text + i, len);

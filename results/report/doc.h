@@ -2,9 +2,10 @@
  * (results/report/form.h); neither knows the other.
  *
  * Every text in it is plain UTF-8, ours and foreign alike: a form escapes all of it for what it writes (control characters and
- * bidirectional marks go everywhere). Errors are sticky (no memory, a ceiling) and come out in sg_doc_check.
+ * bidirectional marks go everywhere). What is no UTF-8 becomes U+FFFD here. Names of tables and figures may hold foreign words: they are
+ * made into file names that are unique. Errors are sticky (no memory, a ceiling) and come out in sg_doc_check.
  *
- *     sg_doc_section(doc, "method", "Which method?");
+ *     sg_doc_section(doc, "method", "Which method?");                             sg_sections_write does it for a section
  *     sg_doc_say(doc, "On %s, %s is best: %.1f points above ...", ...);          the answer, one plain sentence
  *     sg_doc_table(doc, "method-sst2", "Methods on sst2", 3, columns);
  *     sg_doc_text(doc, "zero_shot");  sg_doc_int(doc, 60);  sg_doc_estimate(doc, &e, 100, 1, "=");    cell after cell, row by row
@@ -38,6 +39,7 @@ enum sg_doc_table_flag {
 
 struct sg_doc_cell {
     char *text;              /* as it is shown, without escapes */
+    int64_t mark_at;         /* bytes of text before the blank and the mark of an estimate; -1: no mark */
     double value, low, high; /* NaN where there is none; what CSV and JSON say, what HTML sorts by */
 };
 struct sg_doc_table {
@@ -49,6 +51,7 @@ struct sg_doc_table {
         enum sg_doc_column_type type;
     } * column;
     struct sg_doc_cell *cell; /* (n_rows, n_columns) */
+    int64_t n_cells;          /* while it is written */
 };
 
 enum sg_figure_kind {
@@ -88,21 +91,28 @@ struct sg_doc_block {
 };
 struct sg_doc_section {
     char *name, *title;
+    int is_answer; /* its sentences are headlines (results/report/section.h) */
     int64_t n_blocks;
     struct sg_doc_block *block;
 };
 struct sg_doc {
     char *title, *subtitle; /* "Study quickstart"; "126 cells: 126 done" */
+    int64_t n_warnings;
+    char **warning; /* what every form shows on top: unfinished, a rehearsal */
     int64_t n_sections;
     struct sg_doc_section *section;
+    void *texts; /* doc.c's own: all texts lie in it */
+    size_t n_bytes;
     struct sg_err err; /* the first error */
     sg_status status;
 };
 
 struct sg_doc *sg_doc_create(const char *title, const char *subtitle); /* NULL: no memory */
 void sg_doc_destroy(struct sg_doc *doc);
+/* The first error; or a table whose last row is not whole. */
 sg_status sg_doc_check(const struct sg_doc *doc, struct sg_err *err) SG_MUST_USE;
 
+void sg_doc_warn(struct sg_doc *doc, const char *format, ...) SG_PRINTF(2, 3);
 void sg_doc_section(struct sg_doc *doc, const char *name, const char *title);
 void sg_doc_say(struct sg_doc *doc, const char *format, ...)
     SG_PRINTF(2, 3); /* an answer; the headlines on top are these */

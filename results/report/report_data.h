@@ -77,6 +77,8 @@ struct sg_report_data {
     int64_t total_requests, total_failed_requests, total_from_recording, total_tokens_in, total_tokens_out;
     char *total_cost_usd; /* a number, or "unknown" */
     int64_t n_done, n_failed, n_planned, n_degenerate;
+    int is_unfinished,
+        runs; /* as struct sg_report_source has them; set by who opened it, not by sg_report_read */
 };
 
 sg_status sg_report_read(const char *path, struct sg_report_data *out, struct sg_err *err) SG_MUST_USE;

@@ -1,4 +1,11 @@
-/* The sections of a report, a row each: adding one is a function and its row in section.c. */
+/* The sections of a report, a row each: adding one is a line of SG_SECTIONS and its function, sg_section_NAME in section_NAME.c.
+ *
+ *     sg_status sg_section_spend(const struct sg_section_input *in, struct sg_doc *doc, struct sg_err *err)
+ *     {
+ *         sg_doc_say(doc, ...);  sg_doc_table(doc, ...);  ...        the section is open; its errors are the document's
+ *         return SG_OK;                                              without a block it is left out
+ *     }
+ */
 #ifndef SG_RESULTS_REPORT_SECTION_H
 #define SG_RESULTS_REPORT_SECTION_H
 
@@ -8,10 +15,19 @@
 
 struct sg_section_input {
     const struct sg_report_data *d;
-    const struct sg_scores *scores;
+    const struct sg_scores *scores; /* NULL where they were not read */
+    const char *file; /* the results.h5 that both were read from, for what else a section needs */
     const struct sg_report_data *other; /* NULL, or what --compare names */
     const struct sg_scores *other_scores;
+    const char *other_file;
+    const char *only; /* NULL: all sections; else the one of this name */
 };
+
+/* name, is_answer (its sentences stand on top), title; in the order of the report. */
+#define SG_SECTIONS(X)                                                                                       \
+    X(spend, 0, "Spend")                                                                                     \
+    X(failed, 0, "Failed cells")                                                                             \
+    X(provenance, 0, "Where these numbers come from")
 
 struct sg_section {
     const char *name, *title; /* --section NAME; the question */
@@ -20,6 +36,17 @@ struct sg_section {
 };
 extern const struct sg_section sg_sections[];
 extern const int sg_n_sections;
+
+#define SG_SECTION(name, is_answer, title)                                                                   \
+    sg_status sg_section_##name(const struct sg_section_input *in, struct sg_doc *doc, struct sg_err *err);
+SG_SECTIONS(SG_SECTION)
+#undef SG_SECTION
+
+/* NULL for none. */
+const struct sg_section *sg_section_of(const char *name);
+
+/* "accuracy, spend, failed": all names, for messages and --help. */
+void sg_section_names(char *out, size_t n_bytes);
 
 /* All sections into a new document; one that has nothing to say is left out. */
 sg_status sg_sections_write(const struct sg_section_input *in, struct sg_doc **out,
