@@ -8,6 +8,18 @@
  *     struct sg_crossed y = {.n = {1, 3, 3, 200}, .y = right};
  *     sg_crossed_mean(&y, &e, &err)            e.mean in [e.low, e.high], from draws, trainings and rows
  *
+ * The interval is an analysis of variance with all axes as random effects (the closed form of what a crossed bootstrap estimates, Owen 2007, "The
+ * pigeonhole bootstrap", without its noise and its upward bias):
+ *   - rows: the mean square of the rows' means, by the number of values. All interactions of rows with seeds are in it; rows - 1 degrees of freedom.
+ *   - seeds: what pools, draws, trainings and their pairs add beyond their interactions with rows. A negative estimate is 0, so that an axis that does
+ *     nothing costs nothing; degrees of freedom by Satterthwaite (1946) among the seeds alone.
+ *   - half the width squared = t_rows^2 variance_rows + t_seeds^2 variance_seeds. One t for the sum of both would be too small where two or three seeds
+ *     have most of the variance (88 to 93 % instead of 95).
+ * Simulated (tests/results/test_crossed.c, SG_STUDIES=1500: ten designs of 1 to 5 levels, 50 to 1,000 rows): 95 to 98 % of the means and of the
+ * differences are held, most at two levels an axis; 3 % of the differences that are none have p < 0.05.
+ * p is of the same statistic. A permutation of rows would hold the seeds fixed, and call what another draw turns round a finding.
+ * Of 0 and 1 alone, one cell or no spread at all: Wilson's interval over the rows, which is never without width.
+ *
  * Local, pure, deterministic: the same numbers give the same bits anywhere. */
 #ifndef SG_RESULTS_STATS_CROSSED_H
 #define SG_RESULTS_STATS_CROSSED_H

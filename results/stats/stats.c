@@ -37,6 +37,32 @@ static double beta_regularised(double a, double b, double x)
                                      : 1 - front * beta_fraction(b, a, 1 - x) / b;
 }
 
+double sg_t_tail(double t, double df)
+{
+    double half =
+        df < 1e7 ? 0.5 * beta_regularised(0.5 * df, 0.5, df / (df + t * t)) : 0.5 * erfc(fabs(t) / sqrt(2));
+    return t < 0 ? 1 - half : half;
+}
+
+double sg_t_quantile(double p, double df)
+{
+    if (!(df >= 1) || !(p > 0 && p < 1))
+        return (double)NAN;
+    double tail = fmin(p, 1 - p), low = 0, high = 1;
+    while (sg_t_tail(high, df) > tail && high < 1e300)
+        high *= 2;
+    for (int i = 0; i < 100 && high > low; i++) { /* bisection, to the last bit of a double */
+        double middle = 0.5 * (low + high);
+        if (middle <= low || middle >= high)
+            break;
+        if (sg_t_tail(middle, df) > tail)
+            low = middle;
+        else
+            high = middle;
+    }
+    return p < 0.5 ? -high : high;
+}
+
 double sg_t975(double df)
 {
     if (!(df >= 1))

@@ -9,6 +9,11 @@
 /* The 0.975 quantile of Student's t with df >= 1 degrees of freedom, whole or not; NaN below. */
 double sg_t975(double df);
 
+/* P(T > t) of Student's t with df >= 1, whole or not. */
+double sg_t_tail(double t, double df);
+/* The quantile: P(T <= x) = p, 0 < p < 1; NaN outside, and for df < 1. */
+double sg_t_quantile(double p, double df);
+
 struct sg_estimate {
     int64_t n;
     double mean, low,
