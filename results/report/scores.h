@@ -47,9 +47,20 @@ sg_status sg_scores_difference(const struct sg_scores *s, const struct sg_score_
                                const struct sg_score_group *b, enum sg_score score, struct sg_effect *out,
                                struct sg_err *err) SG_MUST_USE;
 
-/* Predicted class, and the probabilities (n_classes), of a finished cell's row. */
+/* Which groups of the same task, mix, size and raw cannot be told from the best one: mark[i], of group[i] (n, the same task), is "best" for the
+ * highest mean, "tied" where the paired difference to it is not significant (5 %, Holm over the n - 1 differences), "" otherwise or without
+ * numbers. detectable, p (n; may be NULL): the smallest difference to the best that could have been told (sg_effect_detectable), and the
+ * adjusted p; NaN for the best and where there is none. */
+enum sg_rank { SG_RANK_NONE, SG_RANK_BEST, SG_RANK_TIED, SG_RANK_BELOW };
+sg_status sg_scores_rank(const struct sg_scores *s, const struct sg_score_group *const *group, int64_t n,
+                         enum sg_score score, enum sg_rank *rank, double *detectable, double *p,
+                         struct sg_err *err) SG_MUST_USE;
+
+/* "rows, 3 draws, 3 trainings; one pool: its luck is not in here": what is in an interval of the group, and what is not, into text. */
+void sg_scores_sources(const struct sg_score_group *g, char *text, size_t size);
+
+/* Predicted class of a finished cell's row, and the row's own; cell: index into d->cell. */
 int32_t sg_scores_predicted(const struct sg_scores *s, int64_t cell, int64_t row);
-const float *sg_scores_probabilities(const struct sg_scores *s, int64_t cell, int64_t row);
 int32_t sg_scores_gold(const struct sg_scores *s, int64_t task, int64_t row);
 
 #endif

@@ -1,0 +1,99 @@
+/* A study in a ledger whose predictions are made up: which share of rows a cell has right is the caller's. Crossed as real ones are: rows, draws and
+ * trainings have effects of their own, which all cells share. */
+#ifndef SG_TESTS_RESULTS_MADE_STUDY_H
+#define SG_TESTS_RESULTS_MADE_STUDY_H
+
+#include "base/mem.h"
+#include "base/rng.h"
+#include "results/ledger/ledger.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct made {
+    int n_tasks, n_rows, n_draws, n_trainings; /* of each task */
+    const char *const *method;                 /* NULL-terminated */
+    const int *size, *raw;                     /* 0-terminated */
+    /* What a cell adds to a row's score, which is right where it is above 0; size 0: raw only; raw 0: synthetic only. NULL: nothing. */
+    double (*gain)(int task, const char *method, int size, int raw);
+    uint64_t seed;
+    int hole; /* the last cell is planned */
+};
+
+static sg_status made_cell(struct sg_ledger *l, const struct made *m, int task, const char *method, int size,
+                           int raw, int draw, int training, int *ordinal, int planned, struct sg_err *err)
+{
+    char id[40], settings[500], pool[40], result[200];
+    float *logits = sg_alloc((size_t)m->n_rows * 2, sizeof *logits);
+    double shift = 0.6 + (m->gain ? m->gain(task, method, size, raw) : 0);
+    if (!logits)
+        return sg_fail_memory(err, 8);
+    struct sg_rng d = sg_rng_make(m->seed, (uint64_t)(1000 + task * 100 + draw)),
+                  t = sg_rng_make(m->seed, (uint64_t)(5000 + task * 100 + training)),
+                  own = sg_rng_make(m->seed, (uint64_t)(100000 + *ordinal));
+    shift += 0.1 * sg_rng_normal(&d) + 0.05 * sg_rng_normal(&t);
+    for (int r = 0; r < m->n_rows; r++) {
+        struct sg_rng row = sg_rng_make(m->seed, (uint64_t)(900000 + task * 10000 + r));
+        int gold = r % 2, right = shift + sg_rng_normal(&row) + 0.5 * sg_rng_normal(&own) > 0,
+            predicted = right ? gold : !gold;
+        logits[2 * r + predicted] = 1.5f;
+        logits[2 * r + !predicted] = -0.5f;
+    }
+    snprintf(id, sizeof id, "cell%05d", *ordinal);
+    snprintf(pool, sizeof pool, "pool-%d-%s", task, method);
+    snprintf(settings, sizeof settings,
+             "{\"class_names\":[\"negative\",\"positive\"],\"method\":\"%s\",\"mix\":\"%s\",\"raw\":%d,"
+             "\"seed_data\":%d,"
+             "\"seed_generation\":%d,\"seed_train\":%d,\"size\":%d,\"task\":\"task%d\"}",
+             method,
+             !size ? "raw"
+             : raw ? "raw+synthetic"
+                   : "synthetic",
+             raw, raw ? draw : -1, size ? 0 : -1, training, size, task);
+    snprintf(result, sizeof result,
+             "{\"n_raw\":%d,\"n_synthetic\":%d,\"train_s\":1.5,\"ranks\":1,\"host\":\"near\"}", raw, size);
+    sg_status status = sg_ledger_cell_plan(l, id, *ordinal, settings, size ? pool : NULL, err);
+    struct sg_ledger_cell c = {
+        .id = id, .status = "done", .result = result, .n_eval = m->n_rows, .n_classes = 2, .logits = logits};
+    if (status == SG_OK && !planned)
+        status = sg_ledger_cell_finish(l, &c, err);
+    ++*ordinal;
+    sg_free(logits);
+    return status;
+}
+
+static sg_status made_group(struct sg_ledger *l, const struct made *m, int task, const char *method, int size,
+                            int raw, int *ordinal, int hole, struct sg_err *err)
+{
+    int n_draws = raw ? m->n_draws : 1;
+    for (int d = 0; d < n_draws; d++)
+        for (int t = 0; t < m->n_trainings; t++)
+            SG_TRY(made_cell(l, m, task, method, size, raw, d, t, ordinal,
+                             hole && d == n_draws - 1 && t == m->n_trainings - 1, err));
+    return SG_OK;
+}
+
+static sg_status made_fill(struct sg_ledger *l, const struct made *m, struct sg_err *err)
+{
+    int ordinal = 0;
+    SG_TRY(sg_ledger_meta_set(l, "study", "made", err));
+    for (int task = 0; task < m->n_tasks; task++) {
+        char name[40];
+        snprintf(name, sizeof name, "task%d", task);
+        for (int r = 0; r < m->n_rows; r++)
+            SG_TRY(sg_ledger_test_row_put(l, name, r, r % 2, "A test row.", NULL, err));
+        for (const int *raw = m->raw; *raw; raw++)
+            SG_TRY(made_group(l, m, task, "", 0, *raw, &ordinal, 0, err));
+        for (const char *const *method = m->method; *method; method++)
+            for (const int *size = m->size; *size; size++) {
+                SG_TRY(made_group(l, m, task, *method, *size, 0, &ordinal, 0, err));
+                for (const int *raw = m->raw; *raw; raw++)
+                    SG_TRY(made_group(l, m, task, *method, *size, *raw, &ordinal,
+                                      m->hole && task == m->n_tasks - 1 && !method[1] && !size[1] && !raw[1],
+                                      err));
+            }
+    }
+    return sg_ledger_commit(l, err);
+}
+
+#endif
