@@ -25,6 +25,8 @@ struct sg_section_input {
 
 /* name, is_answer (its sentences stand on top), title; in the order of the report. */
 #define SG_SECTIONS(X)                                                                                       \
+    X(help, 1, "Does synthetic data help?")                                                                  \
+    X(replace, 1, "Can synthetic data replace raw rows?")                                                    \
     X(spend, 0, "Spend")                                                                                     \
     X(failed, 0, "Failed cells")                                                                             \
     X(provenance, 0, "Where these numbers come from")

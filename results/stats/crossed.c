@@ -230,29 +230,31 @@ static int64_t at_of(const struct sg_crossed *y, const int64_t at[SG_AXIS_ROWS])
     return i * y->n[SG_AXIS_ROWS];
 }
 
-static sg_status subtract(const struct sg_crossed *a, const struct sg_crossed *b, struct sg_crossed *out,
-                          float **memory, struct sg_err *err)
+sg_status sg_crossed_subtract(const struct sg_crossed *a, const struct sg_crossed *b, struct sg_crossed *out,
+                              struct sg_err *err)
 {
+    struct sg_crossed c = {0};
     int64_t N = 1, at[SG_AXIS_ROWS], rows = a->n[SG_AXIS_ROWS];
     for (int f = 0; f < SG_N_AXES; f++) {
         int64_t na = at_least(a->n[f]), nb = at_least(b->n[f]);
         if (na != nb && ((na > 1 && nb > 1) || f == SG_AXIS_ROWS))
             return sg_fail(err, SG_INPUT, "cells of %lld and of %lld levels cannot be compared",
                            (long long)na, (long long)nb);
-        out->n[f] = na > nb ? na : nb;
-        N *= out->n[f];
+        c.n[f] = na > nb ? na : nb;
+        N *= c.n[f];
     }
     float *d = sg_alloc((size_t)N, sizeof *d), *to = d;
     if (!d)
         return sg_fail_memory(err, (size_t)N * sizeof *d);
-    for (at[0] = 0; at[0] < out->n[0]; at[0]++)
-        for (at[1] = 0; at[1] < out->n[1]; at[1]++)
-            for (at[2] = 0; at[2] < out->n[2]; at[2]++, to += rows) {
+    for (at[0] = 0; at[0] < c.n[0]; at[0]++)
+        for (at[1] = 0; at[1] < c.n[1]; at[1]++)
+            for (at[2] = 0; at[2] < c.n[2]; at[2]++, to += rows) {
                 const float *x = a->y + at_of(a, at), *z = b->y + at_of(b, at);
                 for (int64_t r = 0; r < rows; r++)
                     to[r] = x[r] - z[r];
             }
-    out->y = *memory = d;
+    c.y = d;
+    *out = c;
     return SG_OK;
 }
 
@@ -266,10 +268,9 @@ sg_status sg_crossed_difference(const struct sg_crossed *a, const struct sg_cros
 {
     struct sg_crossed d = {0};
     struct anova v;
-    float *memory = NULL;
     double variance;
     int64_t rows = a->n[SG_AXIS_ROWS];
-    SG_TRY(subtract(a, b, &d, &memory, err));
+    SG_TRY(sg_crossed_subtract(a, b, &d, err));
     sg_status status = analyse(&d, &v, err);
     if (status == SG_OK && !v.axes)
         *out = no_interval(v.mean);
@@ -285,7 +286,7 @@ sg_status sg_crossed_difference(const struct sg_crossed *a, const struct sg_cros
             out->p = sg_mcnemar(more, less);
         }
     }
-    sg_free(memory);
+    sg_free((void *)(uintptr_t)d.y);
     return status;
 }
 

@@ -52,6 +52,10 @@ sg_status sg_crossed_mean(const struct sg_crossed *y, struct sg_effect *out, str
 sg_status sg_crossed_difference(const struct sg_crossed *a, const struct sg_crossed *b, struct sg_effect *out,
                                 struct sg_err *err) SG_MUST_USE;
 
+/* a - b itself, new memory (sg_free(out->y)), with the axes of both. */
+sg_status sg_crossed_subtract(const struct sg_crossed *a, const struct sg_crossed *b, struct sg_crossed *out,
+                              struct sg_err *err) SG_MUST_USE;
+
 /* The mean of n effects that share nothing (tasks): each counts the same; standard errors add, degrees of freedom are Satterthwaite's. */
 struct sg_effect sg_effects_mean(const struct sg_effect *x, int64_t n);
 
