@@ -25,8 +25,13 @@ struct sg_section_input {
 
 /* name, is_answer (its sentences stand on top), title; in the order of the report. */
 #define SG_SECTIONS(X)                                                                                       \
-    X(help, 1, "Does synthetic data help?")                                                                  \
-    X(replace, 1, "Can synthetic data replace raw rows?")                                                    \
+    X(help, 1, "Does synthetic data help beside raw rows?")                                                  \
+    X(replace, 1, "Can it replace raw rows?")                                                                \
+    X(method, 1, "Which method?")                                                                            \
+    X(rephrase, 1, "What does rephrasing do?")                                                               \
+    X(wording, 1, "How much is the prompt's wording?")                                                       \
+    X(conditioning, 1, "Label first, or text first?")                                                        \
+    X(generator, 1, "Which generator?")                                                                      \
     X(spend, 0, "Spend")                                                                                     \
     X(failed, 0, "Failed cells")                                                                             \
     X(provenance, 0, "Where these numbers come from")

@@ -1,0 +1,265 @@
+#include "results/report/answer.h"
+
+#include "base/mem.h"
+#include "base/text.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+struct sg_effect sg_answer_none(void)
+{
+    return (struct sg_effect){.mean = NAN, .low = NAN, .high = NAN, .se = NAN, .df = NAN, .p = NAN};
+}
+
+int sg_answer_told(double p)
+{
+    return p < SG_ANSWER_LEVEL;
+}
+
+void sg_answer_free(struct sg_crossed *y)
+{
+    sg_free((void *)(uintptr_t)y->y);
+    *y = (struct sg_crossed){0};
+}
+
+static int64_t levels(const struct sg_crossed *y, int f)
+{
+    return y->n[f] > 1 ? y->n[f] : 1;
+}
+
+/* Where the rows of y's cell begin that meets (pool, draw, training). */
+static const float *cell_of(const struct sg_crossed *y, const int64_t at[SG_AXIS_ROWS])
+{
+    int64_t i = 0;
+    for (int f = 0; f < SG_AXIS_ROWS; f++)
+        i = i * levels(y, f) + (levels(y, f) > 1 ? at[f] : 0);
+    return y->y + i * y->n[SG_AXIS_ROWS];
+}
+
+/* Adds times * y to sum, which has all levels. */
+static void add(float *sum, const int64_t n[SG_N_AXES], const struct sg_crossed *y, float times)
+{
+    int64_t at[SG_AXIS_ROWS];
+    for (at[0] = 0; at[0] < n[0]; at[0]++)
+        for (at[1] = 0; at[1] < n[1]; at[1]++)
+            for (at[2] = 0; at[2] < n[2]; at[2]++) {
+                const float *from = cell_of(y, at);
+                for (int64_t r = 0; r < n[SG_AXIS_ROWS]; r++)
+                    sum[r] += times * from[r];
+                sum += n[SG_AXIS_ROWS];
+            }
+}
+
+/* Whether both fit together; n gets the larger number of levels. */
+static int widen(int64_t n[SG_N_AXES], const int64_t other[SG_N_AXES])
+{
+    for (int f = 0; f < SG_N_AXES; f++) {
+        int64_t a = n[f] > 1 ? n[f] : 1, b = other[f] > 1 ? other[f] : 1;
+        if (a != b && (f == SG_AXIS_ROWS || (a > 1 && b > 1)))
+            return 0;
+        n[f] = a > b ? a : b;
+    }
+    return 1;
+}
+
+int sg_answer_fits(const struct sg_crossed *a, const struct sg_crossed *b)
+{
+    int64_t n[SG_N_AXES];
+    memcpy(n, a->n, sizeof n);
+    return widen(n, b->n);
+}
+
+static sg_status make_sum(const int64_t n[SG_N_AXES], float **out, struct sg_err *err)
+{
+    size_t size = (size_t)(n[0] * n[1] * n[2] * n[SG_AXIS_ROWS]);
+    *out = sg_alloc(size + 1, sizeof **out);
+    return *out ? SG_OK : sg_fail_memory(err, size * sizeof **out);
+}
+
+sg_status sg_answer_mean(const struct sg_scores *s, const struct sg_score_group *const *group, int64_t n,
+                         struct sg_crossed *out, struct sg_err *err)
+{
+    struct sg_crossed sum = {0};
+    float *y = NULL;
+    *out = sum;
+    for (int64_t i = 0; i < n; i++) {
+        if (!group[i] || !group[i]->cell)
+            return SG_OK;
+        if (i == 0)
+            memcpy(sum.n, group[i]->n, sizeof sum.n);
+        if (!widen(sum.n, group[i]->n))
+            return SG_OK;
+    }
+    if (n < 1)
+        return SG_OK;
+    SG_TRY(make_sum(sum.n, &y, err));
+    sg_status status = SG_OK;
+    for (int64_t i = 0; i < n && status == SG_OK; i++) {
+        struct sg_crossed one = {0};
+        status = sg_scores_of(s, group[i], SG_SCORE_ACCURACY, &one, err);
+        if (status == SG_OK)
+            add(y, sum.n, &one, 1 / (float)n);
+        sg_answer_free(&one);
+    }
+    sum.y = y;
+    if (status == SG_OK)
+        *out = sum;
+    else
+        sg_free(y);
+    return status;
+}
+
+sg_status sg_answer_subtract(const struct sg_crossed *a, const struct sg_crossed *b, struct sg_crossed *out,
+                             struct sg_err *err)
+{
+    *out = (struct sg_crossed){0};
+    return a->y && b->y && sg_answer_fits(a, b) ? sg_crossed_subtract(a, b, out, err) : SG_OK;
+}
+
+sg_status sg_answer_difference(const struct sg_scores *s, const struct sg_score_group *const *a, int64_t n_a,
+                               const struct sg_score_group *const *b, int64_t n_b, struct sg_effect *out,
+                               int64_t *needed, struct sg_err *err)
+{
+    struct sg_crossed x = {0}, y = {0}, d = {0};
+    *out = sg_answer_none();
+    if (needed)
+        memset(needed, 0, SG_N_AXES * sizeof *needed);
+    SG_TRY(sg_answer_mean(s, a, n_a, &x, err));
+    sg_status status = sg_answer_mean(s, b, n_b, &y, err);
+    if (status == SG_OK)
+        status = sg_answer_subtract(&x, &y, &d, err);
+    if (status == SG_OK && d.y)
+        status = sg_crossed_difference(&x, &y, out, err); /* McNemar's p where both are one cell */
+    if (status == SG_OK && d.y && needed)
+        status = sg_crossed_needed(&d, 0.01, needed, err);
+    sg_answer_free(&x);
+    sg_answer_free(&y);
+    sg_answer_free(&d);
+    return status;
+}
+
+/* ---- words ---- */
+
+static double points(double share)
+{
+    double x = round(1000 * share) / 10;
+    return x == 0 ? 0 : x; /* no -0.0 */
+}
+
+/* No difference of shares is beyond 100 points, though an interval of one degree of freedom would be. */
+static struct sg_effect clipped(struct sg_effect e)
+{
+    if (!isnan(e.low)) {
+        e.low = fmax(e.low, -1);
+        e.high = fmin(e.high, 1);
+    }
+    return e;
+}
+
+const char *sg_answer_points(const struct sg_effect *e, char text[SG_ANSWER_TEXT])
+{
+    if (isnan(e->low))
+        snprintf(text, SG_ANSWER_TEXT, "%+.1f points (no interval)", points(e->mean));
+    else
+        snprintf(text, SG_ANSWER_TEXT, "%+.1f points (95 %% interval %+.1f to %+.1f)", points(e->mean),
+                 points(clipped(*e).low), points(clipped(*e).high));
+    return text;
+}
+
+const char *sg_answer_brief(const struct sg_effect *e, char text[SG_ANSWER_TEXT])
+{
+    if (isnan(e->low))
+        snprintf(text, SG_ANSWER_TEXT, "%+.1f", points(e->mean));
+    else
+        snprintf(text, SG_ANSWER_TEXT, "%+.1f (%+.1f to %+.1f)", points(e->mean), points(clipped(*e).low),
+                 points(clipped(*e).high));
+    return text;
+}
+
+const char *sg_answer_p(double p, char text[SG_ANSWER_TEXT])
+{
+    if (isnan(p))
+        snprintf(text, SG_ANSWER_TEXT, "no p");
+    else if (p < 0.001)
+        snprintf(text, SG_ANSWER_TEXT, "p < 0.001");
+    else
+        snprintf(text, SG_ANSWER_TEXT, "p = %.3f", p);
+    return text;
+}
+
+const char *sg_answer_needed(const int64_t needed[SG_N_AXES], char text[SG_ANSWER_TEXT])
+{
+    static const char *const many[] = {"pools", "draws", "trainings", "test rows"};
+    size_t at = 0;
+    int n_seen = 0;
+    text[0] = 0;
+    for (int f = 0; f < SG_N_AXES && at < SG_ANSWER_TEXT; f++) {
+        n_seen += needed[f] != 0;
+        if (needed[f] > 0)
+            at += (size_t)snprintf(text + at, SG_ANSWER_TEXT - at, "%s%lld %s", at ? " or " : "",
+                                   (long long)needed[f], many[f]);
+    }
+    if (!at)
+        snprintf(text, SG_ANSWER_TEXT, n_seen ? "more of several at once" : "-");
+    return text;
+}
+
+void sg_answer_join(struct sg_buf *b, int64_t i, int64_t n, const char *word)
+{
+    sg_buf_printf(b, "%s%s", i == 0 ? "" : i == n - 1 ? " and " : ", ", word);
+}
+
+void sg_answer_effect_cell(struct sg_doc *doc, const struct sg_effect *e, const char *mark)
+{
+    struct sg_effect c = clipped(*e);
+    sg_doc_estimate(doc, c.mean, c.low, c.high, 100, 1, mark);
+}
+
+void sg_answer_p_cell(struct sg_doc *doc, double p)
+{
+    if (p < 0.001)
+        sg_doc_number(doc, p, "< 0.001");
+    else
+        sg_doc_real(doc, p, 3);
+}
+
+/* ---- what a task has ---- */
+
+sg_status sg_answer_raws(const struct sg_scores *s, int64_t task, int64_t **out, int64_t *n,
+                         struct sg_err *err)
+{
+    int64_t *raw = sg_alloc((size_t)s->n_groups + 1, sizeof *raw), m = 0;
+    if (!raw)
+        return sg_fail_memory(err, (size_t)s->n_groups * sizeof *raw);
+    for (int64_t i = 0; i < s->n_groups; i++) {
+        const struct sg_score_group *g = &s->group[i];
+        if ((task >= 0 && g->task != task) || g->mix == SG_REPORT_SYNTHETIC)
+            continue;
+        int64_t at = m, is_new = 1;
+        for (int64_t k = 0; k < m; k++)
+            is_new &= raw[k] != g->raw;
+        if (!is_new)
+            continue;
+        for (; at > 0 && raw[at - 1] > g->raw; at--)
+            raw[at] = raw[at - 1];
+        raw[at] = g->raw;
+        m++;
+    }
+    *out = raw;
+    *n = m;
+    return SG_OK;
+}
+
+double sg_answer_example_cost(const struct sg_report_data *d, int64_t task, const char *method)
+{
+    double usd = 0, n = 0;
+    for (int64_t i = 0; i < d->n_pools; i++) {
+        const struct sg_report_pool *p = &d->pool[i];
+        if (strcmp(p->task, d->task[task].name) != 0 || (method && strcmp(p->method, method) != 0))
+            continue;
+        usd += p->cost_usd; /* NaN stays */
+        n += p->n;
+    }
+    return n > 0 ? usd / n : (double)NAN;
+}

@@ -1,0 +1,70 @@
+/* What the sections of answers share: means over groups of cells, their differences, and the words for both. Private to results/report/.
+ *
+ * All means are over complete groups: where one of them has a hole there is no mean, and the section says what is missing. A claim is made
+ * where p, adjusted by Holm within the family that the section names, is below SG_ANSWER_LEVEL; every other sentence holds SG_CANNOT. */
+#ifndef SG_RESULTS_REPORT_ANSWER_H
+#define SG_RESULTS_REPORT_ANSWER_H
+
+#include "results/report/section.h"
+
+#define SG_CANNOT       "cannot be told from this study"
+#define SG_ANSWER_LEVEL 0.05
+
+/* Mean accuracy of each row over n groups of one task: new memory (sg_free(y->y)). An axis of one level in some of them is the same for all
+ * levels of the others. y->y NULL where there is none: no group, a hole, or designs that do not fit together. */
+sg_status sg_answer_mean(const struct sg_scores *s, const struct sg_score_group *const *group, int64_t n,
+                         struct sg_crossed *y, struct sg_err *err) SG_MUST_USE;
+
+/* Whether both have the same rows, and on each axis the same levels or one of them a single one. */
+int sg_answer_fits(const struct sg_crossed *a, const struct sg_crossed *b);
+
+/* a - b, row by row, as above. */
+sg_status sg_answer_subtract(const struct sg_crossed *a, const struct sg_crossed *b, struct sg_crossed *y,
+                             struct sg_err *err) SG_MUST_USE;
+
+void sg_answer_free(struct sg_crossed *y);
+
+/* The mean of the groups a minus that of the groups b; NaN where there is none. needed (SG_N_AXES, may be NULL): what an interval of +-1 point
+ * takes (sg_crossed_needed), of a difference. */
+sg_status sg_answer_difference(const struct sg_scores *s, const struct sg_score_group *const *a, int64_t n_a,
+                               const struct sg_score_group *const *b, int64_t n_b, struct sg_effect *out,
+                               int64_t *needed, struct sg_err *err) SG_MUST_USE;
+
+struct sg_effect sg_answer_none(void); /* all NaN */
+int sg_answer_told(double p);          /* p below the level; NaN is not */
+
+enum { SG_ANSWER_TEXT = 160 };
+/* "+2.1 points (95 % interval -0.3 to +4.5)" */
+const char *sg_answer_points(const struct sg_effect *e, char text[SG_ANSWER_TEXT]);
+/* "+2.1 (-0.3 to +4.5)" */
+const char *sg_answer_brief(const struct sg_effect *e, char text[SG_ANSWER_TEXT]);
+/* "p = 0.03", "p < 0.001" */
+const char *sg_answer_p(double p, char text[SG_ANSWER_TEXT]);
+/* "12 draws, or 900 rows"; "no number of seeds or rows alone" */
+const char *sg_answer_needed(const int64_t needed[SG_N_AXES], char text[SG_ANSWER_TEXT]);
+/* Adds a word to a list that is read aloud: "a", "a, b", and with the last one "a, b and c". */
+void sg_answer_join(struct sg_buf *b, int64_t i, int64_t n, const char *word);
+
+/* Cells of a difference: its points, and its p. */
+void sg_answer_effect_cell(struct sg_doc *doc, const struct sg_effect *e, const char *mark);
+void sg_answer_p_cell(struct sg_doc *doc, double p);
+
+/* The task's raw sizes, ascending, new memory (sg_free). */
+sg_status sg_answer_raws(const struct sg_scores *s, int64_t task, int64_t **raw, int64_t *n,
+                         struct sg_err *err) SG_MUST_USE;
+
+/* USD that an example of a pool of the task costs, over all of them whose method is named (NULL: all): NaN where it is not known. */
+double sg_answer_example_cost(const struct sg_report_data *d, int64_t task, const char *method);
+
+/* An axis of a study whose levels are compared: which level a method of a task is of, and its name without it; 0: it is none of the axis. */
+struct sg_answer_axis {
+    const char *name, *one, *many; /* "wording": of the section's tables; "wording", "wordings" */
+    int (*level)(const void *context, int64_t task, const char *method, char level[200], char rest[200]);
+    const void *context;
+    int with_share;        /* says how much of the spread is the axis' */
+    const char *if_single; /* what is said where no task has two levels; NULL: nothing */
+};
+sg_status sg_answer_compare(const struct sg_section_input *in, const struct sg_answer_axis *axis,
+                            struct sg_doc *doc, struct sg_err *err) SG_MUST_USE;
+
+#endif
