@@ -21,7 +21,9 @@ struct sg_form_output {
 };
 
 /* name, needs_folder, about. */
-#define SG_FORMS(X) X(csv, 1, "a file a table (RFC 4180), numbers as they are")
+#define SG_FORMS(X)                                                                                          \
+    X(csv, 1, "a file a table (RFC 4180), numbers as they are")                                              \
+    X(html, 0, "one page with figures, in one file that asks nobody for anything")
 
 struct sg_form {
     const char *name, *about; /* about: for --help */

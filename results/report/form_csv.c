@@ -1,6 +1,8 @@
 /* RFC 4180: a head, CRLF, quotes where a field has a comma, a quote or a line end. */
 #include "results/report/form.h"
 
+#include "results/report/form_csv.h"
+
 #include "base/mem.h"
 
 #include <math.h>
@@ -131,7 +133,7 @@ static void draw_table(const struct sg_doc_table *t, struct sg_buf *out)
     sg_free(extra);
 }
 
-static void draw_figure(const struct sg_figure *f, struct sg_buf *out)
+void sg_form_csv_figure(const struct sg_figure *f, struct sg_buf *out)
 {
     sg_buf_puts(out, "series,label,x,y,low,high\r\n");
     for (int64_t i = 0; i < f->n_points; i++) {
@@ -177,7 +179,7 @@ sg_status sg_form_csv(const struct sg_doc *doc, const struct sg_report_data *d,
                 draw_table(b->table, &text);
                 status = put("table-", b->table->name, &text, out, err);
             } else if (b->figure) {
-                draw_figure(b->figure, &text);
+                sg_form_csv_figure(b->figure, &text);
                 status = put("figure-", b->figure->name, &text, out, err);
             }
         }

@@ -1,0 +1,24 @@
+/* Another program, run for what it makes of a text: its standard input is given, its standard output is taken.
+ *
+ *     const char *const argv[] = {"gnuplot", "-d", NULL};
+ *     SG_TRY(sg_child_run(argv, script, strlen(script), 20, &out, err));
+ *
+ * There is no shell. The program is looked for in PATH, and its environment is PATH and LC_ALL=C.UTF-8 alone: no keys. What it writes to
+ * standard error is thrown away. */
+#ifndef SG_BASE_CHILD_H
+#define SG_BASE_CHILD_H
+
+#include "base/buf.h"
+#include "base/err.h"
+
+#include <stddef.h>
+
+/* Whether PATH has a program of this name that can be started. */
+int sg_child_exists(const char *name);
+
+/* Local. Appends to `out`, whose ceiling holds. SG_INPUT where there is no such program; SG_FAILED where it ends in anything but 0, or does
+ * not end within limit_s: it is killed then. `out` may hold a part of what it wrote after a failure. */
+sg_status sg_child_run(const char *const argv[], const char *input, size_t n, double limit_s,
+                       struct sg_buf *out, struct sg_err *err) SG_MUST_USE;
+
+#endif

@@ -1,0 +1,84 @@
+/* Another program: what it gets, what it leaves, how it may fail. */
+#include "base/child.h"
+
+#include "base/file.h"
+#include "tests/base/check.h"
+
+#include <stdlib.h>
+
+static sg_status run(const char *const argv[], const char *input, double limit_s, struct sg_buf *out)
+{
+    return sg_child_run(argv, input, strlen(input), limit_s, out, &err);
+}
+
+static void text_goes_in_and_comes_out(void **state)
+{
+    (void)state;
+    static const char *const cat[] = {"cat", NULL}, *const none[] = {"true", NULL};
+    struct sg_buf out = sg_buf_make(1 << 24);
+    OK(run(cat, "a\nb", 60, &out));
+    assert_string_equal(sg_buf_text(&out), "a\nb");
+    size_t n = 5000000; /* more than any pipe holds, both ways at once */
+    char *big = malloc(n + 1);
+    assert_non_null(big);
+    memset(big, 'x', n);
+    big[n] = 0;
+    sg_buf_clear(&out);
+    OK(run(cat, big, 60, &out));
+    assert_int_equal(out.len, n);
+    assert_memory_equal(out.data, big, n);
+    sg_buf_clear(&out);
+    OK(run(none, big, 60, &out)); /* reads nothing: no signal kills us */
+    assert_int_equal(out.len, 0);
+    struct sg_buf little = sg_buf_make(1000);
+    FAILS(SG_FAILED, "cat", run(cat, big, 60, &little));
+    sg_buf_free(&little);
+    free(big);
+    sg_buf_free(&out);
+}
+
+static void its_environment_has_no_keys(void **state)
+{
+    (void)state;
+    static const char *const env[] = {"env", NULL};
+    setenv("SG_TEST_API_KEY", "sk-secret", 1);
+    struct sg_buf out = sg_buf_make(1 << 16);
+    OK(run(env, "", 60, &out));
+    assert_null(strstr(sg_buf_text(&out), "secret"));
+    assert_non_null(strstr(sg_buf_text(&out), "LC_ALL=C.UTF-8\n"));
+    int n = 0;
+    for (const char *s = sg_buf_text(&out); (s = strchr(s, '\n')); s++)
+        n++;
+    assert_int_equal(n, 2);
+    sg_buf_free(&out);
+}
+
+static void failures_are_told(void **state)
+{
+    (void)state;
+    static const char *const missing[] = {"sg-there-is-no-such-program", NULL},
+                             *const bad[] = {"false", NULL},
+                             *const killed[] = {"sh", "-c", "kill -9 $$", NULL},
+                             *const slow[] = {"sleep", "60", NULL},
+                             /* Closes its output, and stays. */
+                                 *const quiet[] = {"sh", "-c", "exec >&-; sleep 60", NULL};
+    struct sg_buf out = sg_buf_make(1 << 16);
+    FAILS(SG_INPUT, "cannot be started", run(missing, "", 60, &out));
+    FAILS(SG_FAILED, "exit code 1", run(bad, "", 60, &out));
+    FAILS(SG_FAILED, "signal 9", run(killed, "", 60, &out));
+    double from = sg_now_s();
+    FAILS(SG_FAILED, "did not end within", run(slow, "x", 0.2, &out));
+    FAILS(SG_FAILED, "did not end within", run(quiet, "x", 0.2, &out));
+    assert_true(sg_now_s() - from < 30);
+    sg_buf_free(&out);
+    assert_true(sg_child_exists("sh"));
+    assert_false(sg_child_exists("sg-there-is-no-such-program"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(text_goes_in_and_comes_out),
+                                       cmocka_unit_test(its_environment_has_no_keys),
+                                       cmocka_unit_test(failures_are_told)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
