@@ -15,7 +15,8 @@ void sg_holm(double *p, int64_t n);
 double sg_spearman(const double *x, const double *y, int64_t n);
 
 /* The same within groups (group (n), any numbers: tasks), averaged over them by n - 1, and its 95 % interval by a bootstrap of the values
- * within each group (percentiles of 2,000 counter-based draws; NaN for fewer than 5 values in all). */
+ * within each group (percentiles of 2,000 counter-based draws; NaN for fewer than 5 values in all). Pairs with a
+ * NaN are left out; n and n_groups are what was used. All NaN without memory. */
 struct sg_correlation {
     double rho, low, high;
     int64_t n, n_groups;

@@ -1,381 +1,231 @@
 #include "results/stats/crossed.h"
 
-#include "base/mem.h"
 #include "results/stats/compare.h"
+#include "results/stats/crossed_impl.h"
 #include "results/stats/stats.h"
 
 #include <math.h>
-#include <string.h>
+#include <stddef.h>
 
-/* A set of axes is a number of bits, 1 << axis; [0] is the grand mean. */
-enum { N_SETS = 1 << SG_N_AXES, ROWS = 1 << SG_AXIS_ROWS, SEEDS = ROWS - 1 };
+/* The share of an axis's mean square that is always kept: with few levels it is below its interactions with rows by chance too often
+ * (crossed.h has what this does to coverage). */
+static const double KEPT = 0.2;
 
-/* The analysis of variance of a complete crossed design. */
-struct anova {
-    int64_t n[SG_N_AXES], N;
-    unsigned axes; /* those of two levels and more */
-    double mean;
-    double square[N_SETS]; /* mean squares of the sets of axes; 0 for a set with an axis of one level */
-    double variance
-        [N_SETS]; /* what a set adds to the variance of the mean, may be negative: E(MS_S) = N sum over T >= S of variance_T */
-};
-
-static int64_t at_least(int64_t n)
+void sg_components(const struct sg_mean_squares *m, double u[SG_N_SETS])
 {
-    return n > 0 ? n : 1;
+    for (unsigned set = 0; set < SG_N_SETS; set++)
+        u[set] = set ? m->v[set] : 0;
+    for (int axis = 0; axis < SG_N_AXES; axis++)
+        for (unsigned set = 1; set < SG_N_SETS; set++)
+            if (!(set >> axis & 1))
+                u[set] -= u[set | 1U << axis];
 }
 
-/* Cells of the sets' margin. */
-static int64_t n_of(const struct anova *a, unsigned set)
-{
-    int64_t n = 1;
-    for (int f = 0; f < SG_N_AXES; f++)
-        n *= set >> f & 1 ? a->n[f] : 1;
-    return n;
-}
-
-static double df_of(const struct anova *a, unsigned set)
+static double df_of_set(unsigned set, const int64_t n[SG_N_AXES])
 {
     double df = 1;
-    for (int f = 0; f < SG_N_AXES; f++)
-        df *= set >> f & 1 ? (double)(a->n[f] - 1) : 1;
+    for (int axis = 0; axis < SG_N_AXES; axis++)
+        df *= set >> axis & 1 ? (double)(n[axis] - 1) : 1;
     return df;
 }
 
-static int size_of(unsigned set)
+/* Another part of the seeds, unless one that is there is never narrower. */
+static void add_part(struct sg_width *w, double variance, double df)
 {
-    return __builtin_popcount(set);
+    for (int i = 0; i < w->n_parts; i++)
+        if (w->part[i] >= variance && w->df[i] <= df)
+            return;
+    if (!(variance > 0))
+        return;
+    w->part[w->n_parts] = variance;
+    w->df[w->n_parts++] = df;
 }
 
-/* Sums over the seeds outside of `seeds`, for each of its cells and each row. into: (n_of(seeds), rows). */
-static void margin(const struct anova *a, const float *y, unsigned seeds, double *into)
+/* Of two levels what is kept is as much at 95 %, but by t of two degrees of freedom: with the tails of one no study of two levels would have a
+ * p below 0.01. */
+static void keep(struct sg_width *w, double v, int64_t levels)
 {
-    int64_t rows = a->n[SG_AXIS_ROWS], stride[SG_AXIS_ROWS] = {0}, size = 1;
-    for (int f = SG_AXIS_ROWS - 1; f >= 0; f--)
-        if (seeds >> f & 1) {
-            stride[f] = size;
-            size *= a->n[f];
-        }
-    memset(into, 0, (size_t)(size * rows) * sizeof *into);
-    for (int64_t p = 0; p < a->n[0]; p++)
-        for (int64_t d = 0; d < a->n[1]; d++)
-            for (int64_t t = 0; t < a->n[2]; t++, y += rows) {
-                double *to = into + (p * stride[0] + d * stride[1] + t * stride[2]) * rows;
-                for (int64_t r = 0; r < rows; r++)
-                    to[r] += (double)y[r];
-            }
+    double df = (double)(levels - 1),
+           heavier = levels > 2 ? 1 : sg_t_critical(0.05, 1) / sg_t_critical(0.05, 2);
+    add_part(w, KEPT * heavier * heavier * v, fmax(2, df));
 }
 
-/* The sums of squares of all margins' means, as deviations from the grand mean: what the sets' own squares are differences of. */
-static void margin_squares(const struct anova *a, const double *sum, unsigned seeds, double square[N_SETS])
+void sg_width_of(const double u[SG_N_SETS], const int64_t n[SG_N_AXES], unsigned axes, int is_share,
+                 struct sg_width *out)
 {
-    int64_t rows = a->n[SG_AXIS_ROWS], size = n_of(a, seeds);
-    double each = (double)a->N / (double)size, with_rows = 0, without = 0;
-    for (int64_t i = 0; i < size; i++) {
-        double total = 0;
-        for (int64_t r = 0; r < rows; r++) {
-            double e = sum[i * rows + r] - each / (double)rows * a->mean;
-            with_rows += e * e;
-            total += e;
-        }
-        without += total * total;
-    }
-    square[seeds] = without / each;
-    square[seeds | ROWS] = with_rows / (each / (double)rows);
-}
-
-static sg_status analyse(const struct sg_crossed *y, struct anova *out, struct sg_err *err)
-{
-    struct anova a = {.N = 1};
-    double sums[N_SETS] = {0};
-    for (int f = 0; f < SG_N_AXES; f++) {
-        a.n[f] = at_least(y->n[f]);
-        a.N *= a.n[f];
-        a.axes |= a.n[f] > 1 ? 1u << f : 0;
-    }
-    double *sum = sg_alloc((size_t)a.N, sizeof *sum);
-    if (!sum)
-        return sg_fail_memory(err, (size_t)a.N * sizeof *sum);
-    margin(&a, y->y, 0, sum);
-    for (int64_t r = 0; r < a.n[SG_AXIS_ROWS]; r++)
-        a.mean += sum[r];
-    a.mean /= (double)a.N;
-    for (unsigned seeds = 0; seeds <= SEEDS; seeds++)
-        if ((seeds & ~a.axes) == 0) {
-            margin(&a, y->y, seeds, sum);
-            margin_squares(&a, sum, seeds, sums);
-        }
-    sg_free(sum);
-    for (unsigned set = 1; set < N_SETS; set++) {
-        if (set & ~a.axes)
+    struct sg_width w = {.rows_df = is_share ? (double)INFINITY : (double)(n[SG_AXIS_ROWS] - 1)};
+    double v[SG_N_AXES] = {0}, seeds = 0, by_df = 0, most = 0;
+    for (unsigned set = 1; set < SG_N_SETS; set++) {
+        if (set & ~axes)
             continue;
-        for (unsigned part = set;; part = (part - 1) & set) {
-            a.square[set] += (size_of(set ^ part) & 1 ? -1 : 1) * sums[part];
-            if (!part)
-                break;
+        for (int axis = 0; axis < SG_N_AXES; axis++)
+            v[axis] += set >> axis & 1 ? u[set] : 0;
+        if (!(set & SG_ROWS) && u[set] > 0) {
+            seeds += u[set];
+            by_df += u[set] * u[set] / df_of_set(set, n);
         }
-        a.square[set] = fmax(a.square[set], 0) / df_of(&a, set);
     }
-    for (unsigned set = 1; set < N_SETS; set++)
-        for (unsigned more = set; more < N_SETS && (set & ~a.axes) == 0; more++)
-            if ((more & set) == set && (more & ~a.axes) == 0)
-                a.variance[set] += (size_of(more ^ set) & 1 ? -1 : 1) * a.square[more] / (double)a.N;
-    *out = a;
-    return SG_OK;
+    w.rows = fmax(0, v[SG_AXIS_ROWS]);
+    if (by_df > 0)
+        add_part(&w, seeds, fmax(1, seeds * seeds / by_df));
+    for (int axis = 0; axis < SG_AXIS_ROWS; axis++)
+        if (axes >> axis & 1) {
+            keep(&w, v[axis], n[axis]);
+            most = fmax(most, KEPT * v[axis]);
+        }
+    w.variance = w.rows + fmax(seeds, most);
+    *out = w;
 }
 
-/* ---- the interval ---- */
-
-/* The square of the interval's half width, at t's quantile p. The rows' part has all their interactions with seeds in it, and rows - 1
- * degrees of freedom; the seeds' part is what is left of theirs without the rows, with Satterthwaite's degrees of freedom among
- * themselves (the header says why). variance: of the mean. */
-static double half_squared(const struct anova *a, const double *of, double p, double *variance)
+double sg_width_half(const struct sg_width *w)
 {
-    double rows = 0, seeds = 0, positive = 0, by_df = 0, half2 = 0;
-    for (unsigned set = 1; set < N_SETS; set++) {
-        if (set & ~a->axes)
-            continue;
-        if (set & ROWS) {
-            rows += of[set];
-            continue;
-        }
-        double v = fmax(of[set], 0);
-        seeds += v;
-        positive += v;
-        by_df += v * v / df_of(a, set);
+    double widest = 0, t = w->rows > 0 ? sg_t_critical(0.05, w->rows_df) : 0;
+    for (int i = 0; i < w->n_parts; i++) {
+        double s = sg_t_critical(0.05, w->df[i]);
+        widest = fmax(widest, s * s * w->part[i]);
     }
-    rows = fmax(rows, 0);
-    seeds = fmax(seeds, 0);
-    if (rows > 0) {
-        double t = sg_t_quantile(p, (double)(a->n[SG_AXIS_ROWS] - 1));
-        half2 += t * t * rows;
-    }
-    if (seeds > 0) {
-        double t = sg_t_quantile(p, fmax(1, positive * positive / by_df));
-        half2 += t * t * seeds;
-    }
-    *variance = rows + seeds;
-    return half2;
+    return sqrt(t * t * w->rows + widest);
 }
 
-/* The degrees of freedom at which t's 0.975 quantile is `ratio`: one number that says what several t's have come to. */
-static double df_at(double ratio)
+/* One part of the seeds, and a distance from 0. */
+struct reach {
+    const struct sg_width *w;
+    int part;
+    double distance;
+};
+
+/* Of an interval that is t standard errors of the rows wide: what of the distance it does not reach. */
+static double too_short(double t, const void *of)
 {
-    double low = 1, high = 1e6;
-    if (ratio >= sg_t975(low) || isnan(ratio))
-        return low;
-    if (ratio <= sg_t975(high))
-        return high;
-    for (int i = 0; i < 40; i++) {
-        double middle = sqrt(low * high);
-        if (sg_t975(middle) > ratio)
-            low = middle;
+    const struct reach *r = of;
+    double s = sg_t_critical(sg_t_two_sided(t, r->w->rows_df), r->w->df[r->part]);
+    return log(r->distance / sqrt(t * t * r->w->rows + s * s * r->w->part[r->part]));
+}
+
+enum { FARTHEST = 36 }; /* standard errors: a normal p of 1e-283 */
+
+/* The p at which the interval would just reach from `distance` to 0. */
+static double p_of(const struct sg_width *w, double distance)
+{
+    double p = 0, rows = sqrt(w->rows);
+    if (!(distance > 0))
+        return 1;
+    if (w->n_parts == 0)
+        return rows > 0 ? sg_t_two_sided(distance / rows, w->rows_df) : 0;
+    for (int i = 0; i < w->n_parts; i++) {
+        struct reach r = {w, i, distance};
+        double far = fmin(FARTHEST, distance / rows);
+        if (!(rows > 0))
+            p = fmax(p, sg_t_two_sided(distance / sqrt(w->part[i]), w->df[i]));
+        else if (too_short(far, &r) > 0)
+            p = fmax(p, sg_t_two_sided(far, w->rows_df));
         else
-            high = middle;
+            p = fmax(p, sg_t_two_sided(sg_root(too_short, &r, 1e-9 * far, far), w->rows_df));
     }
-    return high;
+    return p;
 }
 
-static struct sg_effect effect_of(double mean, double variance, double half, unsigned sources)
+static double below_t(double one_by_df, const void *t975)
 {
-    struct sg_effect e = {
-        .mean = mean, .low = mean - half, .high = mean + half, .se = sqrt(variance), .sources = sources};
-    e.df = e.se > 0 ? df_at(half / e.se) : 1e6;
-    e.p = e.se > 0 ? 2 * sg_t_tail(fabs(mean) / e.se, e.df) : mean == 0 ? 1 : 0;
-    return e;
+    return log(0.05 /
+               sg_t_two_sided(*(const double *)t975, one_by_df > 0 ? 1 / one_by_df : (double)INFINITY));
 }
 
-static struct sg_effect no_interval(double mean)
+/* The degrees of freedom whose t has this 0.975 quantile: one number that says what several t have come to. */
+static double df_of(double t975)
+{
+    if (!(below_t(0, &t975) > 0))
+        return INFINITY;
+    if (below_t(1, &t975) >= 0)
+        return 1;
+    return 1 / sg_root(below_t, &t975, 0, 1);
+}
+
+static struct sg_effect without_interval(double mean)
 {
     return (struct sg_effect){.mean = mean, .low = NAN, .high = NAN, .se = NAN, .df = NAN, .p = NAN};
 }
 
-static int is_share(const struct sg_crossed *y, int64_t N)
+static struct sg_effect effect_of(const struct sg_mean_squares *m, const struct sg_width *w)
 {
-    for (int64_t i = 0; i < N; i++)
-        if (!(y->y[i] == 0 || y->y[i] == 1))
-            return 0;
-    return 1;
+    double half = sg_width_half(w);
+    struct sg_effect e = {.mean = m->mean,
+                          .low = m->mean - half,
+                          .high = m->mean + half,
+                          .se = sqrt(w->variance),
+                          .df = INFINITY,
+                          .p = p_of(w, fabs(m->mean)),
+                          .sources = m->axes};
+    if (e.se > 0)
+        e.df = df_of(half / e.se);
+    return e;
+}
+
+/* Wilson's interval of a share, of as many independent trials as give this standard error; of one cell that is their number. Where there
+ * is no spread the rows are what is sure to be there. */
+static void as_share(const struct sg_mean_squares *m, struct sg_effect *e)
+{
+    double p = e->mean, n_rows = (double)m->n[SG_AXIS_ROWS], n = n_rows, t = sg_t_critical(0.05, INFINITY);
+    if (e->se > 0) {
+        n = p * (1 - p) / (e->se * e->se) * (n_rows / fmax(1, n_rows - 1));
+        t = (e->high - e->low) / (2 * e->se);
+    }
+    sg_wilson(p, n, t, &e->low, &e->high);
 }
 
 sg_status sg_crossed_mean(const struct sg_crossed *y, struct sg_effect *out, struct sg_err *err)
 {
-    struct anova a;
-    double variance;
-    SG_TRY(analyse(y, &a, err));
-    if (!a.axes) {
-        *out = no_interval(a.mean);
-        return SG_OK;
-    }
-    double half = sqrt(half_squared(&a, a.variance, 0.975, &variance));
-    struct sg_effect e = effect_of(a.mean, variance, half, a.axes);
-    int64_t rows = a.n[SG_AXIS_ROWS];
-    /* A share near 0 or 1 has no symmetric interval; nor is one of all right rows without doubt. */
-    if (is_share(y, a.N) && (a.axes == ROWS || !(variance > 0))) {
-        struct sg_estimate w = sg_wilson_ci(a.mean * (double)rows, rows);
-        e.low = w.low;
-        e.high = w.high;
-    }
+    struct sg_mean_squares m;
+    struct sg_width w;
+    double u[SG_N_SETS];
+    SG_TRY(sg_mean_squares_of(y, NULL, &m, err));
+    sg_components(&m, u);
+    sg_width_of(u, m.n, m.axes, m.is_share, &w);
+    struct sg_effect e = m.axes ? effect_of(&m, &w) : without_interval(m.mean);
+    if (m.axes && m.is_share)
+        as_share(&m, &e);
     *out = e;
     return SG_OK;
-}
-
-/* ---- differences ---- */
-
-static int64_t at_of(const struct sg_crossed *y, const int64_t at[SG_AXIS_ROWS])
-{
-    int64_t i = 0;
-    for (int f = 0; f < SG_AXIS_ROWS; f++)
-        i = i * at_least(y->n[f]) + (at_least(y->n[f]) > 1 ? at[f] : 0);
-    return i * y->n[SG_AXIS_ROWS];
-}
-
-sg_status sg_crossed_subtract(const struct sg_crossed *a, const struct sg_crossed *b, struct sg_crossed *out,
-                              struct sg_err *err)
-{
-    struct sg_crossed c = {0};
-    int64_t N = 1, at[SG_AXIS_ROWS], rows = a->n[SG_AXIS_ROWS];
-    for (int f = 0; f < SG_N_AXES; f++) {
-        int64_t na = at_least(a->n[f]), nb = at_least(b->n[f]);
-        if (na != nb && ((na > 1 && nb > 1) || f == SG_AXIS_ROWS))
-            return sg_fail(err, SG_INPUT, "cells of %lld and of %lld levels cannot be compared",
-                           (long long)na, (long long)nb);
-        c.n[f] = na > nb ? na : nb;
-        N *= c.n[f];
-    }
-    float *d = sg_alloc((size_t)N, sizeof *d), *to = d;
-    if (!d)
-        return sg_fail_memory(err, (size_t)N * sizeof *d);
-    for (at[0] = 0; at[0] < c.n[0]; at[0]++)
-        for (at[1] = 0; at[1] < c.n[1]; at[1]++)
-            for (at[2] = 0; at[2] < c.n[2]; at[2]++, to += rows) {
-                const float *x = a->y + at_of(a, at), *z = b->y + at_of(b, at);
-                for (int64_t r = 0; r < rows; r++)
-                    to[r] = x[r] - z[r];
-            }
-    c.y = d;
-    *out = c;
-    return SG_OK;
-}
-
-static int64_t n_cells(const struct sg_crossed *y)
-{
-    return at_least(y->n[0]) * at_least(y->n[1]) * at_least(y->n[2]);
 }
 
 sg_status sg_crossed_difference(const struct sg_crossed *a, const struct sg_crossed *b, struct sg_effect *out,
                                 struct sg_err *err)
 {
-    struct sg_crossed d = {0};
-    struct anova v;
-    double variance;
-    int64_t rows = a->n[SG_AXIS_ROWS];
-    SG_TRY(sg_crossed_subtract(a, b, &d, err));
-    sg_status status = analyse(&d, &v, err);
-    if (status == SG_OK && !v.axes)
-        *out = no_interval(v.mean);
-    if (status == SG_OK && v.axes) {
-        double half = sqrt(half_squared(&v, v.variance, 0.975, &variance));
-        *out = effect_of(v.mean, variance, half, v.axes);
-        if (n_cells(a) == 1 && n_cells(b) == 1 && is_share(a, rows) && is_share(b, rows)) {
-            int64_t more = 0, less = 0;
-            for (int64_t r = 0; r < rows; r++) {
-                more += d.y[r] > 0;
-                less += d.y[r] < 0;
-            }
-            out->p = sg_mcnemar(more, less);
-        }
-    }
-    sg_free((void *)(uintptr_t)d.y);
-    return status;
+    struct sg_mean_squares m;
+    struct sg_width w;
+    double u[SG_N_SETS];
+    SG_TRY(sg_mean_squares_of(a, b, &m, err));
+    sg_components(&m, u);
+    if (m.is_share) /* half a row more in each cell of the 2 x 2 table (Agresti & Min 2005) */
+        u[SG_ROWS] += m.axes & SG_ROWS ? 1 / ((double)m.n[SG_AXIS_ROWS] * (double)m.n[SG_AXIS_ROWS]) : 0;
+    sg_width_of(u, m.n, m.axes, m.is_share, &w);
+    struct sg_effect e = m.axes ? effect_of(&m, &w) : without_interval(m.mean);
+    if (m.is_share && m.axes == SG_ROWS)
+        e.p = sg_mcnemar(m.n_first, m.n_second);
+    *out = e;
+    return SG_OK;
 }
 
 struct sg_effect sg_effects_mean(const struct sg_effect *x, int64_t n)
 {
-    double mean = 0, variance = 0, half2 = 0;
-    unsigned sources = 0;
+    double sum = 0, variance = 0, by_df = 0;
+    unsigned sources = ~0U;
     for (int64_t i = 0; i < n; i++) {
-        double half = 0.5 * (x[i].high - x[i].low);
-        mean += x[i].mean / (double)n;
-        variance += x[i].se * x[i].se;
-        half2 += half * half;
-        sources |= x[i].sources;
+        double v = x[i].se * x[i].se;
+        sum += x[i].mean;
+        variance += v;
+        by_df += v * v / x[i].df;
+        sources &= x[i].sources;
     }
-    if (n < 1 || isnan(variance) || isnan(half2))
-        return no_interval(n < 1 ? (double)NAN : mean);
-    return effect_of(mean, variance / (double)n / (double)n, sqrt(half2) / (double)n, sources);
-}
-
-/* ---- what the spread is of, and what would help ---- */
-
-sg_status sg_crossed_spread(const struct sg_crossed *y, struct sg_spread *out, struct sg_err *err)
-{
-    struct anova a;
-    struct sg_spread s = {0};
-    double total = 0;
-    SG_TRY(analyse(y, &a, err));
-    for (unsigned set = 1; set < N_SETS; set++) {
-        if (set & ~a.axes)
-            continue;
-        /* Of one level of each seed, and all rows: a cell's own number. */
-        double v = a.variance[set] * (double)n_of(&a, set & SEEDS);
-        if (size_of(set) > 1) {
-            s.rest += v;
-            continue;
-        }
-        int f = __builtin_ctz(set);
-        s.variance[f] = fmax(v, 0);
-        s.was_negative |= v < 0 ? set : 0;
-    }
-    s.rest = fmax(s.rest, 0);
-    for (int f = 0; f < SG_N_AXES; f++)
-        total += s.variance[f];
-    total += s.rest;
-    for (int f = 0; f < SG_N_AXES; f++)
-        s.share[f] = total > 0 ? s.variance[f] / total : (double)NAN;
-    s.share_rest = total > 0 ? s.rest / total : (double)NAN;
-    *out = s;
-    return SG_OK;
-}
-
-double sg_effect_detectable(const struct sg_effect *e)
-{
-    return isnan(e->se) ? (double)NAN : 0.5 * (e->high - e->low) + sg_t_quantile(0.8, e->df) * e->se;
-}
-
-/* Half the width with n levels of axis f. */
-static double half_with(const struct anova *a, int f, int64_t n)
-{
-    struct anova b = *a;
-    double of[N_SETS], variance;
-    b.n[f] = n;
-    for (unsigned set = 0; set < N_SETS; set++)
-        of[set] = fmax(a->variance[set], 0) * (set >> f & 1 ? (double)a->n[f] / (double)n : 1);
-    return sqrt(half_squared(&b, of, 0.975, &variance));
-}
-
-sg_status sg_crossed_needed(const struct sg_crossed *y, double half, int64_t needed[SG_N_AXES],
-                            struct sg_err *err)
-{
-    struct anova a;
-    SG_TRY(analyse(y, &a, err));
-    for (int f = 0; f < SG_N_AXES; f++) {
-        int64_t low = 1, high = 1 << 20;
-        needed[f] = 0;
-        if (!(a.axes >> f & 1))
-            continue;
-        if (!(half_with(&a, f, high) <= half)) {
-            needed[f] = -1;
-            continue;
-        }
-        while (high - low > 1) {
-            int64_t middle = low + (high - low) / 2;
-            if (half_with(&a, f, middle) <= half)
-                high = middle;
-            else
-                low = middle;
-        }
-        needed[f] = high;
-    }
-    return SG_OK;
+    struct sg_effect e = without_interval(n > 0 ? sum / (double)n : (double)NAN);
+    if (n < 1 || !isfinite(variance) || !isfinite(sum))
+        return e;
+    e.df = by_df > 0 ? fmax(1, variance * variance / by_df) : (double)INFINITY;
+    e.se = sqrt(variance) / (double)n;
+    double half = sg_t_critical(0.05, e.df) * e.se;
+    e.low = e.mean - half;
+    e.high = e.mean + half;
+    e.p = e.se > 0 ? sg_t_two_sided(fabs(e.mean) / e.se, e.df) : e.mean == 0;
+    e.sources = sources;
+    return e;
 }

@@ -8,17 +8,20 @@
  *     struct sg_crossed y = {.n = {1, 3, 3, 200}, .y = right};
  *     sg_crossed_mean(&y, &e, &err)            e.mean in [e.low, e.high], from draws, trainings and rows
  *
- * The interval is an analysis of variance with all axes as random effects (the closed form of what a crossed bootstrap estimates, Owen 2007, "The
- * pigeonhole bootstrap", without its noise and its upward bias):
- *   - rows: the mean square of the rows' means, by the number of values. All interactions of rows with seeds are in it; rows - 1 degrees of freedom.
- *   - seeds: what pools, draws, trainings and their pairs add beyond their interactions with rows. A negative estimate is 0, so that an axis that does
- *     nothing costs nothing; degrees of freedom by Satterthwaite (1946) among the seeds alone.
- *   - half the width squared = t_rows^2 variance_rows + t_seeds^2 variance_seeds. One t for the sum of both would be too small where two or three seeds
- *     have most of the variance (88 to 93 % instead of 95).
- * Simulated (tests/results/test_crossed.c, SG_STUDIES=1500: ten designs of 1 to 5 levels, 50 to 1,000 rows): 95 to 98 % of the means and of the
- * differences are held, most at two levels an axis; 3 % of the differences that are none have p < 0.05.
- * p is of the same statistic. A permutation of rows would hold the seeds fixed, and call what another draw turns round a finding.
- * Of 0 and 1 alone, one cell or no spread at all: Wilson's interval over the rows, which is never without width.
+ * The interval is an analysis of variance with all axes as crossed random effects: the closed form of what a bootstrap over all of them
+ * estimates (Owen 2007, "The pigeonhole bootstrap"), without its noise, and without counting interactions twice.
+ *   - rows: the mean square of the rows' means, by the number of values. All interactions of rows with seeds are in it.
+ *   - seeds: what pools, draws, trainings and their interactions add beyond their interactions with rows (method of moments, a negative estimate
+ *     is 0: an axis that does nothing costs little); degrees of freedom by Satterthwaite (1946) among the seeds alone.
+ *   - half the width squared = t_rows^2 rows + t_seeds^2 seeds (Banerjee 1961: never too narrow where variances are known to be no less). One t for the
+ *     sum of both would be too small where two or three levels have most of the variance.
+ *   - two levels' mean square is often close to 0 by chance, whatever its expectation. So the seeds' part is never less than t^2 times a fifth of
+ *     any single axis's mean square, with that axis's degrees of freedom (two levels: the same at 95 %, but with the tails of two). The fifth is what
+ *     holds coverage, and leaves power where the axis does nothing.
+ * p is the level at which the same interval would just reach 0. A permutation test over rows would hold the seeds fixed, and call a finding what
+ * another draw turns round; over seeds there are too few levels (3 have 4 sign flips, whose least p is 0.25).
+ * Of 0 and 1 alone: Wilson's interval (1927) of as many trials as give this standard error; of one cell that is Wilson's over the rows. It stays
+ * between 0 and 1, and is never without width. A difference of such has one more row in doubt (Agresti & Min 2005).
  *
  * Local, pure, deterministic: the same numbers give the same bits anywhere. */
 #ifndef SG_RESULTS_STATS_CROSSED_H
@@ -52,28 +55,31 @@ sg_status sg_crossed_mean(const struct sg_crossed *y, struct sg_effect *out, str
 sg_status sg_crossed_difference(const struct sg_crossed *a, const struct sg_crossed *b, struct sg_effect *out,
                                 struct sg_err *err) SG_MUST_USE;
 
-/* a - b itself, new memory (sg_free(out->y)), with the axes of both. */
+/* a - b itself, new memory (sg_free((void *)(uintptr_t)out->y)), with the axes of both. */
 sg_status sg_crossed_subtract(const struct sg_crossed *a, const struct sg_crossed *b, struct sg_crossed *out,
                               struct sg_err *err) SG_MUST_USE;
 
-/* The mean of n effects that share nothing (tasks): each counts the same; standard errors add, degrees of freedom are Satterthwaite's. */
+/* The mean of n effects that share nothing (tasks): each counts the same; standard errors add, degrees of freedom are Satterthwaite's. sources:
+ * what is in all of them. NaN where one of them is. */
 struct sg_effect sg_effects_mean(const struct sg_effect *x, int64_t n);
 
 /* What the spread of a single number (one cell's mean over all rows of another study of this kind) comes from: variances of the axes,
- * crossed random effects by the method of moments; a negative estimate is 0, and was_negative says so. share sums to 1, NaN where no
- * axis has two levels. */
+ * crossed random effects by the method of moments; a negative estimate is 0, and was_negative says so. share sums to 1, NaN where nothing
+ * varies. */
 struct sg_spread {
-    double variance[SG_N_AXES], rest; /* of one level, in squared units of y's mean; rest: interactions */
+    double variance[SG_N_AXES],
+        rest; /* of one level (rows: of all of them), in squared units of y's mean; rest: interactions */
     double share[SG_N_AXES], share_rest;
     unsigned was_negative; /* 1 << axis */
 };
 sg_status sg_crossed_spread(const struct sg_crossed *y, struct sg_spread *out,
                             struct sg_err *err) SG_MUST_USE;
 
-/* The smallest difference that a study of this effect's standard error would tell from 0 in 80 of 100 cases (5 %, two-sided). */
+/* The smallest difference that a study of this effect's standard error would tell from 0 in 80 of 100 cases (5 %, two-sided):
+ * noncentral t. NaN where there is no interval. */
 double sg_effect_detectable(const struct sg_effect *e);
 
-/* How many levels of each axis a 95 % interval of +-half takes when the other axes stay as they are; -1: no number of them is enough;
+/* How many levels of each axis a 95 % interval of +-half takes when the other axes stay as they are; -1: not even a million is enough;
  * 0: the axis cannot be seen. */
 sg_status sg_crossed_needed(const struct sg_crossed *y, double half, int64_t needed[SG_N_AXES],
                             struct sg_err *err) SG_MUST_USE;

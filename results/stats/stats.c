@@ -12,7 +12,7 @@ static double beta_fraction(double a, double b, double x)
     double c = 1, d = 1 - (a + b) * x / (a + 1);
     d = 1 / (fabs(d) < tiny ? tiny : d);
     double h = d;
-    for (int m = 1; m < 500; m++) {
+    for (int m = 1; m < 10000; m++) {
         for (int odd = 0; odd < 2; odd++) {
             double term = odd ? -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
                               : m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m));
@@ -28,7 +28,7 @@ static double beta_fraction(double a, double b, double x)
     return h;
 }
 
-static double beta_regularised(double a, double b, double x)
+double sg_beta_regularised(double a, double b, double x)
 {
     if (x <= 0 || x >= 1)
         return x <= 0 ? 0 : 1;
@@ -37,46 +37,68 @@ static double beta_regularised(double a, double b, double x)
                                      : 1 - front * beta_fraction(b, a, 1 - x) / b;
 }
 
-double sg_t_tail(double t, double df)
+double sg_t_two_sided(double t, double df)
 {
-    double half =
-        df < 1e7 ? 0.5 * beta_regularised(0.5 * df, 0.5, df / (df + t * t)) : 0.5 * erfc(fabs(t) / sqrt(2));
-    return t < 0 ? 1 - half : half;
+    if (!(df < 1e7))
+        return erfc(fabs(t) / sqrt(2));
+    return sg_beta_regularised(0.5 * df, 0.5, df / (df + t * t));
 }
 
-double sg_t_quantile(double p, double df)
+double sg_root(double (*f)(double x, const void *of), const void *of, double low, double high)
 {
-    if (!(df >= 1) || !(p > 0 && p < 1))
-        return (double)NAN;
-    double tail = fmin(p, 1 - p), low = 0, high = 1;
-    while (sg_t_tail(high, df) > tail && high < 1e300)
-        high *= 2;
-    for (int i = 0; i < 100 && high > low; i++) { /* bisection, to the last bit of a double */
-        double middle = 0.5 * (low + high);
-        if (middle <= low || middle >= high)
-            break;
-        if (sg_t_tail(middle, df) > tail)
-            low = middle;
-        else
-            high = middle;
+    double at_low = f(low, of), at_high = f(high, of);
+    for (int i = 0, side = 0; i < 200 && high - low > 1e-14 * fabs(high); i++) {
+        double x = (low * at_high - high * at_low) / (at_high - at_low);
+        if (!(x > low && x < high))
+            x = 0.5 * (low + high);
+        double y = f(x, of);
+        if (fabs(y) < 1e-14)
+            return x;
+        if (y > 0) {
+            at_high *= side > 0 ? 0.5 : 1;
+            side = 1;
+            low = x;
+            at_low = y;
+        } else {
+            at_low *= side < 0 ? 0.5 : 1;
+            side = -1;
+            high = x;
+            at_high = y;
+        }
     }
-    return p < 0.5 ? -high : high;
+    return 0.5 * (low + high);
+}
+
+struct tail {
+    double p, df;
+};
+
+/* Over log t, in which tails of few degrees of freedom are straight. */
+static double above_p(double log_t, const void *of)
+{
+    const struct tail *tail = of;
+    return log(sg_t_two_sided(exp(log_t), tail->df) / tail->p);
+}
+
+double sg_t_critical(double p, double df)
+{
+    struct tail of = {p, df};
+    double high = 1;
+    if (!(df > 0) || !(p > 0 && p <= 1))
+        return df > 0 && p <= 0 ? (double)INFINITY : (double)NAN;
+    if (df == 1)
+        return 1 / tan(0.5 * M_PI * p);
+    if (df == 2)
+        return (1 - p) * sqrt(2 / (p * (2 - p)));
+    while (high < 1e300 && sg_t_two_sided(high, df) > p)
+        high *= 2;
+    double low = high > 1 ? 0.5 * high : fmin(1e-3, 1 - p);
+    return p < 1 ? exp(sg_root(above_p, &of, log(low), log(high))) : 0;
 }
 
 double sg_t975(double df)
 {
-    if (!(df >= 1))
-        return (double)NAN;
-    /* P(T > t) = I_{df/(df+t^2)}(df/2, 1/2) / 2 falls with t: bisection, to the last bit of a double. */
-    double n = df, low = 1.9, high = 12.8; /* t(1) = 12.71 is the largest, 1.96 the limit */
-    for (int i = 0; i < 60; i++) {
-        double t = 0.5 * (low + high);
-        if (0.5 * beta_regularised(0.5 * n, 0.5, n / (n + t * t)) > 0.025)
-            low = t;
-        else
-            high = t;
-    }
-    return 0.5 * (low + high);
+    return df >= 1 ? sg_t_critical(0.05, df) : (double)NAN;
 }
 
 struct sg_estimate sg_mean_ci(const double *x, int64_t n)
@@ -172,17 +194,21 @@ sg_status sg_crossed_ci(const double *x, const int64_t *level, int64_t n, int n_
     return SG_OK;
 }
 
+void sg_wilson(double p, double n, double z, double *low, double *high)
+{
+    double z2 = z * z, middle = (p + z2 / (2 * n)) / (1 + z2 / n),
+           half = z / (1 + z2 / n) * sqrt(p * (1 - p) / n + z2 / (4 * n * n));
+    *low = p <= 0 ? 0 : middle - half;
+    *high = p >= 1 ? 1 : middle + half;
+}
+
 struct sg_estimate sg_wilson_ci(double right, int64_t n)
 {
     struct sg_estimate e = {.n = n, .mean = NAN, .low = NAN, .high = NAN};
     if (n < 1)
         return e;
-    const double z = 1.959963984540054; /* 0.975 quantile of the normal distribution */
-    double m = (double)n, p = right / m, z2 = z * z;
-    double middle = (p + z2 / (2 * m)) / (1 + z2 / m),
-           half = z / (1 + z2 / m) * sqrt(p * (1 - p) / m + z2 / (4 * m * m));
-    e.mean = p;
-    e.low = right <= 0 ? 0 : middle - half;
-    e.high = right >= m ? 1 : middle + half;
+    e.mean = right / (double)n;
+    sg_wilson(e.mean, (double)n, 1.959963984540054 /* the 0.975 quantile of the normal distribution */,
+              &e.low, &e.high);
     return e;
 }

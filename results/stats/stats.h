@@ -1,4 +1,4 @@
-/* Confidence intervals. */
+/* Distributions and confidence intervals. */
 #ifndef SG_RESULTS_STATS_STATS_H
 #define SG_RESULTS_STATS_STATS_H
 
@@ -6,13 +6,23 @@
 
 #include <stdint.h>
 
+/* The regularised incomplete beta function I_x(a, b); a, b > 0. */
+double sg_beta_regularised(double a, double b, double x);
+
+/* P(|T| > |t|) of Student's t with df > 0 degrees of freedom; INFINITY: of the normal distribution. */
+double sg_t_two_sided(double t, double df);
+
+/* The other way round: the t of a two-sided p in (0, 1], for df > 0. */
+double sg_t_critical(double p, double df);
+
+/* The root of a falling f between low (f >= 0) and high (f <= 0), by false position ("Illinois": Dowell & Jarratt 1971). */
+double sg_root(double (*f)(double x, const void *of), const void *of, double low, double high);
+
+/* Wilson's interval (1927) of a share p in n trials, n whole or not, with z standard errors to either side. */
+void sg_wilson(double p, double n, double z, double *low, double *high);
+
 /* The 0.975 quantile of Student's t with df >= 1 degrees of freedom, whole or not; NaN below. */
 double sg_t975(double df);
-
-/* P(T > t) of Student's t with df >= 1, whole or not. */
-double sg_t_tail(double t, double df);
-/* The quantile: P(T <= x) = p, 0 < p < 1; NaN outside, and for df < 1. */
-double sg_t_quantile(double p, double df);
 
 struct sg_estimate {
     int64_t n;

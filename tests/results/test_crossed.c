@@ -1,8 +1,4 @@
-/* Crossed means, differences and their small tests: against scipy, statsmodels and scikit-learn (tests/oracle/compare.json, made by
- * tests/oracle/make_compare.py), and by simulated studies whose truth is known. */
-#include "base/mem.h"
-#include "base/rng.h"
-#include "results/stats/compare.h"
+/* Crossed means, differences and spreads against numpy and scipy; what is degenerate; shapes that do not fit. */
 #include "results/stats/crossed.h"
 #include "results/stats/row_scores.h"
 #include "results/stats/stats.h"
@@ -13,390 +9,332 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <jansson.h>
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
+
+#include "statistics_oracle.h"
 
 static struct sg_err err;
-static json_t *oracle;
 
-static double number_of(const json_t *j, const char *name)
+enum { MOST = 200 };
+
+static struct sg_crossed design(const json_t *of, float y[MOST])
 {
-    return json_number_value(json_object_get(j, name));
+    struct sg_crossed d = {.y = y};
+    const json_t *values = json_object_get(of, "y"), *n = json_object_get(of, "n");
+    assert_true(json_array_size(values) <= MOST && json_array_size(n) == SG_N_AXES);
+    for (size_t i = 0; i < json_array_size(values); i++)
+        y[i] = (float)at(values, i);
+    for (size_t i = 0; i < SG_N_AXES; i++)
+        d.n[i] = (int64_t)at(n, i);
+    return d;
 }
 
-static double *numbers_of(const json_t *j, const char *name, int64_t *n)
+static unsigned axes_of(const struct sg_crossed *a, const struct sg_crossed *b)
 {
-    const json_t *list = json_object_get(j, name);
-    *n = (int64_t)json_array_size(list);
-    double *x = sg_alloc((size_t)*n + 1, sizeof *x);
-    assert_true(x && *n > 0);
-    for (int64_t i = 0; i < *n; i++)
-        x[i] = json_number_value(json_array_get(list, (size_t)i));
-    return x;
+    unsigned axes = 0;
+    for (int i = 0; i < SG_N_AXES; i++)
+        axes |= a->n[i] > 1 || b->n[i] > 1 ? 1U << i : 0;
+    return axes;
 }
 
-static void near(double found, double expected, double tolerance, const char *what)
+/* Sums in another order, and root finders: 1e-10 is far below anything that is shown. */
+static void same_effect(const struct sg_effect *e, const json_t *of, size_t i)
 {
-    if (!(fabs(found - expected) <= tolerance))
-        fail_msg("%s: %.17g instead of %.17g", what, found, expected);
+    near(e->mean, number(of, "mean"), 1e-12, "mean", i);
+    near(e->se, number(of, "se"), 1e-12, "se", i);
+    near(e->low, number(of, "low"), 1e-10, "low", i);
+    near(e->high, number(of, "high"), 1e-10, "high", i);
 }
 
-static void quantiles(void **state)
+static void means_as_numpy_and_scipy(void **state)
 {
-    size_t i;
-    json_t *c;
     (void)state;
-    json_array_foreach (json_object_get(oracle, "t"), i, c)
-        near(sg_t_quantile(number_of(c, "p"), number_of(c, "df")) / number_of(c, "x"), 1, 1e-9,
-             "t's quantile");
-    assert_true(sg_t_quantile(0.3, 5) < 0 && isnan(sg_t_quantile(1, 5)) && isnan(sg_t_quantile(0.5, 0)));
-}
-
-static void small_tests(void **state)
-{
     size_t i;
-    json_t *c;
-    int64_t n, m;
-    (void)state;
-    json_array_foreach (json_object_get(oracle, "mcnemar"), i, c)
-        near(sg_mcnemar((int64_t)number_of(c, "a"), (int64_t)number_of(c, "b")), number_of(c, "p"), 1e-12,
-             "McNemar");
-    const json_t *holm = json_object_get(oracle, "holm");
-    double *p = numbers_of(holm, "p", &n), *adjusted = numbers_of(holm, "adjusted", &m);
-    sg_holm(p, n);
-    for (int64_t k = 0; k < n; k++)
-        near(p[k], adjusted[k], 1e-15, "Holm");
-    double hole[] = {0.01, NAN, 0.02};
-    sg_holm(hole, 3);
-    assert_true(hole[0] == 0.02 && isnan(hole[1]) && hole[2] == 0.02);
-    sg_free(p);
-    sg_free(adjusted);
-}
-
-static void correlations(void **state)
-{
-    size_t i;
-    json_t *c;
-    (void)state;
-    json_array_foreach (json_object_get(oracle, "spearman"), i, c) {
-        int64_t n;
-        double *x = numbers_of(c, "x", &n), *y = numbers_of(c, "y", &n);
-        near(sg_spearman(x, y, n), number_of(c, "rho"), 1e-12, "Spearman");
-        sg_free(x);
-        sg_free(y);
+    json_t *of;
+    float y[MOST];
+    assert_true(json_array_size(oracle_of("designs")) >= 16);
+    json_array_foreach (oracle_of("designs"), i, of) {
+        struct sg_crossed d = design(of, y);
+        struct sg_effect e;
+        assert_int_equal(sg_crossed_mean(&d, &e, &err), SG_OK);
+        same_effect(&e, of, i);
+        near(e.p, number(of, "p"), 1e-10, "p", i);
+        assert_int_equal(e.sources, axes_of(&d, &d));
+        if (!json_is_true(json_object_get(of, "share")))
+            near(sg_t975(fmin(e.df, 1e9)) * e.se, e.high - e.mean, 1e-9, "t of the degrees of freedom", i);
     }
-    /* Within two groups of opposite level the correlation is perfect, over all of them it is not; holes are left out. */
-    double x[] = {1, 2, 3, 4, 11, 12, 13, 14, NAN}, y[] = {11, 12, 13, 14, 1, 2, 3, 4, 0};
-    int64_t group[] = {7, 7, 7, 7, 9, 9, 9, 9, 9};
-    struct sg_correlation within = sg_spearman_within(x, y, group, 9, 1);
-    assert_true(within.n == 8 && within.n_groups == 2 && within.rho == 1 && within.high == 1 &&
-                within.low > 0.9);
-    assert_true(sg_spearman(x, y, 8) < 0);
-    within = sg_spearman_within(x, y, group, 4, 1);
-    assert_true(within.n == 4 && isnan(within.low));
-    assert_true(isnan(sg_spearman_within(x, x, group, 2, 1).rho));
 }
 
-static void power_laws(void **state)
+static void spreads_as_numpy(void **state)
 {
+    (void)state;
     size_t i;
-    json_t *c;
-    (void)state;
-    json_array_foreach (json_object_get(oracle, "power_law"), i, c) {
-        int64_t n;
-        double rest = 0, *size = numbers_of(c, "n", &n), *e = numbers_of(c, "error", &n),
-               *se = numbers_of(c, "se", &n);
-        struct sg_power_law f = sg_power_law_fit(size, e, se, n);
-        for (int64_t k = 0; k < n; k++)
-            rest += pow((e[k] - sg_power_law_at(&f, size[k])) / se[k], 2);
-        /* scipy's best of three starts leaves no less. */
-        assert_true(f.ok && rest <= number_of(c, "rest") * (1 + 1e-6) + 1e-9);
-        near(sg_power_law_at(&f, 40), number_of(c, "at_40"), 2e-4, "the curve at 40");
-        near(sg_power_law_at(&f, sg_power_law_inverse(&f, 0.4)), 0.4, 1e-9, "inverse");
-        sg_free(size);
-        sg_free(e);
-        sg_free(se);
+    json_t *of;
+    float y[MOST];
+    int n_negative = 0;
+    json_array_foreach (oracle_of("designs"), i, of) {
+        struct sg_crossed d = design(of, y);
+        const json_t *spread = json_object_get(of, "spread");
+        struct sg_spread s;
+        double sum = 0;
+        assert_int_equal(sg_crossed_spread(&d, &s, &err), SG_OK);
+        for (size_t axis = 0; axis < SG_N_AXES; axis++) {
+            near(s.variance[axis], at(json_object_get(spread, "variance"), axis), 1e-12, "variance", i);
+            int negative = json_is_true(json_array_get(json_object_get(spread, "negative"), axis));
+            n_negative += negative;
+            if (d.n[axis] > 1)
+                assert_int_equal(s.was_negative >> axis & 1, negative);
+            sum += s.share[axis];
+        }
+        near(s.rest, number(spread, "rest"), 1e-12, "rest", i);
+        near(sum + s.share_rest, 1, 1e-12, "shares", i);
     }
-    struct sg_power_law f = {.ok = 1, .a = 1, .b = 0.5, .c = 0.1};
-    double enough = sg_power_law_enough(&f, 100, 0.01);
-    near(sg_power_law_at(&f, enough) - sg_power_law_at(&f, enough + 100), 0.01, 1e-9, "enough");
-    assert_true(sg_power_law_enough(&f, 100, 1) == 0 && isinf(sg_power_law_inverse(&f, 0.1)));
-    double one[] = {5, 5}, flat[] = {0.3, 0.3}, two[] = {10, 20};
-    assert_int_equal(sg_power_law_fit(one, flat, NULL, 2).ok, 0);
-    f = sg_power_law_fit(two, flat, NULL, 2);
-    near(sg_power_law_at(&f, 15), 0.3, 1e-3, "a flat curve");
+    assert_true(n_negative > 0);
 }
 
-static void by_hand(void **state)
+static void differences_as_numpy_and_scipy(void **state)
 {
     (void)state;
-    const json_t *c = json_object_get(oracle, "crossed");
-    int64_t n, axes;
-    double *y = numbers_of(c, "y", &n), *sizes = numbers_of(c, "n", &axes);
-    float *f = sg_alloc((size_t)n, sizeof *f);
-    struct sg_crossed x = {.y = f};
+    size_t i;
+    json_t *of;
+    float y[MOST], z[MOST];
+    assert_true(json_array_size(oracle_of("differences")) >= 8);
+    json_array_foreach (oracle_of("differences"), i, of) {
+        struct sg_crossed a = design(json_object_get(of, "a"), y), b = design(json_object_get(of, "b"), z);
+        struct sg_effect e, minus;
+        assert_int_equal(sg_crossed_difference(&a, &b, &e, &err), SG_OK);
+        same_effect(&e, of, i);
+        near(e.p, number(of, "p"), 1e-10, "p", i);
+        assert_int_equal(e.sources, axes_of(&a, &b));
+        assert_int_equal(sg_crossed_difference(&b, &a, &minus, &err), SG_OK);
+        near(minus.low, -e.high, 1e-15, "the other way round", i);
+        near(minus.p, e.p, 1e-13, "p the other way round", i);
+    }
+}
+
+static void detectable_as_noncentral_t(void **state)
+{
+    (void)state;
+    size_t i;
+    json_t *of;
+    json_array_foreach (oracle_of("detectable"), i, of) {
+        struct sg_effect e = {.se = 2, .df = at(of, 0)};
+        near(sg_effect_detectable(&e), 2 * at(of, 1), 2e-3, "detectable", i);
+    }
+    struct sg_effect e = {.se = 1, .df = INFINITY};
+    near(sg_effect_detectable(&e), 1.959964 + 0.841621, 1e-3, "detectable, normal", 0);
+    e.se = NAN;
+    assert_true(isnan(sg_effect_detectable(&e)));
+}
+
+static void what_is_degenerate(void **state)
+{
+    (void)state;
+    float same[24], one[24];
     struct sg_effect e;
     struct sg_spread s;
-    for (int64_t i = 0; i < n; i++)
-        f[i] = (float)y[i];
-    for (int64_t i = 0; i < axes; i++)
-        x.n[i] = (int64_t)sizes[i];
-    assert_int_equal(sg_crossed_mean(&x, &e, &err), SG_OK);
-    near(e.mean, number_of(c, "mean"), 1e-15, "mean");
-    near(e.high - e.mean, number_of(c, "half"), 1e-12, "half");
-    near(e.se, number_of(c, "se"), 1e-14, "se");
-    assert_true(e.sources == (1u << SG_AXIS_DRAWS | 1u << SG_AXIS_ROWS));
-    assert_int_equal(sg_crossed_spread(&x, &s, &err), SG_OK);
-    near(s.variance[SG_AXIS_DRAWS], number_of(c, "draw"), 1e-14, "draws");
-    near(s.variance[SG_AXIS_ROWS], number_of(c, "row"), 1e-14, "rows");
-    near(s.share[0] + s.share[1] + s.share[2] + s.share[3] + s.share_rest, 1, 1e-12, "shares");
     int64_t needed[SG_N_AXES];
-    assert_int_equal(sg_crossed_needed(&x, 10, needed, &err), SG_OK);
-    assert_true(needed[SG_AXIS_POOLS] == 0 && needed[SG_AXIS_DRAWS] == 2 && needed[SG_AXIS_ROWS] >= 2);
-    assert_int_equal(sg_crossed_needed(&x, 1e-9, needed, &err), SG_OK);
-    assert_true(needed[SG_AXIS_ROWS] == -1);
-    sg_free(y);
-    sg_free(sizes);
-    sg_free(f);
+    for (int i = 0; i < 24; i++) {
+        same[i] = 0.7F;
+        one[i] = 1;
+    }
+    /* One number: a mean, and no more. */
+    struct sg_crossed y = {.n = {1, 1, 1, 1}, .y = same};
+    assert_int_equal(sg_crossed_mean(&y, &e, &err), SG_OK);
+    assert_true(e.mean == (double)0.7F && isnan(e.low) && isnan(e.high) && isnan(e.se) && e.sources == 0);
+    assert_int_equal(sg_crossed_difference(&y, &y, &e, &err), SG_OK);
+    assert_true(e.mean == 0 && isnan(e.low) && isnan(e.p));
+    assert_int_equal(sg_crossed_spread(&y, &s, &err), SG_OK);
+    assert_true(isnan(s.share[SG_AXIS_ROWS]) && isnan(s.share_rest));
+    /* Equal scores: no spread, exactly. */
+    y = (struct sg_crossed){.n = {1, 3, 2, 4}, .y = same};
+    assert_int_equal(sg_crossed_mean(&y, &e, &err), SG_OK);
+    assert_true(e.mean == (double)0.7F && e.se == 0 && e.low == e.mean && e.high == e.mean);
+    /* All right: as sure as the rows are many, whatever the seeds. */
+    y.y = one;
+    assert_int_equal(sg_crossed_mean(&y, &e, &err), SG_OK);
+    struct sg_estimate wilson = sg_wilson_ci(4, 4);
+    assert_true(e.mean == 1 && e.high == 1 && fabs(e.low - wilson.low) < 1e-12);
+    for (int i = 0; i < 24; i++)
+        one[i] = 0;
+    assert_int_equal(sg_crossed_mean(&y, &e, &err), SG_OK);
+    assert_true(e.mean == 0 && e.low == 0 && fabs(e.high - (1 - wilson.low)) < 1e-12);
+    /* The same predictions twice: no difference, but not for sure. */
+    assert_int_equal(sg_crossed_difference(&y, &y, &e, &err), SG_OK);
+    assert_true(e.mean == 0 && e.low < -0.1 && e.high > 0.1 && fabs(e.p - 1) < 1e-15);
+    assert_int_equal(sg_crossed_needed(&y, 0.01, needed, &err), SG_OK);
+    assert_int_equal(needed[SG_AXIS_POOLS], 0);
+    /* One row, two draws. */
+    y = (struct sg_crossed){.n = {1, 2, 1, 1}, .y = (const float[]){0.5F, 0.7F}};
+    assert_int_equal(sg_crossed_mean(&y, &e, &err), SG_OK);
+    assert_true(e.sources == 1U << SG_AXIS_DRAWS && fabs(e.high - e.mean - 12.706204736 * 0.1) < 1e-6 &&
+                fabs(e.df - 1) < 1e-9);
 }
 
-static void edges(void **state)
+static void one_cell_is_wilson(void **state)
 {
     (void)state;
-    float all[20], some[20];
-    struct sg_effect e;
-    for (int i = 0; i < 20; i++) {
-        all[i] = 1;
-        some[i] = i < 12 ? 1 : 0;
+    float y[1000] = {0};
+    for (int right = 0; right <= 1000; right += 50) {
+        struct sg_crossed d = {.n = {1, 1, 1, 1000}, .y = y};
+        struct sg_effect e;
+        struct sg_estimate wilson = sg_wilson_ci(right, 1000);
+        for (int i = 0; i < right; i++)
+            y[i] = 1;
+        assert_int_equal(sg_crossed_mean(&d, &e, &err), SG_OK);
+        assert_true(fabs(e.low - wilson.low) + fabs(e.high - wilson.high) < 1e-12 &&
+                    fabs(e.mean - right / 1000.0) < 1e-15);
     }
-    struct sg_crossed one = {.n = {1, 1, 1, 20}, .y = all}, other = {.n = {1, 1, 1, 20}, .y = some},
-                      two = {.n = {1, 2, 1, 10}, .y = all}, single = {.n = {1, 1, 1, 1}, .y = all};
-    assert_int_equal(sg_crossed_mean(&one, &e, &err), SG_OK); /* 20 of 20 is no certainty: Wilson */
-    assert_true(e.mean == 1 && e.high == 1 && e.low > 0.8 && e.low < 0.85);
-    assert_int_equal(sg_crossed_mean(&two, &e, &err), SG_OK);
-    assert_true(e.mean == 1 && e.low < 0.75);
-    assert_int_equal(sg_crossed_mean(&single, &e, &err), SG_OK);
-    assert_true(e.mean == 1 && isnan(e.low) && e.sources == 0);
-    assert_int_equal(sg_crossed_difference(&one, &one, &e, &err), SG_OK);
-    assert_true(e.mean == 0 && e.low == 0 && e.p == 1);
-    assert_int_equal(sg_crossed_difference(&one, &other, &e, &err), SG_OK);
-    assert_true(fabs(e.mean - 0.4) < 1e-6 && e.low > 0.1 && e.p == sg_mcnemar(8, 0));
-    /* One draw against two: the pair is averaged, and draws are in the interval. */
-    float draws[20];
-    for (int i = 0; i < 20; i++)
-        draws[i] = i < 10 ? 0 : 1;
-    struct sg_crossed ten = {.n = {1, 1, 1, 10}, .y = all}, drawn = {.n = {1, 2, 1, 10}, .y = draws};
-    assert_int_equal(sg_crossed_difference(&ten, &drawn, &e, &err), SG_OK);
-    assert_true(e.mean == 0.5 && (e.sources & 1u << SG_AXIS_DRAWS) && e.low < 0 && e.p > 0.05);
-    struct sg_crossed three = {.n = {1, 3, 1, 6}, .y = all}, pair = {.n = {1, 2, 1, 6}, .y = all};
-    assert_int_equal(sg_crossed_difference(&three, &pair, &e, &err), SG_INPUT);
-    /* Two effects of the same interval: their mean's is narrower by the root of two. */
-    struct sg_effect x[2] = {{.mean = 0.1, .low = 0, .high = 0.2, .se = 0.05, .df = 50, .sources = 8},
-                             {.mean = 0.3, .low = 0.2, .high = 0.4, .se = 0.05, .df = 50, .sources = 8}};
-    e = sg_effects_mean(x, 2);
-    near(e.mean, 0.2, 1e-15, "mean of effects");
-    near(e.high - e.mean, 0.1 / sqrt(2), 1e-12, "its half");
-    near(sg_effect_detectable(&x[0]), 0.1 + 0.05 * 0.849, 1e-3, "detectable");
 }
 
+static void a_side_that_lacks_an_axis_is_the_same_for_all_of_it(void **state)
+{
+    (void)state;
+    float a[2 * 3 * 5], b[3 * 5], repeated[2 * 3 * 5];
+    for (int i = 0; i < 30; i++) {
+        a[i] = (float)((i * 7) % 11) / 11;
+        repeated[i] = b[i % 15] = (float)((i % 15 * 5) % 7) / 7;
+    }
+    struct sg_crossed of_a = {.n = {2, 1, 3, 5}, .y = a}, of_b = {.n = {1, 1, 3, 5}, .y = b},
+                      full = {.n = {2, 1, 3, 5}, .y = repeated};
+    struct sg_effect e, f;
+    assert_int_equal(sg_crossed_difference(&of_a, &of_b, &e, &err), SG_OK);
+    assert_int_equal(sg_crossed_difference(&of_a, &full, &f, &err), SG_OK);
+    assert_true(e.mean == f.mean && e.se == f.se && e.p == f.p && e.sources == f.sources);
+}
+
+static void shapes_that_do_not_fit(void **state)
+{
+    (void)state;
+    float y[24] = {0}, bad[2] = {NAN, 1};
+    struct sg_crossed a = {.n = {1, 3, 1, 4}, .y = y}, b = {.n = {1, 2, 1, 4}, .y = y};
+    struct sg_effect e = {.mean = 7};
+    assert_int_equal(sg_crossed_difference(&a, &b, &e, &err), SG_INPUT);
+    b.n[SG_AXIS_DRAWS] = 3;
+    b.n[SG_AXIS_ROWS] = 1; /* rows are never repeated */
+    assert_int_equal(sg_crossed_difference(&a, &b, &e, &err), SG_INPUT);
+    a.n[SG_AXIS_POOLS] = 0;
+    assert_int_equal(sg_crossed_mean(&a, &e, &err), SG_INPUT);
+    a = (struct sg_crossed){.n = {1, 1, 1, 2}, .y = bad};
+    assert_int_equal(sg_crossed_mean(&a, &e, &err), SG_INPUT);
+    a = (struct sg_crossed){.n = {1, 2, 3, 4}, .y = y};
+    sg_mem_fail_at(1);
+    assert_int_equal(sg_crossed_mean(&a, &e, &err), SG_FAILED);
+    sg_mem_fail_at(0);
+    assert_true(e.mean == 7);
+}
+
+static void effects_of_tasks(void **state)
+{
+    (void)state;
+    struct sg_effect x[3] = {{.mean = 0.1, .se = 0.02, .df = 4, .sources = 12},
+                             {.mean = 0.2, .se = 0.01, .df = 10, .sources = 14},
+                             {.mean = 0.3, .se = 0.03, .df = 2, .sources = 12}};
+    struct sg_effect e = sg_effects_mean(x, 3);
+    double v = 4e-4 + 1e-4 + 9e-4, df = v * v / (1.6e-7 / 4 + 1e-8 / 10 + 8.1e-7 / 2),
+           half = sg_t975(df) * sqrt(v) / 3;
+    assert_true(fabs(e.mean - 0.2) < 1e-15 && fabs(e.se - sqrt(v) / 3) < 1e-15 && fabs(e.df - df) < 1e-9);
+    assert_true(fabs(e.high - e.mean - half) < 1e-12 && fabs(e.mean - e.low - half) < 1e-12 && e.p < 0.001);
+    assert_int_equal(e.sources, 12);
+    x[1].se = NAN;
+    e = sg_effects_mean(x, 3);
+    assert_true(fabs(e.mean - 0.2) < 1e-15 && isnan(e.low) && isnan(e.p) && e.sources == 0);
+    assert_true(isnan(sg_effects_mean(x, 0).mean));
+}
+
+/* With one axis all is known: +-half of n rows takes n times (half now / half)^2, but for the change of t. */
+static void needed_levels(void **state)
+{
+    (void)state;
+    float y[400];
+    int64_t needed[SG_N_AXES];
+    struct sg_effect e;
+    for (int i = 0; i < 400; i++)
+        y[i] = i % 4 == 0;
+    struct sg_crossed d = {.n = {1, 1, 1, 400}, .y = y};
+    assert_int_equal(sg_crossed_needed(&d, 0.01, needed, &err), SG_OK);
+    assert_true(needed[SG_AXIS_POOLS] == 0 && needed[SG_AXIS_DRAWS] == 0);
+    near((double)needed[SG_AXIS_ROWS], 1.96 * 1.96 * 0.25 * 0.75 / 1e-4, 30, "rows", 0);
+    /* Draws that differ by much: no number of rows is enough, some number of draws is. */
+    for (int i = 0; i < 400; i++)
+        y[i] = (float)(i / 100 % 2) * 0.2F + (float)(i * 37 % 100) / 1000;
+    d = (struct sg_crossed){.n = {1, 4, 1, 100}, .y = y};
+    assert_int_equal(sg_crossed_needed(&d, 0.02, needed, &err), SG_OK);
+    assert_int_equal(needed[SG_AXIS_ROWS], -1);
+    assert_true(needed[SG_AXIS_DRAWS] > 50 && needed[SG_AXIS_DRAWS] < 200);
+    assert_int_equal(sg_crossed_mean(&d, &e, &err), SG_OK);
+    assert_int_equal(sg_crossed_needed(&d, 1.0001 * (e.high - e.mean), needed, &err), SG_OK);
+    assert_int_equal(needed[SG_AXIS_DRAWS], 4);
+    /* The same less nothing. */
+    const float zero[100] = {0};
+    struct sg_crossed none = {.n = {1, 1, 1, 100}, .y = zero}, less;
+    assert_int_equal(sg_crossed_subtract(&d, &none, &less, &err), SG_OK);
+    for (int axis = 0; axis < SG_N_AXES; axis++)
+        assert_int_equal(less.n[axis], d.n[axis]);
+    assert_memory_equal(less.y, d.y, sizeof y);
+    sg_free((void *)(uintptr_t)less.y);
+    assert_int_equal(sg_crossed_subtract(&none, &d, &less, &err), SG_OK);
+    assert_true(less.n[SG_AXIS_DRAWS] == 4 && less.y[399] == -d.y[399] && less.y[1] == -d.y[1]);
+    sg_free((void *)(uintptr_t)less.y);
+    none.n[SG_AXIS_ROWS] = 99;
+    assert_int_equal(sg_crossed_subtract(&d, &none, &less, &err), SG_INPUT);
+    none.n[SG_AXIS_ROWS] = 100;
+    for (int k = 1; k <= 2; k++) {
+        sg_mem_fail_at(k);
+        assert_int_equal(sg_crossed_subtract(&d, &none, &less, &err), SG_FAILED);
+    }
+    sg_mem_fail_at(0);
+}
+
+/* sg_row_scores: the mean is scikit-learn's macro-F1, the standard error near the jackknife's. */
 static void scores_of_rows(void **state)
 {
     (void)state;
-    const json_t *c = json_object_get(oracle, "macro_f1");
-    int64_t n;
-    double *g = numbers_of(c, "gold", &n), *q = numbers_of(c, "predicted", &n);
-    int32_t gold[60], predicted[60];
-    float score[60];
-    struct sg_effect e;
-    assert_int_equal(n, 60);
-    for (int i = 0; i < 60; i++) {
-        gold[i] = (int32_t)g[i];
-        predicted[i] = (int32_t)q[i];
-    }
-    assert_int_equal(sg_row_scores_macro_f1(gold, predicted, 60, 4, score, &err), SG_OK);
-    struct sg_crossed y = {.n = {1, 1, 1, 60}, .y = score};
-    assert_int_equal(sg_crossed_mean(&y, &e, &err), SG_OK);
-    near(e.mean, number_of(c, "f1"), 1e-6, "the scores' mean");
-    near(e.se / number_of(c, "jackknife_se"), 1, 0.05, "its error beside the jackknife's");
-    /* No class predicted, a class that is nowhere. */
-    for (int i = 0; i < 60; i++)
-        predicted[i] = -1;
-    assert_int_equal(sg_row_scores_macro_f1(gold, predicted, 60, 6, score, &err), SG_OK);
-    for (int i = 0; i < 60; i++)
-        assert_true(score[i] == 0);
-    sg_row_scores_accuracy(gold, gold, 60, score);
-    assert_true(score[0] == 1 && score[59] == 1);
-    sg_free(g);
-    sg_free(q);
-}
-
-/* ---- simulated studies ---- */
-
-enum { MAX_LEVELS = 5, MAX_ROWS = 1000 };
-
-/* Effects on a latent number, whose sign says whether a row is right: of rows, of each seed axis, of its interaction with rows. */
-struct world {
-    int64_t n[SG_N_AXES];
-    double sd[SG_N_AXES], with_rows, rest;
-};
-
-static double normal_cdf(double x)
-{
-    return 0.5 * erfc(-x / sqrt(2));
-}
-
-/* One classifier's y. effect (axes, levels) of the seeds; row (rows): shared. truth: its mean over all that could have been drawn; an axis of one
- * level is given, not drawn. */
-static void simulate(const struct world *w, double shift, double effect[SG_AXIS_ROWS][MAX_LEVELS],
-                     const double *row, struct sg_rng *rng, float *y, double *truth)
-{
-    static double cross[SG_AXIS_ROWS][MAX_LEVELS][MAX_ROWS];
-    int64_t rows = w->n[SG_AXIS_ROWS];
-    double given = shift, variance = w->rest * w->rest + w->sd[SG_AXIS_ROWS] * w->sd[SG_AXIS_ROWS];
-    for (int f = 0; f < SG_AXIS_ROWS; f++) {
-        variance += w->with_rows * w->with_rows;
-        if (w->n[f] > 1)
-            variance += w->sd[f] * w->sd[f];
-        else
-            given += effect[f][0];
-        for (int64_t k = 0; k < w->n[f]; k++)
-            for (int64_t r = 0; r < rows; r++)
-                cross[f][k][r] = effect[f][k] + w->with_rows * sg_rng_normal(rng);
-    }
-    *truth = normal_cdf(given / sqrt(variance));
-    for (int64_t p = 0; p < w->n[0]; p++)
-        for (int64_t d = 0; d < w->n[1]; d++)
-            for (int64_t t = 0; t < w->n[2]; t++)
-                for (int64_t r = 0; r < rows; r++)
-                    *y++ = shift + row[r] + cross[0][p][r] + cross[1][d][r] + cross[2][t][r] +
-                                       w->rest * sg_rng_normal(rng) >
-                                   0
-                               ? 1.0F
-                               : 0.0F;
-}
-
-static void draw_seeds(const struct world *w, double share, struct sg_rng *rng,
-                       double shared[SG_AXIS_ROWS][MAX_LEVELS], double effect[SG_AXIS_ROWS][MAX_LEVELS])
-{
-    for (int f = 0; f < SG_AXIS_ROWS; f++)
-        for (int64_t k = 0; k < w->n[f]; k++)
-            effect[f][k] = w->sd[f] * (sqrt(share) * shared[f][k] + sqrt(1 - share) * sg_rng_normal(rng));
-}
-
-struct seen {
-    int covers, claims, pair_covers;
-    double width, pair_width;
-};
-
-/* Two classifiers on the same rows and seeds, without a difference in truth. */
-static struct seen study(const struct world *w, uint64_t seed, uint64_t at, float *a, float *b)
-{
-    static double row[MAX_ROWS];
-    double shared[SG_AXIS_ROWS][MAX_LEVELS], ea[SG_AXIS_ROWS][MAX_LEVELS], eb[SG_AXIS_ROWS][MAX_LEVELS],
-        truth_a, truth_b;
-    struct sg_rng rng = sg_rng_make(seed, at);
-    struct seen s = {0};
-    struct sg_effect x, y, d;
-    for (int64_t r = 0; r < w->n[SG_AXIS_ROWS]; r++)
-        row[r] = w->sd[SG_AXIS_ROWS] * sg_rng_normal(&rng);
-    for (int f = 0; f < SG_AXIS_ROWS; f++)
-        for (int k = 0; k < MAX_LEVELS; k++)
-            shared[f][k] = sg_rng_normal(&rng);
-    draw_seeds(w, 0.7, &rng, shared, ea);
-    draw_seeds(w, 0.7, &rng, shared, eb);
-    for (int f = 0; f < SG_AXIS_ROWS; f++)
-        if (w->n[f] == 1) /* given, and the same to both: no difference in truth */
-            eb[f][0] = ea[f][0];
-    simulate(w, 0.8, ea, row, &rng, a, &truth_a);
-    simulate(w, 0.8, eb, row, &rng, b, &truth_b);
-    struct sg_crossed ya = {.y = a}, yb = {.y = b};
-    for (int f = 0; f < SG_N_AXES; f++)
-        ya.n[f] = yb.n[f] = w->n[f];
-    assert_int_equal(sg_crossed_mean(&ya, &x, &err), SG_OK);
-    assert_int_equal(sg_crossed_mean(&yb, &y, &err), SG_OK);
-    assert_int_equal(sg_crossed_difference(&ya, &yb, &d, &err), SG_OK);
-    s.covers = x.low <= truth_a && truth_a <= x.high;
-    s.pair_covers = d.low <= truth_a - truth_b && truth_a - truth_b <= d.high;
-    s.width = sqrt(pow(x.high - x.low, 2) + pow(y.high - y.low, 2));
-    s.pair_width = d.high - d.low;
-    s.claims = d.p < 0.05;
-    return s;
-}
-
-/* What the designs and the sizes of the effects are; SG_STUDIES=N studies of each, with a table. */
-static void coverage(void **state)
-{
-    (void)state;
-    static const int64_t designs[][SG_N_AXES] = {
-        {1, 1, 1, 50},   {1, 1, 1, 1000}, {1, 1, 3, 200}, {1, 2, 2, 200}, {1, 3, 3, 50},
-        {1, 3, 3, 1000}, {2, 3, 2, 200},  {3, 3, 1, 200}, {1, 5, 5, 200}, {1, 5, 3, 1000}};
-    const char *many = getenv("SG_STUDIES");
-    int n_studies = many ? atoi(many) : 250;
-    float *a = sg_alloc((size_t)125 * MAX_ROWS, sizeof *a), *b = sg_alloc((size_t)125 * MAX_ROWS, sizeof *b);
-    int all = 0, covers = 0, pairs = 0, claims = 0;
-    assert_true(a && b && n_studies > 0);
-    for (size_t i = 0; i < sizeof designs / sizeof *designs; i++) {
-        struct world w = {.sd = {0.1, 0.15, 0.08, 1.2}, .with_rows = 0.4, .rest = 0.4};
-        struct seen sum = {0};
-        for (int f = 0; f < SG_N_AXES; f++)
-            w.n[f] = designs[i][f];
-        for (int k = 0; k < n_studies; k++) {
-            struct seen s = study(&w, 77 + i, (uint64_t)k, a, b);
-            sum.covers += s.covers;
-            sum.pair_covers += s.pair_covers;
-            sum.claims += s.claims;
-            sum.width += s.width / n_studies;
-            sum.pair_width += s.pair_width / n_studies;
+    size_t i;
+    json_t *of;
+    assert_true(json_array_size(oracle_of("macro_f1")) >= 4);
+    json_array_foreach (oracle_of("macro_f1"), i, of) {
+        int32_t gold[MOST], predicted[MOST];
+        float score[MOST];
+        struct sg_effect e;
+        const json_t *list = json_object_get(of, "gold");
+        int64_t n = (int64_t)json_array_size(list);
+        assert_true(n <= MOST);
+        for (int64_t r = 0; r < n; r++) {
+            gold[r] = (int32_t)at(list, (size_t)r);
+            predicted[r] = (int32_t)at(json_object_get(of, "predicted"), (size_t)r);
         }
-        if (many)
-            printf("%lld pools x %lld draws x %lld trainings, %4lld rows: mean %.1f %%, difference %.1f %%, "
-                   "p < 0.05 in %.1f %%, width %.2f of two\n",
-                   (long long)w.n[0], (long long)w.n[1], (long long)w.n[2], (long long)w.n[3],
-                   100.0 * sum.covers / n_studies, 100.0 * sum.pair_covers / n_studies,
-                   100.0 * sum.claims / n_studies, sum.pair_width / sum.width);
-        /* Four standard errors below 95 %, and for the tests above 5 %. */
-        double slack = 4 * sqrt(0.05 * 0.95 / n_studies);
-        if (sum.covers < (0.94 - slack) * n_studies || sum.pair_covers < (0.94 - slack) * n_studies)
-            fail_msg("design %zu: %d and %d of %d intervals hold the truth", i, sum.covers, sum.pair_covers,
-                     n_studies);
-        assert_true(sum.pair_width < 0.9 * sum.width);
-        all += n_studies;
-        covers += sum.covers;
-        pairs += sum.pair_covers;
-        claims += sum.claims;
+        int n_classes = (int)number(of, "n_classes");
+        assert_int_equal(sg_row_scores_macro_f1(gold, predicted, n, n_classes, score, &err), SG_OK);
+        struct sg_crossed y = {.n = {1, 1, 1, n}, .y = score};
+        assert_int_equal(sg_crossed_mean(&y, &e, &err), SG_OK);
+        near(e.mean, number(of, "f1"), 1e-6, "macro-F1", i); /* floats */
+        near(e.se, number(of, "jackknife_se"), 0.05 * e.se, "its standard error", i);
     }
-    double n = all, slack = 4 * sqrt(0.05 * 0.95 / n);
-    print_message("of %d studies %.1f %% of the means and %.1f %% of the differences are held; %.1f %% claim "
-                  "one that is none\n",
-                  all, 100 * covers / n, 100 * pairs / n, 100 * claims / n);
-    assert_true(covers > (0.94 - slack) * n && covers < (0.975 + slack) * n && pairs > (0.94 - slack) * n);
-    assert_true(claims < (0.05 + slack) * n);
-    sg_free(a);
-    sg_free(b);
-}
-
-static int setup(void **state)
-{
-    (void)state;
-    json_error_t why;
-    oracle = json_load_file("tests/oracle/compare.json", 0, &why);
-    return oracle ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    json_decref(oracle);
-    return sg_mem_now() ? -1 : 0;
+    int32_t none[3] = {-1, -1, -1}, gold[3] = {0, 1, 1};
+    float score[3];
+    assert_int_equal(sg_row_scores_macro_f1(gold, none, 3, 4, score, &err), SG_OK);
+    assert_true(score[0] == 0 && score[1] == 0 && score[2] == 0);
+    sg_row_scores_accuracy(gold, (const int32_t[]){0, 0, 1}, 3, score);
+    assert_true(score[0] == 1 && score[1] == 0 && score[2] == 1);
+    sg_mem_fail_at(1);
+    assert_int_equal(sg_row_scores_macro_f1(gold, none, 3, 4, score, &err), SG_FAILED);
+    sg_mem_fail_at(0);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(quantiles),      cmocka_unit_test(small_tests),
-                                       cmocka_unit_test(correlations),   cmocka_unit_test(power_laws),
-                                       cmocka_unit_test(by_hand),        cmocka_unit_test(edges),
-                                       cmocka_unit_test(scores_of_rows), cmocka_unit_test(coverage)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(means_as_numpy_and_scipy),
+        cmocka_unit_test(spreads_as_numpy),
+        cmocka_unit_test(differences_as_numpy_and_scipy),
+        cmocka_unit_test(detectable_as_noncentral_t),
+        cmocka_unit_test(what_is_degenerate),
+        cmocka_unit_test(one_cell_is_wilson),
+        cmocka_unit_test(a_side_that_lacks_an_axis_is_the_same_for_all_of_it),
+        cmocka_unit_test(shapes_that_do_not_fit),
+        cmocka_unit_test(effects_of_tasks),
+        cmocka_unit_test(needed_levels),
+        cmocka_unit_test(scores_of_rows),
+    };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
