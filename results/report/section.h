@@ -32,7 +32,9 @@ struct sg_section_input {
     X(wording, 1, "How much is the prompt's wording?")                                                       \
     X(conditioning, 1, "Label first, or text first?")                                                        \
     X(generator, 1, "Which generator?")                                                                      \
+    X(examples, 0, "What the LLM wrote")                                                                     \
     X(spend, 0, "Spend")                                                                                     \
+    X(timeline, 0, "When cells were trained")                                                                \
     X(failed, 0, "Failed cells")                                                                             \
     X(provenance, 0, "Where these numbers come from")
 
