@@ -295,11 +295,10 @@ static sg_status job_print(const struct job *j, struct sg_err *err)
     struct sg_class_metrics *c = sg_alloc((size_t)j->labels.n, sizeof *c);
     if (!c)
         return sg_fail_memory(err, (size_t)j->labels.n * sizeof *c);
-    sg_metrics_of(j->eval_label, j->result.logits, j->eval.n, j->labels.n, &m, c);
-    sg_status status = SG_OK;
-    if (j->as_json)
+    sg_status status = sg_metrics_of(j->eval_label, j->result.logits, j->eval.n, j->labels.n, &m, c, err);
+    if (status == SG_OK && j->as_json)
         status = print_json(j, &m, err);
-    else
+    else if (status == SG_OK)
         print_table(j, &m, c);
     sg_free(c);
     return status;

@@ -212,7 +212,7 @@ static sg_status fill_result(struct fill *f, const char *id, int64_t cell, const
         status = sg_fail_memory(err, (size_t)n_classes * sizeof *per_class);
         goto done;
     }
-    sg_metrics_of(t->gold, logits, n, (int)n_classes, m, per_class);
+    SG_TRY_DONE(sg_metrics_of(t->gold, logits, n, (int)n_classes, m, per_class, err));
     SG_TRY_DONE(fill_predictions(f, cell, t, logits, n, err));
     status = fill_per_class(f, cell, t, per_class, err);
 done:

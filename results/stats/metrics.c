@@ -1,6 +1,10 @@
 #include "results/stats/metrics.h"
 
+#include "base/mem.h"
+
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 int32_t sg_argmax(const float *logits, int n_classes)
 {
@@ -11,15 +15,6 @@ int32_t sg_argmax(const float *logits, int n_classes)
     return best;
 }
 
-/* -log softmax(logits)[gold], with the largest logit taken out so that exp cannot overflow. */
-static double cross_entropy(const float *logits, int n_classes, int32_t gold)
-{
-    double top = logits[sg_argmax(logits, n_classes)], sum = 0;
-    for (int k = 0; k < n_classes; k++)
-        sum += exp((double)logits[k] - top);
-    return log(sum) + top - (double)logits[gold];
-}
-
 /* scikit-learn's zero_division=0. */
 static double ratio(double a, double b)
 {
@@ -28,6 +23,7 @@ static double ratio(double a, double b)
 
 struct counts {
     int64_t n_gold[SG_MAX_CLASSES], n_predicted[SG_MAX_CLASSES], n_correct[SG_MAX_CLASSES], n_right;
+    double loss, brier, ece; /* of all rows */
 };
 
 static void count(struct counts *c, int32_t gold, int32_t predicted)
@@ -78,6 +74,52 @@ static double of_n_classes_predicted(const struct counts *c, int64_t n, int n_cl
     return n_predicted;
 }
 
+static double of_balanced_accuracy(const struct counts *c, int64_t n, int n_classes)
+{
+    double sum = 0, n_present = 0;
+    (void)n;
+    for (int k = 0; k < n_classes; k++) {
+        sum += ratio((double)c->n_correct[k], (double)c->n_gold[k]);
+        n_present += c->n_gold[k] > 0;
+    }
+    return sum / n_present;
+}
+
+static double of_weighted_f1(const struct counts *c, int64_t n, int n_classes)
+{
+    double sum = 0;
+    for (int k = 0; k < n_classes; k++)
+        sum += f1_of_class(c, k) * (double)c->n_gold[k];
+    return sum / (double)n;
+}
+
+/* The correlation of the indicators of gold and predicted class, over all classes. */
+static double of_mcc(const struct counts *c, int64_t n, int n_classes)
+{
+    double all = (double)n, none = all, both = 0, predicted = 0, gold = 0;
+    for (int k = 0; k < n_classes; k++) {
+        double p = (double)c->n_predicted[k], g = (double)c->n_gold[k];
+        none -= p;
+        both += p * g;
+        predicted += p * p;
+        gold += g * g;
+    }
+    double spread = (all * all - predicted - none * none) * (all * all - gold);
+    return spread > 0 ? ((double)c->n_right * all - both) / sqrt(spread) : 0;
+}
+
+static double of_brier(const struct counts *c, int64_t n, int n_classes)
+{
+    (void)n_classes;
+    return c->brier / (double)n;
+}
+
+static double of_ece(const struct counts *c, int64_t n, int n_classes)
+{
+    (void)n_classes;
+    return c->ece / (double)n;
+}
+
 struct sg_metrics sg_metrics_none(void)
 {
 #define X(name, ...) .name = (double)NAN,
@@ -96,7 +138,7 @@ static struct sg_class_metrics class_of(const struct counts *c, int k)
                                      .n_correct = c->n_correct[k]};
 }
 
-static struct sg_metrics metrics_of(const struct counts *c, int64_t n, int n_classes, double loss,
+static struct sg_metrics metrics_of(const struct counts *c, int64_t n, int n_classes,
                                     struct sg_class_metrics *per_class)
 {
     struct sg_metrics m = sg_metrics_none();
@@ -105,31 +147,89 @@ static struct sg_metrics metrics_of(const struct counts *c, int64_t n, int n_cla
     if (n <= 0)
         return m;
     m.n = n;
-    m.loss = loss / (double)n;
+    m.loss = c->loss / (double)n;
 #define X(name, ...) m.name = of_##name(c, n, n_classes);
     SG_METRICS(X)
 #undef X
     return m;
 }
 
-void sg_metrics_of(const int32_t *gold, const float *logits, int64_t n, int n_classes, struct sg_metrics *out,
-                   struct sg_class_metrics *per_class)
+/* A row's probability of the class that it is predicted as. */
+struct sureness {
+    double p;
+    int right;
+};
+
+static int by_p(const void *a, const void *b)
+{
+    double p = ((const struct sureness *)a)->p, q = ((const struct sureness *)b)->p;
+    return (p > q) - (p < q);
+}
+
+enum { N_BINS = 15 };
+
+/* Times n. */
+static double calibration_error(struct sureness *s, int64_t n)
+{
+    double error = 0, off = 0;
+    int64_t bin = 0;
+    qsort(s, (size_t)n, sizeof *s, by_p);
+    for (int64_t i = 0; i < n; i++) {
+        int is_tied = i > 0 && !(s[i].p > s[i - 1].p);
+        if (!is_tied && i * N_BINS / n != bin) {
+            error += fabs(off);
+            off = 0;
+            bin = i * N_BINS / n;
+        }
+        off += s[i].right - s[i].p;
+    }
+    return error + fabs(off);
+}
+
+/* Loss and Brier score by softmax, with the largest logit taken out so that exp cannot overflow. */
+static struct sureness add_row(struct counts *c, const float *logits, int n_classes, int32_t gold)
+{
+    int32_t predicted = sg_argmax(logits, n_classes);
+    double top = (double)logits[predicted], sum = 0, squares = 0;
+    for (int k = 0; k < n_classes; k++) {
+        double e = exp((double)logits[k] - top);
+        sum += e;
+        squares += e * e;
+    }
+    count(c, gold, predicted);
+    c->loss += log(sum) + top - (double)logits[gold];
+    c->brier += fmax(0, squares / (sum * sum) - 2 * exp((double)logits[gold] - top) / sum + 1);
+    return (struct sureness){1 / sum, predicted == gold};
+}
+
+sg_status sg_metrics_of(const int32_t *gold, const float *logits, int64_t n, int n_classes,
+                        struct sg_metrics *out, struct sg_class_metrics *per_class, struct sg_err *err)
 {
     struct counts c = {0};
-    double loss = 0;
-    for (int64_t i = 0; i < n; i++) {
-        const float *row = logits + i * n_classes;
-        count(&c, gold[i], sg_argmax(row, n_classes));
-        loss += cross_entropy(row, n_classes, gold[i]);
-    }
-    *out = metrics_of(&c, n, n_classes, loss, per_class);
+    struct sureness *s = sg_alloc((size_t)n + 1, sizeof *s);
+    if (!s)
+        return sg_fail_memory(err, ((size_t)n + 1) * sizeof *s);
+    for (int64_t i = 0; i < n; i++)
+        s[i] = add_row(&c, logits + i * n_classes, n_classes, gold[i]);
+    c.ece = calibration_error(s, n);
+    sg_free(s);
+    *out = metrics_of(&c, n, n_classes, per_class);
+    return SG_OK;
 }
 
 void sg_metrics_of_labels(const int32_t *gold, const int32_t *predicted, int64_t n, int n_classes,
                           struct sg_metrics *out, struct sg_class_metrics *per_class)
 {
-    struct counts c = {0};
+    struct counts c = {.loss = NAN, .brier = NAN, .ece = NAN};
     for (int64_t i = 0; i < n; i++)
         count(&c, gold[i], predicted[i]);
-    *out = metrics_of(&c, n, n_classes, (double)NAN, per_class);
+    *out = metrics_of(&c, n, n_classes, per_class);
+}
+
+void sg_confusion(const int32_t *gold, const int32_t *predicted, int64_t n, int n_classes, int64_t *counts)
+{
+    memset(counts, 0, (size_t)n_classes * (size_t)n_classes * sizeof *counts);
+    for (int64_t i = 0; i < n; i++)
+        if (predicted[i] >= 0)
+            counts[(int64_t)gold[i] * n_classes + predicted[i]]++;
 }

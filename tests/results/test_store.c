@@ -405,6 +405,7 @@ static void files_of_an_older_program(void **state)
     assert_string_equal(digest, was);
     look(path, SG_T_CELLS);
     assert_true(seen.n == FAKE_CELLS && isnan(seen.row[0][SG_CELLS_n_classes_predicted].x));
+    assert_true(isnan(seen.row[0][SG_CELLS_brier].x) && !isnan(seen.row[0][SG_CELLS_accuracy].x));
 
     /* Its ledger gives the new column; /cells alone has another digest. */
     json_t *before = NULL, *after = NULL;
@@ -419,6 +420,7 @@ static void files_of_an_older_program(void **state)
     assert_string_not_equal(digest, was);
     look(path, SG_T_CELLS);
     assert_true(seen.row[0][SG_CELLS_n_classes_predicted].x == 2);
+    assert_true(seen.row[0][SG_CELLS_brier].x > 0 && seen.row[0][SG_CELLS_ece].x > 0);
     OK(sg_store_tables_digests(path, &after, &err));
     const char *name;
     json_t *hex;
