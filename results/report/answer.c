@@ -1,7 +1,9 @@
 #include "results/report/answer.h"
 
 #include "base/mem.h"
+#include "base/rng.h"
 #include "base/text.h"
+#include "results/stats/compare.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -216,6 +218,16 @@ void sg_answer_effect_cell(struct sg_doc *doc, const struct sg_effect *e, const 
     sg_doc_estimate(doc, c.mean, c.low, c.high, 100, 1, mark);
 }
 
+sg_status sg_answer_share(const struct sg_crossed *y, struct sg_effect *out, struct sg_err *err)
+{
+    SG_TRY(sg_crossed_mean(y, out, err));
+    if (!isnan(out->low)) {
+        out->low = fmax(out->low, 0);
+        out->high = fmin(out->high, 1);
+    }
+    return SG_OK;
+}
+
 void sg_answer_p_cell(struct sg_doc *doc, double p)
 {
     if (p < 0.001)
@@ -262,4 +274,44 @@ double sg_answer_example_cost(const struct sg_report_data *d, int64_t task, cons
         n += p->n;
     }
     return n > 0 ? usd / n : (double)NAN;
+}
+
+/* ---- correlation within tasks ---- */
+
+/* sg_spearman_within without its interval, of n values that are sorted by group. */
+static double rho_within(const double *x, const double *y, const int64_t *group, int64_t n)
+{
+    double sum = 0, weight = 0;
+    for (int64_t i = 0, k; i < n; i = k) {
+        for (k = i + 1; k < n && group[k] == group[i];)
+            k++;
+        double r = sg_spearman(x + i, y + i, k - i);
+        if (!isnan(r)) {
+            sum += r * (double)(k - i - 1);
+            weight += (double)(k - i - 1);
+        }
+    }
+    return weight > 0 ? sum / weight : (double)NAN;
+}
+
+double sg_answer_permutation_p(const double *x, double *y, const int64_t *group, int64_t n, uint64_t seed)
+{
+    enum { N = 2000 };
+    int64_t n_more = 1; /* as they are */
+    double rho = rho_within(x, y, group, n);
+    for (int b = 0; b < N && !isnan(rho); b++) {
+        struct sg_rng rng = sg_rng_make(seed, (uint64_t)b);
+        for (int64_t i = 0, k; i < n; i = k) {
+            for (k = i + 1; k < n && group[k] == group[i];)
+                k++;
+            for (int64_t j = k - 1; j > i; j--) { /* Fisher-Yates */
+                int64_t from = i + (int64_t)sg_rng_below(&rng, (uint64_t)(j - i + 1));
+                double keep = y[j];
+                y[j] = y[from];
+                y[from] = keep;
+            }
+        }
+        n_more += fabs(rho_within(x, y, group, n)) >= fabs(rho) - 1e-12;
+    }
+    return isnan(rho) ? (double)NAN : (double)n_more / (N + 1);
 }

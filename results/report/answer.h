@@ -30,6 +30,9 @@ sg_status sg_answer_difference(const struct sg_scores *s, const struct sg_score_
                                const struct sg_score_group *const *b, int64_t n_b, struct sg_effect *out,
                                int64_t *needed, struct sg_err *err) SG_MUST_USE;
 
+/* The mean of y, a share: its interval ends at 0 and 1. */
+sg_status sg_answer_share(const struct sg_crossed *y, struct sg_effect *out, struct sg_err *err) SG_MUST_USE;
+
 struct sg_effect sg_answer_none(void); /* all NaN */
 int sg_answer_told(double p);          /* p below the level; NaN is not */
 
@@ -55,6 +58,10 @@ sg_status sg_answer_raws(const struct sg_scores *s, int64_t task, int64_t **raw,
 
 /* USD that an example of a pool of the task costs, over all of them whose method is named (NULL: all): NaN where it is not known. */
 double sg_answer_example_cost(const struct sg_report_data *d, int64_t task, const char *method);
+
+/* Two-sided p of the rank correlation within groups (values of one stand together) by 2,000 permutations within them; NaN where there is no
+ * correlation. y is left in another order. */
+double sg_answer_permutation_p(const double *x, double *y, const int64_t *group, int64_t n, uint64_t seed);
 
 /* An axis of a study whose levels are compared: which level a method of a task is of, and its name without it; 0: it is none of the axis. */
 struct sg_answer_axis {

@@ -28,10 +28,16 @@ struct sg_section_input {
     X(help, 1, "Does synthetic data help beside raw rows?")                                                  \
     X(replace, 1, "Can it replace raw rows?")                                                                \
     X(method, 1, "Which method?")                                                                            \
+    X(enough, 1, "How much synthetic data is enough?")                                                       \
+    X(worth, 1, "How much is a label worth?")                                                                \
+    X(diversity, 1, "Is diversity what helps?")                                                              \
     X(rephrase, 1, "What does rephrasing do?")                                                               \
     X(wording, 1, "How much is the prompt's wording?")                                                       \
     X(conditioning, 1, "Label first, or text first?")                                                        \
     X(generator, 1, "Which generator?")                                                                      \
+    X(compare, 1, "This study beside the other one")                                                         \
+    X(spread, 1, "Where does the spread come from?")                                                         \
+    X(limits, 0, "What this study cannot tell")                                                              \
     X(examples, 0, "What the LLM wrote")                                                                     \
     X(spend, 0, "Spend")                                                                                     \
     X(timeline, 0, "When cells were trained")                                                                \

@@ -160,11 +160,7 @@ static sg_status measure(const struct sides *a, struct side *x, struct sg_err *e
     }
     for (int64_t i = 0; i < x->n && whole; i++) {
         struct level *l = &x->level[i];
-        SG_TRY(sg_crossed_mean(&l->y, &l->mean, err));
-        if (!isnan(l->mean.low)) { /* shares */
-            l->mean.low = fmax(l->mean.low, 0);
-            l->mean.high = fmin(l->mean.high, 1);
-        }
+        SG_TRY(sg_answer_share(&l->y, &l->mean, err));
         if (x->best < 0 || l->mean.mean > x->level[x->best].mean.mean)
             x->best = i;
         for (int64_t k = i + 1; k < x->n && whole; k++) {

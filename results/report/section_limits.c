@@ -1,0 +1,107 @@
+/* What a study of this make cannot tell, from what it has one of, and what went wrong in it. */
+#include "results/report/answer.h"
+
+#include "base/text.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Least and most levels of an axis over the groups that have it. */
+static void levels(const struct sg_scores *s, int axis, int64_t *least, int64_t *most)
+{
+    *least = *most = 0;
+    for (int64_t i = 0; i < s->n_groups; i++) {
+        const struct sg_score_group *g = &s->group[i];
+        if (!g->cell || (axis == SG_AXIS_POOLS && g->mix == SG_REPORT_RAW) ||
+            (axis == SG_AXIS_DRAWS && g->mix == SG_REPORT_SYNTHETIC))
+            continue;
+        *least = !*least || g->n[axis] < *least ? g->n[axis] : *least;
+        *most = g->n[axis] > *most ? g->n[axis] : *most;
+    }
+}
+
+static void say_seeds(const struct sg_scores *s, struct sg_doc *doc)
+{
+    static const struct {
+        const char *one, *few, *what;
+    } axis[] = {{"one pool of each kind", "two pools of each kind", "other generation seeds"},
+                {"one draw of raw rows", "two draws of raw rows", "other raw rows"},
+                {"one training of each cell", "two trainings of each cell", "other training seeds"}};
+    for (int f = 0; f < SG_AXIS_ROWS; f++) {
+        int64_t least, most;
+        levels(s, f, &least, &most);
+        if (most == 1)
+            sg_doc_paragraph(doc, "The study has %s: how numbers change with %s is in none of its intervals.",
+                             axis[f].one, axis[f].what);
+        else if (most == 2)
+            sg_doc_paragraph(doc,
+                             "The study has %s: intervals have one degree of freedom there, and are wide; a "
+                             "third one helps most.",
+                             axis[f].few);
+    }
+}
+
+static int64_t n_models(const struct sg_report_data *d)
+{
+    int64_t n = 0;
+    for (int64_t i = 0; i < d->n_pools; i++) {
+        int is_new = 1;
+        for (int64_t k = 0; k < i; k++)
+            is_new &= strcmp(d->pool[k].model, d->pool[i].model) != 0;
+        n += is_new;
+    }
+    return n;
+}
+
+sg_status sg_section_limits(const struct sg_section_input *in, struct sg_doc *doc, struct sg_err *err)
+{
+    const struct sg_report_data *d = in->d;
+    int64_t n_holes = 0, n_short = 0, n_rows = 0;
+    double n_near_test = 0;
+    (void)err;
+    if (!in->scores || !in->scores->n_groups)
+        return SG_OK;
+    for (int64_t i = 0; i < in->scores->n_groups; i++)
+        n_holes += !in->scores->group[i].cell;
+    for (int64_t i = 0; i < d->n_pools; i++) {
+        n_short += d->pool[i].n < d->pool[i].n_wanted;
+        n_near_test += isnan(d->pool[i].n_near_test) ? 0 : d->pool[i].n_near_test;
+    }
+    for (int64_t t = 0; t < d->n_tasks; t++)
+        n_rows = t == 0 || d->task[t].n_test < n_rows ? d->task[t].n_test : n_rows;
+    say_seeds(in->scores, doc);
+    if (n_models(d) == 1)
+        sg_doc_paragraph(doc, "All examples are by one LLM (%s); another may write other ones.",
+                         d->pool[0].model);
+    sg_doc_paragraph(
+        doc,
+        "All cells train one encoder, on %lld %s; a larger encoder may gain less, other tasks more or less.",
+        (long long)d->n_tasks, sg_plural(d->n_tasks, "task", "tasks"));
+    if (n_rows < 500)
+        sg_doc_paragraph(doc,
+                         "The smallest test set has %lld rows: an accuracy of 50 %% on it is \xc2\xb1%.1f "
+                         "points from the rows alone.",
+                         (long long)n_rows, 196 * sqrt(0.25 / (double)n_rows));
+    if (n_holes)
+        sg_doc_paragraph(doc, "%lld of %lld groups have cells that are missing or failed, and no number.",
+                         (long long)n_holes, (long long)in->scores->n_groups);
+    if (d->n_degenerate)
+        sg_doc_paragraph(doc,
+                         "%lld of %lld finished cells predict one class for all test rows: they learned "
+                         "nothing, and pull every mean to "
+                         "chance (train.min_steps, train.lr).",
+                         (long long)d->n_degenerate, (long long)d->n_done);
+    if (n_short)
+        sg_doc_paragraph(doc, "%lld of %lld pools have fewer examples than the study asked for.",
+                         (long long)n_short, (long long)d->n_pools);
+    if (n_near_test > 0)
+        sg_doc_paragraph(doc,
+                         "%.0f kept examples nearly repeat a test row: accuracy may be flattered "
+                         "(filter.near_duplicates drops them).",
+                         n_near_test);
+    sg_doc_paragraph(doc, "p values are adjusted within each table's own family (Holm), not over all "
+                          "sections; a difference that cannot be told "
+                          "is not shown to be none.");
+    return SG_OK;
+}
