@@ -1,5 +1,6 @@
-/* What is measured on pools: diversity of their embeddings (results/stats/diversity.h), after training; what their texts look like
- * beside the raw rows (results/stats/text_stats.h), when they are complete. */
+/* What is measured on pools: after training, of their embeddings, diversity (results/stats/diversity.h) and how close they are to the raw rows
+ * and to one another (results/measures/measures.h); what their texts look like beside the raw rows (results/stats/text_stats.h), when they are
+ * complete. */
 #ifndef SG_EXPERIMENTS_RUN_MEASURE_H
 #define SG_EXPERIMENTS_RUN_MEASURE_H
 
@@ -7,11 +8,22 @@
 #include "mpi/comm.h"
 #include "results/ledger/ledger.h"
 
-/* Collective over the job. p: rank 0 complete, others from SG_PREPARE_WORKER. ledger: rank 0, NULL on
- * others. Pools that the ledger has a result for are left alone; n_measured (may be NULL) counts the others,
- * on rank 0. SG_STOPPED, after the pool in hand, when a signal asks for it; what is measured is in the ledger (uncommitted). */
-sg_status sg_measure_diversity(const struct sg_team *world, const struct sg_prepared *p,
-                               struct sg_ledger *ledger, int64_t *n_measured, struct sg_err *err) SG_MUST_USE;
+/* Rows of a pool, and of the training and of the test file, that are compared at most: a pool's first, a sample of a file's; of each pool where
+ * pools are compared with one another. */
+enum { SG_MEASURE_ROWS = 2000, SG_MEASURE_DISTANCE_ROWS = 1000 };
+
+/* Collective over the job. p: rank 0 complete, others from SG_PREPARE_WORKER. ledger: rank 0, NULL on others. Embeds what embeddings.h5 in the
+ * results folder (results/h5/embeddings.h) does not hold, part by part, and writes that file anew; a file that cannot be written is a warning.
+ * What the ledger has and what still holds is left alone; n_measured (may be NULL) counts the pools that something was measured of.
+ * SG_STOPPED, after the part in hand, when a signal asks for it; what is measured is in the ledger (uncommitted).
+ *
+ * The ledger's `diversity`, JSON objects. Of a pool: {"encoder_sha256", "max_length", "rounding", "examples_sha256", "n", "mean_similarity", "vendi",
+ * "effective_rank", "against": {"version", "rows", "raw_sha256", "n", "n_raw", "bandwidth", names of SG_MEASURES}}; a number that does
+ * not exist is absent. Of a task, as "task:NAME": {the same keys, "parts": [[name, SHA-256 of its texts], ...], "test": {as "against"},
+ * "distances": [[pool, pool, number or null], ...]}. */
+sg_status sg_measure_embeddings(const struct sg_team *world, const struct sg_prepared *p,
+                                struct sg_ledger *ledger, int64_t *n_measured,
+                                struct sg_err *err) SG_MUST_USE;
 
 /* Rank 0. What the ledger has of pool i's diversity goes (uncommitted), where it was measured with another encoder, max_length or
  * rounding, or, `texts` being 1, on other texts than the pool has, which is complete. */

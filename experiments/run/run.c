@@ -107,7 +107,7 @@ static sg_status measure(struct sg_run *r, struct sg_err *err)
     sg_status status = r->world->rank == 0 ? sg_run_begin_phase(r, "diversity", err) : SG_OK;
     status = sg_agree(r->world, status, err);
     if (status == SG_OK)
-        status = sg_measure_diversity(r->world, r->p, r->ledger, NULL, err);
+        status = sg_measure_embeddings(r->world, r->p, r->ledger, NULL, err);
     sg_run_end_phase(r);
     return status;
 }

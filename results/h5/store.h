@@ -25,6 +25,8 @@
  *   /attempts       what all requests came to, failed ones too, summed by server, model, kind, fate and HTTP status: number, tokens,
  *                   cost, what may have been paid for, latency. One by one they are in the ledger (results/ledger/ledger_attempts.h)
  *   /diversity      one row a pool: mean similarity, Vendi score, effective rank
+ *   /measures       one row a pool, and one a task's test rows: how close they are to its raw rows (docs/measures.md)
+ *   /pool_distances each two pools of a task: how far apart they are
  *   /text_stats     pool (and a task's raw rows) x class x text: length, variety, openings, and what the LLM chose
  *                   (older files: /bias)
  *   /llm_eval       one row an evaluation of the LLM as a classifier: accuracy with interval, macro-F1, unparsable answers, cost

@@ -342,6 +342,7 @@ static sg_status fill_all(struct fill *f, struct sg_err *err)
                                &source, err));
     }
     SG_TRY_DONE(sg_fill_text_stats(f, err));
+    SG_TRY_DONE(sg_fill_measures(f, err));
     SG_TRY_DONE(sg_fill_attempts(f, err));
     status = sg_fill_evaluations(f, err);
 done:

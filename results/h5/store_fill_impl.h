@@ -113,6 +113,9 @@ sg_status sg_fill_pool(struct fill *f, int64_t at, struct sg_err *err) SG_MUST_U
 /* /text_stats, after the pools. */
 sg_status sg_fill_text_stats(struct fill *f, struct sg_err *err) SG_MUST_USE;
 
+/* /measures and /pool_distances, after the pools. */
+sg_status sg_fill_measures(struct fill *f, struct sg_err *err) SG_MUST_USE;
+
 /* /attempts. */
 sg_status sg_fill_attempts(struct fill *f, struct sg_err *err) SG_MUST_USE;
 

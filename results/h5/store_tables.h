@@ -4,6 +4,7 @@
 #define SG_RESULTS_H5_STORE_TABLES_H
 
 #include "results/h5/h5_table.h"
+#include "results/measures/measures.h"
 #include "results/stats/metrics.h"
 
 /* Columns that came after the first files of this version are empty, -1 or NaN in a file without them. Two kinds: what differs from
@@ -170,6 +171,22 @@
     X(vendi, REAL, "examples", 0, "Vendi score: effective number of different examples")                     \
     X(effective_rank, REAL, "1", 0, "participation ratio of the spectrum")
 
+#define SG_POOL_MEASURES(X)                                                                                  \
+    X(pool, INT, "", SG_COL_LATER, "ordinal in /pools; -1: the task's test rows, for comparison")            \
+    X(task, TEXT, "", SG_COL_LATER, "task")                                                                  \
+    X(method, TEXT, "", SG_COL_LATER, "generation method; empty: the task's test rows")                      \
+    X(n, REAL, "examples", SG_COL_LATER, "examples compared: the pool's first 2,000 at most")                \
+    X(n_raw, REAL, "rows", SG_COL_LATER, "raw rows compared with: 2,000 of the training rows at most")       \
+    X(bandwidth, REAL, "1", SG_COL_LATER, "of the RBF kernel: median distance between two raw rows")         \
+    SG_MEASURES(X)
+
+#define SG_DISTANCES(X)                                                                                      \
+    X(task, TEXT, "", SG_COL_LATER, "task")                                                                  \
+    X(pool_a, INT, "", SG_COL_LATER, "ordinal in /pools")                                                    \
+    X(pool_b, INT, "", SG_COL_LATER, "ordinal in /pools; larger than pool_a")                                \
+    X(distance, REAL, "1", SG_COL_LATER,                                                                     \
+      "unbiased squared MMD between the first 1,000 examples of each; bandwidth of /measures")
+
 #define SG_TEXT_STATS(X)                                                                                     \
     X(pool, INT, "", SG_LATER, "ordinal in /pools; -1: the task's raw rows")                                 \
     X(task, TEXT, "", SG_LATER, "task")                                                                      \
@@ -268,6 +285,9 @@
       "What the texts of each pool look like, by class, beside the raw rows")                                \
     Y(ATTEMPTS, attempts, NULL, SG_H5_TABLE_LATER,                                                           \
       "What the requests of all runs came to, failed ones too, by kind")                                     \
+    Y(POOL_MEASURES, measures, NULL, SG_H5_TABLE_LATER,                                                      \
+      "How close the examples of each pool are to the task's raw rows, by their embeddings")                 \
+    Y(DISTANCES, pool_distances, NULL, SG_H5_TABLE_LATER, "How far apart each two pools of a task are")      \
     Y(LLM_EVAL, llm_eval, NULL, SG_H5_TABLE_LATER,                                                           \
       "The LLM as a classifier: one row an evaluation on test rows")                                         \
     Y(LLM_PREDICTIONS, llm_predictions, NULL, SG_H5_TABLE_LATER, "What the LLM said of each test row")
@@ -282,6 +302,8 @@ enum sg_h5_table_index { SG_TABLES(SG_Y_INDEX) SG_N_TABLES };
 #define SG_X_REJECTS(name, ...)                         SG_REJECTS_##name,
 #define SG_X_NEAR(name, ...)                            SG_NEAR_##name,
 #define SG_X_TEXT_STATS(name, ...)                      SG_TEXT_STATS_##name,
+#define SG_X_POOL_MEASURES(name, ...)                   SG_POOL_MEASURES_##name,
+#define SG_X_DISTANCES(name, ...)                       SG_DISTANCES_##name,
 #define SG_X_ATTEMPTS(name, ...)                        SG_ATTEMPTS_##name,
 #define SG_X_LLM_EVAL(name, ...)                        SG_LLM_EVAL_##name,
 #define SG_X_LLM_PREDICTIONS(name, ...)                 SG_LLM_PREDICTIONS_##name,

@@ -20,7 +20,7 @@
  *   predictions       cell = n, n_classes, logits                   f32 (n, K)
  *   curves            cell = n, loss                                f32 (n)
  *   test_rows         task, position = label, first, second
- *   diversity         pool = result (JSON)
+ *   diversity         pool = result (JSON)                          a pool's id, or task:NAME (experiments/run/measure.h)
  *   bias              id = ordinal, result (JSON)                   text statistics of a pool, or of a task's raw rows
  *   evaluations       id = ordinal, settings, status                the LLM as a classifier: planned | complete
  *   evaluation_rows   evaluation, row = gold, predicted, verdict, completion

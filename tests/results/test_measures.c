@@ -72,7 +72,7 @@ static double next_number(FILE *file)
 
 static void same_bits(const struct sg_measures *a, const struct sg_measures *b)
 {
-#define X_SAME(name, text)                                                                                   \
+#define X_SAME(name, ...)                                                                                    \
     CHECK(a->name == b->name || (isnan(a->name) && isnan(b->name)), #name ": %.17g %.17g", a->name, b->name);
     SG_MEASURES(X_SAME)
 }
@@ -96,7 +96,7 @@ static void test_oracle(const struct sg_team *half)
         check("bandwidth", s, expected, 1e-11);
         CHECK(sg_measures_of(&self, x, y, c, s, &alone, &err) == SG_OK, "%s", err.text);
         CHECK(alone.n == n && alone.n_raw == m && alone.bandwidth == s, "n");
-#define X_CHECK(name, text)                                                                                  \
+#define X_CHECK(name, ...)                                                                                   \
     expected = next_number(file);                                                                            \
     check(#name, alone.name, expected, tolerance_of(#name, expected));
         SG_MEASURES(X_CHECK)
@@ -153,7 +153,7 @@ static void test_edges(void)
     CHECK(sg_bandwidth_of(&world, raw, 8, &s, &err) == SG_OK && s > 0, "%s", err.text);
 
     CHECK(sg_measures_of(&world, none, raw, 8, s, &m, &err) == SG_OK, "%s", err.text);
-#define X_NONE(name, text) CHECK(isnan(m.name), #name " of nothing: %g", m.name);
+#define X_NONE(name, ...) CHECK(isnan(m.name), #name " of nothing: %g", m.name);
     SG_MEASURES(X_NONE)
     CHECK(sg_measures_of(&world, raw, none, 8, s, &m, &err) == SG_OK, "%s", err.text);
     CHECK(isnan(m.mmd2) && isnan(m.recall + m.precision) && m.rbf_vendi > 1, "no raw rows");
