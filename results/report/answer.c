@@ -19,7 +19,7 @@ int sg_answer_told(double p)
     return p < SG_ANSWER_LEVEL;
 }
 
-void sg_answer_free(struct sg_crossed *y)
+void sg_answer_release(struct sg_crossed *y)
 {
     sg_free((void *)(uintptr_t)y->y);
     *y = (struct sg_crossed){0};
@@ -102,7 +102,7 @@ sg_status sg_answer_mean(const struct sg_scores *s, const struct sg_score_group 
         status = sg_scores_of(s, group[i], SG_SCORE_ACCURACY, &one, err);
         if (status == SG_OK)
             add(y, sum.n, &one, 1 / (float)n);
-        sg_answer_free(&one);
+        sg_answer_release(&one);
     }
     sum.y = y;
     if (status == SG_OK)
@@ -135,9 +135,9 @@ sg_status sg_answer_difference(const struct sg_scores *s, const struct sg_score_
         status = sg_crossed_difference(&x, &y, out, err); /* McNemar's p where both are one cell */
     if (status == SG_OK && d.y && needed)
         status = sg_crossed_needed(&d, 0.01, needed, err);
-    sg_answer_free(&x);
-    sg_answer_free(&y);
-    sg_answer_free(&d);
+    sg_answer_release(&x);
+    sg_answer_release(&y);
+    sg_answer_release(&d);
     return status;
 }
 

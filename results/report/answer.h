@@ -22,7 +22,7 @@ int sg_answer_fits(const struct sg_crossed *a, const struct sg_crossed *b);
 sg_status sg_answer_subtract(const struct sg_crossed *a, const struct sg_crossed *b, struct sg_crossed *y,
                              struct sg_err *err) SG_MUST_USE;
 
-void sg_answer_free(struct sg_crossed *y);
+void sg_answer_release(struct sg_crossed *y);
 
 /* The mean of the groups a minus that of the groups b; NaN where there is none. needed (SG_N_AXES, may be NULL): what an interval of +-1 point
  * takes (sg_crossed_needed), of a difference. */

@@ -97,6 +97,6 @@ sg_status sg_llm_rows_difference(const struct sg_llm_rows *x, const struct sg_sc
             status = sg_crossed_difference(&y, &llm, out, err);
     }
     sg_free(own);
-    sg_answer_free(&y);
+    sg_answer_release(&y);
     return status;
 }

@@ -60,8 +60,8 @@ static sg_status subtract(const struct sg_section_input *in, struct pair *x, str
         else
             x->e = unpaired(&x->here->effect[SG_SCORE_ACCURACY], &x->there->effect[SG_SCORE_ACCURACY]);
     }
-    sg_answer_free(&a);
-    sg_answer_free(&b);
+    sg_answer_release(&a);
+    sg_answer_release(&b);
     return status;
 }
 

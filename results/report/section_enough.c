@@ -39,7 +39,7 @@ static void curves_free(struct curves *a)
 {
     for (int64_t i = 0; i < a->n; i++) {
         for (int64_t k = 0; k < a->curve[i].n; k++)
-            sg_answer_free(&a->curve[i].point[k].y);
+            sg_answer_release(&a->curve[i].point[k].y);
         sg_free(a->curve[i].point);
     }
     sg_free(a->curve);
@@ -109,7 +109,7 @@ static sg_status own_errors(struct curve *c, struct sg_err *err)
         if (status == SG_OK)
             status = sg_crossed_mean(&d, &e, err);
         c->point[k].se = status == SG_OK ? e.se : (double)NAN;
-        sg_answer_free(&d);
+        sg_answer_release(&d);
     }
     sg_free(sum);
     return status;

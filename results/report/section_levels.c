@@ -40,7 +40,7 @@ static void side_free(struct side *x)
 {
     for (int64_t i = 0; i < x->n; i++) {
         sg_free(x->level[i].group);
-        sg_answer_free(&x->level[i].y);
+        sg_answer_release(&x->level[i].y);
     }
     sg_free(x->level);
     sg_free(x->pair);
@@ -176,7 +176,7 @@ static sg_status measure(const struct sides *a, struct side *x, struct sg_err *e
     struct sg_crossed d = {0};
     SG_TRY(sg_answer_subtract(&x->level[0].y, &x->level[1].y, &d, err));
     sg_status status = d.y ? sg_crossed_needed(&d, 0.01, x->needed, err) : SG_OK;
-    sg_answer_free(&d);
+    sg_answer_release(&d);
     SG_TRY(status);
     return share_of(x, err);
 }

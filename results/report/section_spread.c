@@ -33,7 +33,7 @@ static sg_status measure(const struct sg_scores *s, int64_t task, int mix, struc
             continue;
         SG_TRY(sg_scores_of(s, g, SG_SCORE_ACCURACY, &y, err));
         sg_status status = sg_crossed_spread(&y, &v, err);
-        sg_answer_free(&y);
+        sg_answer_release(&y);
         SG_TRY(status);
         p.n++;
         p.rest += v.rest;
