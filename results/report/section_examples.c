@@ -1,3 +1,4 @@
+#include "results/report/example_prompts.h"
 #include "results/report/example_sample.h"
 #include "results/report/section.h"
 
@@ -125,6 +126,8 @@ static void rejected(struct sg_doc *doc, const struct sg_report_data *d)
 sg_status sg_section_examples(const struct sg_section_input *in, struct sg_doc *doc, struct sg_err *err)
 {
     struct sg_sample s = {0};
+    sg_status status;
+    int64_t n_prompts;
     if (!in->file || !in->d->n_pools)
         return SG_OK;
     SG_TRY(sg_sample_read(in->file, in->d, &s, err));
@@ -145,13 +148,19 @@ sg_status sg_section_examples(const struct sg_section_input *in, struct sg_doc *
                     "Of %lld rejected near-duplicates %d are listed; /near_duplicates in results.h5 has all.",
                     (long long)s.n_rejected, SG_SAMPLE_MAX_REJECTED);
     if (s.n)
-        sg_doc_note(doc,
-                    "completion: the first %d digits of its key in the ledger, whose row there has the "
-                    "prompt and the "
-                    "whole answer. resembles: the Jaccard index of both texts' runs of three words, where "
-                    "that is high.",
-                    KEY_CHARS);
+        sg_doc_note(
+            doc,
+            "completion: the first %d digits of its key in the ledger. resembles: the Jaccard index of both "
+            "texts' runs of three words, where that is high.",
+            KEY_CHARS);
+    status = sg_prompts_write(in->file, in->d, &s, doc, &n_prompts, err);
+    if (status == SG_OK && n_prompts)
+        sg_doc_note(doc, "Of the first example of each class of each pool, each text at most %d bytes of it.",
+                    SG_PROMPT_BYTES);
+    else if (status == SG_OK && s.n)
+        sg_doc_note(doc, "Prompts and whole answers are in the ledger, which is not beside this file, or "
+                         "cannot be read now.");
     rejected(doc, in->d);
     sg_sample_free(&s);
-    return SG_OK;
+    return status;
 }

@@ -1,6 +1,7 @@
 /* What a report shows of pools and of the run's time: which examples, what stands beside them, and rows of cells that overlap. */
 #include "results/h5/store.h"
 #include "results/ledger/ledger.h"
+#include "results/report/example_prompts.h"
 #include "results/report/example_sample.h"
 #include "results/report/section.h"
 
@@ -22,8 +23,12 @@ static void put_pools(struct sg_ledger *l, size_t length)
     static char text[N][20200];
     struct sg_ledger_example e[N];
     const char *asked[] = {"k"};
-    struct sg_ledger_completion c = {
-        .key = "k", .request = "{}", .text = "t", .finish_reason = "stop", .source = "live"};
+    struct sg_ledger_completion c = {.key = "k",
+                                     .request = "{\"messages\":[{\"role\":\"system\",\"content\":\"Be "
+                                                "brief.\"},{\"role\":\"user\",\"content\":\"Write.\"}]}",
+                                     .text = "t",
+                                     .finish_reason = "stop",
+                                     .source = "live"};
     OK(sg_ledger_completion_put(l, &c, &err));
     for (int i = 0; i < 2; i++) {
         char settings[300], rejects[1000] = "{\"n_attempts\":50,\"duplicate\":2,\"source\":[";
@@ -122,6 +127,13 @@ static void what_stands_beside_an_example(void **state)
     assert_non_null(strstr(cell(t, N + 39, "in other words"), " first words 0"));
     assert_string_equal(cell(t, 80, "outcome"), "rejected: near-duplicate");
     assert_non_null(strstr(cell(t, 81, "resembles"), " other words 0"));
+    t = table_of(doc, "prompts");
+    assert_int_equal(t->n_rows, 4);
+    assert_string_equal(cell(t, 3, "class"), "positive");
+    assert_string_equal(cell(t, 3, "method"), "zero_shot rephrased");
+    assert_string_equal(cell(t, 3, "prompt"), "system: Be brief. | user: Write.");
+    assert_string_equal(cell(t, 3, "whole answer"), "t");
+    assert_string_equal(cell(t, 3, "came from"), "live");
     t = table_of(doc, "rejected");
     assert_int_equal(t->n_rows, 2);
     assert_string_equal(cell(t, 1, "reason"), "duplicate");
@@ -151,6 +163,50 @@ static void a_sample_that_fits(void **state)
                         "examples; /examples in results.h5 has all.");
     assert_int_equal(table_of(doc, "examples")->n_rows, 22);
     sg_doc_destroy(doc);
+    sg_report_data_free(&d);
+}
+
+static void requests_of_all_shapes(void **state)
+{
+    (void)state;
+    static const char *const row[][2] = {{"{\"system\":\"S\",\"messages\":[{\"role\":\"user\",\"content\":[{"
+                                          "\"type\":\"text\",\"text\":\"a\"},{\"text\":\"b\"}]}]}",
+                                          "system: S | user: ab"},
+                                         {"{\"messages\":[{\"content\":7},5]}", "?:  | ?: "},
+                                         {"{\"prompt\":\"x\"}", "{\"prompt\":\"x\"}"},
+                                         {"not json", "not json"},
+                                         {"", ""}};
+    for (int i = 0; i < N_OF(row); i++) {
+        struct sg_buf b = sg_buf_make(1000);
+        sg_prompt_text(row[i][0], &b);
+        assert_string_equal(sg_buf_text(&b), row[i][1]);
+        sg_buf_free(&b);
+    }
+}
+
+/* A results.h5 that was sent alone, and a ledger that is none. */
+static void without_a_ledger(void **state)
+{
+    (void)state;
+    char path[400], ledger[400];
+    struct sg_report_data d = {0};
+    make("alone", 10, path, &d);
+    snprintf(ledger, sizeof ledger, "%s/ledger.sqlite", in_scratch("alone"));
+    for (int i = 0; i < 2; i++) {
+        if (i)
+            OK(sg_file_write(ledger, "nonsense", 8, &err));
+        else
+            assert_int_equal(unlink(ledger), 0);
+        struct sg_doc *doc = write_section(path, &d, "examples");
+        int said = 0;
+        for (int64_t k = 0; k < doc->section[0].n_blocks; k++) {
+            const struct sg_doc_block *b = &doc->section[0].block[k];
+            assert_true(!b->table || strcmp(b->table->name, "prompts") != 0);
+            said |= b->text && strstr(b->text, "not beside this file") != NULL;
+        }
+        assert_true(said);
+        sg_doc_destroy(doc);
+    }
     sg_report_data_free(&d);
 }
 
@@ -235,6 +291,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_stands_beside_an_example), cmocka_unit_test(a_sample_that_fits),
-        cmocka_unit_test(a_file_that_is_no_such), cmocka_unit_test(cells_over_time)};
+        cmocka_unit_test(requests_of_all_shapes),        cmocka_unit_test(without_a_ledger),
+        cmocka_unit_test(a_file_that_is_no_such),        cmocka_unit_test(cells_over_time)};
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }
