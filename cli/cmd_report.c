@@ -1,16 +1,21 @@
 #include "base/file.h"
-#include "base/text.h"
+#include "base/mem.h"
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "results/ledger/output_check.h"
 #include "results/report/report.h"
+#include "results/report/section.h"
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <unistd.h>
+
+static const size_t OUTPUT_MAX = (size_t)1 << 31;
 
 /* What damaged HDF5 files do to the library (seen with 1.10.8): it reads for ever (a link that leads back to its own group), or
  * writes where it must not (a length in the heap of texts). A file that is whole takes seconds a gigabyte; the time counts while we
@@ -35,12 +40,17 @@ static void on_fault(int signal_number)
     _exit(2);
 }
 
-static void guard_reading(const char *path)
+static double size_of(const char *path)
+{
+    struct stat st;
+    return path && stat(path, &st) == 0 ? (double)st.st_size : 0;
+}
+
+static void guard_reading(const char *path, const char *other)
 {
     static char stack[65536]; /* the library's own may be used up */
     const stack_t own = {.ss_sp = stack, .ss_size = sizeof stack};
-    struct stat st;
-    double size = stat(path, &st) == 0 ? (double)st.st_size : 0;
+    double size = size_of(path) + size_of(other);
     struct itimerval limit = {.it_value.tv_sec = 8 + (time_t)(size / 4e6)};
     signal(SIGPROF, on_endless);
     setitimer(ITIMER_PROF, &limit, NULL);
@@ -51,58 +61,149 @@ static void guard_reading(const char *path)
         sigaction(fault[i], &action, NULL);
 }
 
+/* What a form has made, until all of it is there: a report that fails leaves no half of itself behind. */
+struct made {
+    int64_t n;
+    struct made_file {
+        char *name;
+        struct sg_buf text;
+    } * file;
+};
+
+static sg_status put(void *context, const char *name, const struct sg_buf *content, struct sg_err *err)
+{
+    struct made *m = context;
+    struct made_file *list = sg_grown(m->file, m->n, sizeof *list),
+                     f = {sg_strdup(name), sg_buf_make(OUTPUT_MAX)};
+    if (list)
+        m->file = list;
+    sg_buf_add(&f.text, sg_buf_text(content), content->len);
+    if (!list || !f.name || f.text.failed) {
+        sg_free(f.name);
+        sg_buf_free(&f.text);
+        return sg_fail_memory(err, content->len);
+    }
+    list[m->n++] = f;
+    return SG_OK;
+}
+
+static void free_made(struct made *m)
+{
+    for (int64_t i = 0; i < m->n; i++) {
+        sg_free(m->file[i].name);
+        sg_buf_free(&m->file[i].text);
+    }
+    sg_free(m->file);
+}
+
+static sg_status write_folder(const struct made *m, const char *folder, struct sg_err *err)
+{
+    SG_TRY(sg_mkdirs(folder, err));
+    for (int64_t i = 0; i < m->n; i++) {
+        char *path = sg_path_join(folder, m->file[i].name);
+        sg_status status = path ? sg_file_write(path, sg_buf_text(&m->file[i].text), m->file[i].text.len, err)
+                                : sg_fail_memory(err, strlen(folder));
+        sg_free(path);
+        SG_TRY(status);
+    }
+    return SG_OK;
+}
+
+static sg_status write_made(const struct made *m, const char *output, int is_folder, struct sg_err *err)
+{
+    if (output && is_folder)
+        return write_folder(m, output, err);
+    for (int64_t i = 0; i < m->n; i++) {
+        const struct sg_buf *text = &m->file[i].text;
+        if (output && strcmp(output, "-") != 0)
+            SG_TRY(sg_file_write(output, sg_buf_text(text), text->len, err));
+        else
+            fwrite(sg_buf_text(text), 1, text->len, stdout);
+    }
+    return SG_OK;
+}
+
+/* How wide the terminal is, and whether it may be coloured (no-color.org: set and not empty); 100 columns of text elsewhere. */
+static void look_at_terminal(const char *output, struct sg_form_options *o)
+{
+    struct winsize size;
+    const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+    if (output || !isatty(STDOUT_FILENO))
+        return;
+    o->colour = !(no_color && no_color[0]) && !(term && strcmp(term, "dumb") == 0);
+    o->width = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col ? size.ws_col : 0;
+}
+
+static sg_status report(const char *path, const char *compare, const struct sg_form *form, const char *output,
+                        const struct sg_form_options *o, struct sg_err *err)
+{
+    const char *const inputs[] = {path, compare};
+    struct sg_report_source source = {0}, other = {0};
+    struct made made = {0};
+    const struct sg_form_output out = {.context = &made, .put = put};
+    int to_folder = output && form->needs_folder;
+    SG_TRY(to_folder ? sg_output_check_folder("--output", output, inputs, compare ? 2 : 1, err)
+                     : sg_output_check("--output", output, inputs, compare ? 2 : 1, err));
+    sg_status status = sg_report_source_open(path, &source, err);
+    if (status == SG_OK && compare)
+        status = sg_report_source_open(compare, &other, err);
+    if (status == SG_OK) {
+        guard_reading(source.file, other.file);
+        status = sg_report_draw(&source, compare ? &other : NULL, form, o, &out, err);
+    }
+    sg_report_source_close(&other);
+    sg_report_source_close(&source);
+    if (status == SG_OK)
+        status = write_made(&made, output, to_folder, err);
+    free_made(&made);
+    return status;
+}
+
 int sg_cmd_report(int argc, char **argv)
 {
-    const char *format = "terminal", *output = NULL;
+    const char *format = "terminal", *output = NULL, *section = NULL, *compare = NULL;
+    char forms[200], sections[600], about[1200];
+    int all = 0, code;
+    sg_form_names(forms, sizeof forms);
+    sg_section_names(sections, sizeof sections);
+    snprintf(
+        about, sizeof about,
+        "What a study found: answers and the main table on a terminal, all of it in other forms. Of a run "
+        "that goes on, too.\nSections: %s.",
+        sections);
     const struct sg_option option[] = {
-        {.name = "format",
+        {.name = "format", .type = SG_OPT_TEXT, .argument = "F", .help = forms, .text = &format},
+        {.name = "section",
          .type = SG_OPT_TEXT,
-         .argument = "F",
-         .help = "terminal (default), markdown or json",
-         .text = &format},
+         .argument = "NAME",
+         .help = "this section alone",
+         .text = &section},
+        {.name = "compare",
+         .type = SG_OPT_TEXT,
+         .argument = "OTHER",
+         .help = "another DIR or results.h5 to compare it with",
+         .text = &compare},
+        {.name = "all", .type = SG_OPT_FLAG, .help = "on a terminal: all sections", .flag = &all},
         {.name = "output",
          .type = SG_OPT_TEXT,
-         .argument = "FILE",
-         .help = "instead of standard output",
+         .argument = "FILE|DIR",
+         .help = "instead of standard output; a folder for csv",
          .text = &output},
     };
     const struct sg_usage usage = {.command = "report",
                                    .positional = "DIR|results.h5",
                                    .n_positional = 1,
-                                   .about = "Tables of a study: task x method x size x mix with raw-only "
-                                            "beside it, pools, money. Of a run that goes on, too.",
+                                   .about = about,
                                    .option = option,
-                                   .n_options = 2};
+                                   .n_options = sizeof option / sizeof *option};
     struct sg_args args;
     struct sg_err err = {0};
-    int code;
     if (!sg_cli_begin(&usage, argc, argv, &args, NULL, &code))
         return code;
-    static const char *const forms[] = {"terminal", "markdown", "json"};
-    int form = -1;
-    for (int i = 0; i < 3; i++)
-        if (strcmp(format, forms[i]) == 0)
-            form = i;
-    sg_status status = SG_OK;
-    struct sg_buf text = sg_buf_make((size_t)1 << 28);
-    if (form < 0)
-        status = sg_fail(&err, SG_INPUT, "--format %.40s: hint: terminal, markdown or json", format);
-    if (status == SG_OK)
-        status = sg_output_check("--output", output, args.positional, 1, &err);
-    struct sg_report_source source = {0};
-    if (status == SG_OK)
-        status = sg_report_source_open(args.positional[0], &source, &err);
-    if (status == SG_OK) {
-        guard_reading(source.file);
-        status = sg_report_draw(&source, (enum sg_report_form)form, &text, &err);
-    }
-    sg_report_source_close(&source);
-    if (status == SG_OK)
-        status = sg_buf_check(&text, "the report", &err);
-    if (status == SG_OK && output)
-        status = sg_file_write(output, sg_buf_text(&text), text.len, &err);
-    else if (status == SG_OK)
-        fputs(sg_buf_text(&text), stdout);
-    sg_buf_free(&text);
+    const struct sg_form *form = sg_form_of(format);
+    struct sg_form_options o = {.section = section, .all = all, .one_file = !output};
+    look_at_terminal(output, &o);
+    sg_status status = form ? report(args.positional[0], compare, form, output, &o, &err)
+                            : sg_fail(&err, SG_INPUT, "--format %.40s: hint: one of %s", format, forms);
     return sg_cli_end(&args, NULL, status, &err);
 }

@@ -23,7 +23,7 @@ static const struct command {
     {"rehearse", "STUDY [key=value...]", "the whole study against a stub server: no money, no key",
      sg_cmd_rehearse},
     {"status", "DIR", "how far a run is", sg_cmd_status},
-    {"report", "DIR|results.h5", "tables, on the terminal or as Markdown", sg_cmd_report},
+    {"report", "DIR|results.h5", "what a study found: answers, tables, figures", sg_cmd_report},
     {"recording", "DIR FILE.jsonl.gz", "a run's completions, for a replay without a server",
      sg_cmd_recording},
     {"bundle", "STUDY FILE [key=value...]", "a study with all that was bought in one file, for `run FILE`",

@@ -18,7 +18,7 @@ static sg_status print_tables(const struct sg_run *r, struct sg_err *err)
         sg_pools_text_bought(r->p, &text);
         status = sg_buf_check(&text, "the table of pools", &second);
     } else
-        status = sg_report(r->h5_path, SG_REPORT_TERMINAL, &text, &second);
+        status = sg_report(r->h5_path, "terminal", NULL, &text, &second);
     if (status == SG_OK)
         fputs(sg_buf_text(&text), stdout);
     sg_buf_free(&text);

@@ -22,8 +22,11 @@ struct sg_form_output {
 
 /* name, needs_folder, about. */
 #define SG_FORMS(X)                                                                                          \
-    X(csv, 1, "a file a table (RFC 4180), numbers as they are")                                              \
-    X(html, 0, "one page with figures, in one file that asks nobody for anything")
+    X(terminal, 0, "answers and the main table; --all for everything")                                       \
+    X(markdown, 0, "GitHub Markdown")                                                                        \
+    X(html, 0, "one page with figures, in one file that asks nobody for anything")                           \
+    X(json, 0, "one object for programs")                                                                    \
+    X(csv, 1, "a file a table (RFC 4180), numbers as they are")
 
 struct sg_form {
     const char *name, *about; /* about: for --help */

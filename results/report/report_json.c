@@ -4,7 +4,6 @@
 #include "base/text.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* null where there is no number. */
@@ -193,8 +192,7 @@ static json_t *failed(const struct sg_report_data *d)
     return list;
 }
 
-sg_status sg_report_json(const struct sg_report_data *d, const struct sg_report_source *source,
-                         struct sg_buf *out, struct sg_err *err)
+sg_status sg_report_json(const struct sg_report_data *d, json_t **out, struct sg_err *err)
 {
     json_t *list = json_array();
     double cost;
@@ -209,11 +207,11 @@ sg_status sg_report_json(const struct sg_report_data *d, const struct sg_report_
         "n_from_recording", (json_int_t)d->total_from_recording, "tokens_in", (json_int_t)d->total_tokens_in,
         "tokens_out", (json_int_t)d->total_tokens_out, "cost_usd", known ? real(cost) : json_null(),
         "llm_eval", evaluations_spend(d), "failed", failed(d));
-    if (source->is_unfinished && o)
+    if (d->is_unfinished && o)
         json_object_set_new(o, "unfinished",
                             json_pack("{s:I, s:I, s:b}", "cells_so_far",
                                       (json_int_t)(d->n_done + d->n_failed), "cells", (json_int_t)d->n_cells,
-                                      "a_run_is_at_work", source->runs));
+                                      "a_run_is_at_work", d->runs));
     json_t *evals = json_array();
     if (status == SG_OK)
         status = evaluations(d, evals, err);
@@ -223,15 +221,11 @@ sg_status sg_report_json(const struct sg_report_data *d, const struct sg_report_
     json_decref(evals);
     if (d->n_text_stats && o)
         json_object_set_new(o, "text_stats", text_stats(d));
-    char *dumped = o && status == SG_OK ? json_dumps(o, JSON_INDENT(2) | JSON_REAL_PRECISION(12)) : NULL;
-    json_decref(o);
-    if (status == SG_OK && !dumped)
+    if (status == SG_OK && !o)
         status = sg_fail_memory(err, 1 << 16);
-    if (status == SG_OK) {
-        sg_buf_puts(out, dumped);
-        sg_buf_puts(out, "\n");
-        status = sg_buf_check(out, "the report", err);
-    }
-    free(dumped); /* jansson's own heap */
+    if (status == SG_OK)
+        *out = o;
+    else
+        json_decref(o);
     return status;
 }

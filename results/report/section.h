@@ -38,6 +38,10 @@ struct sg_section_input {
     X(compare, 1, "This study beside the other one")                                                         \
     X(spread, 1, "Where does the spread come from?")                                                         \
     X(limits, 0, "What this study cannot tell")                                                              \
+    X(accuracy, 0, "Accuracy and macro-F1")                                                                  \
+    X(llm, 0, "The LLM as a classifier")                                                                     \
+    X(pools, 0, "Pools of synthetic examples")                                                               \
+    X(texts, 0, "Texts of the pools beside the raw rows")                                                    \
     X(examples, 0, "What the LLM wrote")                                                                     \
     X(spend, 0, "Spend")                                                                                     \
     X(timeline, 0, "When cells were trained")                                                                \

@@ -17,7 +17,7 @@ sg_status sg_section_provenance(const struct sg_section_input *in, struct sg_doc
                {"run_updated", "last at work"},
                {"written", "written"}};
     (void)err;
-    sg_doc_table(doc, "provenance", "Provenance", 0, 2, column);
+    sg_doc_table(doc, "provenance", "Where these numbers come from", 0, 2, column);
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
         const char *text = json_string_value(json_object_get(in->d->provenance, row[i].attribute));
         if (!text || !text[0])

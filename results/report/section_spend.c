@@ -1,15 +1,8 @@
 #include "base/text.h"
 #include "results/report/section.h"
+#include "results/report/section_impl.h"
 
 #include <math.h>
-
-static void cost(struct sg_doc *doc, double usd)
-{
-    if (isnan(usd))
-        sg_doc_number(doc, NAN, "unknown");
-    else
-        sg_doc_real(doc, usd, 4);
-}
 
 static void row(struct sg_doc *doc, const char *task, const char *method, const char *model,
                 const struct sg_report_spend *x)
@@ -21,7 +14,7 @@ static void row(struct sg_doc *doc, const char *task, const char *method, const 
     sg_doc_int(doc, x->n_failed);
     sg_doc_int(doc, x->tokens_in);
     sg_doc_int(doc, x->tokens_out);
-    cost(doc, x->n_requests ? x->cost_usd : 0);
+    sg_section_cost(doc, x->n_requests ? x->cost_usd : 0);
 }
 
 sg_status sg_section_spend(const struct sg_section_input *in, struct sg_doc *doc, struct sg_err *err)

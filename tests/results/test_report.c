@@ -19,6 +19,11 @@
 
 #include "scratch.h"
 
+/* A terminal shows everything here. */
+static const char *const forms[] = {"terminal", "markdown", "json"};
+enum { TERMINAL, MARKDOWN, JSON, N_FORMS_HERE };
+static const struct sg_form_options everything = {.all = 1};
+
 static void make(const char *name, const struct fake *f)
 {
     struct sg_ledger *l = NULL;
@@ -46,19 +51,24 @@ static void mask(char *text)
 static void golden_texts(void **state)
 {
     (void)state;
-    static const char *const golden[] = {"tests/results/report.txt", "tests/results/report.md",
-                                         "tests/results/report.json"};
+    static const struct {
+        const char *file, *form;
+        struct sg_form_options o;
+    } golden[] = {{"tests/results/report.txt", "terminal", {0}},
+                  {"tests/results/report_all.txt", "terminal", {.all = 1}},
+                  {"tests/results/report.md", "markdown", {0}},
+                  {"tests/results/report.json", "json", {0}}};
     make("golden", &(struct fake){0});
-    for (int form = SG_REPORT_TERMINAL; form <= SG_REPORT_JSON; form++) {
+    for (int i = 0; i < N_OF(golden); i++) {
         struct sg_buf b = sg_buf_make(1 << 20);
         char *expected = NULL;
-        OK(sg_report(in_scratch("golden"), (enum sg_report_form)form, &b, &err)); /* the folder */
+        OK(sg_report(in_scratch("golden"), golden[i].form, &golden[i].o, &b, &err)); /* the folder */
         mask(b.data);
         if (getenv("SG_REPORT_UPDATE"))
-            OK(sg_file_write(golden[form], b.data, b.len, &err));
-        OK(sg_file_read(golden[form], 1 << 20, &expected, NULL, &err));
+            OK(sg_file_write(golden[i].file, b.data, b.len, &err));
+        OK(sg_file_read(golden[i].file, 1 << 20, &expected, NULL, &err));
         if (strcmp(b.data, expected) != 0)
-            fail_msg("%s differs; it should be:\n%s", golden[form], b.data);
+            fail_msg("%s differs; it should be:\n%s", golden[i].file, b.data);
         sg_free(expected);
         sg_buf_free(&b);
     }
@@ -72,25 +82,25 @@ static void holes_and_hostile_names(void **state)
     static const char evil[] = "\\u001b[31m|<script>`*x*`\\u202e&\\t@\\u0007";
     make("planned", &(struct fake){.all_planned = 1});
     make("evil", &(struct fake){.evil = evil, .evaluated = 1});
-    for (int form = SG_REPORT_TERMINAL; form <= SG_REPORT_JSON; form++) {
+    for (int form = 0; form < N_FORMS_HERE; form++) {
         struct sg_buf b = sg_buf_make(1 << 20);
         char file[400];
         snprintf(file, sizeof file, "%s/results.h5", in_scratch("planned"));
-        OK(sg_report(file, (enum sg_report_form)form, &b, &err)); /* the file itself */
+        OK(sg_report(file, forms[form], &everything, &b, &err)); /* the file itself */
         assert_null(strstr(b.data, " nan"));
-        assert_non_null(strstr(b.data, form == SG_REPORT_JSON ? "\"n_planned\": 2" : "0 of 2 done"));
+        assert_non_null(strstr(b.data, form == JSON ? "\"n_planned\": 2" : "0 of 2 done"));
         sg_buf_free(&b);
-        OK(sg_report(in_scratch("evil"), (enum sg_report_form)form, &b, &err));
+        OK(sg_report(in_scratch("evil"), forms[form], &everything, &b, &err));
         assert_true(sg_utf8_valid(b.data, b.len));
-        if (form != SG_REPORT_JSON)
+        if (form != JSON)
             for (size_t i = 0; i < b.len; i++)
                 assert_true((unsigned char)b.data[i] >= 0x20 || b.data[i] == '\n');
-        if (form == SG_REPORT_MARKDOWN) {
+        if (form == MARKDOWN) {
             assert_null(strstr(b.data, " <script>"));
             assert_null(strstr(b.data, "|<"));
             assert_non_null(strstr(b.data, "\\|\\<script\\>\\`\\*x\\*\\`"));
         }
-        if (form == SG_REPORT_JSON) {
+        if (form == JSON) {
             json_t *o = json_loads(b.data, 0, NULL);
             assert_non_null(o);
             json_decref(o);
@@ -120,9 +130,9 @@ static void evaluations(void **state)
          "      \"tokens_out\": 10,\n      \"cost_usd\": 0.002\n",
          "\"spend\": {\n    \"n_requests\": 12,"}};
     make("evals", &(struct fake){.evaluated = 1});
-    for (int form = SG_REPORT_TERMINAL; form <= SG_REPORT_JSON; form++) {
+    for (int form = 0; form < N_FORMS_HERE; form++) {
         struct sg_buf b = sg_buf_make(1 << 20);
-        OK(sg_report(in_scratch("evals"), (enum sg_report_form)form, &b, &err));
+        OK(sg_report(in_scratch("evals"), forms[form], &everything, &b, &err));
         for (int i = 0; i < 7; i++)
             if (!strstr(b.data, words[form][i]))
                 fail_msg("'%s' is not in:\n%s", words[form][i], b.data);
@@ -216,9 +226,9 @@ static void seeds_that_cross(void **state)
          "\"interval\": \"student t, draws\"", "\"interval\": \"student t, pools\"",
          "\"test_rows_in_interval\": false", "\"size_had_least\": 19", "\"size_had_most\": 30",
          "\"n_one_class\": 1", "\"n_one_class\": 3", "\"one_class\": 4"}};
-    for (int form = SG_REPORT_TERMINAL; form <= SG_REPORT_JSON; form++) {
+    for (int form = 0; form < N_FORMS_HERE; form++) {
         struct sg_buf b = sg_buf_make(1 << 20);
-        OK(sg_report(path, (enum sg_report_form)form, &b, &err));
+        OK(sg_report(path, forms[form], &everything, &b, &err));
         for (int i = 0; i < 9; i++)
             if (!strstr(b.data, words[form][i]))
                 fail_msg("'%s' is not in:\n%s", words[form][i], b.data);
@@ -251,8 +261,8 @@ static json_t *finish_plan(struct sg_ledger *l, const char *name, struct sg_buf 
     snprintf(path, sizeof path, "%s/results.h5", in_scratch(name));
     OK(sg_store_write(l, path, NULL, &err));
     sg_ledger_close(l);
-    OK(sg_report(path, SG_REPORT_TERMINAL, text, &err));
-    OK(sg_report(path, SG_REPORT_JSON, &b, &err));
+    OK(sg_report(path, "terminal", &everything, text, &err));
+    OK(sg_report(path, "json", NULL, &b, &err));
     json_t *o = json_loads(b.data, 0, NULL);
     assert_non_null(o);
     sg_buf_free(&b);
@@ -360,10 +370,10 @@ static pid_t begin_run(const char *name)
 
 static void expect_unfinished(const char *name, const char *const words[3])
 {
-    for (int form = SG_REPORT_TERMINAL; form <= SG_REPORT_JSON; form++) {
+    for (int form = 0; form < N_FORMS_HERE; form++) {
         struct sg_buf b = sg_buf_make(1 << 20);
-        OK(sg_report(in_scratch(name), (enum sg_report_form)form, &b, &err));
-        if (!strstr(b.data, words[form]) || !strstr(b.data, "55.0") == (form != SG_REPORT_JSON))
+        OK(sg_report(in_scratch(name), forms[form], &everything, &b, &err));
+        if (!strstr(b.data, words[form]) || !strstr(b.data, "55.0") == (form != JSON))
             fail_msg("'%s' is not in:\n%s", words[form], b.data);
         sg_buf_free(&b);
     }
@@ -387,12 +397,12 @@ static void bad_files(void **state)
 {
     (void)state;
     struct sg_buf b = sg_buf_make(1 << 20);
-    assert_int_equal(sg_report(in_scratch("nothing"), SG_REPORT_TERMINAL, &b, &err), SG_INPUT);
+    assert_int_equal(sg_report(in_scratch("nothing"), "terminal", NULL, &b, &err), SG_INPUT);
     OK(sg_mkdirs(in_scratch("bare"), &err));
-    assert_int_equal(sg_report(in_scratch("bare"), SG_REPORT_TERMINAL, &b, &err), SG_INPUT);
+    assert_int_equal(sg_report(in_scratch("bare"), "terminal", NULL, &b, &err), SG_INPUT);
     assert_non_null(strstr(err.text, "hint"));
     OK(sg_file_write(in_scratch("bare/results.h5"), "no HDF5", 7, &err));
-    assert_int_equal(sg_report(in_scratch("bare"), SG_REPORT_JSON, &b, &err), SG_INPUT);
+    assert_int_equal(sg_report(in_scratch("bare"), "json", NULL, &b, &err), SG_INPUT);
     assert_int_equal(b.len, 0);
     sg_buf_free(&b);
 }

@@ -648,11 +648,11 @@ static void a_changed_number_is_not_reported(void **state)
         snprintf(name, sizeof name, "changed%zu", i);
         sg_ledger_close(make(name, &(struct fake){0}, path, digest));
         struct sg_buf b = sg_buf_make(1 << 24);
-        OK(sg_report(path, SG_REPORT_JSON, &b, &err));
+        OK(sg_report(path, "json", NULL, &b, &err));
         change_number(path, place[i][0], place[i][1]);
         sg_buf_free(&b);
         b = sg_buf_make(1 << 24);
-        assert_int_equal(sg_report(path, SG_REPORT_JSON, &b, &err), SG_INPUT);
+        assert_int_equal(sg_report(path, "json", NULL, &b, &err), SG_INPUT);
         if (!strstr(err.text, place[i][0]) || !strstr(err.text, "damaged"))
             fail_msg("%s: %s", place[i][0], err.text);
         assert_int_equal(b.len, 0);
