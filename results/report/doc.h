@@ -96,7 +96,7 @@ struct sg_doc_section {
     struct sg_doc_block *block;
 };
 struct sg_doc {
-    char *title, *subtitle; /* "Study quickstart"; "126 cells: 126 done" */
+    char *title, *subtitle; /* "Study quickstart"; "126 cells, 126 done" */
     int64_t n_warnings;
     char **warning; /* what every form shows on top: unfinished, a rehearsal */
     int64_t n_sections;

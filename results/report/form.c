@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { HEAD_MAX = 100 }; /* characters */
+
 #define SG_FORM(name, needs_folder, about) {#name, about, needs_folder, sg_form_##name},
 const struct sg_form sg_forms[] = {SG_FORMS(SG_FORM)};
 const int sg_n_forms = (int)(sizeof sg_forms / sizeof *sg_forms);
@@ -45,6 +47,17 @@ void sg_form_text(struct sg_buf *out, const char *text, size_t max_chars, const 
     if (safe.failed)
         out->failed = safe.failed;
     sg_buf_free(&safe);
+}
+
+void sg_form_head(struct sg_buf *out, const struct sg_doc_table *t, int64_t column,
+                  const struct sg_escape *escape, int n)
+{
+    const char *name = t->column[column].name, *unit = t->column[column].unit;
+    sg_form_text(out, name, HEAD_MAX, escape, n);
+    if (!unit[0] || strstr(name, unit))
+        return;
+    sg_buf_puts(out, ", ");
+    sg_form_text(out, unit, HEAD_MAX, escape, n);
 }
 
 sg_status sg_form_only_table(const struct sg_doc *doc, const struct sg_doc_table **out, struct sg_err *err)

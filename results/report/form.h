@@ -59,6 +59,10 @@ struct sg_escape {
 void sg_form_text(struct sg_buf *out, const char *text, size_t max_chars, const struct sg_escape *escape,
                   int n);
 
+/* A column's head: "accuracy, %"; "cost, USD". */
+void sg_form_head(struct sg_buf *out, const struct sg_doc_table *t, int64_t column,
+                  const struct sg_escape *escape, int n);
+
 /* Of a form whose o->one_file is set: the document's only table; SG_INPUT with the tables' names where it has none or several. */
 sg_status sg_form_only_table(const struct sg_doc *doc, const struct sg_doc_table **out,
                              struct sg_err *err) SG_MUST_USE;

@@ -39,13 +39,11 @@ static void paragraph(struct sg_buf *out, const char *before, const char *text, 
 static void draw_table(const struct sg_doc_table *t, struct sg_buf *out)
 {
     for (int64_t c = 0; c < t->n_columns; c++) {
-        const char *unit = t->column[c].unit;
+        struct sg_buf name = sg_buf_make(MARKDOWN_MAX);
+        sg_form_head(&name, t, c, NULL, 0);
         sg_buf_puts(out, c ? " | " : "| ");
-        add(out, t->column[c].name, MAX_TEXT, 0);
-        if (unit[0] && !strstr(t->column[c].name, unit)) {
-            sg_buf_puts(out, ", ");
-            add(out, unit, MAX_TEXT, 0);
-        }
+        add(out, sg_buf_text(&name), MAX_TEXT, 0);
+        sg_buf_free(&name);
     }
     sg_buf_puts(out, " |\n|");
     for (int64_t c = 0; c < t->n_columns; c++)

@@ -58,7 +58,7 @@ static void blank(const struct terminal *t)
 static void head(const struct terminal *t)
 {
     struct sg_buf line = sg_buf_make(TERMINAL_MAX);
-    sg_buf_printf(&line, "%s, %s", t->doc->title, t->doc->subtitle);
+    sg_buf_printf(&line, "%s: %s", t->doc->title, t->doc->subtitle);
     say(t, BOLD, "", "  ", sg_buf_text(&line));
     sg_buf_free(&line);
     for (int64_t i = 0; i < t->doc->n_warnings; i++)

@@ -14,13 +14,14 @@ sg_status sg_report_degenerate(const char *path, int64_t *n, int64_t *n_done, st
 }
 
 /* Nothing is shown under a digest that it does not have. */
-static sg_status read_source(const struct sg_report_source *s, struct sg_report_data *d, struct sg_err *err)
+static sg_status read_source(const struct sg_report_source *s, struct sg_report_data *d,
+                             struct sg_scores *scores, struct sg_err *err)
 {
     SG_TRY(sg_store_verify(s->file, err));
     SG_TRY(sg_report_read(s->file, d, err));
     d->is_unfinished = s->is_unfinished;
     d->runs = s->runs;
-    return SG_OK;
+    return sg_scores_read(s->file, d, scores, err);
 }
 
 static sg_status check_section(const char *name, struct sg_err *err)
@@ -37,15 +38,18 @@ sg_status sg_report_draw(const struct sg_report_source *s, const struct sg_repor
                          const struct sg_form_output *out, struct sg_err *err)
 {
     struct sg_report_data d = {0}, e = {0};
+    struct sg_scores scores = {0}, other_scores = {0};
     struct sg_doc *doc = NULL;
     sg_status status = SG_OK;
     SG_TRY(check_section(o->section, err));
-    SG_TRY_DONE(read_source(s, &d, err));
+    SG_TRY_DONE(read_source(s, &d, &scores, err));
     if (other)
-        SG_TRY_DONE(read_source(other, &e, err));
+        SG_TRY_DONE(read_source(other, &e, &other_scores, err));
     struct sg_section_input in = {.d = &d,
+                                  .scores = &scores,
                                   .file = s->file,
                                   .other = other ? &e : NULL,
+                                  .other_scores = other ? &other_scores : NULL,
                                   .other_file = other ? other->file : NULL,
                                   .only = o->section};
     SG_TRY_DONE(sg_sections_write(&in, &doc, err));
@@ -55,6 +59,8 @@ sg_status sg_report_draw(const struct sg_report_source *s, const struct sg_repor
         status = form->draw(doc, &d, o, out, err);
 done:
     sg_doc_destroy(doc);
+    sg_scores_free(&other_scores);
+    sg_scores_free(&scores);
     sg_report_data_free(&e);
     sg_report_data_free(&d);
     return status;

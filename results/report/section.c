@@ -24,7 +24,7 @@ void sg_section_names(char *out, size_t n_bytes)
         n += (size_t)snprintf(out + n, n_bytes - n, "%s%s", i ? ", " : "", sg_sections[i].name);
 }
 
-/* "126 cells: 120 done, 4 failed, 2 still to do" */
+/* "126 cells, 120 done, 4 failed, 2 still to do" */
 static struct sg_doc *create(const struct sg_report_data *d)
 {
     const char *study = json_string_value(json_object_get(d->provenance, "study"));
@@ -35,7 +35,7 @@ static struct sg_doc *create(const struct sg_report_data *d)
         snprintf(failed, sizeof failed, ", %lld failed", (long long)d->n_failed);
     if (d->n_planned)
         snprintf(planned, sizeof planned, ", %lld still to do", (long long)d->n_planned);
-    snprintf(subtitle, sizeof subtitle, "%lld %s: %lld done%s%s", (long long)d->n_cells,
+    snprintf(subtitle, sizeof subtitle, "%lld %s, %lld done%s%s", (long long)d->n_cells,
              sg_plural(d->n_cells, "cell", "cells"), (long long)d->n_done, failed, planned);
     return sg_doc_create(title, subtitle);
 }

@@ -15,7 +15,7 @@
 
 struct sg_section_input {
     const struct sg_report_data *d;
-    const struct sg_scores *scores; /* NULL where they were not read */
+    const struct sg_scores *scores; /* NULL where they were not read: a section may be tried without */
     const char *file; /* the results.h5 that both were read from, for what else a section needs */
     const struct sg_report_data *other; /* NULL, or what --compare names */
     const struct sg_scores *other_scores;

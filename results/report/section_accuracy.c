@@ -13,32 +13,48 @@
 
 static const char *const mix_names[SG_N_REPORT_MIXES] = {"raw only", "synthetic", "raw+synthetic"};
 
-/* "†": the one finished cell, or all of them, predict one class alone; "†2/9": some of them. */
-static void mark_of(const struct sg_report_group *g, char out[48])
+/* A cell of the main table: its group as the cells are counted, its scores (NULL: they were not read), and its place in the block. */
+struct place {
+    struct sg_report_group count;
+    const struct sg_score_group *scores;
+    enum sg_rank rank;
+};
+
+/* "*": the best; "=": tied with it. "†": the one finished cell, or all of them, predict one class alone; "†2/9": some of them. */
+static void mark_of(const struct place *p, char out[48])
 {
-    out[0] = 0;
+    const struct sg_report_group *g = &p->count;
+    const char *rank = p->rank == SG_RANK_BEST   ? "*"
+                       : p->rank == SG_RANK_TIED ? "="
+                                                 : "",
+               *blank = rank[0] ? " " : "";
     if (g->n_degenerate && g->n_degenerate == g->n_done)
-        snprintf(out, 48, MARK);
+        snprintf(out, 48, "%s%s" MARK, rank, blank);
     else if (g->n_degenerate)
-        snprintf(out, 48, MARK "%lld/%lld", (long long)g->n_degenerate, (long long)g->n_done);
+        snprintf(out, 48, "%s%s" MARK "%lld/%lld", rank, blank, (long long)g->n_degenerate,
+                 (long long)g->n_done);
+    else
+        snprintf(out, 48, "%s", rank);
 }
 
-/* The estimate, or what is missing: "1 of 2 done, 1 failed". */
-static void cell(struct sg_doc *doc, const struct sg_report_group *g, const struct sg_estimate *e)
+/* The estimate, or what is missing: "1 of 2 done, 1 failed". Seeds that do not cross have a mean without an interval. */
+static void cell(struct sg_doc *doc, const struct place *p, enum sg_score score)
 {
+    const struct sg_report_group *g = &p->count;
+    const struct sg_effect *e = p->scores && p->scores->cell ? &p->scores->effect[score] : NULL;
+    double mean = score == SG_SCORE_ACCURACY ? g->accuracy.mean : g->macro_f1.mean;
     int64_t n = g->n_done + g->n_failed + g->n_planned;
     char mark[48];
-    mark_of(g, mark);
+    mark_of(p, mark);
     if (n && g->n_failed)
         sg_doc_number(doc, NAN, "%lld of %lld done, %lld failed%s%s", (long long)g->n_done, (long long)n,
                       (long long)g->n_failed, mark[0] ? " " : "", mark);
     else if (n && g->n_planned)
         sg_doc_number(doc, NAN, "%lld of %lld done%s%s", (long long)g->n_done, (long long)n,
                       mark[0] ? " " : "", mark);
-    else if (n)
-        sg_doc_estimate(doc, e->mean, e->low, e->high, 100, 1, mark);
     else
-        sg_doc_real(doc, NAN, 1);
+        sg_doc_estimate(doc, e ? e->mean : mean, e ? e->low : (double)NAN, e ? e->high : (double)NAN, 100, 1,
+                        n ? mark : "");
 }
 
 /* "30", or of a short pool "30 (19)"; of several pools "30 (19 to 28)". */
@@ -55,61 +71,198 @@ static void size_cell(const struct sg_report_data *d, struct sg_doc *doc, const 
                       (long long)most);
 }
 
-/* What the numbers of a table are, for the lines below it: how many pools, draws and trainings, least and most, by interval and mix. */
-struct kinds {
-    int holes;
-    struct {
-        int64_t least[SG_N_REPORT_SEEDS], most[SG_N_REPORT_SEEDS];
-    } of[SG_INTERVAL_SEEDS + 1][SG_N_REPORT_MIXES];
+/* The rows of a task, block after block of a raw size, and what stands in them. */
+struct block {
+    struct sg_report_row *row; /* (n) */
+    struct place *place;       /* (n, SG_N_REPORT_MIXES) */
+    int64_t n, n_raw;
 };
 
-static void note_kind(struct kinds *k, int mix, const struct sg_report_group *g)
+static void free_block(struct block *b)
 {
-    k->holes |= g->n_failed || g->n_planned;
-    for (int f = 0; f < SG_N_REPORT_SEEDS; f++) {
-        int64_t n = g->n_levels[f], *least = &k->of[g->interval][mix].least[f],
-                *most = &k->of[g->interval][mix].most[f];
-        *least = n && (!*least || n < *least) ? n : *least;
-        *most = n > *most ? n : *most;
-    }
+    sg_free(b->row);
+    sg_free(b->place);
+    *b = (struct block){0};
 }
 
-static sg_status table(const struct sg_report_data *d, int64_t task, int macro_f1, struct kinds *kinds,
-                       struct sg_doc *doc, struct sg_err *err)
+/* sg_report_rows has all raw sizes of a method and size one behind the other. */
+static sg_status order_rows(struct block *b, struct sg_err *err)
+{
+    struct sg_report_row *row = sg_alloc((size_t)b->n, sizeof *row);
+    int64_t n = b->n, at = 0;
+    if (!row)
+        return sg_fail_memory(err, (size_t)n * sizeof *row);
+    while (b->n_raw < n && b->row[b->n_raw].method == b->row[0].method &&
+           b->row[b->n_raw].size == b->row[0].size)
+        b->n_raw++;
+    for (int64_t r = 0; r < b->n_raw; r++)
+        for (int64_t k = r; k < n; k += b->n_raw)
+            row[at++] = b->row[k];
+    sg_free(b->row);
+    b->row = row;
+    return SG_OK;
+}
+
+static sg_status read_block(const struct sg_section_input *in, int64_t task, struct block *b,
+                            struct sg_err *err)
+{
+    SG_TRY(sg_report_rows(in->d, task, &b->row, &b->n, err));
+    SG_TRY(order_rows(b, err));
+    if (!(b->place = sg_alloc((size_t)b->n * SG_N_REPORT_MIXES, sizeof *b->place)))
+        return sg_fail_memory(err, (size_t)b->n * sizeof *b->place);
+    for (int64_t i = 0; i < b->n; i++)
+        for (int m = 0; m < SG_N_REPORT_MIXES; m++) {
+            struct place *p = &b->place[i * SG_N_REPORT_MIXES + m];
+            const struct sg_report_row *row = &b->row[i];
+            SG_TRY(sg_report_group(in->d, row, m, &p->count, err));
+            if (in->scores && (m == SG_REPORT_RAW || row->method))
+                p->scores = sg_scores_find(in->scores, task, m, row->method, row->size, row->raw);
+        }
+    return SG_OK;
+}
+
+/* Several levels of a seed can be compared with one, or with as many; the most that the block has are as many. */
+static void leave_out_others(const struct sg_score_group **group, int64_t n)
+{
+    int64_t most[SG_N_AXES] = {0};
+    for (int pass = 0; pass < 2; pass++)
+        for (int64_t i = 0; i < n; i++)
+            for (int f = 0; group[i] && f < SG_N_AXES; f++)
+                if (!pass)
+                    most[f] = group[i]->n[f] > most[f] ? group[i]->n[f] : most[f];
+                else if (group[i]->n[f] > 1 && group[i]->n[f] < most[f]) {
+                    group[i] = NULL;
+                    break;
+                }
+}
+
+/* Places of one raw size: raw only once, then the mixes of each row. best: the group that is, or NULL; detectable: the median of the smallest
+ * differences to it that would have shown. */
+static sg_status rank_rows(const struct sg_scores *s, struct block *b, int64_t from, int64_t to,
+                           enum sg_score score, const struct sg_score_group **best, double *detectable,
+                           struct sg_err *err)
+{
+    int64_t n = (to - from) * SG_N_REPORT_MIXES, n_known = 0;
+    const struct sg_score_group **group = sg_alloc((size_t)n, sizeof *group);
+    enum sg_rank *rank = sg_alloc((size_t)n, sizeof *rank);
+    double *shows = sg_alloc((size_t)n, sizeof *shows);
+    struct place *place = b->place + from * SG_N_REPORT_MIXES;
+    sg_status status = group && rank && shows ? SG_OK : sg_fail_memory(err, (size_t)n * 24);
+    *best = NULL;
+    *detectable = NAN;
+    for (int64_t i = 0; status == SG_OK && i < n; i++)
+        group[i] = place[i].scores && place[i].scores->cell &&
+                           (i < SG_N_REPORT_MIXES || i % SG_N_REPORT_MIXES != SG_REPORT_RAW)
+                       ? place[i].scores
+                       : NULL;
+    if (status == SG_OK) {
+        leave_out_others(group, n);
+        status = sg_scores_rank(s, group, n, score, rank, shows, NULL, err);
+    }
+    int64_t n_ranked = 0;
+    for (int64_t i = 0; status == SG_OK && i < n; i++)
+        n_ranked += group[i] != NULL;
+    for (int64_t i = 0; n_ranked > 1 && i < n; i++) { /* of one alone there is no best */
+        place[i].rank = rank[i % SG_N_REPORT_MIXES == SG_REPORT_RAW ? SG_REPORT_RAW : i];
+        if (group[i] && rank[i] == SG_RANK_BEST)
+            *best = group[i];
+        if (!isnan(shows[i]))
+            shows[n_known++] = shows[i];
+    }
+    for (int64_t i = 1; n_known && i < n_known; i++) /* ascending */
+        for (int64_t k = i; k > 0 && shows[k] < shows[k - 1]; k--) {
+            double x = shows[k];
+            shows[k] = shows[k - 1];
+            shows[k - 1] = x;
+        }
+    if (n_known)
+        *detectable = shows[n_known / 2];
+    sg_free(group);
+    sg_free(rank);
+    sg_free(shows);
+    return status;
+}
+
+static void table(const struct sg_report_data *d, int64_t task, enum sg_score score, const struct block *b,
+                  struct sg_doc *doc)
 {
     static const struct sg_doc_column column[] = {
         {"method", SG_DOC_TEXT, ""},      {"size", SG_DOC_NUMBER, ""},
         {"raw", SG_DOC_NUMBER, ""},       {"raw only", SG_DOC_NUMBER, ""},
         {"synthetic", SG_DOC_NUMBER, ""}, {"raw+synthetic", SG_DOC_NUMBER, ""}};
-    struct sg_report_row *row = NULL;
-    int64_t n = 0;
-    char name[200], title[200];
     const struct sg_report_task *t = &d->task[task];
-    snprintf(name, sizeof name, "%s-%.100s", macro_f1 ? "macro-f1" : "accuracy", t->name);
+    int is_first = score == SG_SCORE_ACCURACY;
+    char name[200], title[300];
+    snprintf(name, sizeof name, "%s-%.100s", is_first ? "accuracy" : "macro-f1", t->name);
     snprintf(title, sizeof title, "%.100s: %s in percent; %lld %s, %lld test %s, chance %.1f %%", t->name,
-             macro_f1 ? "macro-F1" : "accuracy", (long long)t->n_classes,
+             is_first ? "accuracy" : "macro-F1", (long long)t->n_classes,
              sg_plural(t->n_classes, "class", "classes"), (long long)t->n_test,
              sg_plural(t->n_test, "row", "rows"), 100.0 / (double)t->n_classes);
-    SG_TRY(sg_report_rows(d, task, &row, &n, err));
-    sg_doc_table(doc, name, title, macro_f1 ? 0 : SG_DOC_BRIEF, 6, column);
-    sg_status status = SG_OK;
-    for (int64_t i = 0; i < n && status == SG_OK; i++) {
-        sg_doc_text(doc, row[i].method ? row[i].method : "-");
-        if (row[i].method)
-            size_cell(d, doc, &row[i]);
+    sg_doc_table(doc, name, title, is_first ? SG_DOC_BRIEF : 0, 6, column);
+    for (int64_t i = 0; i < b->n; i++) {
+        sg_doc_text(doc, b->row[i].method ? b->row[i].method : "-");
+        if (b->row[i].method)
+            size_cell(d, doc, &b->row[i]);
         else
             sg_doc_real(doc, NAN, 0);
-        sg_doc_int(doc, row[i].raw);
-        for (int m = 0; m < SG_N_REPORT_MIXES && status == SG_OK; m++) {
-            struct sg_report_group g;
-            status = sg_report_group(d, &row[i], m, &g, err);
-            if (status != SG_OK)
-                break;
-            cell(doc, &g, macro_f1 ? &g.macro_f1 : &g.accuracy);
-            note_kind(kinds, m, &g);
-        }
+        sg_doc_int(doc, b->row[i].raw);
+        for (int m = 0; m < SG_N_REPORT_MIXES; m++)
+            cell(doc, &b->place[i * SG_N_REPORT_MIXES + m], score);
     }
-    sg_free(row);
+}
+
+/* What an interval of one point takes, as the others stay: "4800 test rows or 60 draws". */
+static sg_status needed(const struct sg_scores *s, const struct sg_score_group *g, enum sg_score score,
+                        char *text, size_t size, struct sg_err *err)
+{
+    static const char *const name[SG_N_AXES] = {"pools", "draws", "trainings", "test rows"};
+    struct sg_crossed y;
+    int64_t n[SG_N_AXES];
+    size_t at = 0;
+    text[0] = 0;
+    SG_TRY(sg_scores_of(s, g, score, &y, err));
+    sg_status status = sg_crossed_needed(&y, 0.01, n, err);
+    sg_free((void *)(uintptr_t)y.y);
+    SG_TRY(status);
+    for (int f = SG_N_AXES - 1; f >= 0; f--)
+        if (n[f] > 0 && at < size)
+            at += (size_t)snprintf(text + at, size - at, "%s%lld %s", at ? " or " : "", (long long)n[f],
+                                   name[f]);
+    if (!at)
+        snprintf(text, size, "more than any one of rows and seeds alone can bring");
+    return SG_OK;
+}
+
+/* Ranks and table of a task, and the line below. */
+static sg_status add_task(const struct sg_section_input *in, int64_t task, enum sg_score score,
+                          struct sg_doc *doc, struct sg_err *err)
+{
+    struct block b = {0};
+    char line[1000] = "", takes[200];
+    size_t at = 0;
+    sg_status status = read_block(in, task, &b, err);
+    for (int64_t r = 0; status == SG_OK && in->scores && r < b.n_raw; r++) {
+        int64_t from = r * (b.n / b.n_raw), to = from + b.n / b.n_raw;
+        const struct sg_score_group *best;
+        double detectable;
+        status = rank_rows(in->scores, &b, from, to, score, &best, &detectable, err);
+        if (status != SG_OK || !best || isnan(detectable))
+            continue;
+        status = needed(in->scores, best, score, takes, sizeof takes, err);
+        if (status == SG_OK && at < sizeof line)
+            at += (size_t)snprintf(
+                line + at, sizeof line - at,
+                "%sbeside %lld raw rows, a difference of about %.1f points to the best would "
+                "have shown in 80 of 100 such "
+                "studies; \xc2\xb1"
+                "1 point around the best takes %s",
+                at ? "; " : "", (long long)b.row[from].raw, 100 * detectable, takes);
+    }
+    if (status == SG_OK)
+        table(in->d, task, score, &b, doc);
+    if (status == SG_OK && line[0])
+        sg_doc_note(doc, "%.100s: %s.", in->d->task[task].name, line);
+    free_block(&b);
     return status;
 }
 
@@ -141,49 +294,30 @@ static void tasks_table(const struct sg_report_data *d, struct sg_doc *doc)
     }
 }
 
-/* "raw only: 3 draws x 3 trainings; synthetic: 2 pools x 3 trainings"; 0: no mix has this interval. */
-static int add_levels(const struct kinds *k, enum sg_report_interval interval, struct sg_buf *out)
+/* What intervals are made of, each kind once: "raw only: 60 rows, 3 draws, 2 trainings". */
+static void sources_note(const struct sg_scores *s, struct sg_doc *doc)
 {
-    static const char *const one[SG_N_REPORT_SEEDS] = {"pool", "draw", "training"},
-                             *const many[SG_N_REPORT_SEEDS] = {"pools", "draws", "trainings"};
-    int n_mixes = 0;
+    struct sg_buf b = sg_buf_make(1 << 16);
+    int failed = 0;
     for (int m = 0; m < SG_N_REPORT_MIXES; m++) {
-        int n_named = 0;
-        for (int f = 0; f < SG_N_REPORT_SEEDS; f++) {
-            int64_t least = k->of[interval][m].least[f], most = k->of[interval][m].most[f];
-            if (!most)
+        struct sg_buf seen = sg_buf_make(1 << 16);
+        for (int64_t i = 0; i < s->n_groups; i++) {
+            char text[300];
+            const struct sg_score_group *g = &s->group[i];
+            if (g->mix != m || !g->cell || isnan(g->effect[SG_SCORE_ACCURACY].low))
                 continue;
-            if (n_named++)
-                sg_buf_puts(out, " x ");
-            else
-                sg_buf_printf(out, "%s%s: ", n_mixes++ ? "; " : "", mix_names[m]);
-            if (least < most)
-                sg_buf_printf(out, "%lld to ", (long long)least);
-            sg_buf_printf(out, "%lld %s", (long long)most, sg_plural(most, one[f], many[f]));
+            sg_scores_sources(g, text, sizeof text);
+            if (seen.len && strstr(sg_buf_text(&seen), text))
+                continue;
+            sg_buf_printf(&seen, "%s%s", seen.len ? "; or " : "", text);
         }
+        if (seen.len)
+            sg_buf_printf(&b, " %s: %s.", mix_names[m], sg_buf_text(&seen));
+        failed |= seen.failed;
+        sg_buf_free(&seen);
     }
-    return n_mixes;
-}
-
-static void seeds_notes(struct sg_doc *doc, const struct kinds *k)
-{
-    struct sg_buf b = sg_buf_make(2000);
-    if (add_levels(k, SG_INTERVAL_SEEDS, &b)) {
-        sg_doc_note(doc,
-                    "\xc2\xb1: 95 %% confidence interval of the mean (Student's t). %s. Pools and draws are "
-                    "the units; "
-                    "the trainings of each are averaged (docs/report.md).",
-                    sg_buf_text(&b));
-        sg_doc_note(doc,
-                    "All seeds have the same test rows: how the numbers vary with other test rows is not in "
-                    "\xc2\xb1, nor is what there is one of.");
-    }
-    sg_buf_clear(&b);
-    if (add_levels(k, SG_INTERVAL_ROWS, &b))
-        sg_doc_note(doc,
-                    "Brackets: one unit (%s); 95 %% interval of the accuracy over the test rows (Wilson), "
-                    "without the variation between pools, draws and trainings.",
-                    sg_buf_text(&b));
+    if (b.len && !failed)
+        sg_doc_note(doc, "Intervals: 95 %%, over all that there are several of.%s", sg_buf_text(&b));
     sg_buf_free(&b);
 }
 
@@ -195,10 +329,22 @@ static int has_short_pools(const struct sg_report_data *d)
     return 0;
 }
 
-static void notes(const struct sg_report_data *d, const struct kinds *kinds, struct sg_doc *doc)
+static int has_holes(const struct sg_report_data *d)
 {
+    return d->n_failed || d->n_planned;
+}
+
+static void notes(const struct sg_section_input *in, struct sg_doc *doc)
+{
+    const struct sg_report_data *d = in->d;
     sg_doc_note(doc, "Raw-only cells know no method and size: the same number stands in each row.");
-    seeds_notes(doc, kinds);
+    if (in->scores) {
+        sg_doc_note(
+            doc,
+            "*: the best of its task and raw size; =: tied with it, which is no difference at 5 %% after "
+            "Holm's correction, paired on test rows and seeds.");
+        sources_note(in->scores, doc);
+    }
     if (d->n_degenerate)
         sg_doc_note(
             doc,
@@ -208,7 +354,7 @@ static void notes(const struct sg_report_data *d, const struct kinds *kinds, str
             (long long)d->n_degenerate, (long long)d->n_done, sg_plural(d->n_done, "cell", "cells"));
     if (has_short_pools(d))
         sg_doc_note(doc, "Size 30 (19): 30 examples were asked for, and the pool has 19.");
-    if (kinds->holes)
+    if (has_holes(d))
         sg_doc_note(doc,
                     "Where cells are missing or failed there is no mean: nothing is averaged over a hole.");
 }
@@ -216,14 +362,13 @@ static void notes(const struct sg_report_data *d, const struct kinds *kinds, str
 sg_status sg_section_accuracy(const struct sg_section_input *in, struct sg_doc *doc, struct sg_err *err)
 {
     const struct sg_report_data *d = in->d;
-    struct kinds kinds = {0};
     if (!d->n_tasks)
         return SG_OK;
     for (int64_t t = 0; t < d->n_tasks; t++)
-        SG_TRY(table(d, t, 0, &kinds, doc, err));
-    notes(d, &kinds, doc);
+        SG_TRY(add_task(in, t, SG_SCORE_ACCURACY, doc, err));
+    notes(in, doc);
     for (int64_t t = 0; t < d->n_tasks; t++)
-        SG_TRY(table(d, t, 1, &kinds, doc, err));
+        SG_TRY(add_task(in, t, SG_SCORE_MACRO_F1, doc, err));
     tasks_table(d, doc);
     return SG_OK;
 }

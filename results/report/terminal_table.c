@@ -104,12 +104,7 @@ static int fill_texts(struct layout *l)
             if (r >= 0)
                 sg_form_text(&l->texts, t->cell[r * t->n_columns + c].text, MAX_TEXT, NULL, 0);
             else
-                sg_form_text(&l->texts, t->column[c].name, MAX_TEXT, NULL, 0);
-            if (r < 0 && t->column[c].unit[0] && t->column[c].type == SG_DOC_NUMBER &&
-                !strstr(t->column[c].name, t->column[c].unit)) {
-                sg_buf_puts(&l->texts, " ");
-                sg_form_text(&l->texts, t->column[c].unit, MAX_TEXT, NULL, 0);
-            }
+                sg_form_head(&l->texts, t, c, NULL, 0);
             sg_buf_add(&l->texts, "", 1);
         }
     return !l->texts.failed;

@@ -26,7 +26,8 @@ with sg.Folder() as folder, sg.Stub(folder, "--latency", "0.01") as stub:
 
     out, _ = sg.run("run", *study, "--results", folder / "one", ranks=1)
     digest = sg.digest(out)
-    sg.check("The LLM as a classifier" in out, "not in the report:\n" + out[-3000:])
+    text, _ = sg.run("report", folder / "one", "--section", "llm")
+    sg.check("The LLM as a classifier" in text, "not in the report:\n" + text)
     sg.check(digest != without, "the digest does not cover the evaluations")
     asked = [r["key"] for r in stub.requests()[n_pools:]]
     sg.check(len(asked) == 248 == len(set(asked)), f"{len(asked)} requests, {len(set(asked))} different ones")

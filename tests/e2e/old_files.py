@@ -48,7 +48,7 @@ def is_in(old, new):
 
 with sg.Folder() as folder:
     h5 = unpack("results.h5.gz", folder / "results.h5")
-    out, _ = sg.run("report", h5)
+    out, _ = sg.run("report", h5, "--all")
     sg.check("few_shot_3" in out and "Distinct-2" in out, "report of the old results.h5:\n" + out)
     provenance, old = told(h5)
     sg.check("distinct_2" in json.dumps(old), f"no text statistics in JSON:\n{old}")

@@ -36,10 +36,11 @@ with sg.Folder() as folder, sg.Stub(folder, "--near", "5") as stub:
         sg.check([b["n"] for b in rows] == [11, 6, 5], f"{rows}")
         expected = p["n"] + p["rejects"].get("surplus", 0) if "unconditioned" in p["method"] else None
         sg.check((sum(chosen) if None not in chosen else None) == expected, f"{p['method']}: chosen {chosen}, not {expected}")
+    out, _ = sg.run("report", folder / "one", "--all")
     sg.check("Classes that the LLM chose" in out and "Texts of the pools" in out, "not in the report:\n" + out[-3000:])
     n_near = sum(p["n_near_pool"] for p in found)
     sg.check(n_near > 0, "no near-duplicates among the examples")
-    sg.check("near-duplicates kept" in out, "the report does not count them:\n" + out[-3000:])
+    sg.check("Near-duplicates kept" in out, "the report does not count them:\n" + out[-3000:])
 
     two, _ = sg.run("run", *study, "--results", folder / "two", ranks=2)
     sg.check(sg.digest(two) == digest, "two ranks fill other pools than one")
