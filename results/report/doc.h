@@ -32,7 +32,8 @@ struct sg_doc_column {
 };
 
 enum sg_doc_table_flag {
-    SG_DOC_BRIEF = 1, /* shown by default on a terminal; other tables with --all or --section alone */
+    SG_DOC_BRIEF =
+        1, /* shown by default on a terminal where its section is no answer; other tables with --all or --section alone */
     SG_DOC_BROWSE =
         2, /* long rows of texts: HTML makes a filterable browser of it, CSV and JSON hold it, terminal and LaTeX name it */
 };

@@ -175,7 +175,8 @@ sg_status sg_form_terminal(const struct sg_doc *doc, const struct sg_report_data
     if (!t.is_full)
         draw_answers(&t);
     for (int64_t s = 0; s < doc->n_sections; s++)
-        draw_section(&t, &doc->section[s]);
+        if (t.is_full || !doc->section[s].is_answer)
+            draw_section(&t, &doc->section[s]);
     if (!t.is_full)
         draw_more(&t);
     sg_status status = sg_buf_check(&text, "the report", err);
