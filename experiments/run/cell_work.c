@@ -338,6 +338,24 @@ static sg_status store_failed(struct sg_ledger *l, const struct sg_cell *c, cons
     return status;
 }
 
+/* Which of a cell's logits (n_eval, k) are of which further test set. *set: new memory. */
+static sg_status split_sets(const struct sg_task_data *d, const float *logits, int64_t n_eval, int64_t k,
+                            struct sg_ledger_cell *cell, struct sg_ledger_set_predictions **set,
+                            struct sg_err *err)
+{
+    if (n_eval != d->held_out.n)
+        return sg_fail(err, SG_FAILED, "the result of a cell arrived damaged");
+    struct sg_ledger_set_predictions *list = sg_alloc((size_t)d->n_sets + 1, sizeof *list);
+    if (!list)
+        return sg_fail_memory(err, (size_t)d->n_sets * sizeof *list);
+    int64_t at = d->test.n;
+    for (int i = 0; i < d->n_sets; at += d->set[i++].rows.n)
+        list[i] = (struct sg_ledger_set_predictions){d->set[i].name, d->set[i].rows.n, logits + at * k};
+    cell->n_sets = d->n_sets;
+    cell->set = *set = list;
+    return SG_OK;
+}
+
 sg_status sg_cell_store(struct sg_ledger *l, const struct sg_cell *c, const struct sg_cell_origin *from,
                         const struct sg_outcome *o, struct sg_err *err)
 {
@@ -366,7 +384,10 @@ sg_status sg_cell_store(struct sg_ledger *l, const struct sg_cell *c, const stru
     char *text = json_dumps(head, JSON_SORT_KEYS | JSON_COMPACT), note[96] = "";
     json_decref(head);
     float *x = sg_alloc(n_floats + 1, sizeof *x); /* aligned */
+    struct sg_ledger_set_predictions *set = NULL;
     sg_status status = text && x ? SG_OK : sg_fail_memory(err, n_floats * sizeof *x);
+    if (status == SG_OK)
+        status = split_sets(from->data, x + n_loss, n_eval, k, &cell, &set, err);
     if (status == SG_OK) {
         memcpy(x, bytes + sizeof n + n, n_floats * sizeof *x);
         if (n_synthetic < c->size)
@@ -375,7 +396,7 @@ sg_status sg_cell_store(struct sg_ledger *l, const struct sg_cell *c, const stru
         cell.reason = note;
         cell.result = text;
         cell.n_loss = n_loss;
-        cell.n_eval = n_eval;
+        cell.n_eval = from->data->test.n;
         cell.n_classes = k;
         cell.loss = x;
         cell.logits = x + n_loss;
@@ -383,5 +404,6 @@ sg_status sg_cell_store(struct sg_ledger *l, const struct sg_cell *c, const stru
     }
     free(text);
     sg_free(x);
+    sg_free(set);
     return status;
 }

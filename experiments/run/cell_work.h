@@ -1,7 +1,8 @@
 /* A cell as work for a team: payload (rank 0) -> training (team) -> result (rank 0).
  *
  * Payload: int64 length of a head, the head, a JSON object {"settings": {...} (all of model/train_settings.h), "task", "n_classes", "cut", "train": [[label, first,
- * second?], ...], "snapshot": "<results>/<id>.run"}, then the task's test rows, a JSON array like "train". Result: int64 length of a JSON header, the header, then
+ * second?], ...], "snapshot": "<results>/<id>.run"}, then the task's held-out rows (the test rows, then those of each
+ * further test set), a JSON array like "train". Result: int64 length of a JSON header, the header, then
  * float32 loss (n_steps) and logits (n_eval, K).
  *
  * A cell that trains for longer than a minute is put into its snapshot file, so that a run that is stopped or
@@ -35,7 +36,8 @@ sg_status sg_cell_work(struct sg_cells *cells, const struct sg_work *w, struct s
 /* What a cell was trained on. */
 struct sg_cell_origin {
     int64_t n_raw, n_synthetic;
-    const char *rows, *examples; /* digests (experiments/run/texts.h) */
+    const struct sg_task_data *data; /* of its task: which of the rows that it predicts are of which set */
+    const char *rows, *examples;     /* digests (experiments/run/texts.h) */
 };
 /* Rank 0. Puts a done or failed cell into the ledger (uncommitted). */
 sg_status sg_cell_store(struct sg_ledger *l, const struct sg_cell *c, const struct sg_cell_origin *from,

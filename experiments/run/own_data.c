@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "base/tell.h"
 #include "base/text.h"
+#include "experiments/run/own_sets.h"
 #include "gen/pool/near.h"
 #include "results/ledger/ledger.h"
 
@@ -260,9 +261,11 @@ static sg_status look_at_task(const struct look *l, struct sg_err *err)
 sg_status sg_own_data_look(const struct sg_study *s, const struct sg_task_data *data, struct sg_buf *out,
                            struct sg_err *err)
 {
-    for (int t = 0; t < s->n_tasks; t++)
+    for (int t = 0; t < s->n_tasks; t++) {
         if (!data[t].train_is_assumed && !data[t].test_is_assumed)
             SG_TRY(look_at_task(&(struct look){s, &s->task[t], &data[t], out}, err));
+        SG_TRY(sg_own_sets_look(&s->task[t], &data[t], out, err));
+    }
     return sg_buf_check(out, "what the rows lack", err);
 }
 

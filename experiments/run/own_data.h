@@ -6,7 +6,7 @@
 
 /* Local. Adds a line a finding, each beginning with the task's name: training and test file are the same rows; test rows that are training
  * rows, word for word or nearly; empty texts; repeated rows, and one text under two labels; classes without rows, or with very unequal numbers; seeds.data draws that
- * are all of the rows. data: (n_tasks). Exact repetition is looked for in any number of rows, near repetition (gen/pool/near.h) up to
+ * are all of the rows; the same of further test sets (experiments/run/own_sets.h). data: (n_tasks). Exact repetition is looked for in any number of rows, near repetition (gen/pool/near.h) up to
  * SG_OWN_DATA_NEAR of them. */
 enum { SG_OWN_DATA_NEAR = 20000 };
 sg_status sg_own_data_look(const struct sg_study *s, const struct sg_task_data *data, struct sg_buf *out,

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "experiments/buying/cache.h"
 #include "experiments/run/own_data.h"
+#include "experiments/run/own_sets.h"
 #include "experiments/run/run.h"
 #include "gen/llm/recording.h"
 
@@ -215,6 +216,8 @@ sg_status sg_plan(const struct sg_run_options *o, int json, struct sg_buf *out, 
             goto done;
         }
     SG_TRY_DONE(sg_own_data_look(p->study, p->data, &n.data, err));
+    if (from.ledger)
+        SG_TRY_DONE(sg_own_sets_changed(p, from.ledger, &n.data, err));
     SG_TRY_DONE(sg_set_create(&n.seen, err));
     SG_TRY_DONE(sg_set_create(&n.lists, err));
     SG_TRY_DONE(look_into_cache(p, &from, err));

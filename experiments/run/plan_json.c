@@ -28,6 +28,16 @@ static json_t *generators_json(const struct sg_study *s, const struct sg_plan_co
     return list;
 }
 
+static json_t *sets_json(const struct sg_task_data *d)
+{
+    json_t *list = json_array();
+    for (int i = 0; i < d->n_sets; i++)
+        json_array_append_new(list, json_pack("{s:s,s:I,s:s,s:b}", "name", d->set[i].name, "n",
+                                              (json_int_t)d->set[i].rows.n, "file", d->set[i].path,
+                                              "is_assumed", d->set[i].is_assumed));
+    return list;
+}
+
 static void add_job(const struct sg_prepared *p, const struct sg_plan_counts *n, json_t *o)
 {
     const struct sg_study *s = p->study;
@@ -39,12 +49,12 @@ static void add_job(const struct sg_prepared *p, const struct sg_plan_counts *n,
                                   json_pack("{s:s,s:s,s:b}", "what", list[k]->item[i].what, "text",
                                             list[k]->item[i].text, "is_wrong", list[k]->item[i].is_wrong));
     for (int t = 0; t < s->n_tasks; t++)
-        json_array_append_new(tasks,
-                              json_pack("{s:s,s:I,s:b,s:I,s:b,s:f,s:f}", "name", s->task[t].name, "n_train",
-                                        (json_int_t)p->data[t].train.n, "train_is_assumed",
-                                        p->data[t].train_is_assumed, "n_test", (json_int_t)p->data[t].test.n,
-                                        "test_is_assumed", p->data[t].test_is_assumed, "tokens_train",
-                                        p->length[t].train, "tokens_test", p->length[t].test));
+        json_array_append_new(
+            tasks, json_pack("{s:s,s:I,s:b,s:I,s:b,s:f,s:f,s:o}", "name", s->task[t].name, "n_train",
+                             (json_int_t)p->data[t].train.n, "train_is_assumed", p->data[t].train_is_assumed,
+                             "n_test", (json_int_t)p->data[t].test.n, "test_is_assumed",
+                             p->data[t].test_is_assumed, "tokens_train", p->length[t].train, "tokens_test",
+                             p->length[t].test, "test_sets", sets_json(&p->data[t])));
     struct sg_buf sbatch = sg_buf_make(8192);
     sg_plan_sbatch(s, n, &sbatch);
     json_object_update_new(

@@ -126,6 +126,10 @@ static void print_assumed(const struct sg_prepared *p, struct sg_buf *out)
         if (d->test_is_assumed)
             sg_buf_printf(out, "assumed  %s: %lld test rows of %.0f tokens\n", s->task[t].name,
                           (long long)d->test.n, p->length[t].test);
+        for (int i = 0; i < d->n_sets; i++)
+            if (d->set[i].is_assumed)
+                sg_buf_printf(out, "assumed  %s: %lld rows of %s\n", s->task[t].name,
+                              (long long)d->set[i].rows.n, d->set[i].name);
     }
 }
 
@@ -166,6 +170,10 @@ void sg_plan_text(const struct sg_prepared *p, const struct sg_plan_sources *fro
                       sg_plural(s->task[t].n_classes, "class", "classes"), (long long)p->data[t].train.n,
                       sg_plural(p->data[t].train.n, "row", "rows"), (long long)p->data[t].test.n,
                       sg_plural(p->data[t].test.n, "row", "rows"));
+        for (int i = 0; i < p->data[t].n_sets; i++)
+            sg_buf_printf(out, "         %-10s test set %s: %lld %s in %s\n", "", p->data[t].set[i].name,
+                          (long long)p->data[t].set[i].rows.n,
+                          sg_plural(p->data[t].set[i].rows.n, "row", "rows"), p->data[t].set[i].path);
     }
     if (s->n_raw)
         sg_buf_printf(out, "raw      %s\n",

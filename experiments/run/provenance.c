@@ -29,16 +29,30 @@ static void cpu_name(char *out, size_t n)
         fclose(f);
 }
 
+/* Nothing where a task has none, so that the inputs of such a study stay what they are. */
+static void add_test_sets(json_t *task, const struct sg_task_data *d)
+{
+    if (!d->n_sets)
+        return;
+    json_t *sets = json_object();
+    for (int i = 0; i < d->n_sets; i++)
+        json_object_set_new(
+            sets, d->set[i].name,
+            json_pack("{s:s,s:I}", "data_sha256", d->set[i].digest, "n", (json_int_t)d->set[i].rows.n));
+    json_object_set_new(task, "test_sets", sets);
+}
+
 static sg_status set_inputs(struct sg_ledger *l, const struct sg_prepared *p, struct sg_err *err)
 {
     const struct sg_study *s = p->study;
     json_t *tasks = json_object();
-    for (int t = 0; t < s->n_tasks; t++)
-        json_object_set_new(tasks, s->task[t].name,
-                            json_pack("{s:s,s:s,s:I,s:I}", "task_file_sha256", s->task[t].digest,
-                                      "data_sha256", p->data[t].digest, "n_train",
-                                      (json_int_t)p->data[t].train.n, "n_test",
-                                      (json_int_t)p->data[t].test.n));
+    for (int t = 0; t < s->n_tasks; t++) {
+        json_t *task = json_pack("{s:s,s:s,s:I,s:I}", "task_file_sha256", s->task[t].digest, "data_sha256",
+                                 p->data[t].digest, "n_train", (json_int_t)p->data[t].train.n, "n_test",
+                                 (json_int_t)p->data[t].test.n);
+        add_test_sets(task, &p->data[t]);
+        json_object_set_new(tasks, s->task[t].name, task);
+    }
     char *text = json_dumps(tasks, JSON_SORT_KEYS | JSON_COMPACT);
     json_decref(tasks);
     sg_status status = text ? sg_ledger_meta_set(l, "inputs", text, err) : sg_fail_memory(err, 1024);

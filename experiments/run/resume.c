@@ -44,6 +44,18 @@ static sg_status enter_evaluation(struct sg_resume *r, int64_t i, struct sg_err 
     return status;
 }
 
+static sg_status enter_test_sets(struct sg_resume *r, int task, struct sg_err *err)
+{
+    const struct sg_task_data *d = &r->p->data[task];
+    for (int k = 0; k < d->n_sets; k++)
+        for (int64_t i = 0; i < d->set[k].rows.n; i++) {
+            const struct sg_row *x = &d->set[k].rows.row[i];
+            SG_TRY(sg_ledger_test_set_row_put(r->ledger, r->p->study->task[task].name, d->set[k].name, i,
+                                              d->set[k].label[i], x->first, x->second, err));
+        }
+    return SG_OK;
+}
+
 sg_status sg_resume_enter(struct sg_resume *r, struct sg_err *err)
 {
     const struct sg_prepared *p = r->p;
@@ -55,6 +67,8 @@ sg_status sg_resume_enter(struct sg_resume *r, struct sg_err *err)
             SG_TRY(sg_ledger_test_row_put(r->ledger, p->study->task[t].name, i, p->data[t].test_label[i],
                                           x->first, x->second, err));
         }
+    for (int t = 0; t < p->study->n_tasks; t++)
+        SG_TRY(enter_test_sets(r, t, err));
     for (int64_t i = 0; i < p->grid.n_cells; i++)
         SG_TRY(enter_cell(r, i, err));
     for (int64_t i = 0; i < p->n_evaluations; i++)

@@ -3,6 +3,7 @@
 #include "base/tell.h"
 #include "base/text.h"
 #include "experiments/run/own_data.h"
+#include "experiments/run/own_sets.h"
 #include "experiments/run/pools_text.h"
 #include "experiments/run/provenance.h"
 #include "experiments/run/run_impl.h"
@@ -75,6 +76,8 @@ static sg_status open_ledger(struct sg_run *r, struct sg_err *err)
     struct sg_study *s = r->p->study;
     SG_TRY(sg_ledger_open(s->results, SG_LEDGER_WRITE, &r->ledger, err));
     sg_store_tidy(r->h5_path);
+    if (!o->quiet)
+        SG_TRY(sg_own_sets_tell(r->p, r->ledger, err));
     SG_TRY(sg_provenance_write(r->ledger, r->p, r->world, err));
     r->is_ours = 1;
     SG_TRY(sg_run_begin_phase(r, "starting", err));

@@ -52,7 +52,7 @@ static sg_status on_done(void *context, void *user, const struct sg_outcome *o, 
     struct sg_run_cell *u = user;
     struct sg_run *r = u->run;
     const struct sg_cell *c = &r->p->grid.cell[u->cell];
-    struct sg_cell_origin from = {.n_raw = c->raw};
+    struct sg_cell_origin from = {.n_raw = c->raw, .data = &r->p->data[c->task]};
     from.n_synthetic = c->pool >= 0 ? sg_pool_prefix(r->p->pool[c->pool], c->size) : 0;
     SG_TRY(sg_texts_rows(r->resume.texts, c, &from.rows, err));
     SG_TRY(sg_texts_examples(r->resume.texts, c, &from.examples, err));

@@ -40,7 +40,7 @@ static sg_status make_near(struct sg_prepared *p, int task, struct sg_err *err)
     SG_TRY(sg_near_create(s->filter_near > 0 ? s->filter_near : SG_NEAR_MARK, &p->near[task], err));
     sg_near_add_rows(p->near[task], SG_NEAR_RAW, &p->data[task].train);
     if (s->filter_leakage)
-        sg_near_add_rows(p->near[task], SG_NEAR_TEST, &p->data[task].test);
+        sg_near_add_rows(p->near[task], SG_NEAR_TEST, &p->data[task].held_out);
     return SG_OK;
 }
 
@@ -60,11 +60,11 @@ static sg_status make_pool(struct sg_prepared *p, int64_t i, struct sg_err *err)
         .n = s->size[s->n_sizes - 1],
         .raw = sg_prepared_shots(p, k->task, k->seed_data > 0 ? k->seed_data : 0),
         .raw_draw = k->seed_data > 0 ? k->seed_data : 0,
-        .test = s->filter_leakage ? &p->data[k->task].test : NULL,
+        .test = s->filter_leakage ? &p->data[k->task].held_out : NULL,
         .check_duplicates = s->filter_duplicates,
         .near = p->near[k->task],
         .near_filter = s->filter_near,
-        .near_digest = p->data[k->task].digest,
+        .near_digest = p->data[k->task].cell_digest,
         .source = k->source < 0 ? NULL : p->pool[k->source],
     };
     return sg_pool_create(&spec, &p->pool[i], err);
@@ -78,7 +78,7 @@ static sg_status make_ids(struct sg_prepared *p, struct sg_err *err)
         for (int64_t i = 0; i < p->grid.n_pools; i++)
             pool_id[i] = sg_pool_id(p->pool[i]);
         for (int t = 0; t < p->study->n_tasks; t++)
-            digest[t] = p->data[t].digest;
+            digest[t] = p->data[t].cell_digest;
         sg_grid_ids(p->study, &p->grid, pool_id, digest, sg_encoder_digest(p->encoder));
     }
     sg_status status = pool_id && digest ? SG_OK : sg_fail_memory(err, 1024);
@@ -131,8 +131,9 @@ static sg_status fill(struct sg_prepared *p, int assume, struct sg_err *err)
             SG_TRY(check_raw(p, t, err));
         double most = (double)sg_encoder_max_length(p->encoder);
         most = (double)s->train.max_length < most ? (double)s->train.max_length : most;
-        p->length[t] = (struct sg_row_lengths){mean_length(&p->data[t].train, most),
-                                               mean_length(&p->data[t].test, most)};
+        p->length[t] =
+            (struct sg_row_lengths){mean_length(&p->data[t].train, most), mean_length(&p->data[t].test, most),
+                                    mean_length(&p->data[t].held_out, most)};
         sg_task_data_tell(&p->data[t]);
         for (int64_t d = 0; d < p->n_draws; d++)
             SG_TRY(read_shots(p, t, d, assume, err));
@@ -254,9 +255,9 @@ sg_status sg_cell_rows_make(const struct sg_prepared *p, const struct sg_cell *c
     }
     *out = (struct sg_cell_rows){
         .train = {.n = n, .row = row, .label = label, .cut = task->cut, .n_classes = task->n_classes},
-        .test = {.n = d->test.n,
-                 .row = d->test.row,
-                 .label = d->test_label,
+        .test = {.n = d->held_out.n,
+                 .row = d->held_out.row,
+                 .label = d->held_out_label,
                  .cut = task->cut,
                  .n_classes = task->n_classes},
         .n_raw = c->raw,
@@ -347,6 +348,6 @@ double sg_cell_cost(const struct sg_prepared *p, const struct sg_cell *c)
     int64_t n = c->raw + c->size;
     double passes = (double)sg_train_n_steps(g, n) * (double)(g->batch < n ? g->batch : n);
     double flops = passes * sg_train_flops(p->encoder, tokens->train) +
-                   (double)p->data[c->task].test.n * sg_train_flops(p->encoder, tokens->test) / 3;
+                   (double)p->data[c->task].held_out.n * sg_train_flops(p->encoder, tokens->held_out) / 3;
     return flops / SG_CORE_FLOPS / (g->precision == SG_BF16 ? SG_BF16_FACTOR : 1);
 }

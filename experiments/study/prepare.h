@@ -13,7 +13,7 @@
 
 /* Mean tokens of a task's rows as the encoder reads them: cut at train.max_length and at its positions. Estimated, from bytes. */
 struct sg_row_lengths {
-    double train, test;
+    double train, test, held_out; /* held_out: of the test rows and the further test sets */
 };
 
 struct sg_prepared {
@@ -46,7 +46,8 @@ void sg_prepared_destroy(struct sg_prepared *p);
  * its raw size says. Evaluations of the LLM take those of draw 0. Borrowed. */
 const struct sg_rows *sg_prepared_shots(const struct sg_prepared *p, int task, int64_t draw);
 
-/* A cell's training rows: raw ones drawn by its data seed, then the pool's prefix; all borrowed from `p`. */
+/* A cell's training rows: raw ones drawn by its data seed, then the pool's prefix; and what it predicts, the task's held_out rows; all
+ * borrowed from `p`. */
 struct sg_cell_rows {
     struct sg_examples train, test;
     int64_t n_raw, n_synthetic;
@@ -61,7 +62,7 @@ char *sg_cell_settings(const struct sg_prepared *p, const struct sg_cell *c);
 char *sg_pool_settings(const struct sg_prepared *p, int64_t pool);
 
 /* What training and evaluating a cell takes, in seconds of a core at SG_CORE_FLOPS: what the encoder cannot do without (sg_train_flops) for the
- * optimiser's steps, min_steps included, on rows of sg_row_lengths, and a forward pass over the test rows. With bf16 it is divided by
+ * optimiser's steps, min_steps included, on rows of sg_row_lengths, and a forward pass over all held-out rows. With bf16 it is divided by
  * SG_BF16_FACTOR. */
 #define SG_CORE_FLOPS                                                                                        \
     50e9 /* measured: 50 to 70 a core with AVX2 and about 100 of peak, MiniLM and the shape of RoBERTa-base */

@@ -160,6 +160,14 @@ void sg_grid_free(struct sg_grid *g);
  * a file are whole numbers and none is a name, the class's index in the task file's order, as data sets on the Hugging Face Hub
  * have it. Rows whose label is -1, no gold label, are left out. What was read so is in the rows' notes; labels are the classes'
  * names then, so that digests do not depend on how they were written. */
+struct sg_test_set {
+    const char *name; /* borrowed from the task */
+    char *path;       /* for messages */
+    struct sg_rows rows;
+    int32_t *label;
+    int is_beside, is_assumed; /* as of the test file */
+    char digest[SG_HEX];       /* over its rows: texts and what their labels are read as */
+};
 struct sg_task_data {
     struct sg_rows train, test;
     int32_t *train_label, *test_label;
@@ -170,11 +178,17 @@ struct sg_task_data {
     int train_is_assumed, test_is_assumed; /* rows of no content, by sg_task_data_assume */
     char digest[SG_HEX];                   /* over texts and labels, in order */
     char test_digest[SG_HEX];              /* over the test rows: texts and what their labels are read as */
+    int n_sets;
+    struct sg_test_set *set; /* (n_sets) further test sets, by name */
+    /* What a cell predicts, and what no pool may repeat: the test rows, then those of each set. Borrowed from them. */
+    struct sg_rows held_out;
+    int32_t *held_out_label;
+    char cell_digest[SG_HEX]; /* over all of it: `digest` where there are no sets */
 };
 sg_status sg_task_data_read(const struct sg_study *s, int task, struct sg_task_data *out,
                             struct sg_err *err) SG_MUST_USE;
 /* Local. The same, but files that are missing or wrong are added to `lacks`, and rows of no content stand for theirs: as many training rows as
- * `raw` needs, and SG_ASSUMED_TEST_ROWS (or llm_eval.rows) test rows, classes in turn, with texts as long as the completions that the task's
+ * `raw` needs, and SG_ASSUMED_TEST_ROWS (or llm_eval.rows) test rows, and so many of each further set, classes in turn, with texts as long as the completions that the task's
  * max_tokens lets expect. For estimates. */
 enum { SG_ASSUMED_TEST_ROWS = 1000 };
 struct sg_lacks;

@@ -3,7 +3,6 @@
 
 #include "base/file.h"
 #include "base/mem.h"
-#include "base/rng.h"
 #include "base/sha256.h"
 #include "base/text.h"
 #include "experiments/study/lacks.h"
@@ -131,19 +130,31 @@ static sg_status rename_label(struct sg_row *row, const char *name, struct sg_er
     return SG_OK;
 }
 
-static sg_status read_rows(const struct sg_study *s, const struct sg_task *t, const char *path,
-                           int is_training, struct sg_rows *rows, int32_t **label, struct sg_err *err)
+/* One of a task's files. */
+struct part {
+    const char *what; /* "training", "test", or the name of a further test set */
+    int is_training, is_set;
+    const char *by_study; /* the file's name for all tasks, or NULL */
+    const char *file;     /* in the task file */
+};
+
+static sg_status fail_no_file(const struct sg_task *t, const struct part *part, const char *path,
+                              struct sg_err *err)
 {
-    if (!sg_file_exists(path)) {
-        const char *by_study = is_training ? s->train_name : s->test_name,
-                   *file = is_training ? t->train_file : t->test_file;
-        int may_be_beside = !by_study && file[0] != '/';
-        return sg_fail(
-            err, SG_INPUT,
-            "task %s: no file %s%s%s%s; hint: data.dir, data.train and data.test say where the rows are",
-            t->name, path, may_be_beside ? ", nor " : "", may_be_beside ? file : "",
-            may_be_beside ? " beside the task file" : "");
-    }
+    int may_be_beside = !part->by_study && part->file[0] != '/';
+    return sg_fail(err, SG_INPUT, "task %s: no file %s%s%s%s; hint: data.dir%s%s say where the rows are",
+                   t->name, path, may_be_beside ? ", nor " : "", may_be_beside ? part->file : "",
+                   may_be_beside ? " beside the task file" : "",
+                   part->is_set ? " and the task file's test_sets." : ", data.train and data.test",
+                   part->is_set ? part->what : "");
+}
+
+static sg_status read_rows(const struct sg_study *s, const struct sg_task *t, const char *path,
+                           const struct part *part, struct sg_rows *rows, int32_t **label, struct sg_err *err)
+{
+    int is_training = part->is_training;
+    if (!sg_file_exists(path))
+        return fail_no_file(t, part, path, err);
     const struct sg_fields fields = {.first = t->fields_unnamed ? NULL : t->first,
                                      .second = t->second,
                                      .label = t->label,
@@ -180,6 +191,19 @@ static void add_text(struct sg_sha256_stream *h, const char *text)
         sg_sha256_add(h, text, strlen(text) + 1);
 }
 
+/* Texts and what their labels are read as. */
+static sg_status digest_examples(const struct sg_rows *rows, const int32_t *label, char hex[SG_HEX],
+                                 struct sg_err *err)
+{
+    struct sg_sha256_stream *h = sg_sha256_create();
+    if (!h)
+        return sg_fail_memory(err, 256);
+    for (int64_t i = 0; i < rows->n; i++)
+        sg_example_digest_add(h, label[i], rows->row[i].first, rows->row[i].second);
+    sg_sha256_finish_hex(h, hex);
+    return SG_OK;
+}
+
 static sg_status make_digest(struct sg_task_data *d, struct sg_err *err)
 {
     struct sg_sha256_stream *h = sg_sha256_create();
@@ -195,34 +219,56 @@ static sg_status make_digest(struct sg_task_data *d, struct sg_err *err)
         }
     }
     sg_sha256_finish_hex(h, d->digest);
-    h = sg_sha256_create();
-    if (!h)
+    return digest_examples(&d->test, d->test_label, d->test_digest, err);
+}
+
+/* Of the training and test rows, and of each set: its name and rows. */
+static sg_status make_cell_digest(struct sg_task_data *d, struct sg_err *err)
+{
+    memcpy(d->cell_digest, d->digest, SG_HEX);
+    if (!d->n_sets)
+        return SG_OK;
+    struct sg_sha256_stream *all = sg_sha256_create();
+    if (!all)
         return sg_fail_memory(err, 256);
-    for (int64_t i = 0; i < d->test.n; i++)
-        sg_example_digest_add(h, d->test_label[i], d->test.row[i].first, d->test.row[i].second);
-    sg_sha256_finish_hex(h, d->test_digest);
-    return SG_OK;
+    sg_status status = SG_OK;
+    sg_sha256_add_text(all, d->digest);
+    for (int i = 0; status == SG_OK && i < d->n_sets; i++) {
+        struct sg_test_set *x = &d->set[i];
+        status = digest_examples(&x->rows, x->label, x->digest, err);
+        sg_sha256_add_text(all, x->name);
+        sg_sha256_add_text(all, x->digest);
+    }
+    sg_sha256_finish_hex(all, d->cell_digest);
+    return status;
 }
 
 /* In new memory: the study's file name, or the task file's, in the task's folder of data.dir; the task file's is looked for beside the task
- * file where it is not there, and may be an absolute path. */
-static char *find_file(const struct sg_study *s, const struct sg_task *t, const char *by_study,
-                       const char *by_task, int *is_beside)
+ * file where it is not there, and may be an absolute path. A test set may also be <its name>.jsonl in the task's folder, as a bundle
+ * has it. */
+static char *find_file(const struct sg_study *s, const struct sg_task *t, const struct part *part,
+                       int *is_beside)
 {
     *is_beside = 0;
-    if (!by_study && by_task[0] == '/')
-        return sg_strdup(by_task);
-    char *path = sg_strf("%s/%s/%s", s->data_dir, t->name, by_study ? by_study : by_task);
-    if (!path || by_study || !t->dir || sg_file_exists(path))
+    if (!part->by_study && part->file[0] == '/')
+        return sg_strdup(part->file);
+    char *path = sg_strf("%s/%s/%s", s->data_dir, t->name, part->by_study ? part->by_study : part->file);
+    if (!path || part->by_study || !t->dir || sg_file_exists(path))
         return path;
-    char *beside = sg_path_join(t->dir, by_task);
-    if (!beside || !sg_file_exists(beside)) {
-        sg_free(beside);
+    char *beside = sg_path_join(t->dir, part->file);
+    if (beside && sg_file_exists(beside)) {
+        sg_free(path);
+        *is_beside = 1;
+        return beside;
+    }
+    sg_free(beside);
+    char *named = part->is_set ? sg_strf("%s/%s/%s.jsonl", s->data_dir, t->name, part->what) : NULL;
+    if (!named || !sg_file_exists(named)) {
+        sg_free(named);
         return path;
     }
     sg_free(path);
-    *is_beside = 1;
-    return beside;
+    return named;
 }
 
 /* n rows of no content, all different, classes in turn. */
@@ -251,29 +297,71 @@ static sg_status assume_rows(const struct sg_study *s, const struct sg_task *t, 
     return status;
 }
 
-/* One of the two files, or with `lacks` what stands for it. */
+/* One of the files, or with `lacks` what stands for it. */
 static sg_status read_part(const struct sg_study *s, const struct sg_task *t, const char *path,
-                           int is_training, struct sg_lacks *lacks, struct sg_task_data *d,
-                           struct sg_err *err)
+                           const struct part *part, struct sg_lacks *lacks, struct sg_rows *rows,
+                           int32_t **label, int *is_assumed, struct sg_err *err)
 {
-    struct sg_rows *rows = is_training ? &d->train : &d->test;
-    int32_t **label = is_training ? &d->train_label : &d->test_label;
     struct sg_err why = {0};
-    sg_status status = read_rows(s, t, path, is_training, rows, label, lacks ? &why : err);
+    sg_status status = read_rows(s, t, path, part, rows, label, lacks ? &why : err);
     if (status == SG_OK || !lacks)
         return status;
     SG_TRY(sg_file_exists(path) ? sg_lacks_add(lacks, "rows", 1, err, "%s", why.text)
                                 : sg_lacks_add(lacks, "rows", 0, err, "task %s: no file %s with %s rows",
-                                               t->name, path, is_training ? "training" : "test"));
+                                               t->name, path, part->what));
     sg_rows_free(rows);
     sg_free(*label);
     *label = NULL;
-    *(is_training ? &d->train_is_assumed : &d->test_is_assumed) = 1;
+    *is_assumed = 1;
     int64_t n = s->eval.rows > 0 ? s->eval.rows : SG_ASSUMED_TEST_ROWS;
-    if (is_training)
+    if (part->is_training)
         n = s->n_raw ? s->raw[s->n_raw - 1] : 100;
-    return assume_rows(s, t, n < t->n_classes ? t->n_classes : n, is_training ? "training" : "test", rows,
-                       label, err);
+    return assume_rows(s, t, n < t->n_classes ? t->n_classes : n, part->what, rows, label, err);
+}
+
+static sg_status read_sets(const struct sg_study *s, const struct sg_task *t, struct sg_lacks *lacks,
+                           struct sg_task_data *d, struct sg_err *err)
+{
+    d->set = sg_alloc((size_t)t->n_test_sets + 1, sizeof *d->set);
+    if (!d->set)
+        return sg_fail_memory(err, (size_t)t->n_test_sets * sizeof *d->set);
+    for (int i = 0; i < t->n_test_sets; i++) {
+        struct sg_test_set *x = &d->set[d->n_sets++];
+        const struct part part = {.what = t->test_set[i].name, .is_set = 1, .file = t->test_set[i].file};
+        x->name = t->test_set[i].name;
+        x->path = find_file(s, t, &part, &x->is_beside);
+        if (!x->path)
+            return sg_fail_memory(err, 256);
+        SG_TRY(read_part(s, t, x->path, &part, lacks, &x->rows, &x->label, &x->is_assumed, err));
+    }
+    return SG_OK;
+}
+
+/* The test rows and the sets', one after the other. */
+static sg_status hold_out(struct sg_task_data *d, struct sg_err *err)
+{
+    int64_t n = d->test.n;
+    d->held_out = (struct sg_rows){.n = n, .row = d->test.row, .cut = d->test.cut};
+    d->held_out_label = d->test_label;
+    if (!d->n_sets)
+        return SG_OK;
+    for (int i = 0; i < d->n_sets; i++)
+        n += d->set[i].rows.n;
+    struct sg_row *row = sg_alloc((size_t)n + 1, sizeof *row);
+    int32_t *label = sg_alloc((size_t)n + 1, sizeof *label);
+    d->held_out.row = row;
+    d->held_out_label = label;
+    if (!row || !label)
+        return sg_fail_memory(err, (size_t)n * sizeof *row);
+    n = 0;
+    for (int i = -1; i < d->n_sets; i++) {
+        const struct sg_rows *rows = i < 0 ? &d->test : &d->set[i].rows;
+        memcpy(row + n, rows->row, (size_t)rows->n * sizeof *row);
+        memcpy(label + n, i < 0 ? d->test_label : d->set[i].label, (size_t)rows->n * sizeof *label);
+        n += rows->n;
+    }
+    d->held_out.n = n;
+    return SG_OK;
 }
 
 sg_status sg_task_data_assume(const struct sg_study *s, int task, struct sg_task_data *out,
@@ -281,15 +369,21 @@ sg_status sg_task_data_assume(const struct sg_study *s, int task, struct sg_task
 {
     const struct sg_task *t = &s->task[task];
     struct sg_task_data d = {.draw = s->raw_draw};
-    char *test_path = find_file(s, t, s->test_name, t->test_file, &d.test_is_beside);
-    d.train_path = find_file(s, t, s->train_name, t->train_file, &d.train_is_beside);
-    sg_status status = test_path && d.train_path ? SG_OK : sg_fail_memory(err, 256);
-    if (status == SG_OK)
-        status = read_part(s, t, d.train_path, 1, lacks, &d, err);
-    if (status == SG_OK)
-        status = read_part(s, t, test_path, 0, lacks, &d, err);
-    if (status == SG_OK)
-        status = make_digest(&d, err);
+    const struct part train = {"training", 1, 0, s->train_name, t->train_file},
+                      test = {"test", 0, 0, s->test_name, t->test_file};
+    char *test_path = find_file(s, t, &test, &d.test_is_beside);
+    d.train_path = find_file(s, t, &train, &d.train_is_beside);
+    sg_status status = SG_OK;
+    if (!test_path || !d.train_path)
+        SG_TRY_DONE(sg_fail_memory(err, 256));
+    SG_TRY_DONE(
+        read_part(s, t, d.train_path, &train, lacks, &d.train, &d.train_label, &d.train_is_assumed, err));
+    SG_TRY_DONE(read_part(s, t, test_path, &test, lacks, &d.test, &d.test_label, &d.test_is_assumed, err));
+    SG_TRY_DONE(read_sets(s, t, lacks, &d, err));
+    SG_TRY_DONE(hold_out(&d, err));
+    SG_TRY_DONE(make_digest(&d, err));
+    status = make_cell_digest(&d, err);
+done:
     sg_free(test_path);
     if (status == SG_OK)
         *out = d;
@@ -307,6 +401,16 @@ void sg_task_data_free(struct sg_task_data *d)
 {
     if (!d)
         return;
+    if (d->held_out.row != d->test.row)
+        sg_free(d->held_out.row);
+    if (d->held_out_label != d->test_label)
+        sg_free(d->held_out_label);
+    for (int i = 0; i < d->n_sets; i++) {
+        sg_rows_free(&d->set[i].rows);
+        sg_free(d->set[i].label);
+        sg_free(d->set[i].path);
+    }
+    sg_free(d->set);
     sg_rows_free(&d->train);
     sg_rows_free(&d->test);
     sg_free(d->train_label);
@@ -315,113 +419,16 @@ void sg_task_data_free(struct sg_task_data *d)
     *d = (struct sg_task_data){0};
 }
 
+static void tell_notes(const struct sg_rows *rows)
+{
+    for (const char *s = rows->notes; s && *s; s += strcspn(s, "\n"), s += *s == '\n')
+        sg_tell_warning("%.*s", (int)strcspn(s, "\n"), s);
+}
+
 void sg_task_data_tell(const struct sg_task_data *d)
 {
-    const char *const notes[] = {d->train.notes, d->test.notes};
-    for (int i = 0; i < 2; i++)
-        for (const char *s = notes[i]; s && *s; s += strcspn(s, "\n"), s += *s == '\n')
-            sg_tell_warning("%.*s", (int)strcspn(s, "\n"), s);
-}
-
-struct place {
-    double at; /* of the row among those of its class: 0 to 1 */
-    int64_t row;
-};
-
-static int by_place(const void *a, const void *b)
-{
-    const struct place *x = a, *y = b;
-    int order = (x->at > y->at) - (x->at < y->at);
-    return order ? order : (x->row > y->row) - (x->row < y->row);
-}
-
-/* The first n of all rows, each class with its share at every n: the i-th of the m shuffled rows of a class stands at (i + 1/2) / m. */
-static sg_status draw_shares(const int32_t *label, int64_t n_rows, int n_classes, uint64_t seed, int64_t n,
-                             int64_t *index, struct sg_err *err)
-{
-    int64_t *of_class = sg_alloc((size_t)n_rows + 1, sizeof *of_class);
-    struct place *place = sg_alloc((size_t)n_rows + 1, sizeof *place);
-    if (!of_class || !place) {
-        sg_free(of_class);
-        sg_free(place);
-        return sg_fail_memory(err, (size_t)n_rows * sizeof *place);
-    }
-    for (int k = 0; k < n_classes; k++) {
-        struct sg_rng rng = sg_rng_make(seed, (uint64_t)k);
-        int64_t m = 0;
-        for (int64_t i = 0; i < n_rows; i++)
-            if (label[i] == k)
-                of_class[m++] = i;
-        sg_rng_shuffle(&rng, of_class, m);
-        for (int64_t i = 0; i < m; i++)
-            place[of_class[i]] = (struct place){((double)i + 0.5) / (double)m, of_class[i]};
-    }
-    qsort(place, (size_t)n_rows, sizeof *place, by_place);
-    for (int64_t i = 0; i < n; i++)
-        index[i] = place[i].row;
-    sg_free(of_class);
-    sg_free(place);
-    return SG_OK;
-}
-
-sg_status sg_raw_draw(const struct sg_task_data *d, int n_classes, int64_t n, int64_t data_seed,
-                      int64_t *index, struct sg_err *err)
-{
-    int64_t n_rows = d->train.n;
-    if (n > n_rows)
-        return sg_fail(err, SG_INPUT,
-                       "raw asks for %lld %s, but %s has %lld %s; hint: smaller numbers in raw, or more data",
-                       (long long)n, sg_plural(n, "example", "examples"),
-                       d->train_path ? d->train_path : "the training file", (long long)n_rows,
-                       sg_plural(n_rows, "row", "rows"));
-    if (d->draw == SG_RAW_PROPORTIONAL)
-        return draw_shares(d->train_label, n_rows, n_classes,
-                           sg_seed_of("raw rows by share, data seed %lld", (long long)data_seed), n, index,
-                           err);
-    /* Rows by class (start[k] .. start[k+1]), each class shuffled on its own; the order of classes too. */
-    int64_t *by_class = sg_alloc((size_t)(n_rows + 3 * n_classes + 1), sizeof *by_class);
-    if (!by_class)
-        return sg_fail_memory(err, (size_t)n_rows * sizeof *by_class);
-    int64_t *start = by_class + n_rows, *next = start + n_classes + 1, *order = next + n_classes;
-    for (int64_t i = 0; i < n_rows; i++)
-        start[d->train_label[i] + 1]++;
-    for (int k = 0; k < n_classes; k++) {
-        start[k + 1] += start[k];
-        next[k] = start[k];
-        order[k] = k;
-    }
-    for (int64_t i = 0; i < n_rows; i++)
-        by_class[next[d->train_label[i]]++] = i;
-    uint64_t seed = sg_seed_of("raw rows, data seed %lld", (long long)data_seed);
-    struct sg_rng rng = sg_rng_make(seed, 0);
-    sg_rng_shuffle(&rng, order, n_classes);
-    for (int k = 0; k < n_classes; k++) {
-        rng = sg_rng_make(seed, (uint64_t)k + 1);
-        sg_rng_shuffle(&rng, by_class + start[k], start[k + 1] - start[k]);
-        next[k] = start[k];
-    }
-    /* Class after class in turn; one that is used up is passed over, so that the others share its places
-     * evenly. */
-    for (int64_t j = 0, turn = 0; j < n; j++, turn++) {
-        int64_t k = order[turn % n_classes];
-        while (next[k] == start[k + 1])
-            k = order[++turn % n_classes];
-        index[j] = by_class[next[k]++];
-    }
-    sg_free(by_class);
-    return SG_OK;
-}
-
-static int ascending(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return (x > y) - (x < y);
-}
-
-sg_status sg_test_draw(const struct sg_task_data *d, int n_classes, int64_t n, int64_t *index,
-                       struct sg_err *err)
-{
-    SG_TRY(draw_shares(d->test_label, d->test.n, n_classes, sg_seed_of("test rows"), n, index, err));
-    qsort(index, (size_t)n, sizeof *index, ascending);
-    return SG_OK;
+    tell_notes(&d->train);
+    tell_notes(&d->test);
+    for (int i = 0; i < d->n_sets; i++)
+        tell_notes(&d->set[i].rows);
 }

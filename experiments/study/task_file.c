@@ -9,7 +9,6 @@
 #include "gen/pool/class_name.h"
 
 #include <ctype.h>
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +16,7 @@
 /* What the table fills; classes are read from their tree. */
 struct task_fill {
     struct sg_task task;
-    const struct sg_yaml *classes, *variants;
+    const struct sg_yaml *classes, *variants, *test_sets;
     struct sg_variant *variant; /* (task.n_variants), read from `variants` */
 };
 
@@ -67,6 +66,9 @@ static const struct sg_setting table[] = {
      .help = "training rows, in the task's folder of data.dir, else beside this file"},
     {"data.test", SG_SET_TEXT, 0, TASK(test_file), .initial = "test.jsonl", .unit = "a file name",
      .help = "test rows, likewise"},
+    {"test_sets", SG_SET_TREE, SG_SET_NULL, .offset = offsetof(struct task_fill, test_sets),
+     .unit = "a group of files",
+     .help = "further test files of the same classes, `name: file`; every cell is measured on each of them"},
     {"data.quotes", SG_SET_CHOICE, 0, TASK(quotes), .choice = quotes_choice, .initial = "auto",
      .help = "quotes in CSV and TSV files: csv (they open and close a field), plain (characters of the "
              "texts), auto (told apart by the "
@@ -246,6 +248,44 @@ static sg_status check_templates(const struct sg_reading *r, const struct sg_var
     return SG_OK;
 }
 
+static int by_name(const void *a, const void *b)
+{
+    const struct sg_test_set_file *x = a, *y = b;
+    return strcmp(x->name, y->name);
+}
+
+/* Reads `test_sets:` into a list of the arena. By name: their order in the file is no part of a study. */
+static sg_status read_test_sets(struct task_fill *f, struct sg_arena *arena, struct sg_err *err)
+{
+    const struct sg_yaml *tree = f->test_sets;
+    if (!tree || sg_yaml_is_null(tree))
+        return SG_OK;
+    if (tree->kind != SG_YAML_MAP)
+        return sg_yaml_fail(tree, err,
+                            "test_sets must be a group; hint: test_sets: {medical: medical.jsonl}");
+    if (tree->n > SG_TASK_MAX_TEST_SETS)
+        return sg_yaml_fail(tree, err, "test_sets: %d; a task has at most %d", tree->n,
+                            SG_TASK_MAX_TEST_SETS);
+    struct sg_test_set_file *list = sg_arena_alloc(arena, (size_t)tree->n + 1, sizeof *list);
+    if (!list)
+        return sg_fail_memory(err, (size_t)tree->n * sizeof *list);
+    int n = 0;
+    for (const struct sg_yaml *c = tree->child; c; c = c->next) {
+        SG_TRY(sg_settings_check_name(c, "a test set", c->key, err));
+        if (strcmp(c->key, "train") == 0 || strcmp(c->key, "test") == 0)
+            return sg_yaml_fail_key(
+                c, err, "a test set cannot be called \"%s\"; hint: data.%s names that file", c->key, c->key);
+        if (c->kind != SG_YAML_SCALAR || !c->text[0] || sg_yaml_is_null(c))
+            return sg_yaml_fail(c, err, "test_sets.%s must be the name of a file", c->key);
+        SG_TRY(check_line(c, "a test set's file", c->text, err));
+        list[n++] = (struct sg_test_set_file){(char *)(uintptr_t)c->key, (char *)(uintptr_t)c->text};
+    }
+    qsort(list, (size_t)n, sizeof *list, by_name);
+    f->task.test_set = list;
+    f->task.n_test_sets = n;
+    return SG_OK;
+}
+
 /* Reads `prompt_variants:` into a list of the arena. */
 static sg_status read_variants(struct task_fill *f, const char *path, struct sg_arena *arena,
                                struct sg_err *err)
@@ -386,6 +426,14 @@ static sg_status own(const struct sg_task *in, struct sg_task *out, struct sg_er
     failed |= !t.variant;
     for (int i = 0; i < t.n_variants; i++)
         failed |= !own_variant(&in->variant[i], &t.variant[i]);
+    t.test_set = sg_alloc((size_t)in->n_test_sets + 1, sizeof *t.test_set);
+    t.n_test_sets = t.test_set ? in->n_test_sets : 0;
+    failed |= !t.test_set;
+    for (int i = 0; i < t.n_test_sets; i++) {
+        t.test_set[i] =
+            (struct sg_test_set_file){sg_strdup(in->test_set[i].name), sg_strdup(in->test_set[i].file)};
+        failed |= !t.test_set[i].name || !t.test_set[i].file;
+    }
     t.text = sg_strdup(in->text);
     failed |= !t.text;
     if (failed) {
@@ -396,11 +444,12 @@ static sg_status own(const struct sg_task *in, struct sg_task *out, struct sg_er
     return SG_OK;
 }
 
-/* Of the text without the two groups that only some studies use: their wordings enter the ids of their own pools alone
- * (gen/pool/pool.c). A group ends where the next line begins with another key. */
+/* Of the text without the groups that only some studies use: their wordings enter the ids of their own pools alone
+ * (gen/pool/pool.c), the test sets' rows those of the cells and pools (sg_task_data). A group ends where the next line begins with another key. */
 static sg_status digest_of(const char *text, size_t n, char hex[SG_HEX], struct sg_err *err)
 {
-    static const char *const group[] = {"unconditioned:", "prompt_variants:"};
+    static const char *const group[] = {"unconditioned:", "prompt_variants:", "test_sets:"};
+    enum { N_GROUPS = sizeof group / sizeof group[0] };
     struct sg_sha256_stream *sha = sg_sha256_create();
     if (!sha)
         return sg_fail_memory(err, 256);
@@ -410,7 +459,7 @@ static sg_status digest_of(const char *text, size_t n, char hex[SG_HEX], struct 
         size_t len = end ? (size_t)(end - line) + 1 : n - at;
         if (!strchr(" \t\r\n#", *line))
             skips = 0;
-        for (int g = 0; g < 2; g++)
+        for (int g = 0; g < N_GROUPS; g++)
             skips |= len >= strlen(group[g]) && strncmp(line, group[g], strlen(group[g])) == 0;
         if (!skips)
             sg_sha256_add(sha, line, len);
@@ -442,6 +491,7 @@ static sg_status parse(const char *path, const char *text, size_t n, struct sg_a
                                            .unconditioned = fill.task.unconditioned};
     SG_TRY(check_templates(&r, &own_wording, fill.task.second != NULL, path, err));
     SG_TRY(read_variants(&fill, path, arena, err));
+    SG_TRY(read_test_sets(&fill, arena, err));
     if (!fill.task.title)
         fill.task.title = fill.task.name;
     SG_TRY(digest_of(text, n, fill.task.digest, err));
@@ -464,116 +514,5 @@ sg_status sg_task_read(const char *path, struct sg_task *out, struct sg_err *err
         sg_task_free(out);
         status = sg_fail_memory(err, strlen(path));
     }
-    return status;
-}
-
-/* --- finding
- * ------------------------------------------------------------------------------------------------ */
-
-static int ends_in(const char *text, const char *end)
-{
-    size_t n = strlen(text), m = strlen(end);
-    return n > m && strcmp(text + n - m, end) == 0;
-}
-
-enum { N_PLACES = 3, MAX_KNOWN = 200 };
-
-static int by_text(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* Adds the tasks of a folder to the list, once each. */
-static void list_folder(const char *dir, char **name, int *n)
-{
-    DIR *d = opendir(dir);
-    for (struct dirent *e; d && (e = readdir(d)) && *n < MAX_KNOWN;) {
-        if (!ends_in(e->d_name, ".yaml") || e->d_name[0] == '.')
-            continue;
-        char *found = sg_strndup(e->d_name, strlen(e->d_name) - 5);
-        int twice = !found;
-        for (int i = 0; i < *n && found; i++)
-            twice |= strcmp(name[i], found) == 0;
-        if (twice)
-            sg_free(found);
-        else
-            name[(*n)++] = found;
-    }
-    if (d)
-        closedir(d);
-}
-
-static sg_status fail_unknown(const char *entry, char *const place[N_PLACES], const struct sg_yaml *at,
-                              struct sg_err *err)
-{
-    char *name[MAX_KNOWN];
-    int n = 0;
-    for (int i = 0; i < N_PLACES; i++)
-        list_folder(place[i], name, &n);
-    qsort(name, (size_t)n, sizeof name[0], by_text);
-    struct sg_buf b = sg_buf_make(sizeof err->text);
-    sg_buf_puts(&b, "unknown task \"");
-    sg_buf_safe(&b, entry, 64);
-    int near = sg_text_nearest(entry, (const char *const *)name, n);
-    sg_buf_puts(&b, "\"; hint: ");
-    if (near >= 0)
-        sg_buf_printf(&b, "did you mean \"%s\"? ", name[near]);
-    sg_buf_puts(&b, n ? "known: " : "no task files were found; name a path to one's own");
-    for (int i = 0; i < n && b.len < 600; i++)
-        sg_buf_printf(&b, "%s%s", i ? ", " : "", name[i]);
-    sg_buf_puts(&b, n ? "; or a path to a task file of your own" : "");
-    sg_status status = sg_yaml_fail(at, err, "%s", sg_buf_text(&b));
-    sg_buf_free(&b);
-    for (int i = 0; i < n; i++)
-        sg_free(name[i]);
-    return status;
-}
-
-static sg_status find_path(const char *entry, const char *study_dir, const struct sg_yaml *at, char **path,
-                           struct sg_err *err)
-{
-    char *found = sg_path_find(entry);
-    if (found && !sg_file_exists(found)) {
-        sg_free(found);
-        found = sg_path_join(study_dir, entry);
-    }
-    if (!found)
-        return sg_fail_memory(err, strlen(entry));
-    if (sg_file_exists(found)) {
-        *path = found;
-        return SG_OK;
-    }
-    sg_free(found);
-    return sg_yaml_fail(
-        at, err,
-        "no task file %s, nor in %s; hint: a path is seen from the current folder, then from the study's",
-        entry, study_dir);
-}
-
-sg_status sg_task_find(const char *entry, const char *study_dir, const struct sg_yaml *at, char **path,
-                       struct sg_err *err)
-{
-    if (strchr(entry, '/') || ends_in(entry, ".yaml") || ends_in(entry, ".yml"))
-        return find_path(entry, study_dir, at, path, err);
-    char *share = sg_path_share();
-    char *place[N_PLACES] = {sg_path_join(study_dir, "tasks"), sg_strdup("experiments/tasks"),
-                             share ? sg_path_join(share, "experiments/tasks") : NULL};
-    sg_status status = place[0] && place[1] && place[2] ? SG_OK : sg_fail_memory(err, strlen(entry));
-    int done = 0;
-    for (int i = 0; status == SG_OK && !done && i < N_PLACES; i++) {
-        char *file = sg_strf("%s/%s.yaml", place[i], entry);
-        if (!file)
-            status = sg_fail_memory(err, strlen(entry));
-        else if (sg_file_exists(file)) {
-            *path = file;
-            done = 1;
-        } else
-            sg_free(file);
-    }
-    if (status == SG_OK && !done)
-        status = fail_unknown(entry, place, at, err);
-    for (int i = 0; i < N_PLACES; i++)
-        sg_free(place[i]);
-    sg_free(share);
     return status;
 }

@@ -7,7 +7,7 @@
 #include "experiments/study/yaml.h"
 #include "gen/pool/task.h"
 
-enum { SG_TASK_MAX_CLASSES = 1000 };
+enum { SG_TASK_MAX_CLASSES = 1000, SG_TASK_MAX_TEST_SETS = 32 };
 
 /* Local. Reads and checks a task file: known keys, 2 to 1000 classes whose names and readable names differ by more
  * than case, blanks and punctuation (gen/pool/class_name.h), a pair's marks, templates whose {placeholders} are known and that use the ones they cannot do without.

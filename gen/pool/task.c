@@ -79,6 +79,11 @@ void sg_task_free(struct sg_task *t)
         free_prompts(&t->variant[i].prompt);
         free_prompts(&t->variant[i].unconditioned);
     }
+    for (int i = 0; i < t->n_test_sets; i++) {
+        sg_free(t->test_set[i].name);
+        sg_free(t->test_set[i].file);
+    }
+    sg_free(t->test_set);
     sg_free(t->variant);
     sg_free(t->class_);
     *t = (struct sg_task){0};

@@ -40,6 +40,11 @@ struct sg_variant {
 enum sg_conditioning { SG_BY_LABEL, SG_BY_NONE, SG_N_CONDITIONINGS };
 const char *sg_conditioning_name(enum sg_conditioning c); /* "label", "none" */
 
+/* A further test file of the same classes: another domain. */
+struct sg_test_set_file {
+    char *name, *file; /* file: as train_file */
+};
+
 struct sg_task {
     char *name, *title;
     char *first, *second; /* column names in the encoder's order; second NULL for a single text */
@@ -51,8 +56,10 @@ struct sg_task {
     struct sg_class *class_;
     char *dir;                    /* of its file; NULL: it was read from none */
     char *train_file, *test_file; /* inside <data.dir>/<task>/, or beside its file, or absolute */
-    char *hf_id;                  /* Hugging Face data set, for people and `fetch`; may be NULL */
-    int64_t max_tokens;           /* of one completion; 0: the study's */
+    int n_test_sets;
+    struct sg_test_set_file *test_set; /* test_sets:, in the order of their names */
+    char *hf_id;                       /* Hugging Face data set, for people and `fetch`; may be NULL */
+    int64_t max_tokens;                /* of one completion; 0: the study's */
     /* The names that stand before the texts in prompts and completions ("Premise", "Hypothesis"), in the
      * order in which the LLM is to write them (BoolQ: passage, then question). Single texts: first_mark only.
      */
@@ -63,8 +70,8 @@ struct sg_task {
     int n_variants;
     struct sg_variant *variant; /* prompt_variants: */
     char *text;                 /* of the file, as it was read */
-    /* SHA-256 of the file's text without `unconditioned:` and `prompt_variants:`, so that new wordings leave the pools of
-     * the others as they are. */
+    /* SHA-256 of the file's text without `unconditioned:`, `prompt_variants:` and `test_sets:`, so that new wordings leave the pools of
+     * the others as they are, and another test set leaves what the LLM was asked. */
     char digest[65];
 };
 

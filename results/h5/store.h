@@ -31,13 +31,16 @@
  *                   (older files: /bias)
  *   /llm_eval       one row an evaluation of the LLM as a classifier: accuracy with interval, macro-F1, unparsable answers, cost
  *   /llm_predictions  evaluation x test row: gold, predicted, why an answer was unparsable
+ *   /transfer       cell x further test set of its task (test_sets: in the task file): accuracy, f1, macro_f1, loss
+ *   /test_set_rows  task x set x row: label, text, text_pair
+ *   /transfer_predictions  cell x set x row: gold, predicted, p_predicted, p_gold
  *
  * A table without rows is left out, with its attributes (a study of raw-only cells has no /pools, /rejects, /examples, ...): R's hdf5r
  * and rhdf5 fail on such tables. In Python: `f["rejects"][:] if "rejects" in f else []`.
  *
  * What came later (kernels and rounding of /cells, n_near_* of /pools, source of /examples, /near_duplicates, /text_stats, /attempts) is empty
- * in files that were written before, and no part of the content digest; /llm_eval and /llm_predictions are part of it where they have
- * rows, and n_classes_predicted of /cells where the file has it.
+ * in files that were written before, and no part of the content digest; /llm_eval, /llm_predictions, /transfer, /test_set_rows and
+ * /transfer_predictions are part of it where they have rows, and n_classes_predicted of /cells where the file has it.
  * Cells of this study's plan alone, and the tasks and pools that they name. A number that does not exist (a cell that is planned or
  * failed, an unknown price) is NaN; -1 is "does not apply".
  *

@@ -118,9 +118,8 @@ done:
     return status;
 }
 
-/* float32 blobs may lie anywhere in SQLite's page: copied to be aligned. */
-static sg_status floats_of(sqlite3_stmt *s, int at, int64_t n, const char *cell, float **out,
-                           struct sg_err *err)
+sg_status sg_fill_floats(sqlite3_stmt *s, int at, int64_t n, const char *cell, float **out,
+                         struct sg_err *err)
 {
     if (n < 0 || (int64_t)sqlite3_column_bytes(s, at) != n * (int64_t)sizeof **out)
         return sg_fail(err, SG_FAILED, "the ledger is damaged: the numbers of cell %s have another length",
@@ -134,20 +133,28 @@ static sg_status floats_of(sqlite3_stmt *s, int at, int64_t n, const char *cell,
     return SG_OK;
 }
 
+int32_t sg_fill_softmax(struct fill *f, const float *x, int n_classes)
+{
+    int32_t predicted = sg_argmax(x, n_classes);
+    double sum = 0;
+    for (int k = 0; k < n_classes; k++)
+        sum += f->weight[k] = exp((double)x[k] - (double)x[predicted]);
+    for (int k = 0; k < n_classes; k++) {
+        f->weight[k] /= sum;
+        f->probability[k] = (float)f->weight[k];
+    }
+    return predicted;
+}
+
 static sg_status fill_predictions(struct fill *f, int64_t cell, const struct task *t, const float *logits,
                                   int64_t n, struct sg_err *err)
 {
     int n_classes = (int)json_array_size(t->names);
     for (int64_t i = 0; i < n; i++) {
-        const float *x = logits + i * n_classes;
-        int32_t predicted = sg_argmax(x, n_classes);
-        double sum = 0;
-        for (int k = 0; k < n_classes; k++)
-            sum += f->weight[k] = exp((double)x[k] - (double)x[predicted]);
+        int32_t predicted = sg_fill_softmax(f, logits + i * n_classes, n_classes);
         int64_t first = f->n_probabilities;
         for (int k = 0; k < n_classes; k++) {
-            union sg_value p = {.x = f->weight[k] / sum};
-            f->probability[k] = (float)p.x;
+            union sg_value p = {.x = f->weight[k]};
             SG_TRY(sg_h5_table_add(f->table[SG_T_PROBABILITIES], &p, err));
         }
         f->n_probabilities += n_classes;
@@ -206,7 +213,7 @@ static sg_status fill_result(struct fill *f, const char *id, int64_t cell, const
                          id, t->name, (long long)t->n_test);
         goto done;
     }
-    SG_TRY_DONE(floats_of(s, 2, n * n_classes, id, &logits, err));
+    SG_TRY_DONE(sg_fill_floats(s, 2, n * n_classes, id, &logits, err));
     per_class = sg_alloc((size_t)n_classes, sizeof *per_class);
     if (!per_class) {
         status = sg_fail_memory(err, (size_t)n_classes * sizeof *per_class);
@@ -232,7 +239,7 @@ static sg_status fill_curve(struct fill *f, const char *id, int64_t cell, double
     SG_TRY_DONE(next(f, s, &more, err));
     int64_t n = more ? sqlite3_column_int64(s, 0) : 0;
     if (more)
-        SG_TRY_DONE(floats_of(s, 1, n, id, &loss, err));
+        SG_TRY_DONE(sg_fill_floats(s, 1, n, id, &loss, err));
     for (int64_t i = 0; i < n; i++) {
         union sg_value row[SG_N_CURVES] = {
             [SG_CURVES_cell].i = cell, [SG_CURVES_step].i = i, [SG_CURVES_loss].x = (double)loss[i]};
@@ -260,11 +267,14 @@ static sg_status fill_cell(struct fill *f, sqlite3_stmt *s, struct sg_err *err)
     if (column(s, 5)[0])
         SG_TRY_DONE(object_of(column(s, 5), "a cell's result", &result, err));
     SG_TRY_DONE(enter_task(f, settings, &t, err));
-    if (!t->filled)
+    if (!t->filled) {
         SG_TRY_DONE(fill_test_rows(f, t, err));
+        SG_TRY_DONE(sg_fill_test_sets(f, t, err));
+    }
     SG_TRY_DONE(enter_pool(f, column(s, 2), settings, &pool, err));
     if (done) {
         SG_TRY_DONE(fill_result(f, id, cell, t, &m, err));
+        SG_TRY_DONE(sg_fill_transfer(f, id, cell, t, err));
         SG_TRY_DONE(fill_curve(f, id, cell, &train_loss, err));
     }
     union sg_value row[SG_N_CELLS] = {
@@ -363,6 +373,7 @@ sg_status sg_store_fill(struct sg_ledger *l, struct sg_h5_table *const table[SG_
     for (int64_t i = 0; i < f.n_tasks; i++) {
         json_decref(f.task[i].settings);
         sg_free(f.task[i].gold);
+        sg_fill_test_sets_free(&f.task[i]);
     }
     for (int64_t i = 0; i < f.n_pools; i++) {
         json_decref(f.pool[i].settings);

@@ -18,6 +18,12 @@ struct task {
     int filled;          /* its test rows are in */
     int64_t n_test;
     int32_t *gold; /* (n_test) */
+    int64_t n_sets;
+    struct test_set {
+        char *name;
+        int64_t n;
+        int32_t *gold; /* (n) */
+    } * set;           /* (n_sets) further test sets, by name */
 };
 
 struct pool {
@@ -35,8 +41,8 @@ struct fill {
     int64_t n_tasks, n_pools, n_cells, n_probabilities;
     struct task *task;
     struct pool *pool;
-    double *weight;     /* (SG_MAX_CLASSES) exp of the logits of a row, and */
-    float *probability; /* (SG_MAX_CLASSES) what comes of them */
+    double *weight;     /* (SG_MAX_CLASSES) softmax of the logits of a row, */
+    float *probability; /* (SG_MAX_CLASSES) and as it is stored */
 };
 
 static inline sg_status sql_fail(const struct fill *f, struct sg_err *err)
@@ -106,6 +112,19 @@ struct spend {
 /* keys: a query for the completions' keys, by the text `id`. */
 sg_status sg_fill_sum(const struct fill *f, const char *keys, const char *id, struct spend *out,
                       struct sg_err *err) SG_MUST_USE;
+
+/* Rows of a task's further test sets; what a finished cell made of them. */
+sg_status sg_fill_test_sets(struct fill *f, struct task *t, struct sg_err *err) SG_MUST_USE;
+sg_status sg_fill_transfer(struct fill *f, const char *id, int64_t cell, const struct task *t,
+                           struct sg_err *err) SG_MUST_USE;
+void sg_fill_test_sets_free(struct task *t);
+
+/* float32 blobs may lie anywhere in SQLite's page: copied to be aligned. *out: new memory. */
+sg_status sg_fill_floats(sqlite3_stmt *s, int at, int64_t n, const char *cell, float **out,
+                         struct sg_err *err) SG_MUST_USE;
+
+/* Softmax of a row's logits (n_classes) into f->probability; its first largest class. */
+int32_t sg_fill_softmax(struct fill *f, const float *logits, int n_classes);
 
 /* What there is of the pool at this place. */
 sg_status sg_fill_pool(struct fill *f, int64_t at, struct sg_err *err) SG_MUST_USE;

@@ -264,6 +264,35 @@
       "empty, or why it is unparsable: failed, empty, refused, no class, several, reasoning")                \
     X(completion, TEXT, "", 0, "key of the completion in the ledger: SHA-256 of the request")
 
+/* What cells made of further test sets of their task (test_sets: in its file). */
+#define SG_TRANSFER(X)                                                                                       \
+    X(cell, INT, "", 0, "ordinal in /cells")                                                                 \
+    X(task, TEXT, "", 0, "task")                                                                             \
+    X(set, INT, "", 0, "ordinal of the test set in its task, by name")                                       \
+    X(test_set, TEXT, "", 0, "name of the test set")                                                         \
+    X(n_test, INT, "rows", 0, "its rows, all of them predicted")                                             \
+    SG_METRICS(X)                                                                                            \
+    X(loss, REAL, "nat", 0, "mean cross-entropy on its rows")
+
+#define SG_TEST_SET_ROWS(X)                                                                                  \
+    X(task, TEXT, "", 0, "task")                                                                             \
+    X(set, INT, "", 0, "ordinal of the test set in its task, as in /transfer")                               \
+    X(test_set, TEXT, "", 0, "name of the test set")                                                         \
+    X(row, INT, "", 0, "place in its file")                                                                  \
+    X(label, INT, "", 0, "class index")                                                                      \
+    X(class, TEXT, "", 0, "class name")                                                                      \
+    X(text, TEXT, "", 0, "the text; the first one of a pair")                                                \
+    X(text_pair, TEXT, "", 0, "the second text of a pair")
+
+#define SG_TRANSFER_PREDICTIONS(X)                                                                           \
+    X(cell, INT32, "", 0, "ordinal in /cells")                                                               \
+    X(set, INT32, "", 0, "ordinal of the test set in the cell's task, as in /transfer")                      \
+    X(row, INT32, "", 0, "place in the set's file")                                                          \
+    X(gold, INT32, "", 0, "class index of the row")                                                          \
+    X(predicted, INT32, "", 0, "class index with the largest logit")                                         \
+    X(p_predicted, REAL32, "1", 0, "probability of the predicted class")                                     \
+    X(p_gold, REAL32, "1", 0, "probability of the row's class")
+
 /* SG_TABLES(Y): Y(list, dataset, its older name or NULL, flags: 0, SG_H5_TABLE_PLAIN, SG_H5_TABLE_LATER, description), in the order in which they enter the
  * file's digest. */
 #define SG_TABLES(Y)                                                                                         \
@@ -290,7 +319,12 @@
     Y(DISTANCES, pool_distances, NULL, SG_H5_TABLE_LATER, "How far apart each two pools of a task are")      \
     Y(LLM_EVAL, llm_eval, NULL, SG_H5_TABLE_LATER,                                                           \
       "The LLM as a classifier: one row an evaluation on test rows")                                         \
-    Y(LLM_PREDICTIONS, llm_predictions, NULL, SG_H5_TABLE_LATER, "What the LLM said of each test row")
+    Y(LLM_PREDICTIONS, llm_predictions, NULL, SG_H5_TABLE_LATER, "What the LLM said of each test row")       \
+    Y(TRANSFER, transfer, NULL, SG_H5_TABLE_LATER,                                                           \
+      "Each finished cell on each further test set of its task")                                             \
+    Y(TEST_SET_ROWS, test_set_rows, NULL, SG_H5_TABLE_LATER, "The rows of the further test sets")            \
+    Y(TRANSFER_PREDICTIONS, transfer_predictions, NULL, SG_H5_TABLE_LATER,                                   \
+      "What each finished cell predicts for each row of a further test set")
 
 /* SG_T_<LIST>: index of a table; SG_<LIST>_<column>: index of a column; SG_N_<LIST>: their number. */
 #define SG_Y_INDEX(list, dataset, older, flags, text) SG_T_##list,
@@ -316,6 +350,9 @@ enum sg_h5_table_index { SG_TABLES(SG_Y_INDEX) SG_N_TABLES };
 #define SG_X_PER_CLASS(name, ...)                       SG_PER_CLASS_##name,
 #define SG_X_SPEND(name, ...)                           SG_SPEND_##name,
 #define SG_X_DIVERSITY(name, ...)                       SG_DIVERSITY_##name,
+#define SG_X_TRANSFER(name, ...)                        SG_TRANSFER_##name,
+#define SG_X_TEST_SET_ROWS(name, ...)                   SG_TEST_SET_ROWS_##name,
+#define SG_X_TRANSFER_PREDICTIONS(name, ...)            SG_TRANSFER_PREDICTIONS_##name,
 #define SG_Y_COLUMNS(list, dataset, older, flags, text) enum { SG_##list(SG_X_##list) SG_N_##list };
 SG_TABLES(SG_Y_COLUMNS)
 #undef SG_Y_COLUMNS

@@ -62,6 +62,12 @@ static const char *const sql[N_SQL] = {
     [SQL_DIVERSITY_CLEAR] = "DELETE FROM diversity WHERE pool=?1",
     [SQL_CELLS_RETIRE] = "UPDATE cells SET ordinal=-1",
     [SQL_TEST_ROWS_FORGET] = "DELETE FROM test_rows",
+    [SQL_TEST_SET_ROWS_FORGET] = "DELETE FROM test_set_rows",
+    [SQL_TEST_SET_ROW_PUT] = "INSERT OR REPLACE INTO test_set_rows(task, test_set, position, label, first, "
+                             "second) VALUES(?1,?2,?3,?4,?5,?6)",
+    [SQL_SET_PREDICTIONS_PUT] =
+        "INSERT OR REPLACE INTO set_predictions(cell, test_set, n, n_classes, logits) VALUES(?1,?2,?3,?4,?5)",
+    [SQL_SET_PREDICTIONS_CLEAR] = "DELETE FROM set_predictions WHERE cell=?1",
     [SQL_PREDICTIONS_PUT] =
         "INSERT OR REPLACE INTO predictions(cell, n, n_classes, logits) VALUES(?1,?2,?3,?4)",
     [SQL_PREDICTIONS_CLEAR] = "DELETE FROM predictions WHERE cell=?1",

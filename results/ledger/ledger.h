@@ -20,6 +20,8 @@
  *   predictions       cell = n, n_classes, logits                   f32 (n, K)
  *   curves            cell = n, loss                                f32 (n)
  *   test_rows         task, position = label, first, second
+ *   test_set_rows     task, test_set, position = label, first, second        rows of further test sets, and
+ *   set_predictions   cell, test_set = n, n_classes, logits         what cells predict for them
  *   diversity         pool = result (JSON)                          a pool's id, or task:NAME (experiments/run/measure.h)
  *   bias              id = ordinal, result (JSON)                   text statistics of a pool, or of a task's raw rows
  *   evaluations       id = ordinal, settings, status                the LLM as a classifier: planned | complete
@@ -141,6 +143,11 @@ sg_status sg_ledger_cell_plan(struct sg_ledger *l, const char *id, int64_t ordin
 /* "planned", "done", "failed", or "" when it is not there. status: at least 16 bytes. */
 sg_status sg_ledger_cell_status(struct sg_ledger *l, const char *id, char status[16],
                                 struct sg_err *err) SG_MUST_USE;
+struct sg_ledger_set_predictions {
+    const char *name; /* of a further test set of the task */
+    int64_t n;
+    const float *logits; /* (n, n_classes) */
+};
 struct sg_ledger_cell {
     const char *id, *status, *reason; /* "done" or "failed" */
     const char *result; /* JSON: n_train, n_raw, n_synthetic, n_steps, n_tokens, train_s, eval_s, ranks,
@@ -148,6 +155,8 @@ struct sg_ledger_cell {
                            rows_sha256, examples_sha256 (results/ledger/ledger_trained.h; these two of failed ones, too) */
     int64_t n_eval, n_classes, n_loss;
     const float *logits, *loss; /* (n_eval, n_classes), (n_loss); NULL when failed */
+    int n_sets;
+    const struct sg_ledger_set_predictions *set;
 };
 sg_status sg_ledger_cell_finish(struct sg_ledger *l, const struct sg_ledger_cell *c,
                                 struct sg_err *err) SG_MUST_USE;
@@ -158,6 +167,9 @@ sg_status sg_ledger_cells_retire(struct sg_ledger *l, struct sg_err *err) SG_MUS
 
 sg_status sg_ledger_test_row_put(struct sg_ledger *l, const char *task, int64_t position, int64_t label,
                                  const char *first, const char *second, struct sg_err *err) SG_MUST_USE;
+sg_status sg_ledger_test_set_row_put(struct sg_ledger *l, const char *task, const char *test_set,
+                                     int64_t position, int64_t label, const char *first, const char *second,
+                                     struct sg_err *err) SG_MUST_USE;
 sg_status sg_ledger_diversity_put(struct sg_ledger *l, const char *pool, const char *result,
                                   struct sg_err *err) SG_MUST_USE;
 /* found 0 when there is none. result: new memory. */

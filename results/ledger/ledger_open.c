@@ -75,6 +75,11 @@ static const char later_schema[] =
     "NULL,"
     " PRIMARY KEY(part, key)) WITHOUT ROWID;"
     "CREATE INDEX IF NOT EXISTS batch_requests_key ON batch_requests(key);"
+    "CREATE TABLE IF NOT EXISTS test_set_rows(task TEXT, test_set TEXT, position INTEGER, label INTEGER NOT "
+    "NULL,"
+    " first TEXT NOT NULL, second TEXT, PRIMARY KEY(task, test_set, position)) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS set_predictions(cell TEXT, test_set TEXT, n INTEGER NOT NULL,"
+    " n_classes INTEGER NOT NULL, logits BLOB NOT NULL, PRIMARY KEY(cell, test_set));"
     "CREATE TABLE IF NOT EXISTS bias(id TEXT PRIMARY KEY, ordinal INTEGER NOT NULL, result TEXT NOT NULL) "
     "WITHOUT ROWID";
 

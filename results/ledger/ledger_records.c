@@ -361,6 +361,20 @@ static sg_status clear(struct sg_ledger *l, enum sg_ledger_sql which, const char
     return sg_ledger_step(l, s, "an earlier result", err);
 }
 
+static sg_status set_predictions(struct sg_ledger *l, const struct sg_ledger_cell *c,
+                                 const struct sg_ledger_set_predictions *x, struct sg_err *err)
+{
+    sqlite3_stmt *s;
+    SG_TRY(sg_ledger_use(l, SQL_SET_PREDICTIONS_PUT, &s, err));
+    sg_ledger_bind_text(s, 1, c->id);
+    sg_ledger_bind_text(s, 2, x->name);
+    sqlite3_bind_int64(s, 3, x->n);
+    sqlite3_bind_int64(s, 4, c->n_classes);
+    sqlite3_bind_blob64(s, 5, x->logits, (sqlite3_uint64)(x->n * c->n_classes) * sizeof *x->logits,
+                        SQLITE_STATIC);
+    return sg_ledger_step(l, s, "a cell's predictions of a test set", err);
+}
+
 static sg_status cell_rows(struct sg_ledger *l, const struct sg_ledger_cell *c, struct sg_err *err)
 {
     sqlite3_stmt *s;
@@ -375,6 +389,9 @@ static sg_status cell_rows(struct sg_ledger *l, const struct sg_ledger_cell *c, 
     SG_TRY(sg_ledger_step(l, s, "a finished cell", err));
     if (sqlite3_changes(l->db) != 1)
         return sg_fail(err, SG_FAILED, "%s: cell %s is finished, but was never planned", l->path, c->id);
+    SG_TRY(clear(l, SQL_SET_PREDICTIONS_CLEAR, c->id, err));
+    for (int i = 0; i < c->n_sets; i++)
+        SG_TRY(set_predictions(l, c, &c->set[i], err));
     if (c->logits)
         SG_TRY(put_blob(l, SQL_PREDICTIONS_PUT, c->id, c->n_eval, c->n_classes, c->logits,
                         "a cell's predictions", err));
@@ -402,7 +419,9 @@ sg_status sg_ledger_cells_retire(struct sg_ledger *l, struct sg_err *err)
     SG_TRY(sg_ledger_use(l, SQL_TEXT_STATS_RETIRE, &s, err));
     SG_TRY(sg_ledger_step(l, s, "the text statistics of pools", err));
     SG_TRY(sg_ledger_use(l, SQL_TEST_ROWS_FORGET, &s, err));
-    return sg_ledger_step(l, s, "the test rows", err);
+    SG_TRY(sg_ledger_step(l, s, "the test rows", err));
+    SG_TRY(sg_ledger_use(l, SQL_TEST_SET_ROWS_FORGET, &s, err));
+    return sg_ledger_step(l, s, "the rows of the test sets", err);
 }
 
 sg_status sg_ledger_test_row_put(struct sg_ledger *l, const char *task, int64_t position, int64_t label,
@@ -417,6 +436,22 @@ sg_status sg_ledger_test_row_put(struct sg_ledger *l, const char *task, int64_t 
     sg_ledger_bind_text(s, 4, first);
     sg_ledger_bind_text(s, 5, second);
     return sg_ledger_step(l, s, "a test row", err);
+}
+
+sg_status sg_ledger_test_set_row_put(struct sg_ledger *l, const char *task, const char *test_set,
+                                     int64_t position, int64_t label, const char *first, const char *second,
+                                     struct sg_err *err)
+{
+    sqlite3_stmt *s;
+    SG_TRY(sg_ledger_begin(l, err));
+    SG_TRY(sg_ledger_use(l, SQL_TEST_SET_ROW_PUT, &s, err));
+    sg_ledger_bind_text(s, 1, task);
+    sg_ledger_bind_text(s, 2, test_set);
+    sqlite3_bind_int64(s, 3, position);
+    sqlite3_bind_int64(s, 4, label);
+    sg_ledger_bind_text(s, 5, first);
+    sg_ledger_bind_text(s, 6, second);
+    return sg_ledger_step(l, s, "a row of a test set", err);
 }
 
 sg_status sg_ledger_diversity_put(struct sg_ledger *l, const char *pool, const char *result,

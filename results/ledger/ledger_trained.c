@@ -59,6 +59,7 @@ static sg_status reset(struct sg_ledger *l, const char *id, struct sg_err *err)
 {
     SG_TRY(run_for(l, SQL_CELL_RESET, id, "a cell that is planned again", err));
     SG_TRY(run_for(l, SQL_PREDICTIONS_CLEAR, id, "an earlier result", err));
+    SG_TRY(run_for(l, SQL_SET_PREDICTIONS_CLEAR, id, "an earlier result", err));
     return run_for(l, SQL_CURVE_CLEAR, id, "an earlier result", err);
 }
 

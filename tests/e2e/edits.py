@@ -72,8 +72,16 @@ def variants(folder):
         path = folder / "tasks" / name
         path.mkdir(parents=True)
         (path / "sst2.yaml").write_text(text)
+    rows_of_sets = rows["test.jsonl"]
+    for name, sets in {"set": {"far": rows_of_sets[:4]}, "other_set": {"far": rows_of_sets[1:5]},
+                       "two_sets": {"far": rows_of_sets[:4], "farther": rows_of_sets[5:7]}}.items():
+        path = folder / "tasks" / name
+        path.mkdir(parents=True)
+        (path / "sst2.yaml").write_text(task + "test_sets:\n" + "".join(f"  {s}: {s}.jsonl\n" for s in sets))
+        for s, lines in sets.items():
+            (path / f"{s}.jsonl").write_text("\n".join(lines) + "\n")
     return {"data.dir": [str(folder / "data" / name) for name in edits],
-            "tasks": [f"[{folder}/tasks/{name}/sst2.yaml]" for name in ("as_is", "worded", "turned")]}
+            "tasks": [f"[{folder}/tasks/{name}/sst2.yaml]" for name in ("as_is", "worded", "turned", "set", "other_set", "two_sets")]}
 
 
 def arguments(study):

@@ -1,6 +1,7 @@
 #include "scratch.h"
 
 #include "base/mem.h"
+#include "experiments/study/lacks.h"
 #include "experiments/study/study.h"
 
 static struct sg_study *make(const char *override)
@@ -362,6 +363,123 @@ static void test_beside(void **state)
     sg_study_destroy(s);
 }
 
+/* A study with the task "single" and these further test sets. */
+static struct sg_study *make_with_sets(const char *sets)
+{
+    static const char task[] = "task: sets\nclasses: {\"no\": negative, \"yes\": positive}\nprompts: "
+                               "{zero_shot: 'A {class}.'}\n";
+    char text[600];
+    struct sg_study *s = NULL;
+    struct sg_err err = {0};
+    snprintf(text, sizeof text, "%s%s", task, sets);
+    put("tasks/sets.yaml", text);
+    put("s.yaml", "study: x\ntasks: [sets]\nmethods: [zero_shot]\nsizes: [1]\nraw: [1]\n");
+    if (sg_study_read("s.yaml", 0, NULL, &s, &err) != SG_OK)
+        fail_msg("%s", err.text);
+    return s;
+}
+
+/* What a cell predicts: the test rows, then each set by name; which counts for cells, and leaves the digest of the task's own rows. */
+static void test_sets_of_rows(void **state)
+{
+    (void)state;
+    struct sg_err err = {0};
+    struct sg_task_data none, d, e;
+    char digest[SG_HEX];
+    size_t before = sg_mem_now();
+    mkdir("data/sets", 0777);
+    put("data/sets/train.jsonl",
+        "{\"text\": \"a\", \"label\": \"no\"}\n{\"text\": \"b\", \"label\": \"yes\"}\n");
+    put("data/sets/test.jsonl", "{\"text\": \"c\", \"label\": \"yes\"}\n");
+    struct sg_study *s = make_with_sets("");
+    assert_int_equal(sg_task_data_read(s, 0, &none, &err), SG_OK);
+    assert_string_equal(none.cell_digest, none.digest);
+    assert_true(none.held_out.n == 1 && none.held_out.row == none.test.row);
+    sg_study_destroy(s);
+
+    put("data/sets/m.csv", "label,text\n1,m1\n0,m2\n");             /* indices, as in any file */
+    put("tasks/l.jsonl", "{\"text\": \"l\", \"label\": \"no\"}\n"); /* beside the task file */
+    put("data/sets/bundled.jsonl", "{\"text\": \"x\", \"label\": \"yes\"}\n");
+    s = make_with_sets("test_sets: {medical: m.csv, legal: l.jsonl, bundled: gone.csv}\n");
+    assert_int_equal(sg_task_data_read(s, 0, &d, &err), SG_OK);
+    static const char *const first[] = {"c", "x", "l", "m1", "m2"};
+    static const int label[] = {1, 1, 0, 1, 0};
+    assert_int_equal(d.held_out.n, 5);
+    for (int i = 0; i < 5; i++) {
+        assert_string_equal(d.held_out.row[i].first, first[i]);
+        assert_int_equal(d.held_out_label[i], label[i]);
+    }
+    assert_true(d.n_sets == 3 && d.set[1].is_beside && !d.set[2].is_beside && d.set[2].rows.n == 2);
+    assert_string_equal(d.set[2].name, "medical");
+    assert_string_equal(d.digest, none.digest);
+    assert_string_not_equal(d.cell_digest, none.digest);
+    memcpy(digest, d.cell_digest, SG_HEX);
+    sg_task_data_free(&d);
+    sg_study_destroy(s);
+
+    s = make_with_sets("test_sets:\n  legal: l.jsonl\n  bundled: gone.csv\n  medical: m.csv\n");
+    assert_int_equal(sg_task_data_read(s, 0, &e, &err), SG_OK);
+    assert_string_equal(e.cell_digest, digest);
+    sg_task_data_free(&e);
+    /* A label, a text, a name: each counts. */
+    static const char *const rows[] = {"label,text\n1,m1\n1,m2\n", "label,text\n1,m1\n0,m3\n",
+                                       "label,text\n1,m1\n0,m2\n"};
+    for (int i = 0; i < 3; i++) {
+        put("data/sets/m.csv", rows[i]);
+        assert_int_equal(sg_task_data_read(s, 0, &e, &err), SG_OK);
+        assert_int_equal(strcmp(e.cell_digest, digest) == 0, i == 2);
+        sg_task_data_free(&e);
+    }
+    sg_study_destroy(s);
+    s = make_with_sets("test_sets: {medicine: m.csv, legal: l.jsonl, bundled: gone.csv}\n");
+    assert_int_equal(sg_task_data_read(s, 0, &e, &err), SG_OK);
+    assert_string_not_equal(e.cell_digest, digest);
+    sg_task_data_free(&e);
+    sg_study_destroy(s);
+    sg_task_data_free(&none);
+    assert_int_equal(sg_mem_now(), before);
+}
+
+static void test_bad_sets(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *rows, *message;
+        int is_wrong;
+    } row[] = {
+        {NULL,
+         "task sets: no file data/sets/w.jsonl, nor w.jsonl beside the task file; hint: data.dir and the "
+         "task "
+         "file's test_sets.wrong say where the rows are",
+         0},
+        {"{\"text\": \"a\", \"label\": \"maybe\"}\n", "w.jsonl:1: unknown label \"maybe\"", 1},
+        {"{\"text\": \"a\"}\n", "w.jsonl:1", 1},
+        {"{\"question\": \"a b\", \"passage\": \"c d\", \"label\": \"no\"}\n", "w.jsonl", 1},
+        {"", "w.jsonl", 1},
+    };
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        struct sg_err err = {0};
+        struct sg_task_data d;
+        struct sg_lacks lacks = {0};
+        size_t before = sg_mem_now();
+        struct sg_study *s = make_with_sets("test_sets: {wrong: w.jsonl, good: test.jsonl}\n");
+        if (row[i].rows)
+            put("data/sets/w.jsonl", row[i].rows);
+        assert_int_equal(sg_task_data_read(s, 0, &d, &err), SG_INPUT);
+        if (!strstr(err.text, row[i].message))
+            fail_msg("%zu: %s", i, err.text);
+        /* For an estimate something stands for it. */
+        assert_int_equal(sg_task_data_assume(s, 0, &d, &lacks, &err), SG_OK);
+        assert_true(lacks.n == 1 && lacks.item[0].is_wrong == row[i].is_wrong);
+        assert_true(d.set[1].is_assumed && d.set[1].rows.n == SG_ASSUMED_TEST_ROWS && !d.set[0].is_assumed);
+        assert_int_equal(d.held_out.n, 2 + SG_ASSUMED_TEST_ROWS);
+        sg_task_data_free(&d);
+        sg_lacks_free(&lacks);
+        sg_study_destroy(s);
+        assert_int_equal(sg_mem_now(), before);
+    }
+}
+
 static void test_draw_too_many(void **state)
 {
     (void)state;
@@ -422,6 +540,8 @@ int main(void)
         cmocka_unit_test(test_draw_class_order),
         cmocka_unit_test(test_draw_shares),
         cmocka_unit_test(test_beside),
+        cmocka_unit_test(test_sets_of_rows),
+        cmocka_unit_test(test_bad_sets),
     };
     return cmocka_run_group_tests(tests, enter, scratch_leave);
 }

@@ -200,6 +200,61 @@ static void test_wordings(void **state)
     }
 }
 
+/* Further test sets: by name, whatever their order, and no part of the digest. */
+static void test_test_sets(void **state)
+{
+    (void)state;
+    struct sg_task plain, t;
+    struct sg_err err = {0};
+    put("t.yaml", HEAD "title: T\n");
+    assert_int_equal(sg_task_read("t.yaml", &plain, &err), SG_OK);
+    assert_int_equal(plain.n_test_sets, 0);
+    static const char *const good[] = {
+        HEAD "test_sets: {medical: m.jsonl, legal: /l/l.csv}\ntitle: T\n",
+        HEAD "test_sets:\n  legal: /l/l.csv\n  # a remark\n  medical: m.jsonl\ntitle: T\n",
+        HEAD "title: T\ntest_sets:\n  medical: m.jsonl\n  legal: \"/l/l.csv\"\n"};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        put("t.yaml", good[i]);
+        if (sg_task_read("t.yaml", &t, &err) != SG_OK)
+            fail_msg("%zu: %s", i, err.text);
+        assert_int_equal(t.n_test_sets, 2);
+        assert_string_equal(t.test_set[0].name, "legal");
+        assert_string_equal(t.test_set[0].file, "/l/l.csv");
+        assert_string_equal(t.test_set[1].name, "medical");
+        assert_string_equal(t.test_set[1].file, "m.jsonl");
+        assert_string_equal(t.digest, plain.digest);
+        sg_task_free(&t);
+    }
+    put("t.yaml", HEAD "test_sets:\n");
+    assert_int_equal(sg_task_read("t.yaml", &t, &err), SG_OK);
+    assert_int_equal(t.n_test_sets, 0);
+    sg_task_free(&t);
+    sg_task_free(&plain);
+    static const struct {
+        const char *text, *message;
+    } bad[] = {
+        {"test_sets: medical.jsonl\n", "t.yaml:3:12: test_sets must be a group"},
+        {"test_sets: [medical.jsonl]\n", "t.yaml:3:12: test_sets must be a group"},
+        {"test_sets: {test: a.jsonl}\n", "t.yaml:3:13: a test set cannot be called \"test\""},
+        {"test_sets: {train: a.jsonl}\n", "hint: data.train names that file"},
+        {"test_sets: {a/b: a.jsonl}\n", "a test set must be a name"},
+        {"test_sets: {a: }\n", "test_sets.a must be the name of a file"},
+        {"test_sets: {a: [b, c]}\n", "test_sets.a must be the name of a file"},
+        {"test_sets: {a: \"b\\nc\"}\n", "must be one line"},
+        {"test_sets: {a: b, a: c}\n", "\"a\""},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char text[400];
+        size_t before = sg_mem_now();
+        snprintf(text, sizeof text, HEAD "%s", bad[i].text);
+        put("t.yaml", text);
+        assert_int_equal(sg_task_read("t.yaml", &t, &err), SG_INPUT);
+        if (!strstr(err.text, bad[i].message))
+            fail_msg("\"%s\": %s", bad[i].text, err.text);
+        assert_int_equal(sg_mem_now(), before);
+    }
+}
+
 static void test_class_forms(void **state)
 {
     (void)state;
@@ -242,8 +297,9 @@ static void test_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_single),   cmocka_unit_test(test_pair),        cmocka_unit_test(test_bad),
-        cmocka_unit_test(test_wordings), cmocka_unit_test(test_class_forms), cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_single),   cmocka_unit_test(test_pair),      cmocka_unit_test(test_bad),
+        cmocka_unit_test(test_wordings), cmocka_unit_test(test_test_sets), cmocka_unit_test(test_class_forms),
+        cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, scratch_enter, scratch_leave);
 }

@@ -15,12 +15,15 @@ struct fake {
     int other_machine; /* other hosts, times, ranks, sources */
     int all_planned;   /* no cell is done yet, no pool filled */
     int evaluated;     /* the LLM as a classifier, too: one done, one planned; and text statistics */
+    int n_sets;        /* further test sets of sst2, of 3 rows each */
     int other_loss;    /* one number of the content differs */
     int one_class; /* cells 2 and 3 predict the second class for all rows; cell 2 has 9 of its 20 synthetic examples */
     const char *evil; /* used as a model's name, a class name and in texts; NULL: harmless */
 };
 
-enum { FAKE_CELLS = 8, FAKE_TEST = 10 };
+enum { FAKE_CELLS = 8, FAKE_TEST = 10, FAKE_SETS = 2, FAKE_SET_ROWS = 3 };
+
+static const char *const fake_sets[FAKE_SETS] = {"legal", "medical"};
 
 static const char *const fake_tasks[] = {"sst2", "rte"};
 static const struct {
@@ -85,6 +88,18 @@ static sg_status fake_cell(struct sg_ledger *l, const struct fake *f, int i, str
     c.n_loss = 3;
     c.logits = logits;
     c.loss = loss;
+    /* On set k the first k + 1 rows are right, whatever the cell. */
+    float of_set[FAKE_SETS][FAKE_SET_ROWS * 2];
+    struct sg_ledger_set_predictions set[FAKE_SETS];
+    for (int k = 0; k < f->n_sets; k++) {
+        for (int r = 0; r < FAKE_SET_ROWS; r++) {
+            of_set[k][2 * r + (r <= k ? 0 : 1)] = 2;
+            of_set[k][2 * r + (r <= k ? 1 : 0)] = 0;
+        }
+        set[k] = (struct sg_ledger_set_predictions){fake_sets[k], FAKE_SET_ROWS, of_set[k]};
+    }
+    c.n_sets = fake_cells[i].task == 0 ? f->n_sets : 0;
+    c.set = set;
     return sg_ledger_cell_finish(l, &c, err);
 }
 
@@ -205,6 +220,10 @@ static sg_status fake_fill(struct sg_ledger *l, const struct fake *f, struct sg_
             SG_TRY(
                 sg_ledger_test_row_put(l, fake_tasks[t], r, r % 2, "a test row", t ? "its pair" : NULL, err));
         }
+    for (int k = 0; k < f->n_sets; k++)
+        for (int i = 0; i < FAKE_SET_ROWS; i++)
+            SG_TRY(sg_ledger_test_set_row_put(l, "sst2", fake_sets[f->reversed ? f->n_sets - 1 - k : k], i, 0,
+                                              "elsewhere", NULL, err));
     for (int i = 0; i < FAKE_CELLS; i++)
         SG_TRY(fake_cell(l, f, f->reversed ? FAKE_CELLS - 1 - i : i, err));
     for (int i = 0; i < 2 && !f->all_planned; i++)

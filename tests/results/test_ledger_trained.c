@@ -14,6 +14,7 @@
 static void finish(struct sg_ledger *l, const char *id, const char *status, const char *result)
 {
     float x[2] = {1, 2};
+    const struct sg_ledger_set_predictions set[2] = {{"legal", 1, x}, {"medical", 1, x}};
     struct sg_ledger_cell c = {.id = id, .status = status, .result = result};
     if (strcmp(status, "done") == 0) {
         c.n_eval = 1;
@@ -21,6 +22,8 @@ static void finish(struct sg_ledger *l, const char *id, const char *status, cons
         c.logits = x;
         c.n_loss = 1;
         c.loss = x;
+        c.n_sets = 2;
+        c.set = set;
     }
     OK(sg_ledger_cell_plan(l, id, 0, "{}", "p1", &err));
     OK(sg_ledger_cell_finish(l, &c, &err));
@@ -65,6 +68,11 @@ static void what_a_cell_was_trained_on(void **state)
     assert_string_equal(x.status, "planned");
     assert_string_equal(x.rows, "");
     assert_int_equal(ledger_number(l, "SELECT count(*) FROM predictions"), 2);
+    assert_int_equal(ledger_number(l, "SELECT count(*) FROM set_predictions"), 4);
+    assert_int_equal(ledger_number(l, "SELECT count(*) FROM set_predictions WHERE cell='whole'"), 0);
+    finish(l, "raw", "failed", "{}"); /* trained again, in vain */
+    assert_int_equal(ledger_number(l, "SELECT count(*) FROM set_predictions"), 2);
+    assert_int_equal(ledger_number(l, "SELECT count(*) FROM predictions"), 1);
     assert_int_equal(ledger_number(l, "SELECT count(*) FROM curves WHERE cell='whole'"), 0);
     assert_int_equal(ledger_number(l, "SELECT count(*) FROM cells WHERE result IS NULL AND reason IS NULL"),
                      1);

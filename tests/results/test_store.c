@@ -261,6 +261,70 @@ static void put_attempt(struct sg_ledger *l, const struct sg_ledger_attempt *x, 
 }
 
 /* What requests came to depends on the weather: it is in the file, but no part of what equal studies have in common. */
+/* Cells on further test sets: in the digest where there are any, and a study without them has the digest of old. */
+static void further_test_sets(void **state)
+{
+    (void)state;
+    char plain[SG_HEX], one[SG_HEX], two[SG_HEX], turned[SG_HEX];
+    char path[300];
+    snprintf(path, sizeof path, "%s", in_scratch("sets.h5"));
+    sg_ledger_close(make("sets0", &(struct fake){0}, path, plain));
+    look(path, SG_T_TRANSFER);
+    assert_int_equal(seen.n, 0);
+    sg_ledger_close(make("sets1", &(struct fake){.n_sets = 1}, path, one));
+    sg_ledger_close(make("sets2t", &(struct fake){.n_sets = 2, .reversed = 1}, path, turned));
+    struct sg_ledger *l = make("sets2", &(struct fake){.n_sets = 2}, path, two);
+    assert_string_equal(two, turned);
+    assert_string_not_equal(one, plain);
+    assert_string_not_equal(two, one);
+    OK(sg_store_verify(path, &err));
+
+    look(path, SG_T_TRANSFER); /* of the five finished cells of sst2 */
+    assert_int_equal(seen.n, 5 * 2);
+    for (int i = 0; i < 10; i++) {
+        const union sg_value *row = seen.row[i];
+        int k = i % 2;
+        assert_int_equal(row[SG_TRANSFER_cell].i, i / 2);
+        assert_string_equal(row[SG_TRANSFER_task].text, "sst2");
+        assert_int_equal(row[SG_TRANSFER_set].i, k);
+        assert_string_equal(row[SG_TRANSFER_test_set].text, fake_sets[k]);
+        assert_int_equal(row[SG_TRANSFER_n_test].i, FAKE_SET_ROWS);
+        assert_true(fabs(row[SG_TRANSFER_accuracy].x - (k + 1) / 3.0) < 1e-12);
+        assert_true(row[SG_TRANSFER_n_classes_predicted].x == 2);
+    }
+    look(path, SG_T_TEST_SET_ROWS);
+    assert_int_equal(seen.n, 2 * FAKE_SET_ROWS);
+    assert_string_equal(seen.row[3][SG_TEST_SET_ROWS_test_set].text, "medical");
+    assert_string_equal(seen.row[3][SG_TEST_SET_ROWS_class].text, "negative");
+    look(path, SG_T_TRANSFER_PREDICTIONS);
+    assert_int_equal(seen.n, 5 * 2 * FAKE_SET_ROWS);
+    const union sg_value *row = seen.row[1]; /* cell 0, legal, row 1: wrong */
+    assert_true(row[SG_TRANSFER_PREDICTIONS_predicted].i == 1 && row[SG_TRANSFER_PREDICTIONS_gold].i == 0);
+    assert_true(fabs(row[SG_TRANSFER_PREDICTIONS_p_gold].x - 1 / (1 + exp(2.0))) < 1e-6);
+
+    /* A cell that lacks a set's predictions, or has them of other rows, is damage; a folder of an older program has no such tables. */
+    static const char *const damage[] = {
+        "UPDATE set_predictions SET n=2 WHERE cell='cell1' AND test_set='legal'",
+        "DELETE FROM set_predictions WHERE cell='cell1' AND test_set='medical'",
+        "UPDATE test_set_rows SET label=7 WHERE test_set='legal' AND position=1",
+    };
+    for (size_t i = 0; i < sizeof damage / sizeof *damage; i++) {
+        assert_int_equal(sqlite3_exec(sg_ledger_handle(l), "SAVEPOINT a", NULL, NULL, NULL), SQLITE_OK);
+        assert_int_equal(sqlite3_exec(sg_ledger_handle(l), damage[i], NULL, NULL, NULL), SQLITE_OK);
+        assert_int_equal(sg_store_write(l, path, one, &err), SG_FAILED);
+        if (!strstr(err.text, "the ledger is damaged"))
+            fail_msg("%zu: %s", i, err.text);
+        assert_int_equal(sqlite3_exec(sg_ledger_handle(l), "ROLLBACK TO a; RELEASE a", NULL, NULL, NULL),
+                         SQLITE_OK);
+    }
+    assert_int_equal(sqlite3_exec(sg_ledger_handle(l), "DROP TABLE set_predictions; DROP TABLE test_set_rows",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    OK(sg_store_write(l, path, one, &err));
+    assert_string_equal(one, plain);
+    sg_ledger_close(l);
+}
+
 static void attempts_are_summed(void **state)
 {
     (void)state;
@@ -701,6 +765,7 @@ int main(void)
         cmocka_unit_test(other_studies_in_the_ledger_do_not_show),
         cmocka_unit_test(evaluations),
         cmocka_unit_test(evaluations_cannot_go_unseen),
+        cmocka_unit_test(further_test_sets),
         cmocka_unit_test(attempts_are_summed),
         cmocka_unit_test(older_files_are_read),
         cmocka_unit_test(files_of_an_older_program),
