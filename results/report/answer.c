@@ -4,6 +4,7 @@
 #include "base/rng.h"
 #include "base/text.h"
 #include "results/stats/compare.h"
+#include "results/stats/stats.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -12,6 +13,12 @@
 struct sg_effect sg_answer_none(void)
 {
     return (struct sg_effect){.mean = NAN, .low = NAN, .high = NAN, .se = NAN, .df = NAN, .p = NAN};
+}
+
+double sg_answer_detectable(const struct sg_effect *e, int64_t n_family)
+{
+    double df = fmin(e->df, 1e6), p = SG_ANSWER_LEVEL / (n_family > 1 ? (double)n_family : 1);
+    return sg_effect_detectable(e) + (sg_t_critical(p, df) - sg_t_critical(SG_ANSWER_LEVEL, df)) * e->se;
 }
 
 int sg_answer_told(double p)
@@ -314,4 +321,12 @@ double sg_answer_permutation_p(const double *x, double *y, const int64_t *group,
         n_more += fabs(rho_within(x, y, group, n)) >= fabs(rho) - 1e-12;
     }
     return isnan(rho) ? (double)NAN : (double)n_more / (N + 1);
+}
+
+double sg_answer_round(double x)
+{
+    if (!(fabs(x) > 0) || isinf(x))
+        return x;
+    double unit = pow(10, floor(log10(fabs(x))) - 1);
+    return round(x / unit) * unit;
 }

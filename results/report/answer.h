@@ -34,7 +34,10 @@ sg_status sg_answer_difference(const struct sg_scores *s, const struct sg_score_
 sg_status sg_answer_share(const struct sg_crossed *y, struct sg_effect *out, struct sg_err *err) SG_MUST_USE;
 
 struct sg_effect sg_answer_none(void); /* all NaN */
-int sg_answer_told(double p);          /* p below the level; NaN is not */
+/* sg_effect_detectable of one of n differences, at the level that Holm's correction begins with. */
+double sg_answer_detectable(const struct sg_effect *e, int64_t n_family);
+double sg_answer_round(double x); /* to two digits */
+int sg_answer_told(double p);     /* p below the level; NaN is not */
 
 enum { SG_ANSWER_TEXT = 160 };
 /* "+2.1 points (95 % interval -0.3 to +4.5)" */

@@ -31,6 +31,7 @@ struct sg_section_input {
     X(enough, 1, "How much synthetic data is enough?")                                                       \
     X(worth, 1, "How much is a label worth?")                                                                \
     X(diversity, 1, "Is diversity what helps?")                                                              \
+    X(encoder, 1, "Does the LLM's own accuracy tell?")                                                       \
     X(rephrase, 1, "What does rephrasing do?")                                                               \
     X(wording, 1, "How much is the prompt's wording?")                                                       \
     X(conditioning, 1, "Label first, or text first?")                                                        \

@@ -76,10 +76,11 @@ static void say(const struct pair *x, int64_t n, int64_t n_only, struct sg_doc *
     }
     if (n_up + n_down)
         sg_doc_say(doc,
-                   "Of %lld groups that both studies have complete, %lld are better here and %lld better "
+                   "Of %lld groups that both studies have complete, %lld %s better here and %lld better "
                    "there (Holm over %lld); the "
                    "others cannot be told apart.",
-                   (long long)n_whole, (long long)n_up, (long long)n_down, (long long)n_whole);
+                   (long long)n_whole, (long long)n_up, sg_plural(n_up, "is", "are"), (long long)n_down,
+                   (long long)n_whole);
     else if (n_whole)
         sg_doc_say(doc,
                    "Of %lld groups that both studies have complete, none can be told from its counterpart "

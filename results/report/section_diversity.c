@@ -67,6 +67,18 @@ static sg_status measure_of(struct pools *a, const char *name, struct measure **
     return SG_OK;
 }
 
+/* Counts, the ends of intervals, p values and settings are no measures. */
+static int is_measure(const struct sg_column *c)
+{
+    static const char *const ends[] = {"_low", "_high", "_p"};
+    size_t n = strlen(c->name);
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        if (n > strlen(ends[i]) && strcmp(c->name + n - strlen(ends[i]), ends[i]) == 0)
+            return 0;
+    return c->type == SG_COL_REAL && strcmp(c->name, "n") != 0 && strncmp(c->name, "n_", 2) != 0 &&
+           strcmp(c->name, "bandwidth") != 0;
+}
+
 static sg_status read_row(void *context, int64_t at, const union sg_value *row, struct sg_err *err)
 {
     struct pools *a = context;
@@ -80,7 +92,7 @@ static sg_status read_row(void *context, int64_t at, const union sg_value *row, 
         return SG_OK;
     for (int c = 0; c < t->n_columns; c++) {
         struct measure *m;
-        if (t->column[c].type != SG_COL_REAL || strcmp(t->column[c].name, "n") == 0)
+        if (!is_measure(&t->column[c]))
             continue;
         SG_TRY(measure_of(a, t->column[c].name, &m, err));
         if (m)
@@ -91,7 +103,7 @@ static sg_status read_row(void *context, int64_t at, const union sg_value *row, 
 
 static sg_status read_measures(struct pools *a, const char *path, struct sg_err *err)
 {
-    static const char *const tables[] = {"diversity"};
+    static const char *const tables[] = {"diversity", "measures", "text_measures"};
     hid_t file = -1;
     SG_TRY(sg_store_open(path, &file, err));
     sg_status status = SG_OK;

@@ -246,7 +246,16 @@ static void add_cost(struct sg_buf *b, const struct sg_report_data *d, const str
     if (isnan(usd))
         sg_buf_printf(b, ", at a price that is not known");
     else
-        sg_buf_printf(b, ", USD %.4g", size * usd);
+        sg_buf_printf(b, ", USD %.4g", sg_answer_round(size * usd));
+}
+
+/* Sentences are of synthetic examples alone, and beside the fewest raw rows; the tables have all. */
+static int is_said(const struct curves *a, const struct curve *c)
+{
+    for (int64_t i = 0; i < a->n; i++)
+        if (a->curve[i].task == c->task && a->curve[i].mix == c->mix && a->curve[i].raw < c->raw)
+            return 0;
+    return 1;
 }
 
 static void say(const struct curves *a, const struct sg_report_data *d, struct sg_doc *doc)
@@ -264,6 +273,8 @@ static void say(const struct curves *a, const struct sg_report_data *d, struct s
     }
     for (int64_t i = 0; i < a->n; i++) {
         const struct curve *c = &a->curve[i];
+        if (!is_said(a, c))
+            continue;
         if (!is_told(c)) {
             n_open++;
             continue;
@@ -271,12 +282,11 @@ static void say(const struct curves *a, const struct sg_report_data *d, struct s
         double least = (double)c->point[0].size;
         sg_buf_printf(&b, "%s on %s, %s, ", n_told++ ? ";" : "", d->task[c->task].name, of_curve(c, text));
         if (c->enough <= least)
-            sg_buf_printf(&b, "already from the smallest size (%.0f", least);
+            sg_buf_printf(&b, "already from the smallest size, %.0f (95 %% interval up to %.0f", least,
+                          fmax(sg_answer_round(c->high), least));
         else
-            sg_buf_printf(&b, "from about %.2g (95 %% interval %.2g to %.2g", c->enough, fmax(c->low, 1),
-                          c->high);
-        if (c->enough <= least)
-            sg_buf_printf(&b, ", at most %.2g", fmax(c->high, least));
+            sg_buf_printf(&b, "from about %.0f (95 %% interval %.0f to %.0f", sg_answer_round(c->enough),
+                          fmax(sg_answer_round(c->low), 1), sg_answer_round(c->high));
         add_cost(&b, d, c, fmax(c->enough, least));
         sg_buf_printf(&b, ")");
     }
@@ -287,7 +297,7 @@ static void say(const struct curves *a, const struct sg_report_data *d, struct s
     int64_t k = 0;
     for (int64_t i = 0; i < a->n; i++) {
         char word[300];
-        if (is_told(&a->curve[i]))
+        if (is_told(&a->curve[i]) || !is_said(a, &a->curve[i]))
             continue;
         snprintf(word, sizeof word, "%.150s %s%s", d->task[a->curve[i].task].name,
                  of_curve(&a->curve[i], text), a->curve[i].whole ? "" : " (cells are missing)");
@@ -340,6 +350,47 @@ static void table(const struct curves *a, const struct sg_report_data *d, struct
                 STEP, 100 * GAIN, (int)N_DRAWS);
 }
 
+/* "more than 9000" and "-" are no numbers. */
+static void size_cell(struct sg_doc *doc, const struct curve *c, double size)
+{
+    double most = MOST_FOLD * (double)c->point[c->n - 1].size;
+    if (size > most)
+        sg_doc_number(doc, NAN, "more than %.0f", most);
+    else
+        sg_doc_real(doc, isnan(size) ? size : fmax(sg_answer_round(size), 0), 0);
+}
+
+static void table_of_fits(const struct curves *a, const struct sg_report_data *d, struct sg_doc *doc)
+{
+    static const struct sg_doc_column column[] = {{"task", SG_DOC_TEXT, ""},
+                                                  {"raw", SG_DOC_NUMBER, "examples"},
+                                                  {"enough", SG_DOC_NUMBER, "examples"},
+                                                  {"from", SG_DOC_NUMBER, ""},
+                                                  {"to", SG_DOC_NUMBER, ""},
+                                                  {"cost", SG_DOC_NUMBER, "USD"},
+                                                  {"a", SG_DOC_NUMBER, ""},
+                                                  {"b", SG_DOC_NUMBER, ""},
+                                                  {"c", SG_DOC_NUMBER, ""},
+                                                  {"R2", SG_DOC_NUMBER, ""}};
+    sg_doc_table(doc, "enough-sizes", "The size that is enough", 0, 10, column);
+    for (int64_t i = 0; i < a->n; i++) {
+        const struct curve *c = &a->curve[i];
+        if (!c->fit.ok)
+            continue;
+        sg_doc_text(doc, d->task[c->task].name);
+        sg_doc_int(doc, c->raw);
+        size_cell(doc, c, c->enough);
+        size_cell(doc, c, c->low);
+        size_cell(doc, c, c->high);
+        sg_doc_real(doc,
+                    isinf(c->enough) ? (double)NAN : c->enough * sg_answer_example_cost(d, c->task, NULL), 4);
+        sg_doc_real(doc, c->fit.a, 3);
+        sg_doc_real(doc, c->fit.b, 2);
+        sg_doc_real(doc, c->fit.c, 3);
+        sg_doc_real(doc, c->fit.r2, 2);
+    }
+}
+
 static void figure(const struct curves *a, const struct sg_report_data *d, int64_t task, struct sg_doc *doc)
 {
     char name[200], title[200], text[80], series[100];
@@ -384,6 +435,8 @@ sg_status sg_section_enough(const struct sg_section_input *in, struct sg_doc *do
     if (status == SG_OK && a.n) {
         say(&a, in->d, doc);
         table(&a, in->d, doc);
+        if (a.most_sizes >= MIN_SIZES)
+            table_of_fits(&a, in->d, doc);
         for (int64_t t = 0; t < in->d->n_tasks && a.most_sizes > 1; t++) {
             int any = 0;
             for (int64_t i = 0; i < a.n; i++)

@@ -269,7 +269,7 @@ static sg_status adjust(struct sides *a, struct sg_err *err)
             struct sg_effect e = x->pair[low * x->n + high];
             l->p = x->p[low * x->n + high];
             l->rank = sg_answer_told(l->p) ? SG_RANK_BELOW : SG_RANK_TIED;
-            l->detectable = sg_effect_detectable(&e);
+            l->detectable = sg_answer_detectable(&e, a->n_family);
             if (low == x->best) /* level - best */
                 e = (struct sg_effect){-e.mean, -e.high, -e.low, e.se, e.df, e.p, e.sources};
             l->behind = e;
@@ -336,11 +336,11 @@ static void say_side(const struct sides *a, const struct side *x, const char *wh
             least = fmin(least, x->level[i].mean.mean);
         sg_doc_say(doc,
                    "%s, which of %lld %s is best " SG_CANNOT
-                   ": they lie within %.1f points (Holm over %lld), and a true difference of %.1f points "
-                   "would have shown in "
-                   "80 of 100 such studies.",
+                   ": they lie within %.1f points, and a true difference of %.1f points would have shown in "
+                   "80 of 100 such studies "
+                   "(Holm over %lld).",
                    where, (long long)x->n, a->axis->many, 100 * (x->level[x->best].mean.mean - least),
-                   (long long)a->n_family, 100 * largest_detectable(x));
+                   100 * largest_detectable(x), (long long)a->n_family);
     }
     sg_buf_free(&b);
 }
@@ -463,7 +463,8 @@ static void table(const struct sides *a, const struct sg_report_data *d, struct 
                 "rows and seeds. "
                 "Tied: not below the best with p < 0.05, Holm over all %lld pairs of this table.",
                 (long long)a->n_family);
-    sg_doc_note(doc, "Detectable: the true difference to the best that shows in 80 of 100 such studies.");
+    sg_doc_note(doc, "Detectable: the true difference to the best that shows in 80 of 100 such studies, "
+                     "after the correction.");
     for (int64_t t = 0; t < a->n; t++)
         if (a->side[t].task >= 0 && a->side[t].best >= 0)
             sg_doc_note(doc,

@@ -19,8 +19,8 @@ struct line {
     int64_t task, mix, size, raw, n, evaluation; /* n: methods; evaluation -1: synthetic examples */
     double rows, low,
         high; /* raw rows; below the first size -INFINITY, beyond the last INFINITY, NaN: not known */
-    double p; /* of its difference to raw rows alone (synthetic beside raw rows), Holm */
-    int is_tested;
+    double
+        p; /* of the difference to the same raw rows alone, Holm; NaN for lines that no sentence is about */
 };
 struct worth {
     const struct sg_section_input *in;
@@ -93,7 +93,6 @@ static sg_status measure_line(const struct worth *w, struct line *l, const int64
         if (r == first && l->mix == SG_REPORT_BOTH)
             l->p = e.p;
     }
-    l->is_tested = l->mix == SG_REPORT_BOTH && !isnan(l->p);
     if (first == n)
         return SG_OK;
     l->rows = crossing(mean, raw + first, n - first, 1);
@@ -144,7 +143,8 @@ static sg_status fill_task(struct worth *w, int64_t task, const int64_t *raw, in
     sg_status status = list && scratch ? SG_OK : sg_fail_memory(err, (size_t)s->n_groups * sizeof *list);
     for (int64_t i = 0; i < s->n_groups && status == SG_OK; i++) {
         const struct sg_score_group *g = &s->group[i];
-        if (g->task != task || g->mix == SG_REPORT_RAW || !is_new(w, from, g))
+        if (g->task != task || g->mix == SG_REPORT_RAW || !is_new(w, from, g) ||
+            (g->mix == SG_REPORT_BOTH && g->raw >= raw[n - 1])) /* no raw-only cells beyond */
             continue;
         struct line *l = add_line(w, err);
         if (!l) {
@@ -166,6 +166,20 @@ static sg_status fill_task(struct worth *w, int64_t task, const int64_t *raw, in
     return status;
 }
 
+/* The line that is talked about: the largest size beside the fewest raw rows. */
+static const struct line *line_of(const struct worth *w, int64_t task)
+{
+    const struct line *best = NULL;
+    for (int64_t i = 0; i < w->n; i++) {
+        const struct line *l = &w->line[i];
+        if (l->task != task || l->evaluation >= 0 || l->mix != SG_REPORT_BOTH)
+            continue;
+        if (!best || l->raw < best->raw || (l->raw == best->raw && l->size > best->size))
+            best = l;
+    }
+    return best;
+}
+
 static sg_status fill(struct worth *w, struct sg_err *err)
 {
     for (int64_t t = 0; t < w->in->d->n_tasks; t++) {
@@ -183,7 +197,7 @@ static sg_status fill(struct worth *w, struct sg_err *err)
     if (!p)
         return sg_fail_memory(err, (size_t)w->n * sizeof *p);
     for (int64_t i = 0; i < w->n; i++) {
-        p[i] = w->line[i].p;
+        p[i] = line_of(w, w->line[i].task) == &w->line[i] ? w->line[i].p : (double)NAN;
         w->n_family += !isnan(p[i]);
     }
     sg_holm(p, w->n);
@@ -248,20 +262,6 @@ static void add_price(const struct worth *w, const struct line *l, struct sg_buf
         sg_buf_printf(b, " (at most %.2g)", high);
 }
 
-/* The line that is talked about: the largest size beside the fewest raw rows. */
-static const struct line *line_of(const struct worth *w, int64_t task)
-{
-    const struct line *best = NULL;
-    for (int64_t i = 0; i < w->n; i++) {
-        const struct line *l = &w->line[i];
-        if (l->task != task || l->evaluation >= 0 || l->mix != SG_REPORT_BOTH)
-            continue;
-        if (!best || l->raw < best->raw || (l->raw == best->raw && l->size > best->size))
-            best = l;
-    }
-    return best;
-}
-
 static void say_synthetic(const struct worth *w, struct sg_doc *doc)
 {
     for (int64_t t = 0; t < w->in->d->n_tasks; t++) {
@@ -283,12 +283,21 @@ static void say_synthetic(const struct worth *w, struct sg_doc *doc)
                        task);
         else if (sg_answer_told(l->p) && beyond(l, l->low) > 0) {
             add_price(w, l, &b);
-            sg_doc_say(doc,
-                       "On %s, %lld synthetic examples beside %lld raw rows replace %s more raw rows (95 %% "
-                       "interval %s to %s; mean of "
-                       "%lld %s; Holm over %lld)%s.",
-                       task, (long long)l->size, (long long)l->raw, rows, low, high, (long long)l->n,
-                       sg_plural(l->n, "method", "methods"), (long long)w->n_family, sg_buf_text(&b));
+            if (isinf(l->low))
+                sg_doc_say(doc,
+                           "On %s, %lld synthetic examples beside %lld raw rows replace %s more raw rows, "
+                           "beyond what the study has (mean "
+                           "of %lld %s; Holm over %lld)%s.",
+                           task, (long long)l->size, (long long)l->raw, rows, (long long)l->n,
+                           sg_plural(l->n, "method", "methods"), (long long)w->n_family, sg_buf_text(&b));
+            else
+                sg_doc_say(
+                    doc,
+                    "On %s, %lld synthetic examples beside %lld raw rows replace %s more raw rows (95 %% "
+                    "interval %s to %s; mean of "
+                    "%lld %s; Holm over %lld)%s.",
+                    task, (long long)l->size, (long long)l->raw, rows, low, high, (long long)l->n,
+                    sg_plural(l->n, "method", "methods"), (long long)w->n_family, sg_buf_text(&b));
         } else
             sg_doc_say(
                 doc,
@@ -310,7 +319,11 @@ static void say_llm(const struct worth *w, struct sg_doc *doc)
         rows_text(w, l, l->rows, rows);
         rows_text(w, l, l->low, low);
         rows_text(w, l, l->high, high);
-        if (isinf(l->high) && l->high > 0)
+        if (isinf(l->low) && l->low > 0)
+            sg_doc_paragraph(doc, "On %s, the encoder takes %s raw rows to beat the LLM with %lld %s.",
+                             w->in->d->task[l->task].name, rows, (long long)e->shots,
+                             sg_plural(e->shots, "shot", "shots"));
+        else if (isinf(l->high) && l->high > 0)
             sg_doc_paragraph(
                 doc,
                 "On %s, from how many raw rows on the encoder beats the LLM with %lld %s " SG_CANNOT

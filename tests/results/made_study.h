@@ -17,7 +17,9 @@ struct made {
     /* What a cell adds to a row's score, which is right where it is above 0; size 0: raw only; raw 0: synthetic only. NULL: nothing. */
     double (*gain)(int task, const char *method, int size, int raw);
     uint64_t seed;
-    int hole; /* the last cell is planned */
+    int hole;  /* the last cell is planned */
+    int pools; /* a pool a method, of four examples at USD 0.25, the more different the later the method stands in the list */
+    int n_llm; /* of each task, the LLM is asked about these first rows, and is right on three of four; 0: no row */
 };
 
 static sg_status made_cell(struct sg_ledger *l, const struct made *m, int task, const char *method, int size,
@@ -73,6 +75,73 @@ static sg_status made_group(struct sg_ledger *l, const struct made *m, int task,
     return SG_OK;
 }
 
+/* "good formal" is of another wording. */
+static sg_status made_pool(struct sg_ledger *l, int task, const char *method, int place, int ordinal,
+                           struct sg_err *err)
+{
+    char id[60], settings[400], key[4][60], diversity[100];
+    const char *variant = strstr(method, " formal") ? "formal" : "default", *asked[4];
+    struct sg_ledger_example e[4];
+    snprintf(id, sizeof id, "pool-%d-%s", task, method);
+    for (int k = 0; k < 4; k++) {
+        snprintf(key[k], sizeof key[k], "%.50s-%d", id, k);
+        struct sg_ledger_completion c = {
+            .key = key[k], .request = "{}", .text = "text", .cost_usd = 0.25, .source = "live"};
+        SG_TRY(sg_ledger_completion_put(l, &c, err));
+        e[k] = (struct sg_ledger_example){k % 2, key[k], NULL, key[k]};
+        asked[k] = key[k];
+    }
+    snprintf(settings, sizeof settings,
+             "{\"method\":\"%s\",\"model\":\"m\",\"n_wanted\":4,\"prompt_variant\":\"%s\",\"seed_"
+             "generation\":0,\"task\":\"task%d\"}",
+             method, variant, task);
+    struct sg_ledger_pool p = {.id = id,
+                               .ordinal = ordinal,
+                               .settings = settings,
+                               .status = "complete",
+                               .rejects = "{\"n_attempts\":4}",
+                               .shortfall = "",
+                               .n = 4,
+                               .example = e,
+                               .n_asked = 4,
+                               .asked = asked};
+    SG_TRY(sg_ledger_pool_put(l, &p, err));
+    snprintf(diversity, sizeof diversity,
+             "{\"effective_rank\":2,\"mean_similarity\":%.2f,\"n\":4,\"vendi\":%.2f}", 0.9 - 0.1 * place,
+             1 + 0.3 * place);
+    return sg_ledger_diversity_put(l, id, diversity, err);
+}
+
+static sg_status made_pools(struct sg_ledger *l, const struct made *m, struct sg_err *err)
+{
+    int ordinal = 0;
+    for (int task = 0; task < m->n_tasks; task++)
+        for (int i = 0; m->method[i]; i++)
+            SG_TRY(made_pool(l, task, m->method[i], i, ordinal++, err));
+    return SG_OK;
+}
+
+static sg_status made_evaluations(struct sg_ledger *l, const struct made *m, struct sg_err *err)
+{
+    struct sg_ledger_evaluation_row *row = sg_alloc((size_t)m->n_llm + 1, sizeof *row);
+    sg_status status = row ? SG_OK : sg_fail_memory(err, 8);
+    for (int task = 0; task < m->n_tasks && status == SG_OK; task++) {
+        char id[40], settings[300];
+        snprintf(id, sizeof id, "eval%d", task);
+        snprintf(settings, sizeof settings,
+                 "{\"class_names\":[\"negative\",\"positive\"],\"model\":\"m\",\"n\":%d,\"seed\":0,\"shots\":"
+                 "0,\"task\":\"task%d\"}",
+                 m->n_llm, task);
+        status = sg_ledger_evaluation_plan(l, id, task, settings, err);
+        for (int r = 0; r < m->n_llm; r++)
+            row[r] = (struct sg_ledger_evaluation_row){r, r % 2, r % 4 ? r % 2 : !(r % 2), "", "k"};
+        if (status == SG_OK)
+            status = sg_ledger_evaluation_put(l, id, row, m->n_llm, err);
+    }
+    sg_free(row);
+    return status;
+}
+
 static sg_status made_fill(struct sg_ledger *l, const struct made *m, struct sg_err *err)
 {
     int ordinal = 0;
@@ -93,6 +162,10 @@ static sg_status made_fill(struct sg_ledger *l, const struct made *m, struct sg_
                                       err));
             }
     }
+    if (m->pools)
+        SG_TRY(made_pools(l, m, err));
+    if (m->n_llm)
+        SG_TRY(made_evaluations(l, m, err));
     return sg_ledger_commit(l, err);
 }
 

@@ -89,19 +89,197 @@ static void known_effects(void **state)
                         .gain = helps,
                         .seed = 5},
          NULL, &t);
-    expect(&t, "help", 0, "Adding synthetic examples to 40 raw rows helps: accuracy changes by +");
+    expect(&t, "help", 0, "Adding synthetic examples to 40 raw rows helps: +");
     expect(&t, "help", 0, "mean of 2 tasks");
-    expect(&t, "help", 1, "helps on task0, by +");
+    expect(&t, "help", 1, "helps on task0 by +");
     expect(&t, "replace", 0, "loses");
     expect(&t, "method", 0, "On average over 2 tasks, good is above plain by +");
     expect(&t, "method", 1, "on task0, good is above ");
     study_free(&t);
 }
 
+/* The number in a table's cell, with its interval. */
+static const struct sg_doc_cell *cell(const struct study *t, const char *name, const char *table, int64_t row,
+                                      int64_t column)
+{
+    const struct sg_doc_section *s = section(t, name);
+    for (int64_t k = 0; k < s->n_blocks; k++) {
+        const struct sg_doc_table *x = s->block[k].table;
+        if (x && strcmp(x->name, table) == 0) {
+            assert_true(row < x->n_rows && column < x->n_columns);
+            return &x->cell[row * x->n_columns + column];
+        }
+    }
+    fail_msg("no table %s", table);
+    return NULL;
+}
+
+/* 900 examples beside 40 rows do what 160 rows do alone; what sizes add levels off; a label's price: 900 x 0.25 / 120. */
+static double curve(int task, const char *method, int size, int raw)
+{
+    double alone = raw ? 0.35 * log2((double)raw / 40) : -2;
+    (void)task;
+    (void)method;
+    return raw == 40 && size ? 0.7 - 0.7 * pow((double)size / 100, -1) + 0.7 / 9 : alone;
+}
+
+static void curves_and_labels(void **state)
+{
+    static const int curve_sizes[] = {100, 200, 400, 900, 0}, curve_raws[] = {40, 80, 160, 320, 0};
+    struct study t;
+    (void)state;
+    make("curves",
+         &(struct made){.n_tasks = 1,
+                        .n_rows = 1000,
+                        .n_draws = 3,
+                        .n_trainings = 2,
+                        .method = methods + 2,
+                        .size = curve_sizes,
+                        .raw = curve_raws,
+                        .gain = curve,
+                        .seed = 3,
+                        .pools = 1,
+                        .n_llm = 1000},
+         NULL, &t);
+    expect(&t, "worth", 0, "On task0, 900 synthetic examples beside 40 raw rows replace ");
+    expect(&t, "worth", 0, "buying pays where a label costs more than USD ");
+    const struct sg_doc_table *w = NULL;
+    for (int64_t k = 0; k < section(&t, "worth")->n_blocks; k++)
+        w = section(&t, "worth")->block[k].table ? section(&t, "worth")->block[k].table : w;
+    int64_t n_found = 0;
+    for (int64_t r = 0; w && r < w->n_rows; r++) {
+        const struct sg_doc_cell *c = &w->cell[r * w->n_columns];
+        if (strcmp(c[1].text, "beside raw rows") != 0 || c[2].value != 900 || c[3].value != 40)
+            continue;
+        assert_true(c[4].value > 80 && c[4].value < 180 && c[5].value < 120 && c[6].value > 120);
+        assert_true(fabs(c[7].value - 900 * 0.25 / c[4].value) < 1e-9);
+        n_found++;
+    }
+    assert_int_equal(n_found, 1);
+    expect(&t, "encoder", 0, "Against the LLM asked with 0 examples, the encoder on raw rows alone: ");
+    expect(&t, "encoder", 2,
+           "the LLM's own accuracy tells how much its data helps " SG_CANNOT ": it has 1 task");
+    const struct sg_doc_cell *llm = cell(&t, "encoder", "llm-encoder", 0, 3),
+                             *less = cell(&t, "encoder", "llm-encoder", 0, 5);
+    const struct sg_score_group *most = sg_scores_find(&t.s, 0, SG_REPORT_RAW, NULL, 0, 320);
+    assert_true(llm->value == 75);
+    assert_true(fabs(less->value - (100 * most->effect[0].mean - 75)) < 1e-6 && less->low < less->value);
+    expect(&t, "enough", 0, "The next 100 examples give less than 1 point");
+    expect(&t, "enough", 0, "on task0, beside 40 raw rows, from about ");
+    study_free(&t);
+}
+
+static double formal_is_worse(int task, const char *method, int size, int raw)
+{
+    (void)task;
+    (void)raw;
+    return size && strstr(method, "formal") ? -1 : size && strstr(method, "rephrased") ? 1 : 0;
+}
+
+static void axes(void **state)
+{
+    static const char *const arms[] = {"good",          "good formal",   "good rephrased",
+                                       "good by small", "good by large", NULL};
+    struct study t;
+    (void)state;
+    make("axes",
+         &(struct made){.n_tasks = 1,
+                        .n_rows = 300,
+                        .n_draws = 3,
+                        .n_trainings = 2,
+                        .method = arms,
+                        .size = one_size,
+                        .raw = raws,
+                        .gain = formal_is_worse,
+                        .seed = 4,
+                        .pools = 1},
+         NULL, &t);
+    expect(&t, "wording", 0, "On task0, default is above formal by +");
+    expect(&t, "wording", 1, "Of the spread of a single cell's accuracy, about ");
+    expect(&t, "rephrase", 0, "On task0, rephrased is above as bought by +");
+    expect(&t, "generator", 0, "which of 2 generators is best " SG_CANNOT);
+    study_free(&t);
+}
+
+static double by_place(int task, const char *method, int size, int raw)
+{
+    (void)task;
+    (void)raw;
+    return size ? 0.3 * (method[0] - 'a') : 0;
+}
+
+static void diversity(void **state)
+{
+    static const char *const arms[] = {"a", "b", "c", "d", "e", "f", NULL};
+    struct study t;
+    (void)state;
+    make("diverse",
+         &(struct made){.n_tasks = 2,
+                        .n_rows = 300,
+                        .n_draws = 2,
+                        .n_trainings = 2,
+                        .method = arms,
+                        .size = one_size,
+                        .raw = raws,
+                        .gain = by_place,
+                        .seed = 4,
+                        .pools = 1},
+         NULL, &t);
+    expect(&t, "diversity", 0, "the gain of a pool goes with mean_similarity -");
+    expect(&t, "diversity", 0, "and vendi +");
+    assert_true(cell(&t, "diversity", "diversity", 1, 1)->value > 0.8); /* vendi */
+    assert_true(
+        isnan(cell(&t, "diversity", "diversity", 2, 1)->value)); /* the same effective rank everywhere */
+    study_free(&t);
+}
+
+static double helps_less(int task, const char *method, int size, int raw)
+{
+    return helps(task, method, size, raw) - (size && strcmp(method, "good") == 0 ? 2.5 : 0);
+}
+
+static void two_studies(void **state)
+{
+    struct study t, other;
+    struct sg_doc *doc = NULL;
+    struct made m = {.n_tasks = 1,
+                     .n_rows = 200,
+                     .n_draws = 2,
+                     .n_trainings = 2,
+                     .method = methods,
+                     .size = one_size,
+                     .raw = raws,
+                     .gain = helps,
+                     .seed = 5};
+    (void)state;
+    make("here", &m, "limits", &t);
+    m.gain = helps_less;
+    make("there", &m, "limits", &other);
+    struct sg_section_input in = {
+        .d = &t.d, .scores = &t.s, .other = &other.d, .other_scores = &other.s, .only = "compare"};
+    OK(sg_sections_write(&in, &doc, &err));
+    sg_doc_destroy(t.doc);
+    t.doc = doc;
+    expect(&t, "compare", 0,
+           "Of 7 groups that both studies have complete, 2 are better here and 0 better there (Holm over 7)");
+    assert_string_equal(cell(&t, "compare", "compare", 0, 9)->text, "yes");
+    study_free(&other);
+    m.n_rows = 100; /* other rows: not paired */
+    make("smaller", &m, "limits", &other);
+    in.other = &other.d;
+    in.other_scores = &other.s;
+    OK(sg_sections_write(&in, &doc, &err));
+    sg_doc_destroy(t.doc);
+    t.doc = doc;
+    assert_string_equal(cell(&t, "compare", "compare", 0, 9)->text, "no");
+    study_free(&other);
+    study_free(&t);
+}
+
 /* Every sentence of a study without effects says that it cannot be told; a claim is one that does not. */
 static int n_claims(const struct study *t)
 {
-    static const char *const sections[] = {"help", "replace", "method"};
+    static const char *const sections[] = {"help", "replace", "method", "diversity", "worth"};
     int n = 0;
     for (size_t k = 0; k < sizeof sections / sizeof *sections; k++)
         for (int i = 0; said(t, sections[k], i)[0]; i++)
@@ -129,7 +307,8 @@ static void no_effect_no_claim(void **state)
                             .n_trainings = 2,
                             .method = methods,
                             .size = one_size,
-                            .raw = raws,
+                            .raw = two_raws,
+                            .pools = 1,
                             .seed = 1000 * seed + (uint64_t)i},
              NULL, &t);
         n += n_claims(&t) > 0;
@@ -183,6 +362,8 @@ static void one_cell(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(known_effects), cmocka_unit_test(holes),
-                                       cmocka_unit_test(one_cell), cmocka_unit_test(no_effect_no_claim)};
+                                       cmocka_unit_test(one_cell),      cmocka_unit_test(curves_and_labels),
+                                       cmocka_unit_test(axes),          cmocka_unit_test(diversity),
+                                       cmocka_unit_test(two_studies),   cmocka_unit_test(no_effect_no_claim)};
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }
