@@ -30,10 +30,15 @@ sg_status sg_measure_embeddings(const struct sg_team *world, const struct sg_pre
 sg_status sg_measure_diversity_forget(const struct sg_prepared *p, int64_t i, int texts,
                                       struct sg_ledger *ledger, struct sg_err *err) SG_MUST_USE;
 
+enum { SG_MEASURE_SAMPLE = 2000, SG_MEASURE_TERMS = 10 /* of a class */ };
+
 /* Rank 0. What the texts of each task's raw rows look like, into the ledger (uncommitted), unless they are there.
  *
  * The result, a JSON object: {"task", "pool": id or "", "n_chosen": examples that the LLM chose a class for, -1, "rows": [{"label": -1
- * for all or class, "part": "text" | "text_pair", "n", "chosen", numbers of struct sg_text_stats; one that does not exist is absent}]}. */
+ * for all or class, "part": "text" | "text_pair", "n", "chosen", numbers of struct sg_text_stats; one that does not exist is absent}],
+ * "measures": {columns of /text_measures}, "terms": [{columns of /class_terms}], "cues": [{columns of /cues}]}, these three since version 3 of
+ * the result. They are of a sample of SG_MEASURE_SAMPLE raw rows at most, with which pools are compared, too; of a pool the cues and
+ * terms are of its first SG_MEASURE_SAMPLE examples, the rest of all. */
 sg_status sg_measure_raw_text_stats(const struct sg_prepared *p, struct sg_ledger *ledger,
                                     struct sg_err *err) SG_MUST_USE;
 

@@ -1,22 +1,12 @@
-#include "experiments/run/measure.h"
-
 #include "base/mem.h"
+#include "base/rng.h"
+#include "experiments/run/measure_bias.h"
 #include "gen/pool/parse.h"
 #include "results/stats/text_stats.h"
 
-#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Folded texts with their labels. */
-struct texts {
-    const struct sg_task *task;
-    int64_t n;
-    int32_t *label;
-    char **part[2]; /* (n) each; part[1] NULL for single texts */
-    const char **of_class[2];
-};
 
 static void texts_free(struct texts *x)
 {
@@ -59,8 +49,7 @@ static sg_status texts_set(struct texts *x, int64_t i, int32_t label, const char
     return status;
 }
 
-/* JSON has no NaN: an absent name is a number that does not exist. */
-static void set_real(json_t *o, const char *name, double x)
+void sg_measure_set_real(json_t *o, const char *name, double x)
 {
     if (isfinite(x))
         json_object_set_new(o, name, json_real(x));
@@ -71,12 +60,12 @@ static json_t *row_json(int label, int part, int64_t chosen, const struct sg_tex
     json_t *o = json_pack("{s:i, s:s, s:I, s:I, s:I, s:s}", "label", label, "part",
                           part ? "text_pair" : "text", "n", (json_int_t)b->n, "chosen", (json_int_t)chosen,
                           "n_words", (json_int_t)b->n_words, "opening", b->opening);
-    set_real(o, "mean_words", b->mean_words);
-    set_real(o, "distinct_1", b->distinct_1);
-    set_real(o, "distinct_2", b->distinct_2);
-    set_real(o, "opening_share", b->opening_share);
-    set_real(o, "question_share", b->question_share);
-    set_real(o, "overlap", b->overlap);
+    sg_measure_set_real(o, "mean_words", b->mean_words);
+    sg_measure_set_real(o, "distinct_1", b->distinct_1);
+    sg_measure_set_real(o, "distinct_2", b->distinct_2);
+    sg_measure_set_real(o, "opening_share", b->opening_share);
+    sg_measure_set_real(o, "question_share", b->question_share);
+    sg_measure_set_real(o, "overlap", b->overlap);
     return o;
 }
 
@@ -103,8 +92,30 @@ static sg_status add_rows(struct texts *x, const int64_t *chosen, json_t *rows, 
     return SG_OK;
 }
 
+/* A sample of the task's raw rows, folded: drawn once for all of its pools, the same everywhere. */
+static sg_status sample_raw(const struct sg_task *t, const struct sg_task_data *d, struct texts *x,
+                            struct sg_err *err)
+{
+    int64_t n = d->train.n < SG_MEASURE_SAMPLE ? d->train.n : SG_MEASURE_SAMPLE,
+            *row = sg_alloc((size_t)d->train.n + 1, sizeof *row);
+    if (!row)
+        return sg_fail_memory(err, (size_t)d->train.n * sizeof *row);
+    for (int64_t i = 0; i < d->train.n; i++)
+        row[i] = i;
+    struct sg_rng rng = sg_rng_make(sg_seed_of("raw rows whose texts are measured"), 0);
+    sg_rng_shuffle(&rng, row, d->train.n);
+    sg_status status = texts_make(t, n, x, err);
+    for (int64_t i = 0; i < n && status == SG_OK; i++)
+        status = texts_set(x, i, d->train_label[row[i]], d->train.row[row[i]].first,
+                           d->train.row[row[i]].second, err);
+    sg_free(row);
+    return status;
+}
+
+/* x: all texts. sample: those that the measures of measure_bias.c are of. raw: what they are compared with, or NULL. */
 static sg_status put(struct sg_ledger *l, const char *id, const char *pool, int64_t ordinal, struct texts *x,
-                     const int64_t *chosen, struct sg_err *err)
+                     const struct texts *sample, const struct texts *raw, const int64_t *chosen,
+                     struct sg_err *err)
 {
     int64_t n_chosen = chosen ? 0 : -1;
     for (int k = 0; chosen && k < x->task->n_classes; k++)
@@ -113,6 +124,8 @@ static sg_status put(struct sg_ledger *l, const char *id, const char *pool, int6
     sg_status status = rows ? add_rows(x, chosen, rows, err) : sg_fail_memory(err, 1024);
     json_t *o = json_pack("{s:s, s:s, s:I, s:o}", "task", x->task->name, "pool", pool, "n_chosen",
                           (json_int_t)n_chosen, "rows", rows);
+    if (o && status == SG_OK)
+        status = sg_measure_bias(sample, raw, chosen, o, err);
     char *text = o && status == SG_OK ? json_dumps(o, JSON_SORT_KEYS | JSON_COMPACT) : NULL;
     json_decref(o);
     if (status == SG_OK)
@@ -127,7 +140,7 @@ static void raw_id(const struct sg_task *t, const struct sg_task_data *d, char i
     struct sg_buf b = sg_buf_make(1 << 24);
     char labels[SG_HEX];
     sg_sha256_hex(d->train_label, (size_t)d->train.n * sizeof *d->train_label, labels);
-    sg_buf_printf(&b, "synthgrid raw bias 2\n%s\n%s\n%s\n", t->name, d->digest, labels);
+    sg_buf_printf(&b, "synthgrid raw bias 3\n%s\n%s\n%s\n", t->name, d->digest, labels);
     for (int k = 0; k < t->n_classes; k++)
         sg_buf_printf(&b, "%s\n", t->class_[k].name);
     sg_sha256_hex(sg_buf_text(&b), b.len, id);
@@ -142,7 +155,7 @@ static sg_status raw_text_stats(const struct sg_prepared *p, int task, struct sg
     char id[SG_HEX], *there = NULL;
     raw_id(t, d, id);
     SG_TRY(sg_ledger_text_stats_get(l, id, &there, err));
-    struct texts x = {0};
+    struct texts x = {0}, sample = {0};
     sg_status status = SG_OK;
     if (there) { /* of an earlier run: shown again */
         status = sg_ledger_text_stats_put(l, id, task, there, err);
@@ -151,9 +164,11 @@ static sg_status raw_text_stats(const struct sg_prepared *p, int task, struct sg
     SG_TRY_DONE(texts_make(t, d->train.n, &x, err));
     for (int64_t i = 0; i < d->train.n; i++)
         SG_TRY_DONE(texts_set(&x, i, d->train_label[i], d->train.row[i].first, d->train.row[i].second, err));
-    status = put(l, id, "", task, &x, NULL, err);
+    SG_TRY_DONE(sample_raw(t, d, &sample, err));
+    status = put(l, id, "", task, &x, &sample, NULL, NULL, err);
 done:
     texts_free(&x);
+    texts_free(&sample);
     sg_free(there);
     return status;
 }
@@ -171,9 +186,10 @@ sg_status sg_measure_pool_text_stats(const struct sg_prepared *p, int64_t pool, 
     const struct sg_pool_key *key = &p->grid.pool[pool];
     const struct sg_task *t = &p->study->task[key->task];
     const struct sg_pool *from = p->pool[pool];
-    struct texts x = {0};
+    struct texts x = {0}, raw = {0};
     int64_t *chosen = NULL;
     sg_status status = SG_OK;
+    SG_TRY_DONE(sample_raw(t, &p->data[key->task], &raw, err));
     SG_TRY_DONE(texts_make(t, sg_pool_n(from), &x, err));
     for (int64_t i = 0; i < x.n; i++) {
         struct sg_pool_example e = sg_pool_get(from, i);
@@ -188,9 +204,11 @@ sg_status sg_measure_pool_text_stats(const struct sg_prepared *p, int64_t pool, 
         for (int k = 0; k < t->n_classes; k++)
             chosen[k] = sg_pool_n_good(from, k);
     }
-    status = put(ledger, sg_pool_id(from), sg_pool_id(from), p->study->n_tasks + pool, &x, chosen, err);
+    status =
+        put(ledger, sg_pool_id(from), sg_pool_id(from), p->study->n_tasks + pool, &x, &x, &raw, chosen, err);
 done:
     texts_free(&x);
+    texts_free(&raw);
     sg_free(chosen);
     return status;
 }

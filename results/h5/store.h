@@ -29,6 +29,9 @@
  *   /pool_distances each two pools of a task: how far apart they are
  *   /text_stats     pool (and a task's raw rows) x class x text: length, variety, openings, and what the LLM chose
  *                   (older files: /bias)
+ *   /text_measures  one row a pool, and a task's raw rows: distinct-n, vocabulary, self-BLEU, compression, lengths, negation, bias score
+ *   /cues           pool x view: how much of the label the first text alone, the second or the length gives away, beside raw rows
+ *   /class_terms    pool x class x text: the words that go with the class
  *   /llm_eval       one row an evaluation of the LLM as a classifier: accuracy with interval, macro-F1, unparsable answers, cost
  *   /llm_predictions  evaluation x test row: gold, predicted, why an answer was unparsable
  *   /transfer       cell x further test set of its task (test_sets: in the task file): accuracy, f1, macro_f1, loss

@@ -134,6 +134,9 @@ sg_status sg_fill_text_stats(struct fill *f, struct sg_err *err) SG_MUST_USE;
 
 /* /measures and /pool_distances, after the pools. */
 sg_status sg_fill_measures(struct fill *f, struct sg_err *err) SG_MUST_USE;
+/* /text_measures, /cues and /class_terms of one of the ledger's results; pool -1: raw rows. */
+sg_status sg_fill_text_measures(struct fill *f, const json_t *result, int64_t pool, const struct task *t,
+                                struct sg_err *err) SG_MUST_USE;
 
 /* /attempts. */
 sg_status sg_fill_attempts(struct fill *f, struct sg_err *err) SG_MUST_USE;

@@ -210,6 +210,83 @@
       "texts that begin like a yes/no question: is, are, do, can, has, ...")                                 \
     X(overlap, REAL, "1", SG_LATER, "pairs: mean share of the first text's words that the second has, too")
 
+#define SG_TEXT_MEASURES(X)                                                                                  \
+    X(pool, INT, "", SG_COL_LATER, "ordinal in /pools; -1: a sample of the task's raw rows")                 \
+    X(task, TEXT, "", SG_COL_LATER, "task")                                                                  \
+    X(method, TEXT, "", SG_COL_LATER, "generation method; empty: raw rows")                                  \
+    X(rephrases, INT, "", SG_COL_LATER, "ordinal of the pool that it says in other words; -1: none")         \
+    X(n, INT, "examples", SG_COL_LATER, "examples; a pair counts as one text")                               \
+    X(n_all_words, INT, "words", SG_COL_LATER, "words in all of them")                                       \
+    X(n_words, INT, "words", SG_COL_LATER,                                                                   \
+      "words that the next three are taken from: the first 500 at most")                                     \
+    X(distinct_1, REAL, "1", SG_COL_LATER, "different words among them")                                     \
+    X(distinct_2, REAL, "1", SG_COL_LATER, "different runs of two words of a text among all such runs")      \
+    X(distinct_3, REAL, "1", SG_COL_LATER, "different runs of three words of a text among all such runs")    \
+    X(vocabulary, REAL, "words", SG_COL_LATER,                                                               \
+      "expected number of different words among 500 drawn from all of the pool's")                           \
+    X(n_bleu, INT, "examples", SG_COL_LATER, "examples that self_bleu is of: the first 100 at most")         \
+    X(self_bleu, REAL, "1", SG_COL_LATER,                                                                    \
+      "mean BLEU-4 of each against all others, counts of 0 taken as 0.1")                                    \
+    X(n_bytes, INT, "byte", SG_COL_LATER,                                                                    \
+      "bytes that compression is of: whole blocks of 4,096, or all there are")                               \
+    X(compression, REAL, "1", SG_LATER,                                                                      \
+      "bytes before by bytes after zlib, level 9; hangs on the zlib at hand")                                \
+    X(mean_words, REAL, "words", SG_COL_LATER, "mean length")                                                \
+    X(sd_words, REAL, "words", SG_COL_LATER, "standard deviation of the lengths")                            \
+    X(words_q10, REAL, "words", SG_COL_LATER, "length that a tenth of the examples stays below")             \
+    X(words_median, REAL, "words", SG_COL_LATER, "median length")                                            \
+    X(words_q90, REAL, "words", SG_COL_LATER, "length that nine tenths stay below")                          \
+    X(negation, REAL, "1", SG_COL_LATER, "first texts with a negation word (English)")                       \
+    X(negation_low, REAL, "1", SG_COL_LATER, "95 % interval (Wilson)")                                       \
+    X(negation_high, REAL, "1", SG_COL_LATER, "95 % interval (Wilson)")                                      \
+    X(negation_gap, REAL, "1", SG_COL_LATER, "largest share of a class less the smallest")                   \
+    X(overlap, REAL, "1", SG_COL_LATER,                                                                      \
+      "pairs: mean share of the first text's words that the second has, too")                                \
+    X(opening_share, REAL, "1", SG_COL_LATER, "first texts that begin with the most common three words")     \
+    X(class_drift, REAL, "1", SG_COL_LATER,                                                                  \
+      "share of examples whose class the LLM chose too often; NaN: it did not choose")                       \
+    X(n_cues, INT, "examples", SG_COL_LATER,                                                                 \
+      "examples that the next are of: of each class as many as both have")                                   \
+    X(bias, REAL, "1", SG_COL_LATER,                                                                         \
+      "bias score: largest excess of /cues; NaN for raw rows, and below 20 examples")                        \
+    X(bias_low, REAL, "1", SG_COL_LATER, "95 % interval of the largest excess, over all views")              \
+    X(bias_high, REAL, "1", SG_COL_LATER, "95 % interval of the largest excess, over all views")
+
+#define SG_CUES(X)                                                                                           \
+    X(pool, INT, "", SG_COL_LATER, "ordinal in /pools; -1: a sample of the task's raw rows")                 \
+    X(task, TEXT, "", SG_COL_LATER, "task")                                                                  \
+    X(method, TEXT, "", SG_COL_LATER, "generation method; empty: raw rows")                                  \
+    X(view, TEXT, "", SG_COL_LATER,                                                                          \
+      "what the classifier sees: text, text_pair (alone) or length (of all texts)")                          \
+    X(n, INT, "examples", SG_COL_LATER, "examples: of each class as many as pool and raw rows have")         \
+    X(chance, REAL, "1", SG_COL_LATER, "share of the largest class")                                         \
+    X(accuracy, REAL, "1", SG_COL_LATER, "cross-validated accuracy of naive Bayes on this view alone")       \
+    X(accuracy_low, REAL, "1", SG_COL_LATER, "95 % interval (Wilson)")                                       \
+    X(accuracy_high, REAL, "1", SG_COL_LATER, "95 % interval (Wilson)")                                      \
+    X(raw, REAL, "1", SG_COL_LATER,                                                                          \
+      "the same of as many raw rows of each class; NaN for raw rows themselves")                             \
+    X(raw_low, REAL, "1", SG_COL_LATER, "95 % interval (Wilson)")                                            \
+    X(raw_high, REAL, "1", SG_COL_LATER, "95 % interval (Wilson)")                                           \
+    X(excess, REAL, "1", SG_COL_LATER, "accuracy less that of raw rows")                                     \
+    X(excess_low, REAL, "1", SG_COL_LATER, "95 % interval (Newcombe)")                                       \
+    X(excess_high, REAL, "1", SG_COL_LATER, "95 % interval (Newcombe)")
+
+#define SG_CLASS_TERMS(X)                                                                                    \
+    X(pool, INT, "", SG_COL_LATER, "ordinal in /pools; -1: a sample of the task's raw rows")                 \
+    X(task, TEXT, "", SG_COL_LATER, "task")                                                                  \
+    X(method, TEXT, "", SG_COL_LATER, "generation method; empty: raw rows")                                  \
+    X(label, INT, "", SG_COL_LATER, "class index")                                                           \
+    X(class, TEXT, "", SG_COL_LATER, "class name")                                                           \
+    X(part, TEXT, "", SG_COL_LATER, "which text: text or text_pair, as in /examples")                        \
+    X(place, INT, "", SG_COL_LATER, "0: the term with the largest z of the class and text")                  \
+    X(term, TEXT, "", SG_COL_LATER, "word, folded")                                                          \
+    X(z, REAL, "1", SG_COL_LATER, "log_odds by its standard error")                                          \
+    X(log_odds, REAL, "nat", SG_COL_LATER,                                                                   \
+      "of the class against all others, with an informative Dirichlet prior")                                \
+    X(p, REAL, "1", SG_COL_LATER, "two-sided, times the number of different words (Bonferroni)")             \
+    X(n_in, INT, "texts", SG_COL_LATER, "texts of the class that have it")                                   \
+    X(n_out, INT, "texts", SG_COL_LATER, "texts of other classes that have it")
+
 #define SG_ATTEMPTS(X)                                                                                       \
     X(origin, TEXT, "", SG_LATER, "server, or model file; batch ...: its batch API")                         \
     X(model, TEXT, "", SG_LATER, "the model that answered, in the provider's words; empty: none said so")    \
@@ -312,6 +389,12 @@
       "Examples that nearly repeat another text, kept or rejected")                                          \
     Y(TEXT_STATS, text_stats, "bias", SG_H5_TABLE_LATER,                                                     \
       "What the texts of each pool look like, by class, beside the raw rows")                                \
+    Y(TEXT_MEASURES, text_measures, NULL, SG_H5_TABLE_LATER,                                                 \
+      "How varied the texts of each pool are, and its bias score, beside the raw rows")                      \
+    Y(CUES, cues, NULL, SG_H5_TABLE_LATER,                                                                   \
+      "How much of the label each text alone, or its length, gives away")                                    \
+    Y(CLASS_TERMS, class_terms, NULL, SG_H5_TABLE_LATER,                                                     \
+      "Words that go with a class, of each pool and the raw rows")                                           \
     Y(ATTEMPTS, attempts, NULL, SG_H5_TABLE_LATER,                                                           \
       "What the requests of all runs came to, failed ones too, by kind")                                     \
     Y(POOL_MEASURES, measures, NULL, SG_H5_TABLE_LATER,                                                      \
@@ -338,6 +421,9 @@ enum sg_h5_table_index { SG_TABLES(SG_Y_INDEX) SG_N_TABLES };
 #define SG_X_TEXT_STATS(name, ...)                      SG_TEXT_STATS_##name,
 #define SG_X_POOL_MEASURES(name, ...)                   SG_POOL_MEASURES_##name,
 #define SG_X_DISTANCES(name, ...)                       SG_DISTANCES_##name,
+#define SG_X_TEXT_MEASURES(name, ...)                   SG_TEXT_MEASURES_##name,
+#define SG_X_CUES(name, ...)                            SG_CUES_##name,
+#define SG_X_CLASS_TERMS(name, ...)                     SG_CLASS_TERMS_##name,
 #define SG_X_ATTEMPTS(name, ...)                        SG_ATTEMPTS_##name,
 #define SG_X_LLM_EVAL(name, ...)                        SG_LLM_EVAL_##name,
 #define SG_X_LLM_PREDICTIONS(name, ...)                 SG_LLM_PREDICTIONS_##name,

@@ -46,6 +46,8 @@ static sg_status fill_result(struct fill *f, const char *text, struct sg_err *er
     json_array_foreach (json_object_get(result, "rows"), i, x)
         if (status == SG_OK && t && (known || !id[0]))
             status = fill_row(f, result, known ? (int64_t)json_integer_value(known) : -1, t, x, err);
+    if (status == SG_OK && t && (known || !id[0]))
+        status = sg_fill_text_measures(f, result, known ? (int64_t)json_integer_value(known) : -1, t, err);
     json_decref(result);
     return status;
 }

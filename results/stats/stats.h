@@ -51,4 +51,8 @@ sg_status sg_crossed_ci(const double *x, const int64_t *level, int64_t n, int n_
  * NaN. */
 struct sg_estimate sg_wilson_ci(double right, int64_t n);
 
+/* The difference of two independent shares, of right_1 in n_1 trials and right_2 in n_2, and its interval at `level` (0.95): Newcombe 1998,
+ * "Interval estimation for the difference between independent proportions", method 10, from Wilson's intervals. n the smaller one; 0: NaN. */
+struct sg_estimate sg_newcombe_ci(double right_1, int64_t n_1, double right_2, int64_t n_2, double level);
+
 #endif

@@ -1,0 +1,238 @@
+#include "results/stats/cues.h"
+
+#include "base/mem.h"
+#include "base/rng.h"
+#include "results/stats/text_measures.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *sg_cue_view_name(enum sg_cue_view view)
+{
+    static const char *const name[] = {"text", "text_pair", "length"};
+    return name[view];
+}
+
+/* What the classifier counts. */
+struct bayes {
+    int n_classes;
+    int64_t n_terms;
+    int64_t *count;    /* (n_terms, n_classes) texts that have it */
+    int64_t *n_words;  /* (n_classes) */
+    int64_t *n_texts;  /* (n_classes) */
+    double *log_count; /* (most + 2) log of whole numbers: the same few are asked for all the time */
+};
+
+static void learn(struct bayes *b, const struct sg_words *w, int64_t text, int label, int step)
+{
+    b->n_texts[label] += step;
+    for (int64_t j = w->start[text]; j < w->start[text + 1]; j++) {
+        b->count[w->word[j] * b->n_classes + label] += step;
+        b->n_words[label] += step;
+    }
+}
+
+/* The likeliest class; the first of equals. Classes that were not learned are none. */
+static int name_class(const struct bayes *b, const struct sg_words *w, int64_t text)
+{
+    int best = -1;
+    double most = 0;
+    for (int k = 0; k < b->n_classes; k++) {
+        if (!b->n_texts[k])
+            continue;
+        double score = b->log_count[b->n_texts[k]];
+        for (int64_t j = w->start[text]; j < w->start[text + 1]; j++)
+            score += b->log_count[b->count[w->word[j] * b->n_classes + k] + 1];
+        score -= (double)(w->start[text + 1] - w->start[text]) * log((double)(b->n_words[k] + b->n_terms));
+        if (best < 0 || score > most) {
+            best = k;
+            most = score;
+        }
+    }
+    return best;
+}
+
+static sg_status deal_folds(const struct sg_cue_texts *x, int *fold, struct sg_err *err)
+{
+    int64_t *of_class = sg_alloc((size_t)x->n + 1, sizeof *of_class);
+    if (!of_class)
+        return sg_fail_memory(err, (size_t)x->n * sizeof *of_class);
+    for (int k = 0, next = 0; k < x->n_classes; k++) {
+        int64_t n = 0;
+        for (int64_t i = 0; i < x->n; i++)
+            if (x->label[i] == k)
+                of_class[n++] = i;
+        struct sg_rng rng = sg_rng_make(sg_seed_of("cue folds"), (uint64_t)k);
+        sg_rng_shuffle(&rng, of_class, n);
+        for (int64_t i = 0; i < n; i++, next = (next + 1) % SG_CUE_FOLDS) /* the next class goes on there */
+            fold[of_class[i]] = next;
+    }
+    sg_free(of_class);
+    return SG_OK;
+}
+
+static sg_status cross_validate(const struct sg_cue_texts *x, const struct sg_words *w, int64_t *right,
+                                struct sg_err *err)
+{
+    struct bayes b = {.n_classes = x->n_classes,
+                      .n_terms = w->n_terms,
+                      .count = sg_alloc((size_t)w->n_terms * (size_t)x->n_classes + 1, sizeof *b.count),
+                      .n_words = sg_alloc((size_t)x->n_classes + 1, sizeof *b.n_words),
+                      .n_texts = sg_alloc((size_t)x->n_classes + 1, sizeof *b.n_texts),
+                      .log_count = sg_alloc((size_t)x->n + 2, sizeof *b.log_count)};
+    int *fold = sg_alloc((size_t)x->n + 1, sizeof *fold);
+    int64_t n_right = 0;
+    sg_status status = b.count && b.n_words && b.n_texts && b.log_count && fold
+                           ? deal_folds(x, fold, err)
+                           : sg_fail_memory(err, (size_t)w->n_terms * sizeof *b.count);
+    if (status == SG_OK) {
+        for (int64_t i = 1; i < x->n + 2; i++)
+            b.log_count[i] = log((double)i);
+        for (int64_t i = 0; i < x->n; i++)
+            learn(&b, w, i, x->label[i], 1);
+        for (int f = 0; f < SG_CUE_FOLDS; f++) {
+            for (int64_t i = 0; i < x->n; i++)
+                if (fold[i] == f)
+                    learn(&b, w, i, x->label[i], -1);
+            for (int64_t i = 0; i < x->n; i++)
+                if (fold[i] == f)
+                    n_right += name_class(&b, w, i) == x->label[i];
+            for (int64_t i = 0; i < x->n; i++)
+                if (fold[i] == f)
+                    learn(&b, w, i, x->label[i], 1);
+        }
+        *right = n_right;
+    }
+    sg_free(b.count);
+    sg_free(b.n_words);
+    sg_free(b.n_texts);
+    sg_free(b.log_count);
+    sg_free(fold);
+    return status;
+}
+
+static int64_t length_of(const char *s)
+{
+    int64_t n = *s != 0;
+    for (; *s; s++)
+        n += *s == ' ';
+    return n;
+}
+
+static int by_length(const void *a, const void *b)
+{
+    const int64_t *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+/* Into word[i * parts + part]: 10 part + the tenth that text i lies in, by how many are shorter. */
+static sg_status tenths(const char *const *text, int64_t n, int part, int parts, int32_t *word,
+                        struct sg_err *err)
+{
+    int64_t *sorted = sg_alloc((size_t)n + 1, sizeof *sorted);
+    if (!sorted)
+        return sg_fail_memory(err, (size_t)n * sizeof *sorted);
+    for (int64_t i = 0; i < n; i++)
+        sorted[i] = length_of(text[i]);
+    qsort(sorted, (size_t)n, sizeof *sorted, by_length);
+    for (int64_t i = 0; i < n; i++) {
+        int64_t own = length_of(text[i]), low = 0, high = n; /* sorted[low - 1] < own <= sorted[high] */
+        while (low < high) {
+            int64_t middle = low + (high - low) / 2;
+            if (sorted[middle] < own)
+                low = middle + 1;
+            else
+                high = middle;
+        }
+        word[i * parts + part] = (int32_t)(10 * part + 10 * low / n);
+    }
+    sg_free(sorted);
+    return SG_OK;
+}
+
+static sg_status lengths_of(const struct sg_cue_texts *x, struct sg_words *out, struct sg_err *err)
+{
+    int parts = x->second ? 2 : 1;
+    struct sg_words w = {.n_texts = x->n,
+                         .n_words = x->n * parts,
+                         .n_terms = 10 * parts,
+                         .start = sg_alloc((size_t)x->n + 1, sizeof *w.start),
+                         .word = sg_alloc((size_t)x->n * (size_t)parts + 1, sizeof *w.word)};
+    sg_status status = w.start && w.word ? SG_OK : sg_fail_memory(err, (size_t)x->n * sizeof *w.start);
+    for (int64_t i = 0; i <= x->n && status == SG_OK; i++)
+        w.start[i] = i * parts;
+    for (int k = 0; k < parts && status == SG_OK; k++)
+        status = tenths(k ? x->second : x->first, x->n, k, parts, w.word, err);
+    if (status == SG_OK)
+        *out = w;
+    else
+        sg_words_free(&w);
+    return status;
+}
+
+sg_status sg_cue_right(const struct sg_cue_texts *x, enum sg_cue_view view, int64_t *right,
+                       struct sg_err *err)
+{
+    struct sg_words w = {0};
+    sg_status status = SG_OK;
+    if (x->n < SG_CUE_LEAST || (view == SG_CUE_SECOND && !x->second)) {
+        *right = -1;
+        return SG_OK;
+    }
+    if (view == SG_CUE_LENGTH) {
+        SG_TRY_DONE(lengths_of(x, &w, err));
+    } else {
+        SG_TRY_DONE(sg_words_of(view == SG_CUE_SECOND ? x->second : x->first, x->n, &w, err));
+        SG_TRY_DONE(sg_words_once(&w, err));
+    }
+    status = cross_validate(x, &w, right, err);
+done:
+    sg_words_free(&w);
+    return status;
+}
+
+static double share_of_largest(const struct sg_cue_texts *x)
+{
+    int64_t most = 0;
+    for (int k = 0; k < x->n_classes; k++) {
+        int64_t n = 0;
+        for (int64_t i = 0; i < x->n; i++)
+            n += x->label[i] == k;
+        most = n > most ? n : most;
+    }
+    return x->n ? sg_round9((double)most / (double)x->n) : (double)NAN;
+}
+
+static struct sg_estimate rounded(struct sg_estimate e)
+{
+    return (struct sg_estimate){e.n, sg_round9(e.mean), sg_round9(e.low), sg_round9(e.high)};
+}
+
+sg_status sg_bias_of(const struct sg_cue_texts *pool, const struct sg_cue_texts *raw, struct sg_bias *out,
+                     struct sg_err *err)
+{
+    struct sg_bias b = {.chance = share_of_largest(pool), .score = NAN, .low = NAN, .high = NAN};
+    double level = 1 - 0.05 / (pool->second ? 3 : 2);
+    for (int v = 0; v < SG_N_CUE_VIEWS; v++) {
+        int64_t right = -1, right_raw = -1;
+        SG_TRY(sg_cue_right(pool, (enum sg_cue_view)v, &right, err));
+        if (raw)
+            SG_TRY(sg_cue_right(raw, (enum sg_cue_view)v, &right_raw, err));
+        struct sg_cue *c = &b.cue[v];
+        c->n = right < 0 ? 0 : pool->n;
+        c->pool = rounded(sg_wilson_ci((double)right, c->n));
+        c->raw = rounded(sg_wilson_ci((double)right_raw, right_raw < 0 ? 0 : raw->n));
+        c->excess = sg_wilson_ci(0, 0);
+        if (right < 0 || right_raw < 0)
+            continue;
+        c->excess = rounded(sg_newcombe_ci((double)right, pool->n, (double)right_raw, raw->n, 0.95));
+        struct sg_estimate wide =
+            rounded(sg_newcombe_ci((double)right, pool->n, (double)right_raw, raw->n, level));
+        b.score = fmax(b.score, wide.mean); /* the other one, where one is NaN */
+        b.low = fmax(b.low, wide.low);
+        b.high = fmax(b.high, wide.high);
+    }
+    *out = b;
+    return SG_OK;
+}
