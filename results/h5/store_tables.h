@@ -248,7 +248,7 @@
     X(n_cues, INT, "examples", SG_COL_LATER,                                                                 \
       "examples that the next are of: of each class as many as both have")                                   \
     X(bias, REAL, "1", SG_COL_LATER,                                                                         \
-      "bias score: largest excess of /cues; NaN for raw rows, and below 20 examples")                        \
+      "bias score: largest excess of /cues; NaN for raw rows, and for few examples")                         \
     X(bias_low, REAL, "1", SG_COL_LATER, "95 % interval of the largest excess, over all views")              \
     X(bias_high, REAL, "1", SG_COL_LATER, "95 % interval of the largest excess, over all views")
 
@@ -260,14 +260,14 @@
       "what the classifier sees: text, text_pair (alone) or length (of all texts)")                          \
     X(n, INT, "examples", SG_COL_LATER, "examples: of each class as many as pool and raw rows have")         \
     X(chance, REAL, "1", SG_COL_LATER, "share of the largest class")                                         \
-    X(accuracy, REAL, "1", SG_COL_LATER, "cross-validated accuracy of naive Bayes on this view alone")       \
+    X(accuracy, REAL, "1", SG_COL_LATER, "cross-validated accuracy of naive Bayes that sees this alone")     \
     X(accuracy_low, REAL, "1", SG_COL_LATER, "95 % interval (Wilson)")                                       \
     X(accuracy_high, REAL, "1", SG_COL_LATER, "95 % interval (Wilson)")                                      \
     X(raw, REAL, "1", SG_COL_LATER,                                                                          \
       "the same of as many raw rows of each class; NaN for raw rows themselves")                             \
     X(raw_low, REAL, "1", SG_COL_LATER, "95 % interval (Wilson)")                                            \
     X(raw_high, REAL, "1", SG_COL_LATER, "95 % interval (Wilson)")                                           \
-    X(excess, REAL, "1", SG_COL_LATER, "accuracy less that of raw rows")                                     \
+    X(excess, REAL, "1", SG_COL_LATER, "accuracy less that of raw rows; each is chance where it is below")   \
     X(excess_low, REAL, "1", SG_COL_LATER, "95 % interval (Newcombe)")                                       \
     X(excess_high, REAL, "1", SG_COL_LATER, "95 % interval (Newcombe)")
 

@@ -38,6 +38,10 @@ static struct sg_class_term term_of(const struct sg_words *w, const struct count
            n_out = (double)(c->n_labelled - c->n[k]) + prior;
     double odds = log(in / (n_in - in)) - log(out / (n_out - out)), z = odds / sqrt(1 / in + 1 / out),
            p = erfc(fabs(z) / sqrt(2)) * (double)c->n_tested;
+    if (!isfinite(z)) { /* the only word that there is */
+        odds = z = 0;
+        p = 1;
+    }
     x.log_odds = sg_round9(odds);
     x.z = sg_round9(z);
     x.p = p < 1 ? sg_round9(p) : 1;

@@ -18,18 +18,29 @@ const char *sg_cue_view_name(enum sg_cue_view view)
 struct bayes {
     int n_classes;
     int64_t n_terms;
-    int64_t *count;    /* (n_terms, n_classes) texts that have it */
-    int64_t *n_words;  /* (n_classes) */
-    int64_t *n_texts;  /* (n_classes) */
-    double *log_count; /* (most + 2) log of whole numbers: the same few are asked for all the time */
+    int64_t *count;   /* (n_terms, n_classes) texts that have it */
+    int64_t *n_texts; /* (n_classes) */
+    double *
+        without; /* (n_classes) log of the class's share, and of the chance that its texts have no word at all */
+    double *log_count; /* (n + 3) log of whole numbers: all that is asked for */
 };
 
 static void learn(struct bayes *b, const struct sg_words *w, int64_t text, int label, int step)
 {
     b->n_texts[label] += step;
-    for (int64_t j = w->start[text]; j < w->start[text + 1]; j++) {
+    for (int64_t j = w->start[text]; j < w->start[text + 1]; j++)
         b->count[w->word[j] * b->n_classes + label] += step;
-        b->n_words[label] += step;
+}
+
+/* P(w | k) = (texts of k with w + 1) / (texts of k + 2). */
+static void ready(struct bayes *b)
+{
+    for (int k = 0; k < b->n_classes; k++) {
+        double sum = b->n_texts[k] ? b->log_count[b->n_texts[k]] : 0;
+        for (int64_t w = 0; w < b->n_terms; w++)
+            sum += b->log_count[b->n_texts[k] - b->count[w * b->n_classes + k] + 1] -
+                   b->log_count[b->n_texts[k] + 2];
+        b->without[k] = sum;
     }
 }
 
@@ -41,10 +52,11 @@ static int name_class(const struct bayes *b, const struct sg_words *w, int64_t t
     for (int k = 0; k < b->n_classes; k++) {
         if (!b->n_texts[k])
             continue;
-        double score = b->log_count[b->n_texts[k]];
-        for (int64_t j = w->start[text]; j < w->start[text + 1]; j++)
-            score += b->log_count[b->count[w->word[j] * b->n_classes + k] + 1];
-        score -= (double)(w->start[text + 1] - w->start[text]) * log((double)(b->n_words[k] + b->n_terms));
+        double score = b->without[k];
+        for (int64_t j = w->start[text]; j < w->start[text + 1]; j++) {
+            int64_t count = b->count[w->word[j] * b->n_classes + k];
+            score += b->log_count[count + 1] - b->log_count[b->n_texts[k] - count + 1];
+        }
         if (best < 0 || score > most) {
             best = k;
             most = score;
@@ -53,7 +65,7 @@ static int name_class(const struct bayes *b, const struct sg_words *w, int64_t t
     return best;
 }
 
-static sg_status deal_folds(const struct sg_cue_texts *x, int *fold, struct sg_err *err)
+sg_status sg_cue_folds(const struct sg_cue_texts *x, int *fold, struct sg_err *err)
 {
     int64_t *of_class = sg_alloc((size_t)x->n + 1, sizeof *of_class);
     if (!of_class)
@@ -72,22 +84,21 @@ static sg_status deal_folds(const struct sg_cue_texts *x, int *fold, struct sg_e
     return SG_OK;
 }
 
-static sg_status cross_validate(const struct sg_cue_texts *x, const struct sg_words *w, int64_t *right,
-                                struct sg_err *err)
+static sg_status cross_validate(const struct sg_cue_texts *x, const struct sg_words *w, const int *fold,
+                                int64_t *right, struct sg_err *err)
 {
     struct bayes b = {.n_classes = x->n_classes,
                       .n_terms = w->n_terms,
                       .count = sg_alloc((size_t)w->n_terms * (size_t)x->n_classes + 1, sizeof *b.count),
-                      .n_words = sg_alloc((size_t)x->n_classes + 1, sizeof *b.n_words),
                       .n_texts = sg_alloc((size_t)x->n_classes + 1, sizeof *b.n_texts),
-                      .log_count = sg_alloc((size_t)x->n + 2, sizeof *b.log_count)};
-    int *fold = sg_alloc((size_t)x->n + 1, sizeof *fold);
+                      .without = sg_alloc((size_t)x->n_classes + 1, sizeof *b.without),
+                      .log_count = sg_alloc((size_t)x->n + 3, sizeof *b.log_count)};
     int64_t n_right = 0;
-    sg_status status = b.count && b.n_words && b.n_texts && b.log_count && fold
-                           ? deal_folds(x, fold, err)
+    sg_status status = b.count && b.without && b.n_texts && b.log_count
+                           ? SG_OK
                            : sg_fail_memory(err, (size_t)w->n_terms * sizeof *b.count);
     if (status == SG_OK) {
-        for (int64_t i = 1; i < x->n + 2; i++)
+        for (int64_t i = 1; i < x->n + 3; i++)
             b.log_count[i] = log((double)i);
         for (int64_t i = 0; i < x->n; i++)
             learn(&b, w, i, x->label[i], 1);
@@ -95,6 +106,7 @@ static sg_status cross_validate(const struct sg_cue_texts *x, const struct sg_wo
             for (int64_t i = 0; i < x->n; i++)
                 if (fold[i] == f)
                     learn(&b, w, i, x->label[i], -1);
+            ready(&b);
             for (int64_t i = 0; i < x->n; i++)
                 if (fold[i] == f)
                     n_right += name_class(&b, w, i) == x->label[i];
@@ -105,10 +117,9 @@ static sg_status cross_validate(const struct sg_cue_texts *x, const struct sg_wo
         *right = n_right;
     }
     sg_free(b.count);
-    sg_free(b.n_words);
+    sg_free(b.without);
     sg_free(b.n_texts);
     sg_free(b.log_count);
-    sg_free(fold);
     return status;
 }
 
@@ -171,12 +182,13 @@ static sg_status lengths_of(const struct sg_cue_texts *x, struct sg_words *out, 
     return status;
 }
 
-sg_status sg_cue_right(const struct sg_cue_texts *x, enum sg_cue_view view, int64_t *right,
+sg_status sg_cue_right(const struct sg_cue_texts *x, enum sg_cue_view view, const int *fold, int64_t *right,
                        struct sg_err *err)
 {
     struct sg_words w = {0};
     sg_status status = SG_OK;
-    if (x->n < SG_CUE_LEAST || (view == SG_CUE_SECOND && !x->second)) {
+    if (x->n < SG_CUE_LEAST || x->n < (int64_t)x->n_classes * SG_CUE_LEAST_OF_CLASS ||
+        (view == SG_CUE_SECOND && !x->second)) {
         *right = -1;
         return SG_OK;
     }
@@ -186,7 +198,7 @@ sg_status sg_cue_right(const struct sg_cue_texts *x, enum sg_cue_view view, int6
         SG_TRY_DONE(sg_words_of(view == SG_CUE_SECOND ? x->second : x->first, x->n, &w, err));
         SG_TRY_DONE(sg_words_once(&w, err));
     }
-    status = cross_validate(x, &w, right, err);
+    status = cross_validate(x, &w, fold, right, err);
 done:
     sg_words_free(&w);
     return status;
@@ -209,30 +221,45 @@ static struct sg_estimate rounded(struct sg_estimate e)
     return (struct sg_estimate){e.n, sg_round9(e.mean), sg_round9(e.low), sg_round9(e.high)};
 }
 
+/* Of all views, in one deal of the folds. */
+static sg_status all_right(const struct sg_cue_texts *x, int64_t right[SG_N_CUE_VIEWS], struct sg_err *err)
+{
+    int *fold = sg_alloc((size_t)x->n + 1, sizeof *fold);
+    sg_status status = fold ? sg_cue_folds(x, fold, err) : sg_fail_memory(err, (size_t)x->n * sizeof *fold);
+    for (int v = 0; v < SG_N_CUE_VIEWS && status == SG_OK; v++)
+        status = sg_cue_right(x, (enum sg_cue_view)v, fold, &right[v], err);
+    sg_free(fold);
+    return status;
+}
+
+static void compare(const struct sg_cue_texts *pool, const struct sg_cue_texts *raw, int64_t right,
+                    int64_t right_raw, double level, struct sg_bias *b, struct sg_cue *c)
+{
+    c->n = right < 0 ? 0 : pool->n;
+    c->pool = rounded(sg_wilson_ci((double)right, c->n));
+    c->raw = rounded(sg_wilson_ci((double)right_raw, right_raw < 0 ? 0 : raw->n));
+    c->excess = sg_wilson_ci(0, 0);
+    if (right < 0 || right_raw < 0)
+        return;
+    double least = b->chance * (double)pool->n, of_pool = fmax((double)right, least),
+           of_raw = fmax((double)right_raw, least);
+    c->excess = rounded(sg_newcombe_ci(of_pool, pool->n, of_raw, raw->n, 0.95));
+    struct sg_estimate wide = rounded(sg_newcombe_ci(of_pool, pool->n, of_raw, raw->n, level));
+    b->score = fmax(b->score, wide.mean); /* the other one, where one is NaN */
+    b->low = fmax(b->low, wide.low);
+    b->high = fmax(b->high, wide.high);
+}
+
 sg_status sg_bias_of(const struct sg_cue_texts *pool, const struct sg_cue_texts *raw, struct sg_bias *out,
                      struct sg_err *err)
 {
     struct sg_bias b = {.chance = share_of_largest(pool), .score = NAN, .low = NAN, .high = NAN};
-    double level = 1 - 0.05 / (pool->second ? 3 : 2);
-    for (int v = 0; v < SG_N_CUE_VIEWS; v++) {
-        int64_t right = -1, right_raw = -1;
-        SG_TRY(sg_cue_right(pool, (enum sg_cue_view)v, &right, err));
-        if (raw)
-            SG_TRY(sg_cue_right(raw, (enum sg_cue_view)v, &right_raw, err));
-        struct sg_cue *c = &b.cue[v];
-        c->n = right < 0 ? 0 : pool->n;
-        c->pool = rounded(sg_wilson_ci((double)right, c->n));
-        c->raw = rounded(sg_wilson_ci((double)right_raw, right_raw < 0 ? 0 : raw->n));
-        c->excess = sg_wilson_ci(0, 0);
-        if (right < 0 || right_raw < 0)
-            continue;
-        c->excess = rounded(sg_newcombe_ci((double)right, pool->n, (double)right_raw, raw->n, 0.95));
-        struct sg_estimate wide =
-            rounded(sg_newcombe_ci((double)right, pool->n, (double)right_raw, raw->n, level));
-        b.score = fmax(b.score, wide.mean); /* the other one, where one is NaN */
-        b.low = fmax(b.low, wide.low);
-        b.high = fmax(b.high, wide.high);
-    }
+    int64_t right[SG_N_CUE_VIEWS], right_raw[SG_N_CUE_VIEWS] = {-1, -1, -1};
+    SG_TRY(all_right(pool, right, err));
+    if (raw)
+        SG_TRY(all_right(raw, right_raw, err));
+    for (int v = 0; v < SG_N_CUE_VIEWS; v++)
+        compare(pool, raw, right[v], right_raw[v], 1 - 0.05 / (pool->second ? 3 : 2), &b, &b.cue[v]);
     *out = b;
     return SG_OK;
 }

@@ -185,7 +185,7 @@ static sg_status fake_evaluations(struct sg_ledger *l, const struct fake *f, str
 /* Of the raw rows of rte, and of its pool, where the LLM chose; and of a pool that no cell names. */
 static sg_status fake_text_stats(struct sg_ledger *l, const struct fake *f, struct sg_err *err)
 {
-    char result[1200];
+    char result[2400];
     static const char *const id[] = {"", "pool1", "elsewhere"};
     for (int i = 0; i < 3; i++) {
         snprintf(
@@ -198,8 +198,20 @@ static sg_status fake_text_stats(struct sg_ledger *l, const struct fake *f, stru
             "\"opening\":\"\","
             "\"part\":\"text_pair\"},"
             "{\"chosen\":%d,\"label\":0,\"n\":1,\"n_words\":0,\"opening\":\"\",\"part\":\"text\"}],\"task\":"
-            "\"rte\"}",
-            i ? 4 : -1, id[i], i ? 9 : 500, f->evil ? f->evil : "is the tower", i ? 3 : -1);
+            "\"rte\",\"measures\":{\"n\":4,\"n_words\":500,\"distinct_1\":0.5,\"self_bleu\":0.25,\"n_cues\":"
+            "4%s},"
+            "\"cues\":[{\"view\":\"text\",\"n\":4,\"chance\":0.5,\"accuracy\":0.75,\"accuracy_low\":0.3,"
+            "\"accuracy_high\":0.95%s}],\"terms\":[{\"label\":1,\"part\":\"text\",\"place\":0,\"term\":\"%"
+            "s\","
+            "\"z\":%d.5,\"log_odds\":1.25,\"p\":0.001,\"n_in\":3,\"n_out\":0},"
+            "{\"label\":99,\"part\":\"text\",\"place\":\"x\",\"term\":null}]}",
+            i ? 4 : -1, id[i], i ? 9 : 500, f->evil ? f->evil : "is the tower", i ? 3 : -1,
+            i ? ",\"bias\":0.25,\"bias_low\":0.125,\"bias_high\":0.5" : "",
+            i ? ",\"raw\":0.5,\"raw_low\":0.25,\"raw_high\":0.75,\"excess\":0.25,\"excess_low\":-0.25,"
+                "\"excess_high\":"
+                "0.75"
+              : "",
+            f->evil ? f->evil : "tower", 2 + i);
         SG_TRY(sg_ledger_text_stats_put(l, i ? id[i] : "raw", i, result, err));
     }
     return SG_OK;

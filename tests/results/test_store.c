@@ -756,9 +756,40 @@ static void a_table_by_its_older_name(void **state)
     assert_true(n > 0 && seen.n == n);
 }
 
+/* What the texts were measured to be; what is missing or of another kind in the ledger is "not known". */
+static void measures_of_texts(void **state)
+{
+    (void)state;
+    char path[300];
+    snprintf(path, sizeof path, "%s", in_scratch("measures.h5"));
+    sg_ledger_close(make("measures", &(struct fake){.evaluated = 1}, path, NULL));
+    look(path, SG_T_TEXT_MEASURES);
+    assert_int_equal(seen.n, 2); /* raw rows and a pool; not of one that no cell names */
+    const union sg_value *raw = seen.row[0], *pool = seen.row[1];
+    assert_true(raw[SG_TEXT_MEASURES_pool].i == -1 && pool[SG_TEXT_MEASURES_pool].i == 1);
+    assert_true(pool[SG_TEXT_MEASURES_rephrases].i == -1 && pool[SG_TEXT_MEASURES_n].i == 4);
+    assert_true(pool[SG_TEXT_MEASURES_self_bleu].x == 0.25 && isnan(pool[SG_TEXT_MEASURES_compression].x));
+    assert_true(isnan(raw[SG_TEXT_MEASURES_bias].x) && pool[SG_TEXT_MEASURES_bias].x == 0.25 &&
+                pool[SG_TEXT_MEASURES_bias_low].x == 0.125);
+    look(path, SG_T_CUES);
+    assert_int_equal(seen.n, 2);
+    assert_string_equal(seen.row[1][SG_CUES_view].text, "text");
+    assert_true(seen.row[1][SG_CUES_accuracy].x == 0.75 && seen.row[1][SG_CUES_excess_high].x == 0.75 &&
+                isnan(seen.row[0][SG_CUES_excess].x));
+    look(path, SG_T_CLASS_TERMS);
+    assert_int_equal(seen.n, 4);
+    assert_string_equal(seen.row[2][SG_CLASS_TERMS_term].text, "tower");
+    assert_string_equal(seen.row[2][SG_CLASS_TERMS_class].text, "positive");
+    assert_true(seen.row[2][SG_CLASS_TERMS_z].x == 3.5 && seen.row[2][SG_CLASS_TERMS_n_in].i == 3);
+    assert_string_equal(seen.row[3][SG_CLASS_TERMS_term].text, "");
+    assert_string_equal(seen.row[3][SG_CLASS_TERMS_class].text, "");
+    assert_true(isnan(seen.row[3][SG_CLASS_TERMS_z].x));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(measures_of_texts),
         cmocka_unit_test(a_table_by_its_older_name),
         cmocka_unit_test(the_ledger_comes_back),
         cmocka_unit_test(the_digest_is_the_studys),
