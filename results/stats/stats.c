@@ -218,8 +218,7 @@ struct sg_estimate sg_newcombe_ci(double right_1, int64_t n_1, double right_2, i
     struct sg_estimate e = {.n = n_1 < n_2 ? n_1 : n_2, .mean = NAN, .low = NAN, .high = NAN};
     if (e.n < 1)
         return e;
-    /* Student's t with so many degrees of freedom is the normal distribution to 1e-9. */
-    double z = sg_t_quantile(1 - (1 - level) / 2, 1e10), p_1 = right_1 / (double)n_1,
+    double z = sg_t_critical(1 - level, (double)INFINITY), p_1 = right_1 / (double)n_1,
            p_2 = right_2 / (double)n_2, low_1, high_1, low_2, high_2;
     sg_wilson(p_1, (double)n_1, z, &low_1, &high_1);
     sg_wilson(p_2, (double)n_2, z, &low_2, &high_2);
