@@ -143,12 +143,16 @@ static sg_status next_message(struct measuring *m, struct sg_buf *b, struct sg_e
 static sg_status look(struct measuring *m, const char *made_with, int64_t *bytes, struct sg_err *err)
 {
     int whole = 1;
+    char *sha256 = NULL;
+    SG_TRY(sg_ledger_meta_get(m->ledger, "embeddings_sha256", &sha256, err));
+    int is_ours = sha256 && sg_embeddings_is(m->path, sha256);
+    sg_free(sha256);
     SG_TRY(sg_parts_list(m->p, &m->parts, err));
     SG_TRY(sg_records_lack(m->ledger, m->p, &m->parts, err));
     for (int64_t i = 0; i < m->parts.n; i++) {
         struct sg_part *x = &m->parts.part[i];
         struct sg_embedded d = {m->p->study->task[x->task].name, sg_part_name(m->p, x), x->texts, x->n, m->c};
-        x->is_stored = sg_embeddings_hold(m->path, made_with, &d);
+        x->is_stored = is_ours && sg_embeddings_hold(m->path, made_with, &d);
         whole &= x->is_stored;
         *bytes += 4 * x->n * m->c + 4096;
     }
@@ -203,9 +207,15 @@ static sg_status go(struct measuring *m, struct sg_buf *message, struct sg_err *
     struct sg_err why = {0};
     struct sg_embeddings *store = m->store;
     m->store = NULL;
-    if (store && sg_embeddings_finish(store, &why) != SG_OK)
+    char sha256[SG_HEX] = "";
+    if (store && sg_embeddings_finish(store, sha256, &why) != SG_OK)
         give_up_store(m, &why);
-    return sg_agree(m->world, m->world->rank == 0 ? sg_ledger_commit(m->ledger, err) : SG_OK, err);
+    sg_status status = SG_OK;
+    if (m->world->rank == 0 && sha256[0])
+        status = sg_ledger_meta_set(m->ledger, "embeddings_sha256", sha256, err);
+    if (status == SG_OK && m->world->rank == 0)
+        status = sg_ledger_commit(m->ledger, err);
+    return sg_agree(m->world, status, err);
 }
 
 sg_status sg_measure_embeddings(const struct sg_team *world, const struct sg_prepared *p,

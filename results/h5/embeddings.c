@@ -117,10 +117,19 @@ static hid_t open_file(const char *path)
     return sg_file_exists(path) && H5Fis_hdf5(path) > 0 ? H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT) : -1;
 }
 
+int sg_embeddings_is(const char *path, const char *sha256)
+{
+    struct sg_err err;
+    char hex[SG_HEX];
+    return sg_file_exists(path) && sg_sha256_file(path, hex, &err) == SG_OK && strcmp(hex, sha256) == 0;
+}
+
 int sg_embeddings_hold(const char *path, const char *made_with, const struct sg_embedded *d)
 {
     struct sg_err err;
     int64_t version = 0;
+    if (d->n == 0)
+        return 1;
     hid_t file = open_file(path);
     float *x = sg_alloc((size_t)d->n * (size_t)d->c + 1, sizeof *x);
     int good = file >= 0 && x && text_is(file, "format", FORMAT, path) &&
@@ -134,6 +143,8 @@ int sg_embeddings_hold(const char *path, const char *made_with, const struct sg_
 
 sg_status sg_embeddings_read(const char *path, const struct sg_embedded *d, float *x, struct sg_err *err)
 {
+    if (d->n == 0)
+        return SG_OK;
     hid_t file = open_file(path);
     int good = file >= 0 && take(file, path, d, x);
     if (file >= 0)
@@ -162,9 +173,11 @@ static sg_status room_for(const char *path, int64_t bytes, struct sg_err *err)
 {
     struct statvfs v;
     char *folder = sg_strdup(path), *slash = folder ? strrchr(folder, '/') : NULL;
+    if (!folder)
+        return sg_fail_memory(err, strlen(path));
     if (slash)
         slash[slash == folder] = 0;
-    int known = folder && statvfs(slash ? folder : ".", &v) == 0;
+    int known = statvfs(slash ? folder : ".", &v) == 0;
     sg_free(folder);
     double there = known ? (double)v.f_bavail * (double)v.f_frsize : (double)bytes;
     return there >= (double)bytes
@@ -234,6 +247,8 @@ static sg_status write_rows(struct sg_embeddings *e, const char *name, const str
 sg_status sg_embeddings_add(struct sg_embeddings *e, const struct sg_embedded *d, const float *x,
                             int64_t from, int64_t to, struct sg_err *err)
 {
+    if (d->n == 0) /* HDF5 refuses to make room for it */
+        return SG_OK;
     struct piece *grown = sg_grown(e->piece, e->n_pieces, sizeof *grown);
     char *name = name_of(d);
     if (grown)
@@ -300,7 +315,7 @@ static sg_status seal_one(hid_t file, const struct piece *p, const char *path, s
 }
 
 /* Rank 0: the digests, then the name. */
-static sg_status seal(const struct sg_embeddings *e, struct sg_err *err)
+static sg_status seal(const struct sg_embeddings *e, char hex[SG_HEX], struct sg_err *err)
 {
     hid_t file = H5Fopen(e->tmp, H5F_ACC_RDWR, H5P_DEFAULT);
     sg_status status = file >= 0 ? SG_OK : sg_h5_fail(err, SG_FAILED, e->tmp, "cannot be opened again");
@@ -308,10 +323,12 @@ static sg_status seal(const struct sg_embeddings *e, struct sg_err *err)
         status = seal_one(file, &e->piece[i], e->tmp, err);
     if (file >= 0 && H5Fclose(file) < 0 && status == SG_OK)
         status = sg_h5_fail(err, SG_FAILED, e->tmp, "cannot be closed");
+    if (status == SG_OK)
+        status = sg_sha256_file(e->tmp, hex, err);
     return status == SG_OK ? sg_file_replace(e->tmp, e->path, err) : status;
 }
 
-sg_status sg_embeddings_finish(struct sg_embeddings *e, struct sg_err *err)
+sg_status sg_embeddings_finish(struct sg_embeddings *e, char hex[SG_HEX], struct sg_err *err)
 {
     sg_status status = H5Fclose(e->file) < 0 ? sg_h5_fail(err, SG_FAILED, e->tmp, "cannot be closed") : SG_OK;
     e->file = -1;
@@ -319,7 +336,7 @@ sg_status sg_embeddings_finish(struct sg_embeddings *e, struct sg_err *err)
     if (status == SG_OK)
         status = sg_agree(e->team, verify(e, err), err);
     if (status == SG_OK)
-        status = sg_agree(e->team, e->team->rank == 0 ? seal(e, err) : SG_OK, err);
+        status = sg_agree(e->team, e->team->rank == 0 ? seal(e, hex, err) : SG_OK, err);
     sg_embeddings_discard(e);
     return status;
 }

@@ -19,13 +19,16 @@
 
 #include <stdint.h>
 
-/* One dataset. */
+/* One dataset; one without rows is held by any file, and in none. */
 struct sg_embedded {
     const char *task, *name; /* name: raw, test or a pool's id */
     const char *texts_sha256;
     int64_t n;
     int c;
 };
+
+/* Rank 0. Whether there is a file whose SHA-256 is this one, which finish gave: ask before anything else of it, for HDF5 may crash on what is damaged. */
+int sg_embeddings_is(const char *path, const char *sha256);
 
 /* Rank 0. Whether the file holds these just so, made with `made_with`, and their bytes are whole. A file that is not there, or none of
  * ours, does not. */
@@ -45,8 +48,8 @@ sg_status sg_embeddings_create(const struct sg_team *team, const char *path, con
 sg_status sg_embeddings_add(struct sg_embeddings *e, const struct sg_embedded *d, const float *x,
                             int64_t from, int64_t to, struct sg_err *err) SG_MUST_USE;
 
-/* Closes, verifies, renames; destroys in any case. On failure `path` is as it was. */
-sg_status sg_embeddings_finish(struct sg_embeddings *e, struct sg_err *err) SG_MUST_USE;
+/* Closes, verifies, renames; destroys in any case. sha256: of the file, on rank 0. On failure `path` is as it was. */
+sg_status sg_embeddings_finish(struct sg_embeddings *e, char sha256[SG_HEX], struct sg_err *err) SG_MUST_USE;
 
 /* Nothing is left of it. NULL is fine. */
 void sg_embeddings_discard(struct sg_embeddings *e);
