@@ -24,6 +24,7 @@ struct sg_form_output {
 #define SG_FORMS(X)                                                                                          \
     X(terminal, 0, "answers and the main table; --all for everything")                                       \
     X(markdown, 0, "GitHub Markdown")                                                                        \
+    X(latex, 1, "a table a file (booktabs), and report.tex, which shows them")                               \
     X(html, 0, "one page with figures, in one file that asks nobody for anything")                           \
     X(json, 0, "one object for programs")                                                                    \
     X(csv, 1, "a file a table (RFC 4180), numbers as they are")

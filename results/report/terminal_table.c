@@ -297,6 +297,10 @@ static void draw(const struct layout *l, size_t width, int64_t *column)
             column[n++] = c;
             used += l->column[c].width + GAP;
         }
+        if (used + l->column[at].width > width) { /* no room beside the first columns */
+            n = 0;
+            used = INDENT;
+        }
         int64_t first = n;
         while (at < n_columns && (n == first || used + l->column[at].width <= width)) {
             used += l->column[at].width + GAP;
