@@ -187,7 +187,7 @@ int sg_cmd_report(int argc, char **argv)
         {.name = "output",
          .type = SG_OPT_TEXT,
          .argument = "FILE|DIR",
-         .help = "instead of standard output; a folder for csv",
+         .help = "instead of standard output; a folder for csv and latex",
          .text = &output},
     };
     const struct sg_usage usage = {.command = "report",
