@@ -13,8 +13,8 @@
 #include <string.h>
 #include <time.h>
 
-/* `recorded` has whole seconds, and a record waits for others of its time. */
-static const double SLACK_S = 2.5;
+/* `recorded` has whole seconds, and a record waits for others of its time: of long cells more than of short ones, whose overlaps would be missed. */
+static const double SLACK_MIN_S = 1.1, SLACK_MAX_S = 2.5;
 static const double PAUSE_S = 900;
 enum { MAX_LANES = 200 };
 
@@ -48,8 +48,9 @@ static double seconds(const char *stamp)
     return (double)timegm(&t);
 }
 
-static int64_t host_of(struct timeline *l, const char *name)
+static int64_t host_of(struct timeline *l, const char *host)
 {
+    const char *name = host[0] ? host : "unknown host";
     for (int64_t h = 0; h < l->n_hosts; h++)
         if (strcmp(l->host[h].name, name) == 0)
             return h;
@@ -57,7 +58,7 @@ static int64_t host_of(struct timeline *l, const char *name)
     if (!list)
         return -1;
     l->host = list;
-    list[l->n_hosts] = (struct host){.name = sg_strdup(name)};
+    list[l->n_hosts] = (struct host){.name = sg_strdup(name), .ranks = NAN};
     return list[l->n_hosts].name ? l->n_hosts++ : -1;
 }
 
@@ -116,7 +117,10 @@ static void place(struct timeline *l)
         struct span *s = &l->span[i];
         struct host *h = &l->host[s->host];
         int64_t lane = 0;
-        while (lane < h->n_lanes && s->begin < h->until[lane] - SLACK_S)
+        double half = (s->end - s->begin) / 2, slack = half < SLACK_MIN_S   ? SLACK_MIN_S
+                                                       : half > SLACK_MAX_S ? SLACK_MAX_S
+                                                                            : half;
+        while (lane < h->n_lanes && s->begin < h->until[lane] - slack)
             lane++;
         if (lane == MAX_LANES)
             lane = MAX_LANES - 1;
@@ -126,7 +130,7 @@ static void place(struct timeline *l)
         h->n_cells++;
         h->train_s += s->train_s;
         h->eval_s += s->eval_s;
-        h->ranks = s->ranks > h->ranks ? s->ranks : h->ranks;
+        h->ranks = s->ranks > h->ranks || isnan(h->ranks) ? s->ranks : h->ranks;
     }
 }
 
