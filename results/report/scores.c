@@ -62,12 +62,16 @@ static sg_status enter(int16_t **list, int64_t n, int64_t row, int64_t value, st
     return SG_OK;
 }
 
-static sg_status read_prediction(void *context, int64_t at, const union sg_value *row, struct sg_err *err)
+/* What a table of predictions is read into; set: NULL for the test rows. */
+struct reader {
+    struct sg_scores *s;
+    const int64_t *set;
+};
+
+static sg_status enter_prediction(struct sg_scores *s, int64_t at, int64_t cell, int64_t i, int64_t gold,
+                                  int64_t predicted, struct sg_err *err)
 {
-    struct sg_scores *s = context;
     struct predictions *p = s->rows;
-    int64_t cell = row[SG_PREDICTIONS_cell].i, i = row[SG_PREDICTIONS_row].i,
-            gold = row[SG_PREDICTIONS_gold].i, predicted = row[SG_PREDICTIONS_predicted].i;
     if (cell < 0 || cell >= s->d->n_cells)
         return sg_fail(err, SG_INPUT, "damaged: prediction %lld has no cell", (long long)at);
     const struct sg_report_task *t = &s->d->task[s->d->cell[cell].task];
@@ -80,6 +84,25 @@ static sg_status read_prediction(void *context, int64_t at, const union sg_value
     p->n_read[cell]++;
     SG_TRY(enter(golds, t->n_test, i, gold, err));
     return enter(&p->predicted[cell], t->n_test, i, predicted, err);
+}
+
+static sg_status read_prediction(void *context, int64_t at, const union sg_value *row, struct sg_err *err)
+{
+    return enter_prediction(((struct reader *)context)->s, at, row[SG_PREDICTIONS_cell].i,
+                            row[SG_PREDICTIONS_row].i, row[SG_PREDICTIONS_gold].i,
+                            row[SG_PREDICTIONS_predicted].i, err);
+}
+
+static sg_status read_set_prediction(void *context, int64_t at, const union sg_value *row, struct sg_err *err)
+{
+    const struct reader *r = context;
+    int64_t cell = row[SG_TRANSFER_PREDICTIONS_cell].i;
+    if (cell >= 0 && cell < r->s->d->n_cells &&
+        r->set[r->s->d->cell[cell].task] != row[SG_TRANSFER_PREDICTIONS_set].i)
+        return SG_OK;
+    return enter_prediction(r->s, at, cell, row[SG_TRANSFER_PREDICTIONS_row].i,
+                            row[SG_TRANSFER_PREDICTIONS_gold].i, row[SG_TRANSFER_PREDICTIONS_predicted].i,
+                            err);
 }
 
 /* ---- groups ---- */
@@ -253,17 +276,19 @@ static sg_status make_effects(const struct sg_scores *s, struct sg_score_group *
     return SG_OK;
 }
 
-sg_status sg_scores_read(const char *path, const struct sg_report_data *d, struct sg_scores *out,
-                         struct sg_err *err)
+static sg_status read_scores(const char *path, const struct sg_report_data *d, const int64_t *set,
+                             struct sg_scores *out, struct sg_err *err)
 {
     struct sg_scores s = {.d = d};
+    struct reader r = {&s, set};
     struct predictions *p = NULL;
     hid_t file = -1;
     SG_TRY(make_predictions(d, &p, err));
     s.rows = p;
     sg_status status = sg_store_open(path, &file, err);
     if (status == SG_OK) {
-        status = sg_h5_table_each(file, &sg_store_tables[SG_T_PREDICTIONS], path, read_prediction, &s, err);
+        status = sg_h5_table_each(file, &sg_store_tables[set ? SG_T_TRANSFER_PREDICTIONS : SG_T_PREDICTIONS],
+                                  path, set ? read_set_prediction : read_prediction, &r, err);
         H5Fclose(file);
     }
     if (status == SG_OK)
@@ -278,6 +303,18 @@ sg_status sg_scores_read(const char *path, const struct sg_report_data *d, struc
     else
         sg_scores_free(&s);
     return status;
+}
+
+sg_status sg_scores_read(const char *path, const struct sg_report_data *d, struct sg_scores *out,
+                         struct sg_err *err)
+{
+    return read_scores(path, d, NULL, out, err);
+}
+
+sg_status sg_scores_read_set(const char *path, const struct sg_report_data *d, const int64_t *set,
+                             struct sg_scores *out, struct sg_err *err)
+{
+    return read_scores(path, d, set, out, err);
 }
 
 void sg_scores_free(struct sg_scores *s)

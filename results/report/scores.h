@@ -32,6 +32,10 @@ struct sg_scores {
 /* d is borrowed until sg_scores_free. Groups' effects are made here, once. */
 sg_status sg_scores_read(const char *path, const struct sg_report_data *d, struct sg_scores *out,
                          struct sg_err *err) SG_MUST_USE;
+/* The same of a further test set, from /transfer_predictions. set (n_tasks): its ordinal in each task, -1 where it has none; n_test of the tasks
+ * of d is then the set's rows in it, 0 for none. */
+sg_status sg_scores_read_set(const char *path, const struct sg_report_data *d, const int64_t *set,
+                             struct sg_scores *out, struct sg_err *err) SG_MUST_USE;
 void sg_scores_free(struct sg_scores *s);
 
 /* The group, or NULL. method NULL or "": raw only. */

@@ -36,6 +36,7 @@ struct sg_section_input {
     X(wording, 1, "How much is the prompt's wording?")                                                       \
     X(conditioning, 1, "Label first, or text first?")                                                        \
     X(generator, 1, "Which generator?")                                                                      \
+    X(transfer, 1, "Does it hold on other test sets?")                                                       \
     X(compare, 1, "This study beside the other one")                                                         \
     X(spread, 1, "Where does the spread come from?")                                                         \
     X(limits, 0, "What this study cannot tell")                                                              \

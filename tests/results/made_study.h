@@ -16,6 +16,8 @@ struct made {
     const int *size, *raw;                     /* 0-terminated */
     /* What a cell adds to a row's score, which is right where it is above 0; size 0: raw only; raw 0: synthetic only. NULL: nothing. */
     double (*gain)(int task, const char *method, int size, int raw);
+    double (*far)(int task, const char *method, int size,
+                  int raw); /* the same on a further test set "far", of as many rows; NULL: there is none */
     uint64_t seed;
     int hole;  /* the last cell is planned */
     int pools; /* a pool a method, of four examples at USD 0.25, the more different the later the method stands in the list */
@@ -26,16 +28,19 @@ static sg_status made_cell(struct sg_ledger *l, const struct made *m, int task, 
                            int raw, int draw, int training, int *ordinal, int planned, struct sg_err *err)
 {
     char id[40], settings[500], pool[40], result[200];
-    float *logits = sg_alloc((size_t)m->n_rows * 2, sizeof *logits);
+    float *logits = sg_alloc((size_t)m->n_rows * 4, sizeof *logits);
     double shift = 0.6 + (m->gain ? m->gain(task, method, size, raw) : 0);
+    int n_sets = m->far != NULL;
     if (!logits)
         return sg_fail_memory(err, 8);
     struct sg_rng d = sg_rng_make(m->seed, (uint64_t)(1000 + task * 100 + draw)),
                   t = sg_rng_make(m->seed, (uint64_t)(5000 + task * 100 + training)),
                   own = sg_rng_make(m->seed, (uint64_t)(100000 + *ordinal));
     shift += 0.1 * sg_rng_normal(&d) + 0.05 * sg_rng_normal(&t);
-    for (int r = 0; r < m->n_rows; r++) {
+    for (int r = 0; r < m->n_rows * (1 + n_sets); r++) {
         struct sg_rng row = sg_rng_make(m->seed, (uint64_t)(900000 + task * 10000 + r));
+        if (r == m->n_rows)
+            shift += m->far(task, method, size, raw) - (m->gain ? m->gain(task, method, size, raw) : 0);
         int gold = r % 2, right = shift + sg_rng_normal(&row) + 0.5 * sg_rng_normal(&own) > 0,
             predicted = right ? gold : !gold;
         logits[2 * r + predicted] = 1.5f;
@@ -55,8 +60,16 @@ static sg_status made_cell(struct sg_ledger *l, const struct made *m, int task, 
     snprintf(result, sizeof result,
              "{\"n_raw\":%d,\"n_synthetic\":%d,\"train_s\":1.5,\"ranks\":1,\"host\":\"near\"}", raw, size);
     sg_status status = sg_ledger_cell_plan(l, id, *ordinal, settings, size ? pool : NULL, err);
-    struct sg_ledger_cell c = {
-        .id = id, .status = "done", .result = result, .n_eval = m->n_rows, .n_classes = 2, .logits = logits};
+    const struct sg_ledger_set_predictions far = {"far", m->n_rows,
+                                                  logits ? logits + 2 * (size_t)m->n_rows : NULL};
+    struct sg_ledger_cell c = {.id = id,
+                               .status = "done",
+                               .result = result,
+                               .n_eval = m->n_rows,
+                               .n_classes = 2,
+                               .logits = logits,
+                               .n_sets = n_sets,
+                               .set = &far};
     if (status == SG_OK && !planned)
         status = sg_ledger_cell_finish(l, &c, err);
     ++*ordinal;
@@ -151,6 +164,9 @@ static sg_status made_fill(struct sg_ledger *l, const struct made *m, struct sg_
         snprintf(name, sizeof name, "task%d", task);
         for (int r = 0; r < m->n_rows; r++)
             SG_TRY(sg_ledger_test_row_put(l, name, r, r % 2, "A test row.", NULL, err));
+        for (int r = 0; m->far && r < m->n_rows; r++)
+            SG_TRY(sg_ledger_test_set_row_put(l, name, "far", r, (m->n_rows + r) % 2, "A row from far away.",
+                                              NULL, err));
         for (const int *raw = m->raw; *raw; raw++)
             SG_TRY(made_group(l, m, task, "", 0, *raw, &ordinal, 0, err));
         for (const char *const *method = m->method; *method; method++)

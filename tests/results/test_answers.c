@@ -319,6 +319,72 @@ static void no_effect_no_claim(void **state)
     assert_true(n * 100 <= 5 * n_studies);
 }
 
+static double far(int task, const char *method, int size, int raw)
+{
+    (void)method, (void)raw;
+    return size && task == 0 ? 1.2 : 0;
+}
+
+/* On a further test set what helps on one task is told of that one, whatever the own test rows say; a hole is no number. */
+static void further_test_sets(void **state)
+{
+    (void)state;
+    struct study t;
+    struct made m = {.n_tasks = 2,
+                     .n_rows = 150,
+                     .n_draws = 3,
+                     .n_trainings = 3,
+                     .method = methods,
+                     .size = one_size,
+                     .raw = raws,
+                     .far = far,
+                     .seed = 9};
+    make("far", &m, NULL, &t);
+    expect(&t, "transfer", 0,
+           "On far, adding synthetic examples to 40 raw rows of task0 helps: accuracy changes by +");
+    expect(&t, "transfer", 0, "mean of 3 combinations of method and size; p");
+    expect(&t, "transfer", 1, "help task1 on far " SG_CANNOT);
+    assert_string_equal(said(&t, "transfer", 2), "");
+    if (!strstr(said(&t, "help", 0), SG_CANNOT))
+        fail_msg("what helps far away is told of the own test rows: %s", said(&t, "help", 0));
+    const struct sg_doc_section *s = section(&t, "transfer");
+    assert_int_equal(s->n_blocks, 2 + 2 * 3); /* table, note and figure of each task */
+    const struct sg_doc_table *table = s->block[2].table;
+    assert_int_equal(table->n_rows, 1 + 3 * 2);
+    assert_string_equal(table->cell[0].text, "far");
+    assert_string_equal(table->cell[2].text, "raw");
+    /* The mean that is shown is that of the rows: read again by hand. */
+    int64_t set[] = {0, 0}, n_right = 0, n = 0;
+    struct sg_scores far_scores;
+    char path[400];
+    snprintf(path, sizeof path, "%s.h5", in_scratch("far"));
+    OK(sg_scores_read_set(path, &t.d, set, &far_scores, &err));
+    const struct sg_score_group *g = sg_scores_find(&far_scores, 0, SG_REPORT_RAW, NULL, 0, 40);
+    for (int64_t i = 0; i < g->n_cells; i++)
+        for (int64_t r = 0; r < m.n_rows; r++, n++)
+            n_right += sg_scores_predicted(&far_scores, g->cell[i], r) == sg_scores_gold(&far_scores, 0, r);
+    assert_true(fabs(table->cell[6].value - (double)n_right / (double)n) < 1e-6 ||
+                fabs(table->cell[6].value - 100 * (double)n_right / (double)n) < 1e-4);
+    sg_scores_free(&far_scores);
+    study_free(&t);
+
+    m.hole = 1; /* of the last task */
+    make("far_hole", &m, "transfer", &t);
+    expect(&t, "transfer", 1, SG_CANNOT " yet: cells are missing");
+    study_free(&t);
+    m = (struct made){.n_tasks = 1,
+                      .n_rows = 20,
+                      .n_draws = 1,
+                      .n_trainings = 1,
+                      .method = methods,
+                      .size = one_size,
+                      .raw = raws};
+    make("far_none", &m, NULL, &t);
+    for (int64_t i = 0; i < t.doc->n_sections; i++)
+        assert_string_not_equal(t.doc->section[i].name, "transfer");
+    study_free(&t);
+}
+
 static void holes(void **state)
 {
     (void)state;
@@ -361,9 +427,14 @@ static void one_cell(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(known_effects), cmocka_unit_test(holes),
-                                       cmocka_unit_test(one_cell),      cmocka_unit_test(curves_and_labels),
-                                       cmocka_unit_test(axes),          cmocka_unit_test(diversity),
-                                       cmocka_unit_test(two_studies),   cmocka_unit_test(no_effect_no_claim)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(known_effects),
+                                       cmocka_unit_test(further_test_sets),
+                                       cmocka_unit_test(holes),
+                                       cmocka_unit_test(one_cell),
+                                       cmocka_unit_test(curves_and_labels),
+                                       cmocka_unit_test(axes),
+                                       cmocka_unit_test(diversity),
+                                       cmocka_unit_test(two_studies),
+                                       cmocka_unit_test(no_effect_no_claim)};
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }
