@@ -5,9 +5,10 @@
  *
  *   study    name, settings (sg_study.resolved as text: every default is pinned; tasks by name, no address, no recording, no absolute
  *            path), text (the study file as it was, for people), program, git, encoder_sha256
- *   task     each: name, file (the task file), data_sha256, n_train, n_test
+ *   task     each: name, file (the task file), data_sha256, n_train, n_test; where it has further test sets test_sets (a list of {name, n})
+ *            and cell_data_sha256, over all rows
  *   row      only where data was included; each training row, then each test row of the first task, and so on: task, set ("train",
- *            "test"), first, second (null: a single text), label
+ *            "test", then each further test set by name), first, second (null: a single text), label
  *   ...      the completions that the study's pools and evaluations have looked at, failed ones too
  *   results  completions, failed, cost_usd (null: unknown), cells, pools, plan_sha256 (over all ids: what was to be computed), and of the
  *            finished results content_sha256 and tables (name -> digest); null where they were not whole, with the reason in `why`
@@ -26,6 +27,12 @@ struct sg_bundle_task {
     char *name, *file; /* the file's text */
     char data_sha256[SG_HEX];
     int64_t n_train, n_test;
+    int64_t n_sets;
+    struct sg_bundle_set {
+        char *name;
+        int64_t n;
+    } * set;                       /* (n_sets) further test sets */
+    char cell_data_sha256[SG_HEX]; /* of all rows; as data_sha256 where there are no sets */
 };
 
 /* What a bundle says; all texts are its own. */

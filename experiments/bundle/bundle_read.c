@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "experiments/bundle/bundle.h"
 #include "experiments/study/settings.h"
+#include "experiments/study/task_file.h"
 #include "gen/llm/recording.h"
 
 #include <string.h>
@@ -25,6 +26,9 @@ void sg_bundle_free(struct sg_bundle *b)
     for (int64_t t = 0; t < b->n_tasks; t++) {
         sg_free(b->task[t].name);
         sg_free(b->task[t].file);
+        for (int64_t k = 0; k < b->task[t].n_sets; k++)
+            sg_free(b->task[t].set[k].name);
+        sg_free(b->task[t].set);
     }
     sg_free(b->task);
     sg_free(b->name);
@@ -159,6 +163,51 @@ static sg_status take_study(struct opening *o, const json_t *part, struct sg_err
 
 /* ---- tasks and rows ---- */
 
+/* "test_sets" and what comes with them; a task without has neither. */
+static sg_status take_sets(const json_t *part, struct sg_bundle_task *t, struct sg_err *err)
+{
+    const json_t *sets = json_object_get(part, "test_sets"), *x;
+    size_t i, n = json_array_size(sets);
+    memcpy(t->cell_data_sha256, t->data_sha256, SG_HEX);
+    if (!sets)
+        return SG_OK;
+    if (!n || n > SG_TASK_MAX_TEST_SETS)
+        return wrong("test_sets", "a list of test sets", err);
+    SG_TRY(take_digest(part, "cell_data_sha256", t->cell_data_sha256, err));
+    t->set = sg_alloc(n, sizeof *t->set);
+    if (!t->set)
+        return sg_fail_memory(err, n * sizeof *t->set);
+    json_array_foreach (sets, i, x) {
+        struct sg_bundle_set *set = &t->set[t->n_sets++];
+        SG_TRY(take_name(x, &set->name, err));
+        SG_TRY(take_count(x, "n", &set->n, err));
+        for (int64_t k = -2; k < t->n_sets - 1; k++)
+            if (strcmp(k == -2 ? "train" : k == -1 ? "test" : t->set[k].name, set->name) == 0)
+                return sg_fail(err, SG_INPUT, "two sets of rows of one name");
+    }
+    return SG_OK;
+}
+
+/* Of all its sets. */
+static int64_t rows_of(const struct sg_bundle_task *t)
+{
+    int64_t n = t->n_train + t->n_test;
+    for (int64_t k = 0; k < t->n_sets; k++)
+        n += t->set[k].n;
+    return n;
+}
+
+/* Which set the i-th row of a task is of. */
+static const char *set_at(const struct sg_bundle_task *t, int64_t i)
+{
+    int64_t end = t->n_train + t->n_test, k = 0;
+    if (i < end)
+        return i < t->n_train ? "train" : "test";
+    for (; k < t->n_sets - 1 && i >= end + t->set[k].n; k++)
+        end += t->set[k].n;
+    return t->set[k].name;
+}
+
 static sg_status take_task(struct opening *o, const json_t *part, struct sg_err *err)
 {
     struct sg_bundle *b = o->b;
@@ -183,6 +232,7 @@ static sg_status take_task(struct opening *o, const json_t *part, struct sg_err 
     SG_TRY(take_digest(part, "data_sha256", t->data_sha256, err));
     SG_TRY(take_count(part, "n_train", &t->n_train, err));
     SG_TRY(take_count(part, "n_test", &t->n_test, err));
+    SG_TRY(take_sets(part, t, err));
     if (strlen(t->file) > SG_YAML_MAX_BYTES)
         return sg_fail(err, SG_INPUT, "a task file of more than %d bytes", SG_YAML_MAX_BYTES);
     const json_t *name = json_array_get(json_object_get(b->settings, "tasks"), (size_t)b->n_tasks - 1);
@@ -210,14 +260,14 @@ static sg_status take_row(struct opening *o, const json_t *part, struct sg_err *
     SG_TRY(end_tasks(o, err));
     o->stage = AT_ROWS;
     b->has_rows = 1;
-    while (o->task < b->n_tasks && o->n_rows == b->task[o->task].n_train + b->task[o->task].n_test) {
+    while (o->task < b->n_tasks && o->n_rows == rows_of(&b->task[o->task])) {
         o->task++;
         o->n_rows = 0;
     }
     if (o->task == b->n_tasks)
         return sg_fail(err, SG_INPUT, "more rows than the tasks have");
     const struct sg_bundle_task *t = &b->task[o->task];
-    const char *set = o->n_rows < t->n_train ? "train" : "test";
+    const char *set = set_at(t, o->n_rows);
     const char *said_task = sg_json_text_or(part, "task", NULL),
                *said_set = sg_json_text_or(part, "set", NULL);
     const json_t *second = json_object_get(part, "second");
@@ -238,8 +288,7 @@ static sg_status end_rows(struct opening *o, struct sg_err *err)
         return sg_fail(err, SG_INPUT, "the study and its tasks must come first");
     SG_TRY(end_tasks(o, err));
     if (o->stage == AT_TASKS || o->stage == AT_ROWS) {
-        while (b->has_rows && o->task < b->n_tasks &&
-               o->n_rows == b->task[o->task].n_train + b->task[o->task].n_test) {
+        while (b->has_rows && o->task < b->n_tasks && o->n_rows == rows_of(&b->task[o->task])) {
             o->task++;
             o->n_rows = 0;
         }

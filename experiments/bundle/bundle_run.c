@@ -6,6 +6,7 @@
 #include "experiments/bundle/bundle.h"
 #include "experiments/run/rehearsal.h"
 #include "experiments/study/prepare.h"
+#include "experiments/study/settings.h"
 #include "experiments/study/task_file.h"
 #include "gen/llm/provider.h"
 #include "gen/llm/recording.h"
@@ -42,6 +43,11 @@ static sg_status write_tasks(const struct sg_bundle *b, const char *dir, struct 
                                         : sg_fail_memory(err, strlen(dir));
         if (status == SG_OK)
             status = sg_task_read(path, &task[t], err);
+        for (int i = 0; status == SG_OK && i < task[t].n_test_sets; i++)
+            if (!sg_bundle_is_inside(task[t].test_set[i].file))
+                status = sg_fail(err, SG_INPUT,
+                                 "%s: test_sets.%s must be the name of a file, as it came in a bundle", path,
+                                 task[t].test_set[i].name);
         if (status == SG_OK &&
             (!sg_bundle_is_inside(task[t].train_file) || !sg_bundle_is_inside(task[t].test_file)))
             status =
@@ -107,7 +113,7 @@ static sg_status write_row(void *context, const char *part, const json_t *o, str
     for (int64_t t = 0; name && t < w->b->n_tasks; t++)
         if (strcmp(w->b->task[t].name, name) == 0)
             task = &w->task[t];
-    if (!task || !set || (strcmp(set, "train") != 0 && strcmp(set, "test") != 0))
+    if (!task || !set || !sg_settings_is_name(set))
         return sg_fail(err, SG_INPUT, "a row of no task; hint: the file changed while it was read");
     SG_TRY(open_rows(w, name, set, err));
     json_t *row = json_object();
@@ -248,6 +254,15 @@ static sg_status check_inputs(void *context, const struct sg_prepared *p, struct
                                b->task[k].name, p->data[t].train_path, (long long)p->data[t].train.n,
                                (long long)p->data[t].test.n, p->data[t].digest, (long long)b->task[k].n_train,
                                (long long)b->task[k].n_test, b->task[k].data_sha256);
+    for (int t = 0; t < p->study->n_tasks; t++)
+        for (int64_t k = 0; k < b->n_tasks; k++)
+            if (strcmp(p->study->task[t].name, b->task[k].name) == 0 &&
+                strcmp(p->data[t].cell_digest, b->task[k].cell_data_sha256) != 0)
+                return sg_fail(
+                    err, SG_INPUT,
+                    "the rows of task %s's further test sets (test_sets) are others than the bundle "
+                    "was sealed with; hint: data.dir=DIR says where the same files are",
+                    b->task[k].name);
     SG_TRY(sg_bundle_plan_digest(p, plan, err));
     r->is_same_plan = strcmp(plan, b->plan_sha256) == 0;
     return SG_OK;

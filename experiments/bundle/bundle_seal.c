@@ -129,11 +129,18 @@ static sg_status put_task(struct sealing *s, int t, struct sg_err *err)
     if (!sg_utf8_valid(task->text, strlen(task->text)))
         return sg_fail(err, SG_INPUT, "task %s: its file is not UTF-8; hint: convert it with iconv",
                        task->name);
-    return sg_sealed_put(s->writer,
-                         json_pack("{s:s, s:s, s:s, s:s, s:I, s:I}", "part", "task", "name", task->name,
-                                   "file", task->text, "data_sha256", d->digest, "n_train",
-                                   (json_int_t)d->train.n, "n_test", (json_int_t)d->test.n),
-                         err);
+    json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:I, s:I}", "part", "task", "name", task->name, "file",
+                          task->text, "data_sha256", d->digest, "n_train", (json_int_t)d->train.n, "n_test",
+                          (json_int_t)d->test.n);
+    if (d->n_sets) {
+        json_t *sets = json_array();
+        for (int i = 0; i < d->n_sets; i++)
+            json_array_append_new(
+                sets, json_pack("{s:s, s:I}", "name", d->set[i].name, "n", (json_int_t)d->set[i].rows.n));
+        json_object_set_new(o, "test_sets", sets);
+        json_object_set_new(o, "cell_data_sha256", json_string(d->cell_digest));
+    }
+    return sg_sealed_put(s->writer, o, err);
 }
 
 static sg_status put_rows(struct sealing *s, int t, const char *set, const struct sg_rows *rows,
@@ -253,6 +260,8 @@ static sg_status put_all(struct sealing *s, struct sg_err *err)
     for (int t = 0; s->options->with_data && t < p->study->n_tasks; t++) {
         SG_TRY(put_rows(s, t, "train", &p->data[t].train, err));
         SG_TRY(put_rows(s, t, "test", &p->data[t].test, err));
+        for (int k = 0; k < p->data[t].n_sets; k++)
+            SG_TRY(put_rows(s, t, p->data[t].set[k].name, &p->data[t].set[k].rows, err));
     }
     SG_TRY(sg_requests_each(s->requests, put_completion, s, err));
     return put_results(s, err);
@@ -316,7 +325,7 @@ static sg_status try_replay(const char *file, const char *scratch, struct sg_bun
     for (int t = 0; status == SG_OK && out->has_rows && t < study->n_tasks; t++) {
         struct sg_task_data data = {0};
         status = sg_task_data_read(study, t, &data, err);
-        if (status == SG_OK && strcmp(data.digest, out->task[t].data_sha256) != 0)
+        if (status == SG_OK && strcmp(data.cell_digest, out->task[t].cell_data_sha256) != 0)
             status = sg_fail(err, SG_INPUT, "the rows of task %s do not come out as they went in",
                              study->task[t].name);
         sg_task_data_free(&data);

@@ -3,6 +3,7 @@
 added, changed or taken out."""
 import json
 import re
+import shutil
 import time
 
 import sg
@@ -95,6 +96,25 @@ with sg.Folder() as folder:
     sg.check(sg.ask(folder / "leaky_r", "SELECT count(*) FROM examples WHERE first=(SELECT first FROM test_set_rows WHERE position=0)") == [(0,)],
              "an example that stands in a further test set is in a pool")
     sg.check("leak" in sg.ask(folder / "leaky_r", "SELECT rejects FROM pools")[0][0], "it is not counted as leakage")
+
+    # A bundle has them, and replays elsewhere to the same results; rows that are others are refused.
+    sealed = folder / "sets.bundle"
+    sg.run("bundle", *both, "--results", folder / "both_r/r1", sealed, "--with-data")
+    away = folder / "away"
+    away.mkdir()
+    out, _ = sg.run("run", sealed, f"train.encoder={sg.ROOT}/tests/oracle/model/bert", "--results", away / "r", ranks=2, cwd=away)
+    sg.check("the results are those that were sealed" in out and sg.digest(out) == digest, "the replay of a bundle:\n" + out[-2000:])
+    small = folder / "small.bundle"
+    sg.run("bundle", *both, "--results", folder / "both_r/r1", small)
+    rows = away / "data" / "sst2"
+    shutil.copytree(sg.ROOT / "data/sample/sst2", rows)
+    for name in ("medical.jsonl", "legal.csv"):
+        shutil.copy(folder / "both" / name, rows)
+    replay = [small, f"train.encoder={sg.ROOT}/tests/oracle/model/bert", f"data.dir={away}/data"]
+    out, _ = sg.run("run", *replay, "--results", away / "r2")
+    sg.check("the results are those that were sealed" in out, "the replay of a bundle without rows:\n" + out[-2000:])
+    (rows / "medical.jsonl").write_text((rows / "medical.jsonl").read_text().replace("kind", "rude"))
+    sg.check("further test sets" in sg.run("run", *replay, "--results", away / "r3", code=2)[1], "other rows of a set are not told")
 
     # What is wrong is said at once, with the place.
     for name, rows, words in (("label", [("neither", "x")], "wrong.jsonl:1: unknown label"), ("empty", [], "wrong.jsonl")):
