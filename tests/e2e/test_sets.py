@@ -89,6 +89,16 @@ with sg.Folder() as folder:
         sg.kill_all(process, folder / "killed")
     sg.check(sg.digest(sg.run("run", *longer, "--results", folder / "killed", ranks=2)[0]) == expected, "killed and resumed: another digest")
 
+    # A row means the same in a set as among the test rows: each set's logits are its own rows'.
+    own = [json.loads(line) for line in open(sg.ROOT / "data/sample/sst2/test.jsonl")]
+    mirror = task(folder, "mirror", {"a": ("a.jsonl", [(r["label"], r["text"]) for r in own[5:9]]),
+                                     "b": ("b.jsonl", [(r["label"], r["text"]) for r in own[20:27]])})
+    sg.run("run", *mirror, "--results", folder / "mirror_r", ranks=2)
+    for name, first, n in (("a", 5, 4), ("b", 20, 7)):
+        for all_of, of_set in sg.ask(folder / "mirror_r", "SELECT p.logits, s.logits FROM predictions p JOIN set_predictions s USING(cell) "
+                                                          f"WHERE test_set='{name}'"):
+            sg.check(all_of[first * 8:(first + n) * 8] == of_set, f"set {name} has the predictions of other rows")
+
     # A synthetic example that repeats a row of a set is leakage, as of a test row.
     [(leak,)] = sg.ask(folder / "none_r/r1", "SELECT first FROM examples WHERE position=0")
     leaky = task(folder, "leaky", {"copied": ("copied.jsonl", [("positive", leak), ("negative", "Not one of them at all, this.")])})
