@@ -31,6 +31,8 @@ struct sg_section_input {
     X(enough, 1, "How much synthetic data is enough?")                                                       \
     X(worth, 1, "How much is a label worth?")                                                                \
     X(diversity, 1, "Is diversity what helps?")                                                              \
+    X(variety, 0, "How varied are the texts?")                                                               \
+    X(bias, 1, "Do the texts give their class away?")                                                        \
     X(encoder, 1, "Does the LLM's own accuracy tell?")                                                       \
     X(rephrase, 1, "What does rephrasing do?")                                                               \
     X(wording, 1, "How much is the prompt's wording?")                                                       \
