@@ -193,8 +193,10 @@ static void say_task(const struct bias *b, int64_t task, struct sg_doc *doc)
             continue;
         n++;
         n_told += sg_answer_told(m->p);
-        if (!most || m->real[SG_TEXT_MEASURES_bias] > most->real[SG_TEXT_MEASURES_bias])
-            most = m;
+        int told = sg_answer_told(m->p), before = most && sg_answer_told(most->p);
+        if (!most || told > before ||
+            (told == before && m->real[SG_TEXT_MEASURES_bias] > most->real[SG_TEXT_MEASURES_bias]))
+            most = m; /* the largest of those that can be told */
     }
     if (!most) {
         sg_doc_say(doc,
@@ -207,13 +209,13 @@ static void say_task(const struct bias *b, int64_t task, struct sg_doc *doc)
     sg_answer_points(&e, points);
     if (n_told)
         sg_doc_say(doc,
-                   "On %s, %lld of %lld %s their class away more than raw rows do, %s most: without what "
-                   "the task asks to compare, a simple classifier is %s better on it.",
+                   "On %s, %lld of %lld %s the class away more than raw rows do, %s most: a simple "
+                   "classifier of one text's words, or of lengths, has %s more right on it.",
                    name, (long long)n_told, (long long)n, n == 1 ? "pool gives" : "pools give",
                    b->d->pool[most->pool].method, points);
     else
         sg_doc_say(doc,
-                   "Whether the pools of %s give their class away more than raw rows do " SG_CANNOT
+                   "Whether the pools of %s give the class away more than raw rows do " SG_CANNOT
                    ": the largest score of %lld is that of %s, %s; Holm over %lld pools.",
                    name, (long long)n, b->d->pool[most->pool].method, points, (long long)n_family);
 }

@@ -58,7 +58,7 @@ static void a_pool_that_gives_away(void **state)
 {
     (void)state;
     make("given", "bias", NULL, 1);
-    says("On rte, 1 of 1 pool gives their class away");
+    says("On rte, 1 of 1 pool gives the class away");
     says("+25.0 points");
     const struct sg_doc_table *scores = block(SG_DOC_TABLE, 0)->table, *terms = block(SG_DOC_TABLE, 1)->table;
     assert_int_equal(scores->n_rows, 2);
