@@ -4,7 +4,7 @@
  * A table is described once (struct sg_h5_table_spec); writer, reader, attributes and digest follow from that.
  * A table without rows is not written: R's hdf5r 1.3.8 and rhdf5 2.42 fail on a compound dataset of no elements. A reader takes a
  * dataset that is not there for one without rows; one that was taken away shows in the file's digest.
- * On disk: chunked, shuffle + deflate + Fletcher-32, little-endian, text as variable-length UTF-8. Each
+ * On disk: chunked, shuffle + deflate (but for plain ones) + Fletcher-32, little-endian, text as variable-length UTF-8. Each
  * dataset carries `description`, an attribute a column
  * ("unit; what it is"), `volatile` (the columns that the content digest leaves out), `sha256` (content
  * digest) and `sha256_all`.

@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "results/h5/h5_driver.h"
 #include "results/h5/store_fill.h"
 #include "results/h5/store_open.h"
 
@@ -20,39 +21,6 @@ static const char how_to_read[] = "import h5py, pandas\n"
  * matters. */
 static const char *const content_attributes[] = {"study", "encoder_sha256", "inputs"};
 enum { N_CONTENT = sizeof content_attributes / sizeof *content_attributes };
-
-/* In memory: after a failed write to a full disk HDF5 1.10 cannot even close its file and crashes at exit
- * (measured), so the disk is left to sg_file_write. `name` is for HDF5's own messages. */
-static hid_t create_file(const char *name)
-{
-    const size_t step = (size_t)16 << 20;
-    hid_t access = H5Pcreate(H5P_FILE_ACCESS), file = -1;
-    if (access >= 0 && H5Pset_fapl_core(access, step, 0) >= 0 &&
-        H5Pset_libver_bounds(access, H5F_LIBVER_EARLIEST, H5F_LIBVER_V18) >= 0 &&
-        H5Pset_fclose_degree(access, H5F_CLOSE_STRONG) >= 0)
-        file = H5Fcreate(name, H5F_ACC_TRUNC, H5P_DEFAULT, access);
-    if (access >= 0)
-        H5Pclose(access);
-    return file;
-}
-
-/* The bytes that the file would have on disk. */
-static sg_status image_of(hid_t file, const char *path, void **image, size_t *n_bytes, struct sg_err *err)
-{
-    ssize_t n = H5Fflush(file, H5F_SCOPE_GLOBAL) < 0 ? -1 : H5Fget_file_image(file, NULL, 0);
-    if (n <= 0)
-        return sg_h5_fail(err, SG_FAILED, path, "cannot be built");
-    void *bytes = sg_alloc((size_t)n, 1);
-    if (!bytes)
-        return sg_fail_memory(err, (size_t)n);
-    if (H5Fget_file_image(file, bytes, (size_t)n) != n) {
-        sg_free(bytes);
-        return sg_h5_fail(err, SG_FAILED, path, "cannot be built");
-    }
-    *image = bytes;
-    *n_bytes = (size_t)n;
-    return SG_OK;
-}
 
 sg_status sg_store_open(const char *path, hid_t *out, struct sg_err *err)
 {
@@ -189,25 +157,23 @@ done:
 
 static sg_status write_file(struct sg_ledger *l, const char *path, char digest[SG_HEX], struct sg_err *err)
 {
-    void *image = NULL;
-    size_t n_bytes = 0;
-    hid_t file = create_file(path);
-    if (file < 0)
+    struct sg_h5_writing w = {0};
+    hid_t file = sg_h5_create(path, &w);
+    if (file < 0) {
+        SG_TRY(sg_h5_writing_check(&w, path, err));
         return sg_h5_fail(err, SG_FAILED, path, "cannot be built");
+    }
     sg_status status = SG_OK;
     SG_TRY_DONE(sg_h5_set_text(file, "format", SG_STORE_FORMAT, path, err));
     SG_TRY_DONE(sg_h5_set_int(file, "format_version", SG_STORE_VERSION, path, err));
     SG_TRY_DONE(set_provenance(l, file, path, err));
     SG_TRY_DONE(write_tables(l, file, path, digest, err));
-    SG_TRY_DONE(sg_h5_set_text(file, "content_sha256", digest, path, err));
-    status = image_of(file, path, &image, &n_bytes, err);
+    status = sg_h5_set_text(file, "content_sha256", digest, path, err);
 done:
     if (H5Fclose(file) < 0 && status == SG_OK)
         status = sg_h5_fail(err, SG_FAILED, path, "cannot be built");
-    if (status == SG_OK)
-        status = sg_file_write(path, image, n_bytes, err);
-    sg_free(image);
-    return status;
+    /* What failed on the disk is why all else did. */
+    return w.error ? sg_h5_writing_check(&w, path, err) : status;
 }
 
 static sg_status verify(const char *path, char digest[SG_HEX], struct sg_err *err)
@@ -229,6 +195,39 @@ static sg_status verify(const char *path, char digest[SG_HEX], struct sg_err *er
     return status;
 }
 
+/* SQLite's cache in its own unit (negative: KiB); 0: SQLite does not say. */
+static int cache_size(sqlite3 *db)
+{
+    sqlite3_stmt *s = NULL;
+    int n = 0;
+    if (sqlite3_prepare_v2(db, "PRAGMA cache_size", -1, &s, NULL) == SQLITE_OK &&
+        sqlite3_step(s) == SQLITE_ROW)
+        n = sqlite3_column_int(s, 0);
+    sqlite3_finalize(s);
+    return n;
+}
+
+/* A smaller or larger cache changes no result: that it cannot be had is no error. */
+static void set_cache_size(sqlite3 *db, int n)
+{
+    char sql[60];
+    snprintf(sql, sizeof sql, "PRAGMA cache_size=%d", n);
+    if (n && sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK)
+        sqlite3_db_release_memory(db);
+}
+
+/* Most rows are read once and in order, so the writers' cache would hold what is behind us. */
+static sg_status write_with_small_cache(struct sg_ledger *l, const char *path, char digest[SG_HEX],
+                                        struct sg_err *err)
+{
+    sqlite3 *db = sg_ledger_handle(l);
+    int before = cache_size(db);
+    set_cache_size(db, before ? -2048 : 0);
+    sg_status status = write_file(l, path, digest, err);
+    set_cache_size(db, before);
+    return status;
+}
+
 sg_status sg_store_write(struct sg_ledger *l, const char *path, char digest[SG_HEX], struct sg_err *err)
 {
     char written[SG_HEX], read[SG_HEX];
@@ -237,7 +236,7 @@ sg_status sg_store_write(struct sg_ledger *l, const char *path, char digest[SG_H
     char *tmp = sg_strf("%s.tmp.%ld", path, (long)getpid());
     if (!tmp)
         return sg_fail_memory(err, strlen(path));
-    sg_status status = write_file(l, tmp, written, err);
+    sg_status status = write_with_small_cache(l, tmp, written, err);
     if (status == SG_OK && verify(tmp, read, err) != SG_OK) {
         sg_err_at(err, "what was just written cannot be read back");
         if (err)

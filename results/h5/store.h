@@ -47,7 +47,7 @@
  * Cells of this study's plan alone, and the tasks and pools that they name. A number that does not exist (a cell that is planned or
  * failed, an unknown price) is NaN; -1 is "does not apply".
  *
- * HDF5 is not thread-safe here: call from one thread at a time. It is built in memory and opens with HDF5 1.8 and later. */
+ * HDF5 is not thread-safe here: call from one thread at a time. It is written table by table, and opens with HDF5 1.8 and later. */
 #ifndef SG_RESULTS_H5_STORE_H
 #define SG_RESULTS_H5_STORE_H
 
