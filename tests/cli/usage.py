@@ -5,7 +5,7 @@ import subprocess
 
 import sg
 
-COMMANDS = ("run", "generate", "plan", "rehearse", "status", "report", "recording", "bundle", "train", "predict", "tokenize", "doctor",
+COMMANDS = ("run", "generate", "plan", "rehearse", "status", "report", "verify", "recording", "bundle", "train", "predict", "tokenize", "doctor",
             "settings", "init")
 
 out, err = sg.run("--help")
@@ -46,6 +46,8 @@ WRONG = [
     (["predict", "--model", "/no/such/folder", "--input", "y"], "/no/such/folder"),
     (["run"], "run needs STUDY"),
     (["status"], "status needs DIR"),
+    (["verify"], "verify needs DIR|results.h5"),
+    (["verify", "/no/such.h5"], "/no/such.h5: no such file"),
     (["doctor", "a.yaml", "b.yaml"], "one argument too many"),
     (["doctor", "train.epochs=3"], "no STUDY is given"),
     (["settings", "train.epochs=3"], "synthgrid settings STUDY"),
