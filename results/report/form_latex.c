@@ -173,10 +173,10 @@ static sg_status draw_table(const struct sg_doc_table *t, const struct sg_form_o
     }
     for (int64_t from = 0, part = 1; from == 0 || from < t->n_rows; from += MAX_ROWS, part++) {
         struct sg_buf text = sg_buf_make(LATEX_MAX);
-        char name[120], number[24] = "";
+        char name[160], number[32] = "";
         if (part > 1)
             snprintf(number, sizeof number, "-part%lld", (long long)part);
-        snprintf(name, sizeof name, "table-%.60s%s.tex", t->name, number);
+        snprintf(name, sizeof name, "table-%.100s%s.tex", t->name, number);
         draw_tabular(t, from, MAX_ROWS, &text);
         sg_buf_printf(report, "\\sgtable{%s}\n", name);
         sg_status status = sg_buf_check(&text, name, err);

@@ -31,9 +31,10 @@ def weights(results):
 
 
 def told(path):
-    """The report, but for what names the program and the run."""
+    """The report for programs, but for what names the program and the run; `sections` is for people, and says more of a newer file."""
     out, _ = sg.run("report", path, "--format", "json")
     report = json.loads(out)
+    sg.check(report.pop("sections"), "no sections")
     return report.pop("provenance"), report
 
 
