@@ -358,38 +358,35 @@ sg_status sg_scores_rank(const struct sg_scores *s, const struct sg_score_group 
                          struct sg_err *err)
 {
     int64_t best = -1;
-    size_t n_pairs = (size_t)(n * n);
-    double *adjusted = sg_alloc(2 * n_pairs + 1, sizeof *adjusted),
-           *shows = adjusted ? adjusted + n_pairs : NULL;
-    sg_status status = adjusted ? SG_OK : sg_fail_memory(err, 2 * n_pairs * sizeof *adjusted);
+    double *adjusted = sg_alloc((size_t)n + 1, sizeof *adjusted);
+    sg_status status = adjusted ? SG_OK : sg_fail_memory(err, (size_t)n * sizeof *adjusted);
     for (int64_t i = 0; status == SG_OK && i < n; i++) {
         rank[i] = SG_RANK_NONE;
+        adjusted[i] = NAN;
+        if (detectable)
+            detectable[i] = NAN;
         if (group[i] && group[i]->cell &&
             (best < 0 || group[i]->effect[score].mean > group[best]->effect[score].mean))
             best = i;
-        for (int64_t k = 0; k < n && status == SG_OK; k++) { /* each pair once */
-            struct sg_effect e;
-            adjusted[i * n + k] = shows[i * n + k] = NAN;
-            if (k <= i || !group[i] || !group[k] || !group[i]->cell || !group[k]->cell)
-                continue;
-            status = sg_scores_difference(s, group[i], group[k], score, &e, err);
-            if (status == SG_OK) {
-                adjusted[i * n + k] = e.p;
-                shows[i * n + k] = sg_effect_detectable(&e);
-            }
+    }
+    for (int64_t i = 0; status == SG_OK && i < n; i++) {
+        struct sg_effect e;
+        if (i == best || !group[i] || !group[i]->cell)
+            continue;
+        status = sg_scores_difference(s, group[best], group[i], score, &e, err);
+        if (status == SG_OK) {
+            adjusted[i] = e.p;
+            if (detectable)
+                detectable[i] = sg_effect_detectable(&e);
         }
     }
-    if (status == SG_OK)
-        sg_holm(adjusted, (int64_t)n_pairs);
-    for (int64_t i = 0; status == SG_OK && i < n; i++) {
-        int64_t at = best < 0 || i == best ? -1 : i < best ? i * n + best : best * n + i;
-        double own = at < 0 ? (double)NAN : adjusted[at];
-        if (group[i] && group[i]->cell)
-            rank[i] = i == best ? SG_RANK_BEST : own < 0.05 ? SG_RANK_BELOW : SG_RANK_TIED;
-        if (detectable)
-            detectable[i] = at < 0 ? (double)NAN : shows[at];
+    if (status == SG_OK) {
+        sg_holm(adjusted, n);
+        for (int64_t i = 0; i < n; i++)
+            if (group[i] && group[i]->cell)
+                rank[i] = i == best ? SG_RANK_BEST : adjusted[i] < 0.05 ? SG_RANK_BELOW : SG_RANK_TIED;
         if (p)
-            p[i] = own;
+            memcpy(p, adjusted, (size_t)n * sizeof *p);
     }
     sg_free(adjusted);
     return status;

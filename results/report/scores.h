@@ -52,7 +52,7 @@ sg_status sg_scores_difference(const struct sg_scores *s, const struct sg_score_
                                struct sg_err *err) SG_MUST_USE;
 
 /* Which groups of the same task, mix, size and raw cannot be told from the best one: mark[i], of group[i] (n, the same task), is "best" for the
- * highest mean, "tied" where the paired difference to it is not significant (5 %, Holm over all pairs: the best one is known from the data alone), "" otherwise or without
+ * highest mean, "tied" where the paired difference to it is not significant (5 %, Holm over the n - 1 differences: best and tied hold the truly best one in 95 of 100 studies; "multiple comparisons with the best", Hsu 1984), "" otherwise or without
  * numbers. detectable, p (n; may be NULL): the smallest difference to the best that could have been told (sg_effect_detectable), and the
  * adjusted p; NaN for the best and where there is none. */
 enum sg_rank { SG_RANK_NONE, SG_RANK_BEST, SG_RANK_TIED, SG_RANK_BELOW };

@@ -261,8 +261,8 @@ static int is_said(const struct curves *a, const struct curve *c)
 static void say(const struct curves *a, const struct sg_report_data *d, struct sg_doc *doc)
 {
     char text[80];
-    int64_t n_told = 0, n_open = 0;
-    struct sg_buf b = sg_buf_make(1 << 18);
+    int64_t n_open = 0;
+    struct sg_buf b = sg_buf_make(1 << 18), already = sg_buf_make(1 << 18);
     if (a->most_sizes < MIN_SIZES) {
         sg_doc_say(doc,
                    "How much synthetic data is enough " SG_CANNOT
@@ -280,19 +280,24 @@ static void say(const struct curves *a, const struct sg_report_data *d, struct s
             continue;
         }
         double least = (double)c->point[0].size;
-        sg_buf_printf(&b, "%s on %s, %s, ", n_told++ ? ";" : "", d->task[c->task].name, of_curve(c, text));
+        struct sg_buf *to = c->enough <= least ? &already : &b;
+        sg_buf_printf(to, "%s on %s, %s, ", to->len ? ";" : "", d->task[c->task].name, of_curve(c, text));
         if (c->enough <= least)
-            sg_buf_printf(&b, "already from the smallest size, %.0f (95 %% interval up to %.0f", least,
+            sg_buf_printf(to, "%.0f (95 %% interval up to %.0f", least,
                           fmax(sg_answer_round(c->high), least));
         else
-            sg_buf_printf(&b, "from about %.0f (95 %% interval %.0f to %.0f", sg_answer_round(c->enough),
+            sg_buf_printf(to, "from about %.0f (95 %% interval %.0f to %.0f", sg_answer_round(c->enough),
                           fmax(sg_answer_round(c->low), 1), sg_answer_round(c->high));
-        add_cost(&b, d, c, fmax(c->enough, least));
-        sg_buf_printf(&b, ")");
+        add_cost(to, d, c, fmax(c->enough, least));
+        sg_buf_printf(to, ")");
     }
-    if (n_told)
+    if (b.len)
         sg_doc_say(doc, "The next %.0f examples give less than %.0f point:%s.", STEP, 100 * GAIN,
                    sg_buf_text(&b));
+    if (already.len)
+        sg_doc_say(doc,
+                   "The next %.0f examples give less than %.0f point already from the smallest size on:%s.",
+                   STEP, 100 * GAIN, sg_buf_text(&already));
     sg_buf_clear(&b);
     int64_t k = 0;
     for (int64_t i = 0; i < a->n; i++) {
@@ -306,6 +311,7 @@ static void say(const struct curves *a, const struct sg_report_data *d, struct s
     if (n_open)
         sg_doc_say(doc, "How much is enough " SG_CANNOT " for %s: the fitted curves allow too many sizes.",
                    sg_buf_text(&b));
+    sg_buf_free(&already);
     sg_buf_free(&b);
 }
 

@@ -264,6 +264,7 @@ static void add_price(const struct worth *w, const struct line *l, struct sg_buf
 
 static void say_synthetic(const struct worth *w, struct sg_doc *doc)
 {
+    struct sg_buf open = sg_buf_make(1 << 16);
     for (int64_t t = 0; t < w->in->d->n_tasks; t++) {
         const struct line *l = line_of(w, t);
         struct sg_buf b = sg_buf_make(1 << 12);
@@ -299,13 +300,14 @@ static void say_synthetic(const struct worth *w, struct sg_doc *doc)
                     task, (long long)l->size, (long long)l->raw, rows, low, high, (long long)l->n,
                     sg_plural(l->n, "method", "methods"), (long long)w->n_family, sg_buf_text(&b));
         } else
-            sg_doc_say(
-                doc,
-                "On %s, how many raw rows %lld synthetic examples replace beside %lld raw rows " SG_CANNOT
-                ": %s (95 %% interval %s to %s; Holm over %lld).",
-                task, (long long)l->size, (long long)l->raw, rows, low, high, (long long)w->n_family);
+            sg_buf_printf(&open, "%s on %s %s for %lld beside %lld raw rows (95 %% interval %s to %s)",
+                          open.len ? "," : "", task, rows, (long long)l->size, (long long)l->raw, low, high);
         sg_buf_free(&b);
     }
+    if (open.len)
+        sg_doc_say(doc, "How many raw rows synthetic examples replace " SG_CANNOT ":%s; Holm over %lld.",
+                   sg_buf_text(&open), (long long)w->n_family);
+    sg_buf_free(&open);
 }
 
 static void say_llm(const struct worth *w, struct sg_doc *doc)
@@ -431,9 +433,9 @@ sg_status sg_section_worth(const struct sg_section_input *in, struct sg_doc *doc
     if (status == SG_OK && w.most_raws < 2)
         sg_doc_say(doc,
                    "How many labels synthetic examples are worth " SG_CANNOT
-                   ": it trains on %lld %s of raw rows alone, and takes two or more (raw: [40, 200], mixes "
-                   "with raw).",
-                   (long long)w.most_raws, sg_plural(w.most_raws, "number", "numbers"));
+                   ": it has raw-only cells of %lld raw %s, and takes two or more (raw: [40, 200], with the "
+                   "mix raw).",
+                   (long long)w.most_raws, sg_plural(w.most_raws, "size", "sizes"));
     else if (status == SG_OK) {
         say_synthetic(&w, doc);
         say_llm(&w, doc);
