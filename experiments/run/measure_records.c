@@ -96,7 +96,14 @@ sg_status sg_measure_diversity_forget(const struct sg_prepared *p, int64_t i, in
     record = if_holds(p, texts ? hex : NULL, record);
     int holds = record != NULL;
     json_decref(record);
-    return holds || !is_there ? SG_OK : sg_ledger_diversity_clear(ledger, id, err);
+    if (holds || !is_there)
+        return SG_OK;
+    SG_TRY(sg_ledger_diversity_clear(ledger, id, err));
+    /* The distances to the task's other pools go with it. */
+    char *task = sg_strf("task:%s", p->study->task[p->grid.pool[i].task].name);
+    sg_status status = task ? sg_ledger_diversity_clear(ledger, task, err) : sg_fail_memory(err, 64);
+    sg_free(task);
+    return status;
 }
 
 /* What a task's record depends on: all its parts. */

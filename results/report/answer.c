@@ -37,46 +37,59 @@ static int64_t levels(const struct sg_crossed *y, int f)
     return y->n[f] > 1 ? y->n[f] : 1;
 }
 
-/* Where the rows of y's cell begin that meets (pool, draw, training). */
-static const float *cell_of(const struct sg_crossed *y, const int64_t at[SG_AXIS_ROWS])
+/* Where the rows of y's cell begin that meets (pool, draw, training) of what `of` has. */
+static const float *cell_of(const struct sg_crossed *y, const struct sg_crossed *of,
+                            const int64_t at[SG_AXIS_ROWS])
 {
     int64_t i = 0;
-    for (int f = 0; f < SG_AXIS_ROWS; f++)
-        i = i * levels(y, f) + (levels(y, f) > 1 ? at[f] : 0);
+    for (int f = 0; f < SG_AXIS_ROWS; f++) {
+        int64_t level = levels(of, f) > 1 ? at[f] : of->only[f] ? of->only[f] - 1 : 0;
+        i = i * levels(y, f) + (levels(y, f) > 1 ? level : 0);
+    }
     return y->y + i * y->n[SG_AXIS_ROWS];
 }
 
-/* Adds times * y to sum, which has all levels. */
-static void add(float *sum, const int64_t n[SG_N_AXES], const struct sg_crossed *y, float times)
+/* Adds times * y to sum, whose levels are those of `of`. */
+static void add(float *sum, const struct sg_crossed *of, const struct sg_crossed *y, float times)
 {
     int64_t at[SG_AXIS_ROWS];
-    for (at[0] = 0; at[0] < n[0]; at[0]++)
-        for (at[1] = 0; at[1] < n[1]; at[1]++)
-            for (at[2] = 0; at[2] < n[2]; at[2]++) {
-                const float *from = cell_of(y, at);
-                for (int64_t r = 0; r < n[SG_AXIS_ROWS]; r++)
+    for (at[0] = 0; at[0] < levels(of, 0); at[0]++)
+        for (at[1] = 0; at[1] < levels(of, 1); at[1]++)
+            for (at[2] = 0; at[2] < levels(of, 2); at[2]++) {
+                const float *from = cell_of(y, of, at);
+                for (int64_t r = 0; r < of->n[SG_AXIS_ROWS]; r++)
                     sum[r] += times * from[r];
-                sum += n[SG_AXIS_ROWS];
+                sum += of->n[SG_AXIS_ROWS];
             }
 }
 
-/* Whether both fit together; n gets the larger number of levels. */
-static int widen(int64_t n[SG_N_AXES], const int64_t other[SG_N_AXES])
+/* Whether y fits to what is there; `of` becomes the levels that both have. */
+static int meet(struct sg_crossed *of, const struct sg_crossed *y)
 {
-    for (int f = 0; f < SG_N_AXES; f++) {
-        int64_t a = n[f] > 1 ? n[f] : 1, b = other[f] > 1 ? other[f] : 1;
-        if (a != b && (f == SG_AXIS_ROWS || (a > 1 && b > 1)))
+    if (of->n[SG_AXIS_ROWS] != y->n[SG_AXIS_ROWS])
+        return 0;
+    for (int f = 0; f < SG_AXIS_ROWS; f++) {
+        int64_t a = levels(of, f), b = levels(y, f), one = a == 1 ? of->only[f] : b == 1 ? y->only[f] : 0;
+        if (a != b && a > 1 && b > 1)
             return 0;
-        n[f] = a > b ? a : b;
+        if (a == 1 && b == 1) {
+            if (of->only[f] && y->only[f] && of->only[f] != y->only[f])
+                return 0;
+            of->only[f] = of->only[f] ? of->only[f] : y->only[f];
+            continue;
+        }
+        if (one > (a > b ? a : b))
+            return 0;
+        of->n[f] = one ? 1 : a > b ? a : b;
+        of->only[f] = one;
     }
     return 1;
 }
 
 int sg_answer_fits(const struct sg_crossed *a, const struct sg_crossed *b)
 {
-    int64_t n[SG_N_AXES];
-    memcpy(n, a->n, sizeof n);
-    return widen(n, b->n);
+    struct sg_crossed of = *a;
+    return meet(&of, b);
 }
 
 static sg_status make_sum(const int64_t n[SG_N_AXES], float **out, struct sg_err *err)
@@ -95,9 +108,12 @@ sg_status sg_answer_mean(const struct sg_scores *s, const struct sg_score_group 
     for (int64_t i = 0; i < n; i++) {
         if (!group[i] || !group[i]->cell)
             return SG_OK;
+        struct sg_crossed one = {0};
+        memcpy(one.n, group[i]->n, sizeof one.n);
+        memcpy(one.only, group[i]->only, sizeof one.only);
         if (i == 0)
-            memcpy(sum.n, group[i]->n, sizeof sum.n);
-        if (!widen(sum.n, group[i]->n))
+            sum = one;
+        if (!meet(&sum, &one))
             return SG_OK;
     }
     if (n < 1)
@@ -108,7 +124,7 @@ sg_status sg_answer_mean(const struct sg_scores *s, const struct sg_score_group 
         struct sg_crossed one = {0};
         status = sg_scores_of(s, group[i], SG_SCORE_ACCURACY, &one, err);
         if (status == SG_OK)
-            add(y, sum.n, &one, 1 / (float)n);
+            add(y, &sum, &one, 1 / (float)n);
         sg_answer_release(&one);
     }
     sum.y = y;
@@ -210,7 +226,7 @@ const char *sg_answer_needed(const int64_t needed[SG_N_AXES], char text[SG_ANSWE
                                    (long long)needed[f], many[f]);
     }
     if (!at)
-        snprintf(text, SG_ANSWER_TEXT, n_seen ? "more of several at once" : "-");
+        snprintf(text, SG_ANSWER_TEXT, n_seen ? "more of both rows and seeds" : "-");
     return text;
 }
 

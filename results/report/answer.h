@@ -10,8 +10,8 @@
 #define SG_CANNOT       "cannot be told from this study"
 #define SG_ANSWER_LEVEL 0.05
 
-/* Mean accuracy of each row over n groups of one task: new memory (sg_free(y->y)). An axis of one level in some of them is the same for all
- * levels of the others. y->y NULL where there is none: no group, a hole, or designs that do not fit together. */
+/* Mean accuracy of each row over n groups of one task: new memory (sg_free(y->y)). An axis that does not apply to some of them is the same for all
+ * levels of the others; where some have one draw alone, all are taken at that draw. y->y NULL where there is none: no group, a hole, or designs that do not fit together. */
 sg_status sg_answer_mean(const struct sg_scores *s, const struct sg_score_group *const *group, int64_t n,
                          struct sg_crossed *y, struct sg_err *err) SG_MUST_USE;
 

@@ -197,6 +197,9 @@ static sg_status lay_out(const struct sg_scores *s, struct sg_score_group *g, st
                 insert(seed[f], &n[f], seed_of(&d->cell[i], f));
         }
     int whole = first >= 0 && n[0] * n[1] * n[2] == g->n_cells;
+    int64_t only[SG_AXIS_ROWS];
+    for (int f = 0; f < SG_AXIS_ROWS; f++)
+        only[f] = n[f] == 1 && seed[f][0] >= 0 ? seed[f][0] + 1 : 0; /* seeds count from 0 */
     for (int64_t i = 0; i < g->n_cells; i++)
         cell[i] = -1;
     for (int64_t i = 0; whole && i < d->n_cells; i++) {
@@ -219,6 +222,7 @@ static sg_status lay_out(const struct sg_scores *s, struct sg_score_group *g, st
     for (int f = 0; f < SG_AXIS_ROWS; f++)
         g->n[f] = n[f];
     g->n[SG_AXIS_ROWS] = d->task[g->task].n_test;
+    memcpy(g->only, only, sizeof only);
     g->cell = cell;
     return SG_OK;
 }
@@ -251,6 +255,7 @@ sg_status sg_scores_of(const struct sg_scores *s, const struct sg_score_group *g
         return status;
     }
     memcpy(y->n, g->n, sizeof y->n);
+    memcpy(y->only, g->only, sizeof y->only);
     y->y = to;
     return SG_OK;
 }

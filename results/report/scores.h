@@ -18,7 +18,9 @@ struct sg_score_group {
     const char *method; /* "" for raw-only cells; borrowed of the data */
     int64_t n_cells, n_done, n_failed, n_planned, n_degenerate;
     int64_t n[SG_N_AXES]; /* levels; 0 where cells are missing */
-    int64_t *cell;        /* (pools, draws, trainings): indices into d->cell; NULL where cells are missing */
+    int64_t only
+        [SG_AXIS_ROWS]; /* as struct sg_crossed has it: few-shot examples may be of the first draw alone */
+    int64_t *cell;      /* (pools, draws, trainings): indices into d->cell; NULL where cells are missing */
     struct sg_effect effect[SG_N_SCORES];
 };
 

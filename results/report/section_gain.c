@@ -265,6 +265,28 @@ static void say(const struct places *a, const struct sg_report_data *d, struct s
 
 /* ---- tables and figure ---- */
 
+/* What the differences' own intervals hold: the raw rows' draws count even where the synthetic rows know none. */
+static void note_sources(const struct places *a, struct sg_doc *doc)
+{
+    static const char *const name[] = {"pools", "draws of raw rows", "trainings", "test rows"};
+    struct sg_buf in = sg_buf_make(1 << 10), out = sg_buf_make(1 << 10);
+    for (int64_t i = 0; i < a->n; i++) {
+        const struct place *p = &a->place[i];
+        if (p->is_mean || isnan(p->all.low))
+            continue;
+        for (int f = SG_N_AXES - 1; f >= 0; f--) {
+            struct sg_buf *b = p->all.sources >> f & 1 ? &in : &out;
+            sg_buf_printf(b, "%s%s", b->len ? ", " : "", name[f]);
+        }
+        sg_doc_note(doc, "In the intervals: %s.%s%s%s", sg_buf_text(&in),
+                    out.len ? " Not in them, as there is one of each: " : "",
+                    out.len ? sg_buf_text(&out) : "", out.len ? "." : "");
+        break;
+    }
+    sg_buf_free(&in);
+    sg_buf_free(&out);
+}
+
 static void table_of_tasks(const struct places *a, const struct sg_report_data *d, struct sg_doc *doc)
 {
     static const struct sg_doc_column column[] = {{"task", SG_DOC_TEXT, ""},
@@ -305,13 +327,9 @@ static void table_of_tasks(const struct places *a, const struct sg_report_data *
                 (long long)a->n_family);
     sg_doc_note(doc, "Detectable: the true difference that shows in 80 of 100 such studies, after the "
                      "correction. For \xc2\xb1"
-                     "1 point: what an interval of that width takes, one of them at a time.");
-    for (int64_t i = 0; i < a->n; i++)
-        if (!a->place[i].is_mean && a->place[i].n && a->place[i].group[0]->cell) {
-            sg_scores_sources(a->place[i].group[0], text, sizeof text);
-            sg_doc_note(doc, "In the intervals: %s.", text);
-            break;
-        }
+                     "1 point: how many draws, trainings or rows in all an interval of that width takes, the "
+                     "others staying as they are.");
+    note_sources(a, doc);
 }
 
 static void table_of_each(const struct places *a, const struct sg_report_data *d, struct sg_doc *doc)

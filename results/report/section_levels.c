@@ -469,7 +469,7 @@ static void table(const struct sides *a, const struct sg_report_data *d, struct 
         if (a->side[t].task >= 0 && a->side[t].best >= 0)
             sg_doc_note(doc,
                         "On %s an interval of \xc2\xb1"
-                        "1 point of a difference takes %s, one of them at a time.",
+                        "1 point of a difference takes %s.",
                         d->task[a->side[t].task].name, sg_answer_needed(a->side[t].needed, text));
 }
 

@@ -36,6 +36,9 @@ enum sg_axis { SG_AXIS_POOLS, SG_AXIS_DRAWS, SG_AXIS_TRAININGS, SG_AXIS_ROWS, SG
 struct sg_crossed {
     int64_t n[SG_N_AXES]; /* levels; 1 where there is one, or where the axis does not apply */
     const float *y;       /* all finite */
+    /* Of an axis of one level: 1 + its place among the levels that others have (it is their first draw, say), with which alone they are then
+     * compared; 0: it has none (synthetic rows know no draw), and meets all of them. */
+    int64_t only[SG_AXIS_ROWS];
 };
 
 /* A mean, or a difference of means, with its 95 % interval. NaN where there is none. */

@@ -10,9 +10,10 @@ enum { N_SEEDS = SG_AXIS_ROWS, N_SEED_SETS = 1 << N_SEEDS };
 struct pass {
     const struct sg_crossed *a, *b;
     int64_t n[SG_N_AXES], n_cells;
-    unsigned axes;                 /* of the seeds, those of two levels and more */
-    int64_t *at_a, *at_b;          /* (cells): the cell of a side, broadcast */
-    double *sum;                   /* (cells): over rows */
+    int64_t only[N_SEEDS]; /* the one level that both sides have, of an axis of which one has more; 0: none */
+    unsigned axes;         /* of the seeds, those of two levels and more */
+    int64_t *at_a, *at_b;  /* (cells): the cell of a side, broadcast */
+    double *sum;           /* (cells): over rows */
     double *margin[N_SEED_SETS];   /* sums over the axes that are not in the set */
     int64_t n_levels[N_SEED_SETS]; /* of a margin */
     double q[N_SEED_SETS];         /* mean squares of the margins' means, summed over rows */
@@ -47,6 +48,14 @@ static sg_status shape(struct pass *p, struct sg_err *err)
                            (long long)a, axis, (long long)b);
         p->n[axis] = a > b ? a : b;
         if (axis < N_SEEDS) {
+            int64_t only = a == b ? 0 : a == 1 ? p->a->only[axis] : p->b->only[axis];
+            if (only > p->n[axis])
+                return sg_fail(err, SG_INPUT,
+                               "crossed statistics: level %lld of axis %d is on one side alone",
+                               (long long)only, axis);
+            if (only)
+                p->n[axis] = 1;
+            p->only[axis] = only;
             p->n_cells *= p->n[axis];
             p->axes |= p->n[axis] > 1 ? 1U << axis : 0;
         }
@@ -54,15 +63,21 @@ static sg_status shape(struct pass *p, struct sg_err *err)
     return SG_OK;
 }
 
+/* The level of a side on an axis that meets level i of the difference. */
+static int64_t level_of(const struct sg_crossed *side, const struct pass *p, int axis, int64_t i)
+{
+    return side->n[axis] == 1 ? 0 : p->only[axis] ? p->only[axis] - 1 : i;
+}
+
 /* The cell of a side (fewer levels: 1) for each cell of the difference. */
-static void broadcast(const struct sg_crossed *side, const int64_t n[SG_N_AXES], int64_t *at)
+static void broadcast(const struct sg_crossed *side, const struct pass *x, int64_t *at)
 {
     const int64_t *own = side->n;
-    for (int64_t p = 0; p < n[0]; p++)
-        for (int64_t d = 0; d < n[1]; d++)
-            for (int64_t t = 0; t < n[2]; t++)
-                *at++ =
-                    ((own[0] > 1 ? p : 0) * own[1] + (own[1] > 1 ? d : 0)) * own[2] + (own[2] > 1 ? t : 0);
+    for (int64_t p = 0; p < x->n[0]; p++)
+        for (int64_t d = 0; d < x->n[1]; d++)
+            for (int64_t t = 0; t < x->n[2]; t++)
+                *at++ = (level_of(side, x, 0, p) * own[1] + level_of(side, x, 1, d)) * own[2] +
+                        level_of(side, x, 2, t);
 }
 
 /* The lowest axis that `all` has beyond `set`. */
@@ -163,9 +178,9 @@ static void align(struct pass *p, int64_t *memory)
 {
     p->at_a = memory;
     p->at_b = memory + p->n_cells;
-    broadcast(p->a, p->n, p->at_a);
+    broadcast(p->a, p, p->at_a);
     if (p->b)
-        broadcast(p->b, p->n, p->at_b);
+        broadcast(p->b, p, p->at_b);
 }
 
 static sg_status run(struct pass *p, struct sg_err *err)
@@ -233,6 +248,11 @@ sg_status sg_crossed_subtract(const struct sg_crossed *a, const struct sg_crosse
     sg_free(at);
     for (int axis = 0; axis < SG_N_AXES; axis++)
         out->n[axis] = p.n[axis];
+    for (int axis = 0; axis < N_SEEDS; axis++)
+        out->only[axis] = p.only[axis]    ? p.only[axis]
+                          : p.n[axis] > 1 ? 0
+                          : a->only[axis] ? a->only[axis]
+                                          : b->only[axis];
     out->y = y;
     return SG_OK;
 }

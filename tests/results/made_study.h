@@ -80,7 +80,7 @@ static sg_status made_cell(struct sg_ledger *l, const struct made *m, int task, 
 static sg_status made_group(struct sg_ledger *l, const struct made *m, int task, const char *method, int size,
                             int raw, int *ordinal, int hole, struct sg_err *err)
 {
-    int n_draws = raw ? m->n_draws : 1;
+    int n_draws = raw && strcmp(method, "first") != 0 ? m->n_draws : 1; /* "first": of the first draw alone */
     for (int d = 0; d < n_draws; d++)
         for (int t = 0; t < m->n_trainings; t++)
             SG_TRY(made_cell(l, m, task, method, size, raw, d, t, ordinal,

@@ -100,6 +100,43 @@ static void known_effects(void **state)
     sg_report_data_free(&d);
 }
 
+/* Cells of the first draw alone are compared with raw-only cells of that draw, not with the mean of all. */
+static void first_draw_alone(void **state)
+{
+    (void)state;
+    static const char *const first[] = {"first", NULL};
+    static const int size[] = {20, 0}, raw[] = {40, 0};
+    struct made m = {.n_tasks = 1,
+                     .n_rows = 50,
+                     .n_draws = 3,
+                     .n_trainings = 2,
+                     .method = first,
+                     .size = size,
+                     .raw = raw,
+                     .seed = 9};
+    struct sg_report_data d = {0};
+    struct sg_scores s = {0};
+    struct sg_effect e;
+    double of[2] = {0}, all = 0;
+    read_study("first", &m, &d, &s);
+    const struct sg_score_group *a = sg_scores_find(&s, 0, SG_REPORT_BOTH, "first", 20, 40),
+                                *b = sg_scores_find(&s, 0, SG_REPORT_RAW, NULL, 0, 40);
+    assert_true(a && b && a->n[SG_AXIS_DRAWS] == 1 && b->n[SG_AXIS_DRAWS] == 3);
+    for (int64_t i = 0; i < d.n_cells; i++) {
+        if (d.cell[i].mix == SG_REPORT_RAW)
+            all += d.cell[i].accuracy / 6;
+        if (d.cell[i].seed_data == 0 && d.cell[i].mix != SG_REPORT_SYNTHETIC)
+            of[d.cell[i].mix == SG_REPORT_RAW] += d.cell[i].accuracy / 2;
+    }
+    OK(sg_scores_difference(&s, a, b, SG_SCORE_ACCURACY, &e, &err));
+    assert_true(fabs(of[1] - all) > 1e-3 && fabs(e.mean - (of[0] - of[1])) < 1e-9);
+    assert_true(!(e.sources & 1u << SG_AXIS_DRAWS) && e.sources & 1u << SG_AXIS_TRAININGS);
+    OK(sg_scores_difference(&s, b, a, SG_SCORE_ACCURACY, &e, &err));
+    assert_true(fabs(e.mean - (of[1] - of[0])) < 1e-9);
+    sg_scores_free(&s);
+    sg_report_data_free(&d);
+}
+
 static void holes(void **state)
 {
     (void)state;
@@ -125,6 +162,7 @@ static void holes(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(known_effects), cmocka_unit_test(holes)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(known_effects), cmocka_unit_test(first_draw_alone),
+                                       cmocka_unit_test(holes)};
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }
