@@ -43,7 +43,8 @@
  *
  * What came later (kernels and rounding of /cells, n_near_* of /pools, source of /examples, /near_duplicates, /text_stats, /attempts) is empty
  * in files that were written before, and no part of the content digest; /llm_eval, /llm_predictions, /transfer, /test_set_rows and
- * /transfer_predictions are part of it where they have rows, and n_classes_predicted of /cells where the file has it.
+ * /transfer_predictions are part of it where they have rows, and n_classes_predicted, balanced_accuracy, weighted_f1,
+ * mcc, brier and ece of /cells where the file has them.
  * Cells of this study's plan alone, and the tasks and pools that they name. A number that does not exist (a cell that is planned or
  * failed, an unknown price) is NaN; -1 is "does not apply".
  *

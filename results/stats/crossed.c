@@ -41,13 +41,12 @@ static void add_part(struct sg_width *w, double variance, double df)
     w->df[w->n_parts++] = df;
 }
 
-/* Of two levels what is kept is as much at 95 %, but by t of two degrees of freedom: with the tails of one no study of two levels would have a
- * p below 0.01. */
-static void keep(struct sg_width *w, double v, int64_t levels)
+/* Of two levels beside another axis what is kept is as much at 95 %, but by t of two degrees of freedom: with the tails of one no study with two
+ * levels anywhere would have a p below 0.01. Two levels that are all there is of seeds have the tails that they have. */
+static void keep(struct sg_width *w, double v, int64_t levels, int is_alone)
 {
-    double df = (double)(levels - 1),
-           heavier = levels > 2 ? 1 : sg_t_critical(0.05, 1) / sg_t_critical(0.05, 2);
-    add_part(w, KEPT * heavier * heavier * v, fmax(2, df));
+    double heavier = levels > 2 || is_alone ? 1 : sg_t_critical(0.05, 1) / sg_t_critical(0.05, 2);
+    add_part(w, KEPT * heavier * heavier * v, fmax(is_alone ? 1 : 2, (double)(levels - 1)));
 }
 
 void sg_width_of(const double u[SG_N_SETS], const int64_t n[SG_N_AXES], unsigned axes, int is_share,
@@ -70,7 +69,7 @@ void sg_width_of(const double u[SG_N_SETS], const int64_t n[SG_N_AXES], unsigned
         add_part(&w, seeds, fmax(1, seeds * seeds / by_df));
     for (int axis = 0; axis < SG_AXIS_ROWS; axis++)
         if (axes >> axis & 1) {
-            keep(&w, v[axis], n[axis]);
+            keep(&w, v[axis], n[axis], !(axes & ~(1U << axis | SG_ROWS)));
             most = fmax(most, KEPT * v[axis]);
         }
     w.variance = w.rows + fmax(seeds, most);

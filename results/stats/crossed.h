@@ -16,10 +16,14 @@
  *   - half the width squared = t_rows^2 rows + t_seeds^2 seeds (Banerjee 1961: never too narrow where variances are known to be no less). One t for the
  *     sum of both would be too small where two or three levels have most of the variance.
  *   - two levels' mean square is often close to 0 by chance, whatever its expectation. So the seeds' part is never less than t^2 times a fifth of
- *     any single axis's mean square, with that axis's degrees of freedom (two levels: the same at 95 %, but with the tails of two). The fifth is what
- *     holds coverage, and leaves power where the axis does nothing.
+ *     any single axis's mean square, with that axis's degrees of freedom (two levels beside another axis: the same at 95 %, with the tails of two
+ *     degrees). The fifth is what holds coverage, and leaves power where the axis does nothing.
+ * Simulated (tests/results/test_intervals.c, SG_STUDIES=600, 30,600 studies; 1 to 5 levels, 50 to 1,000 rows): 95 to 97 % of means and 94 to 100 % of
+ * differences are held, 95 to 100 % where an axis has two levels. With Holm over six pairs 1.6 % of studies without a difference claim one, 5 % in the
+ * worst design (three draws alone on 1,000 rows), 8 % there where draws do the most; by p that takes the seeds as fixed 30 %, 97 % at worst.
+ *
  * p is the level at which the same interval would just reach 0. A permutation test over rows would hold the seeds fixed, and call a finding what
- * another draw turns round; over seeds there are too few levels (3 have 4 sign flips, whose least p is 0.25).
+ * another draw turns round; over seeds there are too few levels (3 have 8 flips of signs, whose least p is 0.25).
  * Of 0 and 1 alone: Wilson's interval (1927) of as many trials as give this standard error; of one cell that is Wilson's over the rows. It stays
  * between 0 and 1, and is never without width. A difference of such has one more row in doubt (Agresti & Min 2005).
  *

@@ -39,8 +39,8 @@ def components(v):
 
 
 def crossed(y, share=False, difference=False):
-    """half^2 = t_rows^2 rows + the widest of t^2 seeds, with Satterthwaite's df, and of t^2 a fifth of each seed axis's mean square (two levels:
-    by t of 2 degrees of freedom, and the same at 95 %)."""
+    """half^2 = t_rows^2 rows + the widest of t^2 seeds, with Satterthwaite's df, and of t^2 a fifth of each seed axis's mean square (two levels
+    beside another axis: by t of 2 degrees of freedom, and the same at 95 %)."""
     v, n, mean = mean_squares(y), y.shape, float(y.mean())
     u = {s: x for s, x in components(v).items() if all(n[a] > 1 for a in s)}
     df = {s: np.prod([n[a] - 1 for a in s]) for s in u}
@@ -50,7 +50,7 @@ def crossed(y, share=False, difference=False):
     seed_axes = [a for a in range(3) if n[a] > 1]
     variance = rows + max([seeds] + [0.2 * v[(a,)] for a in seed_axes])
     t2 = scipy.stats.t.isf(0.025, [1, 2])
-    parts = [(0.2 * v[(a,)], n[a] - 1) if n[a] > 2 else (0.2 * (t2[0] / t2[1]) ** 2 * v[(a,)], 2) for a in seed_axes]
+    parts = [(0.2 * v[(a,)], n[a] - 1) if n[a] > 2 or len(seed_axes) == 1 else (0.2 * (t2[0] / t2[1]) ** 2 * v[(a,)], 2) for a in seed_axes]
     if seeds > 0:
         parts.append((seeds, max(1.0, seeds**2 / sum(x**2 / df[s] for s, x in own.items()))))
 

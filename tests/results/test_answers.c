@@ -261,7 +261,7 @@ static void two_studies(void **state)
     sg_doc_destroy(t.doc);
     t.doc = doc;
     expect(&t, "compare", 0,
-           "Of 7 groups that both studies have complete, 2 are better here and 0 better there (Holm over 7)");
+           "Of 7 groups that both studies have complete, 1 is better here and 0 better there (Holm over 7)");
     assert_string_equal(cell(&t, "compare", "compare", 0, 9)->text, "yes");
     study_free(&other);
     m.n_rows = 100; /* other rows: not paired */
