@@ -79,8 +79,10 @@ void sg_rows_note(struct sg_rows *rows, const char *path, const char *format, ..
 sg_status sg_rows_fail_field(const struct sg_rows_reader *in, int64_t line, const char *name,
                              struct sg_err *err)
 {
-    return sg_fail(err, SG_INPUT, "%s:%lld: field \"%s\" is missing, empty or no text", in->path,
-                   (long long)line, name);
+    return sg_fail(
+        err, SG_INPUT,
+        "%s:%lld: field \"%s\" is missing, empty or no text; hint: fill it in, or take the row out", in->path,
+        (long long)line, name);
 }
 
 sg_status sg_rows_fail_utf8(const struct sg_rows_reader *in, int64_t line, const char *name,

@@ -54,6 +54,32 @@ static int64_t n_models(const struct sg_report_data *d)
     return n;
 }
 
+/* Where training taught nothing that shows, a method that is as good as raw rows is as good as guessing. */
+static void say_chance(const struct sg_section_input *in, struct sg_doc *doc)
+{
+    const struct sg_report_data *d = in->d;
+    struct sg_buf b = sg_buf_make(1 << 14);
+    int64_t n = 0;
+    for (int64_t t = 0; t < d->n_tasks; t++) {
+        double chance = d->task[t].n_test ? (double)d->task[t].n_largest / (double)d->task[t].n_test : 1,
+               best = -1;
+        for (int64_t i = 0; i < in->scores->n_groups; i++) {
+            const struct sg_score_group *g = &in->scores->group[i];
+            if (g->task == t && g->mix == SG_REPORT_RAW && g->cell && g->effect[SG_SCORE_ACCURACY].low > best)
+                best = g->effect[SG_SCORE_ACCURACY].low;
+        }
+        if (best >= 0 && best <= chance)
+            sg_buf_printf(&b, "%s%.100s", n++ ? ", " : "", d->task[t].name);
+    }
+    if (n)
+        sg_doc_paragraph(
+            doc,
+            "Raw rows alone are not above always naming the largest class on %s: what replaces or beats "
+            "them there says little.",
+            sg_buf_text(&b));
+    sg_buf_free(&b);
+}
+
 sg_status sg_section_limits(const struct sg_section_input *in, struct sg_doc *doc, struct sg_err *err)
 {
     const struct sg_report_data *d = in->d;
@@ -71,6 +97,7 @@ sg_status sg_section_limits(const struct sg_section_input *in, struct sg_doc *do
     for (int64_t t = 0; t < d->n_tasks; t++)
         n_rows = t == 0 || d->task[t].n_test < n_rows ? d->task[t].n_test : n_rows;
     say_seeds(in->scores, doc);
+    say_chance(in, doc);
     if (n_models(d) == 1)
         sg_doc_paragraph(doc, "All examples are by one LLM (%s); another may write other ones.",
                          d->pool[0].model);
@@ -89,7 +116,7 @@ sg_status sg_section_limits(const struct sg_section_input *in, struct sg_doc *do
     if (d->n_degenerate)
         sg_doc_paragraph(doc,
                          "%lld of %lld finished cells predict one class for all test rows: they learned "
-                         "nothing, and pull every mean to "
+                         "nothing, and pull the means that are marked to "
                          "chance (train.min_steps, train.lr).",
                          (long long)d->n_degenerate, (long long)d->n_done);
     if (n_short)
@@ -100,8 +127,10 @@ sg_status sg_section_limits(const struct sg_section_input *in, struct sg_doc *do
                          "%.0f kept examples nearly repeat a test row: accuracy may be flattered "
                          "(filter.near_duplicates drops them).",
                          n_near_test);
-    sg_doc_paragraph(doc, "p values are adjusted within each table's own family (Holm), not over all "
-                          "sections; a difference that cannot be told "
-                          "is not shown to be none.");
+    sg_doc_paragraph(
+        doc, "p values are adjusted within each table's own family (Holm), not over all "
+             "sections; a difference that cannot be told "
+             "is not shown to be none. Intervals stand by themselves: one that leaves out 0 may be of a "
+             "difference that cannot be told.");
     return SG_OK;
 }

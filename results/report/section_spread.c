@@ -116,7 +116,7 @@ static void table(const struct sg_section_input *in, const struct part *part, st
                                                   {"pools", SG_DOC_NUMBER, "%"},
                                                   {"draws", SG_DOC_NUMBER, "%"},
                                                   {"trainings", SG_DOC_NUMBER, "%"},
-                                                  {"together", SG_DOC_NUMBER, "%"},
+                                                  {"interplay", SG_DOC_NUMBER, "%"},
                                                   {"groups", SG_DOC_NUMBER, ""},
                                                   {"below 0", SG_DOC_NUMBER, ""}};
     sg_doc_table(doc, "spread", "Where the spread of a cell's accuracy comes from", 0, 10, column);
