@@ -55,7 +55,9 @@ with tempfile.TemporaryDirectory() as folder:
         for column in table.dtype.names or ["probability"]:
             assert table.attrs[column], (name, column)
         assert set(table.attrs["volatile"].split()) <= set(table.dtype.names or []), name
-        assert table.fletcher32 and table.shuffle and table.compression == "gzip", name
+        assert table.fletcher32, name
+        # Probabilities hardly shrink, and are most of a file's bytes.
+        assert name == "probabilities" or (table.shuffle and table.compression == "gzip"), name
     assert f.attrs["format"] == "synthgrid results" and f.attrs["study"] == "fake"
     # Superblock version 0: readable by every HDF5 since 1.0 (format specification, section II.A).
     with open(f"{folder}/results.h5", "rb") as raw:
