@@ -92,7 +92,7 @@ static sg_status made_group(struct sg_ledger *l, const struct made *m, int task,
 static sg_status made_pool(struct sg_ledger *l, int task, const char *method, int place, int ordinal,
                            struct sg_err *err)
 {
-    char id[60], settings[400], key[4][60], diversity[100];
+    char id[60], settings[400], key[4][80], diversity[100];
     const char *variant = strstr(method, " formal") ? "formal" : "default", *asked[4];
     struct sg_ledger_example e[4];
     snprintf(id, sizeof id, "pool-%d-%s", task, method);
