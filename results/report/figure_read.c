@@ -204,7 +204,7 @@ int sg_figure_read(const char *svg, const struct sg_figure_plot *p, struct sg_bu
     int is_hidden = 0, is_whole = 0;
     for (const char *s = svg; (s = strchr(s, '<'));) {
         struct tag t = {.name = s + 1};
-        t.n_name = strcspn(t.name, " \t\n/>" + (s[1] == '/'));
+        t.n_name = strcspn(t.name, " \t\n/>");
         if (s[1] == '/')
             t.n_name = strcspn(t.name, " \t\n>");
         t.end = strchr(s, '>');
