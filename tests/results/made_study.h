@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
+#include "results/h5/store.h"
 #include "results/ledger/ledger.h"
 
 #include <stdio.h>
@@ -183,6 +184,18 @@ static sg_status made_fill(struct sg_ledger *l, const struct made *m, struct sg_
     if (m->n_llm)
         SG_TRY(made_evaluations(l, m, err));
     return sg_ledger_commit(l, err);
+}
+
+/* The study's ledger in a folder, and its results.h5 at path. */
+static sg_status made_write(const char *folder, const char *path, const struct made *m, struct sg_err *err)
+{
+    struct sg_ledger *l = NULL;
+    SG_TRY(sg_ledger_open(folder, SG_LEDGER_WRITE, &l, err));
+    sg_status status = made_fill(l, m, err);
+    if (status == SG_OK)
+        status = sg_store_write(l, path, NULL, err);
+    sg_ledger_close(l);
+    return status;
 }
 
 #endif

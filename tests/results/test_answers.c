@@ -22,13 +22,9 @@ struct study {
 
 static void make(const char *name, const struct made *m, const char *only, struct study *t)
 {
-    struct sg_ledger *l = NULL;
     char path[400];
     snprintf(path, sizeof path, "%s.h5", in_scratch(name));
-    OK(sg_ledger_open(in_scratch(name), SG_LEDGER_WRITE, &l, &err));
-    OK(made_fill(l, m, &err));
-    OK(sg_store_write(l, path, NULL, &err));
-    sg_ledger_close(l);
+    OK(made_write(in_scratch(name), path, m, &err));
     *t = (struct study){0};
     OK(sg_report_read(path, &t->d, &err));
     OK(sg_scores_read(path, &t->d, &t->s, &err));

@@ -11,18 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct sg_team world;
-
-#define CHECK(condition, ...)                                                                                \
-    do {                                                                                                     \
-        if (!(condition)) {                                                                                  \
-            fprintf(stderr, "%s:%d, rank %d of %d: %s: ", __FILE__, __LINE__, world.rank, world.size,        \
-                    #condition);                                                                             \
-            fprintf(stderr, __VA_ARGS__);                                                                    \
-            fputc('\n', stderr);                                                                             \
-            MPI_Abort(MPI_COMM_WORLD, 1);                                                                    \
-        }                                                                                                    \
-    } while (0)
+#include "mpi_check.h"
 
 /* As in make_diversity.py: integers, an exact sum, one square root, one division, so the same floats. */
 static float *make_rows(int64_t n, int c, int seed)
@@ -204,11 +193,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "%s\n", err.text);
         return 1;
     }
-    /* Two teams at once, the even and the odd ranks; with one rank, that one again. */
-    struct sg_team half;
-    MPI_Comm_split(world.comm, world.rank % 2, 0, &half.comm);
-    MPI_Comm_rank(half.comm, &half.rank);
-    MPI_Comm_size(half.comm, &half.size);
+    struct sg_team half = half_of_world();
 
     test_oracle(&half);
     test_nothing();

@@ -9,20 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 
-static struct sg_team world;
+#include "mpi_check.h"
+
 static char path[200], tmp[220];
 enum { C = 7 };
-
-#define CHECK(condition, ...)                                                                                \
-    do {                                                                                                     \
-        if (!(condition)) {                                                                                  \
-            fprintf(stderr, "%s:%d, rank %d of %d: %s: ", __FILE__, __LINE__, world.rank, world.size,        \
-                    #condition);                                                                             \
-            fprintf(stderr, __VA_ARGS__);                                                                    \
-            fputc('\n', stderr);                                                                             \
-            MPI_Abort(MPI_COMM_WORLD, 1);                                                                    \
-        }                                                                                                    \
-    } while (0)
 
 static const struct sg_embedded set[] = {
     {"a", "raw", "1234", 50, C}, {"a", "pool", "5678", 1, C}, {"b", "raw", "9", 0, C}};

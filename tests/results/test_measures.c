@@ -10,19 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct sg_team world;
-static const struct sg_team self = {MPI_COMM_SELF, 0, 1};
+#include "mpi_check.h"
 
-#define CHECK(condition, ...)                                                                                \
-    do {                                                                                                     \
-        if (!(condition)) {                                                                                  \
-            fprintf(stderr, "%s:%d, rank %d of %d: %s: ", __FILE__, __LINE__, world.rank, world.size,        \
-                    #condition);                                                                             \
-            fprintf(stderr, __VA_ARGS__);                                                                    \
-            fputc('\n', stderr);                                                                             \
-            MPI_Abort(MPI_COMM_WORLD, 1);                                                                    \
-        }                                                                                                    \
-    } while (0)
+static const struct sg_team self = {MPI_COMM_SELF, 0, 1};
 
 /* As in make_measures.py: integers, an exact sum, one square root, one division, so the same floats. */
 static struct sg_cloud make_rows(int64_t n, int c, int seed)
@@ -224,10 +214,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "%s\n", err.text);
         return 1;
     }
-    struct sg_team half; /* two teams at once, the even and the odd ranks */
-    MPI_Comm_split(world.comm, world.rank % 2, 0, &half.comm);
-    MPI_Comm_rank(half.comm, &half.rank);
-    MPI_Comm_size(half.comm, &half.size);
+    struct sg_team half = half_of_world();
 
     test_oracle(&half);
     test_distances();

@@ -21,13 +21,9 @@ static const int sizes[] = {20, 60, 0}, raws[] = {40, 80, 0};
 
 static void read_study(const char *name, const struct made *m, struct sg_report_data *d, struct sg_scores *s)
 {
-    struct sg_ledger *l = NULL;
     char path[400];
     snprintf(path, sizeof path, "%s.h5", in_scratch(name));
-    OK(sg_ledger_open(in_scratch(name), SG_LEDGER_WRITE, &l, &err));
-    OK(made_fill(l, m, &err));
-    OK(sg_store_write(l, path, NULL, &err));
-    sg_ledger_close(l);
+    OK(made_write(in_scratch(name), path, m, &err));
     OK(sg_report_read(path, d, &err));
     OK(sg_scores_read(path, d, s, &err));
 }
