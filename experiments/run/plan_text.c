@@ -55,6 +55,28 @@ static void print_generator(const struct sg_generator *g, const struct sg_plan_c
         print_price(g, out);
 }
 
+static int is_free(const struct sg_prepared *p, int64_t pool)
+{
+    return sg_method_is_free((enum sg_method)p->grid.pool[pool].arm.method);
+}
+
+int64_t sg_plan_n_free_pools(const struct sg_prepared *p)
+{
+    int64_t n = 0;
+    for (int64_t i = 0; i < p->grid.n_pools; i++)
+        n += is_free(p, i);
+    return n;
+}
+
+/* Whether pools of a further draw of the raw rows are bought. */
+static int buys_draws(const struct sg_prepared *p)
+{
+    int yes = 0;
+    for (int64_t i = 0; i < p->grid.n_pools; i++)
+        yes |= p->grid.pool[i].seed_data > 0 && !is_free(p, i);
+    return yes;
+}
+
 /* How many pools there would be if all draws of the raw rows shared them. */
 static int64_t n_shared_pools(const struct sg_prepared *p)
 {
@@ -192,12 +214,16 @@ void sg_plan_text(const struct sg_prepared *p, const struct sg_plan_sources *fro
     int64_t n_each = s->n_sizes ? s->size[s->n_sizes - 1] : 0; /* a study of raw rows alone has no sizes */
     sg_buf_printf(out, "pools    %lld, %lld %s each\n", (long long)p->grid.n_pools, (long long)n_each,
                   sg_plural(n_each, "example", "examples"));
-    if (p->n_draws > 1)
+    int64_t n_free = sg_plan_n_free_pools(p);
+    if (n_free)
+        sg_buf_printf(out, "         %lld of them %s free: made of raw rows, without requests\n",
+                      (long long)n_free, sg_plural(n_free, "is", "are"));
+    if (buys_draws(p))
         sg_buf_printf(out,
                       "         few-shot pools are bought for each of %lld draws of the raw rows "
                       "(few_shot_rows: own); `first` would be %lld pools\n",
                       (long long)p->n_draws, (long long)n_shared_pools(p));
-    else if (s->seeds_data > 1 && s->few_shot_rows == SG_FEW_SHOT_FIRST)
+    else if (p->n_draws == 1 && s->seeds_data > 1 && s->few_shot_rows == SG_FEW_SHOT_FIRST)
         sg_buf_puts(
             out,
             "         few-shot prompts show rows of the first draw, and their pools are mixed with it alone "

@@ -107,10 +107,29 @@ static int has_rephrase(const struct sg_study *s, int which)
     return 0;
 }
 
-/* Arms that are no rephrasings. */
+/* How many of the study's methods are free; at: NULL, or where the i-th that is or is not free goes. */
+static int n_methods(const struct sg_study *s, int free, int i, enum sg_method *at)
+{
+    int n = 0;
+    for (int m = 0; m < s->n_methods; m++)
+        if (sg_method_is_free(s->method[m]) == free) {
+            if (at && n == i)
+                *at = s->method[m];
+            n++;
+        }
+    return n;
+}
+
+/* Arms that are bought, and no rephrasings. */
+static int64_t n_bought(const struct sg_study *s)
+{
+    return (int64_t)s->n_generators * n_methods(s, 0, 0, NULL) * s->n_conditionings * s->n_variants;
+}
+
+/* Arms that are no rephrasings. A free method has one, whatever LLMs and prompts there are. */
 static int64_t n_sources(const struct sg_study *s)
 {
-    return (int64_t)s->n_generators * s->n_methods * s->n_conditionings * s->n_variants;
+    return n_bought(s) + n_methods(s, 1, 0, NULL);
 }
 
 int sg_task_is_rephrased(const struct sg_study *s, int task)
@@ -140,25 +159,36 @@ static int64_t arm_pools(const struct sg_study *s, int64_t i)
 
 int64_t sg_arm_count(const struct sg_study *s, int task)
 {
-    return n_sources(s) * (sg_task_is_rephrased(s, task) ? 2 : 1);
+    return n_sources(s) + (sg_task_is_rephrased(s, task) ? n_bought(s) : 0);
 }
 
 struct sg_arm sg_arm_get(const struct sg_study *s, int64_t i)
 {
     struct sg_arm a = {.rephrase = i >= n_sources(s)};
-    i %= n_sources(s);
+    enum sg_method method = s->method[0];
+    int n = n_methods(s, 0, 0, NULL);
+    i -= a.rephrase ? n_sources(s) : 0;
+    if (i >=
+        n_bought(
+            s)) { /* free; those that are bought come first, as their rephrasings follow in the same order */
+        n_methods(s, 1, (int)(i - n_bought(s)), &method);
+        a.method = (int)method;
+        return a;
+    }
     a.variant = (int)(i % s->n_variants);
     i /= s->n_variants;
     a.conditioning = (int)s->conditioning[i % s->n_conditionings];
     i /= s->n_conditionings;
-    a.method = (int)s->method[i % s->n_methods];
-    a.generator = (int)(i / s->n_methods);
+    n_methods(s, 0, (int)(i % n), &method);
+    a.method = (int)method;
+    a.generator = (int)(i / n);
     return a;
 }
 
 int sg_arm_has_cells(const struct sg_study *s, int task, const struct sg_arm *a)
 {
-    return has_rephrase(s, a->rephrase) || !sg_task_is_rephrased(s, task);
+    return has_rephrase(s, a->rephrase) || !sg_task_is_rephrased(s, task) ||
+           sg_method_is_free((enum sg_method)a->method);
 }
 
 void sg_arm_name(const struct sg_study *s, const struct sg_arm *a, char name[SG_ARM_NAME])
@@ -166,9 +196,10 @@ void sg_arm_name(const struct sg_study *s, const struct sg_arm *a, char name[SG_
     name[0] = '\0';
     if (a->method < 0)
         return;
+    int is_free = sg_method_is_free((enum sg_method)a->method);
     const char *v = s->variant[a->variant];
-    int is_default = strcmp(v, "default") == 0;
-    const char *by = s->generator[a->generator].name;
+    int is_default = is_free || strcmp(v, "default") == 0;
+    const char *by = is_free ? NULL : s->generator[a->generator].name;
     snprintf(name, SG_ARM_NAME, "%s%s%s%s%s%s%s", sg_method_name((enum sg_method)a->method),
              a->conditioning == SG_BY_NONE ? " unconditioned" : "", is_default ? "" : " ",
              is_default ? "" : v, a->rephrase ? " rephrased" : "", by ? " by " : "", by ? by : "");

@@ -308,9 +308,20 @@ char *sg_cell_settings(const struct sg_prepared *p, const struct sg_cell *c)
         json_decref(o);
         o = NULL;
     }
-    if (o && c->pool >= 0)
+    if (o && c->pool >= 0 && !sg_method_is_free((enum sg_method)c->arm.method))
         name_generator(o, &s->generator[c->arm.generator]);
     return dump(o);
+}
+
+/* No LLM has made it: there is none to name. */
+static json_t *free_pool_settings(const struct sg_prepared *p, const struct sg_pool_key *k, json_t *names)
+{
+    const struct sg_study *s = p->study;
+    const struct sg_method_row *m = sg_method_row((enum sg_method)k->arm.method);
+    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:o}", "task", s->task[k->task].name, "method", m->name,
+                     "recipe", m->recipe, "seed_generation", (json_int_t)k->seed_generation, "seed_data",
+                     (json_int_t)k->seed_data, "n_wanted", (json_int_t)s->size[s->n_sizes - 1], "class_names",
+                     names);
 }
 
 char *sg_pool_settings(const struct sg_prepared *p, int64_t i)
@@ -322,6 +333,8 @@ char *sg_pool_settings(const struct sg_prepared *p, int64_t i)
     json_t *names = json_array();
     for (int c = 0; c < t->n_classes; c++)
         json_array_append_new(names, json_string(t->class_[c].name));
+    if (sg_method_is_free((enum sg_method)k->arm.method))
+        return dump(free_pool_settings(p, k, names));
     char arm[SG_ARM_NAME];
     sg_arm_name(s, &k->arm, arm);
     json_t *o = json_pack(

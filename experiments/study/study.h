@@ -103,8 +103,9 @@ struct sg_arm {
     int variant;      /* index into study->variant; 0 for raw-only */
     int rephrase;     /* 1: its pools are rephrasings of those of the same arm with 0 */
 };
-/* How many a task has, and arm i of them: generators first, then methods, conditionings, variants; then all of them again
- * rephrased (each by its own generator), where the task has that. An arm that is only there to be rephrased has pools, but no cells. */
+/* How many a task has, and arm i of them: generators first, then methods, conditionings, variants; then the free methods, one each, with
+ * conditioning SG_BY_LABEL and 0 for the rest; then those that are bought again, rephrased (each by its own generator), where the task
+ * has that. An arm that is only there to be rephrased has pools, but no cells. */
 int64_t sg_arm_count(const struct sg_study *s, int task);
 struct sg_arm sg_arm_get(const struct sg_study *s, int64_t i);
 /* How many draws of the raw rows have pools of their own: those whose prompts show raw rows, where the study says so. 1: the pools

@@ -1,11 +1,13 @@
-/* Methods: the ways in which an LLM is asked for examples. Each is a row of a table (methods.c): its name in a study, what its
- * prompts show, what it waits for, which templates it needs, and the function that makes its messages (prompt_ask.c). What else
- * depends on the method follows from the row: a study's settings, pools for each draw of the raw rows, the plan's requests.
+/* Methods: the ways in which examples are made. Each is a row: its name in a study, and how its pools are filled.
  *
- * A sixth one: its number here, its row in methods.c; a new kind of prompt also needs its function in prompt_ask.c.
+ * Bought (`ask`): each draw is a request to an LLM; the row says what the prompts show, what they wait for and which templates they need.
+ * Free (`make`): each draw is a function of labelled rows (gen/pool/make.h); no LLM, no request, no dollar, nothing in the ledger but the
+ * pool itself; made again whenever a run starts.
  *
- * How a pool is filled does not depend on the method: by draws for each class (pool_draws.c), or, made of another pool, by
- * rephrasing that one's examples (rephrase.c). */
+ * What else depends on the method follows from the row: a study's settings, pools for each draw of the raw rows, the plan's requests. A
+ * free method has one arm in a study, whatever generators, conditionings, wordings and rephrasings that has.
+ *
+ * A further one: a line in SG_METHODS and a file gen/pool/method_NAME.c with its row and its function (docs/methods.md shows one). */
 #ifndef SG_GEN_POOL_METHODS_H
 #define SG_GEN_POOL_METHODS_H
 
@@ -14,16 +16,28 @@
 
 #include <jansson.h>
 
-/* The methods; the first five are the paper's. The order is the one in which settings name them; a study's file holds names. */
-enum sg_method { SG_ZERO_SHOT, SG_ZERO_SHOT_TOPIC, SG_ONE_SHOT, SG_FEW_SHOT_3, SG_FEW_SHOT_5, SG_N_METHODS };
+/* The methods, in the order in which settings name them; a study's file holds names. X(constant, row). The first five are the paper's. */
+#define SG_METHODS(X)                                                                                        \
+    X(SG_ZERO_SHOT, sg_method_zero_shot)                                                                     \
+    X(SG_ZERO_SHOT_TOPIC, sg_method_zero_shot_topic)                                                         \
+    X(SG_ONE_SHOT, sg_method_one_shot)                                                                       \
+    X(SG_FEW_SHOT_3, sg_method_few_shot_3)                                                                   \
+    X(SG_FEW_SHOT_5, sg_method_few_shot_5)                                                                   \
+    X(SG_EDA, sg_method_eda)
+
+#define SG_METHOD_CONSTANT(constant, row) constant,
+enum sg_method { SG_METHODS(SG_METHOD_CONSTANT) SG_N_METHODS };
+#undef SG_METHOD_CONSTANT
 
 enum { SG_MAX_SHOTS = 50, SG_MAX_NEEDS = 2 };
 
 struct sg_prompter;
 struct sg_template_values;
 struct sg_topics;
+struct sg_maker;
+struct sg_made;
 
-/* What a draw asks for: an example of class_ (-1 where the LLM chooses it), the draw-th such one. */
+/* What a draw is for: an example of class_ (-1 where the LLM chooses it), the draw-th such one. */
 struct sg_draw {
     int class_;
     int64_t draw;
@@ -32,6 +46,8 @@ struct sg_draw {
 
 struct sg_method_row {
     const char *name;
+
+    /* Bought; ask NULL: free. */
     int n_shots; /* labelled rows that a prompt shows, drawn anew for each; 0: none, and the raw rows do not matter */
     int has_topics; /* waits for a list of topics; each prompt names one of them */
     int is_same;    /* the prompts of a class are all the same: only number and sampling seed differ */
@@ -42,13 +58,28 @@ struct sg_method_row {
     /* Adds the messages of a draw, without the system's. v holds the classes. */
     sg_status (*ask)(const struct sg_prompter *p, const struct sg_draw *d, struct sg_template_values v,
                      json_t *messages, struct sg_err *err) SG_MUST_USE;
+
+    /* Free; make NULL: bought. */
+    const char *
+        recipe; /* what `make` does, with its version and numbers: part of a pool's id, so new words where its results change */
+    /* The candidate of a draw. Pure: the same for the same rows, class and draw, whoever calls it, in any order. */
+    sg_status (*make)(const struct sg_maker *m, const struct sg_draw *d, struct sg_made *out,
+                      struct sg_err *err) SG_MUST_USE;
 };
+
+#define SG_METHOD_ROW(constant, row) extern const struct sg_method_row row;
+SG_METHODS(SG_METHOD_ROW)
+#undef SG_METHOD_ROW
 
 const struct sg_method_row *sg_method_row(enum sg_method m);
 const char *sg_method_name(enum sg_method m);
 int sg_method_of(const char *name); /* -1 when unknown */
 
-/* Whether its prompts show raw rows: then its pools differ by draw of the raw rows (few_shot_rows), and need some. */
+/* Whether its examples cost nothing and ask nobody. */
+int sg_method_is_free(enum sg_method m);
+
+/* Whether its examples come from raw rows, or its prompts show some: then its pools differ by draw of the raw rows (few_shot_rows), and
+ * need some. */
 int sg_method_shows_rows(enum sg_method m);
 
 /* The name of the first template that it needs and the wording does not have; NULL: it has all. */

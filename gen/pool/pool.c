@@ -24,6 +24,32 @@ static void note_short_rows(struct sg_pool *p)
     }
 }
 
+static sg_status make_prompter(struct sg_pool *p, struct sg_err *err)
+{
+    const struct sg_pool_spec *spec = &p->spec;
+    struct sg_prompter_spec ps = {.task = spec->task,
+                                  .method = spec->method,
+                                  .generator = spec->generator,
+                                  .seed = spec->seed,
+                                  .raw = spec->raw,
+                                  .variant = spec->variant,
+                                  .conditioning = spec->conditioning,
+                                  .n_examples = spec->n_examples,
+                                  .structured = spec->structured};
+    return sg_prompter_create(&ps, &p->prompter, err);
+}
+
+static sg_status make_maker(struct sg_pool *p, struct sg_err *err)
+{
+    const struct sg_pool_spec *spec = &p->spec;
+    struct sg_maker_spec ms = {.task = spec->task,
+                               .method = spec->method,
+                               .seed = spec->seed,
+                               .rows = spec->raw,
+                               .raw_draw = spec->raw_draw};
+    return sg_maker_create(&ms, &p->maker, err);
+}
+
 sg_status sg_pool_create(const struct sg_pool_spec *spec, struct sg_pool **out, struct sg_err *err)
 {
     struct sg_pool *p = sg_alloc(1, sizeof *p);
@@ -32,7 +58,9 @@ sg_status sg_pool_create(const struct sg_pool_spec *spec, struct sg_pool **out, 
     p->spec = *spec;
     p->folded = sg_buf_make((size_t)1 << 26);
     p->method = sg_method_row(spec->method);
-    p->filling = spec->source ? &sg_fill_by_rephrasing : &sg_fill_by_draws;
+    p->filling = p->method->make ? &sg_fill_by_making
+                 : spec->source  ? &sg_fill_by_rephrasing
+                                 : &sg_fill_by_draws;
     p->topics_done = !p->method->has_topics || spec->source;
     p->example = sg_alloc((size_t)spec->n + 1, sizeof *p->example);
     p->filled = sg_alloc((size_t)spec->n + 1, sizeof *p->filled);
@@ -46,17 +74,8 @@ sg_status sg_pool_create(const struct sg_pool_spec *spec, struct sg_pool **out, 
         status = sg_set_create(&p->taken, err);
     if (status == SG_OK)
         status = sg_set_create(&p->test, err);
-    struct sg_prompter_spec ps = {.task = spec->task,
-                                  .method = spec->method,
-                                  .generator = spec->generator,
-                                  .seed = spec->seed,
-                                  .raw = spec->raw,
-                                  .variant = spec->variant,
-                                  .conditioning = spec->conditioning,
-                                  .n_examples = p->spec.n_examples,
-                                  .structured = spec->structured};
     if (status == SG_OK)
-        status = sg_prompter_create(&ps, &p->prompter, err);
+        status = p->method->make ? make_maker(p, err) : make_prompter(p, err);
     if (status == SG_OK)
         status = sg_pool_make_id(p, err);
     note_short_rows(p);
@@ -95,6 +114,7 @@ void sg_pool_destroy(struct sg_pool *p)
     }
     sg_free(p->queue);
     sg_prompter_destroy(p->prompter);
+    sg_maker_destroy(p->maker);
     sg_topics_free(&p->topics);
     sg_free(p->example);
     sg_free(p->filled);
@@ -126,7 +146,9 @@ void sg_pool_estimate(const struct sg_pool *p, int64_t *n_requests, int64_t *tok
     struct sg_request q = {0};
     struct sg_err ignored;
     *n_requests = p->filling->n_requests(p);
-    *tokens_in = 0;
+    *tokens_in = *tokens_out = 0;
+    if (!p->filling->specimen)
+        return;
     if (p->filling->specimen(p, &q, &ignored) == SG_OK)
         *tokens_in = (int64_t)strlen(q.canonical) / 4; /* about four bytes of English a token */
     sg_free(q.canonical);

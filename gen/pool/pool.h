@@ -21,6 +21,9 @@
  * holds one of these marks is not rephrased. What the source lacks is lacking here too. Until the source is complete such
  * a pool asks for nothing.
  *
+ * The pool of a free method (gen/pool/make.h) is filled by the draws of its `make` in the same way, at the first call of sg_pool_advance: it
+ * looks nothing up and misses nothing.
+ *
  * Rank 0 only (pure: no network, no files). */
 #ifndef SG_GEN_POOL_POOL_H
 #define SG_GEN_POOL_POOL_H
@@ -73,7 +76,7 @@ typedef sg_status (*sg_completion_lookup)(void *context, const char *key, struct
 struct sg_pool_example {
     int32_t label;
     const char *first, *second; /* the encoder's order; second NULL for single texts */
-    const char *key;            /* of the completion it came from */
+    const char *key;            /* of the completion it came from; "": from none */
     int64_t source;             /* index of the source's example that it rephrases; -1: none */
 };
 
@@ -83,8 +86,8 @@ sg_status sg_pool_create(const struct sg_pool_spec *spec, struct sg_pool **out,
                          struct sg_err *err) SG_MUST_USE;
 void sg_pool_destroy(struct sg_pool *p);
 
-/* SHA-256 over all that determines the content: task file, method, generator settings, seed, raw rows. Not n.
- */
+/* SHA-256 over all that determines the content: task file, method, generator settings, seed, raw rows. Not n. Of a free pool: the task's
+ * name and classes, the method's recipe, seed, raw rows, checks. */
 const char *sg_pool_id(const struct sg_pool *p);
 
 /* Fills as many positions as the completions at hand allow, and lists the requests needed next (empty when
@@ -123,7 +126,7 @@ const int64_t *sg_pool_rejects(const struct sg_pool *p);
 int64_t sg_pool_n_draws(const struct sg_pool *p); /* completions */
 /* Every example that nearly repeats another text, kept or rejected, in the order of the draws; *n of them, borrowed. */
 struct sg_pool_near {
-    char key[SG_HEX]; /* of the completion */
+    char key[SG_HEX]; /* of the completion; "": from none */
     int64_t position; /* in the pool; -1: rejected */
     struct sg_near_match match;
 };

@@ -3,6 +3,7 @@
 #include "gen/pool/pool_impl.h"
 
 #include <jansson.h>
+#include <stdio.h>
 #include <string.h>
 
 /* ---- what counts as the same text ---- */
@@ -145,7 +146,7 @@ static sg_status note_pair(struct sg_pool *p, const char *key, int64_t position,
     p->pair = pair;
     struct sg_pool_near *n = &p->pair[p->n_pairs++];
     *n = (struct sg_pool_near){.position = position, .match = *match};
-    memcpy(n->key, key, SG_HEX);
+    snprintf(n->key, SG_HEX, "%s", key);
     return SG_OK;
 }
 
@@ -166,8 +167,9 @@ static sg_status check(struct sg_pool *p, const struct sg_request *q, const stru
     int echo = 0;
     *o = (struct outcome){0};
     *reason = SG_ACCEPTED;
-    SG_TRY(is_echo(p, q, x, &echo, err));
-    if (x->second)
+    if (q)
+        SG_TRY(is_echo(p, q, x, &echo, err));
+    if (x->second || !q)
         SG_TRY(fold(x->first, x->second, &p->folded, err));
     sg_sha256(sg_buf_text(&p->folded), p->folded.len, o->digest);
     if (echo)
@@ -200,7 +202,7 @@ sg_status sg_pool_check_for_good(struct sg_pool *p, const struct sg_request *q, 
     struct outcome o;
     sg_status status = check(p, q, x, reason, &o, err);
     if (status == SG_OK && o.match.kind)
-        status = note_pair(p, q->key, *reason == SG_ACCEPTED ? p->n_good : -1, &o.match, err);
+        status = note_pair(p, q ? q->key : "", *reason == SG_ACCEPTED ? p->n_good : -1, &o.match, err);
     if (status == SG_OK && *reason == SG_ACCEPTED && p->near)
         status = sg_near_keep(p->near, SG_NEAR_POOL, p->n_good, &o.text, err);
     if (status == SG_OK && *reason == SG_ACCEPTED)

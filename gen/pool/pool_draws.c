@@ -6,9 +6,7 @@
 
 enum { MIN_TOPICS = 5, MAX_TOPIC_LISTS = 8 };
 
-/* The draw of its class at which position j is given up: a function of j alone, so that a pool which asks
- * for more begins with the same examples. */
-static int64_t draws_cap(const struct sg_pool *p, int64_t j)
+int64_t sg_pool_draws_cap(const struct sg_pool *p, int64_t j)
 {
     int64_t k = p->spec.task->n_classes, cap = 4 * (j / k + 1) + 16;
     return p->spec.conditioning == SG_BY_NONE ? k * cap : cap;
@@ -81,7 +79,7 @@ static sg_status fill_position(struct sg_pool *p, sg_completion_lookup lookup, v
     int class_ = (int)(p->position % p->spec.task->n_classes);
     int64_t *cursor = sg_pool_cursor(p, class_);
     *state = 2;
-    while (!sg_pool_n_waiting(p, class_) && *cursor < draws_cap(p, p->position) &&
+    while (!sg_pool_n_waiting(p, class_) && *cursor < sg_pool_draws_cap(p, p->position) &&
            (p->topics.n || !p->method->has_topics)) {
         struct sg_request q = {0};
         struct sg_found f = {0};
@@ -133,7 +131,7 @@ static sg_status list_missing(struct sg_pool *p, sg_completion_lookup lookup, vo
             if (before < sg_pool_n_waiting(p, class_))
                 continue;
             int64_t draw = p->cursor[s] + need / p->spec.n_examples;
-            if (need++ % p->spec.n_examples != 0 || draw >= draws_cap(p, j) || at++ < from)
+            if (need++ % p->spec.n_examples != 0 || draw >= sg_pool_draws_cap(p, j) || at++ < from)
                 continue;
             if (sg_request_list_has_room(missing, at - 1))
                 SG_TRY(list_draw(p, s, draw, lookup, context, missing, err));

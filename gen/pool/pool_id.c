@@ -42,12 +42,45 @@ static void add_arm(struct sg_sha256_stream *sha, const struct sg_pool_spec *s)
         sg_sha256_add_text(sha, text[i]);
 }
 
+static void add_near(struct sg_sha256_stream *sha, const struct sg_pool_spec *s)
+{
+    char text[64];
+    if (!s->near || s->near_filter <= 0) /* the id is what it was before there was this filter */
+        return;
+    snprintf(text, sizeof text, "near_duplicates %.17g", s->near_filter);
+    sg_sha256_add_text(sha, text);
+    sg_sha256_add_text(sha, s->near_digest);
+}
+
+/* What an LLM would be told does not count, nor which one the study has. */
+static void add_free(struct sg_sha256_stream *sha, const struct sg_pool *p)
+{
+    const struct sg_pool_spec *s = &p->spec;
+    char numbers[100];
+    sg_sha256_add_text(sha, "made of rows");
+    sg_sha256_add_text(sha, p->method->recipe);
+    sg_sha256_add_text(sha, s->task->name);
+    for (int k = 0; k < s->task->n_classes; k++)
+        sg_sha256_add_text(sha, s->task->class_[k].name);
+    snprintf(numbers, sizeof numbers, "seed %lld raw %lld duplicates %d", (long long)s->seed,
+             (long long)s->raw_draw, s->check_duplicates);
+    sg_sha256_add_text(sha, numbers);
+    add_rows(sha, s->raw);
+    add_rows(sha, s->test);
+    add_near(sha, s);
+}
+
 sg_status sg_pool_make_id(struct sg_pool *p, struct sg_err *err)
 {
     const struct sg_pool_spec *s = &p->spec;
     struct sg_sha256_stream *sha = sg_sha256_create();
     if (!sha)
         return sg_fail_memory(err, 256);
+    if (p->maker) {
+        add_free(sha, p);
+        sg_sha256_finish_hex(sha, p->id);
+        return SG_OK;
+    }
     char numbers[200];
     int64_t max_tokens = s->task->max_tokens ? s->task->max_tokens : s->generator->max_tokens;
     snprintf(numbers, sizeof numbers, "%.17g %.17g %lld %lld %d", s->generator->temperature,
@@ -65,11 +98,7 @@ sg_status sg_pool_make_id(struct sg_pool *p, struct sg_err *err)
     if (more.len) /* else the id is what it was before there was such a thing */
         sg_sha256_add_text(sha, sg_buf_text(&more));
     sg_buf_free(&more);
-    if (s->near && s->near_filter > 0) { /* else the id is what it was before there was this filter */
-        snprintf(numbers, sizeof numbers, "near_duplicates %.17g", s->near_filter);
-        sg_sha256_add_text(sha, numbers);
-        sg_sha256_add_text(sha, s->near_digest);
-    }
+    add_near(sha, s);
     if (s->raw_draw > 0) { /* the first one's id is what it was before there were others */
         snprintf(numbers, sizeof numbers, "draw %lld", (long long)s->raw_draw);
         sg_sha256_add_text(sha, numbers);

@@ -1,10 +1,11 @@
-/* Inside of a pool. pool.c makes one and drives the way in which it is filled: pool_draws.c (draws for a class) or rephrase.c (draws for an
- * example of another pool). Both build upon pool_queue.c (good examples wait for their position), pool_checks.c (what makes an
+/* Inside of a pool. pool.c makes one and drives the way in which it is filled: pool_draws.c (draws for a class), rephrase.c (draws for an
+ * example of another pool) or pool_make.c (made of labelled rows, free). All build upon pool_queue.c (good examples wait for their position), pool_checks.c (what makes an
  * example a good one) and pool_read.c (what a pool holds). pool_id.c: what its content depends on. */
 #ifndef SG_GEN_POOL_POOL_IMPL_H
 #define SG_GEN_POOL_POOL_IMPL_H
 
 #include "base/set.h"
+#include "gen/pool/make.h"
 #include "gen/pool/parse_many.h"
 #include "gen/pool/pool.h"
 #include "gen/pool/prompt.h"
@@ -48,13 +49,15 @@ struct sg_filling {
     int shows_text;
     int64_t (*max_tokens)(const struct sg_pool *p); /* of one example's request */
 };
-extern const struct sg_filling sg_fill_by_draws, sg_fill_by_rephrasing;
+extern const struct sg_filling sg_fill_by_draws, sg_fill_by_rephrasing,
+    sg_fill_by_making; /* has no specimen: it asks nobody */
 
 struct sg_pool {
     struct sg_pool_spec spec;
     const struct sg_method_row *method;
     const struct sg_filling *filling;
-    struct sg_prompter *prompter;
+    struct sg_prompter *prompter; /* NULL: free */
+    struct sg_maker *maker;       /* NULL: bought */
     char id[SG_HEX];
     struct sg_topics topics;
     int64_t n_lists; /* topic lists read so far */
@@ -82,6 +85,12 @@ struct sg_pool {
 
 void sg_pool_prompts_free(struct prompt_cache *c);
 
+/* ---- pool_draws.c ---- */
+
+/* The draw of its class at which position j is given up: a function of j alone, so that a pool which asks for more begins with the
+ * same examples. */
+int64_t sg_pool_draws_cap(const struct sg_pool *p, int64_t j);
+
 /* ---- pool_id.c ---- */
 
 sg_status sg_pool_make_id(struct sg_pool *p, struct sg_err *err) SG_MUST_USE;
@@ -92,7 +101,8 @@ sg_status sg_pool_make_id(struct sg_pool *p, struct sg_err *err) SG_MUST_USE;
 sg_status sg_pool_remember(struct sg_set *set, const char *first, const char *second,
                            struct sg_err *err) SG_MUST_USE;
 
-/* Whether an example that was parsed is a good one, without leaving anything behind: SG_ACCEPTED in *reason, or why not. */
+/* Whether an example that was parsed is a good one, without leaving anything behind: SG_ACCEPTED in *reason, or why not. q, here and
+ * below: what was asked; NULL: nobody was. */
 sg_status sg_pool_check(struct sg_pool *p, const struct sg_request *q, const struct sg_parsed *x,
                         enum sg_reject *reason, struct sg_err *err) SG_MUST_USE;
 

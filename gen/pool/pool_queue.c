@@ -23,7 +23,7 @@ static sg_status enqueue(struct sg_pool *p, int class_, const char *key, struct 
     struct example *e = &q->item[q->n++];
     *e = (struct example){
         .label = class_, .first = x->first, .second = x->second, .source = -1, .ordinal = p->n_good++};
-    memcpy(e->key, key, SG_HEX);
+    snprintf(e->key, SG_HEX, "%s", key);
     *x = (struct sg_parsed){0};
     return SG_OK;
 }
@@ -34,7 +34,7 @@ sg_status sg_pool_take_candidate(struct sg_pool *p, const struct sg_request *q, 
     if (c->reason == SG_ACCEPTED)
         SG_TRY(sg_pool_check_for_good(p, q, &c->x, &c->reason, err));
     if (c->reason == SG_ACCEPTED)
-        return enqueue(p, class_, q->key, &c->x, err);
+        return enqueue(p, class_, q ? q->key : "", &c->x, err);
     p->rejects[c->reason]++;
     return SG_OK;
 }

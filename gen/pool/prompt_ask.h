@@ -1,4 +1,4 @@
-/* Inside of a prompter: shared by prompt.c (whole requests) and prompt_ask.c (the messages of each method). */
+/* Inside of a prompter: shared by prompt.c (whole requests) and the methods that are bought (method_*.c), which make the messages. */
 #ifndef SG_GEN_POOL_PROMPT_ASK_H
 #define SG_GEN_POOL_PROMPT_ASK_H
 
@@ -20,14 +20,5 @@ struct sg_prompter {
 /* The generator of a purpose's random numbers, for one draw: each purpose has a name of its own, so that none shifts another. */
 uint64_t sg_prompter_seed(const struct sg_prompter *p, const char *purpose, int class_);
 struct sg_rng sg_prompter_rng(const struct sg_prompter *p, const char *purpose, int class_, int64_t draw);
-
-/* The messages of a method (gen/pool/methods.h): by the class alone; with one of the topics; with examples, in one message or as a
- * dialogue. */
-sg_status sg_ask_plainly(const struct sg_prompter *p, const struct sg_draw *d, struct sg_template_values v,
-                         json_t *messages, struct sg_err *err) SG_MUST_USE;
-sg_status sg_ask_with_topic(const struct sg_prompter *p, const struct sg_draw *d, struct sg_template_values v,
-                            json_t *messages, struct sg_err *err) SG_MUST_USE;
-sg_status sg_ask_with_shots(const struct sg_prompter *p, const struct sg_draw *d, struct sg_template_values v,
-                            json_t *messages, struct sg_err *err) SG_MUST_USE;
 
 #endif

@@ -208,6 +208,65 @@ static void test_generators(void **state)
     sg_study_destroy(s);
 }
 
+/* A free method has one arm, whatever generators, conditionings, wordings and rephrasings there are, and cells with each mix; what is bought
+ * stays as it is without it. */
+static void test_free_methods(void **state)
+{
+    (void)state;
+    put("tasks/free.yaml", "task: free\nclasses: {no: negative, yes: positive}\n"
+                           "prompts: {zero_shot: 'A {class} one.', rephrase: 'Say {text} again.'}\n"
+                           "unconditioned: {zero_shot: 'One of {classes}.'}\n"
+                           "prompt_variants: {formal: {zero_shot: 'Sir, {class}.', unconditioned: "
+                           "{zero_shot: 'Sir, {classes}.'}}}\n");
+    const char *o[] = {"tasks=[free]",
+                       "methods=[eda,zero_shot]",
+                       "generators={b: {model: y}, a: {model: x}}",
+                       "conditioning=[none,label]",
+                       "prompt_variants=[formal,default]",
+                       "seeds={generation: 2, data: 3}",
+                       "rephrase=[true]"};
+    struct sg_study *s = make(7, o);
+    struct sg_grid g, without;
+    struct sg_err err = {0};
+    assert_int_equal(sg_grid_expand(s, &g, &err), SG_OK);
+    assert_int_equal(g.n_pools, (2 * 2 * 2) * 2 + 3 * 2 + (2 * 2 * 2) * 2);
+    int n_free = 0;
+    for (int64_t i = 0; i < g.n_pools; i++) {
+        const struct sg_pool_key *k = &g.pool[i];
+        char name[SG_ARM_NAME];
+        if (k->source >= 0) /* the same place among those that are bought, which come first */
+            assert_int_equal(k->source, i - 16 - 6);
+        if (k->arm.method != SG_EDA)
+            continue;
+        sg_arm_name(s, &k->arm, name);
+        assert_string_equal(name, "eda");
+        assert_true(k->seed_data == n_free / 2 && k->seed_generation == n_free % 2 && k->source < 0);
+        assert_true(!k->arm.rephrase && !k->arm.generator && !k->arm.variant &&
+                    k->arm.conditioning == SG_BY_LABEL);
+        n_free++;
+    }
+    assert_int_equal(n_free, 6);
+    int n_mixed = 0;
+    for (int64_t i = 0; i < g.n_cells; i++) {
+        const struct sg_cell *c = &g.cell[i];
+        assert_true(c->arm.method == SG_EDA ? !c->arm.rephrase : c->pool < 0 || c->arm.rephrase);
+        n_mixed += c->arm.method == SG_EDA && c->mix == SG_MIX_BOTH;
+        if (c->arm.method == SG_EDA)
+            assert_int_equal(g.pool[c->pool].seed_data, c->seed_data);
+    }
+    assert_int_equal(n_mixed, 2 * s->n_raw * 6); /* sizes, raw sizes, draws and seeds of pools */
+    sg_study_destroy(s);
+    o[1] = "methods=[zero_shot]";
+    s = make(7, o);
+    assert_int_equal(sg_grid_expand(s, &without, &err), SG_OK);
+    assert_int_equal(without.n_pools, g.n_pools - 6);
+    for (int64_t i = 0; i < 16; i++)
+        assert_memory_equal(&without.pool[i].arm, &g.pool[i].arm, sizeof g.pool[i].arm);
+    sg_grid_free(&g);
+    sg_grid_free(&without);
+    sg_study_destroy(s);
+}
+
 static void test_too_large(void **state)
 {
     (void)state;
@@ -457,11 +516,17 @@ int main(void)
 {
     const struct CMUnitTest shipped[] = {cmocka_unit_test(test_shipped), cmocka_unit_test(test_sample)};
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_quickstart),  cmocka_unit_test(test_counts),
-        cmocka_unit_test(test_arms),        cmocka_unit_test(test_generators),
-        cmocka_unit_test(test_too_large),   cmocka_unit_test(test_ids),
-        cmocka_unit_test(test_ids_of_task), cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_rephrase),    cmocka_unit_test(test_rephrase_tasks),
+        cmocka_unit_test(test_quickstart),
+        cmocka_unit_test(test_counts),
+        cmocka_unit_test(test_arms),
+        cmocka_unit_test(test_generators),
+        cmocka_unit_test(test_free_methods),
+        cmocka_unit_test(test_too_large),
+        cmocka_unit_test(test_ids),
+        cmocka_unit_test(test_ids_of_task),
+        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_rephrase),
+        cmocka_unit_test(test_rephrase_tasks),
     };
     int n_failed = cmocka_run_group_tests(shipped, NULL, NULL);
     return n_failed + cmocka_run_group_tests(tests, scratch_enter, scratch_leave);

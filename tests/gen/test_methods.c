@@ -13,14 +13,17 @@ static void rows_are_whole(void **state)
         assert_int_equal(sg_method_of(row->name), m);
         assert_string_equal(sg_method_name((enum sg_method)m), row->name);
         assert_in_range(row->n_shots, 0, SG_MAX_SHOTS);
-        assert_int_equal(sg_method_shows_rows((enum sg_method)m), row->n_shots > 0);
-        assert_non_null(row->ask);
-        assert_non_null(row->needs[0].name);
+        assert_int_equal(sg_method_is_free((enum sg_method)m), row->ask == NULL); /* one of both */
+        assert_int_equal(sg_method_is_free((enum sg_method)m), row->make != NULL);
+        assert_int_equal(sg_method_shows_rows((enum sg_method)m), row->n_shots > 0 || row->make);
+        assert_int_equal(row->recipe != NULL, row->make != NULL);
+        assert_int_equal(row->needs[0].name != NULL, row->ask != NULL);
         assert_false(row->is_same && (row->n_shots || row->has_topics)); /* these draw for each prompt */
     }
     assert_int_equal(sg_method_of("few_shot_4"), -1);
     assert_int_equal(sg_method_row(SG_FEW_SHOT_3)->n_shots, 3);
     assert_true(sg_method_row(SG_ZERO_SHOT_TOPIC)->has_topics);
+    assert_true(sg_method_is_free(SG_EDA));
 }
 
 static void missing_templates_are_named(void **state)
@@ -49,7 +52,7 @@ static void missing_templates_are_named(void **state)
     }
 }
 
-/* Whatever the method, its prompter makes the request that its row describes. */
+/* Whatever the method that is bought, its prompter makes the request that its row describes. */
 static void each_asks(void **state)
 {
     (void)state;
@@ -66,6 +69,8 @@ static void each_asks(void **state)
         struct sg_prompter *p = NULL;
         struct sg_request q = {0}, next = {0};
         int64_t shot[SG_MAX_SHOTS];
+        if (!row->ask)
+            continue;
         assert_int_equal(sg_prompter_create(&spec, &p, &err), SG_OK);
         assert_int_equal(sg_prompter_shots(p, 0, 0, shot), row->n_shots);
         assert_int_equal(sg_prompter_draw(p, &(struct sg_draw){0, 0, &topics}, &q, &err), SG_OK);
