@@ -26,6 +26,8 @@ static const struct command {
     {"report", "DIR|results.h5", "what a study found: answers, tables, figures", sg_cmd_report},
     {"verify", "DIR|results.h5", "whether results.h5 is whole, complete and what the ledger says",
      sg_cmd_verify},
+    {"merge", "A B [...] -o C", "what one study has bought and trained in several places, as one folder",
+     sg_cmd_merge},
     {"recording", "DIR FILE.jsonl.gz", "a run's completions, for a replay without a server",
      sg_cmd_recording},
     {"bundle", "STUDY FILE [key=value...]", "a study with all that was bought in one file, for `run FILE`",

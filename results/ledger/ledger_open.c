@@ -61,6 +61,7 @@ static const char from_version_1[] =
 
 /* Of later versions, which the older ones can do without. */
 static const char later_schema[] =
+    "BEGIN;"
     "CREATE TABLE IF NOT EXISTS evaluations(id TEXT PRIMARY KEY, ordinal INTEGER NOT NULL, settings TEXT NOT "
     "NULL,"
     " status TEXT NOT NULL) WITHOUT ROWID;"
@@ -81,7 +82,7 @@ static const char later_schema[] =
     "CREATE TABLE IF NOT EXISTS set_predictions(cell TEXT, test_set TEXT, n INTEGER NOT NULL,"
     " n_classes INTEGER NOT NULL, logits BLOB NOT NULL, PRIMARY KEY(cell, test_set));"
     "CREATE TABLE IF NOT EXISTS bias(id TEXT PRIMARY KEY, ordinal INTEGER NOT NULL, result TEXT NOT NULL) "
-    "WITHOUT ROWID";
+    "WITHOUT ROWID; COMMIT";
 
 /* Columns of later versions. A program that does not know one leaves it NULL. */
 static const struct {

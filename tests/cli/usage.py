@@ -5,7 +5,7 @@ import subprocess
 
 import sg
 
-COMMANDS = ("run", "generate", "plan", "rehearse", "status", "report", "verify", "recording", "bundle", "train", "predict", "tokenize", "doctor",
+COMMANDS = ("run", "generate", "plan", "rehearse", "status", "report", "verify", "merge", "recording", "bundle", "train", "predict", "tokenize", "doctor",
             "settings", "init")
 
 out, err = sg.run("--help")
@@ -48,6 +48,10 @@ WRONG = [
     (["status"], "status needs DIR"),
     (["verify"], "verify needs DIR|results.h5"),
     (["verify", "/no/such.h5"], "/no/such.h5: no such file"),
+    (["merge", "a", "b"], "merge needs --output C"),
+    (["merge", "a", "-o", "c"], "merge needs A B"),
+    (["merge", "/no/such/a", "/no/such/b", "-o", "c"], "/no/such/a: no file there"),
+    (["merge", "a", "b", "--prefer", "C", "-o", "c"], "is none of the inputs"),
     (["doctor", "a.yaml", "b.yaml"], "one argument too many"),
     (["doctor", "train.epochs=3"], "no STUDY is given"),
     (["settings", "train.epochs=3"], "synthgrid settings STUDY"),

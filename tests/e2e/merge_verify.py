@@ -1,0 +1,101 @@
+#!/usr/bin/env python3
+"""Two halves of a study, run apart and merged, are the undivided run; conflicts, a run at work and another study are told; a kill leaves nothing."""
+import contextlib
+import hashlib
+import json
+import re
+import shutil
+import signal
+import sqlite3
+import subprocess
+
+import sg
+
+
+def change(folder, *statements):
+    with contextlib.closing(sqlite3.connect(folder / "ledger.sqlite")) as db, db:
+        for statement in statements:
+            db.execute(statement)
+
+
+def state(folder):
+    return {str(p.relative_to(folder)): (hashlib.sha256(p.read_bytes()).hexdigest(), p.stat().st_mtime_ns)
+            for p in folder.rglob("*") if p.is_file()}
+
+
+def merging(folder):
+    """A merge of these halves of a study with a stub generator."""
+    with sg.Stub(folder) as stub:
+        study = [*sg.QUICKSTART, "methods=[zero_shot,few_shot_3]", "sizes=[4]", "raw=[8]", "train.steps=2", "llm_eval.shots=[0]", "llm_eval.rows=3",
+                 f"generator.base_url={stub.url}", "generator.usd_per_1m_input=1", "generator.usd_per_1m_output=2", "budget.usd=1"]
+        for name, tasks in (("whole", "[sst2,rte]"), ("a", "[sst2]"), ("b", "[rte]")):
+            out, _ = sg.run("run", *study, f"tasks={tasks}", "--results", folder / name, ranks=2)
+            if name == "whole":
+                whole = sg.digest(out)
+        before = {name: state(folder / name) for name in "ab"}
+        asked = len(stub.requests())
+
+        out, _ = sg.run("merge", folder / "b", folder / "a", "-o", folder / "c")
+        sg.check("10 of 10 cells are done" in out and "synthgrid run STUDY" in out, out)
+        sg.check({name: state(folder / name) for name in "ab"} == before, "the merge has written into its inputs")
+        out, err = sg.run("run", *study, "tasks=[sst2,rte]", "--results", folder / "c", "--offline")
+        sg.check(sg.digest(out) == whole, "the merged study is another one than the undivided run")
+        sg.check("nothing is left to do" in err, "it had something to train:\n" + err)
+        sg.check(len(stub.requests()) == asked, "it has bought again")
+        money = "SELECT count(*), round(total(cost_usd), 9) FROM "
+        for table in ("completions", "attempts"):
+            sg.check(sg.ask(folder / "c", money + table) == sg.ask(folder / "whole", money + table), f"{table}: other numbers, or money")
+
+        # One clusters buys, its folder is copied, the other goes on: the same plan, so that results.h5 comes with the merge.
+        sg.run("generate", *study, "tasks=[sst2,rte]", "--results", folder / "d")
+        shutil.copytree(folder / "d", folder / "e")
+        sg.run("run", *study, "tasks=[sst2,rte]", "--results", folder / "e", "--offline")
+        out, _ = sg.run("merge", folder / "d", folder / "e", "--output", folder / "f")
+        sg.check(sg.digest(out) == whole, "what a copy of the folder has trained is not the undivided run")
+        sg.check(sg.ask(folder / "f", money + "attempts") == sg.ask(folder / "d", money + "attempts"), "attempts of the copy count twice")
+        out, _ = sg.run("verify", folder / "f")
+        sg.check("whole and complete" in out, out)
+        out, _ = sg.run("merge", folder / "f", folder / "d", folder / "whole", "-o", folder / "g")
+        sg.check(sg.digest(out) == whole and "bought there and elsewhere" in out, "what was bought twice is not told:\n" + out)
+
+        # A cell that ends apart: named, refused, or taken from where one says.
+        cell = sg.ask(folder / "e", "SELECT id FROM cells ORDER BY ordinal LIMIT 1")[0][0]
+        shutil.copytree(folder / "e", folder / "h")
+        change(folder / "h", f"UPDATE cells SET result=json_set(result, '$.weights_sha256', 'swapped') WHERE id='{cell}'")
+        out, err = sg.run("merge", folder / "e", folder / "h", "-o", folder / "i", code=1)
+        sg.check(f"conflict: cell {cell}: its weights are " in out and "1 conflict, and nothing was made" in err, out + err)
+        sg.check(not (folder / "i").exists() and not (folder / "i.merging").exists(), "a refused merge leaves something")
+        for prefer, weights in (("A", None), (folder / "h", "swapped")):
+            shutil.rmtree(folder / "i", ignore_errors=True)
+            out, _ = sg.run("merge", folder / "e", folder / "h", "-o", folder / "i", "--prefer", prefer)
+            found = json.loads(sg.ask(folder / "i", f"SELECT result FROM cells WHERE id='{cell}'")[0][0])["weights_sha256"]
+            sg.check(f"conflict: cell {cell}" in out and (found == weights if weights else found != "swapped"), f"--prefer {prefer}: {found}\n{out}")
+
+        # Another study; what is there; no input.
+        sg.run("generate", *study, "tasks=[sst2]", "train.epochs=9", "--results", folder / "j")
+        for inputs, said in (((folder / "a", folder / "j"), "train.epochs is 3 and 9"), ((folder / "a",), "needs A B"),
+                             ((folder / "a", folder / "none"), "no file there"), ((folder / "a", folder / "a"), "the same ledger")):
+            _, err = sg.run("merge", *inputs, "-o", folder / "k", code=2)
+            sg.check(said in err and not (folder / "k").exists(), f"not {said}: {err}")
+        _, err = sg.run("merge", folder / "a", folder / "b", "-o", folder / "c", code=2)
+        sg.check("is there already" in err, err)
+
+    # Killed at some place, again and again: nothing, or all of it.
+    for after in (0.01, 0.03, 0.06):
+        process = subprocess.Popen(sg.command("merge", folder / "a", folder / "b", "-o", folder / "l"), env=sg.ENVIRONMENT,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(after)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        if (folder / "l").exists():
+            sg.check(sg.ask(folder / "l", "SELECT count(*) FROM cells WHERE status='done'") == [(10,)], "half a merge")
+            shutil.rmtree(folder / "l")
+    out, _ = sg.run("merge", folder / "a", folder / "b", "-o", folder / "l")
+    sg.check("10 of 10 cells" in out and not (folder / "l.merging").exists(), out)
+    return whole
+
+
+with sg.Folder() as folder:
+    whole = merging(folder)
+    print("ok:", whole)
