@@ -4,7 +4,7 @@
  * A table is described once (struct sg_h5_table_spec); writer, reader, attributes and digest follow from that.
  * A table without rows is not written: R's hdf5r 1.3.8 and rhdf5 2.42 fail on a compound dataset of no elements. A reader takes a
  * dataset that is not there for one without rows; one that was taken away shows in the file's digest.
- * On disk: chunked, shuffle + deflate (but for plain ones) + Fletcher-32, little-endian, text as variable-length UTF-8. Each
+ * On disk: chunked, shuffle + deflate (but for plain ones) + Fletcher-32 (numbers: h5_chunk.h), little-endian, text as variable-length UTF-8. Each
  * dataset carries `description`, an attribute a column
  * ("unit; what it is"), `volatile` (the columns that the content digest leaves out), `sha256` (content
  * digest) and `sha256_all`.
@@ -58,6 +58,17 @@ union sg_value {
 
 struct sg_h5_table;
 
+/* What was written of a table, to be compared with what is read back: its digests, and sums of its rows in 8-byte words, which cost a tenth of
+ * a digest. */
+struct sg_h5_table_sums {
+    uint64_t sum, sum_of_sums; /* the latter changes with the words' order */
+};
+struct sg_h5_table_written {
+    int64_t n_rows;
+    char content[SG_HEX], all[SG_HEX];
+    struct sg_h5_table_sums sums;
+};
+
 /* SG_FAILED with the path, what failed and HDF5's own words. */
 sg_status sg_h5_fail(struct sg_err *err, sg_status status, const char *path, const char *what);
 
@@ -84,8 +95,9 @@ sg_status sg_h5_table_create(hid_t file, const struct sg_h5_table_spec *spec, co
 /* Appends a row (n_columns values, copied). */
 sg_status sg_h5_table_add(struct sg_h5_table *t, const union sg_value *row, struct sg_err *err) SG_MUST_USE;
 int64_t sg_h5_table_n_rows(const struct sg_h5_table *t);
-/* Writes what is left and the attributes, closes, destroys. content (may be NULL) gets the content digest. */
-sg_status sg_h5_table_finish(struct sg_h5_table *t, char content[SG_HEX], struct sg_err *err) SG_MUST_USE;
+/* Writes what is left and the attributes, closes, destroys. `written` may be NULL. */
+sg_status sg_h5_table_finish(struct sg_h5_table *t, struct sg_h5_table_written *written,
+                             struct sg_err *err) SG_MUST_USE;
 void sg_h5_table_discard(struct sg_h5_table *t); /* NULL is fine */
 
 /* Calls `each` for every row in order; texts are valid during the call. SG_INPUT when a column is missing, or the table is damaged.
@@ -103,5 +115,10 @@ sg_status sg_h5_table_count(hid_t file, const struct sg_h5_table_spec *spec, con
  * content as above. The digests are of the columns that the file has; a table that is missing has that of no rows. */
 sg_status sg_h5_table_verify(hid_t file, const struct sg_h5_table_spec *spec, const char *path,
                              char content[SG_HEX], struct sg_err *err) SG_MUST_USE;
+
+/* Reads a table back that was just written, whole, and compares its sums, and the digests of its attributes, with what sg_h5_table_finish said.
+ * SG_INPUT when they differ. */
+sg_status sg_h5_table_reread(hid_t file, const struct sg_h5_table_spec *spec, const char *path,
+                             const struct sg_h5_table_written *written, struct sg_err *err) SG_MUST_USE;
 
 #endif

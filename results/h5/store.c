@@ -134,11 +134,16 @@ static sg_status digest_of(hid_t file, char table[SG_N_TABLES][SG_HEX], const ch
     return status;
 }
 
-static sg_status write_tables(struct sg_ledger *l, hid_t file, const char *path, char digest[SG_HEX],
+/* What was written, to be compared with what is read back. */
+struct written {
+    char digest[SG_HEX], hex[SG_N_TABLES][SG_HEX];
+    struct sg_h5_table_written table[SG_N_TABLES];
+};
+
+static sg_status write_tables(struct sg_ledger *l, hid_t file, const char *path, struct written *w,
                               struct sg_err *err)
 {
     struct sg_h5_table *table[SG_N_TABLES] = {0};
-    char hex[SG_N_TABLES][SG_HEX];
     sg_status status = SG_OK;
     for (int i = 0; i < SG_N_TABLES; i++)
         SG_TRY_DONE(sg_h5_table_create(file, &sg_store_tables[i], path, &table[i], err));
@@ -146,16 +151,18 @@ static sg_status write_tables(struct sg_ledger *l, hid_t file, const char *path,
     for (int i = 0; i < SG_N_TABLES; i++) {
         struct sg_h5_table *t = table[i];
         table[i] = NULL; /* finish destroys it, failing or not */
-        SG_TRY_DONE(sg_h5_table_finish(t, hex[i], err));
+        SG_TRY_DONE(sg_h5_table_finish(t, &w->table[i], err));
+        memcpy(w->hex[i], w->table[i].content, SG_HEX);
     }
-    status = digest_of(file, hex, path, digest, err);
+    status = digest_of(file, w->hex, path, w->digest, err);
 done:
     for (int i = 0; i < SG_N_TABLES; i++)
         sg_h5_table_discard(table[i]);
     return status;
 }
 
-static sg_status write_file(struct sg_ledger *l, const char *path, char digest[SG_HEX], struct sg_err *err)
+static sg_status write_file(struct sg_ledger *l, const char *path, struct written *written,
+                            struct sg_err *err)
 {
     struct sg_h5_writing w = {0};
     hid_t file = sg_h5_create(path, &w);
@@ -167,8 +174,8 @@ static sg_status write_file(struct sg_ledger *l, const char *path, char digest[S
     SG_TRY_DONE(sg_h5_set_text(file, "format", SG_STORE_FORMAT, path, err));
     SG_TRY_DONE(sg_h5_set_int(file, "format_version", SG_STORE_VERSION, path, err));
     SG_TRY_DONE(set_provenance(l, file, path, err));
-    SG_TRY_DONE(write_tables(l, file, path, digest, err));
-    status = sg_h5_set_text(file, "content_sha256", digest, path, err);
+    SG_TRY_DONE(write_tables(l, file, path, written, err));
+    status = sg_h5_set_text(file, "content_sha256", written->digest, path, err);
 done:
     if (H5Fclose(file) < 0 && status == SG_OK)
         status = sg_h5_fail(err, SG_FAILED, path, "cannot be built");
@@ -176,21 +183,28 @@ done:
     return w.error ? sg_h5_writing_check(&w, path, err) : status;
 }
 
-static sg_status verify(const char *path, char digest[SG_HEX], struct sg_err *err)
+/* Whether the file has its digest: that of these tables. */
+static sg_status verify_digest(hid_t file, char table[SG_N_TABLES][SG_HEX], const char *path,
+                               struct sg_err *err)
 {
-    hid_t file = -1;
-    char hex[SG_N_TABLES][SG_HEX], *stored = NULL;
-    SG_TRY(sg_store_open(path, &file, err));
-    sg_status status = SG_OK;
-    for (int i = 0; i < SG_N_TABLES && status == SG_OK; i++)
-        status = sg_h5_table_verify(file, &sg_store_tables[i], path, hex[i], err);
-    if (status == SG_OK)
-        status = digest_of(file, hex, path, digest, err);
-    if (status == SG_OK)
-        status = sg_h5_get_text(file, "content_sha256", &stored, path, err);
+    char digest[SG_HEX], *stored = NULL;
+    SG_TRY(digest_of(file, table, path, digest, err));
+    sg_status status = sg_h5_get_text(file, "content_sha256", &stored, path, err);
     if (status == SG_OK && strcmp(stored, digest) != 0)
         status = sg_fail(err, SG_INPUT, "%s: damaged: its content does not fit its digest", path);
     sg_free(stored);
+    return status;
+}
+
+static sg_status reread(const char *path, struct written *w, struct sg_err *err)
+{
+    hid_t file = -1;
+    SG_TRY(sg_store_open(path, &file, err));
+    sg_status status = SG_OK;
+    for (int i = 0; i < SG_N_TABLES && status == SG_OK; i++)
+        status = sg_h5_table_reread(file, &sg_store_tables[i], path, &w->table[i], err);
+    if (status == SG_OK)
+        status = verify_digest(file, w->hex, path, err);
     H5Fclose(file);
     return status;
 }
@@ -217,40 +231,38 @@ static void set_cache_size(sqlite3 *db, int n)
 }
 
 /* Most rows are read once and in order, so the writers' cache would hold what is behind us. */
-static sg_status write_with_small_cache(struct sg_ledger *l, const char *path, char digest[SG_HEX],
+static sg_status write_with_small_cache(struct sg_ledger *l, const char *path, struct written *w,
                                         struct sg_err *err)
 {
     sqlite3 *db = sg_ledger_handle(l);
     int before = cache_size(db);
     set_cache_size(db, before ? -2048 : 0);
-    sg_status status = write_file(l, path, digest, err);
+    sg_status status = write_file(l, path, w, err);
     set_cache_size(db, before);
     return status;
 }
 
 sg_status sg_store_write(struct sg_ledger *l, const char *path, char digest[SG_HEX], struct sg_err *err)
 {
-    char written[SG_HEX], read[SG_HEX];
+    struct written written = {0};
     sg_h5_quiet();
     SG_TRY(sg_ledger_commit(l, err)); /* results of what could still be lost are none */
     char *tmp = sg_strf("%s.tmp.%ld", path, (long)getpid());
     if (!tmp)
         return sg_fail_memory(err, strlen(path));
-    sg_status status = write_with_small_cache(l, tmp, written, err);
-    if (status == SG_OK && verify(tmp, read, err) != SG_OK) {
+    sg_status status = write_with_small_cache(l, tmp, &written, err);
+    if (status == SG_OK && reread(tmp, &written, err) != SG_OK) {
         sg_err_at(err, "what was just written cannot be read back");
         if (err)
             err->status = SG_FAILED; /* not the user's input: the disk or the library */
         status = SG_FAILED;
     }
-    if (status == SG_OK && strcmp(written, read) != 0)
-        status = sg_fail(err, SG_FAILED, "%s: reads back differently from what was written", tmp);
     if (status == SG_OK)
         status = sg_file_replace(tmp, path, err);
     if (status != SG_OK)
         unlink(tmp);
     else if (digest)
-        memcpy(digest, written, SG_HEX);
+        memcpy(digest, written.digest, SG_HEX);
     sg_free(tmp);
     return status;
 }
@@ -286,8 +298,16 @@ sg_status sg_store_digest(const char *path, char digest[SG_HEX], struct sg_err *
 
 sg_status sg_store_verify(const char *path, struct sg_err *err)
 {
-    char digest[SG_HEX];
-    return verify(path, digest, err);
+    hid_t file = -1;
+    char hex[SG_N_TABLES][SG_HEX];
+    SG_TRY(sg_store_open(path, &file, err));
+    sg_status status = SG_OK;
+    for (int i = 0; i < SG_N_TABLES && status == SG_OK; i++)
+        status = sg_h5_table_verify(file, &sg_store_tables[i], path, hex[i], err);
+    if (status == SG_OK)
+        status = verify_digest(file, hex, path, err);
+    H5Fclose(file);
+    return status;
 }
 
 sg_status sg_store_tables_digests(const char *path, json_t **out, struct sg_err *err)

@@ -64,7 +64,7 @@ done:
 /* s: id, settings, status. */
 static sg_status fill_evaluation(struct fill *f, sqlite3_stmt *s, int64_t at, struct sg_err *err)
 {
-    static const char keys[] = "SELECT completion FROM evaluation_rows WHERE evaluation=?1";
+    static const char keys[] = "SELECT completion, 0 FROM evaluation_rows WHERE evaluation=?1";
     const char *id = column(s, 0);
     json_t *settings = NULL;
     struct verdicts v = {0};

@@ -137,8 +137,10 @@ int32_t sg_fill_softmax(struct fill *f, const float *x, int n_classes)
 {
     int32_t predicted = sg_argmax(x, n_classes);
     double sum = 0;
-    for (int k = 0; k < n_classes; k++)
-        sum += f->weight[k] = exp((double)x[k] - (double)x[predicted]);
+    for (int k = 0; k < n_classes; k++) {
+        double below = (double)x[k] - (double)x[predicted];
+        sum += f->weight[k] = below == 0 ? 1 : exp(below); /* the top one itself: exp is most of the time */
+    }
     for (int k = 0; k < n_classes; k++) {
         f->weight[k] /= sum;
         f->probability[k] = (float)f->weight[k];
@@ -203,7 +205,8 @@ static sg_status fill_result(struct fill *f, const char *id, int64_t cell, const
     int more = 0;
     int64_t n_classes = (int64_t)json_array_size(t->names);
     sg_status status = SG_OK;
-    SG_TRY_DONE(query(f, "SELECT n, n_classes, logits FROM predictions WHERE cell=?1", id, &s, err));
+    SG_TRY_DONE(query_kept(f, KEPT_PREDICTIONS, "SELECT n, n_classes, logits FROM predictions WHERE cell=?1",
+                           id, &s, err));
     SG_TRY_DONE(next(f, s, &more, err));
     int64_t n = more ? sqlite3_column_int64(s, 0) : 0;
     if (!more || sqlite3_column_int64(s, 1) != n_classes || n != t->n_test) {
@@ -223,7 +226,6 @@ static sg_status fill_result(struct fill *f, const char *id, int64_t cell, const
     SG_TRY_DONE(fill_predictions(f, cell, t, logits, n, err));
     status = fill_per_class(f, cell, t, per_class, err);
 done:
-    sqlite3_finalize(s);
     sg_free(logits);
     sg_free(per_class);
     return status;
@@ -235,7 +237,7 @@ static sg_status fill_curve(struct fill *f, const char *id, int64_t cell, double
     float *loss = NULL;
     int more = 0;
     sg_status status = SG_OK;
-    SG_TRY_DONE(query(f, "SELECT n, loss FROM curves WHERE cell=?1", id, &s, err));
+    SG_TRY_DONE(query_kept(f, KEPT_CURVE, "SELECT n, loss FROM curves WHERE cell=?1", id, &s, err));
     SG_TRY_DONE(next(f, s, &more, err));
     int64_t n = more ? sqlite3_column_int64(s, 0) : 0;
     if (more)
@@ -247,7 +249,6 @@ static sg_status fill_curve(struct fill *f, const char *id, int64_t cell, double
         *last = (double)loss[i];
     }
 done:
-    sqlite3_finalize(s);
     sg_free(loss);
     return status;
 }
@@ -370,6 +371,8 @@ sg_status sg_store_fill(struct sg_ledger *l, struct sg_h5_table *const table[SG_
                      .probability = sg_alloc(SG_MAX_CLASSES, sizeof(float))};
     sg_status status = f.task_index && f.pool_index && f.weight && f.probability ? fill_all(&f, err)
                                                                                  : sg_fail_memory(err, 4000);
+    for (int i = 0; i < N_KEPT; i++)
+        sqlite3_finalize(f.kept[i]);
     for (int64_t i = 0; i < f.n_tasks; i++) {
         json_decref(f.task[i].settings);
         sg_free(f.task[i].gold);

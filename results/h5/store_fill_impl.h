@@ -34,8 +34,12 @@ struct pool {
     double n_near_raw, n_near_test, n_near_pool; /* kept ones */
 };
 
+/* Queries of every cell, prepared once. */
+enum { KEPT_PREDICTIONS, KEPT_CURVE, N_KEPT };
+
 struct fill {
     sqlite3 *db;
+    sqlite3_stmt *kept[N_KEPT];
     struct sg_h5_table *const *table;
     json_t *task_index, *pool_index; /* name or id -> place */
     int64_t n_tasks, n_pools, n_cells, n_probabilities;
@@ -58,6 +62,20 @@ static inline sg_status query(const struct fill *f, const char *sql, const char 
         (key && sqlite3_bind_text(*s, 1, key, -1, SQLITE_TRANSIENT) != SQLITE_OK))
         return sql_fail(f, err);
     return SG_OK;
+}
+
+/* A query that f keeps: it is not finalized. */
+static inline sg_status query_kept(struct fill *f, int which, const char *sql, const char *key,
+                                   sqlite3_stmt **s, struct sg_err *err)
+{
+    *s = f->kept[which];
+    if (!*s) {
+        sg_status status = query(f, sql, key, s, err);
+        f->kept[which] = *s;
+        return status;
+    }
+    sqlite3_reset(*s);
+    return sqlite3_bind_text(*s, 1, key, -1, SQLITE_TRANSIENT) == SQLITE_OK ? SG_OK : sql_fail(f, err);
 }
 
 /* Sets *more; SG_FAILED when the query breaks. */
@@ -109,7 +127,7 @@ struct spend {
     double cost_usd, latency_s; /* cost NaN: the price of some is unknown */
 };
 
-/* keys: a query for the completions' keys, by the text `id`. */
+/* keys: a query by the text `id` for the completions' keys, and beside each whether equal ones count once. */
 sg_status sg_fill_sum(const struct fill *f, const char *keys, const char *id, struct spend *out,
                       struct sg_err *err) SG_MUST_USE;
 

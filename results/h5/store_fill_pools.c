@@ -2,6 +2,7 @@
 #include "results/h5/store_fill_impl.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 static sg_status fill_rejects(struct fill *f, int64_t at, const json_t *rejects, struct sg_err *err)
@@ -125,42 +126,88 @@ done:
     return status;
 }
 
+struct asked {
+    char *key;
+    int once; /* of equal keys one counts */
+};
+
+static int by_key(const void *a, const void *b)
+{
+    return strcmp(((const struct asked *)a)->key, ((const struct asked *)b)->key);
+}
+
+/* In the order of their keys, so that the sums of reals have one order. Here, as SQLite sorts rows of three times the size. */
+static sg_status find_asked(const struct fill *f, const char *keys, const char *id, struct asked **asked,
+                            int64_t *n, struct sg_err *err)
+{
+    sqlite3_stmt *s = NULL;
+    int more = 0;
+    sg_status status = SG_OK;
+    SG_TRY_DONE(query(f, keys, id, &s, err));
+    for (;;) {
+        SG_TRY_DONE(next(f, s, &more, err));
+        if (!more)
+            break;
+        struct asked *longer = sg_grown(*asked, *n, sizeof *longer);
+        char *key = longer ? sg_strdup(column(s, 0)) : NULL;
+        *asked = longer ? longer : *asked;
+        if (!key)
+            SG_TRY_DONE(sg_fail_memory(err, (size_t)*n * 100));
+        longer[(*n)++] = (struct asked){key, sqlite3_column_int(s, 1)};
+    }
+    if (*n)
+        qsort(*asked, (size_t)*n, sizeof **asked, by_key);
+done:
+    sqlite3_finalize(s);
+    return status;
+}
+
+static void add_completion(struct spend *x, sqlite3_stmt *s)
+{
+    x->n++;
+    x->n_failed += sqlite3_column_int(s, 0) != 0;
+    x->tokens_in += sqlite3_column_int64(s, 1);
+    x->tokens_out += sqlite3_column_int64(s, 2);
+    x->n_estimated += sqlite3_column_int(s, 3) != 0;
+    /* What failed was not charged for: what may have been all the same is among the attempts. */
+    x->n_unknown += sqlite3_column_int(s, 0) == 0 && sqlite3_column_type(s, 4) == SQLITE_NULL;
+    x->cost_usd += sqlite3_column_double(s, 4);
+    x->n_recorded += sg_ledger_is_imported(column(s, 5));
+    x->latency_s += sqlite3_column_double(s, 6);
+}
+
 sg_status sg_fill_sum(const struct fill *f, const char *keys, const char *id, struct spend *out,
                       struct sg_err *err)
 {
     sqlite3_stmt *s = NULL;
-    int more = 0;
+    struct asked *asked = NULL;
     struct spend x = {0};
-    /* By key, so that the sums of reals have one order. */
-    char *sql =
-        sg_strf("WITH asked(key) AS (%s)"
-                " SELECT c.status, c.tokens_in, c.tokens_out, c.tokens_estimated, c.cost_usd, c.source, "
-                "c.latency_s FROM asked JOIN completions c USING(key) ORDER BY key",
-                keys);
-    sg_status status = sql ? SG_OK : sg_fail_memory(err, 500);
-    if (status == SG_OK)
-        SG_TRY_DONE(query(f, sql, id, &s, err));
-    for (; status == SG_OK;) {
-        SG_TRY_DONE(next(f, s, &more, err));
-        if (!more)
-            break;
-        x.n++;
-        x.n_failed += sqlite3_column_int(s, 0) != 0;
-        x.tokens_in += sqlite3_column_int64(s, 1);
-        x.tokens_out += sqlite3_column_int64(s, 2);
-        x.n_estimated += sqlite3_column_int(s, 3) != 0;
-        /* What failed was not charged for: what may have been all the same is among the attempts. */
-        x.n_unknown += sqlite3_column_int(s, 0) == 0 && sqlite3_column_type(s, 4) == SQLITE_NULL;
-        x.cost_usd += sqlite3_column_double(s, 4);
-        x.n_recorded += sg_ledger_is_imported(column(s, 5));
-        x.latency_s += sqlite3_column_double(s, 6);
+    int64_t n = 0;
+    int there = 0;
+    sg_status status = SG_OK;
+    SG_TRY_DONE(find_asked(f, keys, id, &asked, &n, err));
+    SG_TRY_DONE(query(f,
+                      "SELECT status, tokens_in, tokens_out, tokens_estimated, cost_usd, source, latency_s"
+                      " FROM completions WHERE key=?1",
+                      NULL, &s, err));
+    for (int64_t i = 0; i < n; i++) {
+        if (i && asked[i].once && strcmp(asked[i].key, asked[i - 1].key) == 0)
+            continue;
+        sqlite3_reset(s);
+        if (sqlite3_bind_text(s, 1, asked[i].key, -1, SQLITE_STATIC) != SQLITE_OK)
+            SG_TRY_DONE(sql_fail(f, err));
+        SG_TRY_DONE(next(f, s, &there, err));
+        if (there)
+            add_completion(&x, s);
     }
     if (x.n_unknown)
         x.cost_usd = NAN;
     *out = x;
 done:
     sqlite3_finalize(s);
-    sg_free(sql);
+    for (int64_t i = 0; i < n; i++)
+        sg_free(asked[i].key);
+    sg_free(asked);
     return status;
 }
 
@@ -168,8 +215,8 @@ static sg_status fill_spend(struct fill *f, int64_t at, struct sg_err *err)
 {
     /* A pool whose keys were not told has those of its examples; else they are among the ones told. */
     static const char keys[] =
-        "SELECT completion FROM pool_completions WHERE pool=?1 UNION ALL"
-        " SELECT DISTINCT completion FROM examples WHERE pool=?1 AND completion IS NOT NULL AND"
+        "SELECT completion, 0 FROM pool_completions WHERE pool=?1 UNION ALL"
+        " SELECT completion, 1 FROM examples WHERE pool=?1 AND completion IS NOT NULL AND"
         " NOT EXISTS (SELECT 1 FROM pool_completions WHERE pool=?1)";
     const struct pool *p = &f->pool[at];
     struct spend x;

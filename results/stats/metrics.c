@@ -3,7 +3,6 @@
 #include "base/mem.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 int32_t sg_argmax(const float *logits, int n_classes)
@@ -160,20 +159,46 @@ struct sureness {
     int right;
 };
 
-static int by_p(const void *a, const void *b)
+/* Ascending by p >= 0, whose bits have its order; equals stay in the order of the rows, on any C library (a quarter of qsort's time, tests/bench/
+ * report). `other`: as large as s; returns which of both holds the result. */
+static struct sureness *sort_by_p(struct sureness *s, struct sureness *other, int64_t n)
 {
-    double p = ((const struct sureness *)a)->p, q = ((const struct sureness *)b)->p;
-    return (p > q) - (p < q);
+    int64_t from[8][256] = {{0}};
+    uint64_t bits;
+    for (int64_t i = 0; i < n; i++) {
+        memcpy(&bits, &s[i].p, sizeof bits);
+        for (int byte = 0; byte < 8; byte++)
+            from[byte][bits >> 8 * byte & 255]++;
+    }
+    for (int byte = 0; byte < 8; byte++) {
+        int64_t at = 0, most = 0;
+        for (int v = 0; v < 256; v++) {
+            int64_t here = from[byte][v];
+            most = here > most ? here : most;
+            from[byte][v] = at;
+            at += here;
+        }
+        if (most == n) /* all alike */
+            continue;
+        for (int64_t i = 0; i < n; i++) {
+            memcpy(&bits, &s[i].p, sizeof bits);
+            other[from[byte][bits >> 8 * byte & 255]++] = s[i];
+        }
+        struct sureness *t = s;
+        s = other;
+        other = t;
+    }
+    return s;
 }
 
 enum { N_BINS = 15 };
 
 /* Times n. */
-static double calibration_error(struct sureness *s, int64_t n)
+static double calibration_error(struct sureness *rows, struct sureness *other, int64_t n)
 {
     double error = 0, off = 0;
     int64_t bin = 0;
-    qsort(s, (size_t)n, sizeof *s, by_p);
+    const struct sureness *s = sort_by_p(rows, other, n);
     for (int64_t i = 0; i < n; i++) {
         int is_tied = i > 0 && !(s[i].p > s[i - 1].p);
         if (!is_tied && i * N_BINS / n != bin) {
@@ -190,15 +215,17 @@ static double calibration_error(struct sureness *s, int64_t n)
 static struct sureness add_row(struct counts *c, const float *logits, int n_classes, int32_t gold)
 {
     int32_t predicted = sg_argmax(logits, n_classes);
-    double top = (double)logits[predicted], sum = 0, squares = 0;
+    double top = (double)logits[predicted], sum = 0, squares = 0, of_gold = 0;
     for (int k = 0; k < n_classes; k++) {
-        double e = exp((double)logits[k] - top);
+        double below = (double)logits[k] - top,
+               e = below == 0 ? 1 : exp(below); /* the top one itself: exp is most of the time */
+        of_gold = k == gold ? e : of_gold;
         sum += e;
         squares += e * e;
     }
     count(c, gold, predicted);
     c->loss += log(sum) + top - (double)logits[gold];
-    c->brier += fmax(0, squares / (sum * sum) - 2 * exp((double)logits[gold] - top) / sum + 1);
+    c->brier += fmax(0, squares / (sum * sum) - 2 * of_gold / sum + 1);
     return (struct sureness){1 / sum, predicted == gold};
 }
 
@@ -206,12 +233,12 @@ sg_status sg_metrics_of(const int32_t *gold, const float *logits, int64_t n, int
                         struct sg_metrics *out, struct sg_class_metrics *per_class, struct sg_err *err)
 {
     struct counts c = {0};
-    struct sureness *s = sg_alloc((size_t)n + 1, sizeof *s);
+    struct sureness *s = sg_alloc((size_t)n * 2 + 1, sizeof *s);
     if (!s)
-        return sg_fail_memory(err, ((size_t)n + 1) * sizeof *s);
+        return sg_fail_memory(err, ((size_t)n * 2 + 1) * sizeof *s);
     for (int64_t i = 0; i < n; i++)
         s[i] = add_row(&c, logits + i * n_classes, n_classes, gold[i]);
-    c.ece = calibration_error(s, n);
+    c.ece = calibration_error(s, s + n, n);
     sg_free(s);
     *out = metrics_of(&c, n, n_classes, per_class);
     return SG_OK;
