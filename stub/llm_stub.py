@@ -4,7 +4,7 @@ a log of what it billed.
 
     llm_stub.py [--port 0] [--log FILE] [--script FILE] [--latency SECONDS] [--key KEY] [--near N] [--price IN OUT]
                 [--limit-requests N] [--limit-tokens N] [--window SECONDS] [--batches FILE] [--until-eof]
-                [--cert FILE] [--api openai|azure|gemini] [--vary]
+                [--cert FILE] [--api openai|azure|gemini] [--vary] [--memorised FILE...]
 
 Prints its base URL. The answer to a request is a function of its body alone, so any order, retry or number of ranks gets the
 same text. The log has one JSON object a chat request: number, time, key (SHA-256 of the body), status, billed tokens, and with --price (USD
@@ -25,6 +25,8 @@ and <<answer>> is a right answer, <<half>> and <<rest>> its halves, <<text>> its
 less, <<hex>> and <<hexhalf>> lengths for chunks, <<x*1000>> a thousand times x; "answered": true says that a client can read it, so that it
 is billed. flood (chunks without end up to `bytes`, with `gzip` packed).
 
+With --memorised it knows the rows of these files (an object a line) by heart, and completes one that it is given the first part of where the
+prompt names a data set.
 With --vary the same body again gets another answer, as from an API without a seed.
 With --cert (a PEM file with key and chain) it speaks TLS. --api azure wants the header api-key and one of Azure's paths; --api gemini refuses
 fields that Google's endpoint does not know, in an array.
@@ -66,6 +68,8 @@ def answer_text(body, digest):
     listing = re.search(r"\b[Ll]ist (\d+)\b", prompt)
     if listing:
         return "\n".join(f"{i + 1}. {sentence(digest, i, 3)[:-1]}" for i in range(int(listing.group(1))))
+    if (rest := remembered(prompt)) is not None:
+        return rest
     choices = re.search(r"Reply with one of: (.*)\.$", prompt, re.M)
     if choices:
         return verdict(body, digest, choices.group(1).split("; "))
@@ -82,6 +86,20 @@ def answer_text(body, digest):
     if many:
         return "\n\n".join(f"{i + 1}. {example(body, digest, f'{i} ')}" for i in range(int(many.group(1))))
     return example(body, digest, "")
+
+
+def remembered(prompt):
+    """The second part of a row that is asked for by the name of its data set; None: nothing is remembered."""
+    asked = re.search(r"^Label: [^\n]*\n[^\n:]+: (.*)\n[^\n:]+:$", prompt, re.S | re.M)
+    if not memory or not asked or " of the data set " not in prompt:
+        return None
+    for texts in memory:
+        for i, text in enumerate(texts):
+            if text == asked[1] and len(texts) > 1:
+                return texts[1 - i]
+            if text.startswith(asked[1]) and len(text) > len(asked[1]):
+                return text[len(asked[1]):].strip()
+    return None
 
 
 def verdict(body, digest, choices):
@@ -414,12 +432,15 @@ parser.add_argument("--limit-tokens", type=int, default=0)
 parser.add_argument("--window", type=float, default=60)
 parser.add_argument("--cert", help="speak TLS with this PEM file")
 parser.add_argument("--api", choices=("openai", "azure", "gemini"), default="openai")
+parser.add_argument("--memorised", nargs="+", default=[], help="files with rows that it knows by heart")
 parser.add_argument("--vary", action="store_true")
 parser.add_argument("--until-eof", action="store_true", help="end when standard input does")
 options = parser.parse_args()
 script = load(options.script) if options.script else []
 if not isinstance(script, list) or not all(isinstance(e, dict) and e.get("fault") in FAULTS for e in script):
     raise SystemExit(f"{options.script}: must be a list of objects, each with a fault: {', '.join(FAULTS)}")
+memory = [[v for k, v in json.loads(line).items() if k != "label" and isinstance(v, str)][:2]
+          for path in options.memorised for line in open(path, encoding="utf-8")]
 batches = Batches(load(options.batches) if options.batches else {}, options, answer_text)
 GEMINI = ("model", "messages", "max_tokens", "temperature", "top_p", "n", "stop", "stream", "response_format")
 if options.cert:

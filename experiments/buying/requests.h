@@ -1,5 +1,5 @@
 /* What a study needs of its LLMs: which completions, in which order, each once. A consumer is a part of the study that needs
- * completions: a pool, or an evaluation of the LLM as a classifier. It names those that it needs next, is given them from the ledger,
+ * completions: a pool, or an evaluation: of the LLM as a classifier, or a contamination probe. It names those that it needs next, is given them from the ledger,
  * and is complete when it needs no more; then its results go into the ledger.
  *
  *     sg_requests_create(p, ledger, &r, err);

@@ -59,7 +59,7 @@ sg_status sg_requests_preview(struct sg_requests *r, int64_t i, const struct sg_
                               const struct sg_found *f, enum sg_reject *reason,
                               struct sg_err *err) SG_MUST_USE;
 
-/* Whether answers of consumer i may be alike: a classifier's are class names. */
+/* Whether answers of consumer i may be alike: a classifier's are class names, and a row may be known with the name of its data set and without. */
 int sg_requests_may_repeat(const struct sg_requests *r, int64_t i);
 
 /* ---- requests_results.c ---- */

@@ -1,6 +1,7 @@
 #include "experiments/buying/requests_impl.h"
 
 #include "base/mem.h"
+#include "results/ledger/ledger_contamination.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -93,8 +94,31 @@ static sg_status store_evaluation(struct sg_requests *r, const struct sg_evaluat
     return status;
 }
 
+static sg_status store_contamination(struct sg_requests *r, const struct sg_evaluation *e, struct sg_err *err)
+{
+    int64_t n = sg_evaluation_n_probed(e);
+    struct sg_ledger_contamination_row *rows = sg_alloc((size_t)n + 1, sizeof *rows);
+    if (!rows)
+        return sg_fail_memory(err, (size_t)n * sizeof *rows);
+    for (int64_t i = 0; i < n; i++) {
+        struct sg_evaluation_probed x = sg_evaluation_get_probed(e, i);
+        rows[i].row = x.row;
+        rows[i].match = sg_contamination_match_name(x.reply[1].match);
+        for (int k = 0; k < 2; k++) {
+            rows[i].rouge_l[k] = x.reply[k].outcome == SG_REPLY_TEXT ? x.reply[k].rouge_l : -1;
+            rows[i].outcome[k] = sg_contamination_outcome_name(x.reply[k].outcome);
+            rows[i].completion[k] = x.key[k];
+        }
+    }
+    sg_status status = sg_ledger_contamination_put(r->ledger, sg_evaluation_id(e), rows, n, err);
+    sg_free(rows);
+    return status;
+}
+
 sg_status sg_requests_store(struct sg_requests *r, int64_t i, struct sg_err *err)
 {
     struct sg_evaluation *e = sg_requests_evaluation(r, i);
-    return e ? store_evaluation(r, e, err) : store_pool(r, i, err);
+    return !e                                  ? store_pool(r, i, err)
+           : sg_evaluation_is_contamination(e) ? store_contamination(r, e, err)
+                                               : store_evaluation(r, e, err);
 }

@@ -155,7 +155,8 @@ static sg_status count_evaluations(struct sg_prepared *p, struct sg_plan_sources
         n->tokens_in += requests * in;
         n->tokens_out += requests * out;
         add_missing(n, sg_evaluation_generator(p->evaluation[i]), left, in, out);
-        n->n_classify += requests;
+        *(sg_evaluation_is_contamination(p->evaluation[i]) ? &n->n_contamination : &n->n_classify) +=
+            requests;
     }
     return SG_OK;
 }

@@ -228,10 +228,21 @@ void sg_plan_text(const struct sg_prepared *p, const struct sg_plan_sources *fro
             out,
             "         few-shot prompts show rows of the first draw, and their pools are mixed with it alone "
             "(few_shot_rows: first)\n");
-    if (p->n_evaluations)
+    int64_t n_probes = 0;
+    for (int64_t i = 0; i < p->n_evaluations; i++)
+        n_probes += sg_evaluation_is_contamination(p->evaluation[i]);
+    int64_t n_classifiers = p->n_evaluations - n_probes;
+    if (n_classifiers)
         sg_buf_printf(out, "LLM      asked for the class of %lld test %s, in %lld %s\n",
                       (long long)n->n_classify, sg_plural(n->n_classify, "row", "rows"),
-                      (long long)p->n_evaluations, sg_plural(p->n_evaluations, "evaluation", "evaluations"));
+                      (long long)n_classifiers, sg_plural(n_classifiers, "evaluation", "evaluations"));
+    if (n_probes)
+        sg_buf_printf(
+            out,
+            "LLM      asked to complete %lld test %s, with and without the data set's name, in %lld "
+            "contamination %s\n",
+            (long long)n->n_contamination / 2, sg_plural(n->n_contamination / 2, "row", "rows"),
+            (long long)n_probes, sg_plural(n_probes, "probe", "probes"));
     sg_buf_printf(
         out, "requests %lld at least (rejected answers are asked for again), about %lld %s in, %lld out\n",
         (long long)n->n_requests, (long long)n->tokens_in, sg_plural(n->tokens_in, "token", "tokens"),

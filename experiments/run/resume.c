@@ -4,6 +4,7 @@
 #include "base/tell.h"
 #include "base/text.h"
 #include "experiments/run/measure.h"
+#include "results/ledger/ledger_contamination.h"
 #include "results/ledger/ledger_trained.h"
 
 #include <stdio.h>
@@ -39,7 +40,9 @@ static sg_status enter_evaluation(struct sg_resume *r, int64_t i, struct sg_err 
     char *settings = sg_evaluation_settings(e);
     if (!settings)
         return sg_fail_memory(err, 1024);
-    sg_status status = sg_ledger_evaluation_plan(r->ledger, sg_evaluation_id(e), i, settings, err);
+    sg_status status = sg_evaluation_is_contamination(e)
+                           ? sg_ledger_contamination_plan(r->ledger, sg_evaluation_id(e), i, settings, err)
+                           : sg_ledger_evaluation_plan(r->ledger, sg_evaluation_id(e), i, settings, err);
     sg_free(settings);
     return status;
 }

@@ -1,9 +1,13 @@
-/* The LLM as a classifier in a study (llm_eval:): one evaluation a task, generator, number of shots and seed, each of the same test
- * rows of its task. What is asked and how answers are read is gen/pool/classify.h's; this keeps what has been answered. */
+/* Test rows that the LLM is asked about in a study, each with a request of its own: its class (llm_eval:, gen/pool/classify.h), one
+ * evaluation a task, generator, number of shots and seed; or how they go on (contamination:, gen/pool/contamination.h), one a task and
+ * generator. What is asked and how answers are read is gen/pool's; this keeps what has been answered.
+ *
+ * A kind of evaluation is a row of functions (evaluation_impl.h). */
 #ifndef SG_EXPERIMENTS_STUDY_EVALUATION_H
 #define SG_EXPERIMENTS_STUDY_EVALUATION_H
 
 #include "gen/pool/classify.h"
+#include "gen/pool/contamination.h"
 #include "gen/pool/pool.h"
 
 struct sg_study;
@@ -19,8 +23,8 @@ struct sg_evaluation_source {
     int64_t n_draws;
 };
 
-/* All evaluations of the study, in the order task, generator, shots, seed; *out NULL for none. SG_INPUT when a task lacks prompts.classify or
- * has fewer raw rows than shots. */
+/* All evaluations of the study: those of classes in the order task, generator, shots, seed; then the contamination probes, in the order
+ * task, generator; *out NULL for none. SG_INPUT when a task lacks prompts.classify or has fewer raw rows than shots. */
 sg_status sg_evaluations_create(const struct sg_evaluation_source *from, struct sg_evaluation ***out,
                                 int64_t *n, struct sg_err *err) SG_MUST_USE;
 void sg_evaluations_destroy(struct sg_evaluation **e, int64_t n);
@@ -40,7 +44,7 @@ void sg_evaluation_estimate(const struct sg_evaluation *e, int64_t *n_requests, 
 /* Which of the study's generators is asked. */
 int sg_evaluation_generator(const struct sg_evaluation *e);
 
-/* Rows, and those that have been answered; "sst2", "classifier, 3 shots by small": for people. */
+/* Requests, and those that have been answered; "sst2", "classifier, 3 shots by small" or "contamination probe": for people. */
 enum { SG_EVALUATION_NAME = 120 };
 int64_t sg_evaluation_n(const struct sg_evaluation *e);
 int64_t sg_evaluation_n_answered(const struct sg_evaluation *e);
@@ -51,6 +55,9 @@ void sg_evaluation_name(const struct sg_evaluation *e, const char **task, char w
 /* A JSON object for the ledger (sg_free): what is asked. NULL without memory. */
 char *sg_evaluation_settings(const struct sg_evaluation *e);
 
+/* Whether it is a contamination probe: then what it came to is in sg_evaluation_get_probed, else in sg_evaluation_get. */
+int sg_evaluation_is_contamination(const struct sg_evaluation *e);
+
 /* What row i of sg_evaluation_n has come to. Strings are borrowed. */
 struct sg_evaluation_row {
     int64_t row;         /* of the test rows */
@@ -60,7 +67,16 @@ struct sg_evaluation_row {
 };
 struct sg_evaluation_row sg_evaluation_get(const struct sg_evaluation *e, int64_t i);
 
-/* What would become of an answer: SG_ACCEPTED where it names a class. */
+/* The same of a contamination probe: row i of half as many, with its replies to the general and to the guided instruction. */
+struct sg_evaluation_probed {
+    int64_t row;
+    struct sg_contamination_reply reply[2]; /* general, guided */
+    const char *key[2];
+};
+int64_t sg_evaluation_n_probed(const struct sg_evaluation *e);
+struct sg_evaluation_probed sg_evaluation_get_probed(const struct sg_evaluation *e, int64_t i);
+
+/* What would become of an answer: SG_ACCEPTED where it names a class, or is a reply that can be compared or a refusal. */
 sg_status sg_evaluation_preview(const struct sg_evaluation *e, const struct sg_found *f,
                                 enum sg_reject *reason, struct sg_err *err) SG_MUST_USE;
 

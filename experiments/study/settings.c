@@ -335,6 +335,13 @@ static const struct sg_setting table[] = {
      .help = "sampling temperature of these answers"},
     {"llm_eval.max_tokens", SG_SET_INT, 0, STUDY(eval.max_tokens), RANGE(1, 1e6), .initial = "32",
      .unit = "tokens", .help = "of one answer"},
+    {"contamination.rows", SG_SET_INT, 0, STUDY(contamination_rows), RANGE(0, 1e6), .unit = "test rows",
+     .initial = "0",
+     .help =
+         "of each task, like 10: the LLM is asked to complete them, with and without the data set's name, "
+         "which shows whether it has seen them; 0: it is not asked"},
+    {"contamination.max_tokens", SG_SET_INT, 0, STUDY(contamination_max_tokens), RANGE(1, 1e6),
+     .initial = "256", .unit = "tokens", .help = "of one such reply"},
     {"train.encoder", SG_SET_TEXT, 0, STUDY(encoder), .initial = "data/encoders/minilm-l6",
      .unit = "a folder", .help = "pre-trained encoder in Hugging Face format (BERT or RoBERTa family)"},
     {"train.epochs", SG_SET_INT, 0, STUDY(train.epochs), RANGE(1, 10000), .initial = "3",

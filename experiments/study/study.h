@@ -73,6 +73,8 @@ struct sg_study {
     double filter_near; /* Jaccard index from which near-duplicates are dropped; 0: none are */
     char *encoder;      /* folder */
     struct sg_eval_settings eval;
+    int64_t contamination_rows,
+        contamination_max_tokens; /* contamination: rows of each task, 0: it is not asked */
     struct sg_train_settings train;
     char *results; /* folder */
     char *cache;   /* folder that studies share; NULL: none */

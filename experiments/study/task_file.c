@@ -95,6 +95,14 @@ static const struct sg_setting table[] = {
     UNCONDITIONED(zero_shot_topic, "the same, about {topic}"),
     UNCONDITIONED(few_shot, "the same, after {examples}; without them they come as a dialogue"),
     UNCONDITIONED(example, "how one example with its label reads"),
+    {"contamination.data_set", SG_SET_TEXT, SG_SET_NULL, TASK(contamination.data_set), .check = check_line,
+     .help = "what the contamination probe calls the data set; empty: data.hf, else the title"},
+    {"contamination.split", SG_SET_TEXT, SG_SET_NULL, TASK(contamination.split), .check = check_line,
+     .help = "which part of it the test rows are; empty: test"},
+    {"contamination.guided", SG_SET_TEXT, SG_SET_NULL, TASK(contamination.guided), .unit = "a template",
+     .help = "asks for the second part of a row by the name of the data set; empty: the program's own words"},
+    {"contamination.general", SG_SET_TEXT, SG_SET_NULL, TASK(contamination.general), .unit = "a template",
+     .help = "the same without that name"},
     {"prompt_variants", SG_SET_TREE, SG_SET_NULL, .offset = offsetof(struct task_fill, variants),
      .unit = "a group of variants",
      .help = "other wordings, `name: {zero_shot: ..., unconditioned: {...}}`; what one does not say is as in "
@@ -124,8 +132,9 @@ static const struct sg_setting variant_table[] = {
 enum { N_VARIANT_TABLE = sizeof variant_table / sizeof variant_table[0] };
 static const struct sg_schema variant_schema = {variant_table, N_VARIANT_TABLE, 0};
 
-/* Which placeholders a template may hold, and which it must (the first word of each pair; {text} is {first}).
- */
+/* Which placeholders a template may hold, and which it must (the first word of each pair; {text} is {first}). The last N_PROBE are the
+ * contamination probe's, at their place in struct sg_task. */
+enum { N_PROBE = 2 };
 static const struct {
     const char *key;
     size_t offset;
@@ -150,7 +159,12 @@ static const struct {
      "classes"},
     {"unconditioned.example", offsetof(struct sg_variant, unconditioned.example),
      "class classes first second text", "class first second"},
+    {"contamination.guided", offsetof(struct sg_task, contamination.guided),
+     "data_set split label part first_mark second_mark", "data_set part"},
+    {"contamination.general", offsetof(struct sg_task, contamination.general),
+     "label part first_mark second_mark", "part"},
 };
+enum { N_TEMPLATES = sizeof templates / sizeof templates[0] };
 
 /* Whether `word` (n bytes) is one of the words of a list. */
 static int has_word(const char *list, const char *word, size_t n)
@@ -169,7 +183,7 @@ static void add_placeholders(struct sg_buf *b, const char *list, int is_pair)
     int n = 0;
     for (const char *p = list; *p; p += strspn(p, " ")) {
         int len = (int)strcspn(p, " ");
-        if (is_pair || strncmp(p, "second", 6) != 0)
+        if (is_pair || len != 6 || strncmp(p, "second", 6) != 0)
             sg_buf_printf(b, "%s{%.*s}", n++ ? ", " : "", len, p);
         p += len;
     }
@@ -239,11 +253,23 @@ static sg_status check_template(const struct sg_reading *r, int t, const char *t
 static sg_status check_templates(const struct sg_reading *r, const struct sg_variant *v, int is_pair,
                                  const char *path, struct sg_err *err)
 {
-    for (size_t t = 0; t < sizeof templates / sizeof templates[0]; t++) {
+    for (int t = 0; t < N_TEMPLATES - N_PROBE; t++) {
         const char *text;
         memcpy(&text, (const char *)v + templates[t].offset, sizeof text);
         if (text)
-            SG_TRY(check_template(r, (int)t, text, is_pair, path, err));
+            SG_TRY(check_template(r, t, text, is_pair, path, err));
+    }
+    return SG_OK;
+}
+
+static sg_status check_probe(const struct sg_reading *r, const struct sg_task *task, const char *path,
+                             struct sg_err *err)
+{
+    for (int t = N_TEMPLATES - N_PROBE; t < N_TEMPLATES; t++) {
+        const char *text;
+        memcpy(&text, (const char *)task + templates[t].offset, sizeof text);
+        if (text)
+            SG_TRY(check_template(r, t, text, task->second != NULL, path, err));
     }
     return SG_OK;
 }
@@ -444,11 +470,11 @@ static sg_status own(const struct sg_task *in, struct sg_task *out, struct sg_er
     return SG_OK;
 }
 
-/* Of the text without the groups that only some studies use: their wordings enter the ids of their own pools alone
- * (gen/pool/pool.c), the test sets' rows those of the cells and pools (sg_task_data). A group ends where the next line begins with another key. */
+/* Of the text without the groups that only some studies use: their wordings enter the ids of their own pools and probes alone
+ * (gen/pool/pool_id.c, gen/pool/contamination.c), the test sets' rows those of the cells and pools (sg_task_data). A group ends where the next line begins with another key. */
 static sg_status digest_of(const char *text, size_t n, char hex[SG_HEX], struct sg_err *err)
 {
-    static const char *const group[] = {"unconditioned:", "prompt_variants:", "test_sets:"};
+    static const char *const group[] = {"unconditioned:", "prompt_variants:", "test_sets:", "contamination:"};
     enum { N_GROUPS = sizeof group / sizeof group[0] };
     struct sg_sha256_stream *sha = sg_sha256_create();
     if (!sha)
@@ -490,6 +516,7 @@ static sg_status parse(const char *path, const char *text, size_t n, struct sg_a
     const struct sg_variant own_wording = {.prompt = fill.task.prompt,
                                            .unconditioned = fill.task.unconditioned};
     SG_TRY(check_templates(&r, &own_wording, fill.task.second != NULL, path, err));
+    SG_TRY(check_probe(&r, &fill.task, path, err));
     SG_TRY(read_variants(&fill, path, arena, err));
     SG_TRY(read_test_sets(&fill, arena, err));
     if (!fill.task.title)

@@ -67,9 +67,22 @@ void sg_task_free(struct sg_task *t)
         sg_free(t->class_[k].name);
         sg_free(t->class_[k].readable);
     }
-    char **const owned[] = {&t->name,  &t->title,      &t->first,       &t->second,
-                            &t->label, &t->train_file, &t->test_file,   &t->hf_id,
-                            &t->dir,   &t->first_mark, &t->second_mark, &t->text};
+    char **const owned[] = {&t->name,
+                            &t->title,
+                            &t->first,
+                            &t->second,
+                            &t->label,
+                            &t->train_file,
+                            &t->test_file,
+                            &t->hf_id,
+                            &t->dir,
+                            &t->first_mark,
+                            &t->second_mark,
+                            &t->text,
+                            &t->contamination.data_set,
+                            &t->contamination.split,
+                            &t->contamination.guided,
+                            &t->contamination.general};
     for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++)
         sg_free(*owned[i]);
     free_prompts(&t->prompt);

@@ -69,8 +69,13 @@ struct sg_task {
     struct sg_prompts unconditioned; /* where the LLM chooses the class: no {class} but in `example` */
     int n_variants;
     struct sg_variant *variant; /* prompt_variants: */
-    char *text;                 /* of the file, as it was read */
-    /* SHA-256 of the file's text without `unconditioned:`, `prompt_variants:` and `test_sets:`, so that new wordings leave the pools of
+    /* contamination: what gen/pool/contamination.h takes instead of its own where it is not NULL. guided and general are templates:
+     * {label}, {part} (the first part of a row), {first_mark}, {second_mark}; guided also {data_set} and {split}. */
+    struct {
+        char *data_set, *split, *guided, *general;
+    } contamination;
+    char *text; /* of the file, as it was read */
+    /* SHA-256 of the file's text without `unconditioned:`, `prompt_variants:`, `contamination:` and `test_sets:`, so that new wordings leave the pools of
      * the others as they are, and another test set leaves what the LLM was asked. */
     char digest[65];
 };

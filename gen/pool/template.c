@@ -7,9 +7,13 @@ static const char *value_of(const struct sg_template_values *v, const char *name
 {
     const struct {
         const char *name, *value;
-    } all[] = {
-        {"class", v->class_}, {"classes", v->classes}, {"topic", v->topic},   {"examples", v->examples},
-        {"first", v->first},  {"text", v->first},      {"second", v->second}, {"n", number}};
+    } all[] = {{"class", v->class_},          {"classes", v->classes},
+               {"topic", v->topic},           {"examples", v->examples},
+               {"first", v->first},           {"text", v->first},
+               {"second", v->second},         {"n", number},
+               {"label", v->label},           {"part", v->part},
+               {"first_mark", v->first_mark}, {"second_mark", v->second_mark},
+               {"data_set", v->data_set},     {"split", v->split}};
     snprintf(number, 24, "%lld", (long long)v->n);
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         if (strlen(all[i].name) == n && strncmp(all[i].name, name, n) == 0)

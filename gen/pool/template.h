@@ -10,6 +10,9 @@
 struct sg_template_values {
     const char *class_, *classes, *topic, *examples, *first, *second;
     int64_t n;
+    /* Of the contamination probe (gen/pool/contamination.h): the row's label and its first part, the marks of both parts, and what the
+     * data set and its part are called. */
+    const char *label, *part, *first_mark, *second_mark, *data_set, *split;
 };
 /* Adds the template with its placeholders replaced; doubled braces are braces. SG_INPUT for one that has no
  * value. */

@@ -355,7 +355,8 @@ static sg_status fill_all(struct fill *f, struct sg_err *err)
     SG_TRY_DONE(sg_fill_text_stats(f, err));
     SG_TRY_DONE(sg_fill_measures(f, err));
     SG_TRY_DONE(sg_fill_attempts(f, err));
-    status = sg_fill_evaluations(f, err);
+    SG_TRY_DONE(sg_fill_evaluations(f, err));
+    status = sg_fill_contaminations(f, err);
 done:
     sqlite3_finalize(s);
     return status;

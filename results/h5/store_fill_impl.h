@@ -162,4 +162,7 @@ sg_status sg_fill_attempts(struct fill *f, struct sg_err *err) SG_MUST_USE;
 /* /llm_eval and /llm_predictions, after the cells. */
 sg_status sg_fill_evaluations(struct fill *f, struct sg_err *err) SG_MUST_USE;
 
+/* /contamination and /contamination_rows. */
+sg_status sg_fill_contaminations(struct fill *f, struct sg_err *err) SG_MUST_USE;
+
 #endif

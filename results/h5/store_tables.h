@@ -341,6 +341,50 @@
       "empty, or why it is unparsable: failed, empty, refused, no class, several, reasoning")                \
     X(completion, TEXT, "", 0, "key of the completion in the ledger: SHA-256 of the request")
 
+/* Whether an LLM has seen the test rows: what its replies came to, asked to complete them by the name of their data set and without. */
+#define SG_CONTAMINATION(X)                                                                                  \
+    X(contamination, INT, "", 0, "ordinal of the probe; /contamination_rows refers to it")                   \
+    X(task, TEXT, "", 0, "task")                                                                             \
+    X(model, TEXT, "", 0, "the LLM")                                                                         \
+    X(generator, TEXT, "", 0, "its name in the study, where that has several")                               \
+    X(data_set, TEXT, "", 0, "what the guided instruction calls the data set")                               \
+    X(split, TEXT, "", 0, "and the part of it")                                                              \
+    X(status, TEXT, "", 0, "planned or complete")                                                            \
+    X(verdict, TEXT, "", 0,                                                                                  \
+      "likely seen, no sign, too few rows to tell (docs/contamination.md); empty: not known yet")            \
+    X(n_rows, INT, "rows", 0, "test rows asked about")                                                       \
+    X(n, INT, "rows", 0, "with a reply to both instructions; -1: not known yet")                             \
+    X(guided_rouge_l, REAL, "1", 0,                                                                          \
+      "mean ROUGE-L (F1) of replies to the instruction that names the data set")                             \
+    X(general_rouge_l, REAL, "1", 0, "mean ROUGE-L (F1) of replies to the one that does not")                \
+    X(difference, REAL, "1", 0, "guided_rouge_l - general_rouge_l, over the n rows")                         \
+    X(p, REAL, "1", 0, "one-sided, paired over rows: sign-flip test that the difference is above 0")         \
+    X(n_exact, INT, "rows", 0, "guided replies that are the row's second part; -1: not known yet")           \
+    X(n_near_exact, INT, "rows", 0,                                                                          \
+      "guided replies of ROUGE-L 0.8 and more that are not; -1: not known yet")                              \
+    X(n_unanswered, INT, "replies", 0, "refused, empty or failed; -1: not known yet")                        \
+    X(n_requests, INT, "", 0, "requests answered or given up on")                                            \
+    X(n_failed, INT, "", 0, "requests given up on")                                                          \
+    X(tokens_in, INT, "tokens", 0, "prompt tokens")                                                          \
+    X(tokens_out, INT, "tokens", 0, "completion tokens")                                                     \
+    X(cost_usd, REAL, "USD", 0, "cost; NaN when the price of any of them is unknown")                        \
+    X(n_recorded, INT, "", SG_COL_VOLATILE,                                                                  \
+      "of the requests from a recording or the cache, not bought by this study")                             \
+    X(latency_s, REAL, "s", SG_COL_VOLATILE, "sum of the times to answer")                                   \
+    X(id, TEXT, "", 0, "SHA-256 of all that determines the replies")                                         \
+    X(settings, TEXT, "", SG_COL_VOLATILE, "settings, a JSON object")
+
+#define SG_CONTAMINATION_ROWS(X)                                                                             \
+    X(contamination, INT, "", 0, "ordinal in /contamination")                                                \
+    X(row, INT, "", 0, "place in the test file")                                                             \
+    X(guided_rouge_l, REAL, "1", 0, "ROUGE-L (F1) of the reply by name; NaN: there is no text")              \
+    X(general_rouge_l, REAL, "1", 0, "ROUGE-L (F1) of the reply without; NaN: there is no text")             \
+    X(match, TEXT, "", 0, "of the reply by name: exact, near-exact, or empty")                               \
+    X(guided_outcome, TEXT, "", 0, "empty, or why there is no text: failed, empty, refused, reasoning")      \
+    X(general_outcome, TEXT, "", 0, "the same of the reply without")                                         \
+    X(guided_completion, TEXT, "", 0, "key of the completion in the ledger: SHA-256 of the request")         \
+    X(general_completion, TEXT, "", 0, "key of the completion in the ledger: SHA-256 of the request")
+
 /* What cells made of further test sets of their task (test_sets: in its file). */
 #define SG_TRANSFER(X)                                                                                       \
     X(cell, INT, "", 0, "ordinal in /cells")                                                                 \
@@ -407,7 +451,11 @@
       "Each finished cell on each further test set of its task")                                             \
     Y(TEST_SET_ROWS, test_set_rows, NULL, SG_H5_TABLE_LATER, "The rows of the further test sets")            \
     Y(TRANSFER_PREDICTIONS, transfer_predictions, NULL, SG_H5_TABLE_LATER,                                   \
-      "What each finished cell predicts for each row of a further test set")
+      "What each finished cell predicts for each row of a further test set")                                 \
+    Y(CONTAMINATION, contamination, NULL, SG_H5_TABLE_LATER,                                                 \
+      "Whether the LLM has seen the test rows: one row a task and generator")                                \
+    Y(CONTAMINATION_ROWS, contamination_rows, NULL, SG_H5_TABLE_LATER,                                       \
+      "How near the LLM's replies come to each of those test rows")
 
 /* SG_T_<LIST>: index of a table; SG_<LIST>_<column>: index of a column; SG_N_<LIST>: their number. */
 #define SG_Y_INDEX(list, dataset, older, flags, text) SG_T_##list,
@@ -439,6 +487,8 @@ enum sg_h5_table_index { SG_TABLES(SG_Y_INDEX) SG_N_TABLES };
 #define SG_X_TRANSFER(name, ...)                        SG_TRANSFER_##name,
 #define SG_X_TEST_SET_ROWS(name, ...)                   SG_TEST_SET_ROWS_##name,
 #define SG_X_TRANSFER_PREDICTIONS(name, ...)            SG_TRANSFER_PREDICTIONS_##name,
+#define SG_X_CONTAMINATION(name, ...)                   SG_CONTAMINATION_##name,
+#define SG_X_CONTAMINATION_ROWS(name, ...)              SG_CONTAMINATION_ROWS_##name,
 #define SG_Y_COLUMNS(list, dataset, older, flags, text) enum { SG_##list(SG_X_##list) SG_N_##list };
 SG_TABLES(SG_Y_COLUMNS)
 #undef SG_Y_COLUMNS

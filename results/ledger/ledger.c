@@ -83,6 +83,13 @@ static const char *const sql[N_SQL] = {
     [SQL_EVALUATIONS_RETIRE] = "UPDATE evaluations SET ordinal=-1",
     [SQL_VERDICTS_CLEAR] = "DELETE FROM evaluation_rows WHERE evaluation=?1",
     [SQL_VERDICT_PUT] = "INSERT INTO evaluation_rows VALUES(?1,?2,?3,?4,?5,?6)",
+    [SQL_CONTAMINATION_PLAN] =
+        "INSERT INTO contaminations VALUES(?1,?2,?3,'planned')"
+        " ON CONFLICT(id) DO UPDATE SET ordinal=excluded.ordinal, settings=excluded.settings",
+    [SQL_CONTAMINATION_FINISH] = "UPDATE contaminations SET status='complete' WHERE id=?1",
+    [SQL_CONTAMINATIONS_RETIRE] = "UPDATE contaminations SET ordinal=-1",
+    [SQL_CONTAMINATION_CLEAR] = "DELETE FROM contamination_rows WHERE contamination=?1",
+    [SQL_CONTAMINATION_PUT] = "INSERT INTO contamination_rows VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)",
     [SQL_TEXT_STATS_PUT] = "INSERT OR REPLACE INTO bias VALUES(?1,?2,?3)",
     [SQL_TEXT_STATS_GET] = "SELECT result FROM bias WHERE id=?1",
     [SQL_TEXT_STATS_RETIRE] = "UPDATE bias SET ordinal=-1",

@@ -26,6 +26,7 @@
  *   bias              id = ordinal, result (JSON)                   text statistics of a pool, or of a task's raw rows
  *   evaluations       id = ordinal, settings, status                the LLM as a classifier: planned | complete
  *   evaluation_rows   evaluation, row = gold, predicted, verdict, completion
+ *   contaminations, contamination_rows                              contamination probes: results/ledger/ledger_contamination.h
  *   attempts, sent                                                  every request that left: results/ledger/ledger_attempts.h
  *   batches           part = state, id, input_file, status, n, n_answered, usd, refused, created, generator
  *   batch_requests    part, key = request, usd                      both: results/ledger/ledger_batches.h

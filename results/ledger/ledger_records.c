@@ -1,3 +1,4 @@
+#include "results/ledger/ledger_contamination.h"
 #include "results/ledger/ledger_impl.h"
 
 #include "base/file.h"
@@ -416,6 +417,7 @@ sg_status sg_ledger_cells_retire(struct sg_ledger *l, struct sg_err *err)
     SG_TRY(sg_ledger_step(l, s, "the cells", err));
     SG_TRY(sg_ledger_use(l, SQL_EVALUATIONS_RETIRE, &s, err));
     SG_TRY(sg_ledger_step(l, s, "the evaluations", err));
+    SG_TRY(sg_ledger_contaminations_retire(l, err));
     SG_TRY(sg_ledger_use(l, SQL_TEXT_STATS_RETIRE, &s, err));
     SG_TRY(sg_ledger_step(l, s, "the text statistics of pools", err));
     SG_TRY(sg_ledger_use(l, SQL_TEST_ROWS_FORGET, &s, err));

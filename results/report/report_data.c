@@ -236,6 +236,46 @@ static sg_status read_evaluation(void *context, int64_t at, const union sg_value
                : SG_OK;
 }
 
+static sg_status read_contamination(void *context, int64_t at, const union sg_value *row, struct sg_err *err)
+{
+    struct sg_report_data *d = context;
+    void *contamination = sg_grown(d->contamination, at, sizeof *d->contamination);
+    if (!contamination)
+        return no_memory(err);
+    d->contamination = contamination;
+    struct sg_report_contamination *c = &d->contamination[at];
+    *c = (struct sg_report_contamination){
+        .task = task_of(d, row[SG_CONTAMINATION_task].text),
+        .model = sg_strdup(row[SG_CONTAMINATION_model].text),
+        .generator = sg_strdup(row[SG_CONTAMINATION_generator].text),
+        .data_set = sg_strdup(row[SG_CONTAMINATION_data_set].text),
+        .split = sg_strdup(row[SG_CONTAMINATION_split].text),
+        .status = sg_strdup(row[SG_CONTAMINATION_status].text),
+        .verdict = sg_strdup(row[SG_CONTAMINATION_verdict].text),
+        .n_rows = row[SG_CONTAMINATION_n_rows].i,
+        .n = row[SG_CONTAMINATION_n].i,
+        .n_exact = row[SG_CONTAMINATION_n_exact].i,
+        .n_near = row[SG_CONTAMINATION_n_near_exact].i,
+        .n_unanswered = row[SG_CONTAMINATION_n_unanswered].i,
+        .guided = row[SG_CONTAMINATION_guided_rouge_l].x,
+        .general = row[SG_CONTAMINATION_general_rouge_l].x,
+        .difference = row[SG_CONTAMINATION_difference].x,
+        .p = row[SG_CONTAMINATION_p].x,
+        .n_requests = row[SG_CONTAMINATION_n_requests].i,
+        .n_failed = row[SG_CONTAMINATION_n_failed].i,
+        .tokens_in = row[SG_CONTAMINATION_tokens_in].i,
+        .tokens_out = row[SG_CONTAMINATION_tokens_out].i,
+        .cost_usd = row[SG_CONTAMINATION_cost_usd].x,
+    };
+    d->n_contaminations++;
+    if (!c->model || !c->generator || !c->data_set || !c->split || !c->status || !c->verdict)
+        return no_memory(err);
+    return c->task < 0
+               ? sg_fail(err, SG_INPUT, "damaged: contamination probe %lld has a task without classes",
+                         (long long)at)
+               : SG_OK;
+}
+
 static sg_status read_text_stats(void *context, int64_t at, const union sg_value *row, struct sg_err *err)
 {
     struct sg_report_data *d = context;
@@ -305,7 +345,7 @@ sg_status sg_report_read(const char *path, struct sg_report_data *out, struct sg
                  {SG_T_POOLS, read_pool},          {SG_T_REJECTS, read_reject},
                  {SG_T_DIVERSITY, read_diversity}, {SG_T_SPEND, read_spend},
                  {SG_T_LLM_EVAL, read_evaluation}, {SG_T_TEXT_STATS, read_text_stats},
-                 {SG_T_PER_CLASS, read_per_class}};
+                 {SG_T_PER_CLASS, read_per_class}, {SG_T_CONTAMINATION, read_contamination}};
     struct sg_report_data d = {0};
     hid_t file = -1;
     SG_TRY(sg_store_open(path, &file, err));
@@ -344,6 +384,13 @@ void sg_report_data_free(struct sg_report_data *d)
         sg_free(d->evaluation[i].status);
     }
     sg_free(d->evaluation);
+    for (int64_t i = 0; i < d->n_contaminations; i++) {
+        struct sg_report_contamination *c = &d->contamination[i];
+        char *const texts[] = {c->model, c->generator, c->data_set, c->split, c->status, c->verdict};
+        for (size_t k = 0; k < sizeof texts / sizeof *texts; k++)
+            sg_free(texts[k]);
+    }
+    sg_free(d->contamination);
     for (int64_t i = 0; i < d->n_text_stats; i++) {
         sg_free(d->text_stats[i].class_);
         sg_free(d->text_stats[i].part);
@@ -368,6 +415,20 @@ struct sg_report_spend sg_report_evaluations_spend(const struct sg_report_data *
         x.tokens_in += e->tokens_in;
         x.tokens_out += e->tokens_out;
         x.cost_usd += e->n_requests ? e->cost_usd : 0;
+    }
+    return x;
+}
+
+struct sg_report_spend sg_report_contaminations_spend(const struct sg_report_data *d)
+{
+    struct sg_report_spend x = {0};
+    for (int64_t i = 0; i < d->n_contaminations; i++) {
+        const struct sg_report_contamination *c = &d->contamination[i];
+        x.n_requests += c->n_requests;
+        x.n_failed += c->n_failed;
+        x.tokens_in += c->tokens_in;
+        x.tokens_out += c->tokens_out;
+        x.cost_usd += c->n_requests ? c->cost_usd : 0;
     }
     return x;
 }

@@ -47,6 +47,16 @@ struct sg_report_evaluation {
     double cost_usd; /* NaN: unknown */
 };
 
+/* Whether an LLM has seen the test rows of a task. */
+struct sg_report_contamination {
+    int64_t task;
+    char *model, *generator, *data_set, *split, *status, *verdict; /* verdict "": not known yet */
+    int64_t n_rows, n, n_exact, n_near, n_unanswered;
+    double guided, general, difference, p; /* NaN where there is none */
+    int64_t n_requests, n_failed, tokens_in, tokens_out;
+    double cost_usd; /* NaN: unknown */
+};
+
 /* What all evaluations have asked together; cost_usd NaN: unknown. */
 struct sg_report_spend {
     int64_t n_requests, n_failed, tokens_in, tokens_out;
@@ -67,12 +77,13 @@ struct sg_report_text_stats {
 struct sg_report_data {
     json_t *provenance; /* attributes of the root: study, program, encoder_sha256, content_sha256, written,
                            run_*, rehearsal */
-    int64_t n_cells, n_tasks, n_pools, n_evaluations, n_text_stats;
+    int64_t n_cells, n_tasks, n_pools, n_evaluations, n_contaminations, n_text_stats;
     int has_draws; /* few-shot pools are of different draws of the raw rows */
     struct sg_report_cell *cell;
     struct sg_report_task *task;
     struct sg_report_pool *pool;
     struct sg_report_evaluation *evaluation;
+    struct sg_report_contamination *contamination;
     struct sg_report_text_stats *text_stats;
     int64_t total_requests, total_failed_requests, total_from_recording, total_tokens_in, total_tokens_out;
     char *total_cost_usd; /* a number, or "unknown" */
@@ -85,6 +96,8 @@ sg_status sg_report_read(const char *path, struct sg_report_data *out, struct sg
 void sg_report_data_free(struct sg_report_data *d);
 
 struct sg_report_spend sg_report_evaluations_spend(const struct sg_report_data *d);
+/* The same of the contamination probes. */
+struct sg_report_spend sg_report_contaminations_spend(const struct sg_report_data *d);
 
 /* Predicts one class for all test rows, though they have more: nothing that could be compared was learned. */
 int sg_report_is_degenerate(const struct sg_report_cell *c);

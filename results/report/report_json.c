@@ -138,15 +138,42 @@ static sg_status evaluations(const struct sg_report_data *d, json_t *list, struc
     return SG_OK;
 }
 
-/* NULL (no member) where there are none. */
-static json_t *evaluations_spend(const struct sg_report_data *d)
+static json_t *contaminations(const struct sg_report_data *d)
 {
-    struct sg_report_spend x = sg_report_evaluations_spend(d);
-    return d->n_evaluations
-               ? json_pack("{s:I, s:I, s:I, s:I, s:o}", "n_requests", (json_int_t)x.n_requests,
-                           "n_failed_requests", (json_int_t)x.n_failed, "tokens_in", (json_int_t)x.tokens_in,
-                           "tokens_out", (json_int_t)x.tokens_out, "cost_usd", real(x.cost_usd))
-               : NULL;
+    json_t *list = json_array();
+    for (int64_t i = 0; i < d->n_contaminations; i++) {
+        const struct sg_report_contamination *c = &d->contamination[i];
+        int known = c->verdict[0] != 0;
+        json_t *o = json_pack(
+            "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:o}", "task",
+            text(d->task[c->task].name), "model", text(c->model), "generator",
+            c->generator[0] ? text(c->generator) : json_null(), "data_set", text(c->data_set), "split",
+            text(c->split), "status", text(c->status), "verdict", known ? text(c->verdict) : json_null(),
+            "n_rows", (json_int_t)c->n_rows, "guided_rouge_l", real(c->guided), "general_rouge_l",
+            real(c->general), "difference", real(c->difference), "p", real(c->p), "n_requests",
+            (json_int_t)c->n_requests, "n_failed_requests", (json_int_t)c->n_failed, "tokens_in",
+            (json_int_t)c->tokens_in, "tokens_out", (json_int_t)c->tokens_out, "cost_usd", real(c->cost_usd));
+        const struct {
+            const char *name;
+            int64_t n;
+        } count[] = {{"n", c->n},
+                     {"n_exact", c->n_exact},
+                     {"n_near_exact", c->n_near},
+                     {"n_unanswered", c->n_unanswered}};
+        for (size_t k = 0; o && k < sizeof count / sizeof *count; k++)
+            json_object_set_new(o, count[k].name, known ? json_integer(count[k].n) : json_null());
+        json_array_append_new(list, o);
+    }
+    return list;
+}
+
+/* NULL (no member) where there are none. */
+static json_t *spend_of(int64_t n, struct sg_report_spend x)
+{
+    return n ? json_pack("{s:I, s:I, s:I, s:I, s:o}", "n_requests", (json_int_t)x.n_requests,
+                         "n_failed_requests", (json_int_t)x.n_failed, "tokens_in", (json_int_t)x.tokens_in,
+                         "tokens_out", (json_int_t)x.tokens_out, "cost_usd", real(x.cost_usd))
+             : NULL;
 }
 
 static json_t *text_stats(const struct sg_report_data *d)
@@ -199,14 +226,15 @@ sg_status sg_report_json(const struct sg_report_data *d, json_t **out, struct sg
     int known = sg_parse_double(d->total_cost_usd, &cost);
     sg_status status = tasks(d, list, err);
     json_t *o = json_pack(
-        "{s:O, s:{s:I, s:I, s:I, s:I, s:I}, s:o, s:o, s:{s:I, s:I, s:I, s:I, s:I, s:o, s:o*}, s:o}",
+        "{s:O, s:{s:I, s:I, s:I, s:I, s:I}, s:o, s:o, s:{s:I, s:I, s:I, s:I, s:I, s:o, s:o*, s:o*}, s:o}",
         "provenance", d->provenance, "cells", "n", (json_int_t)d->n_cells, "done", (json_int_t)d->n_done,
         "failed", (json_int_t)d->n_failed, "planned", (json_int_t)d->n_planned, "one_class",
         (json_int_t)d->n_degenerate, "tasks", list, "pools", pools(d), "spend", "n_requests",
         (json_int_t)d->total_requests, "n_failed_requests", (json_int_t)d->total_failed_requests,
         "n_from_recording", (json_int_t)d->total_from_recording, "tokens_in", (json_int_t)d->total_tokens_in,
         "tokens_out", (json_int_t)d->total_tokens_out, "cost_usd", known ? real(cost) : json_null(),
-        "llm_eval", evaluations_spend(d), "failed", failed(d));
+        "llm_eval", spend_of(d->n_evaluations, sg_report_evaluations_spend(d)), "contamination",
+        spend_of(d->n_contaminations, sg_report_contaminations_spend(d)), "failed", failed(d));
     if (d->is_unfinished && o)
         json_object_set_new(o, "unfinished",
                             json_pack("{s:I, s:I, s:b}", "cells_so_far",
@@ -219,6 +247,8 @@ sg_status sg_report_json(const struct sg_report_data *d, json_t **out, struct sg
     if (d->n_evaluations && o)
         json_object_set(o, "llm_eval", evals);
     json_decref(evals);
+    if (d->n_contaminations && o)
+        json_object_set_new(o, "contamination", contaminations(d));
     if (d->n_text_stats && o)
         json_object_set_new(o, "text_stats", text_stats(d));
     if (status == SG_OK && !o)

@@ -233,6 +233,38 @@ static sg_status needed(const struct sg_scores *s, const struct sg_score_group *
     return SG_OK;
 }
 
+/* What the contamination probes of the task say, a line each. */
+static void say_contamination(const struct sg_report_data *d, int64_t task, struct sg_doc *doc)
+{
+    for (int64_t i = 0; i < d->n_contaminations; i++) {
+        const struct sg_report_contamination *c = &d->contamination[i];
+        const char *name = d->task[task].name;
+        char who[200], found[200], compared[160] = "";
+        if (c->task != task)
+            continue;
+        snprintf(who, sizeof who, "%.100s%s%.60s", c->model, c->generator[0] ? ", " : "", c->generator);
+        snprintf(found, sizeof found, "contamination probe: of %lld %s %lld exactly completed, %lld nearly",
+                 (long long)c->n_rows, sg_plural(c->n_rows, "row", "rows"), (long long)c->n_exact,
+                 (long long)c->n_near);
+        if (c->n > 0)
+            snprintf(compared, sizeof compared,
+                     "; ROUGE-L %.2f by the data set's name, %.2f without it, p = %.2g over %lld %s",
+                     c->guided, c->general, c->p, (long long)c->n, sg_plural(c->n, "row", "rows"));
+        if (!c->verdict[0])
+            sg_doc_note(doc, "%.100s: whether its test rows were seen by %s is not known yet (%.20s).", name,
+                        who, c->status);
+        else if (strcmp(c->verdict, "likely seen") == 0)
+            sg_doc_note(doc, "%.100s: its test rows were likely seen by %s (%s%s).", name, who, found,
+                        compared);
+        else if (strcmp(c->verdict, "no sign") == 0)
+            sg_doc_note(doc, "%.100s: no sign that its test rows were seen by %s (%s%s).", name, who, found,
+                        compared);
+        else
+            sg_doc_note(doc, "%.100s: %.40s whether its test rows were seen by %s (%s%s).", name, c->verdict,
+                        who, found, compared);
+    }
+}
+
 /* Ranks and table of a task, and the line below. */
 static sg_status add_task(const struct sg_section_input *in, int64_t task, enum sg_score score,
                           struct sg_doc *doc, struct sg_err *err)
@@ -262,6 +294,8 @@ static sg_status add_task(const struct sg_section_input *in, int64_t task, enum 
         table(in->d, task, score, &b, doc);
     if (status == SG_OK && line[0])
         sg_doc_note(doc, "%.100s: %s.", in->d->task[task].name, line);
+    if (status == SG_OK)
+        say_contamination(in->d, task, doc);
     free_block(&b);
     return status;
 }

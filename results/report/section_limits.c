@@ -80,6 +80,37 @@ static void say_chance(const struct sg_section_input *in, struct sg_doc *doc)
     sg_buf_free(&b);
 }
 
+/* An encoder that learns from an LLM which knows the test rows may be flattered there. */
+static void say_contamination(const struct sg_report_data *d, struct sg_doc *doc)
+{
+    struct sg_buf seen = sg_buf_make(1 << 14), other = sg_buf_make(1 << 14);
+    int64_t n_seen = 0, n_other = 0;
+    for (int64_t i = 0; i < d->n_contaminations; i++) {
+        const struct sg_report_contamination *c = &d->contamination[i];
+        int is_seen = strcmp(c->verdict, "likely seen") == 0;
+        struct sg_buf *b = is_seen ? &seen : &other;
+        int64_t *n = is_seen ? &n_seen : &n_other;
+        const char *by = c->generator[0] ? c->generator : c->model;
+        sg_buf_printf(b, "%s%.100s by %.100s", (*n)++ ? ", " : "", d->task[c->task].name, by);
+        if (!is_seen)
+            sg_buf_printf(b, " (%.40s)", c->verdict[0] ? c->verdict : "not known yet");
+    }
+    if (n_seen)
+        sg_doc_paragraph(
+            doc,
+            "Test rows were likely seen before: %s. What the LLM writes or answers there may be what it "
+            "remembers, and says less of other rows.",
+            sg_buf_text(&seen));
+    if (n_other)
+        sg_doc_paragraph(
+            doc,
+            "The contamination probe has not found that test rows were seen: %s. That is no proof that they "
+            "were not: it asks about some rows, in two wordings.",
+            sg_buf_text(&other));
+    sg_buf_free(&seen);
+    sg_buf_free(&other);
+}
+
 sg_status sg_section_limits(const struct sg_section_input *in, struct sg_doc *doc, struct sg_err *err)
 {
     const struct sg_report_data *d = in->d;
@@ -127,6 +158,7 @@ sg_status sg_section_limits(const struct sg_section_input *in, struct sg_doc *do
                          "%.0f kept examples nearly repeat a test row: accuracy may be flattered "
                          "(filter.near_duplicates drops them).",
                          n_near_test);
+    say_contamination(d, doc);
     sg_doc_paragraph(
         doc, "p values are adjusted within each table's own family (Holm), not over all "
              "sections; a difference that cannot be told "

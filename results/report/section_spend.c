@@ -38,6 +38,10 @@ sg_status sg_section_spend(const struct sg_section_input *in, struct sg_doc *doc
         struct sg_report_spend evaluations = sg_report_evaluations_spend(d);
         row(doc, "the LLM as a classifier", "", "", &evaluations);
     }
+    if (d->n_contaminations) {
+        struct sg_report_spend probes = sg_report_contaminations_spend(d);
+        row(doc, "contamination probes", "", "", &probes);
+    }
     row(doc, "all in the ledger", "", "",
         &(struct sg_report_spend){d->total_requests, d->total_failed_requests, d->total_tokens_in,
                                   d->total_tokens_out,

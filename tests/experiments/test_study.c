@@ -342,7 +342,8 @@ static void test_resolved(void **state)
     assert_int_equal(read_study(base_study, "generator.model=a\"b", &s, &err), SG_OK);
     assert_string_equal(
         s->resolved,
-        "{\"conditioning\":[\"label\"],\"data\":{\"dir\":\"data\",\"test\":null,\"train\":null},\"few_shot_"
+        "{\"conditioning\":[\"label\"],\"contamination\":{\"max_tokens\":256,\"rows\":0},\"data\":{\"dir\":"
+        "\"data\",\"test\":null,\"train\":null},\"few_shot_"
         "rows\":\"own\",\"filter\":{"
         "\"duplicates\":true,"
         "\"leakage\":true,\"near_duplicates\":null},"
@@ -444,7 +445,8 @@ static void test_bad(void **state)
          "conditioning, "
          "prompt_variants, rephrase, rephrase_tasks, sizes, "
          "raw, raw_draw, few_shot_rows, mixes, "
-         "seeds.*, data.*, generator.*, generators, cache, budget.*, filter.*, llm_eval.*, train.*, results"},
+         "seeds.*, data.*, generator.*, generators, cache, budget.*, filter.*, llm_eval.*, contamination.*, "
+         "train.*, results"},
         {"train: {seed: 3}\n", NULL,
          "s.yaml:5:9: train.seed cannot be set here; hint: the seed of `synthgrid train` alone; a study says "
          "how many it wants "

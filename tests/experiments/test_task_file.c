@@ -255,6 +255,47 @@ static void test_test_sets(void **state)
     }
 }
 
+/* What the contamination probe is told leaves the task, and so its pools, as they are. */
+static void test_contamination(void **state)
+{
+    (void)state;
+    struct sg_task t, plain;
+    struct sg_err err;
+    put("t.yaml", HEAD);
+    assert_int_equal(sg_task_read("t.yaml", &plain, &err), SG_OK);
+    assert_null(plain.contamination.data_set);
+    put("t.yaml",
+        HEAD "contamination:\n  data_set: SST-2\n  guided: \"{data_set} {split} {label} {first_mark} "
+             "{part} {second_mark}\"\n  general: \"{part}\"\n");
+    assert_int_equal(sg_task_read("t.yaml", &t, &err), SG_OK);
+    assert_string_equal(t.digest, plain.digest);
+    assert_string_equal(t.contamination.data_set, "SST-2");
+    assert_null(t.contamination.split);
+    assert_string_equal(t.contamination.general, "{part}");
+    sg_task_free(&t);
+    sg_task_free(&plain);
+    static const struct {
+        const char *text, *message;
+    } bad[] = {
+        {"contamination: {guided: '{part}'}\n", "t.yaml:3:25: contamination.guided does not use {data_set}"},
+        {"contamination: {general: 'go on'}\n", "t.yaml:3:26: contamination.general does not use {part}"},
+        {"contamination: {general: '{part} {data_set}'}\n",
+         "unknown placeholder {data_set}; hint: known here: {label}, {part}, {first_mark}, {second_mark};"},
+        {"contamination: {data_set: \"a\\nb\"}\n", "contamination.data_set must be one line"},
+        {"contamination: {dataset: x}\n", "data_set"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char text[400];
+        size_t before = sg_mem_now();
+        snprintf(text, sizeof text, HEAD "%s", bad[i].text);
+        put("t.yaml", text);
+        assert_int_equal(sg_task_read("t.yaml", &t, &err), SG_INPUT);
+        if (!strstr(err.text, bad[i].message))
+            fail_msg("\"%s\": %s", bad[i].text, err.text);
+        assert_int_equal(sg_mem_now(), before);
+    }
+}
+
 static void test_class_forms(void **state)
 {
     (void)state;
@@ -297,9 +338,10 @@ static void test_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_single),   cmocka_unit_test(test_pair),      cmocka_unit_test(test_bad),
-        cmocka_unit_test(test_wordings), cmocka_unit_test(test_test_sets), cmocka_unit_test(test_class_forms),
-        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_single),      cmocka_unit_test(test_pair),
+        cmocka_unit_test(test_bad),         cmocka_unit_test(test_wordings),
+        cmocka_unit_test(test_test_sets),   cmocka_unit_test(test_contamination),
+        cmocka_unit_test(test_class_forms), cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, scratch_enter, scratch_leave);
 }

@@ -4,6 +4,7 @@
 #define SG_TESTS_RESULTS_FAKE_STUDY_H
 
 #include "results/ledger/ledger.h"
+#include "results/ledger/ledger_contamination.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -15,8 +16,9 @@ struct fake {
     int other_machine; /* other hosts, times, ranks, sources */
     int all_planned;   /* no cell is done yet, no pool filled */
     int evaluated;     /* the LLM as a classifier, too: one done, one planned; and text statistics */
-    int n_sets;        /* further test sets of sst2, of 3 rows each */
-    int other_loss;    /* one number of the content differs */
+    int probed; /* contamination probes, too: of eight rows and one exact match; of five; of seven without a sign; planned */
+    int n_sets;     /* further test sets of sst2, of 3 rows each */
+    int other_loss; /* one number of the content differs */
     int one_class; /* cells 2 and 3 predict the second class for all rows; cell 2 has 9 of its 20 synthetic examples */
     const char *evil; /* used as a model's name, a class name and in texts; NULL: harmless */
 };
@@ -182,6 +184,46 @@ static sg_status fake_evaluations(struct sg_ledger *l, const struct fake *f, str
     return f->all_planned ? SG_OK : sg_ledger_evaluation_put(l, "eval0", rows, 4, err);
 }
 
+static sg_status fake_probes(struct sg_ledger *l, const struct fake *f, struct sg_err *err)
+{
+    static const int n_rows[] = {8, 5, 7, 9};
+    for (int i = 0; i < 4; i++) {
+        struct sg_ledger_contamination_row rows[8];
+        char settings[300], id[16], key[8][2][20];
+        snprintf(id, sizeof id, "probe%d", i);
+        snprintf(
+            settings, sizeof settings,
+            "{\"data_set\":\"SST-2\",\"generator\":\"%s\",\"model\":\"%s\",\"rows\":%d,\"split\":\"dev\","
+            "\"task\":\"%s\"}",
+            i % 2 ? "small" : "", f->evil ? f->evil : "gpt-x", n_rows[i], fake_tasks[i / 2]);
+        SG_TRY(sg_ledger_contamination_plan(l, id, i, settings, err));
+        for (int r = 0; i < 3 && r < n_rows[i]; r++) {
+            for (int k = 0; k < 2; k++) {
+                snprintf(key[r][k], sizeof key[r][k], "probe%d-%d-%d", i, r, k);
+                struct sg_ledger_completion c = {.key = key[r][k],
+                                                 .request = "{}",
+                                                 .text = "a row",
+                                                 .tokens_in = 40,
+                                                 .tokens_out = 10,
+                                                 .cost_usd = 0.0005,
+                                                 .latency_s = f->other_machine ? 2.5 : 0.5,
+                                                 .source = "live http://x"};
+                SG_TRY(sg_ledger_completion_put(l, &c, err));
+            }
+            rows[r] = (struct sg_ledger_contamination_row){2 * r,
+                                                           {0.25, i == 2 && r % 2 ? 0 : 0.5},
+                                                           i == 0 && r == 3 ? "exact" : "",
+                                                           {"", ""},
+                                                           {key[r][0], key[r][1]}};
+        }
+        rows[0].rouge_l[0] = i == 0 ? -1 : rows[0].rouge_l[0];
+        rows[0].outcome[0] = i == 0 ? "refused" : "";
+        if (i < 3 && !f->all_planned)
+            SG_TRY(sg_ledger_contamination_put(l, id, rows, n_rows[i], err));
+    }
+    return SG_OK;
+}
+
 /* Of the raw rows of rte, and of its pool, where the LLM chose; and of a pool that no cell names. */
 static sg_status fake_text_stats(struct sg_ledger *l, const struct fake *f, struct sg_err *err)
 {
@@ -244,6 +286,8 @@ static sg_status fake_fill(struct sg_ledger *l, const struct fake *f, struct sg_
         SG_TRY(fake_evaluations(l, f, err));
     if (f->evaluated)
         SG_TRY(fake_text_stats(l, f, err));
+    if (f->probed)
+        SG_TRY(fake_probes(l, f, err));
     return sg_ledger_commit(l, err);
 }
 

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "results/ledger/ledger_attempts.h"
+#include "results/ledger/ledger_contamination.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -606,6 +607,39 @@ static void whose_lease_may_be_taken(void **state)
     unsetenv("SLURM_RESTART_COUNT");
 }
 
+/* The same of contamination probes. */
+static void contamination_probes(void **state)
+{
+    (void)state;
+    const struct sg_ledger_contamination_row rows[] = {{4, {0.25, 1}, "exact", {"", ""}, {"a", "b"}},
+                                                       {9, {-1, 0.5}, "", {"refused", ""}, {"c", "d"}},
+                                                       {9, {0, 0}, "", {"", ""}, {"e", "f"}}};
+    struct sg_ledger *l = open_it(in_scratch("probes"));
+    OK(sg_ledger_commit(l, &err));
+    sg_ledger_close(l);
+    char path[400];
+    snprintf(path, sizeof path, "%s/ledger.sqlite", in_scratch("probes"));
+    run_sqlite(path, "DROP TABLE contaminations; DROP TABLE contamination_rows");
+    l = open_it(in_scratch("probes"));
+    OK(sg_ledger_contamination_plan(l, "p", 0, "{}", &err));
+    OK(sg_ledger_contamination_put(l, "p", rows, 2, &err));
+    assert_int_equal(sg_ledger_contamination_put(l, "p", rows, 3, &err), SG_FAILED); /* row 9 twice */
+    assert_int_equal(ledger_number(l, "SELECT count(*) FROM contamination_rows WHERE guided IS NOT NULL"), 2);
+    assert_int_equal(ledger_number(l, "SELECT count(*) FROM contamination_rows WHERE general IS NULL AND "
+                                      "general_outcome='refused' AND guided_completion='d' AND guided=0.5"),
+                     1);
+    assert_int_equal(sg_ledger_contamination_put(l, "never planned", rows, 2, &err), SG_FAILED);
+    assert_non_null(strstr(err.text, "never planned"));
+    assert_int_equal(ledger_number(l, "SELECT count(*) FROM contamination_rows"), 2);
+    OK(sg_ledger_cells_retire(l, &err));
+    assert_int_equal(ledger_number(l, "SELECT count(*) FROM contaminations WHERE ordinal>=0"), 0);
+    OK(sg_ledger_contamination_plan(l, "p", 7, "{\"new\":1}", &err));
+    assert_int_equal(
+        ledger_number(l, "SELECT count(*) FROM contaminations WHERE ordinal=7 AND status='complete'"), 1);
+    OK(sg_ledger_commit(l, &err));
+    sg_ledger_close(l);
+}
+
 /* Evaluations and bias: planned again they keep what they came to, retired ones stay but do not show, and a half-written one is not
  * there; a ledger from before these tables gets them. */
 static void evaluations_and_text_stats(void **state)
@@ -766,6 +800,7 @@ int main(void)
         cmocka_unit_test(foreign_and_damaged_files),
         cmocka_unit_test(a_full_disk),
         cmocka_unit_test(a_reader_writes_nothing),
+        cmocka_unit_test(contamination_probes),
         cmocka_unit_test(evaluations_and_text_stats),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);

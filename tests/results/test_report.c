@@ -170,7 +170,7 @@ static void holes_and_hostile_names(void **state)
     /* As it stands in JSON, so that the escapes become control characters. */
     static const char evil[] = "\\u001b[31m|<script>`*x*`\\u202e&\\t@\\u0007";
     make("planned", &(struct fake){.all_planned = 1});
-    make("evil", &(struct fake){.evil = evil, .evaluated = 1});
+    make("evil", &(struct fake){.evil = evil, .evaluated = 1, .probed = 1});
     for (int form = 0; form < N_FORMS_HERE; form++) {
         struct sg_buf b = sg_buf_make(1 << 20);
         char file[400];
@@ -227,6 +227,37 @@ static void evaluations(void **state)
         OK(sg_report(in_scratch("evals"), forms[form], &everything, &b, &err));
         for (int i = 0; i < 7; i++)
             has(&b, words[form][i]);
+        sg_buf_free(&b);
+    }
+}
+
+/* Whether an LLM has seen the test rows stands below their tables, and what it cost among the spend. */
+static void contamination(void **state)
+{
+    (void)state;
+    static const char *const words[N_FORMS_HERE][5] = {
+        {"sst2: its test rows were likely seen by gpt-x (contamination probe: of 8 rows 1 exactly completed, "
+         "0 "
+         "nearly; ROUGE-L 0.50 by the data set's name, 0.25 without it, p = 0.0078 over 7 rows).",
+         "sst2: too few rows to tell whether its test rows were seen by gpt-x, small (",
+         "rte: no sign that its test rows were seen by gpt-x (",
+         "rte: whether its test rows were seen by gpt-x, small is not known yet (planned).",
+         "contamination probes 40 0 1600 400 0.0200"},
+        {"likely seen by gpt-x", "too few rows to tell whether", "no sign that its test rows",
+         "is not known yet", "| contamination probes |  |  | 40 | 0 | 1600 | 400 | 0.0200 |"},
+        {"\"verdict\": \"likely seen\"", "\"verdict\": \"too few rows to tell\"", "\"verdict\": null",
+         "\"contamination\": {\n      \"n_requests\": 40,", "\"n_near_exact\": 0"}};
+    make("probed", &(struct fake){.probed = 1});
+    for (int form = 0; form < N_FORMS_HERE; form++) {
+        struct sg_buf b = sg_buf_make(1 << 20);
+        OK(sg_report(in_scratch("probed"), forms[form], &everything, &b, &err));
+        for (int i = 0; i < 5; i++)
+            has(&b, words[form][i]);
+        if (form == TERMINAL) {
+            has(&b, "Test rows were likely seen before: sst2 by gpt-x.");
+            has(&b,
+                "sst2 by small (too few rows to tell), rte by gpt-x (no sign), rte by small (not known yet)");
+        }
         sg_buf_free(&b);
     }
 }
@@ -521,6 +552,7 @@ int main(void)
                                        cmocka_unit_test(wrong_names),
                                        cmocka_unit_test(holes_and_hostile_names),
                                        cmocka_unit_test(evaluations),
+                                       cmocka_unit_test(contamination),
                                        cmocka_unit_test(seeds_that_cross),
                                        cmocka_unit_test(degenerate_cells_of_older_files),
                                        cmocka_unit_test(nothing_is_averaged_over_a_hole),

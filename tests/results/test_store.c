@@ -252,6 +252,56 @@ static void evaluations(void **state)
     assert_int_equal(seen.n, 0);
 }
 
+/* Contamination probes come back with their verdicts, and are part of the digest but for what differs between machines. */
+static void contamination(void **state)
+{
+    (void)state;
+    char without[SG_HEX], with[SG_HEX], digest[SG_HEX], path[300];
+    snprintf(path, sizeof path, "%s", in_scratch("probes.h5"));
+    sg_ledger_close(make("p0", &(struct fake){0}, path, without));
+    struct sg_ledger *l = make("p1", &(struct fake){.probed = 1}, path, with);
+    assert_string_not_equal(with, without);
+    OK(sg_store_verify(path, &err));
+    look(path, SG_T_CONTAMINATION);
+    static const struct {
+        const char *status, *verdict;
+        int64_t n_rows, n, n_exact, n_unanswered;
+        double p;
+    } want[] = {{"complete", "likely seen", 8, 7, 1, 1, 1.0 / 128},
+                {"complete", "too few rows to tell", 5, 5, 0, 0, 1.0 / 32},
+                {"complete", "no sign", 7, 7, 0, 0, 64.0 / 128},
+                {"planned", "", 9, -1, -1, -1, NAN}};
+    assert_int_equal(seen.n, 4);
+    for (int i = 0; i < 4; i++) {
+        const union sg_value *row = seen.row[i];
+        assert_string_equal(row[SG_CONTAMINATION_task].text, fake_tasks[i / 2]);
+        assert_string_equal(row[SG_CONTAMINATION_generator].text, i % 2 ? "small" : "");
+        assert_string_equal(row[SG_CONTAMINATION_status].text, want[i].status);
+        assert_string_equal(row[SG_CONTAMINATION_verdict].text, want[i].verdict);
+        assert_true(row[SG_CONTAMINATION_n_rows].i == want[i].n_rows &&
+                    row[SG_CONTAMINATION_n].i == want[i].n &&
+                    row[SG_CONTAMINATION_n_exact].i == want[i].n_exact &&
+                    row[SG_CONTAMINATION_n_unanswered].i == want[i].n_unanswered);
+        assert_true(isnan(want[i].p) ? isnan(row[SG_CONTAMINATION_p].x)
+                                     : row[SG_CONTAMINATION_p].x == want[i].p);
+    }
+    assert_true(seen.row[0][SG_CONTAMINATION_difference].x == 0.25 &&
+                seen.row[0][SG_CONTAMINATION_n_requests].i == 16 &&
+                fabs(seen.row[0][SG_CONTAMINATION_cost_usd].x - 0.008) < 1e-12);
+    look(path, SG_T_CONTAMINATION_ROWS);
+    assert_int_equal(seen.n, 20);
+    assert_true(isnan(seen.row[0][SG_CONTAMINATION_ROWS_general_rouge_l].x) &&
+                seen.row[0][SG_CONTAMINATION_ROWS_guided_rouge_l].x == 0.5);
+    assert_string_equal(seen.row[0][SG_CONTAMINATION_ROWS_general_outcome].text, "refused");
+    assert_string_equal(seen.row[3][SG_CONTAMINATION_ROWS_match].text, "exact");
+    OK(fake_fill(l, &(struct fake){0}, &err));
+    OK(sg_store_write(l, path, digest, &err));
+    assert_string_equal(digest, without);
+    sg_ledger_close(l);
+    sg_ledger_close(make("p2", &(struct fake){.probed = 1, .other_machine = 1}, path, digest));
+    assert_string_equal(digest, with);
+}
+
 static void put_attempt(struct sg_ledger *l, const struct sg_ledger_attempt *x, int ends)
 {
     int64_t id;
@@ -795,6 +845,7 @@ int main(void)
         cmocka_unit_test(the_digest_is_the_studys),
         cmocka_unit_test(other_studies_in_the_ledger_do_not_show),
         cmocka_unit_test(evaluations),
+        cmocka_unit_test(contamination),
         cmocka_unit_test(evaluations_cannot_go_unseen),
         cmocka_unit_test(further_test_sets),
         cmocka_unit_test(attempts_are_summed),

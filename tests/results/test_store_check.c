@@ -48,7 +48,7 @@ static void a_damaged_byte_of_each_table_is_named(void **state)
     int n_damaged = 0;
     snprintf(path, sizeof path, "%s", in_scratch("check.h5"));
     OK(sg_ledger_open(in_scratch("check"), SG_LEDGER_WRITE, &l, &err));
-    OK(fake_fill(l, &(struct fake){.evaluated = 1}, &err));
+    OK(fake_fill(l, &(struct fake){.evaluated = 1, .probed = 1}, &err));
     OK(sg_store_write(l, path, NULL, &err));
     sg_ledger_close(l);
     OK(sg_file_read(path, 1 << 26, &bytes, &n, &err));
@@ -114,15 +114,16 @@ static void what_is_missing_is_counted(void **state)
     char path[300];
     snprintf(path, sizeof path, "%s", in_scratch("missing.h5"));
     OK(sg_ledger_open(in_scratch("missing"), SG_LEDGER_WRITE, &l, &err));
-    OK(fake_fill(l, &(struct fake){.evaluated = 1}, &err));
+    OK(fake_fill(l, &(struct fake){.evaluated = 1, .probed = 1}, &err));
     OK(sg_store_write(l, path, NULL, &err));
     sg_ledger_close(l);
     json_t *misfits = json_array();
     OK(sg_store_check_complete(path, misfits, &err));
-    assert_int_equal(json_array_size(misfits), 3);
+    assert_int_equal(json_array_size(misfits), 4);
     assert_string_equal(says(misfits, 0), "cells: 6 of 8 are done");
     assert_string_equal(says(misfits, 1), "pools: 1 of 2 are complete");
     assert_string_equal(says(misfits, 2), "evaluations of the LLM: 1 of 2 are complete");
+    assert_string_equal(says(misfits, 3), "contamination probes: 3 of 4 are complete");
     json_decref(misfits);
 }
 
