@@ -1,6 +1,7 @@
 """The page of a report in a real browser (Chromium, headless, driven through its debugging pipe): it asks for nothing, says no error, fits a
 phone, can be read light and dark, its tables sort and filter. Of the results that an older build left (tests/results/older), or of the page
-that is named. Skipped where there is no Chromium."""
+that is named. Skipped where there is no Chromium, or none that starts."""
+import contextlib
 import gzip
 import json
 import os
@@ -9,7 +10,6 @@ import select
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 
 import sg
@@ -105,11 +105,12 @@ class Browser:
             os.dup2(30, 3)
             os.dup2(31, 4)
 
-        self.log = open(os.path.join(folder, "chromium.log"), "wb")
+        self.folder, self.log, self.answered = folder, open(folder / "chromium.log", "wb"), False
         self.process = subprocess.Popen(
             [CHROMIUM, "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--disable-dev-shm-usage", "--no-first-run",
              "--disable-background-networking", f"--user-data-dir={folder}/profile", "--remote-debugging-pipe", "about:blank"],
-            preexec_fn=ends, close_fds=False, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+            preexec_fn=ends, close_fds=False, start_new_session=True, env=dict(os.environ, TMPDIR=str(folder)),
+            stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
         os.close(mine[0])
         os.close(theirs[1])
         self.out, self.into, self.rest, self.number, self.session = mine[1], theirs[0], b"", 0, None
@@ -125,8 +126,9 @@ class Browser:
                 sg.fail("Chromium says nothing any more")
             piece = os.read(self.into, 1 << 16)
             if not piece:
-                sg.fail("Chromium has ended")
-            self.rest += piece
+                said = (self.folder / "chromium.log").read_text(errors="replace")[-600:]
+                sg.fail("Chromium has ended: " + said) if self.answered else sg.skip("Chromium does not start here: " + said)
+            self.rest, self.answered = self.rest + piece, True
         text, self.rest = self.rest.split(b"\0", 1)
         return json.loads(text)
 
@@ -143,7 +145,8 @@ class Browser:
         m = {"id": self.number, "method": method, "params": params}
         if self.session:
             m["sessionId"] = self.session
-        os.write(self.out, json.dumps(m).encode() + b"\0")
+        with contextlib.suppress(BrokenPipeError):  # reading tells that it has ended
+            os.write(self.out, json.dumps(m).encode() + b"\0")
         while True:
             m = self.message()
             if m.get("id") == self.number:
@@ -167,13 +170,12 @@ class Browser:
         return r["result"].get("value")
 
     def end(self):
-        self.process.terminate()
-        self.process.wait()
+        sg.kill_all(self.process, self.folder)  # its helpers outlive it for a moment, and write into the profile
         self.log.close()
 
 
 def make(folder):
-    h5, page = pathlib.Path(folder, "results.h5"), pathlib.Path(folder, "report.html")
+    h5, page = folder / "results.h5", folder / "report.html"
     h5.write_bytes(gzip.decompress((sg.ROOT / "tests/results/older/results.h5.gz").read_bytes()))
     subprocess.run([sg.SYNTHGRID, "report", h5, "--format", "html", "--output", page], check=True)
     return page
@@ -196,7 +198,7 @@ def look(b, page, width, scheme):
 def main():
     if not CHROMIUM:
         sg.skip("no Chromium (Debian: chromium)")
-    with tempfile.TemporaryDirectory(prefix="sg-page-") as folder:
+    with sg.Folder() as folder:
         page = pathlib.Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else make(folder)
         b = Browser(folder)
         try:

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """What is measured of embeddings: the same on any number of ranks; embeddings.h5 is kept, used again, and made again when it is missing, damaged or of
-other texts; what a ledger lacks is measured, and no more."""
+other texts; what a ledger lacks is measured, and no more. With a true encoder: ranks.py."""
 import hashlib
 import json
+import shutil
 
 import sg
 
-sg.need_encoder()
-STUDY = ["experiments/quickstart.yaml", "tasks=[sst2,rte]", "methods=[zero_shot,one_shot]", "sizes=[10]", "mixes=[synthetic]",
+STUDY = [*sg.QUICKSTART, "tasks=[sst2,rte]", "methods=[zero_shot,one_shot]", "sizes=[10]", "mixes=[synthetic]",
          "train.steps=1", "llm_eval.shots=[]"]
 
 
@@ -36,11 +36,20 @@ with sg.Folder() as folder:
     sg.check(json.loads(kept["task:sst2"])["test"]["mmd_p"] > 0.05 > min(json.loads(v)["against"]["mmd_p"] for k, v in kept.items() if k[0] != "t"),
              "test rows are told from training rows, or pools are not")
 
-    for ranks in (2, 3):
+    def again(ranks):
         other = folder / f"ranks{ranks}"
         out, _ = sg.run("run", *STUDY, "--results", other, ranks=ranks)
         sg.check(sg.digest(out) == digest, f"another digest on {ranks} ranks")
         sg.check(records(other) == kept, f"other records on {ranks} ranks")
+
+    def blocked():
+        """A file that cannot be written is a warning, and the numbers are there."""
+        other = folder / "blocked"
+        (other / "embeddings.h5.tmp").mkdir(parents=True)
+        out, error = sg.run("run", *STUDY, "--results", other)
+        sg.check("the embeddings are not kept" in error and sg.digest(out) == digest, f"blocked: {error}")
+
+    sg.at_once(lambda: again(2), lambda: again(3), blocked)
 
     # It stays as it is while it holds what is asked for.
     file = one / "embeddings.h5"
@@ -64,15 +73,19 @@ with sg.Folder() as folder:
     edit(one, "DELETE FROM diversity")
 
     # Missing, damaged anywhere, none of ours: made again.
-    for what, content in (("missing", None), ("damaged", whole[:40] + bytes([whole[40] ^ 255]) + whole[41:]), ("half", whole[: len(whole) // 2]),
-                          ("foreign", b"what is this")):
+    def made_again(results, content=None):
+        file = results / "embeddings.h5"
         file.unlink()
         if content:
             file.write_bytes(content)
-        out, error = sg.run("run", *STUDY, "--results", one, ranks=2)
-        sg.check(sg.digest(out) == digest and records(one) == kept, f"{what}: other numbers")
+        out, _ = sg.run("run", *STUDY, "--results", results, ranks=2)
+        sg.check(sg.digest(out) == digest and records(results) == kept, f"{results.name}: other numbers")
         sg.check(hashlib.sha256(file.read_bytes()).hexdigest() != hashlib.sha256(content or b"").hexdigest() and file.stat().st_size == len(whole),
-                 f"{what}: not made again")
+                 f"{results.name}: not made again")
+
+    made_again(one)
+    sg.at_once(*(lambda name=name, content=content: made_again(shutil.copytree(one, folder / name), content) for name, content in (
+        ("damaged", whole[:40] + bytes([whole[40] ^ 255]) + whole[41:]), ("half", whole[: len(whole) // 2]), ("foreign", b"what is this"))))
 
     # A study that grows: parts that hold are taken from the file, others are added.
     out, _ = sg.run("run", *STUDY, "methods=[zero_shot,one_shot,few_shot_3]", "--results", one)
@@ -80,9 +93,3 @@ with sg.Folder() as folder:
     sg.check(len(grown) == 8 and all(grown[k] == kept[k] for k in kept if k[0] != "t"), "a further method changes the others' numbers")
     sg.check(len(json.loads(grown["task:rte"])["distances"]) == 3, "distances of three pools")
     sg.check(not list(one.glob("*.tmp*")), "a temporary file is left")
-
-    # A file that cannot be written is a warning, and the numbers are there.
-    other = folder / "blocked"
-    (other / "embeddings.h5.tmp").mkdir(parents=True)
-    out, error = sg.run("run", *STUDY, "--results", other)
-    sg.check("the embeddings are not kept" in error and sg.digest(out) == digest, f"blocked: {error}")
