@@ -126,6 +126,15 @@ struct sg_ops {
     /* The same for rows without state (m = v = 0): decay alone. */
     void (*decay)(int64_t n, const struct sg_adam *s, int64_t n_steps, float *p);
     double (*sum_squares)(int64_t n, const float *x);
+
+    /* Logistic regression (model/logistic.h), in double and with no operation fused: the same bits from every table. Sums over
+     * channels are taken in 8 parts, those over rows in their order. */
+    /* y (T,N) = x (T,C) w (N,C)' */
+    void (*scores)(int64_t T, int64_t N, int64_t C, const float *x, const double *w, double *y);
+    /* dw (N,C) += dy (T,N)' x (T,C) */
+    void (*scores_back)(int64_t T, int64_t N, int64_t C, const double *dy, const float *x, double *dw);
+    void (*exp)(int64_t n, double *x); /* in place, as the next */
+    void (*log)(int64_t n, double *x); /* of normal numbers above 0 */
 };
 
 /* Floats of scratch for attention over sequences of up to n tokens with heads of D (forward and backward). */

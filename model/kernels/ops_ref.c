@@ -1,6 +1,7 @@
 /* The specification: what every kernel means, in plain C. Sums are in double, but for products, whose order and
  * rounding are part of the specification. */
 #include "model/kernels/ops_table.h"
+#include "model/kernels/vmath_double.h"
 
 #include "base/rng.h"
 
@@ -365,6 +366,38 @@ static double sum_squares(int64_t n, const float *x)
     for (int64_t i = 0; i < n; i++)
         sum += (double)x[i] * (double)x[i];
     return sum;
+}
+
+static void scores(int64_t T, int64_t N, int64_t C, const float *x, const double *w, double *y)
+{
+    for (int64_t t = 0; t < T; t++)
+        for (int64_t n = 0; n < N; n++) {
+            double part[8] = {0};
+            for (int64_t c = 0; c < C; c++)
+                part[c % 8] += (double)x[t * C + c] * w[n * C + c];
+            y[t * N + n] =
+                ((part[0] + part[4]) + (part[2] + part[6])) + ((part[1] + part[5]) + (part[3] + part[7]));
+        }
+}
+
+static void scores_back(int64_t T, int64_t N, int64_t C, const double *dy, const float *x, double *dw)
+{
+    for (int64_t n = 0; n < N; n++)
+        for (int64_t c = 0; c < C; c++)
+            for (int64_t t = 0; t < T; t++)
+                dw[n * C + c] += dy[t * N + n] * (double)x[t * C + c];
+}
+
+static void exp_all(int64_t n, double *x)
+{
+    for (int64_t i = 0; i < n; i++)
+        x[i] = sg_exp_double(x[i]);
+}
+
+static void log_all(int64_t n, double *x)
+{
+    for (int64_t i = 0; i < n; i++)
+        x[i] = sg_log_double(x[i]);
 }
 
 const struct sg_ops sg_ops_ref = SG_OPS_TABLE("ref", SG_REFERENCE, linear, linear_dx, linear_dw);

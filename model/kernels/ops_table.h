@@ -12,7 +12,8 @@
         .gelu_slope = gelu_slope, .gelu_back = gelu_back, .tanh = tanh_all, .dropout = dropout,              \
         .norm = norm, .residual_norm = residual_norm, .norm_again = norm_again, .norm_back = norm_back,      \
         .residual_norm_back = residual_norm_back, .attention = attention, .attention_back = attention_back,  \
-        .adam = adam, .adam_idle = adam_idle, .decay = decay, .sum_squares = sum_squares                     \
+        .adam = adam, .adam_idle = adam_idle, .decay = decay, .sum_squares = sum_squares, .scores = scores,  \
+        .scores_back = scores_back, .exp = exp_all, .log = log_all                                           \
     }
 
 #endif

@@ -7,6 +7,7 @@
 #include "base/rng.h"
 #include "model/kernels/ops.h"
 #include "model/kernels/vmath.h"
+#include "model/kernels/vmath_double.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -436,6 +437,63 @@ static void vector_functions_are_as_exact_as_stated(void **state)
     assert_true(isnan(sg_tanh(NAN)));
 }
 
+static void double_functions_are_as_exact_as_stated(void **state)
+{
+    (void)state;
+    for (double x = -708.0; x < 709.0; x += 0.00713) {
+        double want = exp(x), of = want * (1.0 + 0.37 * (x - floor(x)));
+        assert_true(fabs(sg_exp_double(x) - want) <= 5e-16 * want);
+        assert_true(fabs(sg_log_double(of) - log(of)) <= 5e-16 * fabs(log(of)));
+    }
+    for (double x = 0.5; x < 2.0; x += 0.0000137)
+        assert_true(fabs(sg_log_double(x) - log(x)) <= 5e-16 * fabs(log(x)));
+    assert_true(sg_exp_double(0.0) == 1.0 && sg_log_double(1.0) == 0.0);
+    assert_true(sg_exp_double(-INFINITY) < 1e-307 && isfinite(sg_exp_double(INFINITY)));
+}
+
+/* What is in double has the same bits in every table, ref too, and does not write beside its arrays. */
+static void doubles_are_the_same(void **state)
+{
+    static const int64_t shape[][3] = {{1, 1, 1},    {3, 1, 7},   {8, 1, 8},   {17, 1, 72},
+                                       {25, 2, 40},  {9, 3, 383}, {12, 4, 9},  {13, 6, 16},
+                                       {30, 26, 64}, {5, 7, 130}, {64, 9, 33}, {16, 1, 384}};
+    const struct sg_ops *const *list = sg_ops_all(SG_FP32);
+    (void)state;
+    for (size_t s = 0; s < sizeof shape / sizeof *shape; s++) {
+        int64_t T = shape[s][0], N = shape[s][1], C = shape[s][2], n_y = T * N + 1, n_w = N * C + 1;
+        float *x = noise(T * C);
+        double *w = sg_alloc((size_t)n_w, sizeof *w), *first = NULL;
+        for (int64_t i = 0; i < n_w; i++)
+            w[i] = sg_rng_normal(&rng);
+        for (int k = 0; list[k]; k++) {
+            int64_t n = 3 * n_y + n_w;
+            double *all = sg_alloc((size_t)n, sizeof *all), *dw = all + n_y, *e = dw + n_w, *l = e + n_y;
+            all[T * N] = e[T * N] = l[T * N] = 7.0;
+            memcpy(dw, w, (size_t)n_w * sizeof *dw);
+            list[k]->scores(T, N, C, x, w, all);
+            list[k]->scores_back(T, N, C, all, x, dw);
+            memcpy(e, all, (size_t)(T * N) * sizeof *e);
+            list[k]->exp(T * N, e);
+            memcpy(l, e, (size_t)(T * N) * sizeof *l);
+            list[k]->log(T * N, l);
+            for (int64_t i = 0; i < T * N; i++) /* k = 0 is ref: that it means what it should */
+                assert_true(fabs(l[i] - all[i]) < 1e-13 * (1.0 + fabs(all[i])));
+            if (!first)
+                first = all;
+            else {
+                for (int64_t i = 0; i < n; i++)
+                    if (memcmp(first + i, all + i, sizeof *all) != 0)
+                        fail_msg("shape %zu: [%lld] of %s is %.17g, not %.17g", s, (long long)i,
+                                 list[k]->name, all[i], first[i]);
+                sg_free(all);
+            }
+        }
+        sg_free(first);
+        sg_free(w);
+        sg_free(x);
+    }
+}
+
 /* Mean and spread of masks are those of dropout, and no two rows share one. */
 static void masks_are_dropout(void **state)
 {
@@ -555,6 +613,8 @@ int main(void)
         cmocka_unit_test(attention_has_its_gradient),
         cmocka_unit_test(norm_and_gelu_have_their_gradients),
         cmocka_unit_test(vector_functions_are_as_exact_as_stated),
+        cmocka_unit_test(double_functions_are_as_exact_as_stated),
+        cmocka_unit_test(doubles_are_the_same),
         cmocka_unit_test(masks_are_dropout),
     };
     rng = sg_rng_make(1, 1);
