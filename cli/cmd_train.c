@@ -92,7 +92,8 @@ static sg_status job_load(struct job *j, const struct sg_args *args, const struc
         SG_TRY(sg_mkdirs(j->save_dir, err));
     if (j->checkpoint && world->rank == 0 && sg_train_snapshot_check(j->checkpoint, err) != SG_OK)
         return sg_err_at(err, "--checkpoint");
-    return sg_encoder_identify(j->encoder_dir, &j->encoder, err);
+    SG_TRY(sg_encoder_identify(j->encoder_dir, &j->encoder, err));
+    return sg_train_check_layers(j->encoder, &j->settings, err);
 }
 
 static void describe_rows(const char *name, const struct sg_rows *rows, struct sg_buf *out)
@@ -331,7 +332,8 @@ int sg_cmd_train(int argc, char **argv)
             "`sentence2`, `question` and `passage`, ...), and `label`.\n"
             "Keys: train.epochs train.steps train.min_steps train.batch train.lr train.seed train.dropout "
             "train.max_length train.warmup\n"
-            "train.weight_decay train.clip train.lanes train.precision train.threads.",
+            "train.weight_decay train.clip train.layers train.freeze train.lanes train.precision "
+            "train.threads.",
         .option = option,
         .n_options = sizeof option / sizeof option[0],
     };

@@ -38,10 +38,10 @@ static void lay_rows(struct carver *c, const struct sg_shape *s, int64_t rows, i
     r->dctx = r->t; /* the product's array is free in the backward pass */
 }
 
-/* In inference all layers but a narrow last one share their arrays. */
+/* Frozen layers have none in training. In inference all layers but a narrow last one share their arrays. */
 static void lay_layers(struct carver *c, const struct sg_shape *s, int64_t T, int64_t B, struct sg_acts *a)
 {
-    for (int64_t l = 0; l < s->L; l++) {
+    for (int64_t l = a->training ? s->n_frozen : 0; l < s->L; l++) {
         int narrow = l == s->L - 1 && !a->full;
         if (!a->training && l > 0 && !narrow) {
             if (a->layer)
@@ -69,12 +69,19 @@ static size_t lay(const struct sg_shape *s, int64_t T, int64_t B, int lanes, str
     struct carver c = {.base = base};
     int64_t head = s->C + (s->K > s->C ? s->K : s->C);
     a->n_vectors = 9 * s->C + s->F > head ? 9 * s->C + s->F : head;
+    int freezes = a->training && s->n_frozen > 0;
+    if (freezes && s->n_frozen == s->L)
+        T = 0; /* the head alone, which reads first tokens */
     lay_layers(&c, s, T, B, a);
-    a->xhat0 = floats(&c, T * s->C);
-    a->rstd0 = floats(&c, T);
+    if (!freezes) {
+        a->xhat0 = floats(&c, T * s->C);
+        a->rstd0 = floats(&c, T);
+    }
     lay_rows(&c, s, T, a->training, &a->all);
     lay_rows(&c, s, a->full ? 0 : B, a->training, &a->first);
     a->cls = floats(&c, B * s->C);
+    if (freezes)
+        a->input = s->n_frozen == s->L ? a->cls : floats(&c, T * s->C);
     a->u = floats(&c, B * s->C);
     a->v = floats(&c, B * s->C);
     a->logits = floats(&c, B * s->K);

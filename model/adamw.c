@@ -8,6 +8,11 @@
 
 static const double BETA1 = 0.9, BETA2 = 0.999, EPS = 1e-8; /* PyTorch's defaults */
 
+static int n_tables(const struct sg_layout *l)
+{
+    return l->shape.n_frozen > 0 ? 0 : 3;
+}
+
 static int64_t most_slots(const struct sg_layout *l, int table, int64_t max_tokens)
 {
     int64_t rows = l->spec[table].rows;
@@ -17,9 +22,9 @@ static int64_t most_slots(const struct sg_layout *l, int table, int64_t max_toke
 size_t sg_adamw_bytes(const struct sg_layout *l, int64_t max_tokens)
 {
     int64_t dense = l->n_total - l->at_dense, slots = 0;
-    for (int k = 0; k < 3; k++)
+    for (int k = 0; k < n_tables(l); k++)
         slots += most_slots(l, k, max_tokens);
-    return (size_t)(3 * dense + 2 * l->at_dense + slots * l->shape.C) * sizeof(float);
+    return (size_t)(3 * dense + 2 * (l->at_dense - l->at_arena) + slots * l->shape.C) * sizeof(float);
 }
 
 static sg_status create_table(const struct sg_layout *l, int k, float *arena, int64_t max_tokens,
@@ -85,13 +90,13 @@ sg_status sg_adamw_create(const struct sg_ops *ops, const struct sg_layout *layo
     sg_status status = SG_OK;
     struct sg_adamw o = {.ops = ops,
                          .layout = layout,
-                         .p = arena,
+                         .p = arena + (layout->at_dense - layout->at_arena),
                          .n_dense = layout->n_total - layout->at_dense,
                          .rank = rank,
                          .size = size,
                          .n_steps = n_steps};
     int64_t slots = 0;
-    for (int k = 0; k < 3; k++) {
+    for (int k = 0; k < n_tables(layout); k++) {
         SG_TRY_DONE(create_table(layout, k, arena, max_tokens, &o.table[k], err));
         slots += o.table[k].max_slots;
     }
@@ -269,8 +274,7 @@ void sg_adamw_update(struct sg_adamw *o, int64_t i)
         struct sg_adam rule = *s;
         if (!b->decays)
             rule.keep = 1.0f;
-        o->ops->adam(b->n, &rule, o->p + o->layout->at_dense + b->offset, o->m + b->state, o->v + b->state,
-                     o->g + b->offset);
+        o->ops->adam(b->n, &rule, o->p + b->offset, o->m + b->state, o->v + b->state, o->g + b->offset);
         return;
     }
     int64_t row, slot = i - o->n_own;

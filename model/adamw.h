@@ -3,6 +3,9 @@
  * In a team, m and v of the dense part exist on the rank that owns the block (model/shards.h), which alone
  * squares and updates it; the rest is for the caller to exchange. The tables' state is on every rank.
  *
+ * What is frozen (sg_shape) has no part in it: no gradient, no m and v, no decay, no place in the norm, as in PyTorch
+ * where requires_grad is False. The tables are then empty here.
+ *
  * A table's row whose gradient is zero still moves: it decays, and its momentum runs out. That depends on the
  * row and the step numbers alone, so it is done later, when the row is next read or at the end: the same
  * operations in the same order as a dense update, hence the same bits, at the price of the rows in use. */
@@ -25,7 +28,7 @@ struct sg_adamw_table {
 struct sg_adamw {
     const struct sg_ops *ops;
     const struct sg_layout *layout;
-    float *p;     /* the whole arena */
+    float *p;     /* the dense part */
     float *m, *v; /* (n_state) of the own pieces, bucket after bucket */
     float *g;     /* the dense part's, then the tables' slots' */
     int64_t n_dense, n_state;
@@ -44,7 +47,7 @@ struct sg_adamw {
     int64_t n_warmup;
 };
 
-/* Local. max_tokens: of one whole batch. rank of size ranks: whose pieces this one's are. lr, n_warmup,
+/* Local. arena: of n_total - at_arena floats. max_tokens: of one whole batch. rank of size ranks: whose pieces this one's are. lr, n_warmup,
  * weight_decay and clip are set by the caller after it. */
 sg_status sg_adamw_create(const struct sg_ops *ops, const struct sg_layout *layout, float *arena,
                           int64_t max_tokens, int64_t n_steps, int rank, int size, struct sg_adamw *out,

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "model/checkpoint.h"
+#include "model/frozen.h"
 
 #include <ctype.h>
 #include <fnmatch.h>
@@ -145,12 +146,39 @@ sg_status sg_encoder_assume(const char *dir, struct sg_encoder **out, char what[
     return SG_OK;
 }
 
-double sg_train_flops(const struct sg_encoder *e, double n)
+/* Of a forward pass through layers [first, end) of the L that are used; the last one reads the first token. */
+static double forward_flops(const struct sg_encoder *e, int64_t first, int64_t end, int64_t L, double n)
 {
     const struct sg_config *c = &e->config;
-    double C = (double)c->C, F = (double)c->F, L = (double)c->L;
-    return 3 * ((L - 1) * (n * (8 * C * C + 4 * C * F) + 4 * n * n * C) + 4 * n * C * C + 4 * C * C +
-                4 * C * F + 4 * n * C);
+    double C = (double)c->C, F = (double)c->F, n_full = (double)((end < L ? end : L - 1) - first);
+    double all = first < L ? n_full * (n * (8 * C * C + 4 * C * F) + 4 * n * n * C) : 0;
+    return first < L && end == L ? all + 4 * n * C * C + 4 * C * C + 4 * C * F + 4 * n * C : all;
+}
+
+double sg_train_flops(const struct sg_encoder *e, const struct sg_train_settings *s, double n)
+{
+    struct sg_shape shape = sg_train_shape(&e->config, s, e->config.V, 1);
+    return 3 * forward_flops(e, shape.n_frozen, shape.L, shape.L, n);
+}
+
+double sg_frozen_flops(const struct sg_encoder *e, const struct sg_train_settings *s, double n)
+{
+    struct sg_shape shape = sg_train_shape(&e->config, s, e->config.V, 1);
+    return shape.n_frozen ? forward_flops(e, 0, shape.n_frozen, shape.L, n) : 0;
+}
+
+double sg_infer_flops(const struct sg_encoder *e, const struct sg_train_settings *s, double n)
+{
+    struct sg_shape shape = sg_train_shape(&e->config, s, e->config.V, 1);
+    return forward_flops(e, 0, shape.L, shape.L, n);
+}
+
+double sg_frozen_passes(const struct sg_encoder *e, const struct sg_train_settings *s, int64_t n_texts,
+                        double mean_tokens, double n_passes)
+{
+    struct sg_shape shape = sg_train_shape(&e->config, s, e->config.V, 1);
+    double n = (double)n_texts, share = sg_frozen_share(&shape, n_texts, n * mean_tokens);
+    return n_passes <= n ? n_passes : share * n + (1 - share) * n_passes;
 }
 
 int64_t sg_encoder_max_length(const struct sg_encoder *e)

@@ -17,9 +17,17 @@ enum { SG_ASSUMED = 300 };
 sg_status sg_encoder_assume(const char *dir, struct sg_encoder **out, char what[SG_ASSUMED],
                             struct sg_err *err) SG_MUST_USE;
 
-/* Useful FLOPs of training on a sequence of n tokens, forward and backward; a third of it for inference: the formula of
- * tests/bench/README.md ("share of the sgemm rate"). */
-double sg_train_flops(const struct sg_encoder *e, double n);
+/* Useful FLOPs on a sequence of n tokens, by the formula of tests/bench/README.md ("share of the sgemm rate"): of a training step,
+ * forward and backward, through the layers that are trained; of a forward pass through those that are frozen; of an inference
+ * through all that are used. */
+double sg_train_flops(const struct sg_encoder *e, const struct sg_train_settings *s, double n);
+double sg_frozen_flops(const struct sg_encoder *e, const struct sg_train_settings *s, double n);
+double sg_infer_flops(const struct sg_encoder *e, const struct sg_train_settings *s, double n);
+
+/* How often frozen layers read a text of n_texts, of mean_tokens each, in n_passes texts' worth of steps: once, but for what has no room
+ * (model/frozen.h). */
+double sg_frozen_passes(const struct sg_encoder *e, const struct sg_train_settings *s, int64_t n_texts,
+                        double mean_tokens, double n_passes);
 
 /* Tokens that have a position: longer texts are cut to them whatever train.max_length says. */
 int64_t sg_encoder_max_length(const struct sg_encoder *e);

@@ -34,8 +34,10 @@ void sg_head_backward(const struct sg_pass *p, int lo, int hi, int64_t n_batch, 
     /* u = tanh(cls dense_w' + b) */
     for (int64_t j = 0; j < n * C; j++)
         du[j] *= 1.0f - u[j] * u[j];
-    ops->linear_dx(n, C, C, du, C, p->p->dense_w, 0, a->first.dx + i * C, C, scratch);
-    if (p->config->family->drops_head_input)
+    int ends = a->input && p->s->n_frozen == p->s->L;
+    if (!ends)
+        ops->linear_dx(n, C, C, du, C, p->p->dense_w, 0, a->first.dx + i * C, C, scratch);
+    if (!ends && p->config->family->drops_head_input)
         ops->dropout(n, C, &p->drop_head, &in, a->first.dx + i * C);
     for (int lane = lo; lane < hi; lane++) {
         int64_t s = b->lane[lane], n_lane = b->lane[lane + 1] - s;
@@ -50,6 +52,8 @@ static void input_again(const struct sg_pass *p, int layer, int64_t t, int64_t n
 {
     int64_t C = p->s->C;
     float *x = p->a->all.x + t * C;
+    if (input_of(p, layer) != p->a->all.x)
+        return;
     if (layer > 0) {
         const struct sg_layer *below = &p->p->layer[layer - 1];
         p->ops->norm_again(n, C, p->a->layer[layer - 1].xhat2 + t * C, below->norm2_gain, below->norm2_shift,
@@ -132,12 +136,15 @@ static void attention_half_back(const struct sg_pass *p, int layer, int lo, int 
     ops->linear_dx(n, C, C, r->dout1 + i * C, C, w->out_w, 0, r->dctx + i * C, C, scratch);
     attend_back(p, layer, lo, hi, scratch);
     input_again(p, layer, t, n_tokens);
+    int ends = input_of(p, layer) != acts->all.x; /* nothing below it is trained */
     if (!narrow) {
         /* qkv = x query_w' + b, and x went on beside it */
         for (int lane = lo; lane < hi; lane++)
             ops->column_sum(rows[lane + 1] - rows[lane], 3 * C, acts->dqkv + rows[lane] * 3 * C, 3 * C,
                             acts->vectors + lane * acts->n_vectors);
-        ops->linear_dx(n, 3 * C, C, acts->dqkv + t * 3 * C, 3 * C, w->query_w, 1, r->dx + t * C, C, scratch);
+        if (!ends)
+            ops->linear_dx(n, 3 * C, C, acts->dqkv + t * 3 * C, 3 * C, w->query_w, 1, r->dx + t * C, C,
+                           scratch);
         return;
     }
     for (int lane = lo; lane < hi; lane++) {
@@ -146,6 +153,8 @@ static void attention_half_back(const struct sg_pass *p, int layer, int lo, int 
         ops->column_sum(token[lane + 1] - token[lane], 2 * C, acts->dqkv + token[lane] * 2 * C, 2 * C,
                         vectors + C);
     }
+    if (ends)
+        return;
     ops->linear_dx(n_tokens, 2 * C, C, acts->dqkv + t * 2 * C, 2 * C, w->key_w, 0, acts->all.dx + t * C, C,
                    scratch);
     ops->linear_dx(n, C, C, acts->first.dq + i * C, C, w->query_w, 1, r->dx + i * C, C, scratch);

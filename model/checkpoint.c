@@ -203,7 +203,7 @@ int64_t sg_encoder_n_parameters(const struct sg_encoder *e)
     return e->layout.at_head;
 }
 
-sg_status sg_model_create(const struct sg_encoder *e, int n_classes, struct sg_model **out,
+sg_status sg_model_create(const struct sg_encoder *e, int64_t n_layers, int n_classes, struct sg_model **out,
                           struct sg_err *err)
 {
     sg_status status = SG_OK;
@@ -212,6 +212,7 @@ sg_status sg_model_create(const struct sg_encoder *e, int n_classes, struct sg_m
         return sg_fail_memory(err, sizeof *m);
     m->n_classes = n_classes;
     SG_TRY_DONE(sg_config_copy(&e->config, &m->config, err));
+    m->config.L = n_layers;
     m->source = sg_source_share(e->source);
     SG_TRY_DONE(make_arena(&m->config, n_classes, &m->layout, &m->arena, &m->params, err));
     *out = m;

@@ -47,8 +47,8 @@ static inline const float *sg_encoder_arena(const struct sg_encoder *e)
     return e->weights.data;
 }
 
-/* Local. A model with room for the weights; they are zero. */
-sg_status sg_model_create(const struct sg_encoder *e, int n_classes, struct sg_model **out,
+/* Local. A model of the encoder's first n_layers with room for the weights; they are zero. */
+sg_status sg_model_create(const struct sg_encoder *e, int64_t n_layers, int n_classes, struct sg_model **out,
                           struct sg_err *err) SG_MUST_USE;
 
 #endif

@@ -13,7 +13,10 @@
  * gradients are sums over a lane's tokens. They are not computed by the lane's thread, but tile by
  * tile by whoever is free (sg_weights_tile): the products of all lanes are summed in the lanes' tree while they lie
  * in the L1 cache, so that no second gradient array exists. The last layer computes only the
- * first token's row, unless `full`. */
+ * first token's row, unless `full`.
+ *
+ * In training with frozen layers (sg_shape) a pass begins behind them: the caller fills a->input before the forward
+ * pass (model/frozen.h), and the backward pass ends at layer n_frozen. */
 #ifndef SG_MODEL_ENCODER_H
 #define SG_MODEL_ENCODER_H
 
@@ -45,7 +48,8 @@ struct sg_acts {
     struct sg_layer_acts *layer; /* (L) */
     float *xhat0, *rstd0;        /* embeddings' LayerNorm */
     struct sg_rows_acts all, first;
-    float *dqkv;             /* (T,3C) */
+    float *input; /* (T,C) what the frozen layers give, or where all are frozen (B,C): cls. NULL: none is */
+    float *dqkv;  /* (T,3C) */
     float *cls, *u, *v;      /* (B,C) head: input, tanh, after dropout */
     float *du;               /* (B,C) */
     float *logits, *dlogits; /* (B,K) */

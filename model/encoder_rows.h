@@ -21,6 +21,13 @@ static inline int is_narrow(const struct sg_pass *p, int layer)
     return layer == (int)p->s->L - 1 && !p->a->full;
 }
 
+/* A layer's input, all tokens. Layers share one array but for what frozen layers give, which is needed as long as a step
+ * lasts. */
+static inline float *input_of(const struct sg_pass *p, int layer)
+{
+    return p->a->input && layer == (int)p->s->n_frozen ? p->a->input : p->a->all.x;
+}
+
 /* First row of each lane: a token, or with `narrow` a sequence. Entry n_lanes is the end. */
 static inline const int64_t *lane_rows(const struct sg_batch *b, int narrow)
 {

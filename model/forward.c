@@ -28,7 +28,7 @@ static void project(const struct sg_pass *p, int layer, int lo, int hi, float *s
     struct sg_layer_acts *y = &p->a->layer[layer];
     const struct sg_batch *b = p->b;
     int64_t C = p->s->C, t = b->lane_token[lo], n = b->lane_token[hi] - t;
-    const float *x = p->a->all.x + t * C;
+    const float *in = input_of(p, layer), *x = in + t * C;
     if (!is_narrow(p, layer)) {
         ops->linear(n, 3 * C, C, x, C, w->query_w, y->q + t * 3 * C, 3 * C, scratch);
         ops->add_bias(n, 3 * C, y->q + t * 3 * C, w->query_b);
@@ -38,7 +38,7 @@ static void project(const struct sg_pass *p, int layer, int lo, int hi, float *s
     ops->add_bias(n, 2 * C, y->kv + t * 2 * C, w->key_b);
     int64_t s = b->lane[lo], n_seq = b->lane[hi] - s;
     for (int64_t i = s; i < s + n_seq; i++)
-        memcpy(p->a->first.x + i * C, p->a->all.x + b->start[i] * C, (size_t)C * sizeof(float));
+        memcpy(p->a->first.x + i * C, in + b->start[i] * C, (size_t)C * sizeof(float));
     ops->linear(n_seq, C, C, p->a->first.x + s * C, C, w->query_w, y->q + s * C, C, scratch);
     ops->add_bias(n_seq, C, y->q + s * C, w->query_b);
 }
@@ -55,6 +55,7 @@ static void layer_forward(const struct sg_pass *p, int layer, int lo, int hi, fl
     int64_t C = p->s->C, F = p->s->F, H = p->s->H, i = lane_rows(b, narrow)[lo],
             n = lane_rows(b, narrow)[hi] - i;
     float eps = (float)p->config->eps;
+    const float *x = narrow ? r->x : input_of(p, layer);
     struct sg_rows_id middle = rows_id(b, narrow, i, layer, SITE_MIDDLE),
                       end = rows_id(b, narrow, i, layer, SITE_END);
 
@@ -65,7 +66,7 @@ static void layer_forward(const struct sg_pass *p, int layer, int lo, int hi, fl
         ops->attention(&a, y->ctx + row * C, y->lse + row * H, scratch);
     }
     ops->linear(n, C, C, y->ctx + i * C, C, w->out_w, r->t + i * C, C, scratch);
-    ops->residual_norm(n, C, w->out_b, r->x + i * C, &p->drop, &middle, w->norm1_gain, w->norm1_shift, eps,
+    ops->residual_norm(n, C, w->out_b, x + i * C, &p->drop, &middle, w->norm1_gain, w->norm1_shift, eps,
                        r->t + i * C, y->xhat1 + i * C, y->rstd1 + i, r->y + i * C);
     ops->linear(n, F, C, r->y + i * C, C, w->up_w, y->h + i * F, F, scratch);
     ops->gelu(p->config->activation == SG_GELU_TANH, n, F, w->up_b, y->h + i * F, r->a + i * F);
@@ -76,8 +77,10 @@ static void layer_forward(const struct sg_pass *p, int layer, int lo, int hi, fl
 
 void sg_encoder_forward(const struct sg_pass *p, int lo, int hi, float *scratch)
 {
-    embed(p, lo, hi);
-    for (int l = 0; l < (int)p->s->L; l++)
+    int begun = p->a->input != NULL;
+    if (!begun)
+        embed(p, lo, hi);
+    for (int l = begun ? (int)p->s->n_frozen : 0; l < (int)p->s->L; l++)
         layer_forward(p, l, lo, hi, is_narrow(p, l) ? p->a->cls : p->a->all.x, scratch);
 }
 

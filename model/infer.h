@@ -5,21 +5,46 @@
 
 #include "model/encoder.h"
 
+enum sg_infer_what {
+    SG_INFER_LOGITS,    /* (n,K) */
+    SG_INFER_EMBEDDING, /* (n,C) unit-length mean of the last hidden states */
+    SG_INFER_TOKENS,    /* (T,C) the last hidden states, text after text */
+    SG_INFER_FIRST      /* (n,C) those of first tokens */
+};
+
 struct sg_infer {
     const struct sg_config *config;
     const struct sg_ops *ops;
-    const struct sg_shape *shape; /* V: rows of the word table in params */
+    const struct sg_shape *shape; /* V: rows of the word table in params; L: may be fewer than params has */
     const struct sg_params *params;
     const int32_t *word_row; /* (vocabulary) id to row, or NULL: the same */
     const struct sg_tokens *tokens;
-    int embed; /* 0: logits (n,K); 1: unit-length mean of the last hidden states (n,C) */
+    enum sg_infer_what what;
 };
 
-/* Local. Examples [first, first + n) on `threads` threads; out (n, K or C). */
+/* Local. Examples [first, first + n) on `threads` threads; out: what they give, one after the other. */
 sg_status sg_infer_run(const struct sg_infer *job, int64_t first, int64_t n, int threads, float *out,
                        struct sg_err *err) SG_MUST_USE;
 
 /* What it takes for logits of rows of up to `longest` tokens, 16 on average. */
 size_t sg_infer_bytes(const struct sg_shape *s, int64_t longest, int threads);
+
+/* One thread's arrays, for those who allocate nothing later. */
+struct sg_infer_worker {
+    struct sg_batch batch;
+    struct sg_acts acts;
+    float *scratch;
+};
+enum { SG_INFER_CHUNK = 512 }; /* tokens, or one example */
+
+/* Local. For chunks of up to B examples of up to `longest` tokens. Bytes alone: sg_infer_worker_bytes. */
+sg_status sg_infer_worker_create(const struct sg_infer *job, int64_t longest, int64_t B,
+                                 struct sg_infer_worker *w, struct sg_err *err) SG_MUST_USE;
+void sg_infer_worker_destroy(struct sg_infer_worker *w);
+size_t sg_infer_worker_bytes(const struct sg_shape *s, int64_t longest, int64_t B, enum sg_infer_what what);
+
+/* Local. The n examples example[0 .. n), which fit into a chunk. */
+void sg_infer_chunk(const struct sg_infer *job, struct sg_infer_worker *w, const int64_t *example, int64_t n,
+                    float *out);
 
 #endif

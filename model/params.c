@@ -20,6 +20,14 @@ static void add_spec(struct sg_layout *l, struct sg_spec spec, const char *prefi
     l->spec[l->n_specs++] = spec;
 }
 
+static int64_t first_of_layer(const struct sg_layout *l, int layer)
+{
+    int i = 0;
+    while (l->spec[i].layer != layer)
+        i++;
+    return l->spec[i].offset;
+}
+
 sg_status sg_layout_create(const struct sg_family *family, const struct sg_shape *shape,
                            struct sg_layout *out, struct sg_err *err)
 {
@@ -69,6 +77,8 @@ sg_status sg_layout_create(const struct sg_family *family, const struct sg_shape
              "", family->head[which]);
     SG_HEAD_TENSORS(IN_HEAD)
     l.n_layer_vectors = 9 * s->C + s->F;
+    if (s->n_frozen > 0)
+        l.at_arena = l.at_dense = s->n_frozen < s->L ? first_of_layer(&l, (int)s->n_frozen) : l.at_head;
     *out = l;
     return SG_OK;
 }
@@ -100,7 +110,7 @@ static sg_status make_params(const struct sg_layout *l, float *arena, int64_t fi
 
 sg_status sg_params_create(const struct sg_layout *l, float *arena, struct sg_params *out, struct sg_err *err)
 {
-    return make_params(l, arena, 0, out, err);
+    return make_params(l, arena, l->at_arena, out, err);
 }
 
 sg_status sg_params_create_dense(const struct sg_layout *l, float *arena, struct sg_params *out,
@@ -314,8 +324,8 @@ void sg_params_init_head(const struct sg_layout *l, int first, double init_std, 
         const struct sg_spec *s = &l->spec[i];
         struct sg_rng rng = sg_rng_make(seed, sg_seed_of("head %s", s->name));
         for (int64_t j = 0; j < s->n; j++)
-            arena[s->offset + j] = s->initial == 'n'   ? (float)(init_std * sg_rng_normal(&rng))
-                                   : s->initial == '1' ? 1.0f
-                                                       : 0.0f;
+            arena[s->offset - l->at_arena + j] = s->initial == 'n'   ? (float)(init_std * sg_rng_normal(&rng))
+                                                 : s->initial == '1' ? 1.0f
+                                                                     : 0.0f;
     }
 }

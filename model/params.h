@@ -3,7 +3,10 @@
  * All of them lie in one arena without gaps, in this order: the tables (word, position, type), then the dense
  * part: the embeddings' LayerNorm, the layers (of each the matrices, then the vectors), the head. A gradient
  * arena repeats the dense part alone; tables have gradients by row (model/adamw.h). query, key and value lie
- * side by side, so that one product (3C, C) computes all three. */
+ * side by side, so that one product (3C, C) computes all three.
+ *
+ * Of a shape with frozen layers, the dense part begins behind them, and an arena holds nothing else: what is frozen
+ * stays the encoder's. */
 #ifndef SG_MODEL_PARAMS_H
 #define SG_MODEL_PARAMS_H
 
@@ -77,6 +80,7 @@ struct sg_layout {
     struct sg_spec *spec;
     int64_t n_total;         /* floats of the arena */
     int64_t at_dense;        /* where the dense part starts */
+    int64_t at_arena;        /* where the arena starts: 0, or with frozen layers at_dense */
     int64_t at_head;         /* where the head starts */
     int64_t n_layer_vectors; /* floats of one layer's vectors, which lie together: 9C + F */
 };
@@ -85,7 +89,7 @@ sg_status sg_layout_create(const struct sg_family *family, const struct sg_shape
                            struct sg_layout *out, struct sg_err *err) SG_MUST_USE;
 void sg_layout_destroy(struct sg_layout *l);
 
-/* Pointers into an arena of n_total floats. */
+/* Pointers into an arena of n_total - at_arena floats; NULL for what is frozen. */
 sg_status sg_params_create(const struct sg_layout *l, float *arena, struct sg_params *out,
                            struct sg_err *err) SG_MUST_USE;
 /* Pointers into a gradient arena of n_total - at_dense floats. */

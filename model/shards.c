@@ -2,15 +2,17 @@
 
 int sg_shards_buckets(const struct sg_layout *l)
 {
-    return (int)l->shape.L + 2;
+    return (int)l->shape.L + 1 - sg_shards_first(l);
 }
 
 void sg_shards_range(const struct sg_layout *l, int bucket, int64_t *lo, int64_t *hi)
 {
+    int part = bucket + sg_shards_first(l);
     int64_t L = l->shape.L, dense = l->n_total - l->at_dense, head = l->at_head - l->at_dense;
-    int64_t norm = 2 * l->shape.C, layer = (head - norm) / L;
-    *lo = bucket == 0 ? 0 : norm + (bucket - 1) * layer;
-    *hi = bucket == 0 ? norm : bucket <= L ? *lo + layer : dense;
+    int64_t norm = l->shape.n_frozen ? 0 : 2 * l->shape.C, n_layers = L - l->shape.n_frozen,
+            layer = n_layers ? (head - norm) / n_layers : 0;
+    *lo = part < 0 ? 0 : norm + (part - l->shape.n_frozen) * layer;
+    *hi = part < 0 ? norm : part < L ? *lo + layer : dense;
 }
 
 int64_t sg_shards_blocks(const struct sg_layout *l, struct sg_block *out)

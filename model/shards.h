@@ -16,12 +16,14 @@ struct sg_block {
     int64_t state; /* its place in this rank's m and v, or -1: it is another rank's */
 };
 
-/* Buckets: the embeddings' LayerNorm (part -1), the layers, the head (part L), in the order of the arena. The
- * tables' rows of a step are one more, of another length each time, which every rank updates. */
-int sg_shards_buckets(const struct sg_layout *l); /* L + 2, without the rows' */
-static inline int sg_shards_bucket(int part)
+/* Buckets: the embeddings' LayerNorm (part -1), the layers, the head (part L), in the order of the arena; of frozen
+ * layers, and with them of the embeddings, there are none. The tables' rows of a step are one more, of another length
+ * each time, which every rank updates. */
+int sg_shards_buckets(const struct sg_layout *l); /* L + 2 where nothing is frozen, without the rows' */
+/* The part of bucket 0. */
+static inline int sg_shards_first(const struct sg_layout *l)
 {
-    return part + 1;
+    return l->shape.n_frozen > 0 ? (int)l->shape.n_frozen : -1;
 }
 /* Floats [lo, hi) of the dense part. */
 void sg_shards_range(const struct sg_layout *l, int bucket, int64_t *lo, int64_t *hi);

@@ -34,7 +34,7 @@ static void spans_of(struct sg_trainer *t, float *loss, struct span out[N_SPANS]
     size_t n_steps = (size_t)t->n_steps;
     *out++ = (struct span){loss, n_steps * sizeof *loss, 0};
     *out++ = (struct span){o->step, n_steps * sizeof *o->step, 0};
-    *out++ = (struct span){t->arena, (size_t)t->layout.n_total * sizeof *t->arena, 0};
+    *out++ = (struct span){t->arena, (size_t)(t->layout.n_total - t->layout.at_arena) * sizeof *t->arena, 0};
     for (int k = 0; k < 3; k++) {
         struct sg_adamw_table *a = &o->table[k];
         size_t rows = (size_t)a->n_rows, n = rows * (size_t)a->C;
@@ -83,6 +83,8 @@ static sg_status run_of(const struct sg_trainer *t, char hex[SG_HEX], struct sg_
                        (int64_t)t->seed,
                        t->lanes,
                        t->layout.shape.K,
+                       t->layout.shape.L,
+                       t->n_frozen,
                        o->n_warmup,
                        t->team->size > 1 && !t->reduction ? t->team->size : 0};
     double real[] = {o->lr, o->weight_decay, o->clip, t->dropout, t->attention_dropout, t->head_dropout};
@@ -109,7 +111,7 @@ struct writer {
 
 static void put(struct writer *w, const void *data, size_t n)
 {
-    if (w->status != SG_OK)
+    if (w->status != SG_OK || n == 0)
         return;
     sg_sha256_add(w->hash, data, n);
     if (fwrite(data, 1, n, w->file) != n)
@@ -276,7 +278,7 @@ static sg_status take(const struct sg_team *team, FILE *f, const char *path, voi
 {
     enum { PIECE = 1 << 30 };
     sg_status status = SG_OK;
-    if (f && fread(to, 1, n, f) != n)
+    if (f && n && fread(to, 1, n, f) != n)
         status = sg_fail(err, SG_FAILED, "%s: cannot be read again", path);
     SG_TRY(sg_agree(team, status, err));
     for (size_t at = 0; at < n && team->size > 1; at += PIECE)

@@ -4,8 +4,8 @@
  *
  *     "SGSNAP01"  int64 bytes of the file  64 hex: the run (encoder, settings, tokens, labels, program)
  *     int64 steps done  int64 steps  int64 tokens trained on  float64 seconds trained
- *     float32 loss (steps)  struct sg_adam (steps)  float32 parameters (all, words in use alone)
- *     for word, position, type: float32 m, v (rows,C)  int64 steps done (rows)  uint8 has state (rows)
+ *     float32 loss (steps)  struct sg_adam (steps)  float32 parameters (words in use alone; nothing that is frozen)
+ *     for word, position, type, none of them where they are frozen: float32 m, v (rows,C)  int64 steps done (rows)  uint8 has state (rows)
  *     float32 m, v of the dense part  64 hex: SHA-256 of everything before
  *
  * Team rank 0 alone reads and writes it; it is written beside its name and renamed. Inside model/ only. */

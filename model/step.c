@@ -9,13 +9,16 @@
 static int64_t deal(struct sg_trainer *t, int64_t step, int64_t *n_tokens)
 {
     int64_t n;
-    const struct sg_config *c = &t->e->config;
+    const struct sg_config *c = &t->config;
     if (step % t->steps_per_epoch == 0)
         sg_trainer_shuffle(t, step / t->steps_per_epoch);
     const int64_t *x = sg_trainer_examples(t, step, &n);
     sg_lanes_deal(&t->train_tokens, x, n, t->lanes, t->layout.shape.C, t->lane_of, t->deal_scratch);
-    sg_batch_clear(&t->global);
+    *n_tokens = 0;
     for (int64_t i = 0; i < n; i++)
+        *n_tokens += t->train_tokens.start[x[i] + 1] - t->train_tokens.start[x[i]];
+    sg_batch_clear(&t->global);
+    for (int64_t i = 0; i < n && !t->n_frozen; i++)
         sg_batch_add(&t->global, c, &t->train_tokens, x[i], t->word_row, i, t->train->label[x[i]]);
     sg_batch_clear(&t->local);
     for (int lane = t->lane_lo; lane < t->lane_hi; lane++) {
@@ -24,9 +27,10 @@ static int64_t deal(struct sg_trainer *t, int64_t step, int64_t *n_tokens)
                 sg_batch_add(&t->local, c, &t->train_tokens, x[i], t->word_row, i, t->train->label[x[i]]);
         sg_batch_close_lane(&t->local);
     }
-    for (int k = 0; k < 3; k++)
+    for (int64_t s = 0; s < t->local.B; s++)
+        t->local_text[s] = x[t->local.seq_example[s]];
+    for (int k = 0; k < 3 && !t->n_frozen; k++)
         sg_adamw_list(&t->adamw, k, t->global.row[k], t->global.T);
-    *n_tokens = t->global.T;
     return n;
 }
 
@@ -34,6 +38,8 @@ static int64_t deal(struct sg_trainer *t, int64_t step, int64_t *n_tokens)
 static void sort_tokens(struct sg_trainer *t)
 {
     int64_t first = 0, *start = t->slot_start;
+    if (t->n_frozen)
+        return;
     memset(start, 0, (size_t)(sg_adamw_n_slots(&t->adamw) + 1) * sizeof *start);
     for (int k = 0; k < 3; k++) {
         for (int64_t i = 0; i < t->local.T; i++)
@@ -112,12 +118,20 @@ static void start(const struct sg_trainer *t, int bucket, enum sg_reduce_job job
     sg_reduction_poke(t->reduction);
 }
 
+static void take_frozen(struct sg_trainer *t, int thread, int lo, int hi)
+{
+    const struct sg_batch *b = &t->local;
+    int64_t C = t->layout.shape.C, s = b->lane[lo],
+            row = t->n_frozen == t->layout.shape.L ? s : b->lane_token[lo];
+    sg_frozen_take(&t->frozen, thread, t->local_text + s, b->lane[hi] - s, t->acts.input + row * C);
+}
+
 /* Forward and backward of this rank's lanes: one parallel region, a lane a thread; a barrier before and after
  * each part's weight gradients, which all threads share. Then the part's sum over the team begins. */
 static void compute(struct sg_trainer *t, int64_t step, int64_t n_batch)
 {
     struct sg_pass pass = {.s = &t->layout.shape,
-                           .config = &t->e->config,
+                           .config = &t->config,
                            .ops = t->ops,
                            .p = &t->params,
                            .b = &t->local,
@@ -125,7 +139,7 @@ static void compute(struct sg_trainer *t, int64_t step, int64_t n_batch)
                            .drop = sg_drop_make(t->dropout, t->seed, step),
                            .drop_attention = sg_drop_make(t->attention_dropout, t->seed, step),
                            .drop_head = sg_drop_make(t->head_dropout, t->seed, step)};
-    int n_lanes = t->local.n_lanes, L = (int)t->layout.shape.L;
+    int n_lanes = t->local.n_lanes, L = (int)t->layout.shape.L, first = sg_shards_first(&t->layout);
     int64_t n_slots = sg_adamw_n_slots(&t->adamw), *own = t->adamw.own_start;
 #pragma omp parallel num_threads(t->threads)
     {
@@ -136,11 +150,13 @@ static void compute(struct sg_trainer *t, int64_t step, int64_t n_batch)
         for (int64_t i = 0; i < n_slots; i++)
             sg_adamw_follow(&t->adamw, i);
         if (hi > lo) {
+            if (t->n_frozen)
+                take_frozen(t, me, lo, hi);
             sg_encoder_forward(&pass, lo, hi, scratch);
             sg_head_forward(&pass, lo, hi, scratch);
             sg_head_backward(&pass, lo, hi, n_batch, scratch);
         }
-        for (int part = L; part >= -1; part--) {
+        for (int part = L; part >= first; part--) {
             if (part < 0 && hi > lo)
                 sg_embedding_backward(&pass, lo, hi);
             else if (part < L && hi > lo)
@@ -155,7 +171,7 @@ static void compute(struct sg_trainer *t, int64_t step, int64_t n_batch)
                 if (me == 0)
                     poke(t);
             }
-            int bucket = sg_shards_bucket(part);
+            int bucket = part - first;
             int64_t end = is_alone(t) ? own[bucket + 1] : own[bucket];
             if (me == 0)
                 start(t, bucket, SG_SCATTER, t->adamw.g);
@@ -255,7 +271,7 @@ static sg_status update(struct sg_trainer *t, double norm, struct sg_err *err)
     sg_adamw_begin(o, norm);
     for (int b = 0; b < n_buckets; b++) {
         update_items(t, o->own_start[b], o->own_start[b + 1]);
-        start(t, b, SG_GATHER, t->arena + t->layout.at_dense);
+        start(t, b, SG_GATHER, t->adamw.p);
     }
     update_items(t, n_buckets ? o->n_own : 0, sg_adamw_n_items(o));
     sg_adamw_end(o);

@@ -3,7 +3,7 @@
 #include "base/cores.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "model/infer.h"
+#include "model/frozen.h"
 #include "model/snapshot.h"
 
 #include <math.h>
@@ -61,11 +61,11 @@ void sg_train_result_free(struct sg_train_result *r)
 }
 
 size_t sg_train_memory(const struct sg_encoder *e, const struct sg_train_settings *s, int n_classes,
-                       int64_t n_ranks)
+                       struct sg_train_rows rows, int64_t n_ranks)
 {
     int64_t longest = s->max_length < e->config.max_length ? s->max_length : e->config.max_length;
-    int64_t T = s->batch * longest, words = e->config.V;
-    struct sg_shape shape = sg_shape_of(&e->config, words, n_classes);
+    int64_t T = s->batch * longest;
+    struct sg_shape shape = sg_train_shape(&e->config, s, e->config.V, n_classes);
     struct sg_layout l;
     if (sg_layout_create(e->config.family, &shape, &l, NULL) != SG_OK)
         return 0;
@@ -74,8 +74,11 @@ size_t sg_train_memory(const struct sg_encoder *e, const struct sg_train_setting
             scratch = sg_pass_scratch(&shape, T, longest, l.n_layer_vectors, (int)lanes);
     size_t steps = sg_adamw_bytes(&l, T) + sg_acts_bytes(&shape, T, s->batch, (int)lanes, 1, 0) +
                    (size_t)(useful * scratch) * sizeof(float),
-           evaluation = sg_infer_bytes(&shape, longest, (int)threads),
-           each = (size_t)l.n_total * sizeof(float) + (steps > evaluation ? steps : evaluation);
+           evaluation = sg_infer_bytes(&shape, longest, (int)threads);
+    if (shape.n_frozen)
+        steps += sg_frozen_bytes(&shape, rows.n, (double)rows.n * rows.mean_tokens, longest, (int)useful);
+    size_t each =
+        (size_t)(l.n_total - l.at_arena) * sizeof(float) + (steps > evaluation ? steps : evaluation);
     sg_layout_destroy(&l);
     return (size_t)e->layout.n_total * sizeof(float) + (size_t)n_ranks * each;
 }
@@ -203,6 +206,7 @@ static sg_status fit(struct sg_trainer *t, const struct sg_train_hooks *hooks, s
     int64_t n_before = r.at.n_tokens;
     out->first_step = r.at.step;
     r.begin_s = r.saved_s = sg_now_s();
+    SG_TRY(sg_trainer_freeze(t, err));
     SG_TRY(run_steps(&r, err));
     double now_s = sg_now_s() - r.begin_s;
     struct sg_reduce_count more =
@@ -226,6 +230,8 @@ static void finish_tables(struct sg_trainer *t)
     }
 }
 
+enum { WORDS = 1024 }; /* at a time */
+
 /* Words [id, id + n) of the whole vocabulary after training, into out: those outside the small table have
  * only decayed. */
 static void final_words(const struct sg_trainer *t, int64_t id, int64_t n, float *out)
@@ -242,32 +248,45 @@ static void final_words(const struct sg_trainer *t, int64_t id, int64_t n, float
     }
 }
 
+/* What lies before the rest of the arena, block by block: words, or all that is frozen. */
+static void finish_begin(struct sg_trainer *t, struct sg_model *m, float *block,
+                         struct sg_sha256_stream *hash)
+{
+    int64_t C = t->layout.shape.C, V = t->e->config.V;
+    size_t frozen = (size_t)t->layout.at_arena * sizeof(float);
+    if (frozen && m)
+        memcpy(m->arena, sg_encoder_arena(t->e), frozen);
+    if (frozen)
+        sg_sha256_add(hash, sg_encoder_arena(t->e), frozen);
+    for (int64_t id = 0; id < V && !frozen; id += WORDS) {
+        int64_t n = V - id < WORDS ? V - id : WORDS;
+        float *to = m ? m->arena + id * C : block;
+        final_words(t, id, n, to);
+        sg_sha256_add(hash, to, (size_t)(n * C) * sizeof *to);
+    }
+}
+
 /* The whole model into m's arena, or NULL; its digest either way. */
 static sg_status finish(struct sg_trainer *t, struct sg_model *m, char digest[SG_HEX], struct sg_err *err)
 {
-    enum { BLOCK = 1024 };
-    int64_t C = t->layout.shape.C, V = t->e->config.V, words = t->layout.spec[0].n;
-    float *block = m ? m->arena : sg_alloc((size_t)(BLOCK * C), sizeof *block);
+    const struct sg_layout *l = &t->layout;
+    float *block = m ? m->arena : sg_alloc((size_t)(WORDS * l->shape.C), sizeof *block);
     struct sg_sha256_stream *hash = sg_sha256_create();
     if (!block || !hash) {
         if (hash)
             sg_sha256_finish_hex(hash, digest);
         if (!m)
             sg_free(block);
-        return sg_fail_memory(err, (unsigned long long)(BLOCK * C) * sizeof *block);
+        return sg_fail_memory(err, (unsigned long long)(WORDS * l->shape.C) * sizeof *block);
     }
     finish_tables(t);
-    for (int64_t id = 0; id < V; id += BLOCK) {
-        int64_t n = V - id < BLOCK ? V - id : BLOCK;
-        float *to = m ? m->arena + id * C : block;
-        final_words(t, id, n, to);
-        sg_sha256_add(hash, to, (size_t)(n * C) * sizeof *to);
-    }
-    size_t rest = (size_t)(t->layout.n_total - words) * sizeof(float);
-    sg_sha256_add(hash, t->arena + words, rest);
+    finish_begin(t, m, block, hash);
+    int64_t begin = l->at_arena ? 0 : l->spec[0].n; /* in the arena: words went before */
+    size_t rest = (size_t)(l->n_total - l->at_arena - begin) * sizeof(float);
+    sg_sha256_add(hash, t->arena + begin, rest);
     sg_sha256_finish_hex(hash, digest);
     if (m)
-        memcpy(m->arena + V * C, t->arena + words, rest);
+        memcpy(m->arena + m->layout.n_total - (int64_t)(rest / sizeof(float)), t->arena + begin, rest);
     else
         sg_free(block);
     return SG_OK;
@@ -281,7 +300,7 @@ static sg_status evaluate(struct sg_trainer *t, struct sg_train_result *r, struc
     const struct sg_team *team = t->team;
     int64_t n = t->eval->n, K = t->layout.shape.K, lo = n * team->rank / team->size,
             hi = n * (team->rank + 1) / team->size;
-    struct sg_infer job = {.config = &t->e->config,
+    struct sg_infer job = {.config = &t->config,
                            .ops = t->ops,
                            .shape = &t->layout.shape,
                            .params = &t->params,
@@ -344,7 +363,7 @@ sg_status sg_train(const struct sg_encoder *e, const struct sg_train_settings *s
     if (status == SG_OK)
         status = make_result(&t, &r, err);
     if (status == SG_OK && out_model)
-        status = sg_model_create(e, train->n_classes, &m, err);
+        status = sg_model_create(e, t.config.L, train->n_classes, &m, err);
     SG_TRY_DONE(sg_agree(team, status, err));
     SG_TRY_DONE(same_arithmetic(&t, err));
     SG_TRY_DONE(fit(&t, hooks, &r, err));

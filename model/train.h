@@ -87,7 +87,7 @@ struct sg_train_hooks {
 /* clang-format off */
 struct sg_train_result {
     int64_t n_steps, n_tokens;            /* real tokens trained on, over all steps */
-    double train_s, eval_s, tokens_per_s; /* train_s: with that of the runs that were resumed */
+    double train_s, eval_s, tokens_per_s; /* train_s: with that of the runs that were resumed, and with the frozen layers' */
     int64_t first_step;                   /* resumed after so many steps; 0: from the start */
     float *loss;                          /* (n_steps) mean cross-entropy of each step's batch, on every rank */
     float *logits;                        /* (n_eval, K), on every rank; NULL without eval */
@@ -125,10 +125,21 @@ void sg_encoder_files(const struct sg_encoder *e, struct sg_buf *out);
 int sg_encoder_channels(const struct sg_encoder *e); /* C */
 int64_t sg_encoder_n_parameters(const struct sg_encoder *e);
 
+/* Local. SG_INPUT where layers or freeze are more than there are; sg_train says the same. */
+sg_status sg_train_check_layers(const struct sg_encoder *e, const struct sg_train_settings *s,
+                                struct sg_err *err) SG_MUST_USE;
+
+/* Training rows, by number and mean length. */
+struct sg_train_rows {
+    int64_t n;
+    double mean_tokens;
+};
+
 /* Local: bytes that n ranks of one node need together to train on it, each by itself, at this batch and length: the encoder's weights
- * once; for each rank weights, gradients, optimiser and activations. */
+ * once; for each rank weights, gradients, optimiser and activations; and what frozen layers give for the rows, of which
+ * SG_FROZEN_BYTES are kept at most (model/frozen.h). */
 size_t sg_train_memory(const struct sg_encoder *e, const struct sg_train_settings *s, int n_classes,
-                       int64_t n_ranks);
+                       struct sg_train_rows rows, int64_t n_ranks);
 
 /* Collective over a team of 2^k ranks (a larger team than lanes leaves the rest idle, and is allowed). eval
  * may be NULL. out_model may be NULL; else every rank gets the model. NaN or Inf in the loss or gradient:

@@ -50,6 +50,8 @@ enum sg_train_in_study { SG_STUDY_NO, SG_STUDY_YES };
     X(double,               dropout,      REAL,      YES,   YES,   YES, "of all three kinds; < 0: as config.json says")             \
     X(enum sg_precision,    precision,    PRECISION, LATER, LATER, YES, "of training and of the evaluation behind it")              \
     X(int64_t,              min_steps,    WHOLE,     LATER, YES,   YES, "at least so many, whatever epochs says")                   \
+    X(int64_t,              layers,       WHOLE,     LATER, LATER, YES, "the encoder's first layers are used; 0: all")              \
+    X(int64_t,              freeze,       WHOLE,     LATER, LATER, YES, "embeddings and first layers that stay as they are")        \
     X(int64_t,              threads,      WHOLE,     NO,    NO,    YES, "0: auto (sg_cores); changes no result")                    \
     X(enum sg_train_reduce, reduce,       REDUCE,    NO,    NO,    NO,  "how gradients meet")
 /* clang-format on */

@@ -29,10 +29,32 @@ static sg_status check(const struct sg_train_settings *s, const struct sg_exampl
     return SG_OK;
 }
 
+sg_status sg_train_check_layers(const struct sg_encoder *e, const struct sg_train_settings *s,
+                                struct sg_err *err)
+{
+    long long has = e->config.L, layers = s->layers, freeze = s->freeze, used = layers ? layers : has;
+    if (layers < 0 || layers > has)
+        return sg_fail(
+            err, SG_INPUT,
+            "train.layers is %lld, but the encoder has %lld layers; hint: 1 to %lld, or empty for all",
+            layers, has, has);
+    if (freeze >= 0 && freeze <= used)
+        return SG_OK;
+    return layers
+               ? sg_fail(err, SG_INPUT, "train.freeze is %lld, but train.layers uses %lld; hint: 0 to %lld",
+                         freeze, used, used)
+               : sg_fail(err, SG_INPUT,
+                         "train.freeze is %lld, but the encoder has %lld layers; hint: 0 to %lld", freeze,
+                         used, used);
+}
+
 /* The words that occur, in the order of their ids, get the rows of the small word table. */
 static sg_status choose_words(struct sg_trainer *t, int64_t *n_words, struct sg_err *err)
 {
     int64_t V = t->e->config.V, n = 0;
+    *n_words = V;
+    if (t->n_frozen)
+        return SG_OK;
     t->word_row = sg_alloc((size_t)V, sizeof *t->word_row);
     t->row_id = sg_alloc((size_t)V, sizeof *t->row_id);
     if (!t->word_row || !t->row_id)
@@ -53,21 +75,49 @@ static sg_status choose_words(struct sg_trainer *t, int64_t *n_words, struct sg_
     return SG_OK;
 }
 
+/* What is frozen stays where it is: pointers go to the encoder. */
+static sg_status borrow_frozen(struct sg_trainer *t, struct sg_err *err)
+{
+    struct sg_params *p = &t->params, all = t->e->params;
+    SG_TRY(sg_params_create(&t->layout, t->arena, p, err));
+    if (!t->layout.shape.n_frozen)
+        return SG_OK;
+    p->word = all.word;
+    p->position = all.position;
+    p->type = all.type;
+    p->norm_gain = all.norm_gain;
+    p->norm_shift = all.norm_shift;
+    memcpy(p->layer, all.layer, (size_t)t->layout.shape.n_frozen * sizeof *p->layer);
+    return SG_OK;
+}
+
+/* The encoder's, from the arena's start to the head. */
+static void copy_encoder(struct sg_trainer *t)
+{
+    const struct sg_layout *l = &t->layout;
+    const float *from = sg_encoder_arena(t->e);
+    int64_t C = l->shape.C, words = l->spec[0].n;
+    if (l->shape.n_frozen) {
+        memcpy(t->arena, from + l->at_arena, (size_t)(l->at_head - l->at_arena) * sizeof *t->arena);
+        return;
+    }
+    for (int64_t r = 0; r < l->shape.V; r++)
+        memcpy(t->arena + r * C, from + t->row_id[r] * C, (size_t)C * sizeof *t->arena);
+    memcpy(t->arena + words, from + t->e->layout.spec[0].n, (size_t)(l->at_head - words) * sizeof *t->arena);
+}
+
 static sg_status copy_weights(struct sg_trainer *t, int64_t n_words, struct sg_err *err)
 {
     const struct sg_encoder *e = t->e;
-    const struct sg_layout *from = &e->layout;
-    struct sg_shape shape = sg_shape_of(&e->config, n_words, t->train->n_classes);
-    SG_TRY(sg_layout_create(e->config.family, &shape, &t->layout, err));
-    t->arena = sg_alloc((size_t)t->layout.n_total, sizeof *t->arena);
+    struct sg_shape shape = sg_shape_of(&t->config, n_words, t->train->n_classes);
+    shape.n_frozen = t->n_frozen;
+    SG_TRY(sg_layout_create(t->config.family, &shape, &t->layout, err));
+    int64_t n = t->layout.n_total - t->layout.at_arena, C = shape.C;
+    t->arena = sg_alloc((size_t)n, sizeof *t->arena);
     if (!t->arena)
-        return sg_fail_memory(err, (unsigned long long)t->layout.n_total * sizeof *t->arena);
-    SG_TRY(sg_params_create(&t->layout, t->arena, &t->params, err));
-    int64_t C = shape.C, words = from->spec[0].n, words_here = t->layout.spec[0].n;
-    for (int64_t r = 0; r < n_words; r++)
-        memcpy(t->arena + r * C, sg_encoder_arena(e) + t->row_id[r] * C, (size_t)C * sizeof *t->arena);
-    memcpy(t->arena + words_here, sg_encoder_arena(e) + words,
-           (size_t)(from->at_head - words) * sizeof *t->arena);
+        return sg_fail_memory(err, (unsigned long long)n * sizeof *t->arena);
+    SG_TRY(borrow_frozen(t, err));
+    copy_encoder(t);
     int head = sg_layout_head(&t->layout);
     if (e->has_pooler) {
         memcpy(t->params.dense_w, e->params.dense_w, (size_t)(C * C) * sizeof(float));
@@ -146,7 +196,11 @@ static sg_status make_buffers(struct sg_trainer *t, int shares, struct sg_err *e
     int64_t local_T, local_B, global_T;
     most_of_all(t, &local_T, &local_B, &global_T);
     SG_TRY(sg_batch_create(local_B, local_T, n_lanes, &t->local, err));
-    SG_TRY(sg_batch_create(t->batch, global_T, 1, &t->global, err));
+    if (!t->n_frozen) /* nothing else is asked of it than tables' rows */
+        SG_TRY(sg_batch_create(t->batch, global_T, 1, &t->global, err));
+    t->local_text = sg_alloc((size_t)local_B, sizeof *t->local_text);
+    if (!t->local_text)
+        return sg_fail_memory(err, (unsigned long long)local_B * sizeof *t->local_text);
     SG_TRY(sg_acts_create(&l->shape, local_T, local_B, n_lanes, 1, 0, &t->acts, err));
     SG_TRY(sg_adamw_create(t->ops, l, t->arena, global_T, t->n_steps, shares ? t->team->rank : 0,
                            shares ? t->team->size : 1, &t->adamw, err));
@@ -181,6 +235,10 @@ sg_status sg_trainer_create(const struct sg_encoder *e, const struct sg_train_se
     SG_TRY(check(s, train, K, "train", err));
     if (eval)
         SG_TRY(check(s, eval, K, "evaluate", err));
+    SG_TRY(sg_train_check_layers(e, s, err));
+    t->config = e->config;
+    t->config.L = s->layers ? s->layers : e->config.L;
+    t->n_frozen = s->freeze;
     t->seed = s->seed;
     t->dropout = s->dropout < 0.0 ? e->config.dropout : s->dropout;
     t->attention_dropout = s->dropout < 0.0 ? e->config.attention_dropout : s->dropout;
@@ -213,6 +271,19 @@ sg_status sg_trainer_create(const struct sg_encoder *e, const struct sg_train_se
     return SG_OK;
 }
 
+sg_status sg_trainer_freeze(struct sg_trainer *t, struct sg_err *err)
+{
+    struct sg_infer job = {.config = &t->config,
+                           .ops = t->ops,
+                           .shape = &t->layout.shape,
+                           .params = &t->params,
+                           .tokens = &t->train_tokens};
+    if (!t->n_frozen)
+        return SG_OK;
+    return sg_frozen_make(&t->frozen, &job, t->n_steps > t->steps_per_epoch, t->cores, t->threads, t->team,
+                          err);
+}
+
 void sg_trainer_end_steps(struct sg_trainer *t)
 {
     sg_reduction_destroy(
@@ -223,6 +294,7 @@ void sg_trainer_end_steps(struct sg_trainer *t)
     sg_batch_destroy(&t->local);
     sg_batch_destroy(&t->global);
     sg_acts_destroy(&t->acts);
+    sg_frozen_free(&t->frozen);
     sg_free(t->thread_scratch);
     t->thread_scratch = NULL;
 }
@@ -238,6 +310,7 @@ void sg_trainer_destroy(struct sg_trainer *t)
     sg_params_destroy(&t->params);
     sg_free(t->arena);
     sg_free(t->order);
+    sg_free(t->local_text);
     sg_free(t->lane_of);
     sg_free(t->deal_scratch);
     sg_free(t->slot_start);

@@ -30,9 +30,9 @@ static int products_of(const struct sg_pass *p, int part, const struct sg_params
     const struct sg_rows_acts *r = narrow ? &a->first : &a->all;
     if (narrow) {
         out[n++] = (struct product){C, C, r->dq, r->x, w->query_w, 1};
-        out[n++] = (struct product){2 * C, C, a->dqkv, a->all.x, w->key_w, 0};
+        out[n++] = (struct product){2 * C, C, a->dqkv, input_of(p, part), w->key_w, 0};
     } else {
-        out[n++] = (struct product){3 * C, C, a->dqkv, a->all.x, w->query_w, 0};
+        out[n++] = (struct product){3 * C, C, a->dqkv, input_of(p, part), w->query_w, 0};
     }
     out[n++] = (struct product){C, C, r->dout1, a->layer[part].ctx, w->out_w, narrow};
     out[n++] = (struct product){F, C, r->dh, r->y, w->up_w, narrow};

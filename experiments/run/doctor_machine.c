@@ -146,7 +146,8 @@ sg_status sg_doctor_check_room(const struct sg_prepared *p, struct sg_findings *
         classes = s->task[t].n_classes > classes ? s->task[t].n_classes : classes;
     for (int k = 0; k < f->n_nodes; k++) {
         const struct sg_doctor_node *node = &f->node[k];
-        double all = (double)sg_train_memory(p->encoder, &s->train, classes, node->n_ranks);
+        double all =
+            (double)sg_train_memory(p->encoder, &s->train, classes, sg_cell_most_rows(p), node->n_ranks);
         int64_t wanted = s->train.threads ? s->train.threads * node->n_ranks : node->n_threads;
         if (node->mem_bytes >= 0)
             SG_TRY(sg_doctor_note(

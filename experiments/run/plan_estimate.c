@@ -61,8 +61,9 @@ sg_status sg_plan_count_cells(struct sg_prepared *p, struct sg_plan_sources *fro
         k = p->study->task[t].n_classes > k ? p->study->task[t].n_classes : k;
     struct sg_train_settings job = p->study->train;
     job.threads = n->n_threads;
-    n->mem_bytes = sg_train_memory(p->encoder, &job, k, 1);
-    n->node_mem_bytes = sg_train_memory(p->encoder, &job, k, n->n_ranks);
+    struct sg_train_rows rows = sg_cell_most_rows(p);
+    n->mem_bytes = sg_train_memory(p->encoder, &job, k, rows, 1);
+    n->node_mem_bytes = sg_train_memory(p->encoder, &job, k, rows, n->n_ranks);
     n->n_cells = p->grid.n_cells;
     for (int64_t i = 0; status == SG_OK && i < p->grid.n_cells; i++) {
         const struct sg_cell *c = &p->grid.cell[i];

@@ -174,6 +174,18 @@ static sg_status load(struct sg_prepared *p, int without, struct sg_err *err)
     return sg_encoder_assume(dir, &p->encoder, p->assumed, err);
 }
 
+/* Of an encoder that is not there its shape is a guess, and only told. */
+static sg_status check_layers(struct sg_prepared *p, struct sg_err *err)
+{
+    struct sg_err why = {0};
+    sg_status status = sg_train_check_layers(p->encoder, &p->study->train, &why);
+    if (status == SG_OK || !p->assumed[0])
+        *err = status == SG_OK ? *err : why;
+    else
+        status = sg_lacks_add(&p->lacks, "encoder", 0, err, "%s", why.text);
+    return status;
+}
+
 sg_status sg_prepare(const char *study, int n_overrides, const char *const *overrides, int without,
                      struct sg_prepared **out, struct sg_err *err)
 {
@@ -187,6 +199,8 @@ sg_status sg_prepare(const char *study, int n_overrides, const char *const *over
         status = sg_prices_fill(p->study, NULL, err);
     if (status == SG_OK)
         status = load(p, without, err);
+    if (status == SG_OK)
+        status = check_layers(p, err);
     if (status == SG_OK) /* once, for ids, results and all who train */
         p->study->train.lr = sg_train_lr(p->encoder, &p->study->train);
     if (status == SG_OK && !worker)
@@ -360,7 +374,22 @@ double sg_cell_cost(const struct sg_prepared *p, const struct sg_cell *c)
     const struct sg_row_lengths *tokens = &p->length[c->task];
     int64_t n = c->raw + c->size;
     double passes = (double)sg_train_n_steps(g, n) * (double)(g->batch < n ? g->batch : n);
-    double flops = passes * sg_train_flops(p->encoder, tokens->train) +
-                   (double)p->data[c->task].held_out.n * sg_train_flops(p->encoder, tokens->held_out) / 3;
+    double flops = passes * sg_train_flops(p->encoder, g, tokens->train) +
+                   (double)p->data[c->task].held_out.n * sg_infer_flops(p->encoder, g, tokens->held_out);
+    if (g->freeze)
+        flops += sg_frozen_passes(p->encoder, g, n, tokens->train, passes) *
+                 sg_frozen_flops(p->encoder, g, tokens->train);
     return flops / SG_CORE_FLOPS / (g->precision == SG_BF16 ? SG_BF16_FACTOR : 1);
+}
+
+struct sg_train_rows sg_cell_most_rows(const struct sg_prepared *p)
+{
+    struct sg_train_rows most = {0};
+    for (int64_t i = 0; i < p->grid.n_cells; i++) {
+        const struct sg_cell *c = &p->grid.cell[i];
+        struct sg_train_rows rows = {c->raw + c->size, p->length[c->task].train};
+        if ((double)rows.n * rows.mean_tokens > (double)most.n * most.mean_tokens)
+            most = rows;
+    }
+    return most;
 }

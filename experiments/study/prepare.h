@@ -62,11 +62,15 @@ char *sg_cell_settings(const struct sg_prepared *p, const struct sg_cell *c);
 char *sg_pool_settings(const struct sg_prepared *p, int64_t pool);
 
 /* What training and evaluating a cell takes, in seconds of a core at SG_CORE_FLOPS: what the encoder cannot do without (sg_train_flops) for the
- * optimiser's steps, min_steps included, on rows of sg_row_lengths, and a forward pass over all held-out rows. With bf16 it is divided by
+ * optimiser's steps, min_steps included, on rows of sg_row_lengths, a forward pass over all held-out rows, and one of the frozen layers
+ * over the training rows. With bf16 it is divided by
  * SG_BF16_FACTOR. */
 #define SG_CORE_FLOPS                                                                                        \
     50e9 /* measured: 50 to 70 a core with AVX2 and about 100 of peak, MiniLM and the shape of RoBERTa-base */
 #define SG_BF16_FACTOR 1.5 /* with AVX512-BF16: a step takes 1.4 to 1.6 times less time (CHANGELOG.md) */
 double sg_cell_cost(const struct sg_prepared *p, const struct sg_cell *c);
+
+/* The training rows of the cell that has most tokens, for sg_train_memory. */
+struct sg_train_rows sg_cell_most_rows(const struct sg_prepared *p);
 
 #endif

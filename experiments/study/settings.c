@@ -344,6 +344,12 @@ static const struct sg_setting table[] = {
      .initial = "256", .unit = "tokens", .help = "of one such reply"},
     {"train.encoder", SG_SET_TEXT, 0, STUDY(encoder), .initial = "data/encoders/minilm-l6",
      .unit = "a folder", .help = "pre-trained encoder in Hugging Face format (BERT or RoBERTa family)"},
+    {"train.layers", SG_SET_INT, SG_SET_NULL, STUDY(train.layers), RANGE(1, 1000), .unit = "layers",
+     .help = "the encoder's first layers are used, and the rest is left out; empty: all"},
+    {"train.freeze", SG_SET_INT, 0, STUDY(train.freeze), RANGE(0, 1000), .unit = "layers", .initial = "0",
+     .help = "the embeddings and so many first layers stay as they are, without dropout: what they give is "
+             "computed "
+             "once a text; 0: all is trained"},
     {"train.epochs", SG_SET_INT, 0, STUDY(train.epochs), RANGE(1, 10000), .initial = "3",
      .help = "passes over the training rows; more where they would be fewer than train.min_steps"},
     {"train.steps", SG_SET_INT, SG_SET_NULL, STUDY(train.steps), RANGE(1, 1e9), .unit = "steps",
@@ -398,6 +404,10 @@ sg_status sg_settings_check_train(const struct sg_reading *r, const char *source
         return sg_schema_fail(r, "train.lanes", source, err,
                               "train.lanes must be a power of two (1, 2, 4, ... 64), not %lld",
                               (long long)s->lanes);
+    if (s->layers && s->freeze > s->layers)
+        return sg_schema_fail(r, "train.freeze", source, err,
+                              "train.freeze is %lld, but train.layers uses %lld; hint: 0 to %lld",
+                              (long long)s->freeze, (long long)s->layers, (long long)s->layers);
     return SG_OK;
 }
 

@@ -190,7 +190,8 @@ int main(int argc, char **argv)
     const struct sg_train_hooks hooks = {.progress = note_step, .context = &steps};
     must(sg_train(e, &s, &train, &eval, &team, &hooks, save ? &m : NULL, &r, &err));
     if (team.rank == 0) {
-        print(&r, &steps, accuracy(&r, eval.label), (double)sg_train_memory(e, &s, n_names, 1) / 1e6);
+        print(&r, &steps, accuracy(&r, eval.label),
+              (double)sg_train_memory(e, &s, n_names, (struct sg_train_rows){0}, 1) / 1e6);
         if (save)
             must(sg_model_save(m, (const char *const *)names, save, &err));
         if (getenv("LOGITS"))

@@ -71,6 +71,16 @@ sg.check(plan(*base, "train.max_length=64")["core_s"] < 0.95 * long == 0.95 * pl
 sg.check(abs(plan(*base, "train.precision=bf16")["core_s"] * 1.5 / long - 1) < 1e-9, "bf16")
 sg.check(plan(*base, "train.min_steps=1000")["core_s"] > 5 * long and plan(*base, "train.steps=1")["core_s"] < long, "steps")
 
+# Layers that are left out or frozen take less time and memory; more than there are is refused, or told where the encoder is a guess.
+sizes = [plan(*base, *settings) for settings in ([], ["train.freeze=6"], ["train.layers=6"], ["train.freeze=12"])]
+times, mems = [p["core_s"] / long for p in sizes], [p["mem_bytes_per_rank"] for p in sizes]
+sg.check(times[0] == 1 and 0.4 < times[2] < times[1] < 0.65 and 0.1 < times[3] < 0.3, f"layers and freeze: {times}")
+sg.check(mems == sorted(mems, reverse=True) and len(set(mems)) == 4, f"layers and freeze: {mems}")
+for settings, says in ((["train.layers=13"], "train.layers is 13, but the encoder has 12 layers"),
+                       (["train.freeze=13"], "train.freeze is 13, but the encoder has 12 layers")):
+    text = sg.run("plan", QUICK, *base, *settings, env=BARE)[0]
+    sg.check(re.search("missing +encoder: " + says, text), text)
+
 # A job: hours, memory of a node, sbatch.
 one, job = plan(*base, "--ranks", "1", "--threads", "1"), plan(*base, "--ranks", "4", "--threads", "2")
 sg.check(abs(one["hours"] * 3600 / one["core_s"] - 1) < 1e-9 and abs(one["hours"] / job["hours"] - 8) < 1e-6, f"{one['hours']} and {job['hours']} hours")

@@ -33,6 +33,12 @@ with sg.Folder() as folder:
     p_test, p_pool = measured.pop("task:")["test"]["mmd_p"], [m["against"]["mmd_p"] for m in measured.values()]
     sg.check(p_test > 0.05 > min(p_pool), f"test rows are told from training rows (p {p_test}), or the pool is not (p {p_pool})")
 
+    # Frozen layers, which the ranks of a team share out; what they give is kept, or computed anew.
+    frozen = [*sg.QUICKSTART, *ONE_CELL, "train.steps=12", "train.batch=4", "train.freeze=1"]
+    kept = sg.same(folder / "frozen", frozen, (1, 3, 4))
+    out, _ = sg.run("run", *frozen, "--results", folder / "anew", ranks=2, env={"SG_FROZEN_BYTES": "0"})
+    sg.check(sg.digest(out) == kept, "what is not kept gives another digest")
+
     # Killed with SIGKILL in the middle of the work, which takes so long when nobody does; then started again, on another number of ranks
     # each time.
     began, expected = time.monotonic(), longer[0]

@@ -358,17 +358,18 @@ static void test_ids(void **state)
     ids(3, base, "pool", "data", "encoder", b);
     assert_string_equal(a, b);
     static const char *const same[] = {"train.threads=2", "results=/elsewhere",      "study=other",
-                                       "budget.usd=3",    "generator.connections=1", "train.precision=fp32"};
+                                       "budget.usd=3",    "generator.connections=1", "train.precision=fp32",
+                                       "train.freeze=0"};
     for (size_t i = 0; i < sizeof same / sizeof same[0]; i++) {
         const char *o[] = {base[0], base[1], base[2], same[i]};
         ids(4, o, "pool", "data", "encoder", b);
         assert_string_equal(a, b);
     }
-    static const char *const other[] = {"train.epochs=4",       "train.steps=9",        "train.batch=8",
-                                        "train.lr=1e-5",        "train.max_length=64",  "train.warmup=0",
-                                        "train.weight_decay=0", "train.clip=0",         "train.dropout=0",
-                                        "train.lanes=2",        "train.precision=bf16", "train.min_steps=7",
-                                        "train.min_steps=0",    "tasks=[again]"};
+    static const char *const other[] = {
+        "train.epochs=4",      "train.steps=9",  "train.batch=8",        "train.lr=1e-5",
+        "train.max_length=64", "train.warmup=0", "train.weight_decay=0", "train.clip=0",
+        "train.dropout=0",     "train.lanes=2",  "train.precision=bf16", "train.min_steps=7",
+        "train.min_steps=0",   "train.layers=1", "train.freeze=1",       "tasks=[again]"};
     /* How raw rows are drawn: of cells that have some. */
     const char *draw[] = {base[0], base[1], base[2], "raw_draw=balanced"};
     ids(4, draw, "pool", "data", "encoder", b);

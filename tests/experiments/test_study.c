@@ -362,8 +362,9 @@ static void test_resolved(void **state)
         "\"seeds\":{\"data\":1,\"generation\":1,\"train\":1},\"sizes\":[20,60],\"study\":\"small\",\"tasks\":"
         "[\"single\"],"
         "\"train\":{\"batch\":16,\"clip\":1,\"dropout\":null,\"encoder\":\"data/encoders/"
-        "minilm-l6\",\"epochs\":3,"
-        "\"lanes\":null,\"lr\":null,\"max_length\":256,\"min_steps\":100,\"precision\":\"fp32\",\"steps\":"
+        "minilm-l6\",\"epochs\":3,\"freeze\":0,"
+        "\"lanes\":null,\"layers\":null,\"lr\":null,\"max_length\":256,\"min_steps\":100,\"precision\":"
+        "\"fp32\",\"steps\":"
         "null,\"warmup\":0.1,"
         "\"weight_decay\":0.01}"
         "}");
@@ -453,11 +454,17 @@ static void test_bad(void **state)
          "in seeds.train"},
         {"train: 5\n", NULL,
          "s.yaml:5:8: train: a group of settings is wanted here, `name: value`; hint: known here: "
-         "train.encoder, train.epochs, "
+         "train.encoder, train.layers, train.freeze, train.epochs, "
          "train.steps, train.min_steps, train.batch, train.lr, train.max_length, train.warmup, "
          "train.weight_decay, "
          "train.clip, train.dropout, "
          "train.lanes, train.precision, train.threads"},
+        {"train: {layers: 4, freeze: 5}\n", NULL,
+         "s.yaml:5:28: train.freeze is 5, but train.layers uses 4; hint: 0 to 4"},
+        {"train: {layers: 0}\n", NULL,
+         "s.yaml:5:17: train.layers must be a whole number from 1 to 1000 layers, or empty, not \"0\""},
+        {"train: {freeze: -1}\n", NULL,
+         "s.yaml:5:17: train.freeze must be a whole number from 0 to 1000 layers, not \"-1\""},
         {"train: {epochs: three}\n", NULL,
          "s.yaml:5:17: train.epochs must be a whole number from 1 to 10000, not \"three\""},
         {"train: {epochs: 0}\n", NULL,

@@ -81,6 +81,16 @@ static void same_bits(void **state)
             if (lanes == 4 && sg_ops_best(SG_BF16))
                 same_bits_of(e, &x, &team, s);
         }
+        for (int k = 0; k < 3; k++) { /* layers and freeze; all kept, some, none */
+            static const char *const bytes[] = {"1000000", "3000", "0"};
+            struct sg_train_settings s = tiny_settings();
+            s.lanes = k ? 4 : 8;
+            s.layers = 1 + f;
+            s.freeze = 1 + (f && k == 1); /* of roberta the first layer, then both */
+            assert_int_equal(setenv("SG_FROZEN_BYTES", bytes[k], 1), 0);
+            same_bits_of(e, &x, &team, s);
+        }
+        assert_int_equal(unsetenv("SG_FROZEN_BYTES"), 0);
         sg_encoder_destroy(e);
         sg_rows_free(&rows);
     }
@@ -251,9 +261,8 @@ static int stop_after(void *context)
 
 /* A run stopped on one team goes on on another, in the middle of an epoch, and ends with the bits of one that
  * was never stopped. */
-static void resumes_on_any_team(void **state)
+static void check_resumes(int64_t freeze)
 {
-    (void)state;
     struct sg_team alone = {.comm = MPI_COMM_SELF, .size = 1}, team;
     struct sg_rows rows;
     int32_t label[64];
@@ -267,6 +276,7 @@ static void resumes_on_any_team(void **state)
     assert_true(tiny_rows("roberta", &rows, label) > 8);
     struct sg_examples x = tiny_examples(&rows, label);
     s.lanes = 4;
+    s.freeze = freeze;
     assert_int_equal(sg_encoder_load(TINY "roberta", &e, &err), SG_OK);
     assert_int_equal(sg_train(e, &s, &x, &x, &alone, NULL, NULL, &one, &err), SG_OK);
     for (int before = 1; before <= world_size; before *= 2)
@@ -321,6 +331,13 @@ static void resumes_on_any_team(void **state)
     sg_train_result_free(&one);
     sg_encoder_destroy(e);
     sg_rows_free(&rows);
+}
+
+static void resumes_on_any_team(void **state)
+{
+    (void)state;
+    check_resumes(0);
+    check_resumes(1);
 }
 
 struct disk {

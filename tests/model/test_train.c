@@ -657,13 +657,14 @@ static void memory_is_foretold(void **state)
 {
     (void)state;
     struct sg_train_settings s = tiny_settings();
-    size_t small = sg_train_memory(encoder, &s, TINY_CLASSES, 1);
+    const struct sg_train_rows few = {100, 12};
+    size_t small = sg_train_memory(encoder, &s, TINY_CLASSES, few, 1);
     size_t weights = 4 * (size_t)sg_encoder_n_parameters(encoder),
-           four = sg_train_memory(encoder, &s, TINY_CLASSES, 4);
+           four = sg_train_memory(encoder, &s, TINY_CLASSES, few, 4);
     assert_true(four > 4 * (small - weights) - weights &&
                 four < 4 * small - 2 * weights); /* the encoder once */
     s.batch *= 2;
-    assert_true(sg_train_memory(encoder, &s, TINY_CLASSES, 1) > small);
+    assert_true(sg_train_memory(encoder, &s, TINY_CLASSES, few, 1) > small);
     assert_true(small > 4 * 4 * (size_t)sg_encoder_n_parameters(encoder));
 }
 

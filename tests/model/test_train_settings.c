@@ -85,6 +85,10 @@ static void an_id_has_its_line(void **state)
     sg_train_settings_id(&s, line);
     assert_memory_equal(line, start, strlen(start));
     assert_string_equal(line + strlen(start), " precision bf16 min_steps 100");
+    s.layers = 4;
+    s.freeze = 2;
+    sg_train_settings_id(&s, line);
+    assert_string_equal(line + strlen(start), " precision bf16 min_steps 100 layers 4 freeze 2");
     s.steps = 20;
     s.seed = 4294967295u;
     sg_train_settings_id(&s, line);

@@ -202,12 +202,13 @@ def both_runs(folder, tokenizer, out):
         out["run.final." + name] = p.detach().float()
 
 
-for name in sys.argv[1:] or CASES:
-    folder, out = os.path.join(here, "model", name), {}
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    for case, cut, length in CASES[name]:
-        gradients(folder, tokenizer, case, cut, length, out)
-    if "512" not in name:
-        both_runs(folder, tokenizer, out)
-    save_file({k: v.contiguous() for k, v in out.items()}, os.path.join(folder, "train.safetensors"),
-              {"torch": torch.__version__, "transformers": transformers.__version__})
+if __name__ == "__main__":
+    for name in sys.argv[1:] or CASES:
+        folder, out = os.path.join(here, "model", name), {}
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+        for case, cut, length in CASES[name]:
+            gradients(folder, tokenizer, case, cut, length, out)
+        if "512" not in name:
+            both_runs(folder, tokenizer, out)
+        save_file({k: v.contiguous() for k, v in out.items()}, os.path.join(folder, "train.safetensors"),
+                  {"torch": torch.__version__, "transformers": transformers.__version__})
