@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Two halves of a study, run apart and merged, are the undivided run; conflicts, a run at work and another study are told; a kill leaves nothing."""
+"""Two halves of a study, run apart and merged, are the undivided run; conflicts and another study are told; a kill leaves nothing.
+`verify` says of a folder that it is whole, or what is not."""
 import contextlib
 import hashlib
 import json
@@ -96,6 +97,33 @@ def merging(folder):
     return whole
 
 
+def verifying(folder):
+    """Of finished studies: what is whole, and each thing that is not, by its name."""
+    before = state(folder / "whole")
+    out, _ = sg.run("verify", folder / "whole")
+    sg.check("results.h5: whole and complete" in out, out)
+    sg.check(state(folder / "whole") == before, "verify has written into the folder")
+    cell = sg.ask(folder / "whole", "SELECT id FROM cells ORDER BY ordinal LIMIT 1 OFFSET 3")[0][0]
+    for name, statement, said in (
+            ("prediction", f"UPDATE predictions SET logits=zeroblob(length(logits)) WHERE cell='{cell}'",
+             r"/predictions holds something else than the ledger; first in row \d+ \(cell 3, "),
+            ("cell", f"DELETE FROM cells WHERE id='{cell}'", r"/cells holds something else than the ledger; 10 rows, not 9; first in row 3 \(cell 3, task \w+, id " + cell)):
+        shutil.copytree(folder / "whole", folder / name)
+        change(folder / name, statement)
+        out, err = sg.run("verify", folder / name, code=1)
+        sg.check(re.search(said, out), f"no {said}:\n{out}{err}")
+    path = folder / "prediction" / "results.h5"
+    path.write_bytes(path.read_bytes()[:-1000])
+    out, err = sg.run("verify", path, code=1)
+    sg.check(str(path) in out and "1 thing does not fit" in err, out + err)
+
+    # A pool whose completions ran out by the rules: the run ended with 0, and so does this.
+    sg.run("run", *sg.QUICKSTART, "tasks=[boolq]", "methods=[zero_shot_topic]", "mixes=[synthetic]", "sizes=[30]", "train.steps=2", "--results", folder / "short")
+    out, _ = sg.run("verify", folder / "short")
+    sg.check("remark: pool 0 (boolq, zero_shot_topic) has 18 of 30 examples, and its completions ran out: class false: 8 of 15 after 76 attempts" in out, out)
+
+
 with sg.Folder() as folder:
     whole = merging(folder)
+    verifying(folder)
     print("ok:", whole)

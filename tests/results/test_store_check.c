@@ -11,6 +11,7 @@
 #include "tests/base/check.h"
 
 #include <hdf5.h>
+#include <sqlite3.h>
 #include <string.h>
 
 #include "scratch.h"
@@ -99,14 +100,34 @@ static void what_the_ledger_does_not_say_is_named(void **state)
     assert_true(json_array_size(misfits) >= 1);
     int curves = 0;
     for (size_t i = 0; i < json_array_size(misfits); i++)
-        curves |= strstr(says(misfits, i), "/curves") != NULL;
+        curves |= strstr(says(misfits, i),
+                         "/curves holds something else than the ledger; first in row 2 (cell 0, ") != NULL;
     assert_true(curves);
-    json_decref(misfits);
     sg_ledger_close(other);
+    /* A cell that is gone, and a prediction that is another one. */
+    static const struct {
+        const char *sql, *says;
+    } change[] = {
+        {"UPDATE predictions SET logits=zeroblob(length(logits)) WHERE cell='cell6'",
+         "/predictions holds something else than the ledger; first in row 50 (cell 6, "},
+        {"DELETE FROM cells WHERE id='cell3'",
+         "/cells holds something else than the ledger; 8 rows, not 7; first in row 3 (cell 3, task sst2, id "
+         "cell3)"}};
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(sqlite3_exec(sg_ledger_handle(l), change[i].sql, NULL, NULL, NULL), SQLITE_OK);
+        json_array_clear(misfits);
+        OK(sg_store_check_ledger(path, l, misfits, &err));
+        int is_named = 0;
+        for (size_t k = 0; k < json_array_size(misfits); k++)
+            is_named |= strstr(says(misfits, k), change[i].says) != NULL;
+        if (!is_named)
+            fail_msg("%s; %s; %s", says(misfits, 0), says(misfits, 1), says(misfits, 2));
+    }
+    json_decref(misfits);
     sg_ledger_close(l);
 }
 
-/* Of 8 cells one failed and one is planned; of 2 pools one is short. */
+/* Of 8 cells one failed and one is planned; of 2 pools one is short, and says why. */
 static void what_is_missing_is_counted(void **state)
 {
     (void)state;
@@ -117,14 +138,33 @@ static void what_is_missing_is_counted(void **state)
     OK(fake_fill(l, &(struct fake){.evaluated = 1, .probed = 1}, &err));
     OK(sg_store_write(l, path, NULL, &err));
     sg_ledger_close(l);
-    json_t *misfits = json_array();
-    OK(sg_store_check_complete(path, misfits, &err));
-    assert_int_equal(json_array_size(misfits), 4);
+    json_t *misfits = json_array(), *remarks = json_array();
+    OK(sg_store_check_complete(path, misfits, remarks, &err));
+    assert_int_equal(json_array_size(misfits), 3);
     assert_string_equal(says(misfits, 0), "cells: 6 of 8 are done");
-    assert_string_equal(says(misfits, 1), "pools: 1 of 2 are complete");
-    assert_string_equal(says(misfits, 2), "evaluations of the LLM: 1 of 2 are complete");
-    assert_string_equal(says(misfits, 3), "contamination probes: 3 of 4 are complete");
+    assert_string_equal(says(misfits, 1), "evaluations of the LLM: 1 of 2 are complete");
+    assert_string_equal(says(misfits, 2), "contamination probes: 3 of 4 are complete");
+    assert_int_equal(json_array_size(remarks), 1);
+    assert_string_equal(says(remarks, 0),
+                        "pool 1 (rte, few_shot_3) has 3 of 4 examples, and its completions ran out: "
+                        "class positive: 1 of 2 after 7 attempts");
+    /* One that does not say why, and one without any example, are missing. */
+    static const char *const other[] = {"UPDATE pools SET shortfall='' WHERE id='pool1'",
+                                        "UPDATE pools SET status='failed' WHERE id='pool1'"};
+    for (int i = 0; i < 2; i++) {
+        OK(sg_ledger_open(in_scratch("missing"), SG_LEDGER_WRITE, &l, &err));
+        assert_int_equal(sqlite3_exec(sg_ledger_handle(l), other[i], NULL, NULL, NULL), SQLITE_OK);
+        OK(sg_store_write(l, path, NULL, &err));
+        sg_ledger_close(l);
+        json_array_clear(misfits);
+        json_array_clear(remarks);
+        OK(sg_store_check_complete(path, misfits, remarks, &err));
+        assert_int_equal(json_array_size(misfits), 4);
+        assert_string_equal(says(misfits, 1), "pools: 1 of 2 are complete");
+        assert_int_equal(json_array_size(remarks), 0);
+    }
     json_decref(misfits);
+    json_decref(remarks);
 }
 
 int main(void)
