@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Says of a folder that it is ours to remove. */
+/* A folder inside, which says that all of it is ours to remove: it is made first, at once, and goes last. */
 #define MARK "merging"
 
 sg_status sg_merge_say(json_t *list, char *text, struct sg_err *err)
@@ -74,19 +74,27 @@ sg_status sg_merge_each(struct sg_merging *m, const char *sql, sg_merge_row each
 
 static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
 {
-    (void)st, (void)kind, (void)at;
+    (void)st, (void)kind;
+    if (at->level == 0 || (at->level == 1 && strcmp(path + at->base, MARK) == 0))
+        return 0;
     return remove(path);
 }
 
+/* The mark last, so that a removal that is killed can be gone on with. */
 static void remove_folder(const char *path)
 {
-    nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    char *mark = sg_path_join(path, MARK);
+    if (mark && nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) == 0) {
+        rmdir(mark);
+        rmdir(path);
+    }
+    sg_free(mark);
 }
 
 static int has_mark(const char *work)
 {
     char *mark = sg_path_join(work, MARK);
-    int has = mark && sg_file_exists(mark);
+    int has = mark && sg_dir_exists(mark);
     sg_free(mark);
     return has;
 }
@@ -96,7 +104,7 @@ static sg_status clear(const char *work, struct sg_err *err)
 {
     struct stat st;
     struct sg_lease *lease = NULL;
-    if (lstat(work, &st) != 0)
+    if (lstat(work, &st) != 0 || rmdir(work) == 0) /* killed before the mark was made */
         return SG_OK;
     if (!S_ISDIR(st.st_mode) || !has_mark(work))
         return sg_fail(err, SG_INPUT,
@@ -112,7 +120,7 @@ static sg_status make(const char *work, struct sg_err *err)
     SG_TRY(clear(work, err));
     SG_TRY(sg_mkdirs(work, err));
     char *mark = sg_path_join(work, MARK);
-    sg_status status = mark ? sg_file_write(mark, "", 0, err) : sg_fail_memory(err, strlen(work));
+    sg_status status = mark ? sg_mkdirs(mark, err) : sg_fail_memory(err, strlen(work));
     sg_free(mark);
     return status;
 }
@@ -121,15 +129,17 @@ static sg_status make(const char *work, struct sg_err *err)
 static sg_status give_name(const char *work, const char *out, struct sg_err *err)
 {
     struct stat st;
-    char *mark = sg_path_join(work, MARK);
-    if (!mark)
-        return sg_fail_memory(err, strlen(work));
-    unlink(mark);
+    char *mark = sg_path_join(out, MARK);
+    sg_status status = mark ? SG_OK : sg_fail_memory(err, strlen(out));
+    if (status == SG_OK && lstat(out, &st) == 0) /* rename would take an empty folder */
+        status =
+            sg_fail(err, SG_INPUT, "%s was made by somebody else meanwhile; hint: name another folder", out);
+    if (status == SG_OK)
+        status = sg_file_replace(work, out, err);
+    if (status == SG_OK)
+        rmdir(mark);
     sg_free(mark);
-    if (lstat(out, &st) == 0) /* rename would take an empty folder */
-        return sg_fail(err, SG_INPUT, "%s was made by somebody else meanwhile; hint: name another folder",
-                       out);
-    return sg_file_replace(work, out, err);
+    return status;
 }
 
 /* ---- inputs ---- */

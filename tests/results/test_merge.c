@@ -506,9 +506,15 @@ static void a_kill_leaves_no_result(void **state)
     assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
     assert_false(sg_dir_exists(at("s")));
     assert_true(sg_dir_exists(at("s.merging")));
+    assert_true(sg_dir_exists(at("s.merging/merging")));
     o.built = built;
     OK(merge(&o));
     assert_true(sg_dir_exists(at("s")));
+    assert_false(sg_dir_exists(at("s/merging")));
+    /* Killed as early as can be. */
+    OK(sg_mkdirs(at("ss.merging"), &err));
+    o.out = at("ss");
+    OK(merge(&o));
     assert_false(sg_dir_exists(at("s.merging")));
 }
 
