@@ -5,7 +5,7 @@
  *
  * One study: the same name, rows and task files of each task that both have, encoder, and settings; but these may differ:
  *   which part of the grid    tasks, methods, conditioning, prompt_variants, rephrase, rephrase_tasks, sizes, raw, mixes, seeds.*, which
- *                             generators, llm_eval.shots, .rows and .seeds: ids of pools and cells say what each comes from
+ *                             generators, llm_eval.shots, .rows and .seeds, contamination.rows: ids of pools and cells say what each comes from
  *   where things are          data.dir, .train and .test, generator.base_url, .api_key_env, .recording, .timeout_s and .retries,
  *                             train.encoder: rows and encoder are compared by their digests
  * Where the settings differ, the plan of the result is that of the inputs one after the other, until a run puts it into its own order.
@@ -20,7 +20,7 @@
  *   pools         complete before short before failed, then the one with more examples; two of which neither begins with the
  *                 other are a CONFLICT. Text statistics and diversity go with the pool
  *   cells         done before failed before planned; two that are done and have other weights, predictions or losses are a CONFLICT
- *   evaluations   complete before planned; two that are complete and differ are a CONFLICT
+ *   evaluations   complete before planned; two that are complete and differ are a CONFLICT; contamination probes likewise
  *   test rows     must be the same
  *   meta          the first input's; `inputs` and the models that answered: of all; run_created: the earliest
  *

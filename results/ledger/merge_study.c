@@ -27,6 +27,7 @@ static const char *const free_settings[] = {"tasks",
                                             "generator.base_url",
                                             "generator.api_key_env",
                                             "generator.recording",
+                                            "contamination.rows",
                                             "generator.retries",
                                             "generator.timeout_s"};
 
@@ -273,6 +274,7 @@ static sg_status place(struct sg_merging *m, struct sg_err *err)
                          "SELECT max(max(ifnull((SELECT max(ordinal) FROM main.cells), -1),"
                          " ifnull((SELECT max(ordinal) FROM main.pools), -1),"
                          " ifnull((SELECT max(ordinal) FROM main.evaluations), -1),"
+                         " ifnull((SELECT max(ordinal) FROM main.contaminations), -1),"
                          " ifnull((SELECT max(ordinal) FROM main.bias), -1)), -1)",
                          next_shift, err));
     int is_new = 1;

@@ -232,7 +232,7 @@ static sg_status pools(struct sg_merging *m, struct sg_err *err)
     return SG_OK;
 }
 
-/* ---- cells and evaluations ---- */
+/* ---- cells, and what the LLM was asked ---- */
 
 #define DONENESS(x)                                                                                          \
     "(CASE " x ".status WHEN 'done' THEN 3 WHEN 'complete' THEN 3 WHEN 'failed' THEN 2 ELSE 1 END)"
@@ -333,48 +333,81 @@ static sg_status cells(struct sg_merging *m, struct sg_err *err)
     return SG_OK;
 }
 
-static sg_status other_evaluation(struct sg_merging *m, sqlite3_stmt *row, struct sg_err *err)
+/* What the LLM was asked besides, each a table of questions and one of their rows. */
+static const struct questions {
+    const char *table, *rows, *key, *what;
+    const char *answers; /* columns of the rows that are its results */
+    const char *others;  /* and all others but the key */
+} questions[] = {
+    {"evaluations", "evaluation_rows", "evaluation", "evaluation", "row, gold, predicted, verdict",
+     ", completion"},
+    {"contaminations", "contamination_rows", "contamination", "contamination probe",
+     "row, match, general, general_outcome, guided, guided_outcome",
+     ", general_completion, guided_completion"},
+};
+
+static sg_status other_answers(struct sg_merging *m, sqlite3_stmt *row, struct sg_err *err)
 {
     return sg_merge_say(m->found->conflicts,
-                        sg_strf("evaluation %.64s: its rows differ from those in %s; %s",
+                        sg_strf("%s %.64s: its rows differ from those in %s; %s", sg_merge_text(row, 1),
                                 sg_merge_text(row, 0), m->from, winner(m)),
                         err);
 }
 
-static sg_status evaluations(struct sg_merging *m, struct sg_err *err)
+/* Takes the text. */
+static sg_status do_text(struct sg_merging *m, char *sql, struct sg_err *err)
 {
-    static const char *const put[] = {
-        "DELETE FROM main.evaluation_rows WHERE evaluation IN (SELECT id FROM temp.taken)",
-        "INSERT INTO main.evaluation_rows(evaluation, row, gold, predicted, verdict, completion) SELECT "
-        "evaluation, "
-        "row, gold, predicted, verdict, completion FROM src.evaluation_rows WHERE evaluation IN (SELECT id "
-        "FROM "
-        "temp.taken)",
-        "INSERT OR REPLACE INTO main.evaluations(id, ordinal, settings, status) SELECT s.id, ifnull((SELECT "
-        "m.ordinal "
-        "FROM main.evaluations m WHERE m.id=s.id), " PLACED
-        "), s.settings, s.status FROM src.evaluations s JOIN "
-        "temp.taken t ON t.id=s.id",
-        TAKE_ORDINAL("evaluations"), "DROP TABLE temp.taken"};
-    SG_TRY(sg_merge_each(
+    sg_status status = sql ? sg_merge_do(m, sql, 0, NULL, err) : sg_fail_memory(err, 1000);
+    sg_free(sql);
+    return status;
+}
+
+static sg_status find_other_answers(struct sg_merging *m, const struct questions *q, struct sg_err *err)
+{
+    char *sql = sg_strf(
+        "SELECT s.id, '%s' FROM src.%s s JOIN main.%s m ON m.id=s.id WHERE s.status='complete' AND "
+        "m.status='complete' AND (EXISTS (SELECT %s FROM src.%s WHERE %s=s.id EXCEPT SELECT %s FROM "
+        "main.%s WHERE %s=s.id) OR EXISTS (SELECT %s FROM main.%s WHERE %s=s.id EXCEPT SELECT %s FROM "
+        "src.%s WHERE %s=s.id)) ORDER BY s.id",
+        q->what, q->table, q->table, q->answers, q->rows, q->key, q->answers, q->rows, q->key, q->answers,
+        q->rows, q->key, q->answers, q->rows, q->key);
+    sg_status status = sql ? sg_merge_each(m, sql, other_answers, err) : sg_fail_memory(err, 1000);
+    sg_free(sql);
+    return status;
+}
+
+static sg_status take_questions(struct sg_merging *m, const struct questions *q, struct sg_err *err)
+{
+    SG_TRY(find_other_answers(m, q, err));
+    SG_TRY(do_text(
         m,
-        "SELECT s.id FROM src.evaluations s JOIN main.evaluations m ON m.id=s.id WHERE s.status='complete' "
-        "AND "
-        "m.status='complete' AND (SELECT count(*) FROM (SELECT row, gold, predicted, verdict FROM "
-        "src.evaluation_rows "
-        "WHERE evaluation=s.id UNION SELECT row, gold, predicted, verdict FROM main.evaluation_rows WHERE "
-        "evaluation=s.id)) <> max((SELECT count(*) FROM src.evaluation_rows WHERE evaluation=s.id), (SELECT "
-        "count(*) "
-        "FROM main.evaluation_rows WHERE evaluation=s.id)) ORDER BY s.id",
-        other_evaluation, err));
-    SG_TRY(
-        sg_merge_do(m,
-                    "CREATE TEMP TABLE taken AS SELECT s.id AS id FROM src.evaluations s LEFT JOIN "
-                    "main.evaluations m ON m.id=s.id WHERE m.id IS NULL OR " DONENESS("s") ">" DONENESS("m"),
-                    0, NULL, err));
-    for (size_t i = 0; i < sizeof put / sizeof put[0]; i++)
-        SG_TRY(sg_merge_do(m, put[i], 0, NULL, err));
-    return SG_OK;
+        sg_strf("CREATE TEMP TABLE taken AS SELECT s.id AS id FROM src.%s s LEFT JOIN main.%s m ON m.id=s.id "
+                "WHERE m.id IS NULL OR " DONENESS("s") ">" DONENESS("m"),
+                q->table, q->table),
+        err));
+    SG_TRY(do_text(m, sg_strf("DELETE FROM main.%s WHERE %s IN (SELECT id FROM temp.taken)", q->rows, q->key),
+                   err));
+    SG_TRY(do_text(
+        m,
+        sg_strf("INSERT INTO main.%s(%s, %s%s) SELECT %s, %s%s FROM src.%s WHERE %s IN (SELECT id FROM "
+                "temp.taken)",
+                q->rows, q->key, q->answers, q->others, q->key, q->answers, q->others, q->rows, q->key),
+        err));
+    SG_TRY(do_text(
+        m,
+        sg_strf("INSERT OR REPLACE INTO main.%s(id, ordinal, settings, status) SELECT s.id, ifnull((SELECT "
+                "m.ordinal FROM main.%s m WHERE m.id=s.id), " PLACED "), s.settings, s.status FROM src.%s s "
+                "JOIN temp.taken t ON t.id=s.id",
+                q->table, q->table, q->table),
+        err));
+    SG_TRY(do_text(
+        m,
+        sg_strf(
+            "UPDATE main.%s SET ordinal=(SELECT s.ordinal+?1 FROM src.%s s WHERE s.id=%s.id) WHERE ordinal<0 "
+            "AND EXISTS (SELECT 1 FROM src.%s s WHERE s.id=%s.id AND s.ordinal>=0)",
+            q->table, q->table, q->table, q->table, q->table),
+        err));
+    return sg_merge_do(m, "DROP TABLE temp.taken", 0, NULL, err);
 }
 
 /* ---- rows to predict ---- */
@@ -419,7 +452,9 @@ sg_status sg_merge_tables(struct sg_merging *m, struct sg_err *err)
     SG_TRY(batches(m, err));
     SG_TRY(pools(m, err));
     SG_TRY(cells(m, err));
-    return evaluations(m, err);
+    for (size_t i = 0; i < sizeof questions / sizeof questions[0]; i++)
+        SG_TRY(take_questions(m, &questions[i], err));
+    return SG_OK;
 }
 
 /* ---- when all are in ---- */

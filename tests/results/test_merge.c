@@ -80,6 +80,7 @@ static struct sg_ledger *fill(const char *name, const struct fake *f, int part)
         struct fake whole = *f;
         whole.all_planned = 0;
         OK(fake_evaluations(l, &whole, &err));
+        OK(fake_probes(l, &whole, &err));
     }
     OK(sg_ledger_commit(l, &err));
     return l;
@@ -143,8 +144,8 @@ static void halves_make_the_whole(void **state)
 {
     (void)state;
     char whole[SG_HEX], before[2][SG_HEX], after[2][SG_HEX];
-    const struct fake f = {.evaluated = 1, .n_sets = 2},
-                      far = {.evaluated = 1, .n_sets = 2, .other_machine = 1};
+    const struct fake f = {.evaluated = 1, .probed = 1, .n_sets = 2},
+                      far = {.evaluated = 1, .probed = 1, .n_sets = 2, .other_machine = 1};
     make("w", &f, -1);
     digest_of("w", whole);
     make("a", &f, 0);
@@ -171,7 +172,24 @@ static void halves_make_the_whole(void **state)
     assert_string_equal(content, whole);
     struct sg_ledger *l = open_result("d");
     assert_int_equal(ledger_number(l, "SELECT count(*) FROM cells"), FAKE_CELLS);
-    assert_int_equal(ledger_number(l, "SELECT count(*) FROM completions"), 12);
+    assert_int_equal(ledger_number(l, "SELECT count(*) FROM completions"), 12 + 40);
+    sg_ledger_close(l);
+}
+
+/* A table that is added to the ledger needs its rule in merge_tables.c, and stands here then. */
+static void every_table_has_its_rule(void **state)
+{
+    (void)state;
+    struct sg_ledger *l = fill("tables", &(struct fake){.all_planned = 1}, -1);
+    assert_int_equal(
+        ledger_number(
+            l,
+            "SELECT count(*) FROM sqlite_master WHERE type='table' AND name NOT IN ('meta', 'completions', "
+            "'pools', 'examples', 'pool_completions', 'cells', 'predictions', 'curves', 'test_rows', "
+            "'test_set_rows', 'set_predictions', 'diversity', 'bias', 'evaluations', 'evaluation_rows', "
+            "'contaminations', 'contamination_rows', 'attempts', 'batches', 'batch_requests', "
+            "'sqlite_sequence')"),
+        0);
     sg_ledger_close(l);
 }
 
@@ -179,16 +197,17 @@ static void what_differs_is_named(void **state)
 {
     (void)state;
     char first[SG_HEX], second[SG_HEX];
-    make("e", &(struct fake){.evaluated = 1}, -1);
-    make("f", &(struct fake){.evaluated = 1, .other_loss = 1}, -1);
-    struct sg_ledger *l = fill("g", &(struct fake){.evaluated = 1}, -1);
+    make("e", &(struct fake){.evaluated = 1, .probed = 1}, -1);
+    make("f", &(struct fake){.evaluated = 1, .probed = 1, .other_loss = 1}, -1);
+    struct sg_ledger *l = fill("g", &(struct fake){.evaluated = 1, .probed = 1}, -1);
     /* Other weights, another answer with the example that came of it, another verdict. */
     OK(sqlite3_exec(
            sg_ledger_handle(l),
            "UPDATE cells SET result=json_set(result, '$.weights_sha256', 'v3', '$.rounding', 'plain') WHERE "
            "id='cell3'; UPDATE completions SET text='other' WHERE key='p0k1'; UPDATE examples SET "
            "first='other' WHERE pool='pool0' AND position=1; UPDATE evaluation_rows SET predicted=1 WHERE "
-           "row=0",
+           "row=0; UPDATE contamination_rows SET guided=0.5, guided_outcome='x' WHERE contamination='probe0' "
+           "AND row=(SELECT min(row) FROM contamination_rows)",
            NULL, NULL, NULL) == SQLITE_OK
            ? SG_OK
            : SG_FAILED);
@@ -198,7 +217,8 @@ static void what_differs_is_named(void **state)
     const char *in[] = {at("e"), at("f"), at("g")};
     struct sg_merge_options o = options(in, 3, at("h"));
     assert_int_equal(merge(&o), SG_FAILED);
-    assert_non_null(strstr(err.text, "5 conflicts"));
+    assert_non_null(strstr(err.text, "6 conflicts"));
+    assert_non_null(says(found.conflicts, "contamination probe probe0: its rows differ from those in "));
     assert_non_null(says(found.conflicts, "cell cell0: its losses differ from those in "));
     assert_non_null(says(found.conflicts, "cell cell3: its weights are w3..., in "));
     assert_non_null(
@@ -209,7 +229,7 @@ static void what_differs_is_named(void **state)
     assert_false(sg_dir_exists(at("h")) || sg_dir_exists(at("h.merging")));
     o.first_wins = 1;
     OK(merge(&o));
-    assert_int_equal(json_array_size(found.conflicts), 5);
+    assert_int_equal(json_array_size(found.conflicts), 6);
     assert_string_equal(content, first);
     const char *turned[] = {in[1], in[0]};
     o = options(turned, 2, at("i"));
@@ -562,6 +582,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(halves_make_the_whole),
+        cmocka_unit_test(every_table_has_its_rule),
         cmocka_unit_test(what_differs_is_named),
         cmocka_unit_test(cells_of_examples_that_lost_are_planned_again),
         cmocka_unit_test(no_money_is_lost),
