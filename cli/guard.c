@@ -35,6 +35,16 @@ static double size_of(const char *path)
     return path && stat(path, &st) == 0 ? (double)st.st_size : 0;
 }
 
+static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
+
+void sg_cli_guard_end(void)
+{
+    const struct itimerval none = {0};
+    setitimer(ITIMER_PROF, &none, NULL);
+    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++)
+        signal(faults[i], SIG_DFL);
+}
+
 void sg_cli_guard_reading(const char *path, const char *other)
 {
     static char stack[65536]; /* the library's own may be used up */
@@ -43,9 +53,8 @@ void sg_cli_guard_reading(const char *path, const char *other)
     struct itimerval limit = {.it_value.tv_sec = 8 + (time_t)(size / 4e6)};
     signal(SIGPROF, on_endless);
     setitimer(ITIMER_PROF, &limit, NULL);
-    static const int fault[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
     struct sigaction action = {.sa_handler = on_fault, .sa_flags = SA_ONSTACK};
     sigaltstack(&own, NULL);
-    for (size_t i = 0; i < sizeof fault / sizeof fault[0]; i++)
-        sigaction(fault[i], &action, NULL);
+    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++)
+        sigaction(faults[i], &action, NULL);
 }

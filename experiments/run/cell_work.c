@@ -107,7 +107,7 @@ static json_t *head_json(const struct sg_prepared *p, const struct sg_cell *c,
     s.seed = (uint64_t)c->seed_train;
     json_t *o = json_pack("{s:o,s:i,s:i,s:i,s:o}", "settings", settings_json(&s), "task", c->task,
                           "n_classes", train->n_classes, "cut", (int)train->cut, "train", rows_json(train));
-    char *path = sg_strf("%s/%s" SNAPSHOT, p->study->results, c->id);
+    char *path = p->study->results ? sg_strf("%s/%s" SNAPSHOT, p->study->results, c->id) : NULL;
     if (o && path)
         json_object_set_new(o, "snapshot", json_string(path));
     sg_free(path);

@@ -1,7 +1,8 @@
 /* A cell as work for a team: payload (rank 0) -> training (team) -> result (rank 0).
  *
  * Payload: int64 length of a head, the head, a JSON object {"settings": {...} (all of model/train_settings.h), "task", "n_classes", "cut", "train": [[label, first,
- * second?], ...], "snapshot": "<results>/<id>.run"}, then the task's held-out rows (the test rows, then those of each
+ * second?], ...], "snapshot": "<results>/<id>.run"}, (none where the
+ * study has no results folder), then the task's held-out rows (the test rows, then those of each
  * further test set), a JSON array like "train". Result: int64 length of a JSON header, the header, then
  * float32 loss (n_steps) and logits (n_eval, K).
  *

@@ -52,7 +52,8 @@ static const char *const sql[N_SQL] = {
     [SQL_CELL_FINISH] = "UPDATE cells SET status=?2, reason=?3, result=?4, created=?5 WHERE id=?1",
     [SQL_CELL_TRAINED] =
         "SELECT status, json_extract(r,'$.rows_sha256'), json_extract(r,'$.examples_sha256'),"
-        " json_extract(r,'$.n_synthetic') FROM"
+        " json_extract(r,'$.n_synthetic'), json_extract(r,'$.weights_sha256'), json_extract(r,'$.rounding'),"
+        " json_extract(r,'$.program') FROM"
         " (SELECT status, iif(json_valid(result), result, '{}') AS r FROM cells WHERE id=?1)",
     [SQL_CELL_EXAMPLES_SET] =
         "UPDATE cells SET result=json_set(result,'$.rows_sha256',?2,'$.examples_sha256',?3) WHERE id=?1",

@@ -25,6 +25,9 @@ sg_status sg_ledger_cell_trained(struct sg_ledger *l, const char *id, struct sg_
         copy_column(s, 2, t.examples, sizeof t.examples);
         if (sqlite3_column_type(s, 3) == SQLITE_INTEGER)
             t.n_synthetic = sqlite3_column_int64(s, 3);
+        copy_column(s, 4, t.weights, sizeof t.weights);
+        copy_column(s, 5, t.rounding, sizeof t.rounding);
+        copy_column(s, 6, t.program, sizeof t.program);
     }
     sg_status status = rc == SQLITE_ROW || rc == SQLITE_DONE ? SG_OK : sg_ledger_fail(l, "a cell", err);
     sqlite3_reset(s);

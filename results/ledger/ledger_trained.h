@@ -12,6 +12,7 @@
 struct sg_ledger_trained {
     char status[16]; /* "planned", "done", "failed", or "" when the cell is not there */
     char rows[SG_HEX], examples[SG_HEX];
+    char weights[SG_HEX], rounding[16], program[160]; /* of a done one */
     int64_t n_synthetic; /* examples of its pool that it was trained on; -1: not known */
 };
 sg_status sg_ledger_cell_trained(struct sg_ledger *l, const char *id, struct sg_ledger_trained *out,

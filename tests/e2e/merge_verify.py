@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Two halves of a study, run apart and merged, are the undivided run; conflicts and another study are told; a kill leaves nothing.
-`verify` says of a folder that it is whole, or what is not."""
+`verify` says of a folder that it is whole, or what is not; with `--sample` it trains cells again."""
 import contextlib
 import hashlib
 import json
@@ -97,6 +97,39 @@ def merging(folder):
     return whole
 
 
+def sampling(folder):
+    """Cells of the finished study trained again: the same ones on any number of ranks; a digest that was changed is found."""
+    before, trained = state(folder / "whole"), []
+    for ranks in (1, 3):
+        out, err = sg.run("verify", folder / "whole", "--sample", "25%", ranks=ranks)
+        sg.check("3 of 10 done cells were trained again, 3 of them to the same weights" in out and "whole and complete" in out, out + err)
+        trained.append(sorted(re.findall(r"^cell (\w+)\.\.\. .*: the same weights$", err, re.M)))
+    sg.check(len(trained[0]) == 3 and trained[0] == trained[1], f"not the same cells on any number of ranks: {trained}")
+    sg.check(state(folder / "whole") == before, "verify --sample has written into the folder")
+
+    # What ledger and results.h5 agree on, and is wrong all the same.
+    shutil.copytree(folder / "whole", folder / "swapped")
+    ids = sg.ask(folder / "swapped", "SELECT id FROM cells WHERE id GLOB '%s*'" % trained[0][1])[0][0]
+    change(folder / "swapped", f"UPDATE cells SET result=json_set(result, '$.weights_sha256', '{64 * '0'}') WHERE id='{ids}'")
+    study = json.loads(sg.ask(folder / "swapped", "SELECT value FROM meta WHERE name='settings'")[0][0])
+    (folder / "study.json").write_text(json.dumps(study))
+    sg.run("run", folder / "study.json", "--results", folder / "swapped", "--offline", "--quiet")
+    out, _ = sg.run("verify", folder / "swapped")
+    sg.check("whole and complete" in out, out)
+    out, err = sg.run("verify", folder / "swapped", "--sample=25", "--study", folder / "study.json", ranks=2, code=1)
+    sg.check(re.search(rf"^cell {ids} \(.*\): its weights are {64 * '0'} in the ledger, and [0-9a-f]{{64}} when it is trained again", out, re.M) and
+             "3 of 10 done cells were trained again, 2 of them to the same weights" in out and "1 thing does not fit" in err, out + err)
+
+    for arguments, cwd, said in (((folder / "whole", "--sample", "10%", "train.encoder=/no/such"), sg.ROOT, "/no/such"),
+                                 ((folder / "whole", "--sample", "10%", "data.dir=/no/such"), sg.ROOT, "/no/such"),
+                                 ((folder / "whole", "--sample", "10%", "train.encoder=tests/oracle/model/roberta"), sg.ROOT, "another one than the cells were trained with"),
+                                 ((folder / "whole", "--sample", "10%"), folder, "quickstart.yaml: the study file that"),
+                                 ((folder / "whole", "--sample", "0%"), sg.ROOT, "above 0"), ((folder / "whole", "--study", "x"), sg.ROOT, "for --sample"),
+                                 ((folder / "whole" / "results.h5", "--sample", "10%"), sg.ROOT, "needs the results folder")):
+        out, err = sg.run("verify", *arguments, cwd=cwd, code=2)
+        sg.check(said in err, f"not {said}: {out}{err}")
+
+
 def verifying(folder):
     """Of finished studies: what is whole, and each thing that is not, by its name."""
     before = state(folder / "whole")
@@ -126,4 +159,5 @@ def verifying(folder):
 with sg.Folder() as folder:
     whole = merging(folder)
     verifying(folder)
+    sampling(folder)
     print("ok:", whole)
