@@ -16,7 +16,7 @@ import sg
 if not pathlib.Path("/proc/self/status").exists():
     sg.skip("no /proc, where one sees that a process is ready for a signal")
 TINY = sg.ROOT / "tests" / "oracle" / "model"
-N_STEPS = 8000
+N_STEPS = 3000
 
 
 def rows(path, n):

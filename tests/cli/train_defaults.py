@@ -10,12 +10,12 @@ JOINED = {"joy": "good", "love": "good", "fear": "sudden", "surprise": "sudden"}
 with sg.Folder() as folder:
     rows = [json.loads(line) for line in (sg.ROOT / "data" / "sample" / "emotion" / "train.jsonl").read_text().splitlines()]
     four = folder / "four.jsonl"
-    rows = [{"text": " ".join(r["text"].split()[:8]), "label": JOINED.get(r["label"], r["label"])} for r in rows]  # short, for speed
+    rows = [{"text": " ".join(r["text"].split()[:5]), "label": JOINED.get(r["label"], r["label"])} for r in rows]  # short, for speed
     four.write_text("".join(json.dumps(r) + "\n" for r in rows))
     sg.check(len(rows) == 60 and len({r["label"] for r in rows}) == 4, "not 60 rows of 4 classes")
 
     def train(encoder, *settings):
-        out, _ = sg.run("train", "--encoder", encoder, "--train", four, "--eval", four, "--json", *settings)
+        out, _ = sg.run("train", "--encoder", encoder, "--train", four, "--eval", four, "--json", *settings, env={"OMP_NUM_THREADS": "2"})
         return json.loads(out)
 
     TINY = sg.ROOT / "tests" / "oracle" / "model" / "bert"  # knows 25 words: nothing can be learned with it
