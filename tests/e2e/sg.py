@@ -177,7 +177,8 @@ class Stub:
 
     def __init__(self, folder, *options):
         self.log = folder / "stub.jsonl"
-        self.process = subprocess.Popen([sys.executable, str(ROOT / "stub" / "llm_stub.py"), "--log", str(self.log),
+        # -S: without packages of the machine, which take as long to find as all of the stub's own
+        self.process = subprocess.Popen([sys.executable, "-S", str(ROOT / "stub" / "llm_stub.py"), "--log", str(self.log),
                                          *options], stdout=subprocess.PIPE, text=True)
         line = self.process.stdout.readline()
         self.url = re.search(r"https?://\S+", line).group(0)
