@@ -15,12 +15,25 @@
             "classifier.out_proj.bias"                                                                       \
     }
 
+#define BERT_MASK_HEAD                                                                                       \
+    {                                                                                                        \
+        "cls.predictions.transform.dense.weight", "cls.predictions.transform.dense.bias",                    \
+            "cls.predictions.transform.LayerNorm.weight", "cls.predictions.transform.LayerNorm.bias",        \
+            "cls.predictions.bias", "cls.predictions.decoder.bias", "cls.predictions.decoder.weight"         \
+    }
+#define ROBERTA_MASK_HEAD                                                                                    \
+    {                                                                                                        \
+        "lm_head.dense.weight", "lm_head.dense.bias", "lm_head.layer_norm.weight",                           \
+            "lm_head.layer_norm.bias", "lm_head.bias", "lm_head.decoder.bias", "lm_head.decoder.weight"      \
+    }
+
 /* Defaults of transformers 5.23. */
 static const struct sg_family families[] = {
     {.model_type = "bert",
      .architecture = "BertForSequenceClassification",
      .prefix = "bert.",
      .head = BERT_HEAD,
+     .mask_head = BERT_MASK_HEAD,
      .has_pooler = 1,
      .vocab_size = 30522,
      .pad_id = 0,
@@ -30,6 +43,8 @@ static const struct sg_family families[] = {
      .architecture = "RobertaForSequenceClassification",
      .prefix = "roberta.",
      .head = ROBERTA_HEAD,
+     .mask_head = ROBERTA_MASK_HEAD,
+     .mask_head_is_erf = 1,
      .drops_head_input = 1,
      .counts_behind_pad = 1,
      .vocab_size = 50265,
@@ -40,6 +55,8 @@ static const struct sg_family families[] = {
      .architecture = "XLMRobertaForSequenceClassification",
      .prefix = "roberta.",
      .head = ROBERTA_HEAD,
+     .mask_head = ROBERTA_MASK_HEAD,
+     .mask_head_is_erf = 1,
      .drops_head_input = 1,
      .counts_behind_pad = 1,
      .vocab_size = 30522,

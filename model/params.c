@@ -285,6 +285,18 @@ static sg_status load_one(const struct sg_spec *s, const struct sg_tensor_info *
     return check_finite(s, t, file, out, err);
 }
 
+sg_status sg_params_load_other(const struct sg_layout *l, const struct sg_safetensors *file, const char *dir,
+                               const char *name, int64_t rows, int64_t cols, float *out, int *found,
+                               struct sg_err *err)
+{
+    char wrapper[64];
+    wrapper_of(file, wrapper);
+    const struct sg_tensor_info *t = find(file, wrapper, l->family, name);
+    *found = t != NULL;
+    struct sg_spec s = {.rows = rows, .cols = cols, .n = rows * (cols ? cols : 1)};
+    return t ? load_one(&s, t, file, dir, out, err) : SG_OK;
+}
+
 static float *place_of(const struct sg_spec *s, float *arena)
 {
     return arena ? arena + s->offset : NULL;

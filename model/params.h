@@ -105,6 +105,12 @@ void sg_params_destroy(struct sg_params *p);
 sg_status sg_params_load(const struct sg_layout *l, const struct sg_safetensors *file, const char *dir,
                          int head, float *arena, int *has_pooler, struct sg_err *err) SG_MUST_USE;
 
+/* Reads one tensor that is no parameter here, (rows, cols) or a vector with cols 0, by its full name or an older one, with the checks of
+ * sg_params_load. *found 0: the file has none. out NULL: name and shape alone are checked. */
+sg_status sg_params_load_other(const struct sg_layout *l, const struct sg_safetensors *file, const char *dir,
+                               const char *name, int64_t rows, int64_t cols, float *out, int *found,
+                               struct sg_err *err) SG_MUST_USE;
+
 /* A tensor by its full name, behind "module." or "_orig_mod." where all names have it; or NULL. */
 const struct sg_tensor_info *sg_params_find(const struct sg_safetensors *file, const char *name);
 

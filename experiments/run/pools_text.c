@@ -44,7 +44,7 @@ void sg_pools_text_bought(const struct sg_prepared *p, struct sg_buf *out)
         if (sg_pool_shortfall(pool)[0])
             sg_buf_printf(out, "   short: %s", sg_pool_shortfall(pool));
         else if (!sg_pool_complete(pool))
-            sg_buf_puts(out, "   not bought yet");
+            sg_buf_puts(out, sg_pool_needs_words(pool) ? "   made by the run" : "   not bought yet");
         sg_buf_puts(out, "\n");
     }
     for (int64_t i = 0; i < p->n_evaluations; i++) {
@@ -61,7 +61,7 @@ void sg_pools_text_missing(const struct sg_prepared *p, const int64_t *n_missing
     sg_buf_printf(out, "%-12s %-34s %4s %9s %7s %12s\n", "task", "method", "seed", "examples", "wanted",
                   "completions");
     for (int64_t i = 0; i < p->grid.n_pools; i++) {
-        if (sg_pool_complete(p->pool[i]))
+        if (sg_pool_complete(p->pool[i]) || sg_pool_needs_words(p->pool[i]))
             continue;
         name_of(p, i, out);
         sg_buf_printf(out, " %9lld %7lld %12lld or more\n", (long long)sg_pool_n(p->pool[i]),

@@ -124,7 +124,11 @@ static sg_status prepare(struct sg_run *r, struct sg_err *err)
         status = o->check(o->context, r->p, err);
     SG_TRY(sg_agree(r->world, status, err));
     SG_TRY(sg_same_ranks_of_study(r->world, r->p, !o->buy_only, err));
-    return o->buy_only ? SG_OK : sg_encoder_read(r->p->encoder, r->world, err);
+    if (o->buy_only)
+        return SG_OK;
+    if (sg_study_needs_words(r->p->study))
+        SG_TRY(sg_agree(r->world, sg_mask_head_load(r->p->encoder, &r->head, err), err));
+    return sg_encoder_read(r->p->encoder, r->world, err);
 }
 
 /* Collective. What there is, and what is to do; whom to buy from. */
@@ -150,10 +154,23 @@ static sg_status begin(struct sg_run *r, struct sg_err *err)
     return SG_OK;
 }
 
+/* Collective. Free pools that take the encoder are there before their cells are handed out. */
+static sg_status fill_words(struct sg_run *r, struct sg_err *err)
+{
+    sg_status status = r->world->rank == 0 ? sg_run_begin_phase(r, "free pools", err) : SG_OK;
+    status = sg_agree(r->world, status, err);
+    if (status == SG_OK)
+        status = sg_fill_words(r->world, r->p, r->head, err);
+    sg_run_end_phase(r);
+    return status;
+}
+
 /* Collective. Buying, training, measuring. */
 static sg_status work(struct sg_run *r, struct sg_err *err)
 {
     sg_status status = SG_OK;
+    if (r->head)
+        SG_TRY(fill_words(r, err));
     if (!r->options->batch)
         status = engine_run(r, err);
     else if (r->world->rank == 0)
@@ -171,6 +188,7 @@ static void free_all(struct sg_run *r)
     sg_resume_free(&r->resume);
     sg_ledger_close(r->ledger);
     sg_cells_destroy(r->cells);
+    sg_mask_head_destroy(r->head);
     sg_free(r->cell);
     sg_free(r->h5_path);
     sg_prepared_destroy(r->p);

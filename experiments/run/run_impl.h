@@ -7,6 +7,7 @@
 #include "experiments/buying/endpoints.h"
 #include "experiments/buying/requests.h"
 #include "experiments/run/cell_work.h"
+#include "experiments/run/fill_words.h"
 #include "experiments/run/progress.h"
 #include "experiments/run/resume.h"
 #include "experiments/run/run.h"
@@ -31,6 +32,7 @@ struct sg_run {
     struct sg_endpoints endpoints;
     struct sg_watch watch;
     struct sg_cells *cells;
+    struct sg_mask_head *head; /* of every rank, where free pools need it; else NULL */
 
     struct sg_ledger *ledger;
     struct sg_engine *engine;

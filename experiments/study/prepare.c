@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "experiments/study/prices.h"
+#include "model/mask_head.h"
 
 #include <jansson.h>
 #include <string.h>
@@ -44,6 +45,16 @@ static sg_status make_near(struct sg_prepared *p, int task, struct sg_err *err)
     return SG_OK;
 }
 
+int sg_study_needs_words(const struct sg_study *s)
+{
+    int has_pools = 0, needs = 0;
+    for (int i = 0; i < s->n_mixes; i++)
+        has_pools |= s->mix[i] != SG_MIX_RAW;
+    for (int i = 0; i < s->n_methods; i++)
+        needs |= sg_method_needs_words(s->method[i]);
+    return has_pools && needs;
+}
+
 static sg_status make_pool(struct sg_prepared *p, int64_t i, struct sg_err *err)
 {
     const struct sg_study *s = p->study;
@@ -64,6 +75,7 @@ static sg_status make_pool(struct sg_prepared *p, int64_t i, struct sg_err *err)
         .check_duplicates = s->filter_duplicates,
         .near = p->near[k->task],
         .near_filter = s->filter_near,
+        .encoder_digest = sg_encoder_digest(p->encoder),
         .near_digest = p->data[k->task].cell_digest,
         .source = k->source < 0 ? NULL : p->pool[k->source],
     };
@@ -150,6 +162,18 @@ static sg_status fill(struct sg_prepared *p, int assume, struct sg_err *err)
     return make_ids(p, err);
 }
 
+/* An encoder whose folder has no masked-LM head cannot fill gaps. */
+static sg_status check_head(struct sg_prepared *p, int assume, struct sg_err *err)
+{
+    struct sg_err why = {0};
+    sg_status status = sg_study_needs_words(p->study) ? sg_mask_head_check(p->encoder, &why) : SG_OK;
+    if (status == SG_INPUT && assume)
+        return sg_lacks_add(&p->lacks, "encoder", 1, err, "%s", why.text);
+    if (status != SG_OK)
+        *err = why;
+    return status;
+}
+
 /* The encoder, or what stands for it. */
 static sg_status load(struct sg_prepared *p, int without, struct sg_err *err)
 {
@@ -168,7 +192,9 @@ static sg_status load(struct sg_prepared *p, int without, struct sg_err *err)
                                                  : sg_encoder_load(dir, &p->encoder, &why);
     if (status != SG_OK && !assume)
         *err = why;
-    if (status == SG_OK || !assume)
+    if (status == SG_OK)
+        return check_head(p, assume, err);
+    if (!assume)
         return status;
     SG_TRY(sg_lacks_add(&p->lacks, "encoder", is_there, err, "%s", why.text));
     return sg_encoder_assume(dir, &p->encoder, p->assumed, err);
@@ -332,10 +358,13 @@ static json_t *free_pool_settings(const struct sg_prepared *p, const struct sg_p
 {
     const struct sg_study *s = p->study;
     const struct sg_method_row *m = sg_method_row((enum sg_method)k->arm.method);
-    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:o}", "task", s->task[k->task].name, "method", m->name,
-                     "recipe", m->recipe, "seed_generation", (json_int_t)k->seed_generation, "seed_data",
-                     (json_int_t)k->seed_data, "n_wanted", (json_int_t)s->size[s->n_sizes - 1], "class_names",
-                     names);
+    json_t *o = json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:o}", "task", s->task[k->task].name, "method",
+                          m->name, "recipe", m->recipe, "seed_generation", (json_int_t)k->seed_generation,
+                          "seed_data", (json_int_t)k->seed_data, "n_wanted",
+                          (json_int_t)s->size[s->n_sizes - 1], "class_names", names);
+    if (o && m->gaps)
+        json_object_set_new(o, "encoder_sha256", json_string(sg_encoder_digest(p->encoder)));
+    return o;
 }
 
 char *sg_pool_settings(const struct sg_prepared *p, int64_t i)

@@ -42,6 +42,9 @@ sg_status sg_prepare(const char *study, int n_overrides, const char *const *over
                      struct sg_prepared **out, struct sg_err *err) SG_MUST_USE;
 void sg_prepared_destroy(struct sg_prepared *p);
 
+/* Whether it has methods that need the encoder's masked-LM head, and pools of them. */
+int sg_study_needs_words(const struct sg_study *s);
+
 /* The raw rows that few-shot examples come from: the study's smallest raw size of that draw, so that no cell sees more labelled rows than
  * its raw size says. Evaluations of the LLM take those of draw 0. Borrowed. */
 const struct sg_rows *sg_prepared_shots(const struct sg_prepared *p, int task, int64_t draw);

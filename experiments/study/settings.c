@@ -175,7 +175,8 @@ static const struct sg_setting table[] = {
              "of one's own"},
     {"methods", SG_SET_CHOICES, 0, LIST(method, n_methods), .choice = method_choice,
      .initial = "[zero_shot, zero_shot_topic, one_shot, few_shot_3, few_shot_5]",
-     .help = "how examples are made: how the LLM is asked for them, or, free, of the raw rows (eda)"},
+     .help = "how examples are made: how the LLM is asked for them, or, free, of the raw rows (eda, "
+             "mlm_insert, mlm_replace)"},
     {"conditioning", SG_SET_CHOICES, 0, LIST(conditioning, n_conditionings), .choice = conditioning_choice,
      .initial = "[label]",
      .help = "label: the prompt names the class of the example; none: the LLM writes a text, then chooses "

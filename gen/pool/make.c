@@ -83,7 +83,8 @@ sg_status sg_maker_create(const struct sg_maker_spec *spec, struct sg_maker **ou
     m->start = sg_alloc((size_t)t->n_classes + 1, sizeof *m->start);
     m->seed = sg_alloc((size_t)t->n_classes, sizeof *m->seed);
     m->words = sg_alloc(2 * (size_t)t->n_classes, sizeof *m->words);
-    sg_status status = m->by_class && m->start && m->seed && m->words
+    m->guesses = sg_alloc((size_t)t->n_classes, sizeof *m->guesses);
+    sg_status status = m->by_class && m->start && m->seed && m->words && m->guesses
                            ? sort_rows(m, err)
                            : sg_fail_memory(err, (size_t)n * sizeof *m->by_class);
     for (int i = 0; status == SG_OK && i < 2 * t->n_classes; i++)
@@ -105,6 +106,8 @@ void sg_maker_destroy(struct sg_maker *m)
     for (int i = 0; m->words && i < 2 * m->spec.task->n_classes; i++)
         sg_free(m->words[i].word);
     sg_free(m->words);
+    sg_maker_forget_words(m);
+    sg_free(m->guesses);
     sg_free(m->by_class);
     sg_free(m->start);
     sg_free(m->seed);
@@ -116,7 +119,8 @@ struct sg_rng sg_maker_rng(const struct sg_maker *m, int class_, int64_t draw)
     return sg_rng_make(m->seed[class_], (uint64_t)draw);
 }
 
-sg_status sg_make_is_same(const char *a, const char *b, int *yes, struct sg_err *err)
+/* Whether a text is another one but for case, blanks and punctuation. */
+static sg_status is_same(const char *a, const char *b, int *yes, struct sg_err *err)
 {
     struct sg_buf x = sg_buf_make((size_t)1 << 26), y = sg_buf_make((size_t)1 << 26);
     sg_buf_folded(&x, a);
@@ -128,6 +132,25 @@ sg_status sg_make_is_same(const char *a, const char *b, int *yes, struct sg_err 
     sg_buf_free(&x);
     sg_buf_free(&y);
     return status;
+}
+
+sg_status sg_make_changed_take(const struct sg_row *row, int side, char *changed, struct sg_made *out,
+                               struct sg_err *err)
+{
+    const char *text = side ? row->second : row->first, *other = side ? row->first : row->second;
+    char *kept = NULL;
+    int same = 0;
+    sg_status status = is_same(text, changed, &same, err);
+    if (status == SG_OK && other && !(kept = sg_strdup(other)))
+        status = sg_fail_memory(err, strlen(other));
+    if (status != SG_OK) {
+        sg_free(changed);
+        return status;
+    }
+    out->state = SG_MADE;
+    out->reason = !changed[0] ? SG_REJECT_EMPTY : same ? SG_REJECT_ECHO : SG_ACCEPTED;
+    out->x = (struct sg_parsed){side ? kept : changed, side ? changed : kept};
+    return SG_OK;
 }
 
 const struct sg_row *sg_maker_row(const struct sg_maker *m, const struct sg_draw *d)

@@ -160,21 +160,10 @@ static sg_status make(const struct sg_maker *m, const struct sg_draw *d, struct 
         return SG_OK;
     struct sg_rng r = sg_maker_rng(m, d->class_, d->draw);
     int side = row->second ? (int)sg_rng_below(&r, 2) : 0;
-    const char *text = side ? row->second : row->first, *other = side ? row->first : row->second;
-    char *changed = NULL, *kept = NULL;
-    int same = 0;
-    SG_TRY(change(text, &m->words[2 * d->class_ + side], alpha_of(m), &r, &changed, err));
-    sg_status status = sg_make_is_same(text, changed, &same, err);
-    if (status == SG_OK && other && !(kept = sg_strdup(other)))
-        status = sg_fail_memory(err, strlen(other));
-    if (status != SG_OK) {
-        sg_free(changed);
-        return status;
-    }
-    out->state = SG_MADE;
-    out->reason = !changed[0] ? SG_REJECT_EMPTY : same ? SG_REJECT_ECHO : SG_ACCEPTED;
-    out->x = (struct sg_parsed){side ? kept : changed, side ? changed : kept};
-    return SG_OK;
+    char *changed = NULL;
+    SG_TRY(change(side ? row->second : row->first, &m->words[2 * d->class_ + side], alpha_of(m), &r, &changed,
+                  err));
+    return sg_make_changed_take(row, side, changed, out, err);
 }
 
 const struct sg_method_row sg_method_eda = {

@@ -28,6 +28,11 @@ int sg_method_is_free(enum sg_method m)
     return methods[m]->make != NULL;
 }
 
+int sg_method_needs_words(enum sg_method m)
+{
+    return methods[m]->gaps != NULL;
+}
+
 int sg_method_shows_rows(enum sg_method m)
 {
     return methods[m]->n_shots > 0 || methods[m]->make;

@@ -23,7 +23,9 @@
     X(SG_ONE_SHOT, sg_method_one_shot)                                                                       \
     X(SG_FEW_SHOT_3, sg_method_few_shot_3)                                                                   \
     X(SG_FEW_SHOT_5, sg_method_few_shot_5)                                                                   \
-    X(SG_EDA, sg_method_eda)
+    X(SG_EDA, sg_method_eda)                                                                                 \
+    X(SG_MLM_INSERT, sg_method_mlm_insert)                                                                   \
+    X(SG_MLM_REPLACE, sg_method_mlm_replace)
 
 #define SG_METHOD_CONSTANT(constant, row) constant,
 enum sg_method { SG_METHODS(SG_METHOD_CONSTANT) SG_N_METHODS };
@@ -36,6 +38,7 @@ struct sg_template_values;
 struct sg_topics;
 struct sg_maker;
 struct sg_made;
+struct sg_gaps;
 
 /* What a draw is for: an example of class_ (-1 where the LLM chooses it), the draw-th such one. */
 struct sg_draw {
@@ -65,6 +68,9 @@ struct sg_method_row {
     /* The candidate of a draw. Pure: the same for the same rows, class and draw, whoever calls it, in any order. */
     sg_status (*make)(const struct sg_maker *m, const struct sg_draw *d, struct sg_made *out,
                       struct sg_err *err) SG_MUST_USE;
+    /* Of one whose draws need words of the encoder's masked-LM head: where they go; `make` is sg_make_filled_gaps then. NULL: none. */
+    sg_status (*gaps)(const struct sg_maker *m, const struct sg_draw *d, struct sg_gaps *out,
+                      struct sg_err *err) SG_MUST_USE;
 };
 
 #define SG_METHOD_ROW(constant, row) extern const struct sg_method_row row;
@@ -77,6 +83,9 @@ int sg_method_of(const char *name); /* -1 when unknown */
 
 /* Whether its examples cost nothing and ask nobody. */
 int sg_method_is_free(enum sg_method m);
+
+/* Whether it needs the encoder's masked-LM head. */
+int sg_method_needs_words(enum sg_method m);
 
 /* Whether its examples come from raw rows, or its prompts show some: then its pools differ by draw of the raw rows (few_shot_rows), and
  * need some. */

@@ -61,7 +61,8 @@ struct sg_pool_spec {
     const struct sg_pool *
         source; /* a pool of the same task, to be rephrased; NULL: none. n and n_examples: at most the source's
                                      n; 1 */
-    const char *near_digest; /* of the rows in `near`: with a filter the content depends on them */
+    const char *encoder_digest; /* of what fills the gaps of a method that has some */
+    const char *near_digest;    /* of the rows in `near`: with a filter the content depends on them */
 };
 
 /* How lookup answers: found 0 means not bought yet. Strings stay valid until the next lookup. */
@@ -97,6 +98,21 @@ const char *sg_pool_id(const struct sg_pool *p);
 sg_status sg_pool_advance(struct sg_pool *p, sg_completion_lookup lookup, void *context,
                           struct sg_request_list *missing, struct sg_err *err) SG_MUST_USE;
 int sg_pool_complete(const struct sg_pool *p);
+
+/* ---- free pools that need words of the encoder's masked-LM head ---- */
+
+/* Whether it is one, and not complete. sg_pool_advance goes as far as there are words. */
+int sg_pool_needs_words(const struct sg_pool *p);
+
+/* Adds to a list what the head is to be asked next (gen/pool/make.h, sg_maker_ask), until it has `max` members. */
+sg_status sg_pool_ask_words(const struct sg_pool *p, int64_t max, json_t *list,
+                            struct sg_err *err) SG_MUST_USE;
+
+/* The words of a draw: an array of texts or null. */
+sg_status sg_pool_put_words(struct sg_pool *p, int class_, int64_t draw, const json_t *words,
+                            struct sg_err *err) SG_MUST_USE;
+
+/* ---- */
 
 /* What would become of a completion that has come just now, without leaving anything behind: SG_ACCEPTED where it has a good example, or,
  * while topics are asked for, a topic; else why its first one is none. Of a pool of rephrasings only whether there is a text. The pool

@@ -59,6 +59,8 @@ static void add_free(struct sg_sha256_stream *sha, const struct sg_pool *p)
     char numbers[100];
     sg_sha256_add_text(sha, "made of rows");
     sg_sha256_add_text(sha, p->method->recipe);
+    if (p->method->gaps)
+        sg_sha256_add_text(sha, s->encoder_digest);
     sg_sha256_add_text(sha, s->task->name);
     for (int k = 0; k < s->task->n_classes; k++)
         sg_sha256_add_text(sha, s->task->class_[k].name);

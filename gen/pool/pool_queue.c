@@ -117,6 +117,8 @@ sg_status sg_pool_finish(struct sg_pool *p, struct sg_err *err)
     name_shortfall(p);
     sg_near_destroy(p->near); /* nothing is looked for any more, and it is most of a large pool's memory */
     p->near = NULL;
+    if (p->maker)
+        sg_maker_forget_words(p->maker);
     p->finished = 1;
     return SG_OK;
 }

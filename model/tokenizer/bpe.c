@@ -33,6 +33,14 @@ static uint32_t byte_char(int byte)
     return 0;
 }
 
+void sg_bpe_bytes(int16_t of[SG_BPE_CHARS])
+{
+    for (int c = 0; c < SG_BPE_CHARS; c++)
+        of[c] = -1;
+    for (int b = 0; b < 256; b++)
+        of[byte_char(b)] = (int16_t)b;
+}
+
 void sg_bpe_init(struct sg_bpe *b, const struct sg_vocab *vocab)
 {
     for (int byte = 0; byte < 256; byte++) {

@@ -141,6 +141,7 @@ static void encode_unmarked(struct encoding *e, const char *text, size_t n)
     if (e->t->normalizes) {
         sg_buf_clear(&e->normal);
         sg_bert_normalize(&e->t->norm, text, n, &e->normal);
+        e->ids.failed |= e->normal.failed; /* the next stretch of text clears the buffer */
         text = sg_buf_text(&e->normal);
         n = e->normal.len;
     }

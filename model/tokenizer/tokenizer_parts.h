@@ -115,6 +115,9 @@ void sg_bpe_put(struct sg_bpe *b, int32_t left, int32_t right, int32_t rank, int
 void sg_bpe_free(struct sg_bpe *b);
 void sg_bpe_encode(const struct sg_bpe *b, struct sg_bpe_scratch *scratch, const char *text, size_t n,
                    struct sg_ids *ids);
+/* of[c]: the byte that the character c of a token stands for; -1: none. None stands behind them. */
+enum { SG_BPE_CHARS = 512 };
+void sg_bpe_bytes(int16_t of[SG_BPE_CHARS]);
 void sg_bpe_scratch_free(struct sg_bpe_scratch *scratch);
 
 /* Sets single and pair: [CLS] A [SEP] B [SEP] with types 0 and 1, or <s> A </s></s> B </s> with 0 alone. */

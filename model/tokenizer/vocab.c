@@ -108,3 +108,11 @@ sg_status sg_vocab_put_tails(struct sg_vocab *v, const struct sg_vocab *from, co
     }
     return SG_OK;
 }
+
+void sg_vocab_each(const struct sg_vocab *v,
+                   void (*each)(void *context, const char *text, size_t n, int32_t id), void *context)
+{
+    for (size_t i = 0; i < v->n_slots; i++)
+        if (v->slot[i].id)
+            each(context, sg_buf_text(&v->text) + v->slot[i].at, v->slot[i].len, v->slot[i].id - 1);
+}

@@ -36,4 +36,8 @@ size_t sg_vocab_longest(const struct sg_vocab *v, const char *text, size_t n, in
 sg_status sg_vocab_put_tails(struct sg_vocab *v, const struct sg_vocab *from, const char *prefix,
                              struct sg_err *err) SG_MUST_USE;
 
+/* Every token with its id, in no order. */
+void sg_vocab_each(const struct sg_vocab *v,
+                   void (*each)(void *context, const char *text, size_t n, int32_t id), void *context);
+
 #endif

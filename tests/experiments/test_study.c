@@ -512,7 +512,7 @@ static void test_bad(void **state)
         {"mixes: [raw, raw]\n", NULL, "s.yaml:5:14: mixes holds raw twice; hint: keep one"},
         {"methods: []\n", NULL,
          "s.yaml:5:10: methods must be a list [...] of zero_shot, zero_shot_topic, one_shot, few_shot_3, "
-         "few_shot_5, eda, not an "
+         "few_shot_5, eda, mlm_insert, mlm_replace, not an "
          "empty list"},
         {"sizes: [1]\n", NULL, "s.yaml:5:1: \"sizes\" stands twice, first in line 3; hint: keep one of them"},
         {"train.epochs: 3\ntrain: {epochs: 4}\n", NULL,

@@ -266,6 +266,177 @@ static void ids_are_of_what_counts(void **state)
     sg_rows_free(&fewer);
 }
 
+/* ---- words of a masked-LM head ---- */
+
+/* A head that knows a word for every gap but the third of a text, by what stands before it. */
+static json_t *words_for(const json_t *ask)
+{
+    static const char *const word[] = {"sea", "north", "harbour", "glass", "autumn"};
+    const json_t *piece = json_object_get(ask, "piece"), *u;
+    json_t *words = json_array();
+    size_t g;
+    json_array_foreach (json_object_get(ask, "u"), g, u) {
+        const char *before = json_string_value(json_array_get(piece, g));
+        assert_true(json_real_value(u) >= 0 && json_real_value(u) < 1);
+        size_t k = (strlen(before) + (size_t)(json_real_value(u) * 5)) % 5;
+        json_array_append_new(words, g == 2 ? json_null() : json_string(word[k]));
+    }
+    return words;
+}
+
+/* Asks for `max` draws at a time, whose words come in the order asked or the other way round. */
+static struct sg_pool *filled_by_head(const struct sg_pool_spec *spec, int64_t max, int backwards)
+{
+    struct sg_pool *p = NULL;
+    struct sg_err err = {0};
+    if (sg_pool_create(spec, &p, &err) != SG_OK)
+        fail_msg("%s", err.text);
+    for (int turn = 0; sg_pool_needs_words(p); turn++) {
+        json_t *list = json_array();
+        assert_true(turn < 1000);
+        assert_int_equal(sg_pool_advance(p, nobody, NULL, &none, &err), SG_OK);
+        assert_int_equal(sg_pool_ask_words(p, max, list, &err), SG_OK);
+        size_t n = json_array_size(list);
+        assert_int_equal(n > 0, sg_pool_needs_words(p));
+        assert_true((int64_t)n <= max);
+        for (size_t i = 0; i < n; i++) {
+            const json_t *o = json_array_get(list, backwards ? n - 1 - i : i);
+            json_t *words = words_for(o);
+            assert_int_equal(sg_pool_put_words(p, (int)json_integer_value(json_object_get(o, "class")),
+                                               json_integer_value(json_object_get(o, "draw")), words, &err),
+                             SG_OK);
+            json_decref(words);
+        }
+        json_decref(list);
+    }
+    assert_true(sg_pool_complete(p));
+    return p;
+}
+
+static void pools_wait_for_words(void **state)
+{
+    (void)state;
+    struct sg_task t = mood_task();
+    struct sg_generator g = some_generator();
+    struct sg_rows raw = {0};
+    struct sg_err err;
+    add_texts(&raw, 10);
+    const enum sg_method method[] = {SG_MLM_INSERT, SG_MLM_REPLACE};
+    for (int m = 0; m < 2; m++) {
+        struct sg_pool_spec spec = eda_spec(&t, &g, &raw, 60);
+        spec.method = method[m];
+        spec.encoder_digest = "e";
+        struct sg_pool *a = filled_by_head(&spec, 1000, 0), *b = filled_by_head(&spec, 7, 1);
+        spec.n = 21;
+        struct sg_pool *c = filled_by_head(&spec, 1, 0);
+        assert_int_equal(sg_pool_n(a), 60);
+        same_prefix(b, a, 60);
+        same_prefix(c, a, 21);
+        spec.encoder_digest = "f";
+        struct sg_pool *other = NULL;
+        assert_int_equal(sg_pool_create(&spec, &other, &err), SG_OK);
+        assert_string_not_equal(sg_pool_id(other), sg_pool_id(a));
+        json_t *words = json_array();
+        assert_int_equal(sg_pool_put_words(other, 2, 0, words, &err), SG_INPUT);
+        assert_int_equal(sg_pool_put_words(other, 0, 1 << 20, words, &err), SG_INPUT);
+        json_decref(words);
+        sg_pool_destroy(other);
+        sg_pool_destroy(a);
+        sg_pool_destroy(b);
+        sg_pool_destroy(c);
+    }
+    sg_rows_free(&raw);
+}
+
+/* The pieces around the gaps are the row, and what is made of the words is the row with them. */
+static void gaps_are_a_share_of_the_words(void **state)
+{
+    (void)state;
+    struct sg_task t = quiz_task();
+    struct sg_rows rows = {0};
+    struct sg_err err;
+    add_row(&rows, "Is (the) sea blue?",
+            "The sea is blue in the north, grey in the south, and green where the rivers bring sand and "
+            "where the wind has stirred it up for days on end.",
+            "true"); /* 4 and 30 words: 1 and 5 gaps */
+    for (int m = SG_MLM_INSERT; m <= SG_MLM_REPLACE; m++) {
+        struct sg_maker_spec spec = {.task = &t, .method = (enum sg_method)m, .rows = &rows};
+        struct sg_maker *maker = NULL;
+        int seen[2] = {0};
+        assert_int_equal(sg_maker_create(&spec, &maker, &err), SG_OK);
+        for (int d = 0; d < 40; d++) {
+            struct sg_draw draw = {.class_ = 1, .draw = d};
+            struct sg_made made = {0};
+            char with_gaps[400] = "", with_words[400] = "";
+            json_t *list = json_array();
+            assert_int_equal(sg_method_row(spec.method)->make(maker, &draw, &made, &err), SG_OK);
+            assert_int_equal(made.state, SG_MADE_LATER);
+            assert_int_equal(sg_maker_ask(maker, &draw, list, &err), SG_OK);
+            const json_t *o = json_array_get(list, 0), *piece = json_object_get(o, "piece"),
+                         *nots = json_object_get(o, "not");
+            json_t *words = words_for(o);
+            size_t n = json_array_size(words);
+            int side = n != 1;
+            seen[side]++;
+            assert_int_equal(n, side ? 5 : 1);
+            for (size_t g = 0; g <= n; g++) {
+                const char *text = text_at(piece, g), *not_ = g < n ? text_at(nots, g) : "",
+                           *word = g < n ? text_at(words, g) : "";
+                if (g < n)
+                    assert_int_equal(not_ == NULL, m == SG_MLM_INSERT);
+                /* An inserted word has brought its blank, which a word that is not known leaves out again. */
+                int lone = m == SG_MLM_INSERT && g > 0;
+                strcat(with_gaps, text + lone);
+                strcat(with_words, text + (lone && !text_at(words, g - 1)));
+                strcat(with_gaps, not_ ? not_ : "");
+                strcat(with_words, word ? word : not_ ? not_ : "");
+            }
+            assert_string_equal(with_gaps, side ? rows.row[0].second : rows.row[0].first);
+            assert_int_equal(sg_maker_put_words(maker, &draw, words, &err), SG_OK);
+            assert_int_equal(sg_method_row(spec.method)->make(maker, &draw, &made, &err), SG_OK);
+            assert_int_equal(made.state, SG_MADE);
+            assert_string_equal(side ? made.x.second : made.x.first, with_words);
+            assert_string_equal(side ? made.x.first : made.x.second,
+                                side ? rows.row[0].first : rows.row[0].second);
+            sg_parsed_free(&made.x);
+            json_decref(words);
+            json_decref(list);
+        }
+        assert_true(seen[0] > 10 && seen[1] > 10);
+        sg_maker_destroy(maker);
+    }
+    sg_rows_free(&rows);
+}
+
+/* A head that knows no word leaves the rows as they are, which are no examples. */
+static void no_words_no_examples(void **state)
+{
+    (void)state;
+    struct sg_task t = mood_task();
+    struct sg_rows rows = {0};
+    struct sg_maker *maker = NULL;
+    struct sg_err err;
+    struct sg_made made = {0};
+    struct sg_draw d = {.class_ = 1}, empty = {.class_ = 0};
+    add_row(&rows, "a fine film", NULL, "good");
+    add_row(&rows, " ", NULL, "bad");
+    struct sg_maker_spec spec = {.task = &t, .method = SG_MLM_REPLACE, .rows = &rows};
+    assert_int_equal(sg_maker_create(&spec, &maker, &err), SG_OK);
+    json_t *words = json_pack("[n]"), *no_words = json_array();
+    assert_int_equal(sg_maker_put_words(maker, &d, words, &err), SG_OK);
+    assert_int_equal(sg_method_row(SG_MLM_REPLACE)->make(maker, &d, &made, &err), SG_OK);
+    assert_int_equal(made.reason, SG_REJECT_ECHO);
+    sg_parsed_free(&made.x);
+    assert_int_equal(sg_maker_put_words(maker, &empty, no_words, &err), SG_OK);
+    assert_int_equal(sg_method_row(SG_MLM_REPLACE)->make(maker, &empty, &made, &err), SG_OK);
+    assert_int_equal(made.reason, SG_REJECT_ECHO);
+    sg_parsed_free(&made.x);
+    json_decref(words);
+    json_decref(no_words);
+    sg_maker_destroy(maker);
+    sg_rows_free(&rows);
+}
+
 static void memory_may_run_out(void **state)
 {
     (void)state;
@@ -299,6 +470,9 @@ int main(void)
         cmocka_unit_test(filters_hold),
         cmocka_unit_test(classes_without_rows_are_short),
         cmocka_unit_test(ids_are_of_what_counts),
+        cmocka_unit_test(pools_wait_for_words),
+        cmocka_unit_test(gaps_are_a_share_of_the_words),
+        cmocka_unit_test(no_words_no_examples),
         cmocka_unit_test(memory_may_run_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

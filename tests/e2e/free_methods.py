@@ -1,0 +1,73 @@
+#!/usr/bin/env python3
+"""Free methods beside one that is bought: pools, cells and tables like the others', no request and no dollar; one digest on 1, 2 and 4 ranks and after a kill;
+an encoder without a masked-LM head is refused with a hint. A study of free methods alone asks nobody."""
+import json
+import time
+
+import sg
+
+ENCODER = "tests/oracle/mask/roberta"
+FREE = ["eda", "mlm_insert", "mlm_replace"]
+
+with sg.Folder() as folder:
+    study = [*sg.QUICKSTART, f"train.encoder={ENCODER}", "tasks=[sst2,rte]", "methods=[zero_shot,eda,mlm_insert,mlm_replace]", "sizes=[10]",
+             "seeds.data=2", "train.steps=1", "train.max_length=32"]
+    plan = json.loads(sg.run("plan", *study, "--json")[0])
+    sg.check(plan["n_pools"] == 2 * (1 + 3 * 2) and plan["n_free_pools"] == 2 * 3 * 2, f"{plan['n_pools']} pools, {plan['n_free_pools']} free")
+    sg.check(plan["n_requests"] == 20, f"{plan['n_requests']} requests for two pools of 10")
+    out, _ = sg.run("plan", *study)
+    sg.check("12 of them are free: made of raw rows, without requests" in out and "few-shot pools are bought" not in out, out)
+
+    digest, one = sg.same(folder, study, (1, 2, 4)), folder / "r1"
+    sg.run("verify", one)
+    report = json.loads(sg.run("report", one, "--format", "json")[0])
+    pools = report["pools"]
+    sg.check([p["method"] for p in pools if p["task"] == "sst2"] == ["zero_shot", *(m for m in FREE for _ in range(2))], f"{pools}")
+    sg.check(all(p["n"] == 10 and p["status"] == "complete" for p in pools), f"{pools}")
+    sg.check("eda" in sg.run("report", one, "--section", "diversity")[0] or "eda" in sg.run("report", one, "--section", "pools")[0], "no eda in the report")
+    texts = {m: [] for m in FREE}
+    for settings, i in sg.ask(one, "SELECT settings, id FROM pools"):
+        p = json.loads(settings)
+        asked = sg.ask(one, f"SELECT count(*) FROM pool_completions WHERE pool='{i}'")[0][0]
+        examples = sg.ask(one, f"SELECT first, completion FROM examples WHERE pool='{i}' ORDER BY position")
+        if p["method"] in FREE:
+            sg.check(not asked and not any(key for _, key in examples), f"{p}: {asked}, {examples}")
+            sg.check("model" not in p and p["recipe"].startswith(p["method"]), f"{p}")
+            texts[p["method"]] += [text for text, _ in examples]
+        else:
+            sg.check(asked >= 10, f"{p}: {asked} completions")
+    sg.check(sg.ask(one, "SELECT count(*) FROM cells WHERE status='done'") == [(plan["n_cells"],)], "not all cells are done")
+    sg.check(all(len(t) == 40 for t in texts.values()), "a method has other texts than 10 a pool")
+    sg.check(len({tuple(t) for t in texts.values()}) == 3, "two methods make the same")
+
+    # Killed when some cells are done: the rest gives the same.
+    killed = folder / "killed"
+    process = sg.begin("run", *study, "--results", killed)
+    for _ in range(3000):
+        try:
+            if json.loads((killed / "status.json").read_text())["n_cells_done"] >= 3 or process.poll() is not None:
+                break
+        except (OSError, ValueError):
+            pass
+        time.sleep(0.02)
+    sg.kill_all(process, killed)
+    again, _ = sg.run("run", *study, "--results", killed, ranks=2)
+    sg.check(sg.digest(again) == digest, "after a kill the study is another one")
+    # Bought first, then run: the pools that take the encoder are made by the run.
+    bought, _ = sg.run("generate", *study, "--results", folder / "bought")
+    sg.check("made by the run" in bought, bought)
+    again, _ = sg.run("run", *study, "--offline", "--results", folder / "bought")
+    sg.check(sg.digest(again) == digest, "with `generate` before it the study is another one")
+
+    # No recording, no key, no server: free methods need none.
+    alone = folder / "alone.yaml"
+    alone.write_text("study: alone\ntasks: [sst2]\nmethods: [eda]\nsizes: [6]\nraw: [10]\ndata: {dir: data/sample}\nmixes: [raw, raw+synthetic]\n"
+                     f"train: {{encoder: {ENCODER}, steps: 1, max_length: 32}}\n")
+    plan = json.loads(sg.run("plan", alone, "--json")[0])
+    sg.check(plan["n_requests"] == 0 and plan["n_requests_missing"] == 0 and plan["cost_usd_missing"] == 0 and not plan["missing"], f"{plan}")
+    sg.run("run", alone, "--offline", "--results", folder / "alone")
+
+    for command in ("plan", "run"):
+        _, err = sg.run(command, *study, "train.encoder=tests/oracle/mask/none", "--results", folder / "none", code=2)
+        sg.check("no masked-LM head" in err and "roberta-base or bert-base" in err, err)
+    sg.check(not (folder / "none").exists(), "a study that cannot be run has left a folder")
