@@ -9,15 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* "-o" is what others call it, and one dash is no option here. */
-static void spell_out(int argc, char **argv)
-{
-    static char whole[] = "--output";
-    for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++)
-        if (strcmp(argv[i], "-o") == 0)
-            argv[i] = whole;
-}
-
 /* What has the word: an input as it was given, or its letter. -1: none. */
 static int preferred(const struct sg_args *args, const char *word)
 {
@@ -114,9 +105,10 @@ int sg_cmd_merge(int argc, char **argv)
     int live = 0;
     const struct sg_option options[] = {
         {.name = "output",
+         .letter = 'o',
          .type = SG_OPT_TEXT,
          .argument = "C",
-         .help = "the folder that is made (-o is the same)",
+         .help = "the folder that is made",
          .text = &out,
          .required = 1},
         {.name = "prefer",
@@ -148,7 +140,6 @@ int sg_cmd_merge(int argc, char **argv)
     struct sg_args args;
     struct sg_err err = {0};
     int code;
-    spell_out(argc, argv);
     if (!sg_cli_begin(&usage, argc, argv, &args, NULL, &code))
         return code;
     return sg_cli_end(&args, NULL, merge(&args, out, prefer, live, &err), &err);

@@ -11,6 +11,7 @@ int sg_cmd_status(int argc, char **argv);
 int sg_cmd_report(int argc, char **argv);
 int sg_cmd_verify(int argc, char **argv);
 int sg_cmd_merge(int argc, char **argv);
+int sg_cmd_export(int argc, char **argv);
 int sg_cmd_recording(int argc, char **argv);
 int sg_cmd_bundle(int argc, char **argv);
 int sg_cmd_train(int argc, char **argv);

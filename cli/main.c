@@ -28,6 +28,8 @@ static const struct command {
      sg_cmd_verify},
     {"merge", "A B [...] -o C", "what one study has bought and trained in several places, as one folder",
      sg_cmd_merge},
+    {"export", "DIR|results.h5 --format F -o OUT", "CSV tables, pools for Hugging Face, Croissant metadata",
+     sg_cmd_export},
     {"recording", "DIR FILE.jsonl.gz", "a run's completions, for a replay without a server",
      sg_cmd_recording},
     {"bundle", "STUDY FILE [key=value...]", "a study with all that was bought in one file, for `run FILE`",

@@ -55,14 +55,23 @@ static sg_status set(const struct sg_usage *u, const struct sg_option *o, const 
     return SG_OK;
 }
 
+/* The option that "-o" names; NULL for anything else. */
+static const struct sg_option *by_letter(const struct sg_usage *u, const char *word)
+{
+    for (int k = 0; k < u->n_options && word[0] == '-' && word[1] && !word[2]; k++)
+        if (u->option[k].letter == word[1])
+            return &u->option[k];
+    return NULL;
+}
+
 /* The option at argv[i]; *n_used gets 1 or 2. */
 static sg_status take_option(const struct sg_usage *u, int argc, char **argv, int i, int *n_used,
                              const char **seen, struct sg_err *err)
 {
-    const char *name = argv[i] + 2, *equals = strchr(name, '=');
+    const struct sg_option *o = by_letter(u, argv[i]);
+    const char *name = o ? o->name : argv[i] + 2, *equals = o ? NULL : strchr(name, '=');
     size_t n = equals ? (size_t)(equals - name) : strlen(name);
-    const struct sg_option *o = NULL;
-    for (int k = 0; k < u->n_options; k++)
+    for (int k = 0; k < u->n_options && !o; k++)
         if (strlen(u->option[k].name) == n && strncmp(u->option[k].name, name, n) == 0)
             o = &u->option[k];
     if (!o)
@@ -107,7 +116,7 @@ static sg_status parse(const struct sg_usage *u, int argc, char **argv, struct s
         n_used = 1;
         if (i == options_end)
             continue;
-        if (i < options_end && strncmp(argv[i], "--", 2) == 0)
+        if (i < options_end && (strncmp(argv[i], "--", 2) == 0 || by_letter(u, argv[i])))
             SG_TRY(take_option(u, options_end, argv, i, &n_used, seen, err));
         else if (i < options_end && argv[i][0] == '-' && argv[i][1])
             return sg_fail(err, SG_INPUT, "%s has no option %.100s; hint: options begin with two dashes",
@@ -167,7 +176,11 @@ void sg_options_help(const struct sg_usage *u, FILE *out)
     for (int i = 0; i <= u->n_options; i++) {
         static const struct sg_option help = {.name = "help", .help = "this text"};
         const struct sg_option *o = i < u->n_options ? &u->option[i] : &help;
-        int n = fprintf(out, "  --%s%s%s", o->name, o->argument ? " " : "", o->argument ? o->argument : "");
+        char letter[6] = "";
+        if (o->letter)
+            snprintf(letter, sizeof letter, "-%c, ", o->letter);
+        int n = fprintf(out, "  %s--%s%s%s", letter, o->name, o->argument ? " " : "",
+                        o->argument ? o->argument : "");
         fprintf(out, "%*s%s\n", n < HELP_COLUMN ? HELP_COLUMN - n : 2, "", o->help);
     }
 }

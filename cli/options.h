@@ -8,7 +8,7 @@
  *     const struct sg_usage usage = {.command = "predict", .about = "...", .option = option, .n_options = 2};
  *     SG_TRY(sg_options_parse(&usage, argc, argv, &args, err));
  *
- * `--name value` and `--name=value` are the same; the last one counts; `--` ends the options; `--help` is
+ * `--name value` and `--name=value` are the same, and `-n value` where it has that letter; the last one counts; `--` ends the options; `--help` is
  * known to all. What is no option is an override when it looks like `some.key=value` and the command takes
  * overrides, else a positional argument. */
 #ifndef SG_CLI_OPTIONS_H
@@ -36,6 +36,7 @@ struct sg_option {
     int64_t *count, min, max;
     double *number;
     int required;
+    char letter; /* 0, or `-o VALUE` is the same */
 };
 
 struct sg_usage {

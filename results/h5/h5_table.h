@@ -111,6 +111,10 @@ sg_status sg_h5_table_each(hid_t file, const struct sg_h5_table_spec *spec, cons
 sg_status sg_h5_table_count(hid_t file, const struct sg_h5_table_spec *spec, const char *path, int64_t *n,
                             struct sg_err *err) SG_MUST_USE;
 
+/* has (n_columns): which columns of the spec the file has; none of a table that it does not have. */
+sg_status sg_h5_table_has(hid_t file, const struct sg_h5_table_spec *spec, const char *path, int *has,
+                          struct sg_err *err) SG_MUST_USE;
+
 /* Reads a table whole and compares both digests with its attributes: SG_INPUT "damaged" when they differ.
  * content as above. The digests are of the columns that the file has; a table that is missing has that of no rows. */
 sg_status sg_h5_table_verify(hid_t file, const struct sg_h5_table_spec *spec, const char *path,

@@ -228,6 +228,21 @@ sg_status sg_h5_table_count(hid_t file, const struct sg_h5_table_spec *spec, con
     return SG_OK;
 }
 
+sg_status sg_h5_table_has(hid_t file, const struct sg_h5_table_spec *spec, const char *path, int *has,
+                          struct sg_err *err)
+{
+    struct present present;
+    hid_t dataset;
+    memset(has, 0, (size_t)spec->n_columns * sizeof *has);
+    if (is_absent(file, spec))
+        return SG_OK;
+    SG_TRY(open_table(file, spec, path, &present, &dataset, err));
+    H5Dclose(dataset);
+    for (int c = 0; c < present.spec.n_columns; c++)
+        has[present.of[c]] = 1;
+    return SG_OK;
+}
+
 static sg_status verify_row(void *context, int64_t at, const union sg_value *row, struct sg_err *err)
 {
     (void)at, (void)err;

@@ -39,7 +39,7 @@ sg_status sg_store_open(const char *path, hid_t *out, struct sg_err *err)
                        path);
     sg_status status = sg_h5_get_text(file, "format", &format, path, err);
     /* HDF5 1.14 reads some damaged texts as others, without an error. */
-    if (status != SG_OK || strcmp(format, SG_STORE_FORMAT) != 0)
+    if (status == SG_INPUT || (status == SG_OK && strcmp(format, SG_STORE_FORMAT) != 0))
         status = sg_fail(
             err, SG_INPUT,
             "%s: an HDF5 file, but not results of synthgrid, or damaged; hint: `synthgrid run` builds it "

@@ -1,6 +1,8 @@
 /* GitHub Markdown. */
 #include "results/report/form.h"
 
+#include "results/report/form_markdown.h"
+
 #include <ctype.h>
 #include <string.h>
 
@@ -27,6 +29,11 @@ static void add(struct sg_buf *out, const char *text, size_t max_chars, int is_l
     if (safe.failed)
         out->failed = safe.failed;
     sg_buf_free(&safe);
+}
+
+void sg_form_markdown_text(struct sg_buf *out, const char *text, size_t max_chars)
+{
+    add(out, text, max_chars, 0);
 }
 
 static void paragraph(struct sg_buf *out, const char *before, const char *text, const char *behind)

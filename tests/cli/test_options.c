@@ -8,7 +8,7 @@ static int64_t count;
 static double number;
 static const struct sg_option option[] = {
     {"json", SG_OPT_FLAG, NULL, "as JSON", .flag = &flag},
-    {"model", SG_OPT_TEXT, "DIR", "a folder", .text = &text, .required = 1},
+    {"model", SG_OPT_TEXT, "DIR", "a folder", .text = &text, .required = 1, .letter = 'm'},
     {"max-length", SG_OPT_COUNT, "N", "tokens", .count = &count, .min = 5, .max = 100},
     {"max-usd", SG_OPT_NUMBER, "USD", "money", .number = &number},
 };
@@ -48,6 +48,8 @@ static void what_is_understood(void **state)
         {"--model - ./A=b.yaml", "./A=b.yaml", "-", "", 0, 0},
         {"--model m -- --json", "--json", "m", "", 0, 0},
         {"--model=m=n -", "-", "m=n", "", 0, 0},
+        {"-m m a.yaml", "a.yaml", "m", "", 0, 0},
+        {"a.yaml --model l -m -", "a.yaml", "-", "", 0, 0},
     };
     for (int i = 0; i < N_OF(table); i++) {
         char *argv[16], overrides[200] = "";
@@ -87,6 +89,9 @@ static void what_is_not(void **state)
         {"a.yaml -j", "two dashes"},
         {"a.yaml --model", "--model needs a value: --model DIR"},
         {"a.yaml --model --json", "--model needs a value"},
+        {"a.yaml -m", "--model needs a value"},
+        {"a.yaml -mm", "two dashes"},
+        {"a.yaml -m=m", "two dashes"},
         {"a.yaml --model=", "DIR is empty"},
         {"a.yaml --json=yes --model m", "--json takes no value"},
         {"a.yaml --model m --max-length 4", "a whole number from 5 to 100"},

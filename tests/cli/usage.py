@@ -5,8 +5,8 @@ import subprocess
 
 import sg
 
-COMMANDS = ("run", "generate", "plan", "rehearse", "status", "report", "verify", "merge", "recording", "bundle", "train", "predict", "tokenize", "doctor",
-            "settings", "init")
+COMMANDS = ("run", "generate", "plan", "rehearse", "status", "report", "verify", "merge", "export", "recording", "bundle", "train", "predict", "tokenize",
+            "doctor", "settings", "init")
 
 out, err = sg.run("--help")
 
@@ -52,6 +52,10 @@ WRONG = [
     (["merge", "a", "-o", "c"], "merge needs A B"),
     (["merge", "/no/such/a", "/no/such/b", "-o", "c"], "/no/such/a: no file there"),
     (["merge", "a", "b", "--prefer", "C", "-o", "c"], "is none of the inputs"),
+    (["export", "x"], "export needs --format F"),
+    (["export", "x", "--format", "csv"], "export needs --output OUT"),
+    (["export", "/no/such.h5", "--format", "csv", "-o", "/tmp/no/such/out"], "/no/such.h5: no such file"),
+    (["export", "x", "--format", "xml", "-o", "y"], "one of csv, hf, croissant"),
     (["doctor", "a.yaml", "b.yaml"], "one argument too many"),
     (["doctor", "train.epochs=3"], "no STUDY is given"),
     (["settings", "train.epochs=3"], "synthgrid settings STUDY"),

@@ -6,6 +6,7 @@ import json
 import sqlite3
 import time
 
+import exported
 import sg
 
 
@@ -54,6 +55,12 @@ with sg.Folder() as folder, sg.Stub(folder, "--latency", "0.01") as stub:
             sg.check([e[0] for e in examples] == [e[0] for e in again], f"{task} {method}: other labels")
             sg.check(not set(examples) & set(again), f"{task} {method}: a text came back as it was")
             sg.check(not any("<text>" in (t or "") for e in again for t in e[1:]), "marks are left in the texts")
+
+    # For others: pairs, topics and rephrased texts; the prompts as they were sent.
+    (folder / "out").mkdir()
+    card, lines = exported.check_export(folder / "one", folder / "out")
+    sg.check(card.count("its first example:\n\n```text\nsystem: ") == 8 and "'1': \"positive\"" in card, card)
+    sg.check({x["text_pair"] is None for x in lines if "text_pair" in x} == {False} and any(x["source"] is not None for x in lines), "pairs, sources")
 
     # Killed in the middle, on another number of ranks; without rephrase the study is what it was.
     before = len(stub.requests())
