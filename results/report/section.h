@@ -32,6 +32,7 @@ struct sg_section_input {
     X(worth, 1, "How much is a label worth?")                                                                \
     X(diversity, 1, "Is diversity what helps?")                                                              \
     X(variety, 0, "How varied are the texts?")                                                               \
+    X(measures, 0, "How close are the texts to raw rows?")                                                   \
     X(bias, 1, "Do the texts give their class away?")                                                        \
     X(encoder, 1, "Does the LLM's own accuracy tell?")                                                       \
     X(rephrase, 1, "What does rephrasing do?")                                                               \
@@ -43,6 +44,7 @@ struct sg_section_input {
     X(spread, 1, "Where does the spread come from?")                                                         \
     X(limits, 0, "What this study cannot tell")                                                              \
     X(accuracy, 0, "Accuracy and macro-F1")                                                                  \
+    X(confusion, 0, "Which classes are taken for which")                                                     \
     X(llm, 0, "The LLM as a classifier")                                                                     \
     X(pools, 0, "Pools of synthetic examples")                                                               \
     X(texts, 0, "Texts of the pools beside the raw rows")                                                    \
@@ -71,7 +73,7 @@ const struct sg_section *sg_section_of(const char *name);
 /* "accuracy, spend, failed": all names, for messages and --help. */
 void sg_section_names(char *out, size_t n_bytes);
 
-/* All sections into a new document; one that has nothing to say is left out. */
+/* All sections into a new document; one that has nothing to say is left out, or says so where it is in->only. */
 sg_status sg_sections_write(const struct sg_section_input *in, struct sg_doc **out,
                             struct sg_err *err) SG_MUST_USE;
 

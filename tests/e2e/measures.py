@@ -36,6 +36,15 @@ with sg.Folder() as folder:
     sg.check(json.loads(kept["task:sst2"])["test"]["mmd_p"] > 0.05 > min(json.loads(v)["against"]["mmd_p"] for k, v in kept.items() if k[0] != "t"),
              "test rows are told from training rows, or pools are not")
 
+    # The report shows them, a row a pool and one a task's test rows.
+    (section,) = json.loads(sg.run("report", one, "--section", "measures", "--format", "json")[0])["sections"]
+    for table, column, name, scale in (("closeness", 6, "mmd2", 1), ("closeness", 8, "frechet", 1), ("closeness", 9, "c2st", 100),
+                                       ("coverage", 7, "coverage", 100), ("coverage", 9, "dcscore", 1)):
+        (rows,) = [t["rows"] for t in section["tables"] if t["name"] == table]
+        shown = sorted(scale * (x["test"] if k.startswith("task:") else x["against"])[name] for k, x in ((k, json.loads(v)) for k, v in kept.items()))
+        found = sorted(r[column]["value"] for r in rows)
+        sg.check(len(rows) == 6 and all(abs(a - b) <= 1e-9 * (1 + abs(a)) for a, b in zip(shown, found)), f"{name}: {found}, not {shown}")
+
     def again(ranks):
         other = folder / f"ranks{ranks}"
         out, _ = sg.run("run", *STUDY, "--results", other, ranks=ranks)
