@@ -91,6 +91,14 @@ static void look_at_terminal(const char *output, struct sg_form_options *o)
     o->width = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col ? size.ws_col : 0;
 }
 
+/* Several files go to a folder, but to "accuracy.csv" one table alone, unless that is a folder. */
+static int is_folder(const struct sg_form *form, const char *output)
+{
+    size_t n = output ? strlen(output) : 0, n_end = form->file_end ? strlen(form->file_end) : 0;
+    return n && n_end && strcmp(output, "-") != 0 &&
+           (n <= n_end || strcmp(output + n - n_end, form->file_end) != 0 || sg_dir_exists(output));
+}
+
 static sg_status report(const char *path, const char *compare, const struct sg_form *form, const char *output,
                         const struct sg_form_options *o, struct sg_err *err)
 {
@@ -98,7 +106,7 @@ static sg_status report(const char *path, const char *compare, const struct sg_f
     struct sg_report_source source = {0}, other = {0};
     struct made made = {0};
     const struct sg_form_output out = {.context = &made, .put = put};
-    int to_folder = output && form->needs_folder;
+    int to_folder = is_folder(form, output);
     SG_TRY(to_folder ? sg_output_check_folder("--output", output, inputs, compare ? 2 : 1, err)
                      : sg_output_check("--output", output, inputs, compare ? 2 : 1, err));
     sg_status status = sg_report_source_open(path, &source, err);
@@ -144,7 +152,8 @@ int sg_cmd_report(int argc, char **argv)
         {.name = "output",
          .type = SG_OPT_TEXT,
          .argument = "FILE|DIR",
-         .help = "instead of standard output; a folder for csv and latex",
+         .help =
+             "instead of standard output; of csv and latex a folder, or FILE.csv and FILE.tex for one table",
          .text = &output},
     };
     const struct sg_usage usage = {.command = "report",
@@ -158,7 +167,7 @@ int sg_cmd_report(int argc, char **argv)
     if (!sg_cli_begin(&usage, argc, argv, &args, NULL, &code))
         return code;
     const struct sg_form *form = sg_form_of(format);
-    struct sg_form_options o = {.section = section, .all = all, .one_file = !output};
+    struct sg_form_options o = {.section = section, .all = all, .one_file = form && !is_folder(form, output)};
     look_at_terminal(output, &o);
     sg_status status = form ? report(args.positional[0], compare, form, output, &o, &err)
                             : sg_fail(&err, SG_INPUT, "--format %.40s: hint: one of %s", format, forms);

@@ -93,6 +93,7 @@ struct sg_doc_block {
 struct sg_doc_section {
     char *name, *title;
     int is_answer; /* its sentences are headlines (results/report/section.h) */
+    int is_empty;  /* it was asked for, and says that it has nothing to say */
     int64_t n_blocks;
     struct sg_doc_block *block;
 };

@@ -8,7 +8,7 @@
 
 enum { HEAD_MAX = 100 }; /* characters */
 
-#define SG_FORM(name, needs_folder, about) {#name, about, needs_folder, sg_form_##name},
+#define SG_FORM(name, file_end, about) {#name, about, file_end, sg_form_##name},
 const struct sg_form sg_forms[] = {SG_FORMS(SG_FORM)};
 const int sg_n_forms = (int)(sizeof sg_forms / sizeof *sg_forms);
 
@@ -78,6 +78,10 @@ sg_status sg_form_only_table(const struct sg_doc *doc, const struct sg_doc_table
         }
     if (n == 1) {
         *out = only;
+        return SG_OK;
+    }
+    if (doc->n_sections == 1 && doc->section[0].is_empty) {
+        *out = NULL;
         return SG_OK;
     }
     return n ? sg_fail(

@@ -20,23 +20,24 @@ struct sg_form_output {
     sg_status (*put)(void *context, const char *name, const struct sg_buf *content, struct sg_err *err);
 };
 
-/* name, needs_folder, about. */
+/* name, how the name of one of its files ends where it writes several (NULL: it writes one), about. */
 #define SG_FORMS(X)                                                                                          \
-    X(terminal, 0, "answers and the main table; --all for everything")                                       \
-    X(markdown, 0, "GitHub Markdown")                                                                        \
-    X(latex, 1, "a table a file (booktabs), and report.tex, which shows them")                               \
-    X(html, 0, "one page with figures, in one file that asks nobody for anything")                           \
-    X(json, 0, "one object for programs")                                                                    \
-    X(csv, 1, "a file a table (RFC 4180), numbers as they are")
+    X(terminal, NULL, "answers and the main table; --all for everything")                                    \
+    X(markdown, NULL, "GitHub Markdown")                                                                     \
+    X(latex, ".tex", "a table a file (booktabs), and report.tex, which shows them")                          \
+    X(html, NULL, "one page with figures, in one file that asks nobody for anything")                        \
+    X(json, NULL, "one object for programs")                                                                 \
+    X(csv, ".csv", "a file a table (RFC 4180), numbers as they are")
 
 struct sg_form {
     const char *name, *about; /* about: for --help */
-    int needs_folder;         /* writes several files: --output is a folder */
+    const char *
+        file_end; /* not NULL: it writes several files, and --output is a folder, but for FILE.csv and FILE.tex */
     sg_status (*draw)(const struct sg_doc *doc, const struct sg_report_data *d,
                       const struct sg_form_options *o, const struct sg_form_output *out, struct sg_err *err);
 };
 
-#define SG_FORM(name, needs_folder, about)                                                                   \
+#define SG_FORM(name, file_end, about)                                                                       \
     sg_status sg_form_##name(const struct sg_doc *doc, const struct sg_report_data *d,                       \
                              const struct sg_form_options *o, const struct sg_form_output *out,              \
                              struct sg_err *err);
@@ -64,7 +65,8 @@ void sg_form_text(struct sg_buf *out, const char *text, size_t max_chars, const 
 void sg_form_head(struct sg_buf *out, const struct sg_doc_table *t, int64_t column,
                   const struct sg_escape *escape, int n);
 
-/* Of a form whose o->one_file is set: the document's only table; SG_INPUT with the tables' names where it has none or several. */
+/* Of a form whose o->one_file is set: the document's only table; NULL where its only section has nothing to say; SG_INPUT with the tables'
+ * names where it has none or several. */
 sg_status sg_form_only_table(const struct sg_doc *doc, const struct sg_doc_table **out,
                              struct sg_err *err) SG_MUST_USE;
 

@@ -168,10 +168,11 @@ sg_status sg_form_csv(const struct sg_doc *doc, const struct sg_report_data *d,
     (void)d;
     if (o->one_file) {
         SG_TRY(sg_form_only_table(doc, &only, err));
-        draw_table(only, &text);
+        if (only)
+            draw_table(only, &text);
         status = put("", "", &text, out, err);
     }
-    for (int64_t s = 0; s < doc->n_sections && !only && status == SG_OK; s++)
+    for (int64_t s = 0; s < doc->n_sections && !o->one_file && status == SG_OK; s++)
         for (int64_t i = 0; i < doc->section[s].n_blocks && status == SG_OK; i++) {
             const struct sg_doc_block *b = &doc->section[s].block[i];
             sg_buf_clear(&text);

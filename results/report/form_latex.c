@@ -232,7 +232,10 @@ sg_status sg_form_latex(const struct sg_doc *doc, const struct sg_report_data *d
         status = draw_report(doc, out, &text, err);
     else {
         SG_TRY(sg_form_only_table(doc, &only, err));
-        draw_tabular(only, 0, only->n_rows, &text);
+        if (only)
+            draw_tabular(only, 0, only->n_rows, &text);
+        else
+            line(&text, "% ", doc->section[0].block[0].text, "\n");
         status = sg_buf_check(&text, "a table", err);
         if (status == SG_OK)
             status = out->put(out->context, "", &text, err);

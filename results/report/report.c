@@ -53,10 +53,7 @@ sg_status sg_report_draw(const struct sg_report_source *s, const struct sg_repor
                                   .other_file = other ? other->file : NULL,
                                   .only = o->section};
     SG_TRY_DONE(sg_sections_write(&in, &doc, err));
-    if (o->section && !doc->n_sections)
-        status = sg_fail(err, SG_INPUT, "section %.40s has nothing to say of this study", o->section);
-    if (status == SG_OK)
-        status = form->draw(doc, &d, o, out, err);
+    status = form->draw(doc, &d, o, out, err);
 done:
     sg_doc_destroy(doc);
     sg_scores_free(&other_scores);

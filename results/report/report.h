@@ -17,7 +17,7 @@
 
 /* Local. The report of an open source, a file at a time into `out`. other: NULL, or what it is compared with. o->section names a section.
  * SG_INPUT for a file that is none of ours, for one whose tables do not fit their digests (with the table's name), and for a section that
- * there is not, or that has nothing to say. */
+ * there is not. One that has nothing to say says so. */
 sg_status sg_report_draw(const struct sg_report_source *s, const struct sg_report_source *other,
                          const struct sg_form *form, const struct sg_form_options *o,
                          const struct sg_form_output *out, struct sg_err *err) SG_MUST_USE;

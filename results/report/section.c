@@ -5,6 +5,19 @@
 #include <stdio.h>
 #include <string.h>
 
+/* What a section says that was asked for and finds nothing, where it is more than "nothing". */
+static const char *if_empty(const char *name)
+{
+    static const struct {
+        const char *name, *words;
+    } own[] = {{"failed", "No cell has failed."},
+               {"compare", "There is no other study: --compare OTHER names one."}};
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        if (strcmp(own[i].name, name) == 0)
+            return own[i].words;
+    return "Nothing to say of this study.";
+}
+
 #define SG_SECTION(name, is_answer, title) {#name, title, is_answer, sg_section_##name},
 const struct sg_section sg_sections[] = {SG_SECTIONS(SG_SECTION)};
 const int sg_n_sections = (int)(sizeof sg_sections / sizeof *sg_sections);
@@ -52,6 +65,18 @@ static void warn(const struct sg_report_data *d, struct sg_doc *doc)
         sg_doc_warn(doc, "A rehearsal: a stub server wrote the texts, and no number here means anything.");
 }
 
+/* The section at work, which has nothing to say; where it was asked for, that is what it says. */
+static void leave_out(const struct sg_section_input *in, const struct sg_section *s, struct sg_doc *doc)
+{
+    if (!in->only) {
+        doc->n_sections--; /* the memory of its list goes with the document */
+        return;
+    }
+    sg_doc_paragraph(doc, "%s", if_empty(s->name));
+    if (doc->status == SG_OK)
+        doc->section[doc->n_sections - 1].is_empty = 1;
+}
+
 sg_status sg_sections_write(const struct sg_section_input *in, struct sg_doc **out, struct sg_err *err)
 {
     struct sg_doc *doc = create(in->d);
@@ -70,8 +95,9 @@ sg_status sg_sections_write(const struct sg_section_input *in, struct sg_doc **o
             status = sg_err_at(err, "section %s", s->name);
         else if (doc->n_sections > at)
             doc->section[at].is_answer = s->is_answer;
-        if (doc->status == SG_OK && doc->n_sections == at + 1 && !doc->section[at].n_blocks)
-            doc->n_sections--; /* the memory of its list goes with the document */
+        if (status == SG_OK && doc->status == SG_OK && doc->n_sections == at + 1 &&
+            !doc->section[at].n_blocks)
+            leave_out(in, s, doc);
     }
     if (status == SG_OK)
         status = sg_doc_check(doc, err);

@@ -2,8 +2,15 @@
 """Pools that rephrase others, against the stub: bought after their sources, the same on any number of ranks and after a kill; sources without
 cells; offline; a plan that knows of both."""
 import contextlib
+import fcntl
 import json
+import os
+import pty
+import re
 import sqlite3
+import struct
+import subprocess
+import termios
 import time
 
 import exported
@@ -25,6 +32,50 @@ def texts(results):
     for task, method, *example in rows:
         found.setdefault((task, method), []).append(tuple(example))
     return found
+
+
+def terminal(*arguments, **env):
+    """What the program writes on a terminal of 90 columns."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 90, 0, 0))
+    process = subprocess.Popen(sg.command(*arguments), cwd=sg.ROOT, env={**sg.ENVIRONMENT, "TERM": "xterm", "NO_COLOR": "", **env}, stdin=subprocess.DEVNULL,
+                               stdout=theirs, stderr=subprocess.PIPE)
+    os.close(theirs)
+    said = b""
+    with contextlib.suppress(OSError):  # the end of a terminal
+        while part := os.read(ours, 65536):
+            said += part
+    os.close(ours)
+    _, error = process.communicate()
+    sg.check(process.returncode == 0, f"{arguments}: {process.returncode} {error}")
+    return said.decode().replace("\r\n", "\n")
+
+
+def plain_text(text):
+    return re.sub("\x1b\\[[0-9;]*m", "", text)
+
+
+def on_a_terminal(folder):
+    """Colours on a terminal alone, as wide as it is, and never with NO_COLOR or on a dumb one; this study beside another."""
+    two = ("report", folder / "one", "--compare", folder / "plain", "--section", "compare")
+    shown, piped = terminal(*two), sg.run(*two)[0]
+    sg.check("\x1b[1m" in shown and "\x1b" not in piped, f"colours: {shown[:300]!r} {piped[:300]!r}")
+    sg.check(all(len(line) <= 90 for line in plain_text(shown).split("\n")), "wider than the terminal:\n" + shown)
+    for env in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
+        sg.check(terminal(*two, **env) == plain_text(shown), f"{env}: another text, or colours")
+    (section,) = json.loads(sg.run(*two, "--format", "json")[0])["sections"]
+    (table,) = section["tables"]
+    methods = {row[2] for row in table["rows"]}
+    sg.check({"zero_shot", "zero_shot_topic"} <= methods and not any("rephrased" in m for m in methods), f"compared: {methods}")
+    # Tables as files: several go to a folder, one to a file of that name.
+    _, err = sg.run("report", folder / "one", "--format", "csv", "--output", folder / "r.csv", code=2)
+    sg.check("one file cannot hold" in err and "--output DIR" in err and not (folder / "r.csv").exists(), err)
+    for name, section, begins in (("r.csv", "pools", b"task,method,seed,"), ("f.csv", "failed", b""), ("r.tex", "pools", b"% Pools")):
+        sg.run("report", folder / "one", "--format", name[2:].replace("tex", "latex"), "--section", section, "--output", folder / name)
+        sg.check((folder / name).is_file() and (folder / name).read_bytes().startswith(begins), name)
+    sg.run("report", folder / "one", "--format", "csv", "--output", folder / "tables")
+    sg.check((folder / "tables" / "table-confusion-sst2-raw.csv").is_file() is True, "a folder of tables")
+    sg.check(sg.run("report", folder / "one", "--section", "failed")[0].rstrip().endswith("No cell has failed."), "failed")
 
 
 with sg.Folder() as folder, sg.Stub(folder, "--latency", "0.01") as stub:
@@ -55,6 +106,8 @@ with sg.Folder() as folder, sg.Stub(folder, "--latency", "0.01") as stub:
             sg.check([e[0] for e in examples] == [e[0] for e in again], f"{task} {method}: other labels")
             sg.check(not set(examples) & set(again), f"{task} {method}: a text came back as it was")
             sg.check(not any("<text>" in (t or "") for e in again for t in e[1:]), "marks are left in the texts")
+
+    on_a_terminal(folder)
 
     # For others: pairs, topics and rephrased texts; the prompts as they were sent.
     (folder / "out").mkdir()
