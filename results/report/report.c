@@ -21,7 +21,9 @@ static sg_status read_source(const struct sg_report_source *s, struct sg_report_
     SG_TRY(sg_report_read(s->file, d, err));
     d->is_unfinished = s->is_unfinished;
     d->runs = s->runs;
-    return sg_scores_read(s->file, d, scores, err);
+    SG_TRY(sg_scores_read(s->file, d, scores, err));
+    d->scores = scores;
+    return SG_OK;
 }
 
 static sg_status check_section(const char *name, struct sg_err *err)

@@ -74,6 +74,7 @@ struct sg_report_text_stats {
         overlap; /* NaN: there is none */
 };
 
+struct sg_scores;
 struct sg_report_data {
     json_t *provenance; /* attributes of the root: study, program, encoder_sha256, content_sha256, written,
                            run_*, rehearsal */
@@ -88,6 +89,8 @@ struct sg_report_data {
     int64_t total_requests, total_failed_requests, total_from_recording, total_tokens_in, total_tokens_out;
     char *total_cost_usd; /* a number, or "unknown" */
     int64_t n_done, n_failed, n_planned, n_degenerate;
+    const struct sg_scores
+        *scores; /* of its cells, borrowed: set by who read them, NULL before (results/report/scores.h) */
     int is_unfinished,
         runs; /* as struct sg_report_source has them; set by who opened it, not by sg_report_read */
 };
@@ -102,26 +105,13 @@ struct sg_report_spend sg_report_contaminations_spend(const struct sg_report_dat
 /* Predicts one class for all test rows, though they have more: nothing that could be compared was learned. */
 int sg_report_is_degenerate(const struct sg_report_cell *c);
 
-/* The seeds that cells cross: of the generation, of the raw draw, of the training. The units come first. */
-enum sg_report_seed { SG_REPORT_POOLS, SG_REPORT_DRAWS, SG_REPORT_TRAININGS, SG_N_REPORT_SEEDS };
-
-enum sg_report_interval {
-    SG_INTERVAL_NONE,
-    SG_INTERVAL_ROWS,  /* one pool and one draw: Wilson's over the test rows; macro-F1 has none */
-    SG_INTERVAL_SEEDS, /* sg_crossed_ci over pools, draws and trainings; the test rows are not in it */
-};
-
 /* The cells of one place in the main table: a task's mix, with its method, size and raw (as far as the mix
  * has them), over all seeds. */
 struct sg_report_group {
     int64_t n_done, n_failed, n_planned;
-    int64_t n_degenerate;             /* of the finished ones */
-    enum sg_report_interval interval; /* of the accuracy */
-    int64_t n_levels
-        [SG_N_REPORT_SEEDS]; /* pools, draws and trainings; 0: the mix has none of them, or cells are missing */
-    /* Means and 95 % intervals; NaN unless every cell of the group is done: nothing is averaged over a hole.
-     */
-    struct sg_estimate accuracy, macro_f1;
+    int64_t n_degenerate; /* of the finished ones */
+    double accuracy,
+        macro_f1; /* means; NaN unless every cell of the group is done: nothing is averaged over a hole */
 };
 
 /* A row of the main table; method NULL: raw-only cells alone. */
@@ -135,8 +125,8 @@ struct sg_report_row {
 void sg_report_had(const struct sg_report_data *d, const struct sg_report_row *row, int64_t *least,
                    int64_t *most);
 
-sg_status sg_report_group(const struct sg_report_data *d, const struct sg_report_row *row, int mix,
-                          struct sg_report_group *out, struct sg_err *err) SG_MUST_USE;
+void sg_report_group(const struct sg_report_data *d, const struct sg_report_row *row, int mix,
+                     struct sg_report_group *out);
 
 /* A task's rows, new memory (sg_free): methods and sizes in the study's order, each with every raw size (0
  * alone where there is none). */
@@ -147,7 +137,7 @@ sg_status sg_report_rows(const struct sg_report_data *d, int64_t task, struct sg
  * and group.n_done 0 where there is none. */
 struct sg_report_encoder {
     struct sg_report_group raw_only, best;
-    struct sg_report_row best_row;
+    struct sg_report_row raw_row, best_row;
     int best_mix;
 };
 sg_status sg_report_encoder_of(const struct sg_report_data *d, int64_t task, struct sg_report_encoder *out,

@@ -1,4 +1,4 @@
-/* Groups of a report's cells: their means, and what the means' intervals are taken over. */
+/* Groups of a report's cells: how many there are, and their means; scores.h has the intervals. */
 #include "base/mem.h"
 #include "results/report/report_data.h"
 
@@ -34,73 +34,25 @@ void sg_report_had(const struct sg_report_data *d, const struct sg_report_row *r
     }
 }
 
-/* Trainings are no units: those of a pool and draw are averaged. */
-enum { N_UNITS = SG_REPORT_TRAININGS };
-
-/* Accuracy, macro-F1 and seeds of the finished cells of a group. */
-struct values {
-    double *accuracy, *macro_f1; /* (n) */
-    int64_t *level;              /* (n, SG_N_REPORT_SEEDS) */
-    int64_t n;
-    double n_test;
-};
-
-static sg_status values_create(int64_t n, struct values *v, struct sg_err *err)
-{
-    char *memory = sg_alloc((size_t)n + 1, 2 * sizeof(double) + SG_N_REPORT_SEEDS * sizeof(int64_t));
-    if (!memory)
-        return sg_fail_memory(err, (size_t)n * 40);
-    *v = (struct values){.accuracy = (double *)(void *)memory};
-    v->macro_f1 = v->accuracy + n;
-    v->level = (int64_t *)(void *)(v->macro_f1 + n);
-    return SG_OK;
-}
-
-static void add_cell(struct sg_report_group *g, struct values *v, const struct sg_report_cell *c)
-{
-    g->n_failed += c->status == 'f';
-    g->n_planned += c->status == 'p';
-    if (c->status != 'd')
-        return;
-    int64_t *level = v->level + SG_N_REPORT_SEEDS * v->n;
-    level[SG_REPORT_POOLS] = c->seed_generation;
-    level[SG_REPORT_DRAWS] = c->seed_data;
-    level[SG_REPORT_TRAININGS] = c->seed_train;
-    v->n_test = c->n_test;
-    v->macro_f1[v->n] = c->macro_f1;
-    v->accuracy[v->n++] = c->accuracy;
-    g->n_degenerate += sg_report_is_degenerate(c);
-    g->n_done++;
-}
-
-sg_status sg_report_group(const struct sg_report_data *d, const struct sg_report_row *row, int mix,
-                          struct sg_report_group *out, struct sg_err *err)
+void sg_report_group(const struct sg_report_data *d, const struct sg_report_row *row, int mix,
+                     struct sg_report_group *out)
 {
     struct sg_report_group g = {0};
-    struct values v = {0};
-    g.accuracy = g.macro_f1 = sg_mean_ci(NULL, 0);
-    SG_TRY(values_create(d->n_cells, &v, err));
-    for (int64_t i = 0; i < d->n_cells; i++)
-        if (belongs(&d->cell[i], row, mix))
-            add_cell(&g, &v, &d->cell[i]);
-    sg_status status = SG_OK;
-    if (g.n_done && !g.n_failed && !g.n_planned) {
-        status =
-            sg_crossed_ci(v.macro_f1, v.level, v.n, SG_N_REPORT_SEEDS, N_UNITS, g.n_levels, &g.macro_f1, err);
-        if (status == SG_OK)
-            status = sg_crossed_ci(v.accuracy, v.level, v.n, SG_N_REPORT_SEEDS, N_UNITS, g.n_levels,
-                                   &g.accuracy, err);
-        g.interval = g.n_levels[SG_REPORT_POOLS] > 1 || g.n_levels[SG_REPORT_DRAWS] > 1 ? SG_INTERVAL_SEEDS
-                                                                                        : SG_INTERVAL_ROWS;
-        if (g.interval == SG_INTERVAL_ROWS) {
-            g.accuracy = sg_wilson_ci(g.accuracy.mean * v.n_test, (int64_t)v.n_test);
-            g.macro_f1.low = g.macro_f1.high = NAN;
-        }
+    for (int64_t i = 0; i < d->n_cells; i++) {
+        const struct sg_report_cell *c = &d->cell[i];
+        if (!belongs(c, row, mix))
+            continue;
+        g.n_failed += c->status == 'f';
+        g.n_planned += c->status == 'p';
+        g.n_done += c->status == 'd';
+        g.n_degenerate += sg_report_is_degenerate(c);
+        g.accuracy += c->accuracy; /* NaN where it is not done */
+        g.macro_f1 += c->macro_f1;
     }
-    sg_free(v.accuracy);
-    if (status == SG_OK)
-        *out = g;
-    return status;
+    double n = g.n_done && !g.n_failed && !g.n_planned ? (double)g.n_done : (double)NAN;
+    g.accuracy /= n;
+    g.macro_f1 /= n;
+    *out = g;
 }
 
 /* Adds x to the ascending, distinct list. */
@@ -161,25 +113,24 @@ sg_status sg_report_encoder_of(const struct sg_report_data *d, int64_t task, str
     struct sg_report_row *row = NULL;
     int64_t n = 0, most_raw = -1;
     SG_TRY(sg_report_rows(d, task, &row, &n, err));
-    sg_status status = SG_OK;
-    for (int64_t i = 0; i < n && status == SG_OK; i++)
-        for (int m = 0; m < SG_N_REPORT_MIXES && status == SG_OK; m++) {
+    for (int64_t i = 0; i < n; i++)
+        for (int m = 0; m < SG_N_REPORT_MIXES; m++) {
             struct sg_report_group g;
-            status = sg_report_group(d, &row[i], m, &g, err);
-            if (status != SG_OK || isnan(g.accuracy.mean))
+            sg_report_group(d, &row[i], m, &g);
+            if (isnan(g.accuracy))
                 continue;
             if (m == SG_REPORT_RAW && row[i].raw > most_raw) {
                 e.raw_only = g;
+                e.raw_row = row[i];
                 most_raw = row[i].raw;
             }
-            if (e.best_mix < 0 || g.accuracy.mean > e.best.accuracy.mean) {
+            if (e.best_mix < 0 || g.accuracy > e.best.accuracy) {
                 e.best = g;
                 e.best_row = row[i];
                 e.best_mix = m;
             }
         }
     sg_free(row);
-    if (status == SG_OK)
-        *out = e;
-    return status;
+    *out = e;
+    return SG_OK;
 }

@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "results/report/scores.h"
 
 #include <math.h>
 #include <string.h>
@@ -23,23 +24,39 @@ static json_t *estimate(const struct sg_estimate *e)
     return json_pack("{s:o, s:o, s:o}", "mean", real(e->mean), "low", real(e->low), "high", real(e->high));
 }
 
-static json_t *group(const struct sg_report_group *g)
+/* Of what a mean with its interval is: the numbers of the main table. Seeds that do not cross have a mean without one. */
+static json_t *effect(const struct sg_score_group *of, enum sg_score score, double mean)
 {
+    const struct sg_effect *e = of && of->cell ? &of->effect[score] : NULL;
+    return estimate(&(struct sg_estimate){
+        .mean = e ? e->mean : mean, .low = e ? e->low : (double)NAN, .high = e ? e->high : (double)NAN});
+}
+
+static json_t *group(const struct sg_report_data *d, const struct sg_report_row *row, int mix,
+                     const struct sg_report_group *g)
+{
+    static const enum sg_axis axes[] = {SG_AXIS_POOLS, SG_AXIS_DRAWS, SG_AXIS_TRAININGS};
+    const struct sg_score_group *of = NULL;
+    int64_t n[3] = {0};
+    char sources[300] = "";
     if (g->n_done + g->n_failed + g->n_planned == 0)
         return json_null();
-    int64_t n_pools = g->n_levels[SG_REPORT_POOLS], n_draws = g->n_levels[SG_REPORT_DRAWS];
-    const char *interval = g->interval == SG_INTERVAL_NONE   ? NULL
-                           : g->interval == SG_INTERVAL_ROWS ? "wilson, test rows"
-                           : n_pools > 1 && n_draws > 1      ? "student t, pools and draws"
-                           : n_pools > 1                     ? "student t, pools"
-                                                             : "student t, draws";
-    return json_pack(
-        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s?, s:o, s:o, s:o}", "n_done", (json_int_t)g->n_done,
-        "n_failed", (json_int_t)g->n_failed, "n_planned", (json_int_t)g->n_planned, "n_one_class",
-        (json_int_t)g->n_degenerate, "n_pools", (json_int_t)n_pools, "n_draws", (json_int_t)n_draws,
-        "n_trainings", (json_int_t)g->n_levels[SG_REPORT_TRAININGS], "interval", interval,
-        "test_rows_in_interval", interval ? json_boolean(g->interval == SG_INTERVAL_ROWS) : json_null(),
-        "accuracy", estimate(&g->accuracy), "macro_f1", estimate(&g->macro_f1));
+    if (d->scores)
+        of = sg_scores_find(d->scores, row->task, mix, row->method, row->size, row->raw);
+    if (of && of->cell) {
+        for (int k = 0; k < 3; k++)
+            n[k] = of->n[axes[k]];
+        n[0] *= mix != SG_REPORT_RAW; /* an axis that does not apply has one level there */
+        n[1] *= mix != SG_REPORT_SYNTHETIC || n[1] > 1;
+        if (!isnan(of->effect[SG_SCORE_ACCURACY].low))
+            sg_scores_sources(of, sources, sizeof sources);
+    }
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s?, s:o, s:o}", "n_done", (json_int_t)g->n_done,
+                     "n_failed", (json_int_t)g->n_failed, "n_planned", (json_int_t)g->n_planned,
+                     "n_one_class", (json_int_t)g->n_degenerate, "n_pools", (json_int_t)n[0], "n_draws",
+                     (json_int_t)n[1], "n_trainings", (json_int_t)n[2], "interval",
+                     sources[0] ? sources : NULL, "accuracy", effect(of, SG_SCORE_ACCURACY, g->accuracy),
+                     "macro_f1", effect(of, SG_SCORE_MACRO_F1, g->macro_f1));
 }
 
 /* null where it is not known. */
@@ -64,8 +81,8 @@ static sg_status task_rows(const struct sg_report_data *d, int64_t task, json_t 
                               had(most), "raw", (json_int_t)row[i].raw);
         for (int m = 0; m < SG_N_REPORT_MIXES && status == SG_OK; m++) {
             struct sg_report_group g;
-            status = sg_report_group(d, &row[i], m, &g, err);
-            if (status == SG_OK && json_object_set_new(o, keys[m], group(&g)) != 0)
+            sg_report_group(d, &row[i], m, &g);
+            if (json_object_set_new(o, keys[m], group(d, &row[i], m, &g)) != 0)
                 status = sg_fail_memory(err, 1000);
         }
         if (json_array_append_new(list, o) != 0 && status == SG_OK)
@@ -131,7 +148,8 @@ static sg_status evaluations(const struct sg_report_data *d, json_t *list, struc
                       "macro_f1", real(e->macro_f1), "n_requests", (json_int_t)e->n_requests,
                       "n_failed_requests", (json_int_t)e->n_failed, "tokens_in", (json_int_t)e->tokens_in,
                       "tokens_out", (json_int_t)e->tokens_out, "cost_usd", real(e->cost_usd),
-                      "encoder_raw_only", group(&encoder.raw_only), "encoder_best", group(&encoder.best));
+                      "encoder_raw_only", group(d, &encoder.raw_row, SG_REPORT_RAW, &encoder.raw_only),
+                      "encoder_best", group(d, &encoder.best_row, encoder.best_mix, &encoder.best));
         if (!o || json_array_append_new(list, o) != 0)
             return sg_fail_memory(err, 1000);
     }

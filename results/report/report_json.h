@@ -6,7 +6,8 @@
 
 /* {"provenance", "cells": counts, "tasks": [{"task", "classes", "n_test", "chance_accuracy", "largest_class",
  * "rows": [{"method", "size", "raw", "raw_only" | "synthetic" | "raw_synthetic": {"n_done", "n_failed",
- * "n_planned", "interval", "accuracy", "macro_f1": {"mean", "low", "high"}}}]}], "pools": [...], "spend":
+ * "n_planned", "n_one_class", "n_pools", "n_draws", "n_trainings", "interval": what is in it (null: there is none), "accuracy", "macro_f1": {"mean",
+ * "low", "high"}: as in the main table}}]}], "pools": [...], "spend":
  * {...}, "failed": [...], "llm_eval": [{"task", "model", "shots", "seed", "n", "accuracy", "n_unparsable", "accuracy_parsed",
  * "macro_f1", cost, "encoder_raw_only", "encoder_best"}], "text_stats": [{"task", "method" (null: raw rows), "class" (null: all), "part",
  * numbers of /text_stats}]; these two where the study has any, and

@@ -42,7 +42,7 @@ static void cell(struct sg_doc *doc, const struct place *p, enum sg_score score)
 {
     const struct sg_report_group *g = &p->count;
     const struct sg_effect *e = p->scores && p->scores->cell ? &p->scores->effect[score] : NULL;
-    double mean = score == SG_SCORE_ACCURACY ? g->accuracy.mean : g->macro_f1.mean;
+    double mean = score == SG_SCORE_ACCURACY ? g->accuracy : g->macro_f1;
     int64_t n = g->n_done + g->n_failed + g->n_planned;
     char mark[48];
     mark_of(p, mark);
@@ -114,7 +114,7 @@ static sg_status read_block(const struct sg_section_input *in, int64_t task, str
         for (int m = 0; m < SG_N_REPORT_MIXES; m++) {
             struct place *p = &b->place[i * SG_N_REPORT_MIXES + m];
             const struct sg_report_row *row = &b->row[i];
-            SG_TRY(sg_report_group(in->d, row, m, &p->count, err));
+            sg_report_group(in->d, row, m, &p->count);
             if (in->scores && (m == SG_REPORT_RAW || row->method))
                 p->scores = sg_scores_find(in->scores, task, m, row->method, row->size, row->raw);
         }

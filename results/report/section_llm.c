@@ -19,7 +19,7 @@ static void best_cell(struct sg_doc *doc, const struct sg_report_encoder *e)
         snprintf(method, sizeof method, " %.100s %lld", e->best_row.method, (long long)e->best_row.size);
     if (e->best_mix != SG_REPORT_SYNTHETIC)
         snprintf(raw, sizeof raw, ", raw %lld", (long long)e->best_row.raw);
-    sg_doc_textf(doc, "%.1f: %s%s%s", 100 * e->best.accuracy.mean, mix[e->best_mix], method, raw);
+    sg_doc_textf(doc, "%.1f: %s%s%s", 100 * e->best.accuracy, mix[e->best_mix], method, raw);
 }
 
 sg_status sg_section_llm(const struct sg_section_input *in, struct sg_doc *doc, struct sg_err *err)
@@ -48,7 +48,7 @@ sg_status sg_section_llm(const struct sg_section_input *in, struct sg_doc *doc, 
         sg_doc_real(doc, e->n_unparsable, 0);
         sg_doc_real(doc, 100 * e->accuracy_parsed, 1);
         sg_doc_real(doc, 100 * e->macro_f1, 1);
-        sg_doc_real(doc, encoder.raw_only.n_done ? 100 * encoder.raw_only.accuracy.mean : (double)NAN, 1);
+        sg_doc_real(doc, encoder.raw_only.n_done ? 100 * encoder.raw_only.accuracy : (double)NAN, 1);
         best_cell(doc, &encoder);
         sg_section_cost(doc, e->n_requests ? e->cost_usd : 0);
     }

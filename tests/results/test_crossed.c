@@ -60,7 +60,8 @@ static void means_as_numpy_and_scipy(void **state)
         near(e.p, number(of, "p"), 1e-10, "p", i);
         assert_int_equal(e.sources, axes_of(&d, &d));
         if (!json_is_true(json_object_get(of, "share")))
-            near(sg_t975(fmin(e.df, 1e9)) * e.se, e.high - e.mean, 1e-9, "t of the degrees of freedom", i);
+            near(sg_t_critical(0.05, fmin(e.df, 1e9)) * e.se, e.high - e.mean, 1e-9,
+                 "t of the degrees of freedom", i);
     }
 }
 
@@ -231,7 +232,7 @@ static void effects_of_tasks(void **state)
                              {.mean = 0.3, .se = 0.03, .df = 2, .sources = 12}};
     struct sg_effect e = sg_effects_mean(x, 3);
     double v = 4e-4 + 1e-4 + 9e-4, df = v * v / (1.6e-7 / 4 + 1e-8 / 10 + 8.1e-7 / 2),
-           half = sg_t975(df) * sqrt(v) / 3;
+           half = sg_t_critical(0.05, df) * sqrt(v) / 3;
     assert_true(fabs(e.mean - 0.2) < 1e-15 && fabs(e.se - sqrt(v) / 3) < 1e-15 && fabs(e.df - df) < 1e-9);
     assert_true(fabs(e.high - e.mean - half) < 1e-12 && fabs(e.mean - e.low - half) < 1e-12 && e.p < 0.001);
     assert_int_equal(e.sources, 12);

@@ -346,6 +346,52 @@ static void effect_is_shown(const char *path)
     sg_report_data_free(&d);
 }
 
+static double number(const json_t *o, const char *key)
+{
+    const json_t *x = json_object_get(o, key);
+    return json_is_number(x) ? json_number_value(x) : (double)NAN;
+}
+
+static void same_number(double a, double b)
+{
+    assert_true((isnan(a) && isnan(b)) || fabs(a - b) < 1e-9);
+}
+
+/* `tasks` has the numbers that the main table shows. */
+static void members_and_sections_agree(const char *path)
+{
+    static const char *const mixes[] = {"raw_only", "synthetic", "raw_synthetic"};
+    struct sg_buf b = sg_buf_make(1 << 20);
+    OK(sg_report(path, "json", &(struct sg_form_options){.section = "accuracy"}, &b, &err));
+    json_t *o = json_loads(b.data, 0, NULL);
+    const json_t *section = json_array_get(json_object_get(o, "sections"), 0),
+                 *tables = json_object_get(section, "tables"),
+                 *rows = json_object_get(json_array_get(json_object_get(o, "tasks"), 0), "rows");
+    size_t n = json_array_size(rows);
+    int n_intervals = 0;
+    assert_true(n > 0);
+    for (size_t t = 0; t < 2; t++) { /* accuracy, macro-F1 */
+        const json_t *shown = json_object_get(json_array_get(tables, t), "rows");
+        assert_int_equal(json_array_size(shown), n);
+        for (size_t i = 0; i < n; i++)
+            for (size_t m = 0; m < 3; m++) {
+                const json_t *cell = json_array_get(json_array_get(shown, i), 3 + m),
+                             *group = json_object_get(json_array_get(rows, i), mixes[m]),
+                             *e = json_object_get(group, t ? "macro_f1" : "accuracy");
+                same_number(number(cell, "value"), 100 * number(e, "mean"));
+                same_number(number(cell, "low"), 100 * number(e, "low"));
+                same_number(number(cell, "high"), 100 * number(e, "high"));
+                assert_int_equal(json_is_string(json_object_get(group, "interval")),
+                                 t ? json_is_string(json_object_get(group, "interval"))
+                                   : !isnan(number(cell, "low")));
+                n_intervals += !isnan(number(cell, "low"));
+            }
+    }
+    assert_true(n_intervals >= 2);
+    json_decref(o);
+    sg_buf_free(&b);
+}
+
 /* 3 draws x 3 trainings are three units, not nine; what is short or degenerate stands in its row. */
 static void seeds_that_cross(void **state)
 {
@@ -383,9 +429,8 @@ static void seeds_that_cross(void **state)
         "1 point around the best takes"};
     static const char *const json[] = {
         "\"n_pools\": 0,\n            \"n_draws\": 3,\n            \"n_trainings\": 3,",
-        "\"interval\": \"student t, draws\"",
-        "\"interval\": \"student t, pools\"",
-        "\"test_rows_in_interval\": false",
+        "\"interval\": \"10 rows, 3 draws, 3 trainings\"",
+        "\"interval\": \"10 rows, 2 pools, 3 trainings\"",
         "\"size_had_least\": 19",
         "\"size_had_most\": 30",
         "\"n_one_class\": 1",
@@ -400,6 +445,7 @@ static void seeds_that_cross(void **state)
         sg_buf_free(&b);
     }
     effect_is_shown(path);
+    members_and_sections_agree(path);
     int64_t n_one_class, n_done;
     OK(sg_report_degenerate(path, &n_one_class, &n_done, &err));
     assert_true(n_one_class == 4 && n_done == 18);
