@@ -8,6 +8,7 @@
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "cli/version.h"
+#include "mpi/comm.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -97,6 +98,7 @@ static void use_plain_shared_memory(void)
 
 int main(int argc, char **argv)
 {
+    sg_blas_recognise_cpu(argv);
     sg_secret_harden();
     use_plain_shared_memory();
     signal(SIGPIPE, SIG_IGN); /* a closed pipe or connection is an error that is reported, not a death */

@@ -4,7 +4,7 @@
  * Kernel: k(x, y) = exp(-|x - y|^2 / (2 s^2)), s: the bandwidth, the same for all that is compared with one another.
  *
  * Work is dealt in tiles of rows whose shape does not depend on the team, and sums are taken in the order of the tiles: the same bits on any
- * number of ranks. The spectrum, which ScaLAPACK finds, is rounded as in results/stats/diversity.h. Squared distances are rounded to 2^-40, so
+ * number of ranks. The spectrum (band.h) is rounded as in results/stats/diversity.h. Squared distances are rounded to 2^-40, so
  * that equal texts are at distance 0 and a neighbour is a neighbour on any machine. All functions: collective over the team, the same status on
  * all ranks, outputs untouched on failure. SG_FAILED when a row's length is not 1 (NaN included) or memory is short. */
 #ifndef SG_RESULTS_MEASURES_MEASURES_H
@@ -19,7 +19,7 @@ enum { SG_MEASURES_VERSION = 1 };
 enum {
     SG_MEASURES_NEIGHBOURS = 5,      /* k of precision, recall, density and coverage (Naeem et al. 2020, 4) */
     SG_MEASURES_PERMUTATIONS = 499,  /* the least p is 1 / 500 */
-    SG_MEASURES_SPECTRUM_MAX = 46340 /* n x n still counts in an int, ScaLAPACK's */
+    SG_MEASURES_SPECTRUM_MAX = 46340 /* n x n still counts in an int: 8.6 GB in all */
 };
 
 struct sg_cloud {
@@ -72,7 +72,7 @@ sg_status sg_cloud_distances(const struct sg_team *team, const struct sg_cloud *
                              double bandwidth, double *distance, struct sg_err *err) SG_MUST_USE;
 
 /* The spectrum of K / n, K (n, n) the kernel's matrix, 1 <= n <= SG_MEASURES_SPECTRUM_MAX: eigenvalues (n), descending, to 9 decimals; they
- * sum to 1. effective (may be NULL): exp of their entropy, to 9 digits. K is spread over the ranks, block-cyclic: 8 n^2 bytes in all. */
+ * sum to 1. effective (may be NULL): exp of their entropy, to 9 digits. Half of K is spread over the ranks: 4 n^2 bytes in all. */
 sg_status sg_rbf_spectrum(const struct sg_team *team, struct sg_cloud x, int c, double bandwidth,
                           double *eigenvalues, double *effective, struct sg_err *err) SG_MUST_USE;
 

@@ -1,5 +1,8 @@
 /* A finished paper grid, made up, and the rebuilding of its results.h5: what tests/bench/report measures.
  *
+ * 5 tasks; each has cells of raw rows alone, then 7 methods (pools / 5) x synthetic with and without raw rows x 4 sizes x 3 draws x 2 trainings;
+ * cells beyond that are further trainings. Methods differ in accuracy.
+ *
  *     report_grid make DIR [cells=1734] [rows=1000] [pools=35] [examples=2000]     DIR/ledger.sqlite
  *     report_grid rebuild DIR                                                      DIR/results.h5; prints its digest
  *
@@ -85,35 +88,62 @@ static sg_status put_pool(struct sg_ledger *l, const struct grid *g, int64_t p, 
     return status;
 }
 
+/* What a cell of the grid is. */
+struct cell {
+    int64_t task, method, size, raw, seed_data, seed_train; /* method -1: raw rows alone */
+};
+
+static struct cell cell_of(const struct grid *g, int64_t i)
+{
+    enum { N_RAW = 12, N_METHOD = 48 };
+    static const int64_t size[] = {100, 500, 1000, 2000};
+    int64_t k = i / N_TASKS, n = N_METHOD * (g->n_pools / N_TASKS), m = (k - N_RAW) % n;
+    if (k < N_RAW)
+        return (struct cell){i % N_TASKS, -1, 0, k < N_RAW / 2 ? 100 : 1000, k % 6 / 2, k % 2};
+    return (struct cell){i % N_TASKS,
+                         m / N_METHOD,
+                         size[m / 6 % 4],
+                         m / 24 % 2 ? 100 : 0,
+                         m / 24 % 2 ? m / 2 % 3 : -1,
+                         (m / 24 % 2 ? m % 2 : m % 6) + 6 * ((k - N_RAW) / n)};
+}
+
 static sg_status put_cell(struct sg_ledger *l, const struct grid *g, int64_t i, float *logits,
                           struct sg_err *err)
 {
     char id[SG_HEX], pool[32], method[32], settings[1600], more[1001], result[600];
     float loss[N_LOSS];
-    int64_t task = i % N_TASKS, p = task + N_TASKS * scatter((uint64_t)i, 1, g->n_pools / N_TASKS);
-    int is_raw = i / N_TASKS % 8 == 0;
+    struct cell x = cell_of(g, i);
+    int is_raw = x.method < 0;
     sg_sha256_hex(&i, sizeof i, id);
     memset(more, 'x', 1000); /* a study's settings of a cell are a kilobyte */
     more[1000] = 0;
-    snprintf(pool, sizeof pool, "pool%lld", (long long)p);
-    snprintf(method, sizeof method, "method%lld", (long long)(p / N_TASKS));
+    snprintf(pool, sizeof pool, "pool%lld", (long long)(x.task + N_TASKS * x.method));
+    snprintf(method, sizeof method, "method%lld", (long long)x.method);
     snprintf(settings, sizeof settings,
-             "{\"class_names\":[\"a\",\"b\"],\"method\":\"%s\",\"mix\":\"%s\",\"more\":\"%s\",\"raw\":%d,"
+             "{\"class_names\":[\"a\",\"b\"],\"method\":\"%s\",\"mix\":\"%s\",\"more\":\"%s\",\"raw\":%lld,"
              "\"seed_data\":%lld,"
-             "\"seed_generation\":%d,\"seed_train\":%lld,\"size\":%d,\"task\":\"%s\"}",
-             is_raw ? "" : method, is_raw ? "raw" : "synthetic", more, is_raw ? 100 : 0,
-             is_raw ? (long long)(i % 3) : -1LL, is_raw ? -1 : 0, (long long)(i % 5), is_raw ? 0 : 100,
-             tasks[task]);
+             "\"seed_generation\":%d,\"seed_train\":%lld,\"size\":%lld,\"task\":\"%s\"}",
+             is_raw ? "" : method,
+             is_raw  ? "raw"
+             : x.raw ? "raw+synthetic"
+                     : "synthetic",
+             more, (long long)x.raw, (long long)x.seed_data, is_raw ? -1 : 0, (long long)x.seed_train,
+             (long long)x.size, tasks[x.task]);
     SG_TRY(sg_ledger_cell_plan(l, id, i, settings, is_raw ? NULL : pool, err));
-    for (int64_t k = 0; k < g->n_rows * N_CLASSES; k++)
-        logits[k] = (float)scatter((uint64_t)i, (uint64_t)k, 1000003) * 4e-6f - 2;
+    for (int64_t k = 0; k < g->n_rows * N_CLASSES; k++) {
+        int64_t row = k / N_CLASSES, is_gold = row % N_CLASSES == k % N_CLASSES;
+        logits[k] = (float)scatter((uint64_t)i, (uint64_t)k, 1000003) * 4e-6f - 2 +
+                    (is_gold ? 1 + 0.1f * (float)x.method : 0);
+    }
     for (int s = 0; s < N_LOSS; s++)
         loss[s] = 0.7f / (float)(s + 1) + (float)scatter((uint64_t)i, (uint64_t)(s + 7), 1000) * 1e-4f;
-    snprintf(result, sizeof result,
-             "{\"kernels\":\"avx2\",\"n_raw\":%d,\"n_steps\":%d,\"n_synthetic\":%d,\"n_train\":100,\"train_"
-             "s\":1.5,"
-             "\"weights_sha256\":\"%s\"}",
-             is_raw ? 100 : 0, N_LOSS, is_raw ? 0 : 100, id);
+    snprintf(
+        result, sizeof result,
+        "{\"kernels\":\"avx2\",\"n_raw\":%lld,\"n_steps\":%d,\"n_synthetic\":%lld,\"n_train\":%lld,\"train_"
+        "s\":1.5,"
+        "\"weights_sha256\":\"%s\"}",
+        (long long)x.raw, N_LOSS, (long long)x.size, (long long)(x.raw + x.size), id);
     struct sg_ledger_cell c = {.id = id,
                                .status = "done",
                                .result = result,

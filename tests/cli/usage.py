@@ -33,6 +33,9 @@ sg.check(values["study"]["value"] == "quickstart" and values["study"]["from"].st
 out, err = sg.run("--version")
 for library in ("synthgrid 0.", "MPI ", "BLAS ", "HDF5 1.", "SQLite 3.", "libcurl/", "libyaml ", "jansson ", "utf8proc ", "OpenSSL ", "zlib "):
     sg.check(library in out, f"--version does not name {library}:\n{out}")
+with open("/proc/cpuinfo") as file:
+    flags = next((line.split() for line in file if line.startswith("flags")), [])
+sg.check("avx2" not in flags or "fma" not in flags or " Prescott " not in out, f"OpenBLAS takes this CPU for one of 2004:\n{out}")
 
 WRONG = [
     ([], "no command given"),
