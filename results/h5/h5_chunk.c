@@ -18,6 +18,9 @@ struct sg_h5_chunk {
     int deflates;
     unsigned char *shuffled, *out; /* (n_rows * row_bytes + CHECKSUM) each */
     z_stream z;
+    unsigned char *filtered; /* one of both */
+    size_t n_filtered;
+    uint32_t skipped; /* filters */
 };
 
 /* How a plane is deflated. */
@@ -81,8 +84,9 @@ static void shuffle(struct sg_h5_chunk *c, const unsigned char *rows, size_t n)
         memset(c->shuffled + b * c->n_rows + n, 0, c->n_rows - n);
 }
 
-/* Noise is stored; what repeats at a distance is searched for it; of the rest only the frequencies of its bytes are used. */
-static struct way way_of(const unsigned char *plane, size_t n_rows)
+/* Noise is stored; what repeats at a distance is searched for it; the rest has runs and frequent bytes. A change costs a table of codes, so runs,
+ * which either way finds, are deflated as what was before them. */
+static struct way way_of(const unsigned char *plane, size_t n_rows, struct way before)
 {
     size_t n = n_rows < SAMPLE ? n_rows : SAMPLE, n_same = 0, n_again = 0, pairs = 0, count[256] = {0};
     for (size_t i = 0; i < n; i++) {
@@ -93,13 +97,13 @@ static struct way way_of(const unsigned char *plane, size_t n_rows)
     for (int v = 0; v < 256; v++)
         pairs += count[v] * (count[v] - (count[v] > 0));
     if (n_same * 8 > n * 7)
-        return (struct way){LEVEL, Z_RLE};
+        return (struct way){LEVEL, before.strategy};
     if (n_again * 2 > n)
         return (struct way){LEVEL, Z_DEFAULT_STRATEGY};
     /* Of bytes that are all as likely a 256th of the pairs is of equals; half more than that are 7.4 bits a byte. */
     if (pairs * 256 < n * n + n * n / 2)
         return (struct way){0, Z_DEFAULT_STRATEGY};
-    return (struct way){LEVEL, Z_HUFFMAN_ONLY};
+    return (struct way){LEVEL, Z_RLE};
 }
 
 /* Bytes in c->out; 0 where they would be no fewer. */
@@ -111,9 +115,10 @@ static size_t deflate_planes(struct sg_h5_chunk *c)
         return 0;
     z->next_out = c->out;
     z->avail_out = (uInt)n_bytes;
+    struct way way = {LEVEL, Z_DEFAULT_STRATEGY};
     for (size_t b = 0; b < c->row_bytes; b++) {
         unsigned char *plane = c->shuffled + b * c->n_rows;
-        struct way way = way_of(plane, c->n_rows);
+        way = way_of(plane, c->n_rows, way);
         z->avail_in = 0;
         if (deflateParams(z, way.level, way.strategy) != Z_OK)
             return 0;
@@ -149,18 +154,23 @@ static void add_checksum(unsigned char *bytes, size_t n)
         bytes[n + i] = (unsigned char)((b << 16U | a) >> 8U * i);
 }
 
-herr_t sg_h5_chunk_write(struct sg_h5_chunk *c, hid_t dataset, hsize_t from, const void *rows, int64_t n)
+void sg_h5_chunk_filter(struct sg_h5_chunk *c, const void *rows, int64_t n)
 {
-#if H5_VERSION_GE(1, 10, 3)
     shuffle(c, rows, (size_t)n);
     size_t n_out = c->deflates ? deflate_planes(c) : 0;
-    unsigned char *out = n_out ? c->out : c->shuffled;
-    uint32_t skipped = c->deflates && !n_out ? SKIP_DEFLATE : 0;
-    n_out = n_out ? n_out : c->row_bytes * c->n_rows;
-    add_checksum(out, n_out);
-    return H5Dwrite_chunk(dataset, H5P_DEFAULT, skipped, &from, n_out + CHECKSUM, out);
+    c->filtered = n_out ? c->out : c->shuffled;
+    c->skipped = c->deflates && !n_out ? SKIP_DEFLATE : 0;
+    c->n_filtered = n_out ? n_out : c->row_bytes * c->n_rows;
+    add_checksum(c->filtered, c->n_filtered);
+    c->n_filtered += CHECKSUM;
+}
+
+herr_t sg_h5_chunk_write(struct sg_h5_chunk *c, hid_t dataset, hsize_t from)
+{
+#if H5_VERSION_GE(1, 10, 3)
+    return H5Dwrite_chunk(dataset, H5P_DEFAULT, c->skipped, &from, c->n_filtered, c->filtered);
 #else
-    (void)c, (void)dataset, (void)from, (void)rows, (void)n;
+    (void)c, (void)dataset, (void)from;
     return -1;
 #endif
 }

@@ -5,10 +5,11 @@
  * filters say (shuffle, deflate, Fletcher-32), so HDF5, h5py and older programs read it.
  *
  *     struct sg_h5_chunk *c = sg_h5_chunk_create(32, 8192, 1);
- *     sg_h5_chunk_write(c, dataset, 0, rows, 8192) ... the extent is set before
+ *     sg_h5_chunk_filter(c, rows, 8192);           any thread
+ *     sg_h5_chunk_write(c, dataset, 0);            the extent is set before
  *     sg_h5_chunk_destroy(c);
  *
- * Local. One thread at a time, as all of HDF5 here. */
+ * Local. */
 #ifndef SG_RESULTS_H5_H5_CHUNK_H
 #define SG_RESULTS_H5_H5_CHUNK_H
 
@@ -22,9 +23,11 @@ struct sg_h5_chunk;
 struct sg_h5_chunk *sg_h5_chunk_create(size_t row_bytes, int64_t n_rows, int deflates);
 void sg_h5_chunk_destroy(struct sg_h5_chunk *c); /* NULL is fine */
 
-/* Writes rows [from, from + n), from a multiple of n_rows, n <= n_rows, which have the file's layout. What the chunk has beyond them is 0. < 0:
- * HDF5 failed, and says why. */
-herr_t sg_h5_chunk_write(struct sg_h5_chunk *c, hid_t dataset, hsize_t from, const void *rows, int64_t n);
+/* Filters n <= n_rows rows, which have the file's layout; what the chunk has beyond them is 0. Calls nothing of HDF5. */
+void sg_h5_chunk_filter(struct sg_h5_chunk *c, const void *rows, int64_t n);
+
+/* Writes what was filtered last as the rows from `from` on, a multiple of n_rows. < 0: HDF5 failed, and says why. */
+herr_t sg_h5_chunk_write(struct sg_h5_chunk *c, hid_t dataset, hsize_t from);
 
 /* Whether this HDF5 takes chunks that are filtered already, for a dataset whose rows in the file are like those in memory. */
 int sg_h5_chunk_suits(hid_t in_file, hid_t in_memory);

@@ -5,6 +5,8 @@
 #include "results/h5/h5_chunk.h"
 #include "results/h5/h5_table_hash.h"
 
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,9 +20,15 @@ struct sg_h5_table {
     hid_t file, dataset, memory_type; /* dataset -1 until there is a row */
     char *block;
     int64_t n_block, n_written;
-    struct sg_h5_chunk *chunk; /* NULL: HDF5 filters, as for rows with texts */
     struct sg_h5_table_hash *hash;
     struct sg_h5_table_sums sums;
+    /* Numbers, which are most of a file: a full block is hashed and filtered by a thread while the next one is filled. NULL: rows are hashed as they
+     * come, and HDF5 filters. */
+    struct sg_h5_chunk *chunk;
+    char *behind; /* the block of the thread */
+    int64_t n_behind;
+    pthread_t thread;
+    int is_direct, is_threaded; /* the latter: to be joined */
 };
 
 static herr_t innermost(unsigned n, const H5E_error2_t *e, void *context)
@@ -186,15 +194,15 @@ void sg_h5_sums_add(struct sg_h5_table_sums *s, const struct sg_h5_table_spec *s
         add_bytes(s, rows, (size_t)n * l->row_bytes);
 }
 
-/* What the chunks are filtered with; NULL and SG_OK: HDF5's own. */
-static sg_status make_chunk(const struct sg_h5_table *t, struct sg_h5_chunk **out, struct sg_err *err)
+/* Whether chunks are filtered here. */
+static int is_direct(const struct sg_h5_table *t)
 {
-    hid_t in_file = H5Dget_type(t->dataset);
-    int suits = in_file >= 0 && !sg_h5_has_texts(t->spec) && sg_h5_chunk_suits(in_file, t->memory_type);
+    hid_t in_file = sg_h5_row_type(t->spec, &t->layout, 1);
+    int yes =
+        in_file >= 0 && sg_h5_table_hash_is_plain(t->spec) && sg_h5_chunk_suits(in_file, t->memory_type);
     if (in_file >= 0)
         H5Tclose(in_file);
-    *out = suits ? sg_h5_chunk_create(t->layout.row_bytes, t->layout.n_chunk, !t->spec->plain) : NULL;
-    return suits && !*out ? sg_fail_memory(err, SG_H5_CHUNK_BYTES) : SG_OK;
+    return yes;
 }
 
 sg_status sg_h5_table_create(hid_t file, const struct sg_h5_table_spec *spec, const char *path,
@@ -220,6 +228,7 @@ sg_status sg_h5_table_create(hid_t file, const struct sg_h5_table_spec *spec, co
         t->memory_type = sg_h5_row_type(spec, &t->layout, 0);
         if (t->memory_type < 0)
             status = sg_h5_fail(err, SG_FAILED, path, spec->name);
+        t->is_direct = is_direct(t);
     }
     if (status != SG_OK) {
         sg_h5_table_discard(t);
@@ -242,20 +251,67 @@ static int write_rows(const struct sg_h5_table *t, hsize_t from, hsize_t n)
     return bad ? -1 : 0;
 }
 
+/* Calls nothing of HDF5. */
+static void *prepare(void *table)
+{
+    struct sg_h5_table *t = table;
+    sg_h5_table_hash_add_rows(t->hash, &t->layout, t->behind, t->n_behind);
+    sg_h5_sums_add(&t->sums, t->spec, &t->layout, t->behind, t->n_behind);
+    sg_h5_chunk_filter(t->chunk, t->behind, t->n_behind);
+    return NULL;
+}
+
+/* Waits for the block behind and writes it. */
+static sg_status collect(struct sg_h5_table *t, struct sg_err *err)
+{
+    if (t->is_threaded)
+        pthread_join(t->thread, NULL);
+    t->is_threaded = 0;
+    if (!t->n_behind)
+        return SG_OK;
+    hsize_t from = (hsize_t)t->n_written, total = from + (hsize_t)t->n_behind;
+    int bad = H5Dset_extent(t->dataset, &total) < 0 || sg_h5_chunk_write(t->chunk, t->dataset, from) < 0;
+    t->n_written += t->n_behind;
+    t->n_behind = 0;
+    return bad ? sg_h5_fail(err, SG_FAILED, t->path, t->spec->name) : SG_OK;
+}
+
+/* The block goes to a thread, signals to others; without one the work is done here. */
+static sg_status hand_over(struct sg_h5_table *t, struct sg_err *err)
+{
+    if (!t->chunk) {
+        t->chunk = sg_h5_chunk_create(t->layout.row_bytes, t->layout.n_chunk, !t->spec->plain);
+        t->behind = sg_alloc((size_t)t->layout.n_chunk, t->layout.row_bytes);
+        if (!t->chunk || !t->behind)
+            return sg_fail_memory(err, 3 * SG_H5_CHUNK_BYTES);
+    }
+    SG_TRY(collect(t, err));
+    char *block = t->block;
+    sigset_t all, before;
+    t->block = t->behind;
+    t->behind = block;
+    t->n_behind = t->n_block;
+    t->n_block = 0;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    t->is_threaded = pthread_create(&t->thread, NULL, prepare, t) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (!t->is_threaded)
+        prepare(t);
+    return SG_OK;
+}
+
 static sg_status flush(struct sg_h5_table *t, struct sg_err *err)
 {
     if (!t->n_block)
         return SG_OK;
-    if (t->dataset < 0) {
-        if ((t->dataset = make_dataset(t->file, t->spec, &t->layout)) < 0)
-            return sg_h5_fail(err, SG_FAILED, t->path, t->spec->name);
-        SG_TRY(make_chunk(t, &t->chunk, err));
-    }
+    if (t->dataset < 0 && (t->dataset = make_dataset(t->file, t->spec, &t->layout)) < 0)
+        return sg_h5_fail(err, SG_FAILED, t->path, t->spec->name);
+    if (t->is_direct)
+        return hand_over(t, err);
     hsize_t from = (hsize_t)t->n_written, total = from + (hsize_t)t->n_block;
     sg_h5_sums_add(&t->sums, t->spec, &t->layout, t->block, t->n_block);
-    int bad = H5Dset_extent(t->dataset, &total) < 0 ||
-              (t->chunk ? sg_h5_chunk_write(t->chunk, t->dataset, from, t->block, t->n_block)
-                        : write_rows(t, from, (hsize_t)t->n_block)) < 0;
+    int bad = H5Dset_extent(t->dataset, &total) < 0 || write_rows(t, from, (hsize_t)t->n_block) < 0;
     sg_status status = bad ? sg_h5_fail(err, SG_FAILED, t->path, t->spec->name) : SG_OK;
     t->n_written += t->n_block;
     free_texts(t);
@@ -293,13 +349,14 @@ sg_status sg_h5_table_add(struct sg_h5_table *t, const union sg_value *row, stru
             memcpy(p, &row[c], 8);
         }
     }
-    sg_h5_table_hash_add(t->hash, row);
+    if (!t->is_direct)
+        sg_h5_table_hash_add(t->hash, row);
     return SG_OK;
 }
 
 int64_t sg_h5_table_n_rows(const struct sg_h5_table *t)
 {
-    return t->n_written + t->n_block;
+    return t->n_written + t->n_behind + t->n_block;
 }
 
 static sg_status describe(struct sg_h5_table *t, const char *content, const char *all, struct sg_err *err)
@@ -350,6 +407,8 @@ sg_status sg_h5_table_finish(struct sg_h5_table *t, struct sg_h5_table_written *
 {
     struct sg_h5_table_written w = {.n_rows = sg_h5_table_n_rows(t)};
     sg_status status = w.n_rows ? flush(t, err) : sg_h5_digest_of_none(t->spec, w.content, err);
+    if (status == SG_OK)
+        status = collect(t, err);
     if (status == SG_OK && w.n_rows) {
         sg_h5_table_hash_finish(t->hash, w.content, w.all);
         t->hash = NULL;
@@ -372,6 +431,8 @@ void sg_h5_table_discard(struct sg_h5_table *t)
 {
     if (!t)
         return;
+    if (t->is_threaded)
+        pthread_join(t->thread, NULL);
     free_texts(t);
     if (t->dataset >= 0)
         H5Dclose(t->dataset);
@@ -379,6 +440,7 @@ void sg_h5_table_discard(struct sg_h5_table *t)
         H5Tclose(t->memory_type);
     sg_h5_table_hash_discard(t->hash);
     sg_h5_chunk_destroy(t->chunk);
+    sg_free(t->behind);
     sg_free(t->block);
     sg_free(t);
 }

@@ -9,7 +9,8 @@
  * ("unit; what it is"), `volatile` (the columns that the content digest leaves out), `sha256` (content
  * digest) and `sha256_all`.
  *
- * HDF5 is not thread-safe here: one thread at a time. Rank 0 only, serial driver. */
+ * HDF5 is not thread-safe here: one thread at a time. Rank 0 only, serial driver. While it is filled a table of numbers has a thread of its own, which
+ * hashes and deflates and knows no HDF5. */
 #ifndef SG_RESULTS_H5_H5_TABLE_H
 #define SG_RESULTS_H5_H5_TABLE_H
 

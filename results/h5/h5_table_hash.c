@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { MAX_NUMBERS = 16 };
+enum { MAX_NUMBERS = 16, SOME = 256 };
 
 /* Values are gathered first: a call of OpenSSL for each 8 bytes costs ten times the hashing (17 s for 3
  * million predictions). */
@@ -76,17 +76,23 @@ static void add_value(struct stream *s, enum sg_column_type t, const union sg_va
     }
 }
 
+int sg_h5_table_hash_is_plain(const struct sg_h5_table_spec *spec)
+{
+    int plain = spec->n_columns <= MAX_NUMBERS;
+    for (int c = 0; c < spec->n_columns; c++)
+        plain &= !spec->column[c].is_volatile && spec->column[c].type != SG_COL_TEXT;
+    return plain;
+}
+
 struct sg_h5_table_hash *sg_h5_table_hash_create(const struct sg_h5_table_spec *spec)
 {
     struct sg_h5_table_hash *h = sg_alloc(1, sizeof *h);
     if (!h)
         return NULL;
     h->spec = spec;
-    h->is_plain = spec->n_columns <= MAX_NUMBERS;
-    for (int c = 0; c < spec->n_columns; c++) {
+    h->is_plain = sg_h5_table_hash_is_plain(spec);
+    for (int c = 0; c < spec->n_columns; c++)
         h->has_volatile |= spec->column[c].is_volatile;
-        h->is_plain &= !spec->column[c].is_volatile && spec->column[c].type != SG_COL_TEXT;
-    }
     h->content.sha = sg_sha256_create();
     h->all.sha = h->has_volatile ? sg_sha256_create() : NULL;
     if (!h->content.sha || (h->has_volatile && !h->all.sha)) {
@@ -120,6 +126,47 @@ void sg_h5_table_hash_add(struct sg_h5_table_hash *h, const union sg_value *row)
         if (!h->spec->column[c].is_volatile)
             add_value(&h->content, h->spec->column[c].type, &row[c]);
     }
+}
+
+/* As bits_of, of n rows' values in one column, 8 bytes each at every `stride`-th number of `out`. */
+static void widen(enum sg_column_type t, const char *at, size_t row_bytes, size_t n, uint64_t *out,
+                  size_t stride)
+{
+    for (size_t i = 0; i < n; i++, at += row_bytes, out += stride) {
+        union sg_value v;
+        sg_h5_value_of(t, at, &v);
+        *out = bits_of(t, &v);
+    }
+}
+
+void sg_h5_table_hash_add_rows(struct sg_h5_table_hash *h, const struct sg_h5_layout *l, const char *rows,
+                               int64_t n)
+{
+    uint64_t bits[SOME * MAX_NUMBERS];
+    const size_t stride = (size_t)h->spec->n_columns;
+    for (size_t from = 0; from < (size_t)n; from += SOME) {
+        size_t some = (size_t)n - from < SOME ? (size_t)n - from : SOME;
+        for (size_t c = 0; c < stride; c++) {
+            const char *at = rows + from * l->row_bytes + l->offset[c];
+            switch (h->spec->column[c].type) { /* so that each is a loop of its own */
+            case SG_COL_INT32:
+                widen(SG_COL_INT32, at, l->row_bytes, some, bits + c, stride);
+                break;
+            case SG_COL_REAL32:
+                widen(SG_COL_REAL32, at, l->row_bytes, some, bits + c, stride);
+                break;
+            case SG_COL_REAL:
+                widen(SG_COL_REAL, at, l->row_bytes, some, bits + c, stride);
+                break;
+            default:
+                widen(SG_COL_INT, at, l->row_bytes, some, bits + c, stride);
+            }
+        }
+        sg_sha256_add(h->content.sha, h->content.buffer, h->content.n);
+        h->content.n = 0;
+        sg_sha256_add(h->content.sha, bits, some * stride * sizeof *bits);
+    }
+    h->n_rows += n;
 }
 
 static void finish(struct stream *s, int64_t n_rows, char hex[SG_HEX])

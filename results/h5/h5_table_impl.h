@@ -4,6 +4,8 @@
 
 #include "results/h5/h5_table.h"
 
+#include <string.h>
+
 enum { SG_H5_COLUMNS = 64, SG_H5_CHUNK_BYTES = 1 << 18 };
 
 /* Rows in memory: one after another, each column at its offset, texts as pointers. */
@@ -17,6 +19,27 @@ struct sg_h5_layout sg_h5_layout_of(const struct sg_h5_table_spec *s);
 
 /* The type of a row in the file, or in memory; H5Tclose. < 0: HDF5 failed. */
 hid_t sg_h5_row_type(const struct sg_h5_table_spec *s, const struct sg_h5_layout *l, int in_file);
+
+/* A value as it lies in memory. */
+static inline void sg_h5_value_of(enum sg_column_type t, const char *p, union sg_value *v)
+{
+    int32_t i;
+    float x;
+    switch (t) {
+    case SG_COL_INT32:
+        memcpy(&i, p, sizeof i);
+        v->i = i;
+        break;
+    case SG_COL_REAL32:
+        memcpy(&x, p, sizeof x);
+        v->x = (double)x;
+        break;
+    default:
+        memcpy(v, p, 8);
+        if (t == SG_COL_TEXT && !v->text)
+            v->text = "";
+    }
+}
 
 int sg_h5_has_texts(const struct sg_h5_table_spec *s);
 

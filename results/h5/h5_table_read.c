@@ -5,26 +5,6 @@
 #include <math.h>
 #include <string.h>
 
-static void value_of(enum sg_column_type t, const char *p, union sg_value *v)
-{
-    int32_t i;
-    float x;
-    switch (t) {
-    case SG_COL_INT32:
-        memcpy(&i, p, sizeof i);
-        v->i = i;
-        break;
-    case SG_COL_REAL32:
-        memcpy(&x, p, sizeof x);
-        v->x = (double)x;
-        break;
-    default:
-        memcpy(v, p, 8);
-        if (t == SG_COL_TEXT && !v->text)
-            v->text = "";
-    }
-}
-
 /* Those columns of a spec that a dataset has, as a spec of their own. */
 struct present {
     struct sg_h5_table_spec spec;
@@ -182,8 +162,8 @@ static sg_status each_of_block(const struct reading *r, hsize_t from, hsize_t n,
         row[c] = missing(r->spec->column[c].type);
     for (hsize_t i = 0; i < n; i++) {
         for (int c = 0; c < p->spec.n_columns; c++)
-            value_of(p->column[c].type, r->block + i * r->layout.row_bytes + r->layout.offset[c],
-                     &row[p->of[c]]);
+            sg_h5_value_of(p->column[c].type, r->block + i * r->layout.row_bytes + r->layout.offset[c],
+                           &row[p->of[c]]);
         SG_TRY(each(context, (int64_t)(from + i), row, err));
     }
     return SG_OK;
