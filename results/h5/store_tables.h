@@ -291,7 +291,9 @@
     X(origin, TEXT, "", SG_LATER, "server, or model file; batch ...: its batch API")                         \
     X(model, TEXT, "", SG_LATER, "the model that answered, in the provider's words; empty: none said so")    \
     X(kind, TEXT, "", SG_LATER,                                                                              \
-      "answered, rate, overload, fault, adapt (refused a parameter), refused, endpoint; empty: lost")        \
+      "answered, rate, overload, fault, adapt (refused a parameter), refused, endpoint, doubled (by "        \
+      "`merge`);"                                                                                            \
+      " empty: lost")                                                                                        \
     X(fate, TEXT, "", SG_LATER, "of the request then: answered, failed, again, left; empty: not known")      \
     X(http_status, INT, "", SG_LATER, "HTTP status; 0: no answer; -1: not known")                            \
     X(n, INT, "requests", SG_LATER, "attempts that ended so")                                                \

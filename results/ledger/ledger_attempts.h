@@ -9,7 +9,8 @@
  *            settled, kind, fate, http_status, reason, tokens_in, tokens_out, cost_usd, latency_s, request_id, model)
  *   sent(id, key, usd, created)                                                 a view: those that are not settled
  *
- * kind: answered | rate | overload | timeout | fault | adapt | refused | endpoint, NULL: nothing came back (gen/llm/limiter.h).
+ * kind: answered | rate | overload | timeout | fault | adapt | refused | endpoint, NULL: nothing came back (gen/llm/limiter.h); doubled:
+ * answered, but another answer of the request is the one that counts (results/ledger/merge.h).
  * fate, of the request: answered | failed (given up on after retries) | refused (given up on: the server does not take it) | again
  * (another attempt follows) | held (whose failure it is was open when the run was killed) | left (for a later run).
  * cost_usd is NULL where nothing was charged, or where the price is not known. Rank 0 only; what is put counts after sg_ledger_commit. */

@@ -164,13 +164,24 @@ static void halves_make_the_whole(void **state)
     assert_string_equal(before[1], after[1]);
     assert_false(sg_file_exists(at("c.merging")) || sg_dir_exists(at("c.merging")));
     assert_false(sg_file_exists(at("c/merging")) || sg_dir_exists(at("c/input")));
+    /* The second pool first: the plan is the same, and so it stands where it stood. */
+    const char *turned[] = {at("b"), at("a")};
+    o = options(turned, 2, at("ba"));
+    OK(merge(&o));
+    assert_string_equal(content, whole);
+    struct sg_ledger *l = open_result("ba");
+    assert_int_equal(
+        ledger_number(
+            l, "SELECT count(*) FROM pools WHERE (id='pool0' AND ordinal=0) OR (id='pool1' AND ordinal=1)"),
+        2);
+    sg_ledger_close(l);
     /* Again, with itself among the inputs, by the ledger's name, and in the other order: nothing is there twice. */
     const char *all[] = {at("b/ledger.sqlite"), at("c"), at("a"), at("w")};
     o = options(all, 4, at("d"));
     OK(merge(&o));
     assert_int_equal(json_array_size(found.conflicts), 0);
     assert_string_equal(content, whole);
-    struct sg_ledger *l = open_result("d");
+    l = open_result("d");
     assert_int_equal(ledger_number(l, "SELECT count(*) FROM cells"), FAKE_CELLS);
     assert_int_equal(ledger_number(l, "SELECT count(*) FROM completions"), 12 + 40);
     sg_ledger_close(l);
