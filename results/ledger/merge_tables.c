@@ -17,17 +17,28 @@
 #define BOTH      " FROM src.completions s JOIN main.completions m ON m.key=s.key WHERE s.status=0 AND m.status=0"
 #define SAME_TEXT "(s.text IS m.text AND s.finish_reason IS m.finish_reason)"
 
-static const char *winner(const struct sg_merging *m)
+/* Whose content the input in hand differs from, and what becomes of it. */
+static const char *before(const struct sg_merging *m)
 {
-    return m->o->first_wins ? "the earlier one's is taken" : "nothing is taken";
+    return m->k == 1 ? m->o->input[0] : "an earlier input";
+}
+
+/* Takes the text that names the difference. */
+static sg_status conflict(struct sg_merging *m, char *what, struct sg_err *err)
+{
+    char *text = !what              ? NULL
+                 : m->o->first_wins ? sg_strf("%s; that of %s is taken", what, before(m))
+                                    : sg_strf("%s; nothing is taken", what);
+    sg_free(what);
+    return sg_merge_say(m->found->conflicts, text, err);
 }
 
 static sg_status other_answer(struct sg_merging *m, sqlite3_stmt *row, struct sg_err *err)
 {
-    return sg_merge_say(m->found->conflicts,
-                        sg_strf("completion %.64s: %s has another answer than the input before it; %s",
-                                sg_merge_text(row, 0), m->from, winner(m)),
-                        err);
+    return conflict(
+        m,
+        sg_strf("completion %.64s: %s has another answer than %s", sg_merge_text(row, 0), m->from, before(m)),
+        err);
 }
 
 static sg_status tell_doubled(struct sg_merging *m, sqlite3_stmt *row, struct sg_err *err)
@@ -178,12 +189,11 @@ static sg_status batches(struct sg_merging *m, struct sg_err *err)
 
 static sg_status other_pool(struct sg_merging *m, sqlite3_stmt *row, struct sg_err *err)
 {
-    return sg_merge_say(m->found->conflicts,
-                        sg_strf("pool %.64s: example %lld and perhaps others differ between %s and the input "
-                                "before it; %s",
-                                sg_merge_text(row, 0), (long long)sqlite3_column_int64(row, 1), m->from,
-                                winner(m)),
-                        err);
+    return conflict(m,
+                    sg_strf("pool %.64s: example %lld, and perhaps others, differ in %s from those in %s",
+                            sg_merge_text(row, 0), (long long)sqlite3_column_int64(row, 1), m->from,
+                            before(m)),
+                    err);
 }
 
 /* Rows of main that no plan has (ordinal -1), and those of src: the first plan that has them says where they stand. */
@@ -260,15 +270,15 @@ static sg_status other_cell(struct sg_merging *m, sqlite3_stmt *row, struct sg_e
     struct sg_buf b = sg_buf_make(1 << 14);
     sg_buf_printf(&b, "cell %.64s: its ", sg_merge_text(row, 0));
     if (strcmp(mine, theirs) != 0)
-        sg_buf_printf(&b, "weights are %.16s..., in %s %.16s...", mine, m->from, theirs);
+        sg_buf_printf(&b, "weights are %.16s... in %s and %.16s... in %s", mine, before(m), theirs, m->from);
     else
-        sg_buf_printf(&b, "%s differ from those in %s",
+        sg_buf_printf(&b, "%s in %s differ from those in %s",
                       sqlite3_column_int64(row, 3)   ? "predictions"
                       : sqlite3_column_int64(row, 4) ? "losses"
                                                      : "predictions of a further test set",
-                      m->from);
-    sg_buf_printf(&b, "%s; %s", why_apart(row), winner(m));
-    return sg_merge_say(m->found->conflicts, sg_buf_take(&b), err);
+                      m->from, before(m));
+    sg_buf_puts(&b, why_apart(row));
+    return conflict(m, sg_buf_take(&b), err);
 }
 
 static sg_status cells(struct sg_merging *m, struct sg_err *err)
@@ -348,10 +358,10 @@ static const struct questions {
 
 static sg_status other_answers(struct sg_merging *m, sqlite3_stmt *row, struct sg_err *err)
 {
-    return sg_merge_say(m->found->conflicts,
-                        sg_strf("%s %.64s: its rows differ from those in %s; %s", sg_merge_text(row, 1),
-                                sg_merge_text(row, 0), m->from, winner(m)),
-                        err);
+    return conflict(m,
+                    sg_strf("%s %.64s: its rows in %s differ from those in %s", sg_merge_text(row, 1),
+                            sg_merge_text(row, 0), m->from, before(m)),
+                    err);
 }
 
 /* Takes the text. */
