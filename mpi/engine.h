@@ -98,6 +98,7 @@ int sg_work_fd(const struct sg_work *w);
 struct sg_item {
     int kind;      /* index into kinds */
     double cost;   /* estimate in seconds of one rank; sets the order (longest first) and the team sizes */
+    int priority;  /* a higher one is handed out before all of a lower one, whatever they cost */
     int max_ranks; /* COMPUTE: the largest team (a power of two) that has work for every rank; else 1 */
     int64_t n_after;
     const int64_t *after; /* ids of items that must be done first; copied */

@@ -20,9 +20,12 @@ static int grow(void **p, int64_t n, int64_t *cap, size_t size)
     return 1;
 }
 
-/* Longest first, then by id: the same order as the policy's. */
+/* By priority, longest first, then by id: the same order as the policy's. */
 static int before(const struct sg_items *s, const int64_t *a, const int64_t *b)
 {
+    int first_a = s->record[*a].item.priority, first_b = s->record[*b].item.priority;
+    if (first_a != first_b)
+        return first_a > first_b;
     double cost_a = s->record[*a].item.cost, cost_b = s->record[*b].item.cost;
     return cost_a > cost_b || (cost_a == cost_b && *a < *b);
 }
@@ -146,7 +149,8 @@ int sg_items_take(struct sg_items *s, enum sg_slot slot, int n_max, struct sg_po
     for (; n < n_max && s->ready[slot].n > 0; n++) {
         int64_t id = ready_pop(s, slot);
         const struct sg_item *item = &s->record[id].item;
-        out[n] = (struct sg_policy_item){.id = id, .cost = item->cost, .max_ranks = item->max_ranks};
+        out[n] = (struct sg_policy_item){
+            .id = id, .cost = item->cost, .max_ranks = item->max_ranks, .priority = item->priority};
     }
     pthread_mutex_unlock(&s->lock);
     return n;

@@ -2,9 +2,11 @@
 
 #include "base/heap.h"
 
-/* Longest first; equal costs by id, so that the order is the same whatever order the ready list has. */
+/* By priority, then longest first; equal costs by id, so that the order is the same whatever order the ready list has. */
 static int before(const struct sg_policy_item *a, const struct sg_policy_item *b)
 {
+    if (a->priority != b->priority)
+        return a->priority > b->priority;
     return a->cost > b->cost || (a->cost == b->cost && a->id < b->id);
 }
 

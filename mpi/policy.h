@@ -1,7 +1,7 @@
 /* Who works on what: a pure function of the queue and of the free ranks, driven by the engine and by a
  * simulator.
  *
- * Longest first (Graham 1969: within 4/3 of the best makespan). While there are at least as many ready items
+ * Longest first within a priority (Graham 1969: within 4/3 of the best makespan). While there are at least as many ready items
  * as free ranks, one rank each; at the tail, when nothing else waits or could become ready, larger teams
  * (powers of two, at most the item's max_ranks), because then a rank without work is worth nothing. */
 #ifndef SG_MPI_POLICY_H
@@ -13,6 +13,7 @@ struct sg_policy_item {
     int64_t id;
     double cost;
     int max_ranks;
+    int priority; /* higher first, whatever the cost */
 };
 
 struct sg_assignment {

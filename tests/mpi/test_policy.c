@@ -15,7 +15,7 @@ static const int ranks[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 
 static void longest_first_ties_by_id(void **state)
 {
     (void)state;
-    struct sg_policy_item ready[] = {{7, 1, 1}, {3, 5, 1}, {9, 5, 1}, {1, 2, 1}, {2, 5, 1}};
+    struct sg_policy_item ready[] = {{7, 1, 1, 0}, {3, 5, 1, 0}, {9, 5, 1, 0}, {1, 2, 1, 0}, {2, 5, 1, 0}};
     struct sg_assignment out[3];
     assert_int_equal(sg_policy_assign(ready, 5, ranks, 3, 3, 0, out), 3);
     const int64_t want[] = {2, 3, 9};
@@ -29,7 +29,7 @@ static void longest_first_ties_by_id(void **state)
 static void nothing_to_do(void **state)
 {
     (void)state;
-    struct sg_policy_item ready[] = {{0, 1, 4}};
+    struct sg_policy_item ready[] = {{0, 1, 4, 0}};
     struct sg_assignment out[1];
     assert_int_equal(sg_policy_assign(ready, 0, ranks, 1, 1, 0, out), 0);
     assert_int_equal(sg_policy_assign(ready, 1, ranks, 0, 1, 0, out), 0);
@@ -57,7 +57,7 @@ static void teams(void **state)
         struct sg_policy_item ready[4];
         struct sg_assignment out[16];
         for (int i = 0; i < cases[c].n_ready; i++)
-            ready[i] = (struct sg_policy_item){i, 10 - i, cases[c].max_ranks};
+            ready[i] = (struct sg_policy_item){i, 10 - i, cases[c].max_ranks, 0};
         int n = sg_policy_assign(ready, cases[c].n_ready, ranks, cases[c].n_free, cases[c].n_all,
                                  cases[c].n_unfinished, out);
         assert_int_equal(n, cases[c].n_ready);
@@ -77,7 +77,7 @@ static void same_for_any_order(void **state)
     struct sg_policy_item a[50], b[50];
     struct sg_assignment out_a[16], out_b[16];
     for (int i = 0; i < 50; i++)
-        a[i] = (struct sg_policy_item){i, (i * 7) % 5, 4};
+        a[i] = (struct sg_policy_item){i, (i * 7) % 5, 4, 0};
     for (int n = 1; n <= 50; n += 7) {
         for (int i = 0; i < n; i++)
             b[i] = a[n - 1 - i];
@@ -192,7 +192,7 @@ static struct sg_policy_item *grid(int64_t n, int max_ranks, double *sum, double
     for (int64_t i = 0; i < n; i++) {
         x = x * 6364136223846793005u + 1442695040888963407u;
         double u = (double)(x >> 11) / 9007199254740992.0;
-        items[i] = (struct sg_policy_item){i, 10 + 100 * u * u * u, max_ranks};
+        items[i] = (struct sg_policy_item){i, 10 + 100 * u * u * u, max_ranks, 0};
         *sum += items[i].cost;
         if (items[i].cost > *longest)
             *longest = items[i].cost;
