@@ -126,9 +126,9 @@ static sg_status report(const char *path, const char *compare, const struct sg_f
 
 int sg_cmd_report(int argc, char **argv)
 {
-    const char *format = "terminal", *output = NULL, *section = NULL, *compare = NULL;
+    const char *format = "terminal", *output = NULL, *section = NULL, *compare = NULL, *classifier = NULL;
     char forms[200], sections[600], about[1200];
-    int all = 0, code;
+    int all = 0, brief = 0, code;
     sg_form_names(forms, sizeof forms);
     sg_section_names(sections, sizeof sections);
     snprintf(
@@ -148,6 +148,15 @@ int sg_cmd_report(int argc, char **argv)
          .argument = "OTHER",
          .help = "another DIR or results.h5 to compare it with",
          .text = &compare},
+        {.name = "classifier",
+         .type = SG_OPT_TEXT,
+         .argument = "NAME",
+         .help = "fine_tune or probe: whose cells, where the study has both",
+         .text = &classifier},
+        {.name = "brief",
+         .type = SG_OPT_FLAG,
+         .help = "on a terminal: a row a task and five sentences, as a run ends with",
+         .flag = &brief},
         {.name = "all", .type = SG_OPT_FLAG, .help = "on a terminal: all sections", .flag = &all},
         {.name = "output",
          .type = SG_OPT_TEXT,
@@ -167,7 +176,11 @@ int sg_cmd_report(int argc, char **argv)
     if (!sg_cli_begin(&usage, argc, argv, &args, NULL, &code))
         return code;
     const struct sg_form *form = sg_form_of(format);
-    struct sg_form_options o = {.section = section, .all = all, .one_file = form && !is_folder(form, output)};
+    struct sg_form_options o = {.section = section,
+                                .classifier = classifier,
+                                .all = all,
+                                .brief = brief,
+                                .one_file = form && !is_folder(form, output)};
     look_at_terminal(output, &o);
     sg_status status = form ? report(args.positional[0], compare, form, output, &o, &err)
                             : sg_fail(&err, SG_INPUT, "--format %.40s: hint: one of %s", format, forms);

@@ -319,6 +319,8 @@ static sg_status fill_cell(struct fill *f, sqlite3_stmt *s, struct sg_err *err)
         [SG_CELLS_host].text = sg_json_text_or(result, "host", ""),
         [SG_CELLS_recorded].text = column(s, 6),
         [SG_CELLS_pool].i = pool,
+        [SG_CELLS_classifier].text = sg_json_text_or(settings, "classifier", "fine_tune"),
+        [SG_CELLS_probe_c].x = real_of(result, "probe_c"),
         [SG_CELLS_id].text = id,
         [SG_CELLS_settings].text = column(s, 1),
     };

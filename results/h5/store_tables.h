@@ -51,6 +51,8 @@
     X(host, TEXT, "", SG_COL_VOLATILE, "host of the team's first rank")                                      \
     X(recorded, TEXT, "", SG_COL_VOLATILE, "UTC time of its last change in the ledger")                      \
     X(pool, INT, "", 0, "ordinal in /pools; -1 for raw-only cells")                                          \
+    X(classifier, TEXT, "", SG_LATER, "fine_tune or probe; empty in older files: fine_tune")                 \
+    X(probe_c, REAL, "", SG_LATER, "inverse strength of a probe's penalty, as set or chosen")                \
     X(id, TEXT, "", 0, "SHA-256 of all that determines the result")                                          \
     X(settings, TEXT, "", SG_COL_VOLATILE, "all settings, a JSON object")
 

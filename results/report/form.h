@@ -7,10 +7,12 @@
 #include "results/report/report_data.h"
 
 struct sg_form_options {
-    const char *section; /* NULL: all of them; the document holds no other then */
-    int all;             /* a terminal: everything, not answers and main tables alone */
-    int colour;          /* the caller has looked at isatty and NO_COLOR */
-    int width;           /* of the terminal; 0: 100 */
+    const char *section;    /* NULL: all of them; the document holds no other then */
+    const char *classifier; /* whose cells are shown; NULL: those of which there are most */
+    int all;                /* a terminal: everything, not answers and main tables alone */
+    int brief;              /* a terminal: section `short` and a few sentences */
+    int colour;             /* the caller has looked at isatty and NO_COLOR */
+    int width;              /* of the terminal; 0: 100 */
     int one_file; /* of a form that writes several files: there is no folder for them, so one table alone */
 };
 

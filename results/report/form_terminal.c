@@ -1,5 +1,8 @@
+#include "results/report/answer.h"
 #include "results/report/form.h"
 #include "results/report/terminal_table.h"
+
+#include "base/text.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -151,6 +154,44 @@ static void draw_answers(const struct terminal *t)
     }
 }
 
+/* The first sentence of an answer, up to its first full stop. */
+static const char *first_sentence(const struct sg_doc_section *x, char *text, size_t n)
+{
+    for (int64_t i = 0; i < x->n_blocks; i++)
+        if (x->block[i].kind == SG_DOC_SENTENCE) {
+            const char *end = strstr(x->block[i].text, ". ");
+            snprintf(text, n, "- %.*s", end ? (int)(end - x->block[i].text + 1) : (int)n, x->block[i].text);
+            sg_text_whole(text);
+            return text;
+        }
+    return NULL;
+}
+
+/* What a run ends with: the questions that every study asks, then others that it has told. */
+static void draw_brief(const struct terminal *t)
+{
+    static const char *const always[] = {"help", "replace", "method", "classifier"};
+    enum { MOST = 5, N_ALWAYS = sizeof always / sizeof *always };
+    char text[1000];
+    int n = 0;
+    for (int64_t s = 0; s < t->doc->n_sections; s++)
+        if (strcmp(t->doc->section[s].name, "short") == 0)
+            draw_section(t, &t->doc->section[s]);
+    blank(t);
+    for (int pass = 0; pass < 2; pass++)
+        for (int64_t s = 0; s < t->doc->n_sections && n < MOST; s++) {
+            const struct sg_doc_section *x = &t->doc->section[s];
+            int is_first = 0;
+            for (int k = 0; k < N_ALWAYS; k++)
+                is_first |= strcmp(x->name, always[k]) == 0;
+            if (!x->is_answer || is_first != (pass == 0) || !first_sentence(x, text, sizeof text) ||
+                (pass && strstr(text, SG_CANNOT)))
+                continue;
+            say(t, PLAIN, "", "  ", text);
+            n++;
+        }
+}
+
 static void draw_more(const struct terminal *t)
 {
     struct sg_buf line = sg_buf_make(TERMINAL_MAX);
@@ -172,12 +213,14 @@ sg_status sg_form_terminal(const struct sg_doc *doc, const struct sg_report_data
         .doc = doc, .o = o, .out = &text, .width = (size_t)width, .is_full = o->all || o->section};
     (void)d;
     head(&t);
-    if (!t.is_full)
+    if (o->brief)
+        draw_brief(&t);
+    else if (!t.is_full)
         draw_answers(&t);
-    for (int64_t s = 0; s < doc->n_sections; s++)
+    for (int64_t s = 0; s < doc->n_sections && !o->brief; s++)
         if (t.is_full || !doc->section[s].is_answer)
             draw_section(&t, &doc->section[s]);
-    if (!t.is_full)
+    if (!t.is_full && !o->brief)
         draw_more(&t);
     sg_status status = sg_buf_check(&text, "the report", err);
     if (status == SG_OK)

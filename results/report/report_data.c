@@ -58,6 +58,41 @@ static sg_status read_class(void *context, int64_t at, const union sg_value *row
                                                                                           : no_memory(err);
 }
 
+const char *sg_report_classifier_name(int c)
+{
+    static const char *const name[] = {[SG_REPORT_FINE_TUNE] = "fine_tune", [SG_REPORT_PROBE] = "probe"};
+    return c >= 0 && c < SG_N_REPORT_CLASSIFIERS ? name[c] : NULL;
+}
+
+int sg_report_classifier_of(const char *name)
+{
+    if (!name[0]) /* a file that is older than the column */
+        return SG_REPORT_FINE_TUNE;
+    for (int c = 0; c < SG_N_REPORT_CLASSIFIERS; c++)
+        if (strcmp(name, sg_report_classifier_name(c)) == 0)
+            return c;
+    return -1;
+}
+
+void sg_report_show(struct sg_report_data *d, int classifier)
+{
+    d->classifier = classifier;
+    d->n_shown_done = d->n_shown_degenerate = 0;
+    for (int64_t t = 0; t < d->n_tasks; t++)
+        d->task[t].n_shown = 0;
+    for (int64_t i = 0; i < d->n_cells; i++) {
+        struct sg_report_cell *c = &d->cell[i];
+        c->mix = -1;
+        c->is_hidden = c->classifier != classifier;
+        for (int m = 0; m < SG_N_REPORT_MIXES && !c->is_hidden; m++)
+            if (strcmp(c->mix_name, mix_names[m]) == 0)
+                c->mix = m;
+        d->task[c->task].n_shown += !c->is_hidden;
+        d->n_shown_done += !c->is_hidden && c->status == 'd';
+        d->n_shown_degenerate += !c->is_hidden && sg_report_is_degenerate(c);
+    }
+}
+
 static sg_status read_cell(void *context, int64_t at, const union sg_value *row, struct sg_err *err)
 {
     struct sg_report_data *d = context;
@@ -75,6 +110,7 @@ static sg_status read_cell(void *context, int64_t at, const union sg_value *row,
         .seed_data = row[SG_CELLS_seed_data].i,
         .seed_train = row[SG_CELLS_seed_train].i,
         .mix = -1,
+        .classifier = sg_report_classifier_of(row[SG_CELLS_classifier].text),
         .status = row[SG_CELLS_status].text[0],
         .method = sg_strdup(row[SG_CELLS_method].text),
         .reason = sg_strdup(row[SG_CELLS_reason].text),
@@ -88,9 +124,8 @@ static sg_status read_cell(void *context, int64_t at, const union sg_value *row,
     d->n_cells++;
     if (!c->method || !c->reason || !c->mix_name)
         return no_memory(err);
-    for (int m = 0; m < SG_N_REPORT_MIXES; m++)
-        if (strcmp(c->mix_name, mix_names[m]) == 0)
-            c->mix = m;
+    if (c->classifier >= 0)
+        d->n_of[c->classifier]++;
     d->n_done += c->status == 'd';
     d->n_failed += c->status == 'f';
     d->n_planned += c->status == 'p';
@@ -354,6 +389,9 @@ sg_status sg_report_read(const char *path, struct sg_report_data *out, struct sg
         status = sg_h5_table_each(file, &sg_store_tables[parts[i].table], path, parts[i].read, &d, err);
     H5Fclose(file);
     count_degenerate(&d);
+    if (status == SG_OK)
+        sg_report_show(&d, d.n_of[SG_REPORT_PROBE] > d.n_of[SG_REPORT_FINE_TUNE] ? SG_REPORT_PROBE
+                                                                                 : SG_REPORT_FINE_TUNE);
     if (status == SG_OK)
         *out = d;
     else

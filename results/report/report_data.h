@@ -8,11 +8,18 @@
 #include <jansson.h>
 #include <stdint.h>
 
+/* What a cell trained; a study may have both, of which a report shows one at a time. */
+enum sg_report_classifier { SG_REPORT_FINE_TUNE, SG_REPORT_PROBE, SG_N_REPORT_CLASSIFIERS };
+const char *sg_report_classifier_name(int c);  /* "fine_tune", "probe"; NULL behind the last */
+int sg_report_classifier_of(const char *name); /* -1 for none */
+
 enum sg_report_mix { SG_REPORT_RAW, SG_REPORT_SYNTHETIC, SG_REPORT_BOTH, SG_N_REPORT_MIXES };
 
 struct sg_report_cell {
     int64_t cell, task, size, raw, seed_generation, seed_data, seed_train;
-    int mix;    /* enum sg_report_mix, or -1 for one that this program does not know */
+    int classifier,
+        is_hidden; /* of another one than is shown: nothing but counts and the list of failed cells has it */
+    int mix;    /* enum sg_report_mix, or -1 for one that this program does not know, and of hidden cells */
     int status; /* 'd'one, 'f'ailed, 'p'lanned */
     char *method, *reason, *mix_name;
     double accuracy, macro_f1, n_test;
@@ -24,6 +31,7 @@ struct sg_report_cell {
 struct sg_report_task {
     char *name;
     int64_t n_classes, n_test, n_largest; /* rows, rows of the most frequent class */
+    int64_t n_shown;                      /* cells that are shown */
     json_t *classes;                      /* names */
 };
 
@@ -90,12 +98,18 @@ struct sg_report_data {
     char *total_cost_usd; /* a number, or "unknown" */
     int64_t n_done, n_failed, n_planned, n_degenerate;
     const struct sg_scores
-        *scores; /* of its cells, borrowed: set by who read them, NULL before (results/report/scores.h) */
+        *scores;    /* of its cells, borrowed: set by who read them, NULL before (results/report/scores.h) */
+    int classifier; /* that is shown */
+    int64_t n_of[SG_N_REPORT_CLASSIFIERS]; /* cells of each */
+    int64_t n_shown_done, n_shown_degenerate;
     int is_unfinished,
         runs; /* as struct sg_report_source has them; set by who opened it, not by sg_report_read */
 };
 
 sg_status sg_report_read(const char *path, struct sg_report_data *out, struct sg_err *err) SG_MUST_USE;
+/* Which classifier's cells are shown, and stand in scores that are read after this. sg_report_read shows the one with most cells. */
+void sg_report_show(struct sg_report_data *d, int classifier);
+
 void sg_report_data_free(struct sg_report_data *d);
 
 struct sg_report_spend sg_report_evaluations_spend(const struct sg_report_data *d);

@@ -76,7 +76,7 @@ sg_status sg_report_rows(const struct sg_report_data *d, int64_t task, struct sg
     struct sg_report_row *kind = sg_alloc((size_t)d->n_cells + 1, sizeof *kind), *row = NULL;
     for (int64_t i = 0; raw && kind && i < d->n_cells; i++) {
         const struct sg_report_cell *c = &d->cell[i];
-        if (c->task != task)
+        if (c->task != task || c->is_hidden)
             continue;
         if (c->mix != SG_REPORT_SYNTHETIC)
             insert(raw, &n_raw, c->raw);

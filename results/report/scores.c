@@ -83,6 +83,8 @@ static sg_status enter_prediction(struct sg_scores *s, int64_t at, int64_t cell,
         return sg_fail(err, SG_INPUT, "damaged: test row %lld of %s has two labels", (long long)i, t->name);
     p->n_read[cell]++;
     SG_TRY(enter(golds, t->n_test, i, gold, err));
+    if (s->d->cell[cell].is_hidden)
+        return SG_OK;
     return enter(&p->predicted[cell], t->n_test, i, predicted, err);
 }
 
@@ -401,7 +403,9 @@ void sg_scores_sources(const struct sg_score_group *g, char *text, size_t size)
 {
     static const char *const one[] = {"pool", "draw", "training"}, *const many[] = {"pools", "draws",
                                                                                     "trainings"};
-    int applies[] = {g->mix != SG_REPORT_RAW, g->mix != SG_REPORT_SYNTHETIC || g->n[SG_AXIS_DRAWS] > 1, 1};
+    int applies[] = {g->mix != SG_REPORT_RAW, g->mix != SG_REPORT_SYNTHETIC || g->n[SG_AXIS_DRAWS] > 1,
+                     g->n[SG_AXIS_TRAININGS] > 1 ||
+                         g->only[SG_AXIS_TRAININGS]}; /* a probe has no training seed */
     size_t at = 0;
     int n_single = 0, n_left;
     at += (size_t)snprintf(text, size, "%lld rows", (long long)g->n[SG_AXIS_ROWS]);

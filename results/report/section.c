@@ -41,15 +41,18 @@ void sg_section_names(char *out, size_t n_bytes)
 static struct sg_doc *create(const struct sg_report_data *d)
 {
     const char *study = json_string_value(json_object_get(d->provenance, "study"));
-    char title[200], failed[40] = "", planned[40] = "", subtitle[200];
+    char title[200], failed[40] = "", planned[40] = "", shown[60] = "", subtitle[260];
     snprintf(title, sizeof title, "Study %.100s", study ? study : "");
     sg_text_whole(title);
     if (d->n_failed)
         snprintf(failed, sizeof failed, ", %lld failed", (long long)d->n_failed);
     if (d->n_planned)
         snprintf(planned, sizeof planned, ", %lld still to do", (long long)d->n_planned);
-    snprintf(subtitle, sizeof subtitle, "%lld %s, %lld done%s%s", (long long)d->n_cells,
-             sg_plural(d->n_cells, "cell", "cells"), (long long)d->n_done, failed, planned);
+    if (d->n_of[d->classifier] < d->n_cells)
+        snprintf(shown, sizeof shown, "; shown: %lld of %s", (long long)d->n_of[d->classifier],
+                 sg_report_classifier_name(d->classifier));
+    snprintf(subtitle, sizeof subtitle, "%lld %s, %lld done%s%s%s", (long long)d->n_cells,
+             sg_plural(d->n_cells, "cell", "cells"), (long long)d->n_done, failed, planned, shown);
     return sg_doc_create(title, subtitle);
 }
 

@@ -20,11 +20,14 @@ struct sg_section_input {
     const struct sg_report_data *other; /* NULL, or what --compare names */
     const struct sg_scores *other_scores;
     const char *other_file;
+    const struct sg_report_data *second; /* NULL, or the same file with the other classifier's cells shown */
+    const struct sg_scores *second_scores;
     const char *only; /* NULL: all sections; else the one of this name */
 };
 
 /* name, is_answer (its sentences stand on top), title; in the order of the report. */
 #define SG_SECTIONS(X)                                                                                       \
+    X(short, 0, "In short: what synthetic examples change")                                                  \
     X(help, 1, "Does synthetic data help beside raw rows?")                                                  \
     X(replace, 1, "Can it replace raw rows?")                                                                \
     X(method, 1, "Which method?")                                                                            \
@@ -39,6 +42,7 @@ struct sg_section_input {
     X(wording, 1, "How much is the prompt's wording?")                                                       \
     X(conditioning, 1, "Label first, or text first?")                                                        \
     X(generator, 1, "Which generator?")                                                                      \
+    X(classifier, 1, "Does it hold with the other classifier?")                                              \
     X(transfer, 1, "Does it hold on other test sets?")                                                       \
     X(compare, 1, "This study beside the other one")                                                         \
     X(spread, 1, "Where does the spread come from?")                                                         \

@@ -358,7 +358,8 @@ static void sources_note(const struct sg_scores *s, struct sg_doc *doc)
 static int has_short_pools(const struct sg_report_data *d)
 {
     for (int64_t i = 0; i < d->n_cells; i++)
-        if (d->cell[i].status == 'd' && d->cell[i].n_synthetic < (double)d->cell[i].size)
+        if (d->cell[i].status == 'd' && !d->cell[i].is_hidden &&
+            d->cell[i].n_synthetic < (double)d->cell[i].size)
             return 1;
     return 0;
 }
@@ -379,13 +380,14 @@ static void notes(const struct sg_section_input *in, struct sg_doc *doc)
             "Holm's correction, paired on test rows and seeds.");
         sources_note(in->scores, doc);
     }
-    if (d->n_degenerate)
+    if (d->n_shown_degenerate)
         sg_doc_note(
             doc,
             MARK
             ": predicts one class for all test rows, so nothing was learned that could be compared: "
             "%lld of %lld finished %s. More steps (train.min_steps) or another rate (train.lr) may help.",
-            (long long)d->n_degenerate, (long long)d->n_done, sg_plural(d->n_done, "cell", "cells"));
+            (long long)d->n_shown_degenerate, (long long)d->n_shown_done,
+            sg_plural(d->n_shown_done, "cell", "cells"));
     if (has_short_pools(d))
         sg_doc_note(doc, "Size 30 (19): 30 examples were asked for, and the pool has 19.");
     if (has_holes(d))
@@ -399,10 +401,12 @@ sg_status sg_section_accuracy(const struct sg_section_input *in, struct sg_doc *
     if (!d->n_tasks)
         return SG_OK;
     for (int64_t t = 0; t < d->n_tasks; t++)
-        SG_TRY(add_task(in, t, SG_SCORE_ACCURACY, doc, err));
+        if (d->task[t].n_shown)
+            SG_TRY(add_task(in, t, SG_SCORE_ACCURACY, doc, err));
     notes(in, doc);
     for (int64_t t = 0; t < d->n_tasks; t++)
-        SG_TRY(add_task(in, t, SG_SCORE_MACRO_F1, doc, err));
+        if (d->task[t].n_shown)
+            SG_TRY(add_task(in, t, SG_SCORE_MACRO_F1, doc, err));
     tasks_table(d, doc);
     return SG_OK;
 }

@@ -36,7 +36,7 @@ sg_status sg_section_failed(const struct sg_section_input *in, struct sg_doc *do
         sg_doc_int(doc, c->cell);
         sg_doc_text(doc, d->task[c->task].name);
         sg_doc_text(doc, c->method[0] ? c->method : "-");
-        sg_doc_text(doc, c->mix_name);
+        sg_doc_textf(doc, "%s%s", c->mix_name, c->classifier == SG_REPORT_PROBE ? " (probe)" : "");
         sg_doc_int(doc, c->size);
         sg_doc_int(doc, c->raw);
         seeds(doc, c);
