@@ -83,7 +83,8 @@ void sg_infer_chunk(const struct sg_infer *job, struct sg_infer_worker *w, const
         memcpy(out, a->cls, (size_t)(n * C) * sizeof *out);
     else if (job->what == SG_INFER_EMBEDDING) {
         for (int64_t s = 0; s < n; s++)
-            mean_rows(b->start[s + 1] - b->start[s], C, a->all.x + b->start[s] * C, out + s * C);
+            mean_rows(job->pooling == SG_POOLING_FIRST ? 1 : b->start[s + 1] - b->start[s], C,
+                      a->all.x + b->start[s] * C, out + s * C);
     } else {
         sg_head_forward(&pass, 0, 1, w->scratch);
         memcpy(out, a->logits, (size_t)(n * job->shape->K) * sizeof *out);

@@ -4,10 +4,11 @@
 #define SG_MODEL_INFER_H
 
 #include "model/encoder.h"
+#include "model/train.h"
 
 enum sg_infer_what {
     SG_INFER_LOGITS,    /* (n,K) */
-    SG_INFER_EMBEDDING, /* (n,C) unit-length mean of the last hidden states */
+    SG_INFER_EMBEDDING, /* (n,C) the last hidden states, pooled, of length 1 */
     SG_INFER_TOKENS,    /* (T,C) the last hidden states, text after text */
     SG_INFER_FIRST      /* (n,C) those of first tokens */
 };
@@ -20,6 +21,7 @@ struct sg_infer {
     const int32_t *word_row; /* (vocabulary) id to row, or NULL: the same */
     const struct sg_tokens *tokens;
     enum sg_infer_what what;
+    enum sg_pooling pooling; /* of SG_INFER_EMBEDDING */
 };
 
 /* Local. Examples [first, first + n) on `threads` threads; out: what they give, one after the other. */

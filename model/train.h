@@ -169,9 +169,13 @@ sg_status sg_predict(const struct sg_model *m, const struct sg_examples *x, int6
                      int64_t threads, enum sg_precision precision, float *logits,
                      struct sg_err *err) SG_MUST_USE;
 
-/* Local. Mean-pooled last hidden states of the pre-trained encoder (as sentence-transformers does for
- * MiniLM), each row scaled to length 1: out (n, C) of the caller's. A pair is encoded as one sequence. */
+/* What of the last hidden states stands for a text: their mean, as sentence-transformers has it for MiniLM, or the first token's. */
+enum sg_pooling { SG_POOLING_MEAN, SG_POOLING_FIRST, SG_N_POOLINGS };
+const char *sg_pooling_name(int pooling); /* "mean", "first"; NULL behind the last */
+
+/* Local. Last hidden states of the pre-trained encoder, pooled, each row scaled to length 1: out (n, C) of the caller's; a row depends on
+ * its text alone. A pair is encoded as one sequence. */
 sg_status sg_embed(const struct sg_encoder *e, const struct sg_examples *x, int64_t max_length,
-                   int64_t threads, float *out, struct sg_err *err) SG_MUST_USE;
+                   enum sg_pooling pooling, int64_t threads, float *out, struct sg_err *err) SG_MUST_USE;
 
 #endif

@@ -202,18 +202,24 @@ static sg_status read_rows(const json_t *list, struct sg_examples *x, void **mem
     return SG_OK;
 }
 
-static sg_status write_result(const struct sg_encoder *encoder, const struct sg_work *w,
-                              const struct sg_train_result *r, struct sg_buf *result, struct sg_err *err)
+sg_status sg_cell_result(const struct sg_encoder *encoder, const struct sg_work *w,
+                         const struct sg_train_result *r, json_t *more, struct sg_buf *result,
+                         struct sg_err *err)
 {
     char host[256] = "";
     gethostname(host, sizeof host - 1);
     json_t *o = json_pack(
-        "{s:I,s:I,s:I,s:i,s:f,s:f,s:i,s:I,s:I,s:s,s:s,s:s,s:I,s:s,s:s,s:s}", "n_steps",
-        (json_int_t)r->n_steps, "n_tokens", (json_int_t)r->n_tokens, "n_eval", (json_int_t)r->n_eval,
-        "n_classes", r->n_classes, "train_s", r->train_s, "eval_s", r->eval_s, "ranks", w->team.size, "lanes",
-        (json_int_t)r->lanes, "threads", (json_int_t)r->threads, "kernels", r->kernels, "rounding",
-        r->rounding, "weights_sha256", r->digest, "peak_mem_bytes", (json_int_t)r->peak_mem_bytes, "host",
-        host, "encoder_sha256", sg_encoder_digest(encoder), "program", sg_build_name());
+        "{s:I,s:I,s:i,s:f,s:f,s:i,s:I,s:s,s:s,s:s,s:I,s:s,s:s,s:s}", "n_steps", (json_int_t)r->n_steps,
+        "n_eval", (json_int_t)r->n_eval, "n_classes", r->n_classes, "train_s", r->train_s, "eval_s",
+        r->eval_s, "ranks", w->team.size, "threads", (json_int_t)r->threads, "kernels", r->kernels,
+        "rounding", r->rounding, "weights_sha256", r->digest, "peak_mem_bytes", (json_int_t)r->peak_mem_bytes,
+        "host", host, "encoder_sha256", sg_encoder_digest(encoder), "program", sg_build_name());
+    if (o && r->n_steps) {
+        json_object_set_new(o, "n_tokens", json_integer((json_int_t)r->n_tokens));
+        json_object_set_new(o, "lanes", json_integer((json_int_t)r->lanes));
+    }
+    if (o && more)
+        json_object_update(o, more);
     char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
     json_decref(o);
     if (!text)
@@ -278,7 +284,7 @@ static sg_status train_cell(struct sg_cells *cells, const json_t *o, const struc
         status = sg_train(cells->p->encoder, &s, train, test, &w->team, &hooks, NULL, &r, err);
     if (status == SG_OK) {
         if (w->team.rank == 0)
-            status = write_result(cells->p->encoder, w, &r, result, err);
+            status = sg_cell_result(cells->p->encoder, w, &r, NULL, result, err);
         status = sg_agree(&w->team, status, err);
     }
     if (status == SG_OK && path && w->team.rank == 0)

@@ -16,6 +16,8 @@
 #include "mpi/engine.h"
 #include "results/ledger/ledger.h"
 
+#include <jansson.h>
+
 /* What the cells of a study share, made once: their tasks' test rows, as they are sent (rank 0) and as they are read (each rank). p is
  * borrowed. The two sides may be used by two threads. */
 struct sg_cells;
@@ -33,6 +35,12 @@ sg_status sg_cell_tidy(const struct sg_prepared *p, struct sg_ledger *l, struct 
 /* Collective over w->team; the encoder is the same on each rank. */
 sg_status sg_cell_work(struct sg_cells *cells, const struct sg_work *w, struct sg_buf *result,
                        struct sg_err *err) SG_MUST_USE;
+
+/* The team's rank 0: what sg_cell_store reads. more: members that are added to the header; may be NULL. Where there were no steps (a
+ * probe), it says nothing of lanes and tokens. */
+sg_status sg_cell_result(const struct sg_encoder *encoder, const struct sg_work *w,
+                         const struct sg_train_result *r, json_t *more, struct sg_buf *result,
+                         struct sg_err *err) SG_MUST_USE;
 
 /* What a cell was trained on. */
 struct sg_cell_origin {

@@ -11,6 +11,7 @@
 struct measuring {
     const struct sg_team *world;
     const struct sg_prepared *p;
+    const struct sg_vectors *vectors;
     struct sg_ledger *ledger;
     char *path;                  /* of embeddings.h5 */
     struct sg_embeddings *store; /* NULL: it is not written */
@@ -102,7 +103,8 @@ static sg_status take_part(struct measuring *m, const json_t *o, struct sg_err *
     float *x = NULL;
     if (sg_json_int_or(o, "first", 0))
         forget_task(m);
-    SG_TRY(sg_part_embed(m->world, m->p, o, m->path, &x, err));
+    struct sg_part_source from = {m->path, m->vectors, m->world->rank == 0 ? &m->parts.part[m->at] : NULL};
+    SG_TRY(sg_part_embed(m->world, m->p, o, &from, &x, err));
     struct sg_cloud *grown = sg_grown(m->cloud, m->n_clouds, sizeof *grown);
     if (!grown)
         sg_free(x);
@@ -153,6 +155,7 @@ static sg_status look(struct measuring *m, const char *made_with, int64_t *bytes
         struct sg_part *x = &m->parts.part[i];
         struct sg_embedded d = {m->p->study->task[x->task].name, sg_part_name(m->p, x), x->texts, x->n, m->c};
         x->is_stored = is_ours && sg_embeddings_hold(m->path, made_with, &d);
+        x->is_held = !x->is_stored && sg_part_is_held(m->p, x, m->vectors);
         whole &= x->is_stored;
         *bytes += 4 * x->n * m->c + 4096;
     }
@@ -219,10 +222,12 @@ static sg_status go(struct measuring *m, struct sg_buf *message, struct sg_err *
 }
 
 sg_status sg_measure_embeddings(const struct sg_team *world, const struct sg_prepared *p,
-                                struct sg_ledger *ledger, int64_t *n_measured, struct sg_err *err)
+                                const struct sg_vectors *vectors, struct sg_ledger *ledger,
+                                int64_t *n_measured, struct sg_err *err)
 {
     struct sg_buf message = sg_buf_make((size_t)1 << 31);
-    struct measuring m = {.world = world, .p = p, .ledger = ledger, .c = sg_encoder_channels(p->encoder)};
+    struct measuring m = {
+        .world = world, .p = p, .vectors = vectors, .ledger = ledger, .c = sg_encoder_channels(p->encoder)};
     sg_status status = go(&m, &message, err);
     if (n_measured)
         *n_measured = m.n_done;

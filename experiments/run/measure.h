@@ -12,7 +12,10 @@
  * pools are compared with one another. */
 enum { SG_MEASURE_ROWS = 2000, SG_MEASURE_DISTANCE_ROWS = 1000 };
 
-/* Collective over the job. p: rank 0 complete, others from SG_PREPARE_WORKER. ledger: rank 0, NULL on others. Embeds what embeddings.h5 in the
+struct sg_vectors;
+
+/* Collective over the job. p: rank 0 complete, others from SG_PREPARE_WORKER. ledger: rank 0, NULL on others. vectors: rank 0's of this run's
+ * probes (experiments/run/vectors.h), which are not made again; may be NULL. Embeds what embeddings.h5 in the
  * results folder (results/h5/embeddings.h) does not hold, part by part, and writes that file anew; a file that cannot be written is a warning.
  * What the ledger has and what still holds is left alone; n_measured (may be NULL) counts the pools that something was measured of.
  * SG_STOPPED, after the part in hand, when a signal asks for it; what is measured is in the ledger (uncommitted).
@@ -22,13 +25,16 @@ enum { SG_MEASURE_ROWS = 2000, SG_MEASURE_DISTANCE_ROWS = 1000 };
  * not exist is absent. Of a task, as "task:NAME": {the same keys, "parts": [[name, SHA-256 of its texts], ...], "test": {as "against"},
  * "distances": [[pool, pool, number or null], ...]}. */
 sg_status sg_measure_embeddings(const struct sg_team *world, const struct sg_prepared *p,
-                                struct sg_ledger *ledger, int64_t *n_measured,
-                                struct sg_err *err) SG_MUST_USE;
+                                const struct sg_vectors *vectors, struct sg_ledger *ledger,
+                                int64_t *n_measured, struct sg_err *err) SG_MUST_USE;
 
 /* Rank 0. What the ledger has of pool i's diversity goes (uncommitted), where it was measured with another encoder, max_length or
  * rounding, or, `texts` being 1, on other texts than the pool has, which is complete. */
 sg_status sg_measure_diversity_forget(const struct sg_prepared *p, int64_t i, int texts,
                                       struct sg_ledger *ledger, struct sg_err *err) SG_MUST_USE;
+
+/* The rows of a file of n_rows that are measured, ascending in no way: index (n_rows) of the caller's, the first *n of which count. */
+void sg_measure_sample(int64_t n_rows, int64_t *index, int64_t *n);
 
 enum { SG_MEASURE_SAMPLE = 2000, SG_MEASURE_TERMS = 10 /* of a class */ };
 

@@ -4,6 +4,7 @@
 #define SG_EXPERIMENTS_RUN_MEASURE_IMPL_H
 
 #include "experiments/run/measure.h"
+#include "experiments/run/vectors.h"
 #include "results/h5/embeddings.h"
 #include "results/measures/measures.h"
 #include "results/stats/diversity.h"
@@ -20,6 +21,7 @@ struct sg_part {
     char texts[SG_HEX];
     int is_first, is_last; /* of its task */
     int is_stored;         /* embeddings.h5 holds it */
+    int is_held;           /* this run's probes have embedded it */
     int diversity,
         against;     /* what the ledger lacks: of a pool; `against` of test rows goes with `task_record` */
     int task_record; /* the task's record is made again */
@@ -37,13 +39,23 @@ void sg_parts_free(struct sg_parts *x);
 /* "raw", "test" or the pool's id. */
 const char *sg_part_name(const struct sg_prepared *p, const struct sg_part *x);
 
-/* Rank 0. The part for all ranks: a JSON object with its fields, and with its texts where it is not stored. */
+/* Rank 0. Whether the vectors (NULL: no) have all of the part. */
+int sg_part_is_held(const struct sg_prepared *p, const struct sg_part *x, const struct sg_vectors *vectors);
+
+/* Rank 0. The part for all ranks: a JSON object with its fields, and with its texts where it is neither stored nor held. */
 sg_status sg_part_message(const struct sg_prepared *p, const struct sg_part *x, struct sg_buf *b,
                           struct sg_err *err) SG_MUST_USE;
 
-/* Collective. The embeddings of such a message's part, whole on every rank: new memory. path: of embeddings.h5, which rank 0 reads. */
+/* Where rank 0 has a part's embeddings from, if it has. */
+struct sg_part_source {
+    const char *path;                 /* of embeddings.h5 */
+    const struct sg_vectors *vectors; /* rank 0, NULL: none */
+    const struct sg_part *part;       /* rank 0 */
+};
+
+/* Collective. The embeddings of such a message's part, whole on every rank: new memory. */
 sg_status sg_part_embed(const struct sg_team *world, const struct sg_prepared *p, const json_t *message,
-                        const char *path, float **x, struct sg_err *err) SG_MUST_USE;
+                        const struct sg_part_source *from, float **x, struct sg_err *err) SG_MUST_USE;
 
 /* What numbers depend on besides the texts: {"encoder_sha256", "max_length", "rounding"}; embeddings are always in fp32. */
 json_t *sg_measured_with(const struct sg_prepared *p);

@@ -7,18 +7,14 @@
 #include <string.h>
 
 /* A stated sample: the first of a shuffle that depends on the number of rows alone. */
-static sg_status sample(struct sg_part *x, int64_t n_rows, struct sg_err *err)
+void sg_measure_sample(int64_t n_rows, int64_t *index, int64_t *n)
 {
     struct sg_rng rng = sg_rng_make(sg_seed_of("measures rows"), (uint64_t)n_rows);
-    x->index = sg_alloc((size_t)n_rows + 1, sizeof *x->index);
-    if (!x->index)
-        return sg_fail_memory(err, 8 * (size_t)n_rows);
     for (int64_t i = 0; i < n_rows; i++)
-        x->index[i] = i;
+        index[i] = i;
     if (n_rows > SG_MEASURE_ROWS)
-        sg_rng_shuffle(&rng, x->index, n_rows);
-    x->n = n_rows < SG_MEASURE_ROWS ? n_rows : SG_MEASURE_ROWS;
-    return SG_OK;
+        sg_rng_shuffle(&rng, index, n_rows);
+    *n = n_rows < SG_MEASURE_ROWS ? n_rows : SG_MEASURE_ROWS;
 }
 
 static const struct sg_rows *rows_of(const struct sg_prepared *p, const struct sg_part *x)
@@ -30,7 +26,10 @@ static sg_status add_rows(const struct sg_prepared *p, struct sg_part *x, struct
 {
     const struct sg_rows *rows = rows_of(p, x);
     const int32_t *label = x->is_test ? p->data[x->task].test_label : p->data[x->task].train_label;
-    SG_TRY(sample(x, rows->n, err));
+    x->index = sg_alloc((size_t)rows->n + 1, sizeof *x->index);
+    if (!x->index)
+        return sg_fail_memory(err, 8 * (size_t)rows->n);
+    sg_measure_sample(rows->n, x->index, &x->n);
     struct sg_sha256_stream *h = sg_sha256_create();
     if (!h)
         return sg_fail_memory(err, 256);
@@ -105,6 +104,24 @@ static json_t *texts_of(const struct sg_prepared *p, const struct sg_part *x)
     return rows;
 }
 
+/* The embedding of the part's row i, or NULL. */
+static const float *held_row(const struct sg_part *x, const struct sg_vectors *vectors, int64_t i)
+{
+    struct sg_vectors_part of = {x->pool >= 0 ? SG_VECTORS_POOL
+                                 : x->is_test ? SG_VECTORS_HELD_OUT
+                                              : SG_VECTORS_TRAIN,
+                                 x->pool >= 0 ? x->pool : x->task};
+    return sg_vectors_get(vectors, of, x->index ? x->index[i] : i);
+}
+
+int sg_part_is_held(const struct sg_prepared *p, const struct sg_part *x, const struct sg_vectors *vectors)
+{
+    int all = vectors != NULL && p->study->probe.pooling == SG_POOLING_MEAN;
+    for (int64_t i = 0; i < x->n && all; i++)
+        all = held_row(x, vectors, i) != NULL;
+    return all;
+}
+
 sg_status sg_part_message(const struct sg_prepared *p, const struct sg_part *x, struct sg_buf *b,
                           struct sg_err *err)
 {
@@ -113,7 +130,7 @@ sg_status sg_part_message(const struct sg_prepared *p, const struct sg_part *x, 
                   sg_part_name(p, x), "texts_sha256", x->texts, "n", (json_int_t)x->n, "first", x->is_first,
                   "last", x->is_last, "diversity", x->diversity, "against", x->against, "record",
                   x->task_record, "needed", x->is_needed, "cut", (int)p->study->task[x->task].cut);
-    if (o && !x->is_stored)
+    if (o && !x->is_stored && !x->is_held)
         json_object_set_new(o, "rows", texts_of(p, x));
     char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
     json_decref(o);
@@ -139,9 +156,10 @@ static sg_status embed_share(const struct sg_prepared *p, const json_t *message,
     }
     struct sg_examples e = {
         .n = to - from, .row = row, .cut = (enum sg_cut)sg_json_int_or(message, "cut", 0)};
-    sg_status status = e.n ? sg_embed(p->encoder, &e, p->study->train.max_length, p->study->train.threads,
-                                      x + from * sg_encoder_channels(p->encoder), err)
-                           : SG_OK;
+    sg_status status =
+        e.n ? sg_embed(p->encoder, &e, p->study->train.max_length, SG_POOLING_MEAN, p->study->train.threads,
+                       x + from * sg_encoder_channels(p->encoder), err)
+            : SG_OK;
     sg_free(row);
     return status;
 }
@@ -171,24 +189,25 @@ static sg_status bcast_all(const struct sg_team *world, float *x, int64_t n, str
 }
 
 sg_status sg_part_embed(const struct sg_team *world, const struct sg_prepared *p, const json_t *message,
-                        const char *path, float **out, struct sg_err *err)
+                        const struct sg_part_source *from, float **out, struct sg_err *err)
 {
-    int c = sg_encoder_channels(p->encoder), is_stored = !json_object_get(message, "rows");
-    int64_t n = sg_json_int_or(message, "n", 0), from = n * world->rank / world->size,
-            to = n * (world->rank + 1) / world->size;
+    int c = sg_encoder_channels(p->encoder), has = !json_object_get(message, "rows");
+    int64_t n = sg_json_int_or(message, "n", 0), begin = n * world->rank / world->size,
+            end = n * (world->rank + 1) / world->size;
     float *x = sg_alloc((size_t)n * (size_t)c + 1, sizeof *x);
     sg_status status = x ? SG_OK : sg_fail_memory(err, 4 * (size_t)n * (size_t)c);
     struct sg_embedded d = {p->study->task[sg_json_int_or(message, "task", 0)].name,
                             sg_json_text_or(message, "name", ""),
                             sg_json_text_or(message, "texts_sha256", ""), n, c};
-    if (status == SG_OK && !is_stored)
-        status = embed_share(p, message, from, to, x, err);
-    if (status == SG_OK && is_stored && world->rank == 0)
-        status = sg_embeddings_read(path, &d, x, err);
+    if (status == SG_OK && !has)
+        status = embed_share(p, message, begin, end, x, err);
+    if (status == SG_OK && has && world->rank == 0 && from->part->is_stored)
+        status = sg_embeddings_read(from->path, &d, x, err);
+    for (int64_t i = 0; status == SG_OK && has && world->rank == 0 && !from->part->is_stored && i < n; i++)
+        memcpy(x + i * c, held_row(from->part, from->vectors, i), (size_t)c * sizeof *x);
     status = sg_agree(world, status, err);
     if (status == SG_OK)
-        status = sg_agree(world, is_stored ? bcast_all(world, x, n * c, err) : share_all(world, x, n, c, err),
-                          err);
+        status = sg_agree(world, has ? bcast_all(world, x, n * c, err) : share_all(world, x, n, c, err), err);
     if (status == SG_OK)
         *out = x;
     else

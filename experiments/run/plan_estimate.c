@@ -1,5 +1,6 @@
 #include "experiments/run/plan.h"
 #include "experiments/run/texts.h"
+#include "experiments/run/vectors.h"
 
 #include <string.h>
 
@@ -37,6 +38,8 @@ static sg_status is_done(struct sg_plan_sources *from, struct sg_texts *texts, c
 static void count_few(const struct sg_prepared *p, const struct sg_cell *c, struct sg_plan_counts *n)
 {
     const struct sg_train_settings *s = &p->study->train;
+    if (c->classifier == SG_PROBE)
+        return;
     int64_t rows = c->raw + c->size, steps = sg_train_n_steps(s, rows);
     if (sg_train_effective_steps(p->encoder, s, rows) >= SG_TRAIN_FEW_STEPS)
         return;
@@ -75,6 +78,8 @@ sg_status sg_plan_count_cells(struct sg_prepared *p, struct sg_plan_sources *fro
         if (!done)
             add_cost(n, sg_cell_cost(p, c));
     }
+    if (n->n_cells > n->n_cells_done)
+        n->cost += sg_vectors_cost(p);
     sg_texts_destroy(texts);
     return status;
 }

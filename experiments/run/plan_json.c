@@ -96,6 +96,8 @@ sg_status sg_plan_json(const struct sg_prepared *p, const struct sg_plan_counts 
                                             "seeds", "generation", (json_int_t)s->seeds_generation, "data",
                                             (json_int_t)s->seeds_data, "train", (json_int_t)s->seeds_train));
     if (o)
+        json_object_set_new(o, "settings", json_loads(s->resolved, 0, NULL));
+    if (o)
         json_object_update_new(o, json_pack("{s:I,s:I}", "n_cells_few_steps", (json_int_t)n->n_few,
                                             "n_requests_contamination", (json_int_t)n->n_contamination));
     if (o)

@@ -166,6 +166,24 @@ static void print_lacks(const struct sg_prepared *p, const struct sg_plan_counts
         }
 }
 
+/* Where there are probes. */
+static void tell_classifiers(const struct sg_prepared *p, struct sg_buf *out)
+{
+    const struct sg_study *s = p->study;
+    int64_t n_probes = 0;
+    for (int64_t i = 0; i < p->grid.n_cells; i++)
+        n_probes += p->grid.cell[i].classifier == SG_PROBE;
+    if (!n_probes)
+        return;
+    sg_buf_printf(out, "train    %lld %s (%s pooling, C %s%.4g), %lld fine-tuned%s", (long long)n_probes,
+                  sg_plural(n_probes, "probe", "probes"), sg_pooling_name(s->probe.pooling),
+                  s->probe.c == SG_PROBE_C_AUTO ? "auto, up to " : "",
+                  s->probe.c == SG_PROBE_C_AUTO ? 100.0 : s->probe.c, (long long)(p->grid.n_cells - n_probes),
+                  s->n_fine_tune_tasks ? " (" : "\n");
+    for (int i = 0; i < s->n_fine_tune_tasks; i++)
+        sg_buf_printf(out, "%s%s", s->fine_tune_task[i], i + 1 < s->n_fine_tune_tasks ? ", " : ")\n");
+}
+
 void sg_plan_text(const struct sg_prepared *p, const struct sg_plan_sources *from,
                   const struct sg_plan_counts *n, struct sg_buf *out)
 {
@@ -197,6 +215,11 @@ void sg_plan_text(const struct sg_prepared *p, const struct sg_plan_sources *fro
                           (long long)p->data[t].set[i].rows.n,
                           sg_plural(p->data[t].set[i].rows.n, "row", "rows"), p->data[t].set[i].path);
     }
+    tell_classifiers(p, out);
+    if (s->seeds_generation * s->seeds_data * s->seeds_train == 1)
+        sg_buf_puts(out,
+                    "seeds    one of each: the luck of a pool, a draw and a training will be in no interval; "
+                    "seeds.data and seeds.train buy little or nothing\n");
     if (s->n_raw)
         sg_buf_printf(out, "raw      %s\n",
                       s->raw_draw == SG_RAW_BALANCED

@@ -1,6 +1,28 @@
+#include "experiments/run/probe_work.h"
 #include "experiments/run/run_impl.h"
 
+#include "base/mem.h"
+
 #include <stdio.h>
+
+/* Before all fine-tuning: what takes seconds should not wait for what takes hours. */
+static sg_status add_probe(struct sg_run *r, int64_t i, struct sg_err *err)
+{
+    const struct sg_cell *c = &r->p->grid.cell[i];
+    struct sg_vectors_after after = {0};
+    sg_status status = sg_probe_need(r->vectors, r->engine, SG_RUN_VECTORS, c, &after, err);
+    struct sg_item item = {.kind = SG_RUN_PROBE,
+                           .cost = sg_cell_cost(r->p, c),
+                           .priority = 1,
+                           .max_ranks = 1,
+                           .n_after = after.n,
+                           .after = after.item,
+                           .user = &r->cell[i]};
+    if (status == SG_OK)
+        status = sg_engine_add(r->engine, &item, NULL, err);
+    sg_free(after.item);
+    return status;
+}
 
 /* Unless it is over. */
 static sg_status add_cell(struct sg_run *r, int64_t i, struct sg_err *err)
@@ -11,9 +33,12 @@ static sg_status add_cell(struct sg_run *r, int64_t i, struct sg_err *err)
     if (sg_resume_is_over(&r->resume, status)) {
         r->progress.n_cells_done += status[0] == 'd';
         r->progress.n_cells_failed += status[0] == 'f';
+        r->n_probes_over += c->classifier == SG_PROBE;
         return SG_OK;
     }
     r->cell[i] = (struct sg_run_cell){.run = r, .cell = i};
+    if (c->classifier == SG_PROBE)
+        return add_probe(r, i, err);
     int64_t batch = r->p->study->train.batch, id;
     int lanes = r->p->study->train.lanes ? (int)r->p->study->train.lanes : 8;
     struct sg_item item = {.kind = SG_RUN_CELL,
@@ -42,7 +67,21 @@ static sg_status prepare(void *context, void *user, struct sg_buf *payload, stru
 
 static sg_status work(void *context, const struct sg_work *w, struct sg_buf *result, struct sg_err *err)
 {
-    return sg_cell_work(context, w, result, err);
+    const struct sg_run *r = context;
+    return sg_cell_work(r->cells, w, result, err);
+}
+
+static sg_status prepare_probe(void *context, void *user, struct sg_buf *payload, struct sg_err *err)
+{
+    (void)context;
+    const struct sg_run_cell *u = user;
+    return sg_probe_payload(u->run->vectors, u->run->p, &u->run->p->grid.cell[u->cell], payload, err);
+}
+
+static sg_status work_probe(void *context, const struct sg_work *w, struct sg_buf *result, struct sg_err *err)
+{
+    const struct sg_run *r = context;
+    return sg_probe_work(r->p, w, result, err);
 }
 
 static sg_status on_done(void *context, void *user, const struct sg_outcome *o, struct sg_engine *e,
@@ -59,30 +98,43 @@ static sg_status on_done(void *context, void *user, const struct sg_outcome *o, 
     SG_TRY(sg_cell_store(r->ledger, c, &from, o, err));
     r->progress.n_cells_done += o->status == SG_OK;
     r->progress.n_cells_failed += o->status != SG_OK;
+    r->n_probes_over += c->classifier == SG_PROBE;
+    r->n_probes_now += c->classifier == SG_PROBE;
     return sg_ledger_commit(r->ledger, err);
 }
 
-struct sg_kind sg_run_cell_kind(struct sg_cells *cells)
+struct sg_kind sg_run_cell_kind(struct sg_run *r)
 {
     return (struct sg_kind){.name = "cell",
                             .slot = SG_SLOT_COMPUTE,
                             .prepare = prepare,
                             .work = work,
                             .done = on_done,
-                            .context = cells};
+                            .context = r};
+}
+
+struct sg_kind sg_run_probe_kind(struct sg_run *r)
+{
+    return (struct sg_kind){.name = "probe",
+                            .slot = SG_SLOT_COMPUTE,
+                            .prepare = prepare_probe,
+                            .work = work_probe,
+                            .done = on_done,
+                            .context = r};
 }
 
 void sg_run_describe_work(void *context, const struct sg_engine_silence *s, char *text, size_t n)
 {
     const struct sg_run *r = context;
     char name[SG_ARM_NAME] = "";
-    if (s->kind != SG_RUN_CELL) {
-        snprintf(text, n, "it buys completions");
+    if (s->kind == SG_RUN_BUY || s->kind == SG_RUN_VECTORS) {
+        snprintf(text, n, "%s", s->kind == SG_RUN_BUY ? "it buys completions" : "it embeds texts");
         return;
     }
     const struct sg_cell *c = &r->p->grid.cell[((const struct sg_run_cell *)s->user)->cell];
     sg_arm_name(r->p->study, &c->arm, name);
-    snprintf(text, n, "it trains cell %lld: %s %s%s%s, %lld synthetic, %lld raw",
-             (long long)((const struct sg_run_cell *)s->user)->cell, r->p->study->task[c->task].name,
-             sg_mix_name(c->mix), name[0] ? ", " : "", name, (long long)c->size, (long long)c->raw);
+    snprintf(text, n, "it trains cell %lld (%s): %s %s%s%s, %lld synthetic, %lld raw",
+             (long long)((const struct sg_run_cell *)s->user)->cell, sg_cell_classifier_name(c->classifier),
+             r->p->study->task[c->task].name, sg_mix_name(c->mix), name[0] ? ", " : "", name,
+             (long long)c->size, (long long)c->raw);
 }

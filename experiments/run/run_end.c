@@ -9,20 +9,27 @@
 #include <stdio.h>
 #include <string.h>
 
-static sg_status print_tables(const struct sg_run *r, struct sg_err *err)
+sg_status sg_run_print_verdict(const struct sg_run *r, struct sg_err *err)
 {
     struct sg_buf text = sg_buf_make((size_t)1 << 28);
-    struct sg_err second = {0};
-    sg_status status = SG_OK;
-    if (r->options->buy_only) {
-        sg_pools_text_bought(r->p, &text);
-        status = sg_buf_check(&text, "the table of pools", &second);
-    } else
-        status = sg_report(r->h5_path, "terminal", NULL, &text, &second);
+    sg_status status = sg_report(r->h5_path, "terminal", &(struct sg_form_options){.brief = 1}, &text, err);
     if (status == SG_OK)
         fputs(sg_buf_text(&text), stdout);
     sg_buf_free(&text);
-    return status == SG_OK ? SG_OK : sg_fail(err, status, "%s", second.text);
+    return status;
+}
+
+static sg_status print_tables(const struct sg_run *r, struct sg_err *err)
+{
+    struct sg_buf text = sg_buf_make((size_t)1 << 28);
+    if (!r->options->buy_only)
+        return sg_run_print_verdict(r, err);
+    sg_pools_text_bought(r->p, &text);
+    sg_status status = sg_buf_check(&text, "the table of pools", err);
+    if (status == SG_OK)
+        fputs(sg_buf_text(&text), stdout);
+    sg_buf_free(&text);
+    return status;
 }
 
 /* What became of this run's requests, and what those without an answer may have cost in all. Nothing: none was sent. */
@@ -130,6 +137,20 @@ static sg_status write_results(struct sg_run *r, sg_status status, struct sg_err
     return write_end(r, status, why, err);
 }
 
+/* What one may type now. */
+static void print_next(const struct sg_run *r)
+{
+    const struct sg_study *s = r->p->study;
+    sg_tell_result(
+        "next     synthgrid report %s                  all answers; --format html --output report.html: "
+        "with figures",
+        s->results);
+    if (s->n_fine_tune_tasks)
+        sg_tell_result("         synthgrid run %s fine_tune_tasks=[]  fine-tunes the other tasks, too",
+                       s->path);
+    sg_tell_result("         synthgrid init --help                a study of your own rows");
+}
+
 /* Lines and tables for people. */
 static sg_status print_all(struct sg_run *r, const char *digest, struct sg_err *err)
 {
@@ -144,6 +165,8 @@ static sg_status print_all(struct sg_run *r, const char *digest, struct sg_err *
         SG_TRY(print_degenerate(r, err));
     if (!quiet)
         sg_tell_result("results  %s\ndigest   %s", r->h5_path, digest);
+    if (!quiet && !r->options->buy_only)
+        print_next(r);
     return SG_OK;
 }
 

@@ -11,10 +11,11 @@
 #include "experiments/run/progress.h"
 #include "experiments/run/resume.h"
 #include "experiments/run/run.h"
+#include "experiments/run/vectors.h"
 #include "experiments/run/watch.h"
 
 /* The engine's kinds of work. */
-enum { SG_RUN_BUY, SG_RUN_CELL, SG_RUN_N_KINDS };
+enum { SG_RUN_BUY, SG_RUN_CELL, SG_RUN_VECTORS, SG_RUN_PROBE, SG_RUN_N_KINDS };
 
 struct sg_run;
 
@@ -33,10 +34,12 @@ struct sg_run {
     struct sg_watch watch;
     struct sg_cells *cells;
     struct sg_mask_head *head; /* of every rank, where free pools need it; else NULL */
+    struct sg_vectors *vectors; /* of probe cells */
 
     struct sg_ledger *ledger;
     struct sg_engine *engine;
     struct sg_run_cell *cell; /* (n_cells) */
+    int64_t n_probes_over, n_probes_now; /* probe cells that are over; of them, by this run */
     struct sg_requests *requests;
     struct sg_dispatch *dispatch;
     struct sg_cache *cache; /* NULL: none */
@@ -75,8 +78,9 @@ sg_status sg_run_note_batches(struct sg_run *r, struct sg_batches_out *out, stru
 /* Queues the cells that train on a pool (-1: on none) and are not over; counts those that are. */
 sg_status sg_run_add_cells(struct sg_run *r, int64_t pool, struct sg_err *err) SG_MUST_USE;
 
-/* All ranks. The engine's kind; cells: this rank's. */
-struct sg_kind sg_run_cell_kind(struct sg_cells *cells);
+/* All ranks. The engine's kinds of cells; r: this rank's. */
+struct sg_kind sg_run_cell_kind(struct sg_run *r);
+struct sg_kind sg_run_probe_kind(struct sg_run *r);
 
 /* For sg_watch_turn: what a silent rank has in hand. context: the run. */
 void sg_run_describe_work(void *context, const struct sg_engine_silence *s, char *text, size_t n);
@@ -94,10 +98,16 @@ void sg_run_note_buying(struct sg_run *r);
 /* The cache is another study's gain: that it cannot be written ends no run. */
 void sg_run_write_cache(struct sg_run *r);
 
+/* What the probes say, once, while cells are still fine-tuned: results.h5 of what there is, and the verdict on standard output. */
+sg_status sg_run_first_verdict(struct sg_run *r, struct sg_err *err) SG_MUST_USE;
+
 /* The engine's tick; context: the run. */
 sg_status sg_run_tick(void *context, const struct sg_engine *e, struct sg_err *err) SG_MUST_USE;
 
 /* ---- run_end.c ---- */
+
+/* The verdict of results.h5 on standard output: a row a task, and a few sentences. */
+sg_status sg_run_print_verdict(const struct sg_run *r, struct sg_err *err) SG_MUST_USE;
 
 /* results.h5, status.json, the closing lines; how the command ends, given how the work did. */
 sg_status sg_run_finish(struct sg_run *r, sg_status status, struct sg_err *err) SG_MUST_USE;

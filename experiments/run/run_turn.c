@@ -2,6 +2,7 @@
 #include "base/tell.h"
 #include "base/text.h"
 #include "experiments/run/run_impl.h"
+#include "results/h5/store.h"
 
 #include <stdio.h>
 
@@ -94,6 +95,35 @@ static void keep_cache(struct sg_run *r)
         r->cache_written = sg_now_s();
 }
 
+/* Building results.h5 keeps the coordinator from its work for some seconds a million predictions. */
+enum { VERDICT_PREDICTIONS = 500000 };
+
+sg_status sg_run_first_verdict(struct sg_run *r, struct sg_err *err)
+{
+    const struct sg_prepared *p = r->p;
+    int64_t n_probes = 0, n_predictions = 0,
+            n_open = r->progress.n_cells - r->progress.n_cells_done - r->progress.n_cells_failed;
+    if (!r->n_probes_now || r->options->quiet)
+        return SG_OK;
+    for (int64_t i = 0; i < p->grid.n_cells; i++) {
+        n_probes += p->grid.cell[i].classifier == SG_PROBE;
+        n_predictions += p->data[p->grid.cell[i].task].held_out.n;
+    }
+    if (r->n_probes_over < n_probes)
+        return SG_OK;
+    r->n_probes_now = 0;
+    if (!n_open || n_predictions > VERDICT_PREDICTIONS)
+        return SG_OK;
+    SG_TRY(sg_ledger_commit(r->ledger, err));
+    SG_TRY(sg_store_write(r->ledger, r->h5_path, NULL, err));
+    sg_tell_progress("", 1);
+    SG_TRY(sg_run_print_verdict(r, err));
+    printf("\nThat is what the probes say; %lld %s still to be fine-tuned.\n\n", (long long)n_open,
+           sg_plural(n_open, "cell is", "cells are"));
+    fflush(stdout);
+    return SG_OK;
+}
+
 sg_status sg_run_tick(void *context, const struct sg_engine *e, struct sg_err *err)
 {
     struct sg_run *r = context;
@@ -111,5 +141,5 @@ sg_status sg_run_tick(void *context, const struct sg_engine *e, struct sg_err *e
     note_progress(r, e, &s);
     keep_cache(r);
     show_progress(r, s.draining);
-    return SG_OK;
+    return s.draining ? SG_OK : sg_run_first_verdict(r, err);
 }

@@ -22,19 +22,26 @@ static void add(struct expansion *e, struct sg_cell c)
     e->n++;
 }
 
-static void add_raw(struct expansion *e, int task)
+/* Nothing of a probe is drawn. */
+static int64_t n_trainings(const struct sg_study *s, enum sg_cell_classifier c)
+{
+    return c == SG_PROBE ? 1 : s->seeds_train;
+}
+
+static void add_raw(struct expansion *e, int task, enum sg_cell_classifier classifier)
 {
     const struct sg_study *s = e->s;
     for (int r = 0; r < s->n_raw; r++)
         for (int64_t d = 0; d < s->seeds_data; d++)
-            for (int64_t t = 0; t < s->seeds_train; t++)
+            for (int64_t t = 0; t < n_trainings(s, classifier); t++)
                 add(e, (struct sg_cell){.task = task,
+                                        .classifier = classifier,
                                         .arm = {.method = -1},
                                         .mix = SG_MIX_RAW,
                                         .raw = s->raw[r],
                                         .seed_generation = -1,
                                         .seed_data = d,
-                                        .seed_train = t,
+                                        .seed_train = classifier == SG_PROBE ? -1 : t,
                                         .pool = -1});
 }
 
@@ -64,10 +71,10 @@ static void add_seeds(struct expansion *e, struct sg_cell c, int first_pool)
     int64_t n_data = n_draws(s, &c), has_own = sg_arm_draws(s, &c.arm) > 1;
     for (int64_t g = 0; g < s->seeds_generation; g++)
         for (int64_t d = 0; d < n_data; d++)
-            for (int64_t t = 0; t < s->seeds_train; t++) {
+            for (int64_t t = 0; t < n_trainings(s, c.classifier); t++) {
                 c.seed_generation = g;
                 c.seed_data = c.mix == SG_MIX_BOTH || has_own ? d : -1;
-                c.seed_train = t;
+                c.seed_train = c.classifier == SG_PROBE ? -1 : t;
                 c.pool = first_pool + (int)((has_own ? d : 0) * s->seeds_generation + g);
                 add(e, c);
             }
@@ -140,6 +147,16 @@ int sg_task_is_rephrased(const struct sg_study *s, int task)
     return listed && has_rephrase(s, 1);
 }
 
+int sg_task_has_classifier(const struct sg_study *s, int task, enum sg_cell_classifier c)
+{
+    int has = 0, listed = c != SG_FINE_TUNE || s->n_fine_tune_tasks == 0;
+    for (int i = 0; i < s->n_classifiers; i++)
+        has |= s->classifier[i] == c;
+    for (int i = 0; i < s->n_fine_tune_tasks; i++)
+        listed |= strcmp(s->fine_tune_task[i], s->task[task].name) == 0;
+    return has && listed;
+}
+
 int64_t sg_study_draws(const struct sg_study *s)
 {
     int64_t most = 1;
@@ -205,19 +222,27 @@ void sg_arm_name(const struct sg_study *s, const struct sg_arm *a, char name[SG_
              is_default ? "" : v, a->rephrase ? " rephrased" : "", by ? " by " : "", by ? by : "");
 }
 
-static void expand(struct expansion *e)
+/* A task's cells of one classifier; its pools begin with pool `first`. Returns the first of the next task. */
+static int expand_task(struct expansion *e, int task, enum sg_cell_classifier classifier, int first)
 {
     const struct sg_study *s = e->s;
-    int pool = 0;
-    for (int task = 0; task < s->n_tasks; task++) {
-        if (has_mix(s, SG_MIX_RAW))
-            add_raw(e, task);
-        for (int64_t a = 0; a < sg_arm_count(s, task); pool += (int)arm_pools(s, a++)) {
-            struct sg_cell c = {.task = task, .arm = sg_arm_get(s, a)};
-            if (sg_arm_has_cells(s, task, &c.arm))
-                add_arm(e, c, pool);
-        }
+    int has = sg_task_has_classifier(s, task, classifier), pool = first;
+    if (has && has_mix(s, SG_MIX_RAW))
+        add_raw(e, task, classifier);
+    for (int64_t a = 0; a < sg_arm_count(s, task); pool += (int)arm_pools(s, a++)) {
+        struct sg_cell c = {.task = task, .classifier = classifier, .arm = sg_arm_get(s, a)};
+        if (has && sg_arm_has_cells(s, task, &c.arm))
+            add_arm(e, c, pool);
     }
+    return pool;
+}
+
+static void expand(struct expansion *e)
+{
+    int pool = 0, next = 0;
+    for (int task = 0; task < e->s->n_tasks; task++, pool = next)
+        for (int k = 0; k < SG_N_CELL_CLASSIFIERS; k++)
+            next = expand_task(e, task, (enum sg_cell_classifier)k, pool);
 }
 
 /* In floating point, where nothing overflows: an upper bound is enough. */
@@ -227,7 +252,7 @@ static double bound(const struct sg_study *s)
     double raw = s->n_raw + 1.0,
            synthetic =
                (has_rephrase(s, 1) ? 2.0 : 1.0) * (double)n_sources(s) * s->n_sizes * s->n_mixes + 1.0;
-    return s->n_tasks * seeds * raw * synthetic;
+    return s->n_classifiers * s->n_tasks * seeds * raw * synthetic;
 }
 
 /* A task's pools, the first of which is pool `first`; returns how many. */
@@ -290,11 +315,22 @@ static void task_digest(const struct sg_task *t, char hex[SG_HEX])
     sg_sha256_hex(chain, 33, hex);
 }
 
+/* What a probe's id has in the place of the settings of a training. */
+static void probe_id(const struct sg_study *s, char out[SG_TRAIN_ID])
+{
+    char c[32] = "auto";
+    if (s->probe.c != SG_PROBE_C_AUTO)
+        sg_format_double(s->probe.c, c);
+    snprintf(out, SG_TRAIN_ID, "probe %s c %s max_length %lld", sg_pooling_name(s->probe.pooling), c,
+             (long long)s->train.max_length);
+}
+
 void sg_grid_ids(const struct sg_study *s, struct sg_grid *g, const char *const *pool_id,
                  const char *const *data_digest, const char *encoder_digest)
 {
-    char train[SG_TRAIN_ID], task[SG_HEX] = "";
-    sg_train_settings_id(&s->train, train);
+    char train[SG_N_CELL_CLASSIFIERS][SG_TRAIN_ID], task[SG_HEX] = "";
+    sg_train_settings_id(&s->train, train[SG_FINE_TUNE]);
+    probe_id(s, train[SG_PROBE]);
     int last = -1;
     for (int64_t i = 0; i < g->n_cells; i++) {
         struct sg_cell *c = &g->cell[i];
@@ -310,7 +346,7 @@ void sg_grid_ids(const struct sg_study *s, struct sg_grid *g, const char *const 
                          "%lld\nseeds %lld %lld\n%s%s\n",
                          task, data_digest[c->task], encoder_digest, c->pool >= 0 ? pool_id[c->pool] : "-",
                          sg_mix_name(c->mix), (long long)c->size, (long long)c->raw, (long long)seed_data,
-                         (long long)c->seed_train, train, draw);
+                         (long long)c->seed_train, train[c->classifier], draw);
         sg_sha256_hex(text, n < (int)sizeof text ? (size_t)n : sizeof text - 1, c->id);
     }
 }

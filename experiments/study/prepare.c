@@ -344,7 +344,12 @@ char *sg_cell_settings(const struct sg_prepared *p, const struct sg_cell *c)
                   "seed_generation", (json_int_t)c->seed_generation, "seed_data", (json_int_t)c->seed_data,
                   "seed_train", (json_int_t)c->seed_train, "class_names", names, "encoder", s->encoder,
                   "encoder_sha256", sg_encoder_digest(p->encoder), "data_sha256", p->data[c->task].digest);
-    if (o && sg_train_settings_describe(&s->train, o)) {
+    if (o && c->classifier == SG_PROBE) {
+        json_object_set_new(o, "classifier", json_string(sg_cell_classifier_name(c->classifier)));
+        json_object_set_new(o, "pooling", json_string(sg_pooling_name(s->probe.pooling)));
+        json_object_set_new(o, "c", s->probe.c == SG_PROBE_C_AUTO ? json_null() : json_real(s->probe.c));
+        json_object_set_new(o, "max_length", json_integer(s->train.max_length));
+    } else if (o && sg_train_settings_describe(&s->train, o)) {
         json_decref(o);
         o = NULL;
     }
@@ -397,11 +402,22 @@ char *sg_pool_settings(const struct sg_prepared *p, int64_t i)
     return dump(o);
 }
 
+/* Some 60 passes over the rows of the solver, each forward and backward; auto: 5 folds of 5 values of C. */
+static double probe_cost(const struct sg_prepared *p, const struct sg_cell *c)
+{
+    double values = (double)sg_encoder_channels(p->encoder) * p->study->task[c->task].n_classes,
+           fits = p->study->probe.c == SG_PROBE_C_AUTO ? 26 : 1;
+    return values * (60 * 4 * fits * (double)(c->raw + c->size) + 2 * (double)p->data[c->task].held_out.n) /
+           SG_CORE_FLOPS * 10; /* of small matrices in double precision */
+}
+
 double sg_cell_cost(const struct sg_prepared *p, const struct sg_cell *c)
 {
     const struct sg_train_settings *g = &p->study->train;
     const struct sg_row_lengths *tokens = &p->length[c->task];
     int64_t n = c->raw + c->size;
+    if (c->classifier == SG_PROBE)
+        return probe_cost(p, c);
     double passes = (double)sg_train_n_steps(g, n) * (double)(g->batch < n ? g->batch : n);
     double flops = passes * sg_train_flops(p->encoder, g, tokens->train) +
                    (double)p->data[c->task].held_out.n * sg_infer_flops(p->encoder, g, tokens->held_out);

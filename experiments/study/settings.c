@@ -35,6 +35,19 @@ static const char *mix_choice(int i)
     return i < 3 ? mix_names[i] : NULL;
 }
 
+static const char *const classifier_names[SG_N_CELL_CLASSIFIERS] = {
+    [SG_FINE_TUNE] = "fine_tune", [SG_PROBE] = "probe"};
+
+const char *sg_cell_classifier_name(enum sg_cell_classifier c)
+{
+    return classifier_names[c];
+}
+
+static const char *classifier_choice(int i)
+{
+    return i < SG_N_CELL_CLASSIFIERS ? classifier_names[i] : NULL;
+}
+
 static const char *few_shot_choice(int i)
 {
     static const char *const name[] = {[SG_FEW_SHOT_OWN] = "own", [SG_FEW_SHOT_FIRST] = "first"};
@@ -205,6 +218,23 @@ static const struct sg_setting table[] = {
          "with their pools"},
     {"mixes", SG_SET_CHOICES, 0, LIST(mix, n_mixes), .choice = mix_choice,
      .initial = "[raw, synthetic, raw+synthetic]", .help = "what the encoder is trained on"},
+    {"classifiers", SG_SET_CHOICES, 0, LIST(classifier, n_classifiers), .choice = classifier_choice,
+     .initial = "[fine_tune]",
+     .help = "what each cell trains, fine_tune: the encoder with a head; probe: logistic regression on the "
+             "embeddings of the frozen encoder, in a small part of the time"},
+    {"fine_tune_tasks", SG_SET_TEXTS, SG_SET_NULL, LIST(fine_tune_task, n_fine_tune_tasks), .unit = "names",
+     .check = sg_settings_check_name,
+     .help = "the tasks that fine_tune among `classifiers` holds for, where probe is one, too; empty: all"},
+    {"probe.pooling", SG_SET_CHOICE, 0, STUDY(probe.pooling), .choice = sg_pooling_name, .initial = "mean",
+     .help =
+         "what of the encoder's last layer stands for a text: the mean of its tokens, or the first token; "
+         "scaled to length 1"},
+    {"probe.c", SG_SET_REAL, SG_SET_NULL, STUDY(probe.c), RANGE(1e-6, 1e6), .none = SG_PROBE_C_AUTO,
+     .none_word = "auto", .initial = "1",
+     .help =
+         "inverse strength of the L2 penalty, as scikit-learn's LogisticRegression has it; auto: 0.01, 0.1, "
+         "1, 10 or 100, "
+         "whichever has the least loss in a cross-validation on the cell's training rows"},
     {"seeds.generation", SG_SET_INT, 0, STUDY(seeds_generation), RANGE(1, 1000), .unit = "seeds",
      .initial = "1", .help = "pools of each task and method: every one is bought"},
     {"seeds.data", SG_SET_INT, 0, STUDY(seeds_data), RANGE(1, 1000), .unit = "seeds", .initial = "1",

@@ -135,21 +135,40 @@ static sg_status read_tasks(const struct sg_reading *r, struct sg_settings *all,
     return status;
 }
 
-/* rephrase_tasks names tasks of the study. */
-static sg_status check_rephrase_tasks(const struct sg_reading *r, const struct sg_study *s,
-                                      struct sg_err *err)
+static int has_task(const struct sg_study *s, const char *name)
 {
-    for (int i = 0; i < s->n_rephrase_tasks; i++) {
-        int known = 0;
-        for (int t = 0; t < s->n_tasks; t++)
-            known |= strcmp(s->task[t].name, s->rephrase_task[i]) == 0;
-        if (!known)
+    for (int t = 0; t < s->n_tasks; t++)
+        if (strcmp(s->task[t].name, name) == 0)
+            return 1;
+    return 0;
+}
+
+/* A list of tasks names tasks of the study; but not where the file has the list and `tasks` is narrowed on the command line. */
+static sg_status check_task_list(const struct sg_reading *r, const struct sg_study *s, const char *key, int n,
+                                 char *const *name, struct sg_err *err)
+{
+    const struct sg_yaml *tasks = sg_schema_at(r, "tasks"), *list = sg_schema_at(r, key);
+    int is_narrowed = tasks && tasks->line <= 0 && list && list->line > 0;
+    for (int i = 0; i < n && !is_narrowed; i++)
+        if (!has_task(s, name[i]))
             return sg_schema_fail(
-                r, "rephrase_tasks", s->path, err,
-                "rephrase_tasks names \"%s\", which is none of the study's tasks; hint: add it to "
-                "tasks, or leave it out here",
-                s->rephrase_task[i]);
-    }
+                r, key, s->path, err,
+                "%s names \"%s\", which is none of the study's tasks; hint: add it to tasks, "
+                "or leave it out here",
+                key, name[i]);
+    return SG_OK;
+}
+
+/* Tasks that fine_tune_tasks leaves out have another classifier. */
+static sg_status check_fine_tune_tasks(const struct sg_reading *r, const struct sg_study *s,
+                                       struct sg_err *err)
+{
+    SG_TRY(check_task_list(r, s, "fine_tune_tasks", s->n_fine_tune_tasks, s->fine_tune_task, err));
+    if (s->n_fine_tune_tasks && s->n_classifiers != SG_N_CELL_CLASSIFIERS)
+        return sg_schema_fail(
+            r, "fine_tune_tasks", s->path, err,
+            "fine_tune_tasks needs both classifiers: tasks that it does not name would have "
+            "no cells; hint: classifiers: [fine_tune, probe]");
     return SG_OK;
 }
 
@@ -256,7 +275,8 @@ static sg_status read_all(struct sg_settings *all, const char *path, int n_overr
     SG_TRY(read_settings(all, &r, path, n_overrides, overrides, err));
     SG_TRY(check_axes(&r, s, err));
     SG_TRY(read_tasks(&r, all, err));
-    SG_TRY(check_rephrase_tasks(&r, s, err));
+    SG_TRY(check_task_list(&r, s, "rephrase_tasks", s->n_rephrase_tasks, s->rephrase_task, err));
+    SG_TRY(check_fine_tune_tasks(&r, s, err));
     return finish(all, &r, s->arena, err);
 }
 

@@ -24,6 +24,17 @@ enum sg_raw_draw_kind { SG_RAW_BALANCED, SG_RAW_PROPORTIONAL };
 enum sg_mix { SG_MIX_RAW, SG_MIX_SYNTHETIC, SG_MIX_BOTH };
 const char *sg_mix_name(enum sg_mix m); /* "raw", "synthetic", "raw+synthetic" */
 
+/* What a cell trains: the whole encoder with a head, or logistic regression on the embeddings of the frozen encoder (model/logistic.h). */
+enum sg_cell_classifier { SG_FINE_TUNE, SG_PROBE, SG_N_CELL_CLASSIFIERS };
+const char *sg_cell_classifier_name(enum sg_cell_classifier c); /* "fine_tune", "probe" */
+
+/* probe: */
+struct sg_probe_options {
+    enum sg_pooling pooling;
+    double c; /* SG_PROBE_C_AUTO: chosen for each cell, by cross-validation on its training rows */
+};
+#define SG_PROBE_C_AUTO (-1.0)
+
 /* The LLM as a classifier of test rows (llm_eval:). */
 struct sg_eval_settings {
     int n_shots;
@@ -62,6 +73,11 @@ struct sg_study {
     enum sg_few_shot_rows few_shot_rows;
     int n_mixes;
     enum sg_mix *mix;
+    int n_classifiers;
+    enum sg_cell_classifier *classifier;
+    int n_fine_tune_tasks;
+    char **fine_tune_task; /* names of the tasks whose cells are fine-tuned; none: all */
+    struct sg_probe_options probe;
     int64_t seeds_generation, seeds_data, seeds_train; /* how many of each */
     char *data_dir;
     char *train_name, *test_name; /* data.train, data.test: file names for all tasks; NULL: the task file's */
@@ -123,16 +139,20 @@ int sg_task_is_rephrased(const struct sg_study *s, int task);
 enum { SG_ARM_NAME = 200 };
 void sg_arm_name(const struct sg_study *s, const struct sg_arm *a, char name[SG_ARM_NAME]);
 
+/* Whether the task has cells of this classifier. */
+int sg_task_has_classifier(const struct sg_study *s, int task, enum sg_cell_classifier c);
+
 /* One training run of the grid. */
 struct sg_cell {
     int task; /* index into study->task */
+    enum sg_cell_classifier classifier;
     struct sg_arm arm;
     enum sg_mix mix;
     int64_t size; /* synthetic examples; 0 for raw-only */
     int64_t raw;  /* raw examples; 0 for synthetic-only */
     int64_t seed_generation, seed_data,
-        seed_train; /* counted from 0; generation -1 for raw-only; data -1 for synthetic-only, unless its pool is of one draw */
-    int pool;        /* index into grid->pool, -1 for raw-only */
+        seed_train; /* counted from 0; generation -1 for raw-only; data -1 for synthetic-only, unless its pool is of one draw; train -1 for a probe, which no seed changes */
+    int pool;       /* index into grid->pool, -1 for raw-only */
     char id[SG_HEX]; /* SHA-256 over everything that determines the result: the task's classes, data files'
                         digests, pool id, encoder digest, settings; so an unchanged cell is never run twice */
 };
@@ -145,8 +165,9 @@ struct sg_pool_key {
 };
 struct sg_grid {
     int64_t n_cells, n_pools;
-    struct sg_cell *cell; /* raw-only cells once for a task, raw size and seeds; order: task, arm, size, mix,
-                             raw, seeds */
+    struct sg_cell
+        *cell; /* raw-only cells once for a task, raw size and seeds; order: task, classifier, arm, size,
+                             mix, raw, seeds */
     struct sg_pool_key *pool; /* order: task, arm, draw, seed */
 };
 

@@ -46,7 +46,9 @@ static sg_status read_second(const struct sg_report_source *s, const struct sg_r
         return SG_OK;
     SG_TRY(sg_report_read(s->file, second, err));
     sg_report_show(second, other);
-    return sg_scores_read(s->file, second, scores, err);
+    SG_TRY(sg_scores_read(s->file, second, scores, err));
+    second->scores = scores;
+    return SG_OK;
 }
 
 static sg_status check_section(const char *name, struct sg_err *err)

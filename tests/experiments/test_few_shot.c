@@ -30,7 +30,7 @@ static struct sg_prepared *prepare(const char *override)
     struct sg_err err = {0};
     memcpy(o, common, sizeof common);
     o[N_COMMON] = override;
-    if (sg_prepare("experiments/quickstart.yaml", N_COMMON + (override != NULL), o, SG_PREPARE_NO_WEIGHTS, &p,
+    if (sg_prepare("experiments/grid.yaml", N_COMMON + (override != NULL), o, SG_PREPARE_NO_WEIGHTS, &p,
                    &err) != SG_OK)
         fail_msg("%s", err.text);
     return p;

@@ -289,7 +289,7 @@ static void test_shipped(void **state)
     static const struct {
         const char *path;
         int64_t n_cells, n_pools;
-    } row[] = {{"experiments/quickstart.yaml", 126, 30},
+    } row[] = {{"experiments/grid.yaml", 126, 30},
                {"experiments/paper.yaml",
                 6 * (9 + 5 * 4 * 3 + 4 * (2 * 9 + 3 * 3)) + 5 * 4 * 3 + 4 * (2 * 9 + 3 * 3), 35}};
     for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
@@ -313,7 +313,7 @@ static void test_sample(void **state)
     (void)state;
     struct sg_study *s;
     struct sg_err err = {0};
-    assert_int_equal(sg_study_read("experiments/quickstart.yaml", 0, NULL, &s, &err), SG_OK);
+    assert_int_equal(sg_study_read("experiments/grid.yaml", 0, NULL, &s, &err), SG_OK);
     for (int t = 0; t < s->n_tasks; t++) {
         struct sg_task_data d;
         int64_t index[1000], raw = s->raw[s->n_raw - 1];

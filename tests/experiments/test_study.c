@@ -342,11 +342,12 @@ static void test_resolved(void **state)
     assert_int_equal(read_study(base_study, "generator.model=a\"b", &s, &err), SG_OK);
     assert_string_equal(
         s->resolved,
-        "{\"conditioning\":[\"label\"],\"contamination\":{\"max_tokens\":256,\"rows\":0},\"data\":{\"dir\":"
-        "\"data\",\"test\":null,\"train\":null},\"few_shot_"
+        "{\"classifiers\":[\"fine_tune\"],\"conditioning\":[\"label\"],\"contamination\":{\"max_tokens\":256,"
+        "\"rows\":0},"
+        "\"data\":{\"dir\":\"data\",\"test\":null,\"train\":null},\"few_shot_"
         "rows\":\"own\",\"filter\":{"
         "\"duplicates\":true,"
-        "\"leakage\":true,\"near_duplicates\":null},"
+        "\"leakage\":true,\"near_duplicates\":null},\"fine_tune_tasks\":[],"
         "\"generator\":{\"api_key_env\":\"OPENAI_API_KEY\",\"base_url\":null,\"examples_per_request\":1,"
         "\"extra\":null,\"max_tokens\":256,\"model\":"
         "\"a\\\"b\",\"omit\":[],"
@@ -356,7 +357,8 @@ static void test_resolved(void **state)
         "\"usd_per_1m_input\":null,\"usd_per_1m_output\":null},\"llm_eval\":{\"max_tokens\":32,\"rows\":null,"
         "\"seeds\":1,\"shots\":[],\"temperature\":0},\"methods\":[\"zero_shot\",\"zero_shot_"
         "topic\",\"one_shot\","
-        "\"few_shot_3\",\"few_shot_5\"],\"mixes\":[\"raw\",\"synthetic\",\"raw+synthetic\"],\"prompt_"
+        "\"few_shot_3\",\"few_shot_5\"],\"mixes\":[\"raw\",\"synthetic\",\"raw+synthetic\"],\"probe\":{\"c\":"
+        "1,\"pooling\":\"mean\"},\"prompt_"
         "variants\":[\"default\"],\"raw\":[40],\"raw_draw\":\"balanced\",\"rephrase\":[\"false\"],\"rephrase_"
         "tasks\":[],"
         "\"seeds\":{\"data\":1,\"generation\":1,\"train\":1},\"sizes\":[20,60],\"study\":\"small\",\"tasks\":"
@@ -445,7 +447,7 @@ static void test_bad(void **state)
          "s.yaml:5:1: unknown setting \"wholly_unheard_of\"; hint: known here: study, tasks, methods, "
          "conditioning, "
          "prompt_variants, rephrase, rephrase_tasks, sizes, "
-         "raw, raw_draw, few_shot_rows, mixes, "
+         "raw, raw_draw, few_shot_rows, mixes, classifiers, fine_tune_tasks, probe.*, "
          "seeds.*, data.*, generator.*, generators, cache, budget.*, filter.*, llm_eval.*, contamination.*, "
          "train.*, results"},
         {"train: {seed: 3}\n", NULL,

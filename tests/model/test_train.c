@@ -186,14 +186,14 @@ static void embeds_unit_rows(void **state)
     (void)state;
     struct sg_examples x = tiny_examples(&rows, NULL);
     float out[64 * 24], one[24];
-    assert_int_equal(sg_embed(encoder, &x, TINY_LENGTH, 2, out, &err), SG_OK);
+    assert_int_equal(sg_embed(encoder, &x, TINY_LENGTH, SG_POOLING_MEAN, 2, out, &err), SG_OK);
     for (int64_t i = 0; i < x.n; i++) {
         double length = 0.0;
         for (int c = 0; c < 24; c++)
             length += (double)out[i * 24 + c] * (double)out[i * 24 + c];
         assert_float_equal(length, 1.0, 1e-6);
         struct sg_examples row = {.n = 1, .row = rows.row + i, .cut = SG_CUT_LONGEST};
-        assert_int_equal(sg_embed(encoder, &row, TINY_LENGTH, 1, one, &err), SG_OK);
+        assert_int_equal(sg_embed(encoder, &row, TINY_LENGTH, SG_POOLING_MEAN, 1, one, &err), SG_OK);
         assert_memory_equal(one, out + i * 24, sizeof one);
     }
 }

@@ -1,0 +1,227 @@
+#include "experiments/run/probe_work.h"
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "experiments/run/cell_work.h"
+#include "model/kernels/ops.h"
+#include "model/logistic.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <string.h>
+
+enum { FOLDS = 5 };
+static const double c_grid[] = {0.01, 0.1, 1, 10, 100};
+
+static struct sg_vectors_part held_out_of(const struct sg_cell *c)
+{
+    return (struct sg_vectors_part){SG_VECTORS_HELD_OUT, c->task};
+}
+static struct sg_vectors_part train_of(const struct sg_cell *c)
+{
+    return (struct sg_vectors_part){SG_VECTORS_TRAIN, c->task};
+}
+static struct sg_vectors_part pool_of(const struct sg_cell *c)
+{
+    return (struct sg_vectors_part){SG_VECTORS_POOL, c->pool};
+}
+
+sg_status sg_probe_need(struct sg_vectors *v, struct sg_engine *e, int kind, const struct sg_cell *c,
+                        struct sg_vectors_after *after, struct sg_err *err)
+{
+    SG_TRY(sg_vectors_need(v, e, kind, held_out_of(c), after, err));
+    if (c->raw)
+        SG_TRY(sg_vectors_need(v, e, kind, train_of(c), after, err));
+    return c->pool >= 0 ? sg_vectors_need(v, e, kind, pool_of(c), after, err) : SG_OK;
+}
+
+/* ---- rank 0 ---- */
+
+static sg_status add_head(struct sg_buf *payload, json_t *o, struct sg_err *err)
+{
+    char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
+    json_decref(o);
+    if (!text)
+        return sg_fail_memory(err, 1024);
+    int64_t n = (int64_t)strlen(text);
+    sg_buf_add(payload, &n, sizeof n);
+    sg_buf_puts(payload, text);
+    free(text);
+    return SG_OK;
+}
+
+/* Adds a row's embedding; 0: it has none. */
+static int add_row(const struct sg_vectors *v, struct sg_vectors_part part, int64_t i, size_t n_bytes,
+                   struct sg_buf *payload)
+{
+    const float *x = sg_vectors_get(v, part, i);
+    if (x)
+        sg_buf_add(payload, x, n_bytes);
+    return x != NULL;
+}
+
+/* In the order of sg_cell_rows_make. */
+static int add_rows(const struct sg_vectors *v, const struct sg_cell *c, const struct sg_cell_rows *rows,
+                    const int64_t *raw, size_t n_bytes, struct sg_buf *payload)
+{
+    int all = 1;
+    for (int64_t i = 0; i < rows->n_raw && all; i++)
+        all = add_row(v, train_of(c), raw[i], n_bytes, payload);
+    for (int64_t i = 0; i < rows->n_synthetic && all; i++)
+        all = add_row(v, pool_of(c), i, n_bytes, payload);
+    for (int64_t i = 0; i < rows->test.n && all; i++)
+        all = add_row(v, held_out_of(c), i, n_bytes, payload);
+    return all;
+}
+
+sg_status sg_probe_payload(const struct sg_vectors *v, const struct sg_prepared *p, const struct sg_cell *c,
+                           struct sg_buf *payload, struct sg_err *err)
+{
+    struct sg_cell_rows rows;
+    int channels = sg_encoder_channels(p->encoder);
+    int64_t *raw = sg_alloc((size_t)c->raw + 1, sizeof *raw);
+    if (!raw)
+        return sg_fail_memory(err, 8 * (size_t)c->raw);
+    sg_status status = c->raw ? sg_raw_draw(&p->data[c->task], p->study->task[c->task].n_classes, c->raw,
+                                            c->seed_data, raw, err)
+                              : SG_OK;
+    if (status == SG_OK)
+        status = sg_cell_rows_make(p, c, &rows, err);
+    if (status != SG_OK) {
+        sg_free(raw);
+        return status;
+    }
+    double strength = p->study->probe.c;
+    status =
+        add_head(payload,
+                 json_pack("{s:I,s:I,s:i,s:i,s:o}", "n_train", (json_int_t)rows.train.n, "n_eval",
+                           (json_int_t)rows.test.n, "channels", channels, "n_classes", rows.train.n_classes,
+                           "c", strength == SG_PROBE_C_AUTO ? json_null() : json_real(strength)),
+                 err);
+    sg_buf_add(payload, rows.train.label, (size_t)rows.train.n * sizeof *rows.train.label);
+    if (status == SG_OK && !add_rows(v, c, &rows, raw, (size_t)channels * sizeof(float), payload)) {
+        sg_buf_clear(payload);
+        status = add_head(payload,
+                          json_pack("{s:s}", "failed",
+                                    "some of its texts could not be embedded: the rank that "
+                                    "was to do it had not the memory, or ended"),
+                          err);
+    }
+    sg_cell_rows_free(&rows);
+    sg_free(raw);
+    return status == SG_OK ? sg_buf_check(payload, "the message of a cell", err) : status;
+}
+
+/* ---- the team ---- */
+
+struct received {
+    json_t *head;
+    int64_t n_train, n_eval;
+    int channels, n_classes;
+    int32_t *label;
+    float *train, *eval; /* copies, aligned */
+};
+
+static sg_status receive(const struct sg_work *w, struct received *r, struct sg_err *err)
+{
+    int64_t n = 0;
+    size_t at = sizeof n;
+    if (w->n_payload >= sizeof n)
+        memcpy(&n, w->payload, sizeof n);
+    int fits = n > 0 && (size_t)n <= w->n_payload - sizeof n;
+    r->head = fits ? json_loadb((const char *)w->payload + at, (size_t)n, 0, NULL) : NULL;
+    if (!r->head)
+        return sg_fail(err, SG_FAILED, "the message of a cell is damaged");
+    const char *why = sg_json_text_or(r->head, "failed", NULL);
+    if (why)
+        return sg_fail(err, SG_FAILED, "%s", why);
+    r->n_train = sg_json_int_or(r->head, "n_train", 0);
+    r->n_eval = sg_json_int_or(r->head, "n_eval", 0);
+    r->channels = (int)sg_json_int_or(r->head, "channels", 0);
+    r->n_classes = (int)sg_json_int_or(r->head, "n_classes", 0);
+    at += (size_t)n;
+    size_t n_label = (size_t)r->n_train * sizeof *r->label,
+           n_train = (size_t)(r->n_train * r->channels) * sizeof(float),
+           n_eval = (size_t)(r->n_eval * r->channels) * sizeof(float);
+    if (w->n_payload != at + n_label + n_train + n_eval)
+        return sg_fail(err, SG_FAILED, "the message of a cell is damaged: it is too short");
+    r->label = sg_alloc(n_label + 1, 1);
+    r->train = sg_alloc(n_train + 1, 1);
+    r->eval = sg_alloc(n_eval + 1, 1);
+    if (!r->label || !r->train || !r->eval)
+        return sg_fail_memory(err, n_label + n_train + n_eval);
+    const char *bytes = w->payload;
+    memcpy(r->label, bytes + at, n_label);
+    memcpy(r->train, bytes + at + n_label, n_train);
+    memcpy(r->eval, bytes + at + n_label + n_train, n_eval);
+    return SG_OK;
+}
+
+static void forget(struct received *r)
+{
+    json_decref(r->head);
+    sg_free(r->label);
+    sg_free(r->train);
+    sg_free(r->eval);
+}
+
+static void digest(const struct sg_logistic *m, char hex[SG_HEX])
+{
+    struct sg_sha256_stream *h = sg_sha256_create();
+    hex[0] = 0;
+    if (!h)
+        return;
+    sg_sha256_add(h, m->w, (size_t)m->n_vectors * (size_t)m->c_dim * sizeof *m->w);
+    sg_sha256_add(h, m->b, (size_t)m->n_vectors * sizeof *m->b);
+    sg_sha256_finish_hex(h, hex);
+}
+
+static sg_status fit(const struct sg_prepared *p, const struct sg_work *w, const struct received *in,
+                     struct sg_buf *result, struct sg_err *err)
+{
+    struct sg_logistic m = {0};
+    const struct sg_ops *ops;
+    int is_auto = !json_is_number(json_object_get(in->head, "c"));
+    struct sg_logistic_settings s = {.c = is_auto ? 1 : json_number_value(json_object_get(in->head, "c")),
+                                     .n_c_grid = is_auto ? (int)(sizeof c_grid / sizeof c_grid[0]) : 0,
+                                     .c_grid = c_grid,
+                                     .folds = FOLDS};
+    struct sg_train_result r = {.n_eval = in->n_eval, .n_classes = in->n_classes, .threads = 1};
+    double began = sg_now_s();
+    SG_TRY(sg_ops_choose(SG_FP32, &ops, err));
+    SG_TRY(
+        sg_logistic_fit(in->train, in->label, NULL, in->n_train, in->channels, in->n_classes, &s, &m, err));
+    double fitted = sg_now_s();
+    r.train_s = fitted - began;
+    r.logits = sg_alloc((size_t)(in->n_eval * in->n_classes) + 1, sizeof *r.logits);
+    sg_status status =
+        r.logits ? SG_OK : sg_fail_memory(err, (size_t)(in->n_eval * in->n_classes) * sizeof *r.logits);
+    if (status == SG_OK) {
+        sg_logistic_logits(&m, in->eval, in->n_eval, r.logits);
+        r.eval_s = sg_now_s() - fitted;
+        r.kernels = ops->name;
+        r.rounding = sg_rounding_name(ops->rounding);
+        digest(&m, r.digest);
+        json_t *more =
+            json_pack("{s:f,s:I}", "probe_c", m.chosen_c, "n_iterations", (json_int_t)m.n_iterations);
+        status = more ? sg_cell_result(p->encoder, w, &r, more, result, err) : sg_fail_memory(err, 256);
+        json_decref(more);
+    }
+    sg_free(r.logits);
+    sg_logistic_free(&m);
+    return status;
+}
+
+sg_status sg_probe_work(const struct sg_prepared *p, const struct sg_work *w, struct sg_buf *result,
+                        struct sg_err *err)
+{
+    struct received in = {0};
+    sg_status status = receive(w, &in, err);
+    if (status == SG_OK && in.n_train == 0)
+        status = sg_fail(err, SG_FAILED, "nothing to train on: the pool has no examples");
+    if (status == SG_OK)
+        status = fit(p, w, &in, result, err);
+    forget(&in);
+    return status;
+}

@@ -1,0 +1,292 @@
+#include "experiments/run/vectors.h"
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "experiments/run/measure.h"
+
+#include <jansson.h>
+#include <string.h>
+
+enum { CHUNK_ROWS = 128 }; /* of an item: some tens of milliseconds each, so that ranks share a part evenly */
+
+struct chunk {
+    struct sg_vectors *of;
+    struct part *part;
+    int64_t from, to;
+};
+struct part {
+    struct sg_vectors_part what;
+    int64_t n;
+    int64_t *row;   /* (n) of the file, ascending; NULL: all */
+    int64_t *place; /* (rows of the file) where in row; -1: not there. NULL: the same */
+    float *x;       /* (n,C) */
+    struct chunk *chunk;
+    int64_t *item; /* (n_chunks) */
+    int64_t n_chunks, n_failed;
+    int is_queued;
+};
+struct sg_vectors {
+    const struct sg_prepared *p;
+    int c;
+    struct part *part; /* (2 n_tasks + n_pools): training rows, held-out rows, pools */
+    int64_t n;
+};
+
+sg_status sg_vectors_create(const struct sg_prepared *p, struct sg_vectors **out, struct sg_err *err)
+{
+    struct sg_vectors *v = sg_alloc(1, sizeof *v);
+    if (!v)
+        return sg_fail_memory(err, sizeof *v);
+    *v = (struct sg_vectors){
+        .p = p, .c = sg_encoder_channels(p->encoder), .n = 2 * p->study->n_tasks + p->grid.n_pools};
+    v->part = sg_alloc((size_t)v->n + 1, sizeof *v->part);
+    if (!v->part) {
+        sg_free(v);
+        return sg_fail_memory(err, (size_t)v->n * sizeof *v->part);
+    }
+    *out = v;
+    return SG_OK;
+}
+
+void sg_vectors_destroy(struct sg_vectors *v)
+{
+    for (int64_t i = 0; v && i < v->n; i++) {
+        sg_free(v->part[i].row);
+        sg_free(v->part[i].place);
+        sg_free(v->part[i].x);
+        sg_free(v->part[i].chunk);
+        sg_free(v->part[i].item);
+    }
+    if (v)
+        sg_free(v->part);
+    sg_free(v);
+}
+
+static struct part *find(const struct sg_vectors *v, struct sg_vectors_part what)
+{
+    int64_t n_tasks = v->p->study->n_tasks, base[] = {0, n_tasks, 2 * n_tasks};
+    return &v->part[base[what.of] + what.index];
+}
+
+static struct sg_row row_of(const struct sg_vectors *v, const struct part *x, int64_t i)
+{
+    const struct sg_task_data *d = x->what.of == SG_VECTORS_POOL ? NULL : &v->p->data[x->what.index];
+    if (x->what.of == SG_VECTORS_TRAIN)
+        return d->train.row[x->row[i]];
+    if (x->what.of == SG_VECTORS_HELD_OUT)
+        return d->held_out.row[i];
+    struct sg_pool_example e = sg_pool_get(v->p->pool[x->what.index], i);
+    return (struct sg_row){.first = (char *)(uintptr_t)e.first, .second = (char *)(uintptr_t)e.second};
+}
+
+static int task_of(const struct sg_prepared *p, struct sg_vectors_part what)
+{
+    return what.of == SG_VECTORS_POOL ? p->grid.pool[what.index].task : (int)what.index;
+}
+
+/* Marks the training rows that some draw takes, and those that are measured. used: (rows), 0 or 1. */
+static sg_status mark_rows(const struct sg_prepared *p, int task, char *used, struct sg_err *err)
+{
+    const struct sg_study *s = p->study;
+    const struct sg_task_data *d = &p->data[task];
+    int64_t most = s->n_raw ? s->raw[s->n_raw - 1] : 0, *index = NULL, n = 0;
+    if (!(index = sg_alloc((size_t)(most > d->train.n ? most : d->train.n) + 1, sizeof *index)))
+        return sg_fail_memory(err, 8 * (size_t)d->train.n);
+    sg_status status = SG_OK;
+    for (int64_t seed = 0; most && status == SG_OK && seed < s->seeds_data; seed++) {
+        status = sg_raw_draw(d, s->task[task].n_classes, most, seed, index, err);
+        for (int64_t i = 0; status == SG_OK && i < most; i++)
+            used[index[i]] = 1;
+    }
+    sg_measure_sample(d->train.n, index, &n);
+    for (int64_t i = 0; i < n; i++)
+        used[index[i]] = 1;
+    sg_free(index);
+    return status;
+}
+
+static sg_status choose_rows(const struct sg_prepared *p, struct part *x, struct sg_err *err)
+{
+    int64_t n = p->data[x->what.index].train.n;
+    char *used = sg_alloc((size_t)n + 1, 1);
+    x->row = sg_alloc((size_t)n + 1, sizeof *x->row);
+    x->place = sg_alloc((size_t)n + 1, sizeof *x->place);
+    sg_status status = used && x->row && x->place ? mark_rows(p, (int)x->what.index, used, err)
+                                                  : sg_fail_memory(err, 17 * (size_t)n);
+    for (int64_t i = 0; status == SG_OK && i < n; i++) {
+        x->place[i] = used[i] ? x->n : -1;
+        if (used[i])
+            x->row[x->n++] = i;
+    }
+    sg_free(used);
+    return status;
+}
+
+static sg_status lay_out(struct sg_vectors *v, struct part *x, struct sg_err *err)
+{
+    if (x->what.of == SG_VECTORS_TRAIN)
+        SG_TRY(choose_rows(v->p, x, err));
+    else
+        x->n = x->what.of == SG_VECTORS_POOL ? sg_pool_n(v->p->pool[x->what.index])
+                                             : v->p->data[x->what.index].held_out.n;
+    x->n_chunks = (x->n + CHUNK_ROWS - 1) / CHUNK_ROWS;
+    x->x = sg_alloc((size_t)(x->n * v->c) + 1, sizeof *x->x);
+    x->chunk = sg_alloc((size_t)x->n_chunks + 1, sizeof *x->chunk);
+    x->item = sg_alloc((size_t)x->n_chunks + 1, sizeof *x->item);
+    return x->x && x->chunk && x->item ? SG_OK : sg_fail_memory(err, 4 * (size_t)(x->n * v->c));
+}
+
+static double row_cost(const struct sg_prepared *p, struct sg_vectors_part what)
+{
+    const struct sg_row_lengths *l = &p->length[task_of(p, what)];
+    return sg_train_flops(p->encoder, what.of == SG_VECTORS_HELD_OUT ? l->held_out : l->train) / 3 /
+           SG_CORE_FLOPS;
+}
+
+static sg_status queue(struct sg_vectors *v, struct part *x, struct sg_engine *e, int kind,
+                       struct sg_err *err)
+{
+    SG_TRY(lay_out(v, x, err));
+    for (int64_t i = 0; i < x->n_chunks; i++) {
+        int64_t from = i * CHUNK_ROWS, to = from + CHUNK_ROWS < x->n ? from + CHUNK_ROWS : x->n;
+        x->chunk[i] = (struct chunk){v, x, from, to};
+        struct sg_item item = {.kind = kind,
+                               .cost = (double)(to - from) * row_cost(v->p, x->what),
+                               .priority = 1,
+                               .max_ranks = 1,
+                               .user = &x->chunk[i]};
+        SG_TRY(sg_engine_add(e, &item, &x->item[i], err));
+    }
+    return SG_OK;
+}
+
+sg_status sg_vectors_need(struct sg_vectors *v, struct sg_engine *e, int kind, struct sg_vectors_part part,
+                          struct sg_vectors_after *after, struct sg_err *err)
+{
+    struct part *x = find(v, part);
+    if (!x->is_queued) {
+        x->what = part;
+        x->is_queued = 1;
+        SG_TRY(queue(v, x, e, kind, err));
+    }
+    int64_t *item = sg_realloc(after->item, (size_t)(after->n + x->n_chunks) + 1, sizeof *item);
+    if (!item)
+        return sg_fail_memory(err, 8 * (size_t)(after->n + x->n_chunks));
+    memcpy(item + after->n, x->item, (size_t)x->n_chunks * sizeof *item);
+    after->item = item;
+    after->n += x->n_chunks;
+    return SG_OK;
+}
+
+const float *sg_vectors_get(const struct sg_vectors *v, struct sg_vectors_part part, int64_t i)
+{
+    const struct part *x = v ? find(v, part) : NULL;
+    if (!x || !x->x || x->n_failed)
+        return NULL;
+    int64_t at = x->place ? x->place[i] : i;
+    return at >= 0 && at < x->n ? x->x + at * v->c : NULL;
+}
+
+/* ---- the engine's callbacks ---- */
+
+/* {"cut", "rows": [[first, second?], ...]} */
+static sg_status prepare(void *context, void *user, struct sg_buf *payload, struct sg_err *err)
+{
+    (void)context;
+    const struct chunk *k = user;
+    const struct sg_prepared *p = k->of->p;
+    json_t *rows = json_array();
+    for (int64_t i = k->from; i < k->to; i++) {
+        struct sg_row row = row_of(k->of, k->part, i);
+        json_array_append_new(rows, row.second ? json_pack("[ss]", row.first, row.second)
+                                               : json_pack("[s]", row.first));
+    }
+    json_t *o =
+        json_pack("{s:i,s:o}", "cut", (int)p->study->task[task_of(p, k->part->what)].cut, "rows", rows);
+    char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
+    json_decref(o);
+    if (!text)
+        return sg_fail_memory(err, 1 << 16);
+    sg_buf_puts(payload, text);
+    free(text);
+    return sg_buf_check(payload, "the texts to embed", err);
+}
+
+static sg_status embed(const struct sg_vectors *v, const json_t *o, struct sg_buf *result, struct sg_err *err)
+{
+    const struct sg_study *s = v->p->study;
+    const json_t *rows = json_object_get(o, "rows");
+    size_t n = json_array_size(rows);
+    struct sg_row *row = sg_alloc(n + 1, sizeof *row);
+    float *x = sg_alloc(n * (size_t)v->c + 1, sizeof *x);
+    sg_status status = row && x ? SG_OK : sg_fail_memory(err, n * (size_t)v->c * sizeof *x);
+    for (size_t i = 0; status == SG_OK && i < n; i++) {
+        const json_t *r = json_array_get(rows, i);
+        row[i].first = (char *)(uintptr_t)json_string_value(json_array_get(r, 0));
+        row[i].second = (char *)(uintptr_t)json_string_value(json_array_get(r, 1));
+    }
+    struct sg_examples e = {.n = (int64_t)n, .row = row, .cut = (enum sg_cut)sg_json_int_or(o, "cut", 0)};
+    if (status == SG_OK)
+        status = sg_embed(v->p->encoder, &e, s->train.max_length, s->probe.pooling, s->train.threads, x, err);
+    if (status == SG_OK) {
+        sg_buf_add(result, x, n * (size_t)v->c * sizeof *x);
+        status = sg_buf_check(result, "embeddings", err);
+    }
+    sg_free(row);
+    sg_free(x);
+    return status;
+}
+
+static sg_status work(void *context, const struct sg_work *w, struct sg_buf *result, struct sg_err *err)
+{
+    json_error_t why;
+    json_t *o = json_loadb(w->payload, w->n_payload, 0, &why);
+    sg_status status = o ? embed(context, o, result, err)
+                         : sg_fail(err, SG_FAILED, "texts to embed arrived damaged: %s", why.text);
+    json_decref(o);
+    return status;
+}
+
+static sg_status on_done(void *context, void *user, const struct sg_outcome *o, struct sg_engine *e,
+                         struct sg_err *err)
+{
+    (void)context, (void)e, (void)err;
+    const struct chunk *k = user;
+    size_t n = (size_t)((k->to - k->from) * k->of->c) * sizeof(float);
+    if (o->status != SG_OK || o->n_result != n)
+        k->part->n_failed++; /* the cells that wait for it say so */
+    else
+        memcpy(k->part->x + k->from * k->of->c, o->result, n);
+    return SG_OK;
+}
+
+struct sg_kind sg_vectors_kind(struct sg_vectors *v)
+{
+    return (struct sg_kind){.name = "embedding",
+                            .slot = SG_SLOT_COMPUTE,
+                            .prepare = prepare,
+                            .work = work,
+                            .done = on_done,
+                            .context = v};
+}
+
+double sg_vectors_cost(const struct sg_prepared *p)
+{
+    const struct sg_study *s = p->study;
+    double cost = 0;
+    for (int t = 0; t < s->n_tasks; t++) {
+        if (!sg_task_has_classifier(s, t, SG_PROBE))
+            continue;
+        const struct sg_task_data *d = &p->data[t];
+        double drawn = s->n_raw ? (double)s->raw[s->n_raw - 1] * (double)s->seeds_data : 0,
+               rows = SG_MEASURE_ROWS + drawn;
+        cost += (double)d->held_out.n * row_cost(p, (struct sg_vectors_part){SG_VECTORS_HELD_OUT, t});
+        cost += (rows < (double)d->train.n ? rows : (double)d->train.n) *
+                row_cost(p, (struct sg_vectors_part){SG_VECTORS_TRAIN, t});
+        for (int64_t i = 0; i < p->grid.n_pools; i++)
+            if (p->grid.pool[i].task == t)
+                cost += (double)s->size[s->n_sizes - 1] *
+                        row_cost(p, (struct sg_vectors_part){SG_VECTORS_POOL, i});
+    }
+    return cost;
+}

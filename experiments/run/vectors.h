@@ -1,0 +1,46 @@
+/* The embeddings that a study's probe cells share: each row of a task's files and each example of a pool once, by all ranks, as work of
+ * the engine. Rank 0 keeps them for the run, n x C floats.
+ *
+ *     sg_vectors_create(p, &v, err);
+ *     kinds[k] = sg_vectors_kind(v);                    each rank
+ *     sg_vectors_need(v, engine, k, part, &after, err); rank 0: queues what it takes, once
+ *     sg_vectors_get(v, part, i)                        when these items are done
+ *
+ * Parts: a task's held-out rows (as cells predict them); its training rows, of which those have an embedding that a draw of the study
+ * takes or that are measured (experiments/run/measure.h); a pool, which is complete. */
+#ifndef SG_EXPERIMENTS_RUN_VECTORS_H
+#define SG_EXPERIMENTS_RUN_VECTORS_H
+
+#include "experiments/study/prepare.h"
+#include "mpi/engine.h"
+
+enum sg_vectors_of { SG_VECTORS_TRAIN, SG_VECTORS_HELD_OUT, SG_VECTORS_POOL };
+struct sg_vectors_part {
+    enum sg_vectors_of of;
+    int64_t index; /* of the task, or of the pool */
+};
+
+/* Each rank; p is borrowed. */
+struct sg_vectors;
+sg_status sg_vectors_create(const struct sg_prepared *p, struct sg_vectors **out,
+                            struct sg_err *err) SG_MUST_USE;
+void sg_vectors_destroy(struct sg_vectors *v); /* NULL is fine */
+
+struct sg_kind sg_vectors_kind(struct sg_vectors *v);
+
+/* The items that a cell waits for. */
+struct sg_vectors_after {
+    int64_t *item, n;
+};
+
+/* Rank 0. Queues the part's embedding with this kind unless it was, and adds its items to *after (sg_free(after->item)). */
+sg_status sg_vectors_need(struct sg_vectors *v, struct sg_engine *e, int kind, struct sg_vectors_part part,
+                          struct sg_vectors_after *after, struct sg_err *err) SG_MUST_USE;
+
+/* Rank 0. (C) of a row: index into the file's rows or the pool's examples. NULL: it has none, or its work has failed. */
+const float *sg_vectors_get(const struct sg_vectors *v, struct sg_vectors_part part, int64_t i);
+
+/* What embedding all parts takes, in seconds as sg_cell_cost has them: 0 without probes. Of pools, what is wanted counts. */
+double sg_vectors_cost(const struct sg_prepared *p);
+
+#endif
