@@ -139,7 +139,8 @@ static sg_status lay_out(struct sg_vectors *v, struct part *x, struct sg_err *er
 static double row_cost(const struct sg_prepared *p, struct sg_vectors_part what)
 {
     const struct sg_row_lengths *l = &p->length[task_of(p, what)];
-    return sg_train_flops(p->encoder, what.of == SG_VECTORS_HELD_OUT ? l->held_out : l->train) / 3 /
+    const struct sg_train_settings whole = {0}; /* all layers, whatever train.layers says */
+    return sg_infer_flops(p->encoder, &whole, what.of == SG_VECTORS_HELD_OUT ? l->held_out : l->train) /
            SG_CORE_FLOPS;
 }
 

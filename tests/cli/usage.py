@@ -24,11 +24,11 @@ sg.side_by_side(helps, COMMANDS)
 text, _ = sg.run("settings")
 keys = [line.split(":")[0].strip() for line in text.splitlines() if line.startswith("  ") and not line.startswith("   ")]
 sg.check(len(keys) > 50 and len(text.splitlines()) == 2 * len(keys), f"{len(keys)} settings")
-values = json.loads(sg.run("settings", "experiments/quickstart.yaml", "train.batch=4", "--json")[0])
+values = json.loads(sg.run("settings", "experiments/grid.yaml", "train.batch=4", "--json")[0])
 sg.check(set(values) == set(keys) - {"train.seed"}, f"not the same settings: {set(values) ^ set(keys)}")
 sg.check(values["train.batch"] == {"value": 4, "from": "command line"}, str(values["train.batch"]))
 sg.check(values["train.clip"] == {"value": 1, "from": "default"}, str(values["train.clip"]))
-sg.check(values["study"]["value"] == "quickstart" and values["study"]["from"].startswith("experiments/quickstart.yaml:"), str(values["study"]))
+sg.check(values["study"]["value"] == "grid" and values["study"]["from"].startswith("experiments/grid.yaml:"), str(values["study"]))
 
 out, err = sg.run("--version")
 for library in ("synthgrid 0.", "MPI ", "BLAS ", "HDF5 1.", "SQLite 3.", "libcurl/", "libyaml ", "jansson ", "utf8proc ", "OpenSSL ", "zlib "):
@@ -62,10 +62,10 @@ WRONG = [
     (["doctor", "a.yaml", "b.yaml"], "one argument too many"),
     (["doctor", "train.epochs=3"], "no STUDY is given"),
     (["settings", "train.epochs=3"], "synthgrid settings STUDY"),
-    (["settings", "experiments/quickstart.yaml", "train.epoch=3"], "did you mean"),
+    (["settings", "experiments/grid.yaml", "train.epoch=3"], "did you mean"),
     (["plan", "a.yaml", "b.yaml"], "one argument too many"),
     (["bundle", "a.yaml"], "bundle needs STUDY FILE"),
-    (["run", "experiments/quickstart.yaml", "--digest", "ab"], "--digest is for a bundle"),
+    (["run", "experiments/grid.yaml", "--digest", "ab"], "--digest is for a bundle"),
     (["train", "\x1b[31mred"], "train: \"?[31mred\" is one argument too many"),
 ]
 

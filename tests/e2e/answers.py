@@ -60,7 +60,7 @@ def play(folder, name, said, *study):
     script = folder / f"{name}.json"
     script.write_text(json.dumps([{"from": i + 1, "to": i + 1, "fault": "say", "text": t} for i, t in enumerate(said)]))
     with sg.Stub(folder / name, "--script", str(script)) as stub:
-        sg.run("generate", "experiments/quickstart.yaml", *study, "mixes=[synthetic]", "generator.connections=1", f"generator.base_url={stub.url}",
+        sg.run("generate", "experiments/grid.yaml", *study, "mixes=[synthetic]", "generator.connections=1", f"generator.base_url={stub.url}",
                "--results", folder / name / "r")
     results = folder / name / "r"
     found = {text: (request, []) for text, request in sg.ask(results, "SELECT text, request FROM completions")}

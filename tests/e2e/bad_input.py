@@ -36,7 +36,7 @@ with sg.Folder() as folder:
         config["vocab_size"] = 1000
         (d / "config.json").write_text(json.dumps(config))
 
-    quick = "experiments/quickstart.yaml"
+    quick = "experiments/grid.yaml"
     cases = [
         ([quick, "train.epoch=3"], ["train.epoch", "train.epochs"]),
         ([quick, "train.epochs=many"], ["train.epochs", "many"]),

@@ -24,7 +24,7 @@ with sg.Folder() as folder:
     script = folder / "script.json"
     script.write_text(json.dumps([{"from": n, "to": n, "fault": fault, "status": 422} for n, fault in
                                   ((3, "status"), (9, "null"), (14, "refuse"), (20, "length"), (31, "status"), (40, "status"))]))
-    study = ["experiments/quickstart.yaml", "tasks=[sst2,boolq]", "methods=[zero_shot_topic,few_shot_3]", "sizes=[6]",
+    study = ["experiments/grid.yaml", "tasks=[sst2,boolq]", "methods=[zero_shot_topic,few_shot_3]", "sizes=[6]",
              "mixes=[raw,synthetic]", "rephrase=[false,true]", "llm_eval.shots=[0,1]", "llm_eval.rows=6", "train.steps=2",
              "train.max_length=32", f"train.encoder={ENCODER}", "generator.usd_per_1m_input=1", "generator.usd_per_1m_output=2", "budget.usd=1"]
     one = folder / "one"

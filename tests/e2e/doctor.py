@@ -9,7 +9,7 @@ import subprocess
 import sg
 
 KEY = "sk-canary-0123456789abcdef"
-STUDY = "experiments/quickstart.yaml"
+STUDY = "experiments/grid.yaml"
 sg.need_encoder()
 
 

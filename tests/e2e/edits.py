@@ -85,7 +85,7 @@ def variants(folder):
 
 
 def arguments(study):
-    return ["experiments/quickstart.yaml", "generator.recording=", f"generator.base_url={stub.url}", *(f"{k}={v}" for k, v in study.items())]
+    return ["experiments/grid.yaml", "generator.recording=", f"generator.base_url={stub.url}", *(f"{k}={v}" for k, v in study.items())]
 
 
 def one(rng, folder, choices):

@@ -24,9 +24,9 @@ with sg.Folder() as folder:
     # Another study does not take it over.
     before = content(results)
     other = folder / "other.yaml"
-    other.write_text((sg.ROOT / "experiments/quickstart.yaml").read_text().replace("study: quickstart", "study: another"))
+    other.write_text((sg.ROOT / "experiments/grid.yaml").read_text().replace("study: grid", "study: another"))
     _, err = sg.run("run", other, *study[1:], "--results", results, code=2)
-    sg.check('holds the results of the study "quickstart"' in err and "hint" in err, err)
+    sg.check('holds the results of the study "grid"' in err and "hint" in err, err)
 
     # Nothing that a run owns, and nothing that a command reads, is written over.
     rows = folder / "rows.jsonl"

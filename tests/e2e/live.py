@@ -11,7 +11,7 @@ sg.need_encoder()
 url = os.environ.get("SG_LIVE_BASE_URL") or sg.skip("SG_LIVE_BASE_URL names no server; start one and set it")
 with sg.Folder() as folder:
     done = subprocess.run(sg.command(
-        "run", "experiments/quickstart.yaml", f"generator.base_url={url}", "tasks=[sst2,boolq]", "sizes=[4]", "mixes=[raw,synthetic]",
+        "run", "experiments/grid.yaml", f"generator.base_url={url}", "tasks=[sst2,boolq]", "sizes=[4]", "mixes=[raw,synthetic]",
         "rephrase=[false,true]", "llm_eval.shots=[0,3]", "llm_eval.rows=10", "train.steps=4", "--results", folder / "r", ranks=2),
         cwd=sg.ROOT, env=sg.ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, timeout=570)
     print(done.stdout)

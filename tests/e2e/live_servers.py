@@ -68,7 +68,7 @@ t.save_pretrained(out)
 OFFLINE = {"HF_HUB_OFFLINE": "1", "LITELLM_LOCAL_MODEL_COST_MAP": "True", "DO_NOT_TRACK": "1", "OMP_NUM_THREADS": "1"}
 
 MODEL = "SmolLM2-135M-Instruct"
-STUDY = ["experiments/quickstart.yaml", "train.encoder=tests/oracle/model/bert", "train.max_length=48", "train.steps=3", "tasks=[sst2,rte]",
+STUDY = ["experiments/grid.yaml", "train.encoder=tests/oracle/model/bert", "train.max_length=48", "train.steps=3", "tasks=[sst2,rte]",
          "methods=[zero_shot,few_shot_3]", "sizes=[2]", "raw=[]", "mixes=[synthetic]", "generator.recording=", "generator.max_tokens=64"]
 
 

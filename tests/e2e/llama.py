@@ -6,7 +6,7 @@ import sqlite3
 
 import sg
 
-STUDY = ["experiments/quickstart.yaml", "generator.provider=llama", "generator.model=small", "generator.recording=", "tasks=[sst2,rte]",
+STUDY = ["experiments/grid.yaml", "generator.provider=llama", "generator.model=small", "generator.recording=", "tasks=[sst2,rte]",
          "methods=[zero_shot,few_shot_3]", "sizes=[4]", "mixes=[synthetic]", "train.steps=2", "train.max_length=32"]
 sg.need_encoder()
 version, _ = sg.run("--version")

@@ -8,7 +8,7 @@ import shutil
 
 import sg
 
-QUICK = str(sg.ROOT / "experiments/quickstart.yaml")
+QUICK = str(sg.ROOT / "experiments/grid.yaml")
 BARE = {"OPENAI_API_KEY": "", "OPENAI_BASE_URL": "", "ANTHROPIC_API_KEY": ""}
 NOTHING = ("generator.recording=", "data.dir=/nowhere", "train.encoder=/nowhere/bert-base-uncased")
 
@@ -88,7 +88,7 @@ shared = 4 * job["mem_bytes_per_rank"] - job["mem_bytes_per_node"]  # the encode
 sg.check(abs(shared / (3 * 4 * 124.6e6) - 1) < 0.02, f"memory: {shared / 1e6} MB are shared")
 text = sg.run("plan", QUICK, *base, "--ranks", "4", "--threads", "2", env=BARE)[0]
 sg.check(re.search(r"hours .* on 4 ranks with 2 threads each", text) and
-         re.search(r"sbatch --ntasks=4 --cpus-per-task=2 --mem-per-cpu=\d+M --time=\d+:\d\d:00 slurm/study.sbatch .*quickstart.yaml", text), text)
+         re.search(r"sbatch --ntasks=4 --cpus-per-task=2 --mem-per-cpu=\d+M --time=\d+:\d\d:00 slurm/study.sbatch .*grid.yaml", text), text)
 sg.check(plan(*base, "--threads", "64")["hours"] == plan(*base, "--threads", "8")["hours"], "threads beyond the lanes are of use")
 sg.run("plan", QUICK, "--ranks", "0", code=2)
 

@@ -25,7 +25,7 @@ ONE_CELL = ["tasks=[sst2]", "methods=[zero_shot]", "mixes=[synthetic]", "sizes=[
 with sg.Folder() as folder:
     longer = []
     # One cell alone is trained by all ranks; with an encoder of the usual shape, too.
-    sg.at_once(lambda: sg.same(folder / "true", ["experiments/quickstart.yaml", *ONE_CELL], (1, 4)),
+    sg.at_once(lambda: sg.same(folder / "true", ["experiments/grid.yaml", *ONE_CELL], (1, 4)),
                (lambda: sg.same(folder / "one", [*sg.QUICKSTART, *ONE_CELL], (1, 2, 3, 8)), lambda: longer.append(sg.same(folder / "longer", LONGER, (1, 4)))),
                lambda: sg.same(folder / "small", sg.SMALL, (1, 2, 3, 4, 8)))
     # With that, test rows are as raw rows are, and synthetic ones are not (measures.py has the rest).

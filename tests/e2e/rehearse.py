@@ -61,7 +61,7 @@ def until(what, condition, seconds=30):
 
 
 with sg.Folder() as folder, sg.Stub(folder) as other:
-    study = [sg.ROOT / "experiments/quickstart.yaml", f"train.encoder={ENCODER}", "tasks=[sst2,rte]", "methods=[zero_shot,few_shot_3]", "sizes=[4]", "mixes=[synthetic]",
+    study = [sg.ROOT / "experiments/grid.yaml", f"train.encoder={ENCODER}", "tasks=[sst2,rte]", "methods=[zero_shot,few_shot_3]", "sizes=[4]", "mixes=[synthetic]",
              "train.steps=1", "train.max_length=32", "generator.usd_per_1m_input=10", "generator.usd_per_1m_output=20",
              "budget.usd=1", "generator.requests_per_min=60", f"results={folder / 'r'}"]
     rehearsed = folder / "r-rehearsal"
@@ -74,7 +74,7 @@ with sg.Folder() as folder, sg.Stub(folder) as other:
                           env=environment)
         outs.append(out)
         sg.check(KEY not in out + err, "the key is in the output")
-        sg.check("Study quickstart-rehearsal: 4 cells, 4 done" in out, "not all of it has run:\n" + out[-3000:])
+        sg.check("Study grid-rehearsal: 4 cells, 4 done" in out, "not all of it has run:\n" + out[-3000:])
         n = number(r"requests +(\d+), of which \1 answered", out)
         log = [json.loads(line) for line in open(rehearsed / "stub.jsonl")]
         sg.check(len(log) == n == 16, f"{n} requests, {len(log)} in the stub's log")

@@ -46,7 +46,7 @@ def change_build(path):
 
 with sg.Folder() as folder:
     one, two, three = (node(folder / name) for name in ("one", "two", "three"))
-    study = [sg.ROOT / "experiments/quickstart.yaml", "train.encoder=encoder", "train.max_length=32", "train.steps=2", "tasks=[sst2]",
+    study = [sg.ROOT / "experiments/grid.yaml", "train.encoder=encoder", "train.max_length=32", "train.steps=2", "tasks=[sst2]",
              "methods=[zero_shot]", "sizes=[4]", "mixes=[raw,synthetic]", f"data.dir={sg.ROOT}/data/sample",
              f"generator.recording={sg.ROOT}/data/recordings/quickstart.jsonl.gz"]
     results = ["--results", folder / "results"]

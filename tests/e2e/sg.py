@@ -166,7 +166,7 @@ class Folder:
 
 
 # The quickstart, whose encoder (`need_encoder`) takes seconds a cell, with one that takes none: for what is about other things than training.
-QUICKSTART = ["experiments/quickstart.yaml", "train.encoder=tests/oracle/model/bert", "train.max_length=48"]
+QUICKSTART = ["experiments/grid.yaml", "train.encoder=tests/oracle/model/bert", "train.max_length=48"]
 
 # A study of 2 tasks and 10 cells, from the quickstart's recording.
 SMALL = [*QUICKSTART, "tasks=[sst2,rte]", "methods=[zero_shot,few_shot_3]", "sizes=[10]", "train.steps=3"]

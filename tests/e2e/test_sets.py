@@ -8,7 +8,7 @@ import time
 
 import sg
 
-HEAD = ["experiments/quickstart.yaml", "train.encoder=tests/oracle/model/bert", "train.max_length=48", "methods=[zero_shot]", "sizes=[10]",
+HEAD = ["experiments/grid.yaml", "train.encoder=tests/oracle/model/bert", "train.max_length=48", "methods=[zero_shot]", "sizes=[10]",
         "train.steps=3"]
 TASK = (sg.ROOT / "experiments/tasks/sst2.yaml").read_text()
 

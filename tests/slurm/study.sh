@@ -14,7 +14,7 @@ fail() {
     exit 1
 }
 # Raw data alone: six cells that need no completions, and together some seconds.
-study=(experiments/quickstart.yaml --offline 'tasks=[sst2,rte]' 'mixes=[raw]' seeds.train=3 train.encoder=tests/oracle/model/bert train.steps=1000
+study=(experiments/grid.yaml --offline 'tasks=[sst2,rte]' 'mixes=[raw]' seeds.train=3 train.encoder=tests/oracle/model/bert train.steps=1000
     train.max_length=48 generator.recording=)
 
 # submit NAME LAUNCHER RESULTS

@@ -13,7 +13,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1] / "e2e"))
 import sg
 
-STUDY = ["experiments/quickstart.yaml", "train.encoder=tests/oracle/model/bert", "train.max_length=32", "train.steps=2", "tasks=[sst2]",
+STUDY = ["experiments/grid.yaml", "study=quickstart", "train.encoder=tests/oracle/model/bert", "train.max_length=32", "train.steps=2", "tasks=[sst2]",
          "methods=[zero_shot,few_shot_3]", "sizes=[4]", "mixes=[raw,synthetic]", "generator.recording="]
 
 
