@@ -194,8 +194,9 @@ static sg_status job_train(struct job *j, const struct sg_team *world, struct sg
     if (j->checkpoint) /* on idle ranks too: one that a signal ends takes the others with it */
         take_signals(on_signal);
     if (works) {
-        struct sg_examples train = {j->train.n, j->train.row, j->train_label, j->train.cut, j->labels.n};
-        struct sg_examples eval = {j->eval.n, j->eval.row, j->eval_label, j->eval.cut, j->labels.n};
+        struct sg_examples train = {j->train.n,   j->train.row, j->train_label,
+                                    j->train.cut, j->labels.n,  NULL};
+        struct sg_examples eval = {j->eval.n, j->eval.row, j->eval_label, j->eval.cut, j->labels.n, NULL};
         struct progress p = {
             .start_s = sg_now_s(), .last_s = sg_now_s(), .first_step = -1, .step_end_s = &j->step_end_s};
         const struct sg_train_hooks hooks = {.progress = show_progress,

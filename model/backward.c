@@ -3,8 +3,10 @@
 #include <math.h>
 #include <string.h>
 
-/* Cross-entropy of one example, mean over n: dlogits = (softmax - onehot) / n. */
-static double cross_entropy(int64_t K, const float *logits, int32_t label, int64_t n, float *dlogits)
+/* Cross-entropy of one example, mean over n: dlogits = (softmax - onehot) / n; quality >= 0 (struct sg_examples): both times
+ * quality / softmax[label], which counts as a constant. */
+static double cross_entropy(int64_t K, const float *logits, int32_t label, float quality, int64_t n,
+                            float *dlogits)
 {
     double largest = -INFINITY, sum = 0.0;
     for (int64_t k = 0; k < K; k++)
@@ -14,7 +16,13 @@ static double cross_entropy(int64_t K, const float *logits, int32_t label, int64
     for (int64_t k = 0; k < K; k++)
         dlogits[k] = (float)((exp((double)logits[k] - largest) / sum - (k == label)) / (double)n);
     /* fmax passes over a NaN; the sum does not. */
-    return largest + log(sum) - (double)logits[label];
+    double loss = largest + log(sum) - (double)logits[label];
+    if (quality < 0.0f)
+        return loss;
+    double weight = (double)quality / fmax(exp((double)logits[label] - largest) / sum, SG_LEAST_P);
+    for (int64_t k = 0; k < K; k++)
+        dlogits[k] = (float)((double)dlogits[k] * weight);
+    return weight * loss;
 }
 
 void sg_head_backward(const struct sg_pass *p, int lo, int hi, int64_t n_batch, float *scratch)
@@ -27,7 +35,8 @@ void sg_head_backward(const struct sg_pass *p, int lo, int hi, int64_t n_batch, 
     struct sg_rows_id in = rows_id(b, 1, i, (int)p->s->L, SITE_HEAD_IN),
                       out = rows_id(b, 1, i, (int)p->s->L, SITE_HEAD_OUT);
     for (int64_t s = i; s < i + n; s++)
-        a->loss[s] = cross_entropy(K, a->logits + s * K, b->label[s], n_batch, a->dlogits + s * K);
+        a->loss[s] =
+            cross_entropy(K, a->logits + s * K, b->label[s], b->quality[s], n_batch, a->dlogits + s * K);
     /* logits = v logit_w' + b, v = dropout(u) */
     ops->linear_dx(n, K, C, a->dlogits + i * K, K, p->p->logit_w, 0, du, C, scratch);
     ops->dropout(n, C, &p->drop_head, &out, du);

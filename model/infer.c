@@ -72,7 +72,7 @@ void sg_infer_chunk(const struct sg_infer *job, struct sg_infer_worker *w, const
     const struct sg_acts *a = &w->acts;
     sg_batch_clear(b);
     for (int64_t i = 0; i < n; i++)
-        sg_batch_add(b, job->config, job->tokens, example[i], job->word_row, i, 0);
+        sg_batch_add(b, job->config, job->tokens, example[i], job->word_row, i, 0, -1.0f);
     sg_batch_close_lane(b);
     struct sg_pass pass = {
         .s = job->shape, .config = job->config, .ops = job->ops, .p = job->params, .b = b, .a = &w->acts};

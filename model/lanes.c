@@ -104,11 +104,13 @@ sg_status sg_batch_create(int64_t max_B, int64_t max_T, int max_lanes, struct sg
     b.lane = sg_alloc((size_t)max_lanes + 1, sizeof *b.lane);
     b.lane_token = sg_alloc((size_t)max_lanes + 1, sizeof *b.lane_token);
     b.start = sg_alloc((size_t)max_B + 1, sizeof *b.start);
+    b.quality = sg_alloc((size_t)max_B + 1, sizeof *b.quality);
     int32_t *ints = sg_alloc((size_t)(5 * max_T + 3 * max_B), sizeof *ints);
-    if (!b.lane || !b.lane_token || !b.start || !ints) {
+    if (!b.lane || !b.lane_token || !b.start || !b.quality || !ints) {
         sg_free(b.lane);
         sg_free(b.lane_token);
         sg_free(b.start);
+        sg_free(b.quality);
         sg_free(ints);
         return sg_fail_memory(err, (unsigned long long)(5 * max_T + 3 * max_B) * sizeof *ints);
     }
@@ -128,6 +130,7 @@ void sg_batch_destroy(struct sg_batch *b)
     sg_free(b->lane);
     sg_free(b->lane_token);
     sg_free(b->start);
+    sg_free(b->quality);
     sg_free(b->row[0]);
     *b = (struct sg_batch){0};
 }
@@ -157,7 +160,7 @@ void sg_table_rows(const struct sg_config *c, const struct sg_tokens *t, int64_t
 }
 
 void sg_batch_add(struct sg_batch *b, const struct sg_config *c, const struct sg_tokens *t, int64_t i,
-                  const int32_t *word_row, int64_t place, int32_t label)
+                  const int32_t *word_row, int64_t place, int32_t label, float quality)
 {
     int64_t n = t->start[i + 1] - t->start[i], at = b->T, s = b->B;
     sg_table_rows(c, t, i, word_row, b->row[0] + at, b->row[1] + at, b->row[2] + at);
@@ -168,6 +171,7 @@ void sg_batch_add(struct sg_batch *b, const struct sg_config *c, const struct sg
     b->first[s] = 0;
     b->seq_example[s] = (int32_t)place;
     b->label[s] = label;
+    b->quality[s] = quality;
     b->start[s] = at;
     b->start[s + 1] = at + n;
     b->T += n;

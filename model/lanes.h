@@ -31,6 +31,9 @@ int64_t sg_lanes_auto(const struct sg_tokens *t, int64_t batch);
 void sg_lanes_deal(const struct sg_tokens *t, const int64_t *index, int64_t n, int64_t lanes, int64_t C,
                    int64_t *lane_of, int64_t *scratch);
 
+/* Below it a probability that a loss is divided by counts as this: one example must not decide over a step. */
+#define SG_LEAST_P 1e-6
+
 /* Packed sequences, lane after lane. */
 struct sg_batch {
     int64_t B, T;             /* sequences, tokens */
@@ -43,6 +46,7 @@ struct sg_batch {
     int32_t *first,
         *seq_example; /* (B) the same for first tokens: zeros, and the sequence's place in the batch */
     int32_t *label;   /* (B) */
+    float *quality;   /* (B) of struct sg_examples; -1 where there is none */
 };
 
 sg_status sg_batch_create(int64_t max_B, int64_t max_T, int max_lanes, struct sg_batch *out,
@@ -51,7 +55,7 @@ void sg_batch_destroy(struct sg_batch *b);
 void sg_batch_clear(struct sg_batch *b);
 /* Adds example i of t to the open lane; word_row maps ids to rows (NULL: the same). */
 void sg_batch_add(struct sg_batch *b, const struct sg_config *c, const struct sg_tokens *t, int64_t i,
-                  const int32_t *word_row, int64_t place, int32_t label);
+                  const int32_t *word_row, int64_t place, int32_t label, float quality);
 void sg_batch_close_lane(struct sg_batch *b);
 
 /* Rows of the tables that example i's tokens use, written to row[k] + at: as sg_batch_add does. */

@@ -66,6 +66,8 @@ static void add_tokens(struct sg_sha256_stream *h, const struct sg_tokens *x, co
     sg_sha256_add(h, x->type, (size_t)total * sizeof *x->type);
     if (rows->label)
         sg_sha256_add(h, rows->label, (size_t)n * sizeof *rows->label);
+    if (rows->quality)
+        sg_sha256_add(h, rows->quality, (size_t)n * sizeof *rows->quality);
 }
 
 /* Everything that the bits of the result depend on, and the program, whose next version may add up in another

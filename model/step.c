@@ -5,11 +5,17 @@
 #include <omp.h>
 #include <string.h>
 
+static void add_example(const struct sg_trainer *t, struct sg_batch *b, int64_t example, int64_t place)
+{
+    const struct sg_examples *x = t->train;
+    sg_batch_add(b, &t->config, &t->train_tokens, example, t->word_row, place, x->label[example],
+                 x->quality ? x->quality[example] : -1.0f);
+}
+
 /* Fills the batches and lists the tables' rows; returns the number of examples. */
 static int64_t deal(struct sg_trainer *t, int64_t step, int64_t *n_tokens)
 {
     int64_t n;
-    const struct sg_config *c = &t->config;
     if (step % t->steps_per_epoch == 0)
         sg_trainer_shuffle(t, step / t->steps_per_epoch);
     const int64_t *x = sg_trainer_examples(t, step, &n);
@@ -19,12 +25,12 @@ static int64_t deal(struct sg_trainer *t, int64_t step, int64_t *n_tokens)
         *n_tokens += t->train_tokens.start[x[i] + 1] - t->train_tokens.start[x[i]];
     sg_batch_clear(&t->global);
     for (int64_t i = 0; i < n && !t->n_frozen; i++)
-        sg_batch_add(&t->global, c, &t->train_tokens, x[i], t->word_row, i, t->train->label[x[i]]);
+        add_example(t, &t->global, x[i], i);
     sg_batch_clear(&t->local);
     for (int lane = t->lane_lo; lane < t->lane_hi; lane++) {
         for (int64_t i = 0; i < n; i++)
             if (t->lane_of[i] == lane)
-                sg_batch_add(&t->local, c, &t->train_tokens, x[i], t->word_row, i, t->train->label[x[i]]);
+                add_example(t, &t->local, x[i], i);
         sg_batch_close_lane(&t->local);
     }
     for (int64_t s = 0; s < t->local.B; s++)

@@ -56,6 +56,10 @@ struct sg_examples {
     const int32_t *label; /* (n), in [0, K) */
     enum sg_cut cut;
     int n_classes; /* K */
+    /* (n) or NULL: how probable a classifier of real rows thinks the row's label. Where it is >= 0, the row's loss counts quality / p times,
+     * p being what the model in training gives the label then: the DIMP loss of Kuo et al. (ICLR 2025, arXiv 2410.21526). p counts as
+     * SG_LEAST_P (model/lanes.h) at least. -1: the loss counts once. */
+    const float *quality;
 };
 
 /* A file (model/snapshot.h) that a run which was cut off goes on from, with the same bits, on a team of any

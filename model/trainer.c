@@ -15,6 +15,10 @@ static sg_status check(const struct sg_train_settings *s, const struct sg_exampl
         if (x->label[i] < 0 || x->label[i] >= n_classes)
             return sg_fail(err, SG_INPUT, "example %lld has class %d, but there are %d", (long long)i,
                            x->label[i], n_classes);
+    for (int64_t i = 0; i < x->n && x->quality; i++)
+        if (!(x->quality[i] >= 0.0f && x->quality[i] <= 1.0f) && x->quality[i] != -1.0f)
+            return sg_fail(err, SG_INPUT, "example %lld has the quality %g, which is no probability",
+                           (long long)i, (double)x->quality[i]);
     if (s->batch < 1 || s->max_length < 5 || (s->steps < 1 && s->epochs < 1) || s->lanes < 0 ||
         s->min_steps < 0 || s->lanes > SG_MAX_LANES || (s->lanes & (s->lanes - 1)) || s->threads < 0)
         return sg_fail(err, SG_INPUT,

@@ -3,6 +3,7 @@
 #include "base/build.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "experiments/run/views.h"
 
 #include <dirent.h>
 #include <jansson.h>
@@ -99,8 +100,16 @@ static sg_status test_rows_json(struct test *t, const struct sg_examples *x, str
     return sg_buf_check(&t->sent, "the test rows of a task", err);
 }
 
+static json_t *quality_json(const float *quality, int64_t n)
+{
+    json_t *list = json_array();
+    for (int64_t i = 0; i < n; i++)
+        json_array_append_new(list, json_real((double)quality[i]));
+    return list;
+}
+
 /* All of a cell's message but its test rows. */
-static json_t *head_json(const struct sg_prepared *p, const struct sg_cell *c,
+static json_t *head_json(const struct sg_prepared *p, const struct sg_cell *c, const struct sg_view *view,
                          const struct sg_examples *train)
 {
     struct sg_train_settings s = p->study->train;
@@ -111,17 +120,34 @@ static json_t *head_json(const struct sg_prepared *p, const struct sg_cell *c,
     if (o && path)
         json_object_set_new(o, "snapshot", json_string(path));
     sg_free(path);
+    if (o && view->told)
+        json_object_set(o, "view", view->told);
+    if (o && view->quality)
+        json_object_set_new(o, "quality", quality_json(view->quality, train->n));
     return o;
 }
 
-sg_status sg_cell_payload(struct sg_cells *cells, const struct sg_cell *c, struct sg_buf *payload,
-                          struct sg_err *err)
+/* A view that cannot be taken fails the cell, not the run. */
+static json_t *make_head(const struct sg_prepared *p, const struct sg_vectors *vectors,
+                         const struct sg_cell *c, struct sg_cell_rows *rows)
+{
+    struct sg_err why = {0};
+    struct sg_view view = {0};
+    if (sg_arm_is_view(&c->arm) && sg_view_take(vectors, p, c, rows, &view, &why) != SG_OK)
+        return json_pack("{s:i, s:s}", "task", c->task, "failed", why.text);
+    json_t *o = head_json(p, c, &view, &rows->train);
+    sg_view_free(&view);
+    return o;
+}
+
+sg_status sg_cell_payload(struct sg_cells *cells, const struct sg_vectors *vectors, const struct sg_cell *c,
+                          struct sg_buf *payload, struct sg_err *err)
 {
     struct sg_cell_rows rows;
     struct test *t = &cells->test[c->task];
     SG_TRY(sg_cell_rows_make(cells->p, c, &rows, err));
     sg_status status = test_rows_json(t, &rows.test, err);
-    json_t *o = status == SG_OK ? head_json(cells->p, c, &rows.train) : NULL;
+    json_t *o = status == SG_OK ? make_head(cells->p, vectors, c, &rows) : NULL;
     sg_cell_rows_free(&rows);
     char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
     json_decref(o);
@@ -283,14 +309,34 @@ static sg_status train_cell(struct sg_cells *cells, const json_t *o, const struc
     if (status == SG_OK)
         status = sg_train(cells->p->encoder, &s, train, test, &w->team, &hooks, NULL, &r, err);
     if (status == SG_OK) {
+        json_t *view = json_object_get(o, "view"), *more = view ? json_pack("{s:O}", "view", view) : NULL;
         if (w->team.rank == 0)
-            status = sg_cell_result(cells->p->encoder, w, &r, NULL, result, err);
+            status = sg_cell_result(cells->p->encoder, w, &r, more, result, err);
+        json_decref(more);
         status = sg_agree(&w->team, status, err);
     }
     if (status == SG_OK && path && w->team.rank == 0)
         sg_train_snapshot_remove(path);
     sg_train_result_free(&r);
     return status;
+}
+
+/* The train rows' quality, if the message has it: new memory. */
+static sg_status read_quality(const json_t *o, int64_t n, float **out, struct sg_err *err)
+{
+    const json_t *list = json_object_get(o, "quality");
+    if (!list)
+        return SG_OK;
+    if ((int64_t)json_array_size(list) != n)
+        return sg_fail(err, SG_FAILED,
+                       "the message of a cell is damaged: its weights are not those of its rows");
+    float *x = sg_alloc((size_t)n + 1, sizeof *x);
+    if (!x)
+        return sg_fail_memory(err, (size_t)n * sizeof *x);
+    for (int64_t i = 0; i < n; i++)
+        x[i] = (float)json_number_value(json_array_get(list, (size_t)i));
+    *out = x;
+    return SG_OK;
 }
 
 sg_status sg_cell_work(struct sg_cells *cells, const struct sg_work *w, struct sg_buf *result,
@@ -300,12 +346,19 @@ sg_status sg_cell_work(struct sg_cells *cells, const struct sg_work *w, struct s
     size_t at = 0;
     struct sg_examples train = {0}, test = {0};
     void *memory = NULL;
+    float *quality = NULL;
     sg_status status = read_head(w, &o, &at, err);
+    const char *why = sg_json_text_or(o, "failed", NULL);
+    if (status == SG_OK && why)
+        status = sg_fail(err, SG_FAILED, "%s", why);
     int64_t task = sg_json_int_or(o, "task", -1);
     if (status == SG_OK && (task < 0 || task >= cells->p->study->n_tasks))
         status = sg_fail(err, SG_FAILED, "the message of a cell is damaged: it is of no task");
     if (status == SG_OK)
         status = read_rows(json_object_get(o, "train"), &train, &memory, err);
+    if (status == SG_OK)
+        status = read_quality(o, train.n, &quality, err);
+    train.quality = quality;
     if (status == SG_OK)
         status = receive_test_rows(&cells->test[task], (const char *)w->payload + at, w->n_payload - at, err);
     if (status == SG_OK)
@@ -318,6 +371,7 @@ sg_status sg_cell_work(struct sg_cells *cells, const struct sg_work *w, struct s
     if (status == SG_OK)
         status = train_cell(cells, o, &train, &test, w, result, err);
     sg_free(memory);
+    sg_free(quality);
     json_decref(o);
     return status;
 }
@@ -383,9 +437,10 @@ sg_status sg_cell_store(struct sg_ledger *l, const struct sg_cell *c, const stru
         json_decref(head);
         return sg_fail(err, SG_FAILED, "the result of a cell arrived damaged");
     }
+    int64_t n_kept = n_synthetic - sg_json_int_or(json_object_get(head, "view"), "n_removed", 0);
     json_object_set_new(head, "n_raw", json_integer(from->n_raw));
-    json_object_set_new(head, "n_synthetic", json_integer(n_synthetic));
-    json_object_set_new(head, "n_train", json_integer(from->n_raw + n_synthetic));
+    json_object_set_new(head, "n_synthetic", json_integer(n_kept));
+    json_object_set_new(head, "n_train", json_integer(from->n_raw + n_kept));
     set_origin(head, from);
     char *text = json_dumps(head, JSON_SORT_KEYS | JSON_COMPACT), note[96] = "";
     json_decref(head);

@@ -184,6 +184,18 @@ static void tell_classifiers(const struct sg_prepared *p, struct sg_buf *out)
         sg_buf_printf(out, "%s%s", s->fine_tune_task[i], i + 1 < s->n_fine_tune_tasks ? ", " : ")\n");
 }
 
+static void tell_views(const struct sg_prepared *p, struct sg_buf *out)
+{
+    int64_t n_views = 0;
+    for (int64_t i = 0; i < p->grid.n_cells; i++)
+        n_views += sg_arm_is_view(&p->grid.cell[i].arm);
+    if (n_views)
+        sg_buf_printf(out,
+                      "views    %lld of the cells weight or verify their synthetic examples by a classifier "
+                      "of their raw rows\n",
+                      (long long)n_views);
+}
+
 void sg_plan_text(const struct sg_prepared *p, const struct sg_plan_sources *from,
                   const struct sg_plan_counts *n, struct sg_buf *out)
 {
@@ -216,6 +228,7 @@ void sg_plan_text(const struct sg_prepared *p, const struct sg_plan_sources *fro
                           sg_plural(p->data[t].set[i].rows.n, "row", "rows"), p->data[t].set[i].path);
     }
     tell_classifiers(p, out);
+    tell_views(p, out);
     if (s->seeds_generation * s->seeds_data * s->seeds_train == 1)
         sg_buf_puts(out,
                     "seeds    one of each: the luck of a pool, a draw and a training will be in no interval; "

@@ -7,7 +7,9 @@
 #include "base/text.h"
 #include "experiments/buying/requests.h"
 #include "experiments/run/cell_work.h"
+#include "experiments/run/probe_work.h"
 #include "experiments/run/texts.h"
+#include "experiments/run/views.h"
 #include "experiments/run/watch.h"
 #include "results/ledger/ledger_trained.h"
 
@@ -15,6 +17,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* The engine's kinds of work. */
+enum { KIND_CELL, KIND_VECTORS, KIND_PROBE, N_KINDS };
 
 /* One cell of the sample. */
 struct again {
@@ -28,7 +33,8 @@ struct resample {
     const struct sg_team *world;
     struct sg_resample_options *o;
     struct sg_prepared *p;
-    struct sg_cells *cells; /* all ranks; the rest is rank 0's */
+    struct sg_cells *cells;     /* all ranks, */
+    struct sg_vectors *vectors; /* and this; the rest is rank 0's */
     struct sg_ledger *ledger;
     struct sg_requests *requests;
     struct sg_texts *texts;
@@ -130,12 +136,26 @@ static sg_status prepare(void *context, void *user, struct sg_buf *payload, stru
 {
     const struct again *a = user;
     (void)context;
-    return sg_cell_payload(a->of->cells, a->cell, payload, err);
+    return sg_cell_payload(a->of->cells, a->of->vectors, a->cell, payload, err);
 }
 
 static sg_status work(void *context, const struct sg_work *w, struct sg_buf *result, struct sg_err *err)
 {
-    return sg_cell_work(context, w, result, err);
+    const struct resample *r = context;
+    return sg_cell_work(r->cells, w, result, err);
+}
+
+static sg_status prepare_probe(void *context, void *user, struct sg_buf *payload, struct sg_err *err)
+{
+    const struct again *a = user;
+    (void)context;
+    return sg_probe_payload(a->of->vectors, a->of->p, a->cell, payload, err);
+}
+
+static sg_status work_probe(void *context, const struct sg_work *w, struct sg_buf *result, struct sg_err *err)
+{
+    const struct resample *r = context;
+    return sg_probe_work(r->p, w, result, err);
 }
 
 static sg_status compare(struct again *a, const json_t *found, const char *name, struct sg_err *err)
@@ -183,10 +203,32 @@ static sg_status on_done(void *context, void *user, const struct sg_outcome *o, 
     return status;
 }
 
+static sg_status queue_cell(struct resample *r, struct again *a, struct sg_engine *engine, struct sg_err *err)
+{
+    const struct sg_train_settings *s = &r->p->study->train;
+    int64_t lanes = s->lanes ? s->lanes : 8;
+    int is_probe = a->cell->classifier == SG_PROBE;
+    struct sg_vectors_after after = {0};
+    sg_status status = is_probe ? sg_probe_need(r->vectors, engine, KIND_VECTORS, a->cell, &after, err)
+                       : sg_arm_is_view(&a->cell->arm)
+                           ? sg_view_need(r->vectors, engine, KIND_VECTORS, a->cell, &after, err)
+                           : SG_OK;
+    struct sg_item item = {.kind = is_probe ? KIND_PROBE : KIND_CELL,
+                           .cost = sg_cell_cost(r->p, a->cell),
+                           .max_ranks =
+                               is_probe ? 1 : sg_pow2_floor((int)(lanes < s->batch ? lanes : s->batch)),
+                           .n_after = after.n,
+                           .after = after.item,
+                           .user = a};
+    if (status == SG_OK)
+        status = sg_engine_add(engine, &item, NULL, err);
+    sg_free(after.item);
+    return status;
+}
+
 /* Rank 0. What is to be trained, into the engine. */
 static sg_status queue(struct resample *r, struct sg_engine *engine, struct sg_err *err)
 {
-    const struct sg_train_settings *s = &r->p->study->train;
     int64_t n_missing, n_queued = 0;
     SG_TRY(choose(r, err));
     SG_TRY(sg_texts_create(r->p, &r->texts, err));
@@ -195,12 +237,8 @@ static sg_status queue(struct resample *r, struct sg_engine *engine, struct sg_e
     for (int64_t i = 0; i < r->n; i++) {
         int fits;
         SG_TRY(check_texts(r, &r->again[i], &fits, err));
-        int64_t lanes = s->lanes ? s->lanes : 8;
-        struct sg_item item = {.cost = sg_cell_cost(r->p, r->again[i].cell),
-                               .max_ranks = sg_pow2_floor((int)(lanes < s->batch ? lanes : s->batch)),
-                               .user = &r->again[i]};
         if (fits)
-            SG_TRY(sg_engine_add(engine, &item, NULL, err));
+            SG_TRY(queue_cell(r, &r->again[i], engine, err));
         n_queued += fits;
     }
     sg_tell("verify trains %lld of %lld done %s again on %d %s", (long long)n_queued, (long long)r->o->n_done,
@@ -212,14 +250,23 @@ static sg_status queue(struct resample *r, struct sg_engine *engine, struct sg_e
 /* Collective. */
 static sg_status train(struct resample *r, struct sg_err *err)
 {
-    const struct sg_kind kind = {.name = "cell",
-                                 .slot = SG_SLOT_COMPUTE,
-                                 .prepare = prepare,
-                                 .work = work,
-                                 .done = on_done,
-                                 .context = r->cells};
+    const struct sg_kind kinds[N_KINDS] = {
+        [KIND_CELL] = {.name = "cell",
+                       .slot = SG_SLOT_COMPUTE,
+                       .prepare = prepare,
+                       .work = work,
+                       .done = on_done,
+                       .context = r},
+        [KIND_VECTORS] = sg_vectors_kind(r->vectors),
+        [KIND_PROBE] = {.name = "probe",
+                        .slot = SG_SLOT_COMPUTE,
+                        .prepare = prepare_probe,
+                        .work = work_probe,
+                        .done = on_done,
+                        .context = r},
+    };
     struct sg_engine *engine = NULL;
-    SG_TRY(sg_engine_create(r->world, &kind, 1, &engine, err));
+    SG_TRY(sg_engine_create(r->world, kinds, N_KINDS, &engine, err));
     sg_status status = r->world->rank == 0 ? queue(r, engine, err) : SG_OK;
     status = sg_agree(r->world, status, err);
     if (status == SG_OK)
@@ -239,11 +286,13 @@ sg_status sg_resample(const struct sg_team *world, struct sg_resample_options *o
     SG_TRY_DONE(sg_agree(world, status, err));
     SG_TRY_DONE(sg_resample_prepare(world, o, r.ledger, &r.p, err));
     SG_TRY_DONE(sg_agree(world, sg_cells_create(r.p, &r.cells, err), err));
+    SG_TRY_DONE(sg_agree(world, sg_vectors_create(r.p, &r.vectors, err), err));
     status = train(&r, err);
 done:
     sg_requests_destroy(r.requests);
     sg_texts_destroy(r.texts);
     sg_cells_destroy(r.cells);
+    sg_vectors_destroy(r.vectors);
     sg_ledger_close(r.ledger);
     sg_prepared_destroy(r.p);
     sg_free(r.again);

@@ -1,5 +1,6 @@
 #include "experiments/run/probe_work.h"
 #include "experiments/run/run_impl.h"
+#include "experiments/run/views.h"
 
 #include "base/mem.h"
 
@@ -45,7 +46,16 @@ static sg_status add_cell(struct sg_run *r, int64_t i, struct sg_err *err)
                            .cost = sg_cell_cost(r->p, c),
                            .max_ranks = sg_pow2_floor(lanes < batch ? lanes : (int)batch),
                            .user = &r->cell[i]};
-    return sg_engine_add(r->engine, &item, &id, err);
+    struct sg_vectors_after after = {0};
+    sg_status status_of = SG_OK;
+    if (sg_arm_is_view(&c->arm))
+        status_of = sg_view_need(r->vectors, r->engine, SG_RUN_VECTORS, c, &after, err);
+    item.n_after = after.n;
+    item.after = after.item;
+    if (status_of == SG_OK)
+        status_of = sg_engine_add(r->engine, &item, &id, err);
+    sg_free(after.item);
+    return status_of;
 }
 
 sg_status sg_run_add_cells(struct sg_run *r, int64_t pool, struct sg_err *err)
@@ -62,7 +72,7 @@ static sg_status prepare(void *context, void *user, struct sg_buf *payload, stru
 {
     (void)context;
     struct sg_run_cell *u = user;
-    return sg_cell_payload(u->run->cells, &u->run->p->grid.cell[u->cell], payload, err);
+    return sg_cell_payload(u->run->cells, u->run->vectors, &u->run->p->grid.cell[u->cell], payload, err);
 }
 
 static sg_status work(void *context, const struct sg_work *w, struct sg_buf *result, struct sg_err *err)

@@ -276,12 +276,14 @@ double sg_vectors_cost(const struct sg_prepared *p)
     const struct sg_study *s = p->study;
     double cost = 0;
     for (int t = 0; t < s->n_tasks; t++) {
-        if (!sg_task_has_classifier(s, t, SG_PROBE))
+        int has_probe = sg_task_has_classifier(s, t, SG_PROBE);
+        if (!has_probe && !sg_study_has_views(s))
             continue;
         const struct sg_task_data *d = &p->data[t];
         double drawn = s->n_raw ? (double)s->raw[s->n_raw - 1] * (double)s->seeds_data : 0,
                rows = SG_MEASURE_ROWS + drawn;
-        cost += (double)d->held_out.n * row_cost(p, (struct sg_vectors_part){SG_VECTORS_HELD_OUT, t});
+        if (has_probe)
+            cost += (double)d->held_out.n * row_cost(p, (struct sg_vectors_part){SG_VECTORS_HELD_OUT, t});
         cost += (rows < (double)d->train.n ? rows : (double)d->train.n) *
                 row_cost(p, (struct sg_vectors_part){SG_VECTORS_TRAIN, t});
         for (int64_t i = 0; i < p->grid.n_pools; i++)

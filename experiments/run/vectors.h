@@ -40,7 +40,11 @@ sg_status sg_vectors_need(struct sg_vectors *v, struct sg_engine *e, int kind, s
 /* Rank 0. (C) of a row: index into the file's rows or the pool's examples. NULL: it has none, or its work has failed. */
 const float *sg_vectors_get(const struct sg_vectors *v, struct sg_vectors_part part, int64_t i);
 
-/* What embedding all parts takes, in seconds as sg_cell_cost has them: 0 without probes. Of pools, what is wanted counts. */
+/* Why a cell fails that gets NULL. */
+#define SG_VECTORS_LACK                                                                                      \
+    "some of its texts could not be embedded: the rank that was to do it had not the memory, or ended"
+
+/* What embedding all parts takes, in seconds as sg_cell_cost has them: 0 without probes and views. Of pools, what is wanted counts. */
 double sg_vectors_cost(const struct sg_prepared *p);
 
 #endif

@@ -88,21 +88,60 @@ static int has_mix(const struct sg_study *s, enum sg_mix mix)
     return 0;
 }
 
-/* All sizes and mixes of one way to generate. */
-static void add_arm(struct expansion *e, struct sg_cell c, int first_pool)
+/* All sizes and mixes of one view of one way to generate. Without views there is one of raw+synthetic cells, of the others always. */
+static void add_view(struct expansion *e, struct sg_cell c, int first_pool, int has_mixed)
 {
     const struct sg_study *s = e->s;
+    int is_plain = !sg_arm_is_view(&c.arm);
     for (int z = 0; z < s->n_sizes; z++)
         for (int x = 0; x < s->n_mixes; x++) {
             c.mix = s->mix[x];
             c.size = s->size[z];
             c.raw = 0;
-            if (c.mix == SG_MIX_SYNTHETIC)
+            if (c.mix == SG_MIX_SYNTHETIC && is_plain)
                 add_seeds(e, c, first_pool);
-            for (int r = 0; c.mix == SG_MIX_BOTH && r < s->n_raw; r++) {
+            for (int r = 0; c.mix == SG_MIX_BOTH && has_mixed && r < s->n_raw; r++) {
                 c.raw = s->raw[r];
                 add_seeds(e, c, first_pool);
             }
+        }
+}
+
+static int has_weighting(const struct sg_study *s, enum sg_weighting w)
+{
+    int has = 0;
+    for (int i = 0; i < s->n_weightings; i++)
+        has |= s->weighting[i] == w;
+    return has;
+}
+
+static int has_verify(const struct sg_study *s, enum sg_verify v)
+{
+    int has = 0;
+    for (int i = 0; i < s->n_verifies; i++)
+        has |= s->verify[i] == v;
+    return has;
+}
+
+int sg_arm_is_view(const struct sg_arm *a)
+{
+    return a->weighting != SG_WEIGHT_NONE || a->verify != SG_VERIFY_NONE;
+}
+
+int sg_study_has_views(const struct sg_study *s)
+{
+    return has_weighting(s, SG_WEIGHT_DIMP) || has_verify(s, SG_VERIFY_RAW_CLASSIFIER);
+}
+
+/* All views of one way to generate: that without any first. */
+static void add_arm(struct expansion *e, struct sg_cell c, int first_pool)
+{
+    for (int v = 0; v < SG_N_VERIFIES; v++)
+        for (int w = 0; w < SG_N_WEIGHTINGS; w++) {
+            c.arm.weighting = (enum sg_weighting)w;
+            c.arm.verify = (enum sg_verify)v;
+            add_view(e, c, first_pool,
+                     has_weighting(e->s, c.arm.weighting) && has_verify(e->s, c.arm.verify));
         }
 }
 
@@ -217,9 +256,10 @@ void sg_arm_name(const struct sg_study *s, const struct sg_arm *a, char name[SG_
     const char *v = s->variant[a->variant];
     int is_default = is_free || strcmp(v, "default") == 0;
     const char *by = is_free ? NULL : s->generator[a->generator].name;
-    snprintf(name, SG_ARM_NAME, "%s%s%s%s%s%s%s", sg_method_name((enum sg_method)a->method),
+    snprintf(name, SG_ARM_NAME, "%s%s%s%s%s%s%s%s%s", sg_method_name((enum sg_method)a->method),
              a->conditioning == SG_BY_NONE ? " unconditioned" : "", is_default ? "" : " ",
-             is_default ? "" : v, a->rephrase ? " rephrased" : "", by ? " by " : "", by ? by : "");
+             is_default ? "" : v, a->rephrase ? " rephrased" : "", by ? " by " : "", by ? by : "",
+             a->verify == SG_VERIFY_NONE ? "" : " verified", a->weighting == SG_WEIGHT_NONE ? "" : " dimp");
 }
 
 /* A task's cells of one classifier; its pools begin with pool `first`. Returns the first of the next task. */
@@ -252,7 +292,7 @@ static double bound(const struct sg_study *s)
     double raw = s->n_raw + 1.0,
            synthetic =
                (has_rephrase(s, 1) ? 2.0 : 1.0) * (double)n_sources(s) * s->n_sizes * s->n_mixes + 1.0;
-    return s->n_classifiers * s->n_tasks * seeds * raw * synthetic;
+    return (double)s->n_classifiers * s->n_weightings * s->n_verifies * s->n_tasks * seeds * raw * synthetic;
 }
 
 /* A task's pools, the first of which is pool `first`; returns how many. */
@@ -338,15 +378,19 @@ void sg_grid_ids(const struct sg_study *s, struct sg_grid *g, const char *const 
             task_digest(&s->task[c->task], task);
         last = c->task;
         char text[2048];
+        char view[SG_TRAIN_ID + 100] = "";
+        if (sg_arm_is_view(&c->arm))
+            snprintf(view, sizeof view, " verify %s weighting %s by %s", sg_verify_name(c->arm.verify),
+                     sg_weighting_name(c->arm.weighting), train[SG_PROBE]);
         const char *draw = c->raw && s->raw_draw == SG_RAW_PROPORTIONAL ? " raw_draw proportional" : "";
         /* The first draw's pool is what it is without others, and so are its synthetic-only cells. */
         int64_t seed_data = c->mix == SG_MIX_SYNTHETIC && c->seed_data == 0 ? -1 : c->seed_data;
         int n = snprintf(text, sizeof text,
                          "synthgrid cell 1\ntask %s\ndata %s\nencoder %s\npool %s\nmix %s\nsize %lld\nraw "
-                         "%lld\nseeds %lld %lld\n%s%s\n",
+                         "%lld\nseeds %lld %lld\n%s%s%s\n",
                          task, data_digest[c->task], encoder_digest, c->pool >= 0 ? pool_id[c->pool] : "-",
                          sg_mix_name(c->mix), (long long)c->size, (long long)c->raw, (long long)seed_data,
-                         (long long)c->seed_train, train[c->classifier], draw);
+                         (long long)c->seed_train, train[c->classifier], draw, view);
         sg_sha256_hex(text, n < (int)sizeof text ? (size_t)n : sizeof text - 1, c->id);
     }
 }

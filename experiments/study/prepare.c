@@ -353,6 +353,12 @@ char *sg_cell_settings(const struct sg_prepared *p, const struct sg_cell *c)
         json_decref(o);
         o = NULL;
     }
+    if (o && sg_arm_is_view(&c->arm)) {
+        json_object_set_new(o, "weighting", json_string(sg_weighting_name(c->arm.weighting)));
+        json_object_set_new(o, "verify", json_string(sg_verify_name(c->arm.verify)));
+        json_object_set_new(o, "view_pooling", json_string(sg_pooling_name(s->probe.pooling)));
+        json_object_set_new(o, "view_c", s->probe.c == SG_PROBE_C_AUTO ? json_null() : json_real(s->probe.c));
+    }
     if (o && c->pool >= 0 && !sg_method_is_free((enum sg_method)c->arm.method))
         name_generator(o, &s->generator[c->arm.generator]);
     return dump(o);

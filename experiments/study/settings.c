@@ -48,6 +48,29 @@ static const char *classifier_choice(int i)
     return i < SG_N_CELL_CLASSIFIERS ? classifier_names[i] : NULL;
 }
 
+const char *sg_weighting_name(enum sg_weighting w)
+{
+    static const char *const name[SG_N_WEIGHTINGS] = {[SG_WEIGHT_NONE] = "none", [SG_WEIGHT_DIMP] = "dimp"};
+    return name[w];
+}
+
+static const char *weighting_choice(int i)
+{
+    return i < SG_N_WEIGHTINGS ? sg_weighting_name((enum sg_weighting)i) : NULL;
+}
+
+const char *sg_verify_name(enum sg_verify v)
+{
+    static const char *const name[SG_N_VERIFIES] = {
+        [SG_VERIFY_NONE] = "none", [SG_VERIFY_RAW_CLASSIFIER] = "raw_classifier"};
+    return name[v];
+}
+
+static const char *verify_choice(int i)
+{
+    return i < SG_N_VERIFIES ? sg_verify_name((enum sg_verify)i) : NULL;
+}
+
 static const char *few_shot_choice(int i)
 {
     static const char *const name[] = {[SG_FEW_SHOT_OWN] = "own", [SG_FEW_SHOT_FIRST] = "first"};
@@ -218,6 +241,14 @@ static const struct sg_setting table[] = {
          "with their pools"},
     {"mixes", SG_SET_CHOICES, 0, LIST(mix, n_mixes), .choice = mix_choice,
      .initial = "[raw, synthetic, raw+synthetic]", .help = "what the encoder is trained on"},
+    {"weighting", SG_SET_CHOICES, 0, LIST(weighting, n_weightings), .choice = weighting_choice,
+     .initial = "[none]",
+     .help =
+         "of synthetic examples in raw+synthetic cells, dimp: each counts by how probable a classifier of "
+         "the cell's raw rows thinks its label, over how probable the model in training does"},
+    {"verify", SG_SET_CHOICES, 0, LIST(verify, n_verifies), .choice = verify_choice, .initial = "[none]",
+     .help = "of synthetic examples in raw+synthetic cells, raw_classifier: those stay whose label is what a "
+             "classifier of the cell's raw rows says"},
     {"classifiers", SG_SET_CHOICES, 0, LIST(classifier, n_classifiers), .choice = classifier_choice,
      .initial = "[fine_tune]",
      .help = "what each cell trains, fine_tune: the encoder with a head; probe: logistic regression on the "

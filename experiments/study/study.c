@@ -172,6 +172,24 @@ static sg_status check_fine_tune_tasks(const struct sg_reading *r, const struct 
     return SG_OK;
 }
 
+/* Views are of cells that have raw rows to train their classifier on. */
+static sg_status check_views(const struct sg_reading *r, const struct sg_study *s, struct sg_err *err)
+{
+    int is_mixed = 0, weighs = 0;
+    for (int i = 0; i < s->n_mixes; i++)
+        is_mixed |= s->mix[i] == SG_MIX_BOTH;
+    for (int i = 0; i < s->n_weightings; i++)
+        weighs |= s->weighting[i] != SG_WEIGHT_NONE;
+    const char *key = weighs ? "weighting" : "verify";
+    if (sg_study_has_views(s) && !is_mixed)
+        return sg_schema_fail(
+            r, key, s->path, err,
+            "%s takes raw rows beside the synthetic ones: it holds for the mix raw+synthetic alone; "
+            "hint: mixes: [raw+synthetic]",
+            key);
+    return SG_OK;
+}
+
 /* Where a path is, in the arena: from the current folder, from the study's, from the program's data. */
 static sg_status locate(const char *study, const char *path, struct sg_arena *arena, char **out,
                         struct sg_err *err)
@@ -277,6 +295,7 @@ static sg_status read_all(struct sg_settings *all, const char *path, int n_overr
     SG_TRY(read_tasks(&r, all, err));
     SG_TRY(check_task_list(&r, s, "rephrase_tasks", s->n_rephrase_tasks, s->rephrase_task, err));
     SG_TRY(check_fine_tune_tasks(&r, s, err));
+    SG_TRY(check_views(&r, s, err));
     return finish(all, &r, s->arena, err);
 }
 

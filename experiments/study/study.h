@@ -35,6 +35,12 @@ struct sg_probe_options {
 };
 #define SG_PROBE_C_AUTO (-1.0)
 
+/* Views: what cells make of a pool by a classifier of their raw rows, which buys nothing (experiments/run/views.h). */
+enum sg_weighting { SG_WEIGHT_NONE, SG_WEIGHT_DIMP, SG_N_WEIGHTINGS };
+enum sg_verify { SG_VERIFY_NONE, SG_VERIFY_RAW_CLASSIFIER, SG_N_VERIFIES };
+const char *sg_weighting_name(enum sg_weighting w); /* "none", "dimp" */
+const char *sg_verify_name(enum sg_verify v);       /* "none", "raw_classifier" */
+
 /* The LLM as a classifier of test rows (llm_eval:). */
 struct sg_eval_settings {
     int n_shots;
@@ -73,6 +79,10 @@ struct sg_study {
     enum sg_few_shot_rows few_shot_rows;
     int n_mixes;
     enum sg_mix *mix;
+    int n_weightings;
+    enum sg_weighting *weighting;
+    int n_verifies;
+    enum sg_verify *verify;
     int n_classifiers;
     enum sg_cell_classifier *classifier;
     int n_fine_tune_tasks;
@@ -120,6 +130,9 @@ struct sg_arm {
     int conditioning; /* enum sg_conditioning; 0 for raw-only */
     int variant;      /* index into study->variant; 0 for raw-only */
     int rephrase;     /* 1: its pools are rephrasings of those of the same arm with 0 */
+    /* Of cells of raw+synthetic alone: a view of the pool of the arm with SG_WEIGHT_NONE and SG_VERIFY_NONE, which sg_arm_get gives. */
+    enum sg_weighting weighting;
+    enum sg_verify verify;
 };
 /* How many a task has, and arm i of them: generators first, then methods, conditionings, variants; then the free methods, one each, with
  * conditioning SG_BY_LABEL and 0 for the rest; then those that are bought again, rephrased (each by its own generator), where the task
@@ -131,11 +144,15 @@ struct sg_arm sg_arm_get(const struct sg_study *s, int64_t i);
 int64_t sg_arm_draws(const struct sg_study *s, const struct sg_arm *a);
 /* The most of any arm. */
 int64_t sg_study_draws(const struct sg_study *s);
+/* Whether the arm's cells see its pool by a classifier of their raw rows; and whether the study has such. */
+int sg_arm_is_view(const struct sg_arm *a);
+int sg_study_has_views(const struct sg_study *s);
 int sg_arm_has_cells(const struct sg_study *s, int task, const struct sg_arm *a);
 /* Whether the task has rephrasings. */
 int sg_task_is_rephrased(const struct sg_study *s, int task);
 /* What results call the method: "zero_shot", "zero_shot unconditioned", "zero_shot formal" (a prompt variant),
- * "zero_shot rephrased", "zero_shot by small" (a generator, where the study has several); "" for raw-only. */
+ * "zero_shot rephrased", "zero_shot by small" (a generator, where the study has several), "zero_shot verified" and "zero_shot dimp"
+ * (views); "" for raw-only. */
 enum { SG_ARM_NAME = 200 };
 void sg_arm_name(const struct sg_study *s, const struct sg_arm *a, char name[SG_ARM_NAME]);
 

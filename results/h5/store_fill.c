@@ -253,6 +253,34 @@ done:
     return status;
 }
 
+/* "removed" of a view (experiments/run/views.h). */
+static sg_status fill_removed(struct fill *f, int64_t cell, int64_t pool, const struct task *t,
+                              const json_t *view, struct sg_err *err)
+{
+    const json_t *list = json_object_get(view, "removed");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *x = json_array_get(list, i);
+        int64_t label = json_integer_value(json_array_get(x, 1)),
+                said = json_integer_value(json_array_get(x, 2));
+        const char *class_name = json_string_value(json_array_get(t->names, (size_t)label)),
+                   *said_name = json_string_value(json_array_get(t->names, (size_t)said));
+        if (label < 0 || said < 0 || !class_name || !said_name)
+            return sg_fail(err, SG_INPUT,
+                           "the ledger is damaged: examples that verification took out of a cell");
+        union sg_value row[SG_N_REMOVED] = {
+            [SG_REMOVED_cell].i = cell,
+            [SG_REMOVED_pool].i = pool,
+            [SG_REMOVED_position].i = json_integer_value(json_array_get(x, 0)),
+            [SG_REMOVED_label].i = label,
+            [SG_REMOVED_class].text = class_name,
+            [SG_REMOVED_predicted].i = said,
+            [SG_REMOVED_predicted_class].text = said_name,
+        };
+        SG_TRY(sg_h5_table_add(f->table[SG_T_REMOVED], row, err));
+    }
+    return SG_OK;
+}
+
 /* One row of /cells and all that hangs on it. `s`: id, settings, pool, status, reason, result, created. */
 static sg_status fill_cell(struct fill *f, sqlite3_stmt *s, struct sg_err *err)
 {
@@ -277,6 +305,7 @@ static sg_status fill_cell(struct fill *f, sqlite3_stmt *s, struct sg_err *err)
         SG_TRY_DONE(fill_result(f, id, cell, t, &m, err));
         SG_TRY_DONE(sg_fill_transfer(f, id, cell, t, err));
         SG_TRY_DONE(fill_curve(f, id, cell, &train_loss, err));
+        SG_TRY_DONE(fill_removed(f, cell, pool, t, json_object_get(result, "view"), err));
     }
     union sg_value row[SG_N_CELLS] = {
         [SG_CELLS_cell].i = cell,
@@ -320,6 +349,9 @@ static sg_status fill_cell(struct fill *f, sqlite3_stmt *s, struct sg_err *err)
         [SG_CELLS_recorded].text = column(s, 6),
         [SG_CELLS_pool].i = pool,
         [SG_CELLS_classifier].text = sg_json_text_or(settings, "classifier", "fine_tune"),
+        [SG_CELLS_weighting].text = sg_json_text_or(settings, "weighting", "none"),
+        [SG_CELLS_verify].text = sg_json_text_or(settings, "verify", "none"),
+        [SG_CELLS_n_removed].x = real_of(json_object_get(result, "view"), "n_removed"),
         [SG_CELLS_probe_c].x = real_of(result, "probe_c"),
         [SG_CELLS_id].text = id,
         [SG_CELLS_settings].text = column(s, 1),

@@ -52,6 +52,9 @@
     X(recorded, TEXT, "", SG_COL_VOLATILE, "UTC time of its last change in the ledger")                      \
     X(pool, INT, "", 0, "ordinal in /pools; -1 for raw-only cells")                                          \
     X(classifier, TEXT, "", SG_LATER, "fine_tune or probe; empty in older files: fine_tune")                 \
+    X(weighting, TEXT, "", SG_LATER, "of its synthetic examples: none or dimp; empty in older files: none")  \
+    X(verify, TEXT, "", SG_LATER, "of its synthetic examples: none or raw_classifier; empty: none")          \
+    X(n_removed, REAL, "examples", SG_LATER, "synthetic ones that verification took out, see /removed")      \
     X(probe_c, REAL, "", SG_LATER, "inverse strength of a probe's penalty, as set or chosen")                \
     X(id, TEXT, "", 0, "SHA-256 of all that determines the result")                                          \
     X(settings, TEXT, "", SG_COL_VOLATILE, "all settings, a JSON object")
@@ -91,6 +94,15 @@
     X(row, INT, "", SG_LATER, "place of what it resembles, in its file or in the pool")                      \
     X(similarity, REAL, "1", SG_LATER, "Jaccard index of both texts' runs of three words")                   \
     X(completion, TEXT, "", SG_LATER, "key of the completion in the ledger: SHA-256 of the request")
+
+#define SG_REMOVED(X)                                                                                        \
+    X(cell, INT, "", SG_LATER, "ordinal in /cells")                                                          \
+    X(pool, INT, "", SG_LATER, "ordinal in /pools")                                                          \
+    X(position, INT, "", SG_LATER, "place of the example in the pool")                                       \
+    X(label, INT, "", SG_LATER, "class index of the example")                                                \
+    X(class, TEXT, "", SG_LATER, "class name of the example")                                                \
+    X(predicted, INT, "", SG_LATER, "class index that the classifier of the cell's raw rows says")           \
+    X(predicted_class, TEXT, "", SG_LATER, "its name")
 
 #define SG_EXAMPLES(X)                                                                                       \
     X(pool, INT, "", 0, "ordinal in /pools")                                                                 \
@@ -435,6 +447,8 @@
     Y(DIVERSITY, diversity, NULL, 0, "How different the examples of each pool are from one another")         \
     Y(NEAR, near_duplicates, NULL, SG_H5_TABLE_LATER,                                                        \
       "Examples that nearly repeat another text, kept or rejected")                                          \
+    Y(REMOVED, removed, NULL, SG_H5_TABLE_LATER,                                                             \
+      "Synthetic examples that verification took out of a cell's training rows")                             \
     Y(TEXT_STATS, text_stats, "bias", SG_H5_TABLE_LATER,                                                     \
       "What the texts of each pool look like, by class, beside the raw rows")                                \
     Y(TEXT_MEASURES, text_measures, NULL, SG_H5_TABLE_LATER,                                                 \
@@ -470,6 +484,7 @@ enum sg_h5_table_index { SG_TABLES(SG_Y_INDEX) SG_N_TABLES };
 #define SG_X_POOLS(name, ...)                           SG_POOLS_##name,
 #define SG_X_REJECTS(name, ...)                         SG_REJECTS_##name,
 #define SG_X_NEAR(name, ...)                            SG_NEAR_##name,
+#define SG_X_REMOVED(name, ...)                         SG_REMOVED_##name,
 #define SG_X_TEXT_STATS(name, ...)                      SG_TEXT_STATS_##name,
 #define SG_X_POOL_MEASURES(name, ...)                   SG_POOL_MEASURES_##name,
 #define SG_X_DISTANCES(name, ...)                       SG_DISTANCES_##name,

@@ -19,8 +19,9 @@ struct sg_report_cell {
     int64_t cell, task, size, raw, seed_generation, seed_data, seed_train;
     int classifier,
         is_hidden; /* of another one than is shown: nothing but counts and the list of failed cells has it */
-    int mix;    /* enum sg_report_mix, or -1 for one that this program does not know, and of hidden cells */
-    int status; /* 'd'one, 'f'ailed, 'p'lanned */
+    int mix; /* enum sg_report_mix, or -1 for one that this program does not know, and of hidden cells */
+    int is_verified; /* examples were taken out of its training rows, see /removed */
+    int status;      /* 'd'one, 'f'ailed, 'p'lanned */
     char *method, *reason, *mix_name;
     double accuracy, macro_f1, n_test;
     double n_synthetic, n_classes_predicted; /* NaN where it is not done, or not known */

@@ -52,6 +52,7 @@ struct sg_section_input {
     X(llm, 0, "The LLM as a classifier")                                                                     \
     X(pools, 0, "Pools of synthetic examples")                                                               \
     X(texts, 0, "Texts of the pools beside the raw rows")                                                    \
+    X(removed, 0, "What verification removed")                                                               \
     X(examples, 0, "What the LLM wrote")                                                                     \
     X(spend, 0, "Spend")                                                                                     \
     X(timeline, 0, "When cells were trained")                                                                \

@@ -267,6 +267,56 @@ static void test_free_methods(void **state)
     sg_study_destroy(s);
 }
 
+/* Views are raw+synthetic cells of the same pools; the others, and their ids, are what they are without. */
+static void test_views(void **state)
+{
+    (void)state;
+    const char *o[] = {"methods=[zero_shot,one_shot]", "seeds.train=2", "weighting=[none,dimp]",
+                       "verify=[raw_classifier,none]"};
+    static const char *const names[] = {"zero_shot", "zero_shot dimp", "zero_shot verified",
+                                        "zero_shot verified dimp"};
+    const char *pool[] = {"pool 0", "pool 1"}, *data[] = {"data"};
+    struct sg_study *plain = make(2, o), *s = make(4, o),
+                    *only = make(3, (const char *[]){o[0], o[1], "weighting=[dimp]"});
+    struct sg_grid a, g, b;
+    struct sg_err err = {0};
+    assert_int_equal(sg_grid_expand(plain, &a, &err), SG_OK);
+    assert_int_equal(sg_grid_expand(s, &g, &err), SG_OK);
+    assert_int_equal(sg_grid_expand(only, &b, &err), SG_OK);
+    assert_true(!sg_study_has_views(plain) && sg_study_has_views(s) && sg_study_has_views(only));
+    sg_grid_ids(plain, &a, pool, data, "encoder");
+    sg_grid_ids(s, &g, pool, data, "encoder");
+    assert_int_equal(g.n_pools, a.n_pools);
+    assert_int_equal(count(&g, SG_MIX_RAW), count(&a, SG_MIX_RAW));
+    assert_int_equal(count(&g, SG_MIX_SYNTHETIC), count(&a, SG_MIX_SYNTHETIC));
+    assert_int_equal(count(&g, SG_MIX_BOTH), 4 * count(&a, SG_MIX_BOTH));
+    assert_int_equal(b.n_cells, a.n_cells);
+    int64_t n_same = 0;
+    int seen[4] = {0};
+    for (int64_t i = 0; i < g.n_cells; i++) {
+        const struct sg_cell *c = &g.cell[i];
+        char name[SG_ARM_NAME];
+        sg_arm_name(s, &c->arm, name);
+        for (int k = 0; k < 4; k++)
+            seen[k] += strcmp(name, names[k]) == 0;
+        for (int64_t k = 0; k < i; k++)
+            assert_string_not_equal(g.cell[k].id, c->id);
+        for (int64_t k = 0; k < a.n_cells; k++)
+            n_same += strcmp(a.cell[k].id, c->id) == 0;
+        assert_true(!sg_arm_is_view(&c->arm) || (c->mix == SG_MIX_BOTH && c->pool >= 0 && c->raw > 0));
+    }
+    for (int64_t i = 0; i < b.n_cells; i++)
+        assert_int_equal(sg_arm_is_view(&b.cell[i].arm), b.cell[i].mix == SG_MIX_BOTH);
+    assert_int_equal(n_same, a.n_cells);
+    assert_true(seen[0] > seen[1] && seen[1] == seen[2] && seen[1] == seen[3] && seen[1] > 0);
+    sg_grid_free(&a);
+    sg_grid_free(&g);
+    sg_grid_free(&b);
+    sg_study_destroy(plain);
+    sg_study_destroy(s);
+    sg_study_destroy(only);
+}
+
 static void test_too_large(void **state)
 {
     (void)state;
@@ -517,17 +567,12 @@ int main(void)
 {
     const struct CMUnitTest shipped[] = {cmocka_unit_test(test_shipped), cmocka_unit_test(test_sample)};
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_quickstart),
-        cmocka_unit_test(test_counts),
-        cmocka_unit_test(test_arms),
-        cmocka_unit_test(test_generators),
-        cmocka_unit_test(test_free_methods),
-        cmocka_unit_test(test_too_large),
-        cmocka_unit_test(test_ids),
-        cmocka_unit_test(test_ids_of_task),
-        cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_rephrase),
-        cmocka_unit_test(test_rephrase_tasks),
+        cmocka_unit_test(test_quickstart),   cmocka_unit_test(test_counts),
+        cmocka_unit_test(test_arms),         cmocka_unit_test(test_generators),
+        cmocka_unit_test(test_free_methods), cmocka_unit_test(test_views),
+        cmocka_unit_test(test_too_large),    cmocka_unit_test(test_ids),
+        cmocka_unit_test(test_ids_of_task),  cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_rephrase),     cmocka_unit_test(test_rephrase_tasks),
     };
     int n_failed = cmocka_run_group_tests(shipped, NULL, NULL);
     return n_failed + cmocka_run_group_tests(tests, scratch_enter, scratch_leave);

@@ -368,7 +368,7 @@ static void test_resolved(void **state)
         "\"lanes\":null,\"layers\":null,\"lr\":null,\"max_length\":256,\"min_steps\":100,\"precision\":"
         "\"fp32\",\"steps\":"
         "null,\"warmup\":0.1,"
-        "\"weight_decay\":0.01}"
+        "\"weight_decay\":0.01},\"verify\":[\"none\"],\"weighting\":[\"none\"]"
         "}");
     json_t *o = json_loads(s->resolved, JSON_REJECT_DUPLICATES, NULL);
     assert_non_null(o);
@@ -447,7 +447,7 @@ static void test_bad(void **state)
          "s.yaml:5:1: unknown setting \"wholly_unheard_of\"; hint: known here: study, tasks, methods, "
          "conditioning, "
          "prompt_variants, rephrase, rephrase_tasks, sizes, "
-         "raw, raw_draw, few_shot_rows, mixes, classifiers, fine_tune_tasks, probe.*, "
+         "raw, raw_draw, few_shot_rows, mixes, weighting, verify, classifiers, fine_tune_tasks, probe.*, "
          "seeds.*, data.*, generator.*, generators, cache, budget.*, filter.*, llm_eval.*, contamination.*, "
          "train.*, results"},
         {"train: {seed: 3}\n", NULL,

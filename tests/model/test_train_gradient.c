@@ -156,11 +156,48 @@ static void masks_are_the_step_s(void **state)
     oracle_free(&o);
 }
 
+/* A batch of one row: the DIMP loss is quality / p times the loss, p = exp(-loss), and so is its gradient; -1 counts as no quality. */
+static void quality_weighs_the_loss(void **state)
+{
+    (void)state;
+    struct oracle o;
+    float quality[ORACLE_ROWS];
+    oracle_open("bert512", &o);
+    oracle_rows(&o, "one", 26, SG_CUT_LONGEST);
+    assert_int_equal(o.rows.n, 1);
+    oracle_trainer(&o, 512, 1, 0.0);
+    double plain = oracle_step(&o);
+    int last = o.trainer.layout.n_specs - 1;
+    int64_t n = o.trainer.layout.spec[last].n;
+    float *g = oracle_gradient(&o.trainer, last);
+    o.examples.quality = quality;
+    quality[0] = -1.0f;
+    assert_true(oracle_step(&o) == plain);
+    quality[0] = 0.25f;
+    double weight = 0.25 * exp(plain);
+    assert_true(fabs(oracle_step(&o) - weight * plain) <= 1e-6 * weight * plain);
+    float *weighted = oracle_gradient(&o.trainer, last);
+    for (int64_t i = 0; i < n; i++)
+        assert_true(fabs((double)weighted[i] - weight * (double)g[i]) <= 1e-6 * weight);
+    quality[0] = 0.0f;
+    assert_true(oracle_step(&o) == 0.0);
+    sg_trainer_destroy(&o.trainer);
+    quality[0] = 1.5f;
+    assert_int_equal(sg_trainer_create(o.encoder,
+                                       &(struct sg_train_settings){.batch = 1, .steps = 1, .max_length = 64},
+                                       &o.examples, NULL, &alone, &o.trainer, &err),
+                     SG_INPUT);
+    assert_non_null(strstr(err.text, "no probability"));
+    sg_free(g);
+    sg_free(weighted);
+    oracle_free(&o);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(gradients_are_the_loss_s),
-                                       cmocka_unit_test(bf16_gradients_are_near),
-                                       cmocka_unit_test(masks_are_the_step_s)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(gradients_are_the_loss_s), cmocka_unit_test(bf16_gradients_are_near),
+        cmocka_unit_test(masks_are_the_step_s), cmocka_unit_test(quality_weighs_the_loss)};
     rng = sg_rng_make(3, 1);
     MPI_Init(NULL, NULL);
     int n_failed = cmocka_run_group_tests(tests, NULL, NULL);
