@@ -259,7 +259,7 @@ static void run_text(const struct sg_mask_head *h, const struct sg_ops *ops, con
     if (count_masks(h, t->id + from, n) == 0)
         return;
     sg_batch_clear(&w->batch);
-    sg_batch_add(&w->batch, &h->e->config, t, i, NULL, 0, 0);
+    sg_batch_add(&w->batch, &h->e->config, t, i, NULL, 0, 0, -1.0f);
     sg_batch_close_lane(&w->batch);
     struct sg_pass pass = {.s = &h->e->layout.shape,
                            .config = &h->e->config,
