@@ -33,12 +33,12 @@ struct sg_run {
     struct sg_endpoints endpoints;
     struct sg_watch watch;
     struct sg_cells *cells;
-    struct sg_mask_head *head; /* of every rank, where free pools need it; else NULL */
+    struct sg_mask_head *head;  /* of every rank, where free pools need it; else NULL */
     struct sg_vectors *vectors; /* of probe cells */
 
     struct sg_ledger *ledger;
     struct sg_engine *engine;
-    struct sg_run_cell *cell; /* (n_cells) */
+    struct sg_run_cell *cell;            /* (n_cells) */
     int64_t n_probes_over, n_probes_now; /* probe cells that are over; of them, by this run */
     struct sg_requests *requests;
     struct sg_dispatch *dispatch;
