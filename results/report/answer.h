@@ -72,6 +72,7 @@ struct sg_answer_axis {
     int (*level)(const void *context, int64_t task, const char *method, char level[200], char rest[200]);
     const void *context;
     int with_share;        /* says how much of the spread is the axis' */
+    int with_free;         /* says whether what an LLM was paid for beats what is free */
     const char *if_single; /* what is said where no task has two levels; NULL: nothing */
 };
 sg_status sg_answer_compare(const struct sg_section_input *in, const struct sg_answer_axis *axis,

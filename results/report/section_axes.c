@@ -25,6 +25,7 @@ sg_status sg_section_method(const struct sg_section_input *in, struct sg_doc *do
                                                .one = "method",
                                                .many = "methods",
                                                .level = method_level,
+                                               .with_free = 1,
                                                .if_single =
                                                    "This study has one method: which is best " SG_CANNOT
                                                    "; a second one in methods: would tell."};

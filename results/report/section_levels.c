@@ -1,5 +1,5 @@
 /* Levels of an axis against each other: methods, wordings, generators, ... */
-#include "results/report/answer.h"
+#include "results/report/section_levels.h"
 
 #include "base/mem.h"
 #include "base/text.h"
@@ -8,33 +8,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-
-struct level {
-    char name[200];
-    const struct sg_score_group **group; /* one at each place that all levels have */
-    int64_t n, n_whole;
-    struct sg_crossed y;
-    struct sg_effect mean;
-    double p, detectable; /* of the difference to the best one, Holm */
-    struct sg_effect behind;
-    enum sg_rank rank;
-};
-/* A task, or the mean of all. */
-struct side {
-    int64_t task; /* -1: the mean */
-    int64_t n, best;
-    struct level *level;
-    struct sg_effect *pair; /* (n, n): level i - level k, for i < k */
-    double *p;              /* the same, adjusted */
-    double share;           /* of a cell's spread that is the levels' */
-    int64_t needed[SG_N_AXES];
-};
-struct sides {
-    const struct sg_answer_axis *axis;
-    const struct sg_scores *s;
-    struct side *side;
-    int64_t n, n_family;
-};
 
 static void side_free(struct side *x)
 {
@@ -414,6 +387,8 @@ static void say(const struct sides *a, const struct sg_report_data *d, struct sg
     } else
         sg_doc_say(doc, "On %s, which of the %s is best " SG_CANNOT " yet: cells are missing.",
                    d->task[last->task].name, a->axis->many);
+    if (a->axis->with_free)
+        sg_levels_say_free(a, d, doc);
     if (a->axis->with_share)
         say_share(a, doc);
 }

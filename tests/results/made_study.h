@@ -89,26 +89,28 @@ static sg_status made_group(struct sg_ledger *l, const struct made *m, int task,
     return SG_OK;
 }
 
-/* "good formal" is of another wording. */
+/* "good formal" is of another wording; "free" and what begins so is made without an LLM, and costs nothing. */
 static sg_status made_pool(struct sg_ledger *l, int task, const char *method, int place, int ordinal,
                            struct sg_err *err)
 {
     char id[60], settings[400], key[4][80], diversity[100];
     const char *variant = strstr(method, " formal") ? "formal" : "default", *asked[4];
+    int is_free = strncmp(method, "free", 4) == 0;
     struct sg_ledger_example e[4];
     snprintf(id, sizeof id, "pool-%d-%s", task, method);
     for (int k = 0; k < 4; k++) {
         snprintf(key[k], sizeof key[k], "%.50s-%d", id, k);
         struct sg_ledger_completion c = {
             .key = key[k], .request = "{}", .text = "text", .cost_usd = 0.25, .source = "live"};
-        SG_TRY(sg_ledger_completion_put(l, &c, err));
-        e[k] = (struct sg_ledger_example){k % 2, key[k], NULL, key[k]};
+        if (!is_free)
+            SG_TRY(sg_ledger_completion_put(l, &c, err));
+        e[k] = (struct sg_ledger_example){k % 2, key[k], NULL, is_free ? "" : key[k]};
         asked[k] = key[k];
     }
     snprintf(settings, sizeof settings,
-             "{\"method\":\"%s\",\"model\":\"m\",\"n_wanted\":4,\"prompt_variant\":\"%s\",\"seed_"
+             "{\"method\":\"%s\",%s\"n_wanted\":4,\"prompt_variant\":\"%s\",\"seed_"
              "generation\":0,\"task\":\"task%d\"}",
-             method, variant, task);
+             method, is_free ? "" : "\"model\":\"m\",", variant, task);
     struct sg_ledger_pool p = {.id = id,
                                .ordinal = ordinal,
                                .settings = settings,
@@ -117,7 +119,7 @@ static sg_status made_pool(struct sg_ledger *l, int task, const char *method, in
                                .shortfall = "",
                                .n = 4,
                                .example = e,
-                               .n_asked = 4,
+                               .n_asked = is_free ? 0 : 4,
                                .asked = asked};
     SG_TRY(sg_ledger_pool_put(l, &p, err));
     snprintf(diversity, sizeof diversity,

@@ -94,6 +94,64 @@ static void known_effects(void **state)
     study_free(&t);
 }
 
+static double free_is_worse(int task, const char *method, int size, int raw)
+{
+    (void)task, (void)raw;
+    return !size ? 0 : strcmp(method, "good") == 0 ? 1.2 : strcmp(method, "free") == 0 ? 0.3 : 0;
+}
+
+static double free_is_better(int task, const char *method, int size, int raw)
+{
+    (void)task, (void)raw;
+    return size && strcmp(method, "free") == 0 ? 1.2 : 0;
+}
+
+/* The best method that was paid for beside the best free one, whichever is better, and where it cannot be told; nothing where a study has one kind. */
+static void free_beside_bought(void **state)
+{
+    (void)state;
+    static const char *const both[] = {"good", "free_too", "plain", "free", NULL};
+    struct study t;
+    struct made m = {.n_tasks = 2,
+                     .n_rows = 200,
+                     .n_draws = 3,
+                     .n_trainings = 3,
+                     .method = both,
+                     .size = sizes,
+                     .raw = raws,
+                     .gain = free_is_worse,
+                     .seed = 5,
+                     .pools = 1};
+    make("free1", &m, NULL, &t);
+    expect(&t, "method", 2,
+           "On average over 2 tasks, the best LLM method (good) beats the best free one (free) by +");
+    expect(&t, "method", 2, "points (95 % interval +");
+    expect(&t, "method", 2, " at 40 raw rows, for 2.00 USD; p < 0.001, Holm over 18.");
+    expect(&t, "method", 3, "by task: on task0 good minus free is +");
+    expect(&t, "method", 3, "points for 1.00 USD; on task1 good minus free is +");
+    study_free(&t);
+    m.gain = free_is_better;
+    make("free2", &m, NULL, &t);
+    expect(&t, "method", 2, "the best free method (free) beats the best LLM one (");
+    expect(&t, "method", 2, "), which cost 2.00 USD, by +");
+    expect(&t, "method", 3, " minus free is -");
+    study_free(&t);
+    m.gain = NULL;
+    m.n_tasks = 1;
+    make("free3", &m, NULL, &t);
+    expect(&t, "method", 1, "On task0, whether the best LLM method (");
+    expect(&t, "method", 1, ", for 1.00 USD) beats the best free one (free");
+    expect(&t, "method", 1, ") " SG_CANNOT ": ");
+    expect(&t, "method", 1, " at 40 raw rows; a true difference of ");
+    study_free(&t);
+    m.method = methods;
+    make("free4", &m, NULL, &t);
+    expect(&t, "method", 0, "On task0, which of 3 methods is best");
+    for (int k = 0; k < 4; k++)
+        assert_null(strstr(said(&t, "method", k), "free"));
+    study_free(&t);
+}
+
 /* The number in a table's cell, with its interval. */
 static const struct sg_doc_cell *cell(const struct study *t, const char *name, const char *table, int64_t row,
                                       int64_t column)
@@ -424,6 +482,7 @@ static void one_cell(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(known_effects),
+                                       cmocka_unit_test(free_beside_bought),
                                        cmocka_unit_test(further_test_sets),
                                        cmocka_unit_test(holes),
                                        cmocka_unit_test(one_cell),
