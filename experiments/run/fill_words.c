@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "experiments/run/kept_words.h"
 #include "mpi/engine.h"
 
 #include <stdlib.h>
@@ -27,17 +28,64 @@ static sg_status dump_into(struct sg_buf *b, json_t *list, struct sg_err *err)
     return sg_buf_check(b, "texts with gaps", err);
 }
 
-/* Rank 0: what is asked next of pool *at or one behind it; an empty message when all are complete. */
-static sg_status next_message(const struct sg_team *world, const struct sg_prepared *p, int64_t *at,
+/* Rank 0's place among the pools. */
+struct place {
+    int64_t pool;
+    json_t *words;  /* what the pool has been given; NULL: it was not looked at yet */
+    int64_t n_kept; /* of them those that its file has */
+};
+
+/* One draw's words, of a file or of a rank. */
+static sg_status put_draw(struct sg_pool *pool, const json_t *draw, struct sg_err *err)
+{
+    int64_t class_ = json_integer_value(json_array_get(draw, 0));
+    return sg_pool_put_words(pool, class_ >= 0 && class_ < INT32_MAX ? (int)class_ : -1,
+                             json_integer_value(json_array_get(draw, 1)), json_array_get(draw, 2), err);
+}
+
+/* What an earlier run has kept. */
+static sg_status take_kept(const struct sg_prepared *p, struct place *at, struct sg_err *err)
+{
+    const json_t *draw;
+    size_t i;
+    at->words = sg_kept_words_read(p, at->pool);
+    if (!json_is_array(at->words)) {
+        json_decref(at->words);
+        at->words = json_array();
+    }
+    at->n_kept = (int64_t)json_array_size(at->words);
+    json_array_foreach (at->words, i,
+                        draw) { /* of a study with larger sizes there are more than this pool takes */
+        sg_status status = put_draw(p->pool[at->pool], draw, err);
+        if (status != SG_INPUT)
+            SG_TRY(status);
+    }
+    return at->words ? SG_OK : sg_fail_memory(err, 64);
+}
+
+/* The pool is complete, or needs no words. */
+static void leave_pool(const struct sg_prepared *p, struct place *at)
+{
+    if (at->words && (int64_t)json_array_size(at->words) > at->n_kept)
+        sg_kept_words_write(p, at->pool, at->words);
+    json_decref(at->words);
+    at->words = NULL;
+    at->pool++;
+}
+
+/* Rank 0: what is asked next of the pool in hand or one behind it; an empty message when all are complete. */
+static sg_status next_message(const struct sg_team *world, const struct sg_prepared *p, struct place *at,
                               struct sg_buf *b, struct sg_err *err)
 {
     struct sg_request_list none = {0};
     if (sg_engine_stop_requested())
         return sg_fail(err, SG_STOPPED, "stopped as asked, while free pools were made");
-    for (; *at < p->grid.n_pools; ++*at) {
-        struct sg_pool *pool = p->pool[*at];
+    for (; at->pool < p->grid.n_pools; leave_pool(p, at)) {
+        struct sg_pool *pool = p->pool[at->pool];
         if (!sg_pool_needs_words(pool))
             continue;
+        if (!at->words)
+            SG_TRY(take_kept(p, at, err));
         SG_TRY(sg_pool_advance(pool, nobody, NULL, &none, err));
         if (!sg_pool_needs_words(pool))
             continue;
@@ -139,8 +187,8 @@ static sg_status fill_share(const struct sg_team *world, const struct sg_prepare
 
 /* ---- rank 0's pools ---- */
 
-static sg_status put_words(struct sg_pool *pool, const json_t *list, int64_t from, const struct sg_buf *b,
-                           struct sg_err *err)
+static sg_status put_words(const struct sg_prepared *p, struct place *at, const json_t *list, int64_t from,
+                           const struct sg_buf *b, struct sg_err *err)
 {
     json_t *all = json_loadb(b->data, b->len, 0, NULL);
     const json_t *words;
@@ -148,9 +196,12 @@ static sg_status put_words(struct sg_pool *pool, const json_t *list, int64_t fro
     sg_status status = all ? SG_OK : sg_fail_memory(err, b->len);
     json_array_foreach (all, i, words) {
         const json_t *o = json_array_get(list, (size_t)from + i);
+        json_t *draw = json_pack("[OOO]", json_object_get(o, "class"), json_object_get(o, "draw"), words);
         if (status == SG_OK)
-            status = sg_pool_put_words(pool, (int)sg_json_int_or(o, "class", 0), sg_json_int_or(o, "draw", 0),
-                                       words, err);
+            status = draw ? put_draw(p->pool[at->pool], draw, err) : sg_fail_memory(err, 1024);
+        if (status == SG_OK && json_array_append(at->words, draw))
+            status = sg_fail_memory(err, 1024);
+        json_decref(draw);
     }
     json_decref(all);
     return status;
@@ -158,7 +209,7 @@ static sg_status put_words(struct sg_pool *pool, const json_t *list, int64_t fro
 
 /* Collective. One message: every rank its share, whose words go to all, as messages of a few kilobytes. */
 static sg_status take_message(const struct sg_team *world, const struct sg_prepared *p,
-                              const struct sg_mask_head *head, const json_t *list, int64_t pool,
+                              const struct sg_mask_head *head, const json_t *list, struct place *at,
                               struct sg_err *err)
 {
     struct sg_buf mine = sg_buf_make((size_t)1 << 30), theirs = sg_buf_make((size_t)1 << 30);
@@ -168,7 +219,7 @@ static sg_status take_message(const struct sg_team *world, const struct sg_prepa
         struct sg_buf *b = r == world->rank ? &mine : &theirs;
         status = sg_bcast_buf(world, r, b, err);
         if (status == SG_OK && world->rank == 0)
-            status = put_words(p->pool[pool], list, n * r / world->size, b, err);
+            status = put_words(p, at, list, n * r / world->size, b, err);
         status = sg_agree(world, status, err);
     }
     sg_buf_free(&mine);
@@ -181,11 +232,11 @@ sg_status sg_fill_words(const struct sg_team *world, const struct sg_prepared *p
 {
     struct sg_buf message = sg_buf_make((size_t)1 << 30);
     sg_status status = SG_OK;
-    int64_t pool = 0;
+    struct place at = {0};
     for (;;) {
         sg_buf_clear(&message);
         if (world->rank == 0)
-            status = next_message(world, p, &pool, &message, err);
+            status = next_message(world, p, &at, &message, err);
         status = sg_agree(world, status, err);
         if (status == SG_OK)
             status = sg_bcast_buf(world, 0, &message, err);
@@ -194,11 +245,14 @@ sg_status sg_fill_words(const struct sg_team *world, const struct sg_prepared *p
         json_t *list = json_loadb(message.data, message.len, 0, NULL);
         status = sg_agree(world, list ? SG_OK : sg_fail_memory(err, message.len), err);
         if (status == SG_OK)
-            status = take_message(world, p, head, list, pool, err);
+            status = take_message(world, p, head, list, &at, err);
         json_decref(list);
         if (status != SG_OK)
             break;
     }
+    /* What was computed before a stop is kept, too. */
+    if (at.words)
+        leave_pool(p, &at);
     sg_buf_free(&message);
     return status;
 }

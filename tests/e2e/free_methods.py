@@ -40,6 +40,17 @@ with sg.Folder() as folder:
     sg.check(all(len(t) == 40 for t in texts.values()), "a method has other texts than 10 a pool")
     sg.check(len({tuple(t) for t in texts.values()}) == 3, "two methods make the same")
 
+    # The head's words are kept: a run that goes on reads them, and computes what is damaged again.
+    kept = sorted((one / "words").iterdir())
+    sg.check(len(kept) == 8, f"words of {len(kept)} pools, not 8")
+    before = [k.read_bytes() for k in kept]
+    kept[0].write_bytes(before[0].replace(b"[[0,0,[", b"[[1,0,["))
+    kept[1].unlink()
+    kept[2].write_text("{}")
+    again, _ = sg.run("run", *study, "--results", one)
+    sg.check(sg.digest(again) == digest and "nothing is left to do" in _, "a damaged file of words made another study")
+    sg.check([k.read_bytes() for k in kept] == before, "words that were damaged are not kept anew")
+
     # Killed when some cells are done: the rest gives the same.
     killed = folder / "killed"
     process = sg.begin("run", *study, "--results", killed)
