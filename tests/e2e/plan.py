@@ -75,7 +75,7 @@ sg.check(plan(*base, "train.min_steps=1000")["core_s"] > 5 * long and plan(*base
 sizes = [plan(*base, *settings) for settings in ([], ["train.freeze=6"], ["train.layers=6"], ["train.freeze=12"])]
 times, mems = [p["core_s"] / long for p in sizes], [p["mem_bytes_per_rank"] for p in sizes]
 sg.check(times[0] == 1 and 0.4 < times[2] < times[1] < 0.65 and 0.1 < times[3] < 0.3, f"layers and freeze: {times}")
-sg.check(mems == sorted(mems, reverse=True) and len(set(mems)) == 4, f"layers and freeze: {mems}")
+sg.check(mems[0] > mems[2] > mems[1] > mems[3], f"layers and freeze: {mems}")  # with six layers all embeddings are trained
 for settings, says in ((["train.layers=13"], "train.layers is 13, but the encoder has 12 layers"),
                        (["train.freeze=13"], "train.freeze is 13, but the encoder has 12 layers")):
     text = sg.run("plan", QUICK, *base, *settings, env=BARE)[0]
