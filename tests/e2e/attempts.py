@@ -28,7 +28,9 @@ def buy(folder, name, faults, ranks, *more):
 
 
 with sg.Folder() as folder:
-    calm, log, results = buy(folder, "calm", [], 2)
+    bought = {}
+    sg.at_once(lambda: bought.update(calm=buy(folder, "calm", [], 2)), lambda: bought.update(stormy=buy(folder, "stormy", FAULTS, 2)))
+    calm, log, results = bought["calm"]
     n = len(log)
     sg.check(f"requests {n} answered\n" in calm, "the summary does not tell what was answered:\n" + calm)
     rows = ask(results, "SELECT count(*), total(cost_usd), min(settled), count(DISTINCT key), min(latency_s)>0, max(number) FROM attempts "
@@ -36,7 +38,7 @@ with sg.Folder() as folder:
     sg.check(rows[0] == rows[3] == n and rows[2] == rows[4] == rows[5] == 1, f"{n} answers, and attempts {rows}")
     sg.check(abs(rows[1] - sum(r["usd"] for r in log)) < 1e-9, f"{rows[1]} USD, and a bill of {sum(r['usd'] for r in log)}")
 
-    stormy, log, results = buy(folder, "stormy", FAULTS, 2)
+    stormy, log, results = bought["stormy"]
     sg.check(sg.digest(stormy) == sg.digest(calm), "what was sent again shows in the results")
     sg.check(f"requests {n} answered, 10 sent again (2 rate limit, 1 timeout, 3 server error, 1 network, 3 damaged); up to " in stormy,
              "the summary does not tell what was sent again:\n" + stormy)

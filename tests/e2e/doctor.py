@@ -111,14 +111,17 @@ with sg.Folder() as folder:
         ([{"on": "models", "from": 1, "fault": "status", "status": 400, "body": json.dumps({"error": {"message": "No connected db."}})}],
          "endpoint", "note", "HTTP 400: No connected db.", 0),
     ]
-    for i, (script, topic, health, words, code) in enumerate(SCRIPTS):
+    def scripted(case):
+        i, (script, topic, health, words, code) = case
         (folder / str(i)).mkdir()
         path = folder / str(i) / "script.json"
         path.write_text(json.dumps(script))
         with sg.Stub(folder / str(i), "--script", str(path)) as stub:
-            found = findings(results, f"generator.base_url={stub.url}", code=code, env={"OPENAI_API_KEY": KEY})
+            found = findings(results, f"generator.base_url={stub.url}", "train.encoder=tests/oracle/model/bert", code=code, env={"OPENAI_API_KEY": KEY})
             expect(found, topic, health, words)
             sg.check(topic != "endpoint" or ("endpoint", "ok") not in found, f"an endpoint that answers {words} is called fine")
+
+    sg.side_by_side(scripted, enumerate(SCRIPTS))
 
     priced = ("generator.usd_per_1m_input=1", "generator.usd_per_1m_output=2")
     (folder / "p").mkdir()

@@ -4,6 +4,7 @@
 N times: a study is edited at random, run, generated, killed, edited again, all in one results folder; the last one is then run in an empty
 folder beside it, and both digests must be equal. The seed is printed; with it the same studies come again (kills fall where they
 fall)."""
+import concurrent.futures
 import json
 import os
 import random
@@ -125,7 +126,12 @@ def one(rng, folder, choices):
 print("seed", SEED, flush=True)
 with sg.Folder() as folder, sg.Stub(folder, "--near", "6", "--latency", "0.002") as stub:
     choices = CHOICES | variants(folder)
-    started, n_killed = time.monotonic(), 0
-    for i in range(N):
-        n_killed += one(random.Random(SEED * 1000003 + i), folder, choices)
+    started = time.monotonic()
+
+    def sequence(i):
+        (folder / str(i)).mkdir()
+        return one(random.Random(SEED * 1000003 + i), folder / str(i), choices)
+
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        n_killed = sum(pool.map(sequence, range(N)))
     print(f"ok: {N} sequences, {n_killed} kills, {len(stub.requests())} requests, {time.monotonic() - started:.1f} s")

@@ -22,32 +22,37 @@ with sg.Folder() as folder, sg.Stub(folder) as stub:
     asked = [r for r in stub.requests() if r.get("path", "").endswith("/chat/completions")]
     sg.check(len(asked) == n, "the second run bought something again")
 
-    other, _ = sg.run("run", *study, "--results", folder / "other", ranks=3, env={"OPENAI_API_KEY": KEY})
-    sg.check(sg.digest(other) == digest, "three ranks buy other pools than two")
-
-    for path in folder.rglob("*"):
-        if path.is_file() and path.name != "stub.jsonl":
-            sg.check(KEY.encode() not in path.read_bytes(), f"the key is in {path}")
     for text in (out, err, out2, err2):
         sg.check(KEY not in text, "the key is in the output")
 
+    parts = []
+
+    @parts.append
+    def other_ranks():
+        other, _ = sg.run("run", *study, "--results", folder / "other", ranks=3, env={"OPENAI_API_KEY": KEY})
+        sg.check(sg.digest(other) == digest, "three ranks buy other pools than two")
+
     # A limit below what the requests could cost at worst, but above what they do cost, buys everything; a lower one stops.
-    priced = [*study, "generator.usd_per_1m_input=1", "generator.usd_per_1m_output=2"]
-    bought, _ = sg.run("run", *priced, "budget.usd=0.005", "--results", folder / "budget", ranks=2, env={"OPENAI_API_KEY": KEY})
-    sg.digest(bought)
-    _, err = sg.run("run", *priced, "budget.usd=0.0004", "--results", folder / "poor", ranks=2, env={"OPENAI_API_KEY": KEY}, code=3)
-    sg.check("--max-usd" in err, "it does not say how to go on:\n" + err)
+    @parts.append
+    def limits():
+        priced = [*study, "generator.usd_per_1m_input=1", "generator.usd_per_1m_output=2"]
+        bought, _ = sg.run("run", *priced, "budget.usd=0.005", "--results", folder / "budget", ranks=2, env={"OPENAI_API_KEY": KEY})
+        sg.digest(bought)
+        _, err = sg.run("run", *priced, "budget.usd=0.0004", "--results", folder / "poor", ranks=2, env={"OPENAI_API_KEY": KEY}, code=3)
+        sg.check("--max-usd" in err, "it does not say how to go on:\n" + err)
 
     # A server that goes away is no failed completion: what can be trained is, and a later run buys the rest.
-    script = folder / "script.json"
-    script.write_text('[{"from": 6, "fault": "status", "status": 503}]')
-    (folder / "down").mkdir()
-    with sg.Stub(folder / "down", "--script", str(script)) as down:
-        gone = [f"generator.base_url={down.url}" if a.startswith("generator.base_url") else a for a in study]
-        _, err = sg.run("run", *gone, "generator.retries=1", "--results", folder / "gone", ranks=2, code=3)
-        sg.check("run again" in err, "it does not say how to go on:\n" + err)
-    back, _ = sg.run("run", *study, "--results", folder / "gone", ranks=2, env={"OPENAI_API_KEY": KEY})
-    sg.check(sg.digest(back) == digest, "a server that was away for a while shows in the results")
+    @parts.append
+    def server_away():
+        script = folder / "script.json"
+        script.write_text('[{"from": 6, "fault": "status", "status": 503}]')
+        (folder / "down").mkdir()
+        with sg.Stub(folder / "down", "--script", str(script)) as down:
+            gone = [f"generator.base_url={down.url}" if a.startswith("generator.base_url") else a for a in study]
+            _, err = sg.run("run", *gone, "generator.retries=1", "--results", folder / "gone", ranks=2, code=3)
+            sg.check("run again" in err, "it does not say how to go on:\n" + err)
+        back, _ = sg.run("run", *study, "--results", folder / "gone", ranks=2, env={"OPENAI_API_KEY": KEY})
+        sg.check(sg.digest(back) == digest, "a server that was away for a while shows in the results")
 
     # A rank whose processor cannot train as the study says is told of before anything is bought; to buy alone, it can.
     old = folder / "old"
@@ -67,8 +72,15 @@ with sg.Folder() as folder, sg.Stub(folder) as stub:
         sg.check("nothing is left to do" in err, "what is done cannot be looked at there:\n" + err)
 
     # A recording of it replays without server or key.
-    sg.run("recording", results, folder / "r.jsonl.gz")
-    replay = [a for a in study if not a.startswith("generator.base_url")] + [f"generator.recording={folder / 'r.jsonl.gz'}"]
-    out3, _ = sg.run("run", *replay, "--results", folder / "replay", "--offline", ranks=1)
-    sg.check(sg.digest(out3) == digest, "the replay gives another digest")
+    @parts.append
+    def replays():
+        sg.run("recording", results, folder / "r.jsonl.gz")
+        replay = [a for a in study if not a.startswith("generator.base_url")] + [f"generator.recording={folder / 'r.jsonl.gz'}"]
+        out3, _ = sg.run("run", *replay, "--results", folder / "replay", "--offline", ranks=1)
+        sg.check(sg.digest(out3) == digest, "the replay gives another digest")
+
+    sg.at_once(*parts)
+    for path in folder.rglob("*"):
+        if path.is_file() and path.name != "stub.jsonl":
+            sg.check(KEY.encode() not in path.read_bytes(), f"the key is in {path}")
     print("ok:", n, "requests")
