@@ -38,7 +38,11 @@ with sg.Folder() as folder:
 
     # The same weights on any number of ranks, one of them idle with three.
     data = ["--train", SST2 / "train.jsonl", "--eval", SST2 / "test.jsonl", "train.steps=4", "train.batch=8", "train.max_length=32"]
-    results = [train(*data)] + [train(*data, ranks=n) for n in (2, 3)]
+    has_bf16, trained = "avx2" in pathlib.Path("/proc/cpuinfo").read_text(), {}
+    runs = [(0, ()), (2, ()), (3, ()), (0, ("train.seed=1",)), (2, ("--save", folder / "saved"))]
+    runs += [(n, ("train.precision=bf16", "--save", folder / f"half{n}")) for n in (0, 2)] * has_bf16
+    sg.side_by_side(lambda run: trained.update({run: train(*data, *run[1], ranks=run[0])}), runs)
+    results, seed, saved, *half = [trained[run] for run in runs[:3]], *(trained[run] for run in runs[3:])
     first = results[0]
     sg.check(first["steps"] == 4 and len(first["loss"]) == 4, f"4 steps were asked for: {first}")
     for other in results:
@@ -51,10 +55,9 @@ with sg.Folder() as folder:
     for other in results[1:]:
         for key in ("digest", "loss", "accuracy", "macro_f1", "tokens"):
             sg.check(other[key] == first[key], f"{key} depends on the number of ranks: {other[key]} {first[key]}")
-    sg.check(train(*data, "train.seed=1")["digest"] != first["digest"], "the seed changes nothing")
+    sg.check(seed["digest"] != first["digest"], "the seed changes nothing")
 
     # What was saved predicts what was measured.
-    saved = train(*data, "--save", folder / "saved", ranks=2)
     sg.check(saved["digest"] == first["digest"], "--save changes the result")
     for name in ("config.json", "model.safetensors", "tokenizer.json"):
         sg.check((folder / "saved" / name).exists(), f"--save writes no {name}")
@@ -76,11 +79,10 @@ with sg.Folder() as folder:
     sg.check(math.isclose(summary["rows_per_s"] * summary["seconds"], len(gold), rel_tol=1e-6), f"rows a second: {summary}")
 
     # Products in bfloat16: on any number of ranks the same bits, others than in fp32, and what is saved predicts so too.
-    if "avx2" in pathlib.Path("/proc/cpuinfo").read_text():
-        half = [train(*data, "train.precision=bf16", "--save", folder / "half", ranks=n) for n in (0, 2)]
+    if has_bf16:
         sg.check(half[0]["digest"] == half[1]["digest"] != first["digest"], f"bf16: {half[0]['digest']} {half[1]['digest']}")
         sg.check(abs(half[0]["loss"][-1] - first["loss"][-1]) < 0.02, f"bf16: {half[0]['loss']} is far from {first['loss']}")
-        out, _ = sg.run("predict", "--model", folder / "half", "--input", SST2 / "test.jsonl", "--max-length", "32", "--precision", "bf16")
+        out, _ = sg.run("predict", "--model", folder / "half0", "--input", SST2 / "test.jsonl", "--max-length", "32", "--precision", "bf16")
         right = sum(f["label"] == g["label"] for f, g in zip(lines(out), gold)) / len(gold)
         sg.check(abs(right - half[0]["accuracy"]) < 1e-6, f"predict --precision bf16: {right}, train: {half[0]['accuracy']}")
     _, err = sg.run("predict", "--model", folder / "saved", "--input", SST2 / "test.jsonl", "--precision", "half", code=2)
