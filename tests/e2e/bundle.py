@@ -52,60 +52,73 @@ with sg.Folder() as folder:
 
     same = "replay   the results are those that were sealed"
     away = {"OPENAI_BASE_URL": "http://127.0.0.1:9/v1", "OPENAI_API_KEY": "no-key"}
-    for ranks in (1, 3):
+
+    def replay(ranks):
         out, _ = sg.run("run", small, "--results", folder / f"r{ranks}", "--digest", seal, ranks=ranks, env=away)
         sg.check(same in out and sg.digest(out) == digest, f"{ranks} ranks:\n" + out[-2000:])
-    elsewhere = folder / "elsewhere"
+    elsewhere, text, parts = folder / "elsewhere", lines(whole), [lambda: replay(1), lambda: replay(3)]
     elsewhere.mkdir()
-    out, _ = sg.run("run", whole, f"train.encoder={sg.ROOT / ENCODER}", ranks=2, env=away, cwd=elsewhere)
-    sg.check(same in out and sg.digest(out) == digest, "in another folder, with data:\n" + out[-2000:])
-    sg.check((elsewhere / "results" / "quickstart" / "results.h5").exists(), "results are not in results/<study>")
-    out, err = sg.run("run", whole, f"train.encoder={sg.ROOT / ENCODER}", cwd=elsewhere)
-    sg.check(same in out and "nothing is left to do" in err, "again:\n" + out[-2000:])
+
+    @parts.append
+    def in_another_folder():
+        out, _ = sg.run("run", whole, f"train.encoder={sg.ROOT / ENCODER}", ranks=2, env=away, cwd=elsewhere)
+        sg.check(same in out and sg.digest(out) == digest, "in another folder, with data:\n" + out[-2000:])
+        sg.check((elsewhere / "results" / "quickstart" / "results.h5").exists(), "results are not in results/<study>")
+        out, err = sg.run("run", whole, f"train.encoder={sg.ROOT / ENCODER}", cwd=elsewhere)
+        sg.check(same in out and "nothing is left to do" in err, "again:\n" + out[-2000:])
 
     # Some settings may be others: then nothing is compared. As a recording it serves any study.
-    out, _ = sg.run("run", folder / "bought.bundle", "--results", folder / "bought")
-    sg.check("replay   not compared: no results were sealed" in out and sg.digest(out) == digest, out[-2000:])
-    out, _ = sg.run("run", small, "tasks=[boolq]", "train.steps=1", "results=" + str(folder / "other"))
-    sg.check("not compared: settings were changed" in out, out[-2000:])
-    out, _ = sg.run("run", *study, f"generator.recording={small}", "--results", folder / "recording", "--offline")
-    sg.check(sg.digest(out) == digest, "the bundle is no recording")
+    @parts.append
+    def as_a_recording():
+        out, _ = sg.run("run", folder / "bought.bundle", "--results", folder / "bought")
+        sg.check("replay   not compared: no results were sealed" in out and sg.digest(out) == digest, out[-2000:])
+        out, _ = sg.run("run", small, "tasks=[boolq]", "train.steps=1", "results=" + str(folder / "other"))
+        sg.check("not compared: settings were changed" in out, out[-2000:])
+        out, _ = sg.run("run", *study, f"generator.recording={small}", "--results", folder / "recording", "--offline")
+        sg.check(sg.digest(out) == digest, "the bundle is no recording")
 
     # What differs is told before any work.
     def refused(*arguments, words, ranks=0, code=2, cwd=sg.ROOT):
         _, err = sg.run("run", *arguments, "--results", folder / "refused", ranks=ranks, code=code, cwd=cwd)
         sg.check(words in err, f"no \"{words}\" in:\n{err}")
 
-    refused(small, "data.dir=" + str(elsewhere), words="task sst2: no file", ranks=2)
-    refused(small, "data.test=train.jsonl", words="the rows of task sst2 in data/sample/sst2/train.jsonl are others", ranks=3)
-    refused(small, f"train.encoder={ENCODER}512", words=f"the encoder in {ENCODER}512 is another one")
-    refused(small, "--digest", "0" * 64, words=f"its seal is {seal}, not what --digest says", ranks=2)
-    _, err = sg.run("generate", small, code=2)
-    sg.check("is a bundle" in err, err)
+    def refusals():
+        refused(small, "data.dir=" + str(elsewhere), words="task sst2: no file", ranks=2)
+        refused(small, "data.test=train.jsonl", words="the rows of task sst2 in data/sample/sst2/train.jsonl are others", ranks=3)
+        refused(small, f"train.encoder={ENCODER}512", words=f"the encoder in {ENCODER}512 is another one")
+        refused(small, "--digest", "0" * 64, words=f"its seal is {seal}, not what --digest says", ranks=2)
+        _, err = sg.run("generate", small, code=2)
+        sg.check("is a bundle" in err, err)
 
     # Changed, with the seals as they were: told where, and nothing is written.
-    text = lines(whole)
-    key = next(i for i, line in enumerate(text) if '"key"' in line and '"text":"' in line)
-    changed = [*text[:key], text[key].replace('"text":"', '"text":"X'), *text[key + 1:]]
-    bad = put(folder / "bad.bundle", changed)
-    refused(bad, words=f"lines 1 to {len(text) - 1} are not as they were sealed", ranks=2)
-    refused(put(bad, text[:-1]), words="cut off behind line")
-    bad.write_bytes(whole.read_bytes()[:-100])
-    refused(bad, words="damaged or cut-off gzip data", ranks=3)
-    for more in (b"\0" * 20, b"behind\n", gzip.compress(b""), gzip.compress(b'{"part":"end"}\n'), whole.read_bytes()):
-        bad.write_bytes(whole.read_bytes() + more)
-        refused(bad, words="behind")
-    sg.check(not (folder / "refused" / "ledger.sqlite").exists(), "a refused bundle left a ledger")
+    def changed_lines():
+        key = next(i for i, line in enumerate(text) if '"key"' in line and '"text":"' in line)
+        changed = [*text[:key], text[key].replace('"text":"', '"text":"X'), *text[key + 1:]]
+        bad = put(folder / "changed.bundle", changed)
+        refused(bad, words=f"lines 1 to {len(text) - 1} are not as they were sealed", ranks=2)
+        refused(put(bad, text[:-1]), words="cut off behind line")
+        bad.write_bytes(whole.read_bytes()[:-100])
+        refused(bad, words="damaged or cut-off gzip data", ranks=3)
+        for more in (b"\0" * 20, b"behind\n", gzip.compress(b""), gzip.compress(b'{"part":"end"}\n'), whole.read_bytes()):
+            bad.write_bytes(whole.read_bytes() + more)
+            refused(bad, words="behind")
+        sg.check(not (folder / "refused" / "ledger.sqlite").exists(), "a refused bundle left a ledger")
+
+    parts.append((refusals, changed_lines))
 
     # What `run` would refuse is not sealed: here rows that lie outside of the task's folder.
-    task = folder / "sst2.yaml"
-    task.write_text((sg.ROOT / "experiments/tasks/sst2.yaml").read_text().replace("train: train.jsonl", "train: ../sst2/train.jsonl"))
-    outside = [study[0], f"tasks=[{task}]", "methods=[few_shot_3]", "sizes=[6]", "mixes=[raw]", "train.steps=1", f"train.encoder={ENCODER}",
-               "--results", folder / "outside"]
-    sg.run("run", *outside, "--offline", code=None)
-    _, err = sg.run("bundle", *outside, folder / "outside.bundle", code=2)
-    sg.check("no bundle is written" in err and "names of files" in err, err)
-    sg.check(not list(folder.glob("outside.bundle*")), "a bundle that run refuses was left")
+    @parts.append
+    def outside_rows():
+        task = folder / "sst2.yaml"
+        task.write_text((sg.ROOT / "experiments/tasks/sst2.yaml").read_text().replace("train: train.jsonl", "train: ../sst2/train.jsonl"))
+        outside = [study[0], f"tasks=[{task}]", "methods=[few_shot_3]", "sizes=[6]", "mixes=[raw]", "train.steps=1", f"train.encoder={ENCODER}",
+                   "--results", folder / "outside"]
+        sg.run("run", *outside, "--offline", code=None)
+        _, err = sg.run("bundle", *outside, folder / "outside.bundle", code=2)
+        sg.check("no bundle is written" in err and "names of files" in err, err)
+        sg.check(not list(folder.glob("outside.bundle*")), "a bundle that run refuses was left")
+
+    sg.at_once(*parts)
 
     # Results that are others than the sealed ones, under a right seal (as a study that was computed otherwise would have).
     result = json.loads(text[-2])
@@ -113,7 +126,7 @@ with sg.Folder() as folder:
     forged = [*text[:-2], json.dumps(result, separators=(",", ":"), sort_keys=True) + "\n"]
     end = json.loads(text[-1])
     end["sha256"] = hashlib.sha256("".join(forged).encode() + b"end").hexdigest()
-    put(bad, [*forged, json.dumps(end) + "\n"])
+    bad = put(folder / "bad.bundle", [*forged, json.dumps(end) + "\n"])
     _, err = sg.run("run", bad, "--results", folder / "r1", ranks=2, code=1)
     sg.check("the results differ from those that were sealed" in err and "; in /cells; hint" in err, err)
     print("ok:", n_asked, "requests,", len(text), "lines,", small.stat().st_size, "and", whole.stat().st_size, "bytes")
