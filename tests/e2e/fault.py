@@ -182,7 +182,7 @@ def play(cases):
         print(f"{'FAIL' if why else 'ok  '} {case[0]} ({time.monotonic() - start:.1f} s) {why}", flush=True)
         return why
 
-    with concurrent.futures.ThreadPoolExecutor(min(8, 4 * (os.cpu_count() or 1))) as pool:
+    with concurrent.futures.ThreadPoolExecutor(min(16, 8 * (os.cpu_count() or 1))) as pool:
         bad = [why for why in pool.map(one, cases) if why]
     print(f"{len(cases) - len(bad) - len(not_tried)} of {len(cases)} hold")
     if not_tried and not bad:

@@ -34,7 +34,7 @@ def play(script, n=4, connections=2, retries=8, timeout=10, per_min=0, latency=0
     with tempfile.TemporaryDirectory() as folder:
         log = pathlib.Path(folder, "log.jsonl")
         pathlib.Path(folder, "script.json").write_text(json.dumps(script))
-        command = [sys.executable, str(STUB), "--log", str(log), "--script", f"{folder}/script.json", "--latency", str(latency)]
+        command = [sys.executable, "-S", str(STUB), "--log", str(log), "--script", f"{folder}/script.json", "--latency", str(latency)]
         stub = subprocess.Popen(command + (["--key", server_key] if server_key else []) + list(limits), stdout=subprocess.PIPE,
                                 stderr=subprocess.DEVNULL, text=True)
         try:
@@ -252,5 +252,5 @@ def outcome(case):
         return 1
 
 
-with concurrent.futures.ThreadPoolExecutor(3) as pool:  # they wait, most of the time
+with concurrent.futures.ThreadPoolExecutor(6) as pool:  # they wait, most of the time
     sys.exit(1 if sum(pool.map(outcome, chosen)) else 0)
