@@ -90,23 +90,27 @@ with sg.Folder() as folder:
             file.write_text(json.dumps(json.loads(file.read_text()) | {"hidden_dropout_prob": 0.3}))
 
     other = edited("weights", weights)
-    refused([one, two, other], "rank 2", "the encoder's model.safetensors")
-    refused([one, other, two, other], "ranks 1, 3", "the encoder's model.safetensors")
-    refused([one, edited("vocabulary", vocabulary)], "rank 1", "the encoder's ", "vocab" if (one / "encoder/vocab.txt").exists() else "tokenizer")
-    refused([one, edited("config", dropout)], "rank 1", "the encoder's config.json")
-    build = change_build(folder / "synthgrid")
-    text = refused([one, two], "rank 1", "the program (", programs={1: build})
-    names = re.findall(r"build [0-9a-f]{12}", text)
-    sg.check(len(set(names)) == 2, f"both builds are named: {text}")
-    refused([one, two], "rank 1", "the rounding of products", prefix={1: ["SG_OPS=ref"]})
-    refused([one, other], "rank 1", "the encoder's model.safetensors", arguments=("generate", *study, *results))
+    words, config, build = edited("vocabulary", vocabulary), edited("config", dropout), change_build(folder / "synthgrid")
+
+    def two_builds():
+        text = refused([one, two], "rank 1", "the program (", programs={1: build})
+        names = re.findall(r"build [0-9a-f]{12}", text)
+        sg.check(len(set(names)) == 2, f"both builds are named: {text}")
 
     # A training outside any study: its rows, too.
     rows = [json.dumps({"text": f"word {i} of many", "label": i % 2}) for i in range(8)]
     for path in (one, two, three, other):
         (path / "rows.jsonl").write_text("\n".join(rows if path != three else rows[:-1]) + "\n")
     train = ("train", "--encoder", "encoder", "--train", "rows.jsonl", "--eval", f"{one}/rows.jsonl", "train.steps=2")
-    start([one, two], train, 0)
-    refused([one, other], "rank 1", "the encoder's model.safetensors", arguments=train)
-    refused([one, three], "rank 1", "the rows of --train", arguments=train)
+
+    sg.at_once(lambda: refused([one, two, other], "rank 2", "the encoder's model.safetensors"),
+               lambda: refused([one, other, two, other], "ranks 1, 3", "the encoder's model.safetensors"),
+               lambda: refused([one, words], "rank 1", "the encoder's ", "vocab" if (one / "encoder/vocab.txt").exists() else "tokenizer"),
+               lambda: refused([one, config], "rank 1", "the encoder's config.json"),
+               two_builds,
+               lambda: refused([one, two], "rank 1", "the rounding of products", prefix={1: ["SG_OPS=ref"]}),
+               lambda: refused([one, other], "rank 1", "the encoder's model.safetensors", arguments=("generate", *study, *results)),
+               lambda: start([one, two], train, 0),
+               lambda: refused([one, other], "rank 1", "the encoder's model.safetensors", arguments=train),
+               lambda: refused([one, three], "rank 1", "the rows of --train", arguments=train))
 print("ok")
