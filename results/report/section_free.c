@@ -9,12 +9,16 @@
 
 enum kind { UNKNOWN, BOUGHT, FREE };
 
-static int is_pool_of(const struct sides *a, const struct sg_report_data *d, const struct sg_report_pool *p,
+/* How many bytes of the name are the pool's own; the rest is how its examples are seen ("eda dimp", "eda verified"). 0: it is not of this pool. */
+static size_t matches(const struct sides *a, const struct sg_report_data *d, const struct sg_report_pool *p,
                       int64_t task, const char *name)
 {
     char level[200], rest[200];
-    return strcmp(p->task, d->task[task].name) == 0 &&
-           a->axis->level(a->axis->context, task, p->method, level, rest) && strcmp(level, name) == 0;
+    if (strcmp(p->task, d->task[task].name) != 0 ||
+        !a->axis->level(a->axis->context, task, p->method, level, rest))
+        return 0;
+    size_t n = strlen(level);
+    return strncmp(level, name, n) == 0 && (name[n] == 0 || name[n] == ' ') ? n : 0;
 }
 
 /* A pool without a model is a free one. Of one that is only planned it is not known. usd: what all pools of the level have cost is added. */
@@ -22,9 +26,14 @@ static enum kind kind_of(const struct sides *a, const struct sg_report_data *d, 
                          const char *name, double *usd)
 {
     enum kind k = UNKNOWN;
+    size_t most = 0;
     for (int64_t i = 0; i < d->n_pools; i++) {
+        size_t n = matches(a, d, &d->pool[i], task, name);
+        most = n > most ? n : most;
+    }
+    for (int64_t i = 0; i < d->n_pools && most; i++) {
         const struct sg_report_pool *p = &d->pool[i];
-        if (strcmp(p->status, "planned") == 0 || !is_pool_of(a, d, p, task, name))
+        if (strcmp(p->status, "planned") == 0 || matches(a, d, p, task, name) != most)
             continue;
         k = p->model[0] ? BOUGHT : FREE;
         *usd += p->cost_usd;

@@ -48,7 +48,8 @@ static sg_status made_cell(struct sg_ledger *l, const struct made *m, int task, 
         logits[2 * r + !predicted] = -0.5f;
     }
     snprintf(id, sizeof id, "cell%05d", *ordinal);
-    snprintf(pool, sizeof pool, "pool-%d-%s", task, method);
+    const char *view = strstr(method, " dimp"); /* of another's pool */
+    snprintf(pool, sizeof pool, "pool-%d-%.*s", task, view ? (int)(view - method) : 30, method);
     snprintf(settings, sizeof settings,
              "{\"class_names\":[\"negative\",\"positive\"],\"method\":\"%s\",\"mix\":\"%s\",\"raw\":%d,"
              "\"seed_data\":%d,"
@@ -133,7 +134,8 @@ static sg_status made_pools(struct sg_ledger *l, const struct made *m, struct sg
     int ordinal = 0;
     for (int task = 0; task < m->n_tasks; task++)
         for (int i = 0; m->method[i]; i++)
-            SG_TRY(made_pool(l, task, m->method[i], i, ordinal++, err));
+            if (!strstr(m->method[i], " dimp")) /* a view of another's pool */
+                SG_TRY(made_pool(l, task, m->method[i], i, ordinal++, err));
     return SG_OK;
 }
 

@@ -100,6 +100,12 @@ static double free_is_worse(int task, const char *method, int size, int raw)
     return !size ? 0 : strcmp(method, "good") == 0 ? 1.2 : strcmp(method, "free") == 0 ? 0.3 : 0;
 }
 
+static double views_help(int task, const char *method, int size, int raw)
+{
+    (void)task, (void)raw;
+    return !size ? 0 : strstr(method, " dimp") ? 0.3 : strcmp(method, "free") == 0 ? -0.2 : 0;
+}
+
 static double free_is_better(int task, const char *method, int size, int raw)
 {
     (void)task, (void)raw;
@@ -110,7 +116,10 @@ static double free_is_better(int task, const char *method, int size, int raw)
 static void free_beside_bought(void **state)
 {
     (void)state;
-    static const char *const both[] = {"good", "free_too", "plain", "free", NULL};
+    static const char *const both[] = {"good", "free_too", "plain", "free", NULL}, *const views[] = {
+                                                                                       "plain",
+                                                                                       "plain formal", "free",
+                                                                                       "free dimp", NULL};
     struct study t;
     struct made m = {.n_tasks = 2,
                      .n_rows = 200,
@@ -144,6 +153,13 @@ static void free_beside_bought(void **state)
     expect(&t, "method", 1, ") " SG_CANNOT ": ");
     expect(&t, "method", 1, " at 40 raw rows; a true difference of ");
     study_free(&t);
+    m.gain = views_help;
+    m.method = views;
+    make("free5", &m, NULL, &t);
+    expect(&t, "method", 1, "the best free method (free dimp) beats the best LLM one (plain");
+    expect(&t, "method", 1, "), which cost 1.00 USD, by +");
+    study_free(&t);
+    m.gain = NULL;
     m.method = methods;
     make("free4", &m, NULL, &t);
     expect(&t, "method", 0, "On task0, which of 3 methods is best");
