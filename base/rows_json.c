@@ -224,7 +224,9 @@ static sg_status take_values(struct sg_rows_reader *in, const struct member valu
             sg_free(*out[i]); /* an empty label is none */
             *out[i] = NULL;
         }
-        if (name[i] && !*out[i] && (i < 2 || in->need_label))
+        if (name[i] && !*out[i] && i < 2 && in->fields.may_lack && !(*out[i] = sg_strdup("")))
+            return sg_fail_memory(err, 1);
+        if (name[i] && !*out[i] && !in->fields.may_lack && (i < 2 || in->need_label))
             return sg_rows_fail_field(in, line, name[i], err);
     }
     return SG_OK;

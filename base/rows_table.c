@@ -178,14 +178,16 @@ static sg_status take(struct table *t, const int column[3], int64_t line, struct
         value[i] = column[i] >= 0 ? t->field[column[i]] : NULL;
         if (i == 2 && value[i]) {
             sg_text_trim(t->field[column[i]]);
-            const char *what = t->in->need_label ? no_label(f, value[i]) : NULL;
+            const char *what = t->in->need_label && !f->may_lack ? no_label(f, value[i]) : NULL;
             if (what)
                 return sg_fail(err, SG_INPUT, "%s:%lld: field \"%s\" is \"%.40s\", %s", t->in->path,
                                (long long)line, name[i], value[i], what);
         }
         if (i == 2 && value[i] && !value[i][0])
             value[i] = NULL; /* an empty column is no label */
-        if (name[i] && !value[i] && (i < 2 || t->in->need_label))
+        if (name[i] && !value[i] && i < 2 && f->may_lack)
+            value[i] = "";
+        if (name[i] && !value[i] && !f->may_lack && (i < 2 || t->in->need_label))
             return sg_rows_fail_field(t->in, line, name[i], err);
         if (value[i] && !sg_utf8_valid(value[i], strlen(value[i])))
             return sg_rows_fail_utf8(t->in, line, name[i], err);

@@ -9,6 +9,7 @@
  *            and cell_data_sha256, over all rows
  *   row      only where data was included; each training row, then each test row of the first task, and so on: task, set ("train",
  *            "test", then each further test set by name), first, second (null: a single text), label
+ *   imported only where methods have pools that others have made: each row of them (experiments/bundle/bundle_imports.h)
  *   ...      the completions that the study's pools and evaluations have looked at, failed ones too
  *   results  completions, failed, cost_usd (null: unknown), cells, pools, plan_sha256 (over all ids: what was to be computed), and of the
  *            finished results content_sha256 and tables (name -> digest); null where they were not whole, with the reason in `why`
@@ -44,6 +45,7 @@ struct sg_bundle {
     int64_t n_tasks;
     struct sg_bundle_task *task; /* (n_tasks) */
     int has_rows;
+    int64_t n_imported; /* rows of pools that others have made */
     int64_t n_completions, n_failed, n_cells, n_pools;
     double cost_usd; /* < 0: unknown */
     char plan_sha256[SG_HEX];

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "experiments/bundle/bundle.h"
+#include "experiments/bundle/bundle_imports.h"
 #include "experiments/study/settings.h"
 #include "experiments/study/task_file.h"
 #include "gen/llm/recording.h"
@@ -13,7 +14,7 @@ enum { MAX_TASKS = 1000 };
 static const int64_t MAX_COUNT = (int64_t)1 << 40; /* sums of some of them do not overflow */
 
 /* What a bundle's lines are checked against: the parts stand in one order. */
-enum stage { AT_HEADER, AT_STUDY, AT_TASKS, AT_ROWS, AT_COMPLETIONS, AT_RESULTS };
+enum stage { AT_HEADER, AT_STUDY, AT_TASKS, AT_ROWS, AT_IMPORTS, AT_COMPLETIONS, AT_RESULTS };
 
 struct opening {
     struct sg_bundle *b;
@@ -138,6 +139,7 @@ static sg_status check_settings(const struct sg_bundle *b, struct sg_err *err)
     }
     if (names_address(s) || !json_is_null(setting(s, "generator", "recording")))
         return sg_fail(err, SG_INPUT, "its settings name an address or a recording, which a bundle must not");
+    SG_TRY(sg_bundle_imports_check(s, err));
     SG_TRY(check_path(s, "data", "dir", 0, err));
     SG_TRY(check_path(s, "data", "train", 1, err));
     SG_TRY(check_path(s, "data", "test", 1, err));
@@ -296,7 +298,29 @@ static sg_status end_rows(struct opening *o, struct sg_err *err)
             return sg_fail(err, SG_INPUT, "rows of task %s are missing", b->task[o->task].name);
         o->stage = AT_COMPLETIONS;
     }
+    if (o->stage == AT_IMPORTS)
+        o->stage = AT_COMPLETIONS;
     return SG_OK;
+}
+
+/* Rows of pools that others have made. */
+static sg_status take_imported(struct opening *o, const json_t *part, struct sg_err *err)
+{
+    struct sg_bundle *b = o->b;
+    const char *task = sg_json_text_or(part, "task", NULL);
+    int known = 0;
+    if (o->stage == AT_TASKS || o->stage == AT_ROWS) {
+        SG_TRY(end_rows(o, err));
+        o->stage = AT_IMPORTS;
+    }
+    if (o->stage != AT_IMPORTS)
+        return sg_fail(err, SG_INPUT, "a row of a pool at the wrong place");
+    for (int64_t t = 0; task && t < b->n_tasks; t++)
+        known |= strcmp(b->task[t].name, task) == 0;
+    if (!known)
+        return sg_fail(err, SG_INPUT, "a row of a pool of no task");
+    b->n_imported++;
+    return sg_bundle_import_row(b->settings, part, err);
 }
 
 /* ---- completions and results ---- */
@@ -355,6 +379,8 @@ static sg_status take_part(void *context, const char *part, const json_t *object
         return take_task(o, object, err);
     if (strcmp(part, "row") == 0)
         return take_row(o, object, err);
+    if (strcmp(part, "imported") == 0)
+        return take_imported(o, object, err);
     if (strcmp(part, "results") == 0)
         return take_results(o, object, err);
     if ((strcmp(part, "header") == 0 && o->stage == AT_HEADER) ||
@@ -399,6 +425,9 @@ void sg_bundle_describe(const struct sg_bundle *b, struct sg_buf *out)
     sg_buf_printf(out, "data     %s\n",
                   b->has_rows ? "all rows are in it"
                               : "not in it, but their digests: a replay needs the same files");
+    if (b->n_imported)
+        sg_buf_printf(out, "imports  %lld %s of pools that others have made\n", (long long)b->n_imported,
+                      sg_plural(b->n_imported, "row", "rows"));
     sg_buf_printf(out, "encoder  not in it; its digest is %s\n", b->encoder_sha256);
     if (b->results_sha256[0])
         sg_buf_printf(out, "results  sealed, digest %s\n", b->results_sha256);

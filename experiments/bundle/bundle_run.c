@@ -4,6 +4,7 @@
 #include "base/tell.h"
 #include "base/text.h"
 #include "experiments/bundle/bundle.h"
+#include "experiments/bundle/bundle_imports.h"
 #include "experiments/run/rehearsal.h"
 #include "experiments/study/prepare.h"
 #include "experiments/study/settings.h"
@@ -80,10 +81,11 @@ static sg_status close_rows(struct rows_writer *w, struct sg_err *err)
                : sg_file_replace(w->tmp, w->path, err);
 }
 
-static sg_status open_rows(struct rows_writer *w, const char *task, const char *set, struct sg_err *err)
+static sg_status open_rows(struct rows_writer *w, const char *kind, const char *task, const char *set,
+                           struct sg_err *err)
 {
-    char *folder = sg_strf("%s/data/%s", w->dir, task),
-         *path = sg_strf("%s/data/%s/%s.jsonl", w->dir, task, set);
+    char *folder = sg_strf("%s/%s/%s", w->dir, kind, task),
+         *path = sg_strf("%s/%s/%s/%s.jsonl", w->dir, kind, task, set);
     sg_status status = folder && path ? SG_OK : sg_fail_memory(err, strlen(w->dir));
     if (status == SG_OK && (!w->path || strcmp(w->path, path) != 0)) {
         status = close_rows(w, err);
@@ -105,17 +107,19 @@ static sg_status open_rows(struct rows_writer *w, const char *task, const char *
 static sg_status write_row(void *context, const char *part, const json_t *o, struct sg_err *err)
 {
     struct rows_writer *w = context;
-    if (strcmp(part, "row") != 0)
+    int is_imported = strcmp(part, "imported") == 0;
+    if (!is_imported && strcmp(part, "row") != 0)
         return SG_OK;
     /* sg_bundle_open has checked this content, and sg_unpack_rows finds another one by its digest; but then these may be NULL. */
-    const char *name = sg_json_text_or(o, "task", NULL), *set = sg_json_text_or(o, "set", NULL);
+    const char *name = sg_json_text_or(o, "task", NULL),
+               *set = sg_json_text_or(o, is_imported ? "method" : "set", NULL);
     const struct sg_task *task = NULL;
     for (int64_t t = 0; name && t < w->b->n_tasks; t++)
         if (strcmp(w->b->task[t].name, name) == 0)
             task = &w->task[t];
     if (!task || !set || !sg_settings_is_name(set))
         return sg_fail(err, SG_INPUT, "a row of no task; hint: the file changed while it was read");
-    SG_TRY(open_rows(w, name, set, err));
+    SG_TRY(open_rows(w, is_imported ? "pools" : "data", name, set, err));
     json_t *row = json_object();
     int bad = json_object_set(row, task->first, json_object_get(o, "first"));
     if (task->second)
@@ -181,6 +185,7 @@ static char *study_text(const struct sg_bundle *b, const char *path, const char 
         bad |= localize(of);
     if (b->has_rows)
         bad |= json_object_set_new(json_object_get(o, "data"), "dir", data ? json_string(data) : NULL);
+    bad |= sg_bundle_imports_settle(o, dir);
     sg_free(data);
     json_t *train = json_object_get(o, "train");
     if (train && !json_object_get(train, "min_steps")) /* sealed before there was one */
@@ -202,7 +207,7 @@ sg_status sg_bundle_unpack(const struct sg_bundle *b, const char *path, const ch
             : sg_fail(err, SG_FAILED, "out of memory, or a path that is not UTF-8: %s, %s", path, results);
     if (status == SG_OK)
         status = write_tasks(b, dir, task, err);
-    if (status == SG_OK && b->has_rows)
+    if (status == SG_OK && (b->has_rows || b->n_imported))
         status = unpack_rows(b, path, dir, task, err);
     if (status == SG_OK)
         status = write_text(dir, "", "original.yaml", b->text, err);

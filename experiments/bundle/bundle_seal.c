@@ -5,10 +5,12 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "experiments/bundle/bundle.h"
+#include "experiments/bundle/bundle_imports.h"
 #include "experiments/buying/completion.h"
 #include "experiments/buying/requests.h"
 #include "experiments/run/pools_text.h"
 #include "experiments/run/rehearsal.h"
+#include "experiments/study/imports.h"
 #include "gen/llm/recording.h"
 #include "generated/version.h"
 #include "results/h5/store.h"
@@ -75,6 +77,7 @@ static json_t *settings_to_seal(const struct sg_study *s, int with_data)
     json_object_foreach (json_object_get(o, "generators"), name, of)
         bad |= json_object_set_new(of, "base_url", json_null());
     bad |= json_object_set_new(generator, "recording", json_null());
+    bad |= sg_bundle_imports_settle(o, NULL);
     if (s->train.lr >= 0) /* what auto comes to is the program's to say, and may change */
         bad |= json_object_set_new(train, "lr", json_real(s->train.lr));
     const char *dir = sg_json_text_or(data, "dir", NULL), *encoder = sg_json_text_or(train, "encoder", NULL);
@@ -155,6 +158,12 @@ static sg_status put_rows(struct sealing *s, int t, const char *set, const struc
                              err));
     }
     return SG_OK;
+}
+
+static sg_status put_imported(void *context, json_t *part, struct sg_err *err)
+{
+    struct sealing *s = context;
+    return sg_sealed_put(s->writer, part, err);
 }
 
 static sg_status put_completion(void *context, const struct sg_ledger_completion *c, struct sg_err *err)
@@ -263,6 +272,7 @@ static sg_status put_all(struct sealing *s, struct sg_err *err)
         for (int k = 0; k < p->data[t].n_sets; k++)
             SG_TRY(put_rows(s, t, p->data[t].set[k].name, &p->data[t].set[k].rows, err));
     }
+    SG_TRY(sg_bundle_imports_each(p, put_imported, s, err));
     SG_TRY(sg_requests_each(s->requests, put_completion, s, err));
     return put_results(s, err);
 }
@@ -278,6 +288,13 @@ static sg_status check_output(const struct sealing *s, struct sg_err *err)
         sg_status status = folder ? sg_output_check("FILE", s->target, (const char *[]){folder}, 1, err)
                                   : sg_fail_memory(err, strlen(study->data_dir));
         sg_free(folder);
+        SG_TRY(status);
+    }
+    for (int i = 0; i < study->n_tasks * study->n_imports; i++) {
+        char *path = sg_import_path(study, i % study->n_imports, i / study->n_imports);
+        sg_status status = path ? sg_output_check("FILE", s->target, (const char *[]){path}, 1, err)
+                                : sg_fail_memory(err, 4096);
+        sg_free(path);
         SG_TRY(status);
     }
     unsigned char head[2] = {0x1f,
@@ -314,7 +331,8 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 }
 
 /* What was written is read as anybody will read it, and unpacked as `run` does: a bundle that it would refuse is none. */
-static sg_status try_replay(const char *file, const char *scratch, struct sg_bundle *out, struct sg_err *err)
+static sg_status try_replay(const char *file, const char *scratch, const struct sg_prepared *p,
+                            struct sg_bundle *out, struct sg_err *err)
 {
     char *path = NULL;
     struct sg_study *study = NULL;
@@ -329,6 +347,16 @@ static sg_status try_replay(const char *file, const char *scratch, struct sg_bun
             status = sg_fail(err, SG_INPUT, "the rows of task %s do not come out as they went in",
                              study->task[t].name);
         sg_task_data_free(&data);
+    }
+    for (int i = 0; status == SG_OK && out->n_imported && i < study->n_tasks * study->n_imports; i++) {
+        struct sg_imported x = {0};
+        if (!p->imported[i].rows.n)
+            continue;
+        status = sg_import_read(study, i % study->n_imports, i / study->n_imports, &x, err);
+        if (status == SG_OK && strcmp(x.digest, p->imported[i].digest) != 0)
+            status = sg_fail(err, SG_INPUT, "the pool of method %s does not come out as it went in",
+                             study->import[i % study->n_imports].name);
+        sg_imported_free(&x);
     }
     sg_study_destroy(study);
     sg_free(path);
@@ -351,10 +379,10 @@ sg_status sg_bundle_seal(const struct sg_seal_options *o, struct sg_bundle *out,
     sg_status status = tmp && scratch ? seal(&s, err) : sg_fail_memory(err, strlen(o->file));
     sg_requests_destroy(s.requests);
     sg_ledger_close(s.ledger);
-    sg_prepared_destroy(s.p);
     sg_bundle_free(&b);
     if (status == SG_OK)
-        status = try_replay(tmp, scratch, out, err);
+        status = try_replay(tmp, scratch, s.p, out, err);
+    sg_prepared_destroy(s.p);
     if (status == SG_OK)
         status = sg_file_replace(tmp, o->file, err);
     if (status != SG_OK && tmp)

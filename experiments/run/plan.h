@@ -46,6 +46,8 @@ struct sg_plan_counts {
 
 /* Pools that are made of raw rows, for which nobody is asked. */
 int64_t sg_plan_n_free_pools(const struct sg_prepared *p);
+/* Pools that others have made. */
+int64_t sg_plan_n_imported_pools(const struct sg_prepared *p);
 
 /* What is missing costs so much; < 0: a price is unknown. */
 double sg_plan_usd(const struct sg_study *s, const struct sg_plan_counts *n);

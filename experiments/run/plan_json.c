@@ -103,6 +103,8 @@ sg_status sg_plan_json(const struct sg_prepared *p, const struct sg_plan_counts 
     if (o)
         json_object_set_new(o, "n_free_pools", json_integer(sg_plan_n_free_pools(p)));
     if (o)
+        json_object_set_new(o, "n_imported_pools", json_integer(sg_plan_n_imported_pools(p)));
+    if (o)
         add_job(p, n, o);
     if (o && s->generator->name)
         json_object_set_new(o, "generators", generators_json(s, n));

@@ -64,8 +64,35 @@ int64_t sg_plan_n_free_pools(const struct sg_prepared *p)
 {
     int64_t n = 0;
     for (int64_t i = 0; i < p->grid.n_pools; i++)
-        n += is_free(p, i);
+        n += is_free(p, i) && p->grid.pool[i].arm.method != SG_IMPORTED;
     return n;
+}
+
+int64_t sg_plan_n_imported_pools(const struct sg_prepared *p)
+{
+    int64_t n = 0;
+    for (int64_t i = 0; i < p->grid.n_pools; i++)
+        n += p->grid.pool[i].arm.method == SG_IMPORTED;
+    return n;
+}
+
+/* "imports  theirs for sst2: 400 rows of theirs.jsonl, 397 good ones ..." as far as the pool's classes need them. */
+static void print_imports(const struct sg_prepared *p, struct sg_buf *out)
+{
+    const struct sg_study *s = p->study;
+    for (int64_t i = 0; i < p->grid.n_pools; i++) {
+        const struct sg_pool_key *k = &p->grid.pool[i];
+        if (k->arm.method != SG_IMPORTED)
+            continue;
+        const struct sg_import *x = &s->import[k->arm.import];
+        const struct sg_imported *rows = &p->imported[k->task * s->n_imports + k->arm.import];
+        sg_buf_printf(out, "imports  %s for %s: %lld %s of %s, %lld %s in the pool\n", x->name,
+                      s->task[k->task].name, (long long)rows->rows.n, sg_plural(rows->rows.n, "row", "rows"),
+                      x->pool, (long long)sg_pool_n(p->pool[i]),
+                      sg_plural(sg_pool_n(p->pool[i]), "example", "examples"));
+        if (sg_pool_shortfall(p->pool[i])[0])
+            sg_buf_printf(out, "         short: %s\n", sg_pool_shortfall(p->pool[i]));
+    }
 }
 
 /* Whether pools of a further draw of the raw rows are bought. */
@@ -201,14 +228,15 @@ void sg_plan_text(const struct sg_prepared *p, const struct sg_plan_sources *fro
 {
     const struct sg_study *s = p->study;
     char generators[40] = "";
+    int n_methods = s->n_methods + s->n_imports;
     if (s->n_generators > 1)
         snprintf(generators, sizeof generators, "%d generators x ", s->n_generators);
     sg_buf_printf(out, "study    %s (%s)\n", s->name, s->path);
     sg_buf_printf(out,
                   "grid     %d %s x %s%d %s x %d %s x %lld x %lld x %lld seeds (generation, data, training), "
                   "%d %s: %lld %s, %lld of them raw-only\n",
-                  s->n_tasks, sg_plural(s->n_tasks, "task", "tasks"), generators, s->n_methods,
-                  sg_plural(s->n_methods, "method", "methods"), s->n_sizes,
+                  s->n_tasks, sg_plural(s->n_tasks, "task", "tasks"), generators, n_methods,
+                  sg_plural(n_methods, "method", "methods"), s->n_sizes,
                   sg_plural(s->n_sizes, "size", "sizes"), (long long)s->seeds_generation,
                   (long long)s->seeds_data, (long long)s->seeds_train, s->n_mixes,
                   sg_plural(s->n_mixes, "mix", "mixes"), (long long)n->n_cells,
@@ -254,6 +282,7 @@ void sg_plan_text(const struct sg_prepared *p, const struct sg_plan_sources *fro
     if (n_free)
         sg_buf_printf(out, "         %lld of them %s free: made of raw rows, without requests\n",
                       (long long)n_free, sg_plural(n_free, "is", "are"));
+    print_imports(p, out);
     if (buys_draws(p))
         sg_buf_printf(out,
                       "         few-shot pools are bought for each of %lld draws of the raw rows "

@@ -68,14 +68,14 @@ static int64_t n_draws(const struct sg_study *s, const struct sg_cell *c)
 static void add_seeds(struct expansion *e, struct sg_cell c, int first_pool)
 {
     const struct sg_study *s = e->s;
-    int64_t n_data = n_draws(s, &c), has_own = sg_arm_draws(s, &c.arm) > 1;
-    for (int64_t g = 0; g < s->seeds_generation; g++)
+    int64_t n_data = n_draws(s, &c), has_own = sg_arm_draws(s, &c.arm) > 1, n_seeds = sg_arm_seeds(s, &c.arm);
+    for (int64_t g = 0; g < n_seeds; g++)
         for (int64_t d = 0; d < n_data; d++)
             for (int64_t t = 0; t < n_trainings(s, c.classifier); t++) {
                 c.seed_generation = g;
                 c.seed_data = c.mix == SG_MIX_BOTH || has_own ? d : -1;
                 c.seed_train = c.classifier == SG_PROBE ? -1 : t;
-                c.pool = first_pool + (int)((has_own ? d : 0) * s->seeds_generation + g);
+                c.pool = first_pool + (int)((has_own ? d : 0) * n_seeds + g);
                 add(e, c);
             }
 }
@@ -172,10 +172,29 @@ static int64_t n_bought(const struct sg_study *s)
     return (int64_t)s->n_generators * n_methods(s, 0, 0, NULL) * s->n_conditionings * s->n_variants;
 }
 
-/* Arms that are no rephrasings. A free method has one, whatever LLMs and prompts there are. */
+/* Arms that are no rephrasings. A free method has one, whatever LLMs and prompts there are, and so has an imported one. */
 static int64_t n_sources(const struct sg_study *s)
 {
-    return n_bought(s) + n_methods(s, 1, 0, NULL);
+    return n_bought(s) + n_methods(s, 1, 0, NULL) + s->n_imports;
+}
+
+int sg_import_is_of(const struct sg_study *s, int import, int task)
+{
+    const struct sg_import *x = &s->import[import];
+    int listed = x->n_tasks == 0;
+    for (int i = 0; i < x->n_tasks; i++)
+        listed |= strcmp(x->task[i], s->task[task].name) == 0;
+    return listed;
+}
+
+static int is_of(const struct sg_study *s, int task, const struct sg_arm *a)
+{
+    return a->method != SG_IMPORTED || sg_import_is_of(s, a->import, task);
+}
+
+int64_t sg_arm_seeds(const struct sg_study *s, const struct sg_arm *a)
+{
+    return a->method == SG_IMPORTED ? 1 : s->seeds_generation;
 }
 
 int sg_task_is_rephrased(const struct sg_study *s, int task)
@@ -207,10 +226,10 @@ int64_t sg_study_draws(const struct sg_study *s)
     return most;
 }
 
-static int64_t arm_pools(const struct sg_study *s, int64_t i)
+static int64_t arm_pools(const struct sg_study *s, int task, int64_t i)
 {
     struct sg_arm a = sg_arm_get(s, i);
-    return sg_arm_draws(s, &a) * s->seeds_generation;
+    return is_of(s, task, &a) ? sg_arm_draws(s, &a) * sg_arm_seeds(s, &a) : 0;
 }
 
 int64_t sg_arm_count(const struct sg_study *s, int task)
@@ -221,14 +240,16 @@ int64_t sg_arm_count(const struct sg_study *s, int task)
 struct sg_arm sg_arm_get(const struct sg_study *s, int64_t i)
 {
     struct sg_arm a = {.rephrase = i >= n_sources(s)};
-    enum sg_method method = s->method[0];
+    enum sg_method method = SG_ZERO_SHOT;
     int n = n_methods(s, 0, 0, NULL);
     i -= a.rephrase ? n_sources(s) : 0;
     if (i >=
         n_bought(
             s)) { /* free; those that are bought come first, as their rephrasings follow in the same order */
-        n_methods(s, 1, (int)(i - n_bought(s)), &method);
-        a.method = (int)method;
+        int n_free = n_methods(s, 1, 0, NULL), at = (int)(i - n_bought(s));
+        n_methods(s, 1, at, &method);
+        a.method = at < n_free ? (int)method : SG_IMPORTED;
+        a.import = at < n_free ? 0 : at - n_free;
         return a;
     }
     a.variant = (int)(i % s->n_variants);
@@ -243,8 +264,8 @@ struct sg_arm sg_arm_get(const struct sg_study *s, int64_t i)
 
 int sg_arm_has_cells(const struct sg_study *s, int task, const struct sg_arm *a)
 {
-    return has_rephrase(s, a->rephrase) || !sg_task_is_rephrased(s, task) ||
-           sg_method_is_free((enum sg_method)a->method);
+    return is_of(s, task, a) && (has_rephrase(s, a->rephrase) || !sg_task_is_rephrased(s, task) ||
+                                 sg_method_is_free((enum sg_method)a->method));
 }
 
 void sg_arm_name(const struct sg_study *s, const struct sg_arm *a, char name[SG_ARM_NAME])
@@ -256,7 +277,9 @@ void sg_arm_name(const struct sg_study *s, const struct sg_arm *a, char name[SG_
     const char *v = s->variant[a->variant];
     int is_default = is_free || strcmp(v, "default") == 0;
     const char *by = is_free ? NULL : s->generator[a->generator].name;
-    snprintf(name, SG_ARM_NAME, "%s%s%s%s%s%s%s%s%s", sg_method_name((enum sg_method)a->method),
+    const char *method =
+        a->method == SG_IMPORTED ? s->import[a->import].name : sg_method_name((enum sg_method)a->method);
+    snprintf(name, SG_ARM_NAME, "%s%s%s%s%s%s%s%s%s", method,
              a->conditioning == SG_BY_NONE ? " unconditioned" : "", is_default ? "" : " ",
              is_default ? "" : v, a->rephrase ? " rephrased" : "", by ? " by " : "", by ? by : "",
              a->verify == SG_VERIFY_NONE ? "" : " verified", a->weighting == SG_WEIGHT_NONE ? "" : " dimp");
@@ -269,7 +292,7 @@ static int expand_task(struct expansion *e, int task, enum sg_cell_classifier cl
     int has = sg_task_has_classifier(s, task, classifier), pool = first;
     if (has && has_mix(s, SG_MIX_RAW))
         add_raw(e, task, classifier);
-    for (int64_t a = 0; a < sg_arm_count(s, task); pool += (int)arm_pools(s, a++)) {
+    for (int64_t a = 0; a < sg_arm_count(s, task); pool += (int)arm_pools(s, task, a++)) {
         struct sg_cell c = {.task = task, .classifier = classifier, .arm = sg_arm_get(s, a)};
         if (has && sg_arm_has_cells(s, task, &c.arm))
             add_arm(e, c, pool);
@@ -301,12 +324,13 @@ static int64_t add_pools(const struct sg_study *s, int task, int64_t first, stru
     int64_t n = 0, n_of_sources = 0;
     for (int64_t a = 0; a < sg_arm_count(s, task); a++) {
         struct sg_arm arm = sg_arm_get(s, a);
-        n_of_sources += arm.rephrase ? 0 : arm_pools(s, a);
-        for (int64_t i = 0; i < arm_pools(s, a); i++, n++)
+        int64_t n_seeds = sg_arm_seeds(s, &arm), n_pools = arm_pools(s, task, a);
+        n_of_sources += arm.rephrase ? 0 : n_pools;
+        for (int64_t i = 0; i < n_pools; i++, n++)
             pool[n] = (struct sg_pool_key){.task = task,
                                            .arm = arm,
-                                           .seed_data = shows_rows(&arm) ? i / s->seeds_generation : -1,
-                                           .seed_generation = i % s->seeds_generation,
+                                           .seed_data = shows_rows(&arm) ? i / n_seeds : -1,
+                                           .seed_generation = i % n_seeds,
                                            .source = arm.rephrase ? first + n - n_of_sources : -1};
     }
     return n;
@@ -325,7 +349,7 @@ sg_status sg_grid_expand(const struct sg_study *s, struct sg_grid *out, struct s
     struct sg_grid g = {.n_cells = e.n};
     for (int t = 0; pools && t < s->n_tasks; t++)
         for (int64_t a = 0; a < sg_arm_count(s, t); a++)
-            g.n_pools += arm_pools(s, a);
+            g.n_pools += arm_pools(s, t, a);
     g.cell = sg_alloc((size_t)g.n_cells, sizeof *g.cell);
     g.pool = sg_alloc((size_t)g.n_pools, sizeof *g.pool);
     if (!g.cell || !g.pool) {

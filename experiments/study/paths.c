@@ -67,3 +67,15 @@ char *sg_path_find(const char *path)
     sg_free(installed);
     return sg_strdup(path);
 }
+
+char *sg_path_of_study(const char *study, const char *path)
+{
+    char *dir = sg_path_dir(study), *beside = dir ? sg_path_join(dir, path) : NULL, *found = NULL;
+    if (beside && access(path, F_OK) != 0 && access(beside, F_OK) == 0)
+        found = sg_strdup(beside);
+    else if (beside)
+        found = sg_path_find(path);
+    sg_free(dir);
+    sg_free(beside);
+    return found;
+}

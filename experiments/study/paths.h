@@ -7,6 +7,10 @@
  * memory. */
 char *sg_path_find(const char *path);
 
+/* Local. Where a path of the study file `study` is: from the current folder, then from the study's, then as sg_path_find. In new memory;
+ * NULL without memory. */
+char *sg_path_of_study(const char *study, const char *path);
+
 /* Local. The folder of installed data, in new memory: ../share/synthgrid beside the program's own folder (so
  * that an installed tree can be moved), else the sources of a program that is run from its build folder, else where it was configured
  * to go. NULL without memory. */

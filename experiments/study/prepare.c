@@ -2,7 +2,9 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/tell.h"
 #include "base/text.h"
+#include "experiments/study/imports.h"
 #include "experiments/study/prices.h"
 #include "model/mask_head.h"
 
@@ -55,6 +57,33 @@ int sg_study_needs_words(const struct sg_study *s)
     return has_pools && needs;
 }
 
+/* The rows of pools that others have made, where mixes use them; with `assume` what is missing or wrong is listed, and the pool is empty. */
+static sg_status read_imports(struct sg_prepared *p, int task, int assume, struct sg_err *err)
+{
+    const struct sg_study *s = p->study;
+    int has_pools = 0;
+    for (int i = 0; i < s->n_mixes; i++)
+        has_pools |= s->mix[i] != SG_MIX_RAW;
+    for (int i = 0; has_pools && i < s->n_imports; i++) {
+        struct sg_imported *x = &p->imported[task * s->n_imports + i];
+        struct sg_err why = {0};
+        if (!sg_import_is_of(s, i, task))
+            continue;
+        sg_status status = sg_import_read(s, i, task, x, &why);
+        if (status == SG_INPUT && assume) {
+            SG_TRY(sg_lacks_add(&p->lacks, "rows", 1, err, "%s", why.text));
+            continue;
+        }
+        if (status != SG_OK) {
+            *err = why;
+            return status;
+        }
+        for (const char *n = x->rows.notes; n && *n; n += strcspn(n, "\n"), n += *n == '\n')
+            sg_tell_warning("%.*s", (int)strcspn(n, "\n"), n);
+    }
+    return SG_OK;
+}
+
 static sg_status make_pool(struct sg_prepared *p, int64_t i, struct sg_err *err)
 {
     const struct sg_study *s = p->study;
@@ -77,6 +106,8 @@ static sg_status make_pool(struct sg_prepared *p, int64_t i, struct sg_err *err)
         .near_filter = s->filter_near,
         .encoder_digest = sg_encoder_digest(p->encoder),
         .near_digest = p->data[k->task].cell_digest,
+        .imported =
+            k->arm.method == SG_IMPORTED ? &p->imported[k->task * s->n_imports + k->arm.import] : NULL,
         .source = k->source < 0 ? NULL : p->pool[k->source],
     };
     return sg_pool_create(&spec, &p->pool[i], err);
@@ -134,7 +165,8 @@ static sg_status fill(struct sg_prepared *p, int assume, struct sg_err *err)
     p->shots = sg_alloc((size_t)(s->n_tasks * p->n_draws), sizeof *p->shots);
     p->near = sg_alloc((size_t)s->n_tasks, sizeof(struct sg_near *));
     p->length = sg_alloc((size_t)s->n_tasks, sizeof *p->length);
-    if (!p->data || !p->shots || !p->near || !p->length)
+    p->imported = sg_alloc((size_t)(s->n_tasks * s->n_imports) + 1, sizeof *p->imported);
+    if (!p->data || !p->shots || !p->near || !p->length || !p->imported)
         return sg_fail_memory(err, (size_t)s->n_tasks * sizeof *p->data);
     for (int t = 0; t < s->n_tasks; t++) {
         SG_TRY(assume ? sg_task_data_assume(s, t, &p->data[t], &p->lacks, err)
@@ -150,6 +182,7 @@ static sg_status fill(struct sg_prepared *p, int assume, struct sg_err *err)
         for (int64_t d = 0; d < p->n_draws; d++)
             SG_TRY(read_shots(p, t, d, assume, err));
         SG_TRY(make_near(p, t, err));
+        SG_TRY(read_imports(p, t, assume, err));
     }
     SG_TRY(sg_grid_expand(s, &p->grid, err));
     p->pool = sg_alloc((size_t)p->grid.n_pools + 1, sizeof(struct sg_pool *));
@@ -255,7 +288,10 @@ void sg_prepared_destroy(struct sg_prepared *p)
             sg_rows_free(&p->shots[t * p->n_draws + d]);
         if (p->near)
             sg_near_destroy(p->near[t]);
+        for (int i = 0; p->imported && i < p->study->n_imports; i++)
+            sg_imported_free(&p->imported[t * p->study->n_imports + i]);
     }
+    sg_free(p->imported);
     sg_free(p->data);
     sg_free(p->length);
     sg_lacks_free(&p->lacks);
@@ -368,6 +404,17 @@ char *sg_cell_settings(const struct sg_prepared *p, const struct sg_cell *c)
 static json_t *free_pool_settings(const struct sg_prepared *p, const struct sg_pool_key *k, json_t *names)
 {
     const struct sg_study *s = p->study;
+    if (k->arm.method == SG_IMPORTED) {
+        const struct sg_import *x = &s->import[k->arm.import];
+        const struct sg_imported *rows = &p->imported[k->task * s->n_imports + k->arm.import];
+        return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:o, s:s, s:s, s:s, s:I, s:I}", "task",
+                         s->task[k->task].name, "method", x->name, "recipe",
+                         sg_method_row((enum sg_method)SG_IMPORTED)->recipe, "seed_generation", (json_int_t)0,
+                         "seed_data", (json_int_t)-1, "n_wanted", (json_int_t)s->size[s->n_sizes - 1],
+                         "class_names", names, "pool_file", x->pool, "file_sha256", rows->file_sha256,
+                         "rows_sha256", rows->digest, "n_rows", (json_int_t)rows->rows.n, "n_files",
+                         (json_int_t)rows->n_files);
+    }
     const struct sg_method_row *m = sg_method_row((enum sg_method)k->arm.method);
     json_t *o = json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:o}", "task", s->task[k->task].name, "method",
                           m->name, "recipe", m->recipe, "seed_generation", (json_int_t)k->seed_generation,

@@ -25,6 +25,8 @@ struct sg_prepared {
     struct sg_row_lengths *length; /* (n_tasks) */
     int64_t n_draws;               /* of the raw rows, that have few-shot pools of their own */
     struct sg_rows *shots;         /* (n_tasks, n_draws), see sg_prepared_shots */
+    struct sg_imported *
+        imported; /* (n_tasks, n_imports) rows of pools that others have made; empty where there are none for the task */
     struct sg_near **near; /* (n_tasks): training and test rows, where near-duplicates are looked for */
     struct sg_grid grid;
     struct sg_pool **pool; /* (grid.n_pools) */

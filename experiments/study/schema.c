@@ -164,6 +164,16 @@ static sg_status fail_twice(const struct sg_setting *s, const struct sg_yaml *v,
     return sg_yaml_fail(v, err, "%s holds %s twice; hint: keep one", s->key, v->text);
 }
 
+/* Entries of a list that are groups. */
+static int n_groups(const struct sg_setting *s, const struct sg_yaml *v)
+{
+    int n = 0;
+    for (const struct sg_yaml *c = s->groups_offset && v->kind == SG_YAML_LIST ? v->child : NULL; c;
+         c = c->next)
+        n += c->kind == SG_YAML_MAP;
+    return n;
+}
+
 static sg_status read_list(const struct sg_setting *s, const struct sg_yaml *v, struct sg_arena *arena,
                            void *slot, void *n_slot, struct sg_err *err)
 {
@@ -187,9 +197,11 @@ static sg_status read_list(const struct sg_setting *s, const struct sg_yaml *v, 
     void *list = sg_arena_alloc(arena, (size_t)v->n + 1, size);
     if (!list)
         return sg_fail_memory(err, (size_t)v->n * size);
-    int i = 0;
-    for (const struct sg_yaml *c = v->child; c; c = c->next, i++) {
+    int i = 0, has_groups = n_groups(s, v) > 0;
+    for (const struct sg_yaml *c = v->child; c; c = c->next) {
         int twice = 0;
+        if (has_groups && c->kind == SG_YAML_MAP)
+            continue;
         if (s->type == SG_SET_INTS) {
             int64_t *x = list;
             SG_TRY(read_int(s, c, &x[i], err));
@@ -208,11 +220,12 @@ static sg_status read_list(const struct sg_setting *s, const struct sg_yaml *v, 
         }
         if (twice)
             return fail_twice(s, c, err);
+        i++;
     }
     if (s->type == SG_SET_INTS)
         qsort(list, (size_t)v->n, size, by_value);
     memcpy(slot, &list, sizeof list);
-    *(int *)n_slot = v->n;
+    *(int *)n_slot = i;
     return SG_OK;
 }
 
@@ -300,6 +313,10 @@ static sg_status store(struct sg_reading *r, int i, const struct sg_yaml *v, str
     case SG_SET_JSON:
         return read_json(s, v, r->arena, slot, err);
     default:
+        if (s->groups_offset) {
+            const struct sg_yaml *groups = n_groups(s, v) ? v : NULL;
+            memcpy((char *)r->base + s->groups_offset, &groups, sizeof groups);
+        }
         return read_list(s, v, r->arena, slot, n_slot, err);
     }
 }

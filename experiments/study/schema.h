@@ -48,6 +48,8 @@ struct sg_setting {
                        struct sg_err *err); /* of a TEXT, or of each name of a JSON */
     const char *help;
     size_t offset, n_offset;
+    size_t
+        groups_offset; /* of a list of choices that may hold groups, too: const struct sg_yaml *, the list where it does, else NULL; 0: none may */
 };
 
 struct sg_schema {

@@ -1,6 +1,7 @@
 #include "experiments/study/settings.h"
 
 #include "base/text.h"
+#include "experiments/study/imports.h"
 #include "gen/llm/batch.h"
 #include "gen/llm/provider.h"
 #include "gen/pool/classify.h"
@@ -210,9 +211,11 @@ static const struct sg_setting table[] = {
      .help = "which tasks, like tasks: [sst2, emotion]: names in experiments/tasks/, or paths to task files "
              "of one's own"},
     {"methods", SG_SET_CHOICES, 0, LIST(method, n_methods), .choice = method_choice,
+     .groups_offset = offsetof(struct sg_settings, imports),
      .initial = "[zero_shot, zero_shot_topic, one_shot, few_shot_3, few_shot_5]",
      .help = "how examples are made: how the LLM is asked for them, or, free, of the raw rows (eda, "
-             "mlm_insert, mlm_replace)"},
+             "mlm_insert, mlm_replace); {name: theirs, pool: FILE, text: COLUMN, label: COLUMN}: a pool that "
+             "others have made"},
     {"conditioning", SG_SET_CHOICES, 0, LIST(conditioning, n_conditionings), .choice = conditioning_choice,
      .initial = "[label]",
      .help = "label: the prompt names the class of the example; none: the LLM writes a text, then chooses "
@@ -524,7 +527,8 @@ static void json_text(const char *text, struct sg_buf *out)
     json_decref(value);
 }
 
-static void json_list(const struct sg_setting *s, const void *slot, int n, struct sg_buf *out)
+static void json_list(const struct sg_setting *s, const void *slot, int n, const struct sg_study *study,
+                      struct sg_buf *out)
 {
     const void *list;
     memcpy(&list, slot, sizeof list);
@@ -537,6 +541,8 @@ static void json_list(const struct sg_setting *s, const void *slot, int n, struc
             json_text(s->type == SG_SET_TEXTS ? ((char *const *)list)[i] : s->choice(((const int *)list)[i]),
                       out);
     }
+    if (s->groups_offset)
+        sg_imports_json(study, n, out);
     sg_buf_puts(out, "]");
 }
 
@@ -581,7 +587,7 @@ static void json_value(const struct sg_setting *s, const struct sg_settings *bas
         break;
     }
     default:
-        json_list(s, slot, *(const int *)(const void *)((const char *)base + s->n_offset), out);
+        json_list(s, slot, *(const int *)(const void *)((const char *)base + s->n_offset), &base->study, out);
     }
 }
 

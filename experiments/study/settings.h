@@ -16,6 +16,7 @@ struct sg_settings {
     struct sg_study study;
     struct sg_generator generator;    /* generator: */
     const struct sg_yaml *generators; /* generators:, or NULL */
+    const struct sg_yaml *imports;    /* methods:, where groups are among them, or NULL */
     int n_task_names;
     char **task_name;
 };

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "experiments/study/generators.h"
+#include "experiments/study/imports.h"
 #include "experiments/study/paths.h"
 #include "experiments/study/settings.h"
 #include "experiments/study/task_file.h"
@@ -194,14 +195,7 @@ static sg_status check_views(const struct sg_reading *r, const struct sg_study *
 static sg_status locate(const char *study, const char *path, struct sg_arena *arena, char **out,
                         struct sg_err *err)
 {
-    char *dir = sg_path_dir(study), *beside = dir ? sg_path_join(dir, path) : NULL, *found = NULL;
-    if (beside && access(path, F_OK) != 0 && access(beside, F_OK) == 0)
-        found = sg_strdup(beside);
-    else if (beside)
-        found = sg_path_find(path);
-    char *kept = found ? sg_arena_strdup(arena, found) : NULL;
-    sg_free(dir);
-    sg_free(beside);
+    char *found = sg_path_of_study(study, path), *kept = found ? sg_arena_strdup(arena, found) : NULL;
     sg_free(found);
     if (!kept)
         return sg_fail_memory(err, strlen(path));
@@ -282,7 +276,7 @@ static sg_status read_settings(struct sg_settings *all, struct sg_reading *r, co
     SG_TRY(sg_schema_complete(r, path, err));
     SG_TRY(sg_settings_check_train(r, path, &s->train, err));
     SG_TRY(sg_generators_read(r, all, n_overrides, overrides, err));
-    return SG_OK;
+    return sg_imports_read(all, err);
 }
 
 static sg_status read_all(struct sg_settings *all, const char *path, int n_overrides,
@@ -296,6 +290,7 @@ static sg_status read_all(struct sg_settings *all, const char *path, int n_overr
     SG_TRY(check_task_list(&r, s, "rephrase_tasks", s->n_rephrase_tasks, s->rephrase_task, err));
     SG_TRY(check_fine_tune_tasks(&r, s, err));
     SG_TRY(check_views(&r, s, err));
+    SG_TRY(sg_imports_check(s, err));
     return finish(all, &r, s->arena, err);
 }
 

@@ -21,6 +21,8 @@ enum sg_few_shot_rows { SG_FEW_SHOT_OWN, SG_FEW_SHOT_FIRST };
 /* raw_draw: the first n raw rows have as many of each class as there are, or each class's share of the training rows. */
 enum sg_raw_draw_kind { SG_RAW_BALANCED, SG_RAW_PROPORTIONAL };
 
+struct sg_yaml;
+
 enum sg_mix { SG_MIX_RAW, SG_MIX_SYNTHETIC, SG_MIX_BOTH };
 const char *sg_mix_name(enum sg_mix m); /* "raw", "synthetic", "raw+synthetic" */
 
@@ -51,6 +53,16 @@ struct sg_eval_settings {
     int64_t max_tokens;
 };
 
+/* A method whose pool is a file: an entry {name: theirs, pool: file.jsonl, ...} of methods:. */
+struct sg_import {
+    char *name;
+    char *pool; /* a file or folder, as the study says it; {task} stands for the task's name */
+    char *first, *second, *label; /* columns; NULL: those of the task's rows are looked for */
+    int n_tasks;
+    char **task; /* names of the tasks that it has rows for; none: all */
+    const struct sg_yaml *at;
+};
+
 struct sg_study {
     char *path;     /* of the YAML file */
     char *name;     /* study: */
@@ -61,6 +73,8 @@ struct sg_study {
     struct sg_task *task;
     int n_methods;
     enum sg_method *method;
+    int n_imports;
+    struct sg_import *import; /* methods whose pools others have made */
     int n_conditionings;
     enum sg_conditioning *conditioning;
     int n_variants;
@@ -130,12 +144,13 @@ struct sg_arm {
     int conditioning; /* enum sg_conditioning; 0 for raw-only */
     int variant;      /* index into study->variant; 0 for raw-only */
     int rephrase;     /* 1: its pools are rephrasings of those of the same arm with 0 */
+    int import;       /* of SG_IMPORTED: index into study->import; else 0 */
     /* Of cells of raw+synthetic alone: a view of the pool of the arm with SG_WEIGHT_NONE and SG_VERIFY_NONE, which sg_arm_get gives. */
     enum sg_weighting weighting;
     enum sg_verify verify;
 };
 /* How many a task has, and arm i of them: generators first, then methods, conditionings, variants; then the free methods, one each, with
- * conditioning SG_BY_LABEL and 0 for the rest; then those that are bought again, rephrased (each by its own generator), where the task
+ * conditioning SG_BY_LABEL and 0 for the rest; then the imported ones, one pool each and none where they have no rows for the task; then those that are bought again, rephrased (each by its own generator), where the task
  * has that. An arm that is only there to be rephrased has pools, but no cells. */
 int64_t sg_arm_count(const struct sg_study *s, int task);
 struct sg_arm sg_arm_get(const struct sg_study *s, int64_t i);
@@ -148,6 +163,10 @@ int64_t sg_study_draws(const struct sg_study *s);
 int sg_arm_is_view(const struct sg_arm *a);
 int sg_study_has_views(const struct sg_study *s);
 int sg_arm_has_cells(const struct sg_study *s, int task, const struct sg_arm *a);
+/* Whether the import has rows for the task. */
+int sg_import_is_of(const struct sg_study *s, int import, int task);
+/* How many pools it has for each draw: seeds.generation, but one of an imported one. */
+int64_t sg_arm_seeds(const struct sg_study *s, const struct sg_arm *a);
 /* Whether the task has rephrasings. */
 int sg_task_is_rephrased(const struct sg_study *s, int task);
 /* What results call the method: "zero_shot", "zero_shot unconditioned", "zero_shot formal" (a prompt variant),
@@ -238,6 +257,12 @@ sg_status sg_task_data_assume(const struct sg_study *s, int task, struct sg_task
 void sg_task_data_free(struct sg_task_data *d);
 /* Prints the notes of its files: "synthgrid: warning: ...". */
 void sg_task_data_tell(const struct sg_task_data *d);
+
+/* Local. What the labels of rows are read as, by the same rules, and where they are none of these by the rules for what an LLM says
+ * (gen/pool/class_name.h: the readable name, case and punctuation do not count). -1: no class, or no label. class_: (rows->n) of the
+ * caller's. Notes in rows how numbers were read. */
+sg_status sg_task_read_labels(const struct sg_task *t, const char *path, struct sg_rows *rows,
+                              int32_t *class_, struct sg_err *err) SG_MUST_USE;
 
 /* The n raw examples of a data seed: indices into train rows, and nested: a smaller n is a prefix of a larger. d->draw says whether
  * by class in turn as far as the rows allow, or each class with its share, to less than one row. n over the rows: SG_INPUT. index: (n)

@@ -6,6 +6,7 @@
 #include "base/sha256.h"
 #include "base/text.h"
 #include "experiments/study/lacks.h"
+#include "gen/pool/class_name.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -181,6 +182,43 @@ static sg_status read_rows(const struct sg_study *s, const struct sg_task *t, co
         (*label)[i] = k;
     }
     return SG_OK;
+}
+
+/* As are_indices, of rows that may lack a label or have one that is none. */
+static int all_are_indices(const struct sg_task *t, const struct sg_rows *rows)
+{
+    int64_t n_labels = 0, has_zero = 0;
+    for (int64_t i = 0; i < rows->n; i++) {
+        const char *label = rows->row[i].label;
+        if (!label)
+            continue;
+        int k = index_of(t, label);
+        if (k < 0 || class_of(t, label) >= 0)
+            return 0;
+        has_zero |= k == 0;
+        n_labels++;
+    }
+    return n_labels && has_zero;
+}
+
+sg_status sg_task_read_labels(const struct sg_task *t, const char *path, struct sg_rows *rows,
+                              int32_t *class_, struct sg_err *err)
+{
+    struct sg_class_names names;
+    int by_index = all_are_indices(t, rows);
+    if (by_index)
+        note_indices(t, path, rows);
+    SG_TRY(sg_class_names_create(t, &names, err));
+    sg_status status = SG_OK;
+    for (int64_t i = 0; status == SG_OK && i < rows->n; i++) {
+        const char *label = rows->row[i].label;
+        int k = !label ? -1 : by_index ? index_of(t, label) : class_of(t, label);
+        if (label && k < 0 && !by_index)
+            status = sg_class_names_find(&names, label, strlen(label), &k, err);
+        class_[i] = k;
+    }
+    sg_class_names_free(&names);
+    return status;
 }
 
 static void add_text(struct sg_sha256_stream *h, const char *text)

@@ -31,6 +31,10 @@
 enum sg_method { SG_METHODS(SG_METHOD_CONSTANT) SG_N_METHODS };
 #undef SG_METHOD_CONSTANT
 
+/* Neither asks nor makes: the pool's rows come from a file (gen/pool/imported.h). A study names such methods itself; settings do not
+ * know this one by a name. */
+enum { SG_IMPORTED = SG_N_METHODS };
+
 enum { SG_MAX_SHOTS = 50, SG_MAX_NEEDS = 2 };
 
 struct sg_prompter;

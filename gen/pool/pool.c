@@ -58,9 +58,10 @@ sg_status sg_pool_create(const struct sg_pool_spec *spec, struct sg_pool **out, 
     p->spec = *spec;
     p->folded = sg_buf_make((size_t)1 << 26);
     p->method = sg_method_row(spec->method);
-    p->filling = p->method->make ? &sg_fill_by_making
-                 : spec->source  ? &sg_fill_by_rephrasing
-                                 : &sg_fill_by_draws;
+    p->filling = p->method->make  ? &sg_fill_by_making
+                 : spec->imported ? &sg_fill_by_import
+                 : spec->source   ? &sg_fill_by_rephrasing
+                                  : &sg_fill_by_draws;
     p->topics_done = !p->method->has_topics || spec->source;
     p->example = sg_alloc((size_t)spec->n + 1, sizeof *p->example);
     p->filled = sg_alloc((size_t)spec->n + 1, sizeof *p->filled);
@@ -75,7 +76,7 @@ sg_status sg_pool_create(const struct sg_pool_spec *spec, struct sg_pool **out, 
     if (status == SG_OK)
         status = sg_set_create(&p->test, err);
     if (status == SG_OK)
-        status = p->method->make ? make_maker(p, err) : make_prompter(p, err);
+        status = p->method->make ? make_maker(p, err) : spec->imported ? SG_OK : make_prompter(p, err);
     if (status == SG_OK)
         status = sg_pool_make_id(p, err);
     note_short_rows(p);

@@ -61,6 +61,8 @@ static void add_free(struct sg_sha256_stream *sha, const struct sg_pool *p)
     sg_sha256_add_text(sha, p->method->recipe);
     if (p->method->gaps)
         sg_sha256_add_text(sha, s->encoder_digest);
+    if (s->imported)
+        sg_sha256_add_text(sha, s->imported->digest);
     sg_sha256_add_text(sha, s->task->name);
     for (int k = 0; k < s->task->n_classes; k++)
         sg_sha256_add_text(sha, s->task->class_[k].name);
@@ -78,7 +80,7 @@ sg_status sg_pool_make_id(struct sg_pool *p, struct sg_err *err)
     struct sg_sha256_stream *sha = sg_sha256_create();
     if (!sha)
         return sg_fail_memory(err, 256);
-    if (p->maker) {
+    if (!p->prompter) {
         add_free(sha, p);
         sg_sha256_finish_hex(sha, p->id);
         return SG_OK;

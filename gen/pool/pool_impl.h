@@ -49,8 +49,8 @@ struct sg_filling {
     int shows_text;
     int64_t (*max_tokens)(const struct sg_pool *p); /* of one example's request */
 };
-extern const struct sg_filling sg_fill_by_draws, sg_fill_by_rephrasing,
-    sg_fill_by_making; /* has no specimen: it asks nobody */
+extern const struct sg_filling sg_fill_by_draws, sg_fill_by_rephrasing, sg_fill_by_making,
+    sg_fill_by_import; /* has no specimen: it asks nobody */
 
 struct sg_pool {
     struct sg_pool_spec spec;
