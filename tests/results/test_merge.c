@@ -506,6 +506,15 @@ static void a_run_keeps_its_folder(void **state)
     assert_non_null(strstr(err.text, pid));
     assert_non_null(strstr(err.text, "--live"));
     assert_non_null(strstr(err.text, "r1: a run is at work there"));
+    /* A copy of it is nobody's, wherever it lies. */
+    char *bytes = NULL;
+    size_t n = 0;
+    OK(sg_file_read(at("r0/ledger.sqlite"), 1 << 26, &bytes, &n, &err));
+    OK(sg_file_write(at("r1/copy.sqlite"), bytes, n, &err));
+    sg_free(bytes);
+    const char *copied[] = {at("r0"), at("r1/copy.sqlite")};
+    struct sg_merge_options c_of_copy = options(copied, 2, at("rc"));
+    OK(merge(&c_of_copy));
     o.takes_live = 1;
     OK(merge(&o)); /* and what is not committed is not there */
     struct sg_ledger *c = open_result("r");
