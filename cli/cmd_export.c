@@ -5,6 +5,7 @@
 #include "cli/common.h"
 #include "cli/guard.h"
 #include "results/export/export.h"
+#include "results/h5/store.h"
 #include "results/ledger/output_check.h"
 
 #include <stdio.h>
@@ -22,8 +23,12 @@ static sg_status export(const char *path, struct sg_export_options *o, struct sg
         status = sg_report_source_open(path, &source, err);
     if (status == SG_OK) {
         sg_cli_guard_reading(source.file, NULL);
-        status = sg_export(&source, o, &missing, err);
+        status =
+            sg_store_verify(source.file, err); /* nothing goes out under a digest that it does not have */
+        sg_cli_guard_end();
     }
+    if (status == SG_OK)
+        status = sg_export(&source, o, &missing, err);
     if (missing)
         sg_tell_sentence(missing);
     sg_report_source_close(&source);

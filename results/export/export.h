@@ -1,6 +1,7 @@
 /* A study's results in files that other programs read: `synthgrid export`.
  *
  *     sg_report_source_open("results/quickstart", &source, &err)
+ *     sg_store_verify(source.file, &err)               nothing goes out under a digest that it does not have
  *     sg_export(&source, &(struct sg_export_options){.format = sg_export_format_of("csv"), .output = "out"}, &err)
  *     sg_report_source_close(&source)
  *
@@ -40,7 +41,7 @@ struct sg_export_options {
     const char *license, *creator, *url; /* for whom it is published by; NULL: not known */
 };
 
-/* Writes OUT, under a temporary name until it is whole and synced. *missing: what the metadata lack for want of options, a sentence; NULL
+/* Of a file that sg_store_verify has found whole. Writes OUT, under a temporary name until it is whole and synced. *missing: what the metadata lack for want of options, a sentence; NULL
  * where nothing (sg_free). SG_INPUT when OUT exists, for a file that is none of ours or damaged, and for a table that there is not. */
 sg_status sg_export(const struct sg_report_source *s, const struct sg_export_options *o, char **missing,
                     struct sg_err *err) SG_MUST_USE;

@@ -34,14 +34,12 @@ const char *sg_export_type_name(enum sg_column_type type)
     return name[type];
 }
 
-/* The shortest of %.6g to %.9g that reads back as the same float. */
+/* Nine digits are enough for any float, and eight for most; %g leaves zeros at the end out. */
 static void format_float(double x, char out[32])
 {
-    for (int digits = 6; digits <= 9; digits++) {
-        snprintf(out, 32, "%.*g", digits, x);
-        if (strtof(out, NULL) == (float)x)
-            return;
-    }
+    snprintf(out, 32, "%.8g", x);
+    if (strtof(out, NULL) != (float)x)
+        snprintf(out, 32, "%.9g", x);
 }
 
 struct writer {

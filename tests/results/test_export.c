@@ -39,7 +39,9 @@ static sg_status export_as(const char *study, const struct sg_export_options *o,
 {
     struct sg_report_source s = {0};
     SG_TRY(sg_report_source_open(study, &s, &err));
-    sg_status status = sg_export(&s, o, missing, &err);
+    sg_status status = sg_store_verify(s.file, &err);
+    if (status == SG_OK)
+        status = sg_export(&s, o, missing, &err);
     sg_report_source_close(&s);
     return status;
 }
