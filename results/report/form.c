@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { HEAD_MAX = 100 }; /* characters */
+enum { HEAD_MAX = 100 /* characters */, NAMED_MAX = 6 /* tables in a message */ };
 
 #define SG_FORM(name, file_end, about) {#name, about, file_end, sg_form_##name},
 const struct sg_form sg_forms[] = {SG_FORMS(SG_FORM)};
@@ -73,8 +73,9 @@ sg_status sg_form_only_table(const struct sg_doc *doc, const struct sg_doc_table
                 continue;
             only = t;
             n++;
-            if (len < sizeof names)
-                len += (size_t)snprintf(names + len, sizeof names - len, "%s%s", n > 1 ? ", " : "", t->name);
+            if (n <= NAMED_MAX)
+                len += (size_t)snprintf(names + len, sizeof names - len, "%s%.60s", n > 1 ? ", " : "",
+                                        n < NAMED_MAX ? t->name : "...");
         }
     if (n == 1) {
         *out = only;
