@@ -189,7 +189,7 @@ static sg_status fake_probes(struct sg_ledger *l, const struct fake *f, struct s
     static const int n_rows[] = {8, 5, 7, 9};
     for (int i = 0; i < 4; i++) {
         struct sg_ledger_contamination_row rows[8];
-        char settings[300], id[16], key[8][2][20];
+        char settings[300], id[32], key[8][2][48];
         snprintf(id, sizeof id, "probe%d", i);
         snprintf(
             settings, sizeof settings,
