@@ -193,15 +193,65 @@ static void every_value_of_every_table_reads_back(void **state)
     sg_free(alone);
 }
 
+static void unpack(const char *from, const char *to)
+{
+    char *bytes = NULL;
+    size_t n = 0;
+    OK(sg_file_read_gz(from, 1 << 24, &bytes, &n, &err));
+    OK(sg_file_write(to, bytes, n, &err));
+    sg_free(bytes);
+}
+
+enum { FLOATS = 64 };
+
+/* Probabilities between a tenth and an eighth: where floats lie closest beside their decimals, and take nine digits. */
+static void make_floats(const char *name)
+{
+    struct sg_ledger *l = NULL;
+    char path[600];
+    float logits[2 * FLOATS] = {0};
+    snprintf(path, sizeof path, "%s/results.h5", in_scratch(name));
+    OK(sg_ledger_open(in_scratch(name), SG_LEDGER_WRITE, &l, &err));
+    for (int r = 0; r < FLOATS; r++) {
+        OK(sg_ledger_test_row_put(l, "t", r, r % 2, "a row", NULL, &err));
+        logits[2 * r] = 2 + (float)r / 640;
+    }
+    OK(sg_ledger_cell_plan(
+        l, "cell", 0,
+        "{\"class_names\":[\"a\",\"b\"],\"method\":\"\",\"mix\":\"raw\",\"raw\":4,\"seed_data\":0,"
+        "\"seed_generation\":-1,\"seed_train\":0,\"size\":0,\"task\":\"t\"}",
+        NULL, &err));
+    OK(sg_ledger_cell_finish(l,
+                             &(struct sg_ledger_cell){.id = "cell",
+                                                      .status = "done",
+                                                      .result = "{}",
+                                                      .n_eval = FLOATS,
+                                                      .n_classes = 2,
+                                                      .logits = logits},
+                             &err));
+    OK(sg_store_write(l, path, NULL, &err));
+    sg_ledger_close(l);
+}
+
+static void real_numbers_read_back(void **state)
+{
+    (void)state;
+    make_floats("floats");
+    export_to(in_scratch("floats"), "csv", in_scratch("floats-csv"));
+    char path[600];
+    snprintf(path, sizeof path, "%s/results.h5", in_scratch("floats"));
+    assert_int_equal(compare_tables(path, in_scratch("floats-csv")), 6);
+    unpack("tests/oracle/old/results.h5.gz", in_scratch("real.h5"));
+    export_to(in_scratch("real.h5"), "csv", in_scratch("real-csv"));
+    assert_true(compare_tables(in_scratch("real.h5"), in_scratch("real-csv")) > 8);
+}
+
 /* What an older file does not know is left out, and no -1 stands for it. */
 static void columns_that_an_older_file_lacks_are_left_out(void **state)
 {
     (void)state;
-    char *bytes = NULL, *text;
-    size_t n = 0;
-    OK(sg_file_read_gz("tests/results/older/results.h5.gz", 1 << 20, &bytes, &n, &err));
-    OK(sg_file_write(in_scratch("older.h5"), bytes, n, &err));
-    sg_free(bytes);
+    char *text;
+    unpack("tests/results/older/results.h5.gz", in_scratch("older.h5"));
     export_to(in_scratch("older.h5"), "csv", in_scratch("older-csv"));
     assert_true(compare_tables(in_scratch("older.h5"), in_scratch("older-csv")) > 8);
     text = read_text(in_scratch("older-csv"), "pools.csv", NULL);
@@ -442,6 +492,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(foreign_words),
         cmocka_unit_test(every_value_of_every_table_reads_back),
+        cmocka_unit_test(real_numbers_read_back),
         cmocka_unit_test(columns_that_an_older_file_lacks_are_left_out),
         cmocka_unit_test(pools_are_lines_of_json_under_a_card),
         cmocka_unit_test(metadata_name_every_file_and_its_digest),
