@@ -63,7 +63,7 @@ with sg.Folder() as folder:
     def in_another_folder():
         out, _ = sg.run("run", whole, f"train.encoder={sg.ROOT / ENCODER}", ranks=2, env=away, cwd=elsewhere)
         sg.check(same in out and sg.digest(out) == digest, "in another folder, with data:\n" + out[-2000:])
-        sg.check((elsewhere / "results" / "quickstart" / "results.h5").exists(), "results are not in results/<study>")
+        sg.check((elsewhere / "results" / "grid" / "results.h5").exists(), "results are not in results/<study>")
         out, err = sg.run("run", whole, f"train.encoder={sg.ROOT / ENCODER}", cwd=elsewhere)
         sg.check(same in out and "nothing is left to do" in err, "again:\n" + out[-2000:])
 
