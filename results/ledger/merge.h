@@ -4,7 +4,7 @@
  * merge away, and renamed when all of it is durable; what a killed merge has left there is removed by the next one.
  *
  * One study: the same name, rows and task files of each task that both have, encoder, and settings; but these may differ:
- *   which part of the grid    tasks, methods, conditioning, prompt_variants, rephrase, rephrase_tasks, sizes, raw, mixes, seeds.*, which
+ *   which part of the grid    tasks, methods, conditioning, prompt_variants, rephrase, rephrase_tasks, sizes, raw, mixes, weighting, verify, classifiers, fine_tune_tasks, seeds.*, which
  *                             generators, llm_eval.shots, .rows and .seeds, contamination.rows: ids of pools and cells say what each comes from
  *   where things are          data.dir, .train and .test, generator.base_url, .api_key_env, .recording, .timeout_s and .retries,
  *                             train.encoder: rows and encoder are compared by their digests

@@ -8,6 +8,10 @@
 
 /* What may differ, with all below it: which part of the grid, and where things are. */
 static const char *const free_settings[] = {"tasks",
+                                            "classifiers",
+                                            "fine_tune_tasks",
+                                            "weighting",
+                                            "verify",
                                             "methods",
                                             "conditioning",
                                             "prompt_variants",

@@ -123,7 +123,7 @@ def sampling(folder):
     for arguments, cwd, said in (((folder / "whole", "--sample", "10%", "train.encoder=/no/such"), sg.ROOT, "/no/such"),
                                  ((folder / "whole", "--sample", "10%", "data.dir=/no/such"), sg.ROOT, "/no/such"),
                                  ((folder / "whole", "--sample", "10%", "train.encoder=tests/oracle/model/roberta"), sg.ROOT, "another one than the cells were trained with"),
-                                 ((folder / "whole", "--sample", "10%"), folder, "grid.yaml: the study file that"),
+                                 ((folder / "whole", "--sample", "10%"), folder, ".yaml: the study file that"),
                                  ((folder / "whole", "--sample", "0%"), sg.ROOT, "above 0"), ((folder / "whole", "--study", "x"), sg.ROOT, "for --sample"),
                                  ((folder / "whole" / "results.h5", "--sample", "10%"), sg.ROOT, "needs the results folder")):
         out, err = sg.run("verify", *arguments, cwd=cwd, code=2)
