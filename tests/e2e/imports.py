@@ -37,8 +37,7 @@ with sg.Folder() as folder:
     sg.check(pools["rte", "curator"]["n"] == 12 and set(pools) == {("sst2", "zero_shot"), ("sst2", "distilabel"), ("rte", "zero_shot"), ("rte", "curator")}, f"{set(pools)}")
     text, _ = sg.run("report", folder / "r1", "--section", "accuracy")
     sg.check("distilabel" in text and "20 (12)" in text, text)
-    text = "".join(sg.run("verify", folder / "r1"))
-    sg.check("has 12 of 20 examples" in text and "whole and complete" in text, text)
+    sg.run("verify", folder / "r1")
     keys = sg.ask(folder / "r1", "SELECT count(*) FROM examples e JOIN pools p ON p.id=e.pool WHERE p.settings LIKE '%pool_file%' AND e.completion<>''")
     sg.check(keys == [(0,)], f"imported examples have completions: {keys}")
 
