@@ -157,6 +157,14 @@ static void count_degenerate(struct sg_report_data *d)
     }
 }
 
+static int is_imported(const char *settings)
+{
+    json_t *o = json_loads(settings, 0, NULL);
+    int yes = json_object_get(o, "pool_file") != NULL;
+    json_decref(o);
+    return yes;
+}
+
 static sg_status read_pool(void *context, int64_t at, const union sg_value *row, struct sg_err *err)
 {
     struct sg_report_data *d = context;
@@ -169,6 +177,7 @@ static sg_status read_pool(void *context, int64_t at, const union sg_value *row,
         .task = sg_strdup(row[SG_POOLS_task].text),
         .method = sg_strdup(row[SG_POOLS_method].text),
         .model = sg_strdup(row[SG_POOLS_model].text),
+        .is_imported = is_imported(row[SG_POOLS_settings].text),
         .status = sg_strdup(row[SG_POOLS_status].text),
         .shortfall = sg_strdup(row[SG_POOLS_shortfall].text),
         .seed_generation = row[SG_POOLS_seed_generation].i,

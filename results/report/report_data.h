@@ -38,6 +38,7 @@ struct sg_report_task {
 
 struct sg_report_pool {
     char *task, *method, *model, *status, *shortfall;
+    int is_imported; /* others have made it: neither by an LLM of the study nor of its raw rows */
     int64_t seed_generation, seed_data; /* seed_data -1: its prompts show no raw rows */
     double n_wanted, n, n_attempts, n_rejected;
     double n_near_raw, n_near_test, n_near_pool; /* kept near-duplicates; NaN in older files */

@@ -48,10 +48,37 @@ static int64_t n_models(const struct sg_report_data *d)
     for (int64_t i = 0; i < d->n_pools; i++) {
         int is_new = 1;
         for (int64_t k = 0; k < i; k++)
-            is_new &= strcmp(d->pool[k].model, d->pool[i].model) != 0;
+            is_new &= d->pool[k].is_imported || strcmp(d->pool[k].model, d->pool[i].model) != 0;
+        is_new &= !d->pool[i].is_imported;
         n += is_new;
     }
     return n;
+}
+
+/* Of pools that others have made; how many there are. */
+static int64_t say_imports(const struct sg_report_data *d, struct sg_doc *doc)
+{
+    struct sg_buf b = sg_buf_make(1 << 14);
+    int64_t n = 0;
+    for (int64_t i = 0; i < d->n_pools; i++)
+        if (d->pool[i].is_imported)
+            sg_buf_printf(&b, "%s%.100s on %.100s", n++ ? ", " : "", d->pool[i].method, d->pool[i].task);
+    if (n)
+        sg_doc_paragraph(
+            doc,
+            "Others have made the pools of %s: what wrote them, with which prompts, and whether it had "
+            "seen the test rows, is not known here.",
+            sg_buf_text(&b));
+    sg_buf_free(&b);
+    return n;
+}
+
+static const char *first_model(const struct sg_report_data *d)
+{
+    for (int64_t i = 0; i < d->n_pools; i++)
+        if (!d->pool[i].is_imported)
+            return d->pool[i].model;
+    return "";
 }
 
 /* Where training taught nothing that shows, a method that is as good as raw rows is as good as guessing. */
@@ -129,9 +156,10 @@ sg_status sg_section_limits(const struct sg_section_input *in, struct sg_doc *do
         n_rows = t == 0 || d->task[t].n_test < n_rows ? d->task[t].n_test : n_rows;
     say_seeds(in->scores, doc);
     say_chance(in, doc);
-    if (n_models(d) == 1)
-        sg_doc_paragraph(doc, "All examples are by one LLM (%s); another may write other ones.",
-                         d->pool[0].model);
+    int64_t n_imported = say_imports(d, doc);
+    if (n_models(d) == 1 && first_model(d)[0])
+        sg_doc_paragraph(doc, "All %sexamples are by one LLM (%s); another may write other ones.",
+                         n_imported ? "other " : "", first_model(d));
     sg_doc_paragraph(
         doc,
         "All cells train one encoder, on %lld %s; a larger encoder may gain less, other tasks more or less.",
