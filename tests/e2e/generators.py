@@ -83,7 +83,8 @@ with sg.Folder() as folder:
             for ranks in (1, 2):
                 out, _ = two.run("run", f"r{ranks}", ranks=ranks)
                 digests[f"{ranks} ranks"] = sg.digest(out)
-                sg.check("zero_shot by fast" in out and "zero_shot by slow" in out, "no axis in the tables:\n" + out)
+                tables = sg.run("report", two.folder / f"r{ranks}")[0]
+                sg.check("zero_shot by fast" in tables and "zero_shot by slow" in tables, "no axis in the tables:\n" + tables)
             bought = ask(two.folder / "r2", "SELECT json_extract(request, '$.model'), source, count(*), total(cost_usd) FROM completions GROUP BY 1, 2")
             print(bought, {name: len(getattr(two, name).requests()) for name in ("slow", "fast")})
             sg.check([(m, s) for m, s, _, _ in bought] == [("hare", f"live {two.fast.url}"), ("turtle", f"live {two.slow.url}")], f"{bought}")
