@@ -71,16 +71,36 @@ static sg_status fill_task(struct fill *f, const struct task *t, struct sg_err *
     return status;
 }
 
-sg_status sg_fill_measures(struct fill *f, struct sg_err *err)
+/* Whether a pool of the task, of this study, was measured: what an earlier version of the study has left of a task without pools is not its own. */
+static int is_measured(const struct fill *f, const char *measured, const struct task *t)
 {
-    sg_status status = SG_OK;
-    for (int64_t i = 0; i < f->n_pools && status == SG_OK; i++) {
+    int is = 0;
+    for (int64_t i = 0; i < f->n_pools && !is; i++)
+        is = measured[i] && strcmp(f->pool[i].task, t->name) == 0;
+    return is;
+}
+
+static sg_status fill_pools(struct fill *f, char *measured, struct sg_err *err)
+{
+    for (int64_t i = 0; i < f->n_pools; i++) {
         json_t *record = NULL;
         SG_TRY(record_of(f, f->pool[i].id, &record, err));
-        status = fill_row(f, json_object_get(record, "against"), i, f->pool[i].task, f->pool[i].method, err);
+        const json_t *against = json_object_get(record, "against");
+        measured[i] = against != NULL;
+        sg_status status = fill_row(f, against, i, f->pool[i].task, f->pool[i].method, err);
         json_decref(record);
+        SG_TRY(status);
     }
+    return SG_OK;
+}
+
+sg_status sg_fill_measures(struct fill *f, struct sg_err *err)
+{
+    char *measured = sg_alloc((size_t)f->n_pools + 1, 1);
+    sg_status status = measured ? fill_pools(f, measured, err) : sg_fail_memory(err, (size_t)f->n_pools);
     for (int64_t i = 0; i < f->n_tasks && status == SG_OK; i++)
-        status = fill_task(f, &f->task[i], err);
+        if (is_measured(f, measured, &f->task[i]))
+            status = fill_task(f, &f->task[i], err);
+    sg_free(measured);
     return status;
 }
