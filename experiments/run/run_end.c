@@ -137,18 +137,18 @@ static sg_status write_results(struct sg_run *r, sg_status status, struct sg_err
     return write_end(r, status, why, err);
 }
 
-/* What one may type now. */
+/* What one may type now. The results folder stands there: what was set on the command line is not in the file. */
 static void print_next(const struct sg_run *r)
 {
     const struct sg_study *s = r->p->study;
-    sg_tell_result(
-        "next     synthgrid report %s                  all answers; --format html --output report.html: "
-        "with figures",
-        s->results);
+    sg_tell_result("next     synthgrid report %s  all answers; --format html --output report.html makes a "
+                   "page with figures",
+                   s->results);
     if (s->n_fine_tune_tasks)
-        sg_tell_result("         synthgrid run %s fine_tune_tasks=[]  fine-tunes the other tasks, too",
-                       s->path);
-    sg_tell_result("         synthgrid init --help                a study of your own rows");
+        sg_tell_result(
+            "         synthgrid run %s results=%s fine_tune_tasks=[]%s  fine-tunes the other tasks, too",
+            s->path, s->results, r->options->n_overrides ? " and the same key=value settings" : "");
+    sg_tell_result("         synthgrid init --help  a study of your own rows");
 }
 
 /* Lines and tables for people. */
@@ -165,7 +165,7 @@ static sg_status print_all(struct sg_run *r, const char *digest, struct sg_err *
         SG_TRY(print_degenerate(r, err));
     if (!quiet)
         sg_tell_result("results  %s\ndigest   %s", r->h5_path, digest);
-    if (!quiet && !r->options->buy_only)
+    if (!quiet && !r->options->buy_only && r->end == SG_OK)
         print_next(r);
     return SG_OK;
 }

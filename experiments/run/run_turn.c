@@ -114,10 +114,15 @@ sg_status sg_run_first_verdict(struct sg_run *r, struct sg_err *err)
     r->n_probes_now = 0;
     if (!n_open || n_predictions > VERDICT_PREDICTIONS)
         return SG_OK;
+    struct sg_err why = {0};
     SG_TRY(sg_ledger_commit(r->ledger, err));
-    SG_TRY(sg_store_write(r->ledger, r->h5_path, NULL, err));
     sg_tell_progress("", 1);
-    SG_TRY(sg_run_print_verdict(r, err));
+    /* It is for the eye alone: a full disk must not end the fine-tuning. */
+    if (sg_store_write(r->ledger, r->h5_path, NULL, &why) != SG_OK ||
+        sg_run_print_verdict(r, &why) != SG_OK) {
+        sg_tell_warning("what the probes say cannot be shown yet: %s", why.text);
+        return SG_OK;
+    }
     printf("\nThat is what the probes say; %lld %s still to be fine-tuned.\n\n", (long long)n_open,
            sg_plural(n_open, "cell is", "cells are"));
     fflush(stdout);
