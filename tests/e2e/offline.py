@@ -23,7 +23,9 @@ def traced(log, *arguments, code=0):
                           timeout=280)
     sg.check(done.returncode == code, f"{arguments}: exit code {done.returncode}, not {code}:\n{done.stderr[-2000:]}")
     text = log.read_text()
-    sg.check(text.count("execve(") == 1, "other programs were started:\n" + "\n".join(re.findall(".*execve.*", text)))
+    # It may start itself again, once, where OpenBLAS takes the CPU for an old one (mpi/blas_core.c).
+    started = re.findall(r'execve\("([^"]*)"', text)
+    sg.check(len(started) <= 2 and len(set(started)) == 1, "other programs were started:\n" + "\n".join(re.findall(".*execve.*", text)))
     return done.stdout, done.stderr, text
 
 
