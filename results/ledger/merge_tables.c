@@ -487,17 +487,17 @@ static sg_status check_cell(struct sg_merging *m, sqlite3_stmt *row, struct sg_e
     return status;
 }
 
+/* examples_sha256 is of all that a cell took from its pool, n_synthetic is what verification left of that. */
+#define EXAMPLES_OF OF_RESULT("m", "examples_sha256")
+#define N_KEPT      OF_RESULT("m", "n_synthetic")
+#define N_REMOVED   OF_RESULT("m", "view.n_removed")
+
 sg_status sg_merge_settle(struct sg_merging *m, struct sg_err *err)
 {
-    return sg_merge_each(
-        m,
-        "SELECT id, pool, examples, n FROM (SELECT m.id, m.pool, " OF_RESULT(
-            "m",
-            "examples_sha256") " AS examples, " OF_RESULT("m",
-                                                          "n_synthetic") " AS n FROM main.cells m WHERE "
-                                                                         "m.status='done' "
-                                                                         "AND m.pool IN (SELECT id FROM "
-                                                                         "main.pools)) WHERE examples<>'' "
-                                                                         "AND n>0 ORDER BY id",
-        check_cell, err);
+    return sg_merge_each(m,
+                         "SELECT id, pool, examples, n FROM (SELECT m.id, m.pool, " EXAMPLES_OF
+                         " AS examples, " N_KEPT "+ifnull(" N_REMOVED ", 0) AS n FROM main.cells m WHERE "
+                         "m.status='done' AND m.pool IN (SELECT id FROM main.pools)) WHERE examples<>'' AND "
+                         "n>0 ORDER BY id",
+                         check_cell, err);
 }

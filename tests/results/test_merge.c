@@ -3,6 +3,7 @@
 #include "results/h5/store.h"
 #include "results/ledger/ledger_attempts.h"
 #include "results/ledger/ledger_batches.h"
+#include "results/ledger/ledger_trained.h"
 #include "results/ledger/merge.h"
 
 #include "fake_study.h"
@@ -282,6 +283,43 @@ static void cells_of_examples_that_lost_are_planned_again(void **state)
     assert_int_equal(ledger_number(l, "SELECT count(*) FROM cells WHERE id='cell3' AND status='planned'"), 1);
     assert_int_equal(ledger_number(l, "SELECT count(*) FROM cells WHERE id='cell2' AND status='done'"), 1);
     sg_ledger_close(l);
+}
+
+/* A verified cell has fewer synthetic examples than the digest of its prefix is of; none at all, too. */
+static void verified_cells_are_known_by_all_of_their_prefix(void **state)
+{
+    (void)state;
+    for (int n_kept = 0; n_kept < 3; n_kept++) {
+        char name[3][16], digest[SG_HEX], sql[400];
+        for (int i = 0; i < 3; i++)
+            snprintf(name[i], sizeof name[i], "view%d%d", n_kept, i);
+        for (int i = 0; i < 2; i++) {
+            struct sg_ledger *l = fill(name[i], &(struct fake){0}, i);
+            if (i)
+                OK(fake_pool(l, &(struct fake){.evil = "other"}, 0, &err));
+            OK(sg_ledger_commit(l, &err));
+            OK(sg_ledger_examples_digest(l, "pool0", 3, digest, &err));
+            assert_int_equal(strlen(digest), SG_HEX - 1);
+            snprintf(sql, sizeof sql,
+                     "UPDATE cells SET result=json_set(result, '$.n_synthetic', %d, '$.view', "
+                     "json('{\"n_removed\":%d}'), '$.examples_sha256', '%s') WHERE id='%s'",
+                     n_kept, 3 - n_kept, digest, i ? "cell3" : "cell2");
+            assert_int_equal(sqlite3_exec(sg_ledger_handle(l), sql, NULL, NULL, NULL), SQLITE_OK);
+            sg_ledger_close(l);
+        }
+        const char *in[] = {at(name[0]), at(name[1])};
+        struct sg_merge_options o = options(in, 2, at(name[2]));
+        o.first_wins = 1;
+        OK(merge(&o));
+        assert_null(says(found.remarks, "cell cell2"));
+        assert_non_null(says(found.remarks, "cell cell3 was trained on examples that were not taken"));
+        struct sg_ledger *l = open_result(name[2]);
+        assert_int_equal(ledger_number(l, "SELECT count(*) FROM cells WHERE id='cell2' AND status='done'"),
+                         1);
+        assert_int_equal(ledger_number(l, "SELECT count(*) FROM cells WHERE id='cell3' AND status='planned'"),
+                         1);
+        sg_ledger_close(l);
+    }
 }
 
 static void put_bought(struct sg_ledger *l, const char *key, const char *text, double usd, int has_attempt)
@@ -607,6 +645,7 @@ int main(void)
         cmocka_unit_test(every_table_has_its_rule),
         cmocka_unit_test(what_differs_is_named),
         cmocka_unit_test(cells_of_examples_that_lost_are_planned_again),
+        cmocka_unit_test(verified_cells_are_known_by_all_of_their_prefix),
         cmocka_unit_test(no_money_is_lost),
         cmocka_unit_test(the_better_record_is_taken),
         cmocka_unit_test(batches_come_along),
