@@ -181,7 +181,8 @@ int sg_cmd_verify(int argc, char **argv)
         .overrides = "data.dir=DIR train.encoder=DIR",
         .about =
             "Reads results.h5 whole: each table against its digests, what is missing, and of a folder "
-            "whether the ledger says the same. A pool whose completions ran out is complete, and remarked. "
+            "whether the ledger says the same. A pool that is short by the study's rules is complete, and "
+            "remarked. "
             "With --sample, under mpirun too, a share of the done cells is trained again from the ledger's "
             "completions, "
             "the same cells on any machine, and weights that differ are named; key=value says where data and "

@@ -248,8 +248,7 @@ static sg_status note_short(struct tally *t, const union sg_value *row, struct s
     sg_buf_safe(&b, row[SG_POOLS_task].text, 80);
     sg_buf_puts(&b, ", ");
     sg_buf_safe(&b, row[SG_POOLS_method].text, 200);
-    sg_buf_printf(&b, ") has %.0f of %.0f examples, and its completions ran out: ", row[SG_POOLS_n].x,
-                  row[SG_POOLS_n_wanted].x);
+    sg_buf_printf(&b, ") has %.0f of %.0f examples: ", row[SG_POOLS_n].x, row[SG_POOLS_n_wanted].x);
     sg_buf_safe(&b, row[SG_POOLS_shortfall].text, 300);
     t->n_short++;
     return note(t->remarks, sg_buf_take(&b), err);

@@ -20,7 +20,7 @@ sg_status sg_store_check_ledger(const char *path, struct sg_ledger *l, json_t *m
                                 struct sg_err *err) SG_MUST_USE;
 
 /* Appends "cells: 3 of 5 are done" and the like for what is planned and missing. A pool that says why it is short is over by the
- * study's rules (its completions ran out): `remarks` gets it, with its reason. One without any example is missing, as its cells fail. */
+ * study's rules (its completions, rows or draws ran out): `remarks` gets it, with its reason. One without any example is missing, as its cells fail. */
 sg_status sg_store_check_complete(const char *path, json_t *misfits, json_t *remarks,
                                   struct sg_err *err) SG_MUST_USE;
 

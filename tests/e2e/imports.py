@@ -41,7 +41,8 @@ with sg.Folder() as folder:
     sg.check("best free one" not in text, "an imported method is called a free one:\n" + text)
     text, _ = sg.run("report", folder / "r1", "--section", "accuracy")
     sg.check("distilabel" in text and "20 (12)" in text, text)
-    sg.run("verify", folder / "r1")
+    text, _ = sg.run("verify", folder / "r1")
+    sg.check("(sst2, distilabel) has 12 of 20 examples: class" in text and "completions" not in text, text)
     keys = sg.ask(folder / "r1", "SELECT count(*) FROM examples e JOIN pools p ON p.id=e.pool WHERE p.settings LIKE '%pool_file%' AND e.completion<>''")
     sg.check(keys == [(0,)], f"imported examples have completions: {keys}")
 

@@ -150,10 +150,10 @@ def verifying(folder):
     out, err = sg.run("verify", path, code=1)
     sg.check(str(path) in out and "1 thing does not fit" in err, out + err)
 
-    # A pool whose completions ran out by the rules: the run ended with 0, and so does this.
+    # A pool that is short by the rules: the run ended with 0, and so does this.
     sg.run("run", *sg.QUICKSTART, "tasks=[boolq]", "methods=[zero_shot_topic]", "mixes=[synthetic]", "sizes=[30]", "train.steps=2", "--results", folder / "short")
     out, _ = sg.run("verify", folder / "short")
-    sg.check("remark: pool 0 (boolq, zero_shot_topic) has 18 of 30 examples, and its completions ran out: class false: 8 of 15 after 76 attempts" in out, out)
+    sg.check("remark: pool 0 (boolq, zero_shot_topic) has 18 of 30 examples: class false: 8 of 15 after 76 attempts" in out, out)
 
 
 with sg.Folder() as folder:

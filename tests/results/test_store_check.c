@@ -145,9 +145,8 @@ static void what_is_missing_is_counted(void **state)
     assert_string_equal(says(misfits, 1), "evaluations of the LLM: 1 of 2 are complete");
     assert_string_equal(says(misfits, 2), "contamination probes: 3 of 4 are complete");
     assert_int_equal(json_array_size(remarks), 1);
-    assert_string_equal(says(remarks, 0),
-                        "pool 1 (rte, few_shot_3) has 3 of 4 examples, and its completions ran out: "
-                        "class positive: 1 of 2 after 7 attempts");
+    assert_string_equal(says(remarks, 0), "pool 1 (rte, few_shot_3) has 3 of 4 examples: "
+                                          "class positive: 1 of 2 after 7 attempts");
     /* One that does not say why, and one without any example, are missing. */
     static const char *const other[] = {"UPDATE pools SET shortfall='' WHERE id='pool1'",
                                         "UPDATE pools SET status='failed' WHERE id='pool1'"};
