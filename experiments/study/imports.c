@@ -80,11 +80,11 @@ sg_status sg_imports_read(struct sg_settings *all, struct sg_err *err)
     return SG_OK;
 }
 
-static sg_status check_one(const struct sg_study *s, int import, struct sg_err *err)
+static sg_status check_one(const struct sg_study *s, int import, int is_narrowed, struct sg_err *err)
 {
     const struct sg_import *x = &s->import[import];
     int n_of = 0;
-    for (int i = 0; i < x->n_tasks; i++) {
+    for (int i = 0; i < x->n_tasks && !(is_narrowed && x->at->line > 0); i++) {
         int known = 0;
         for (int t = 0; t < s->n_tasks; t++)
             known |= strcmp(s->task[t].name, x->task[i]) == 0;
@@ -119,10 +119,10 @@ static sg_status check_one(const struct sg_study *s, int import, struct sg_err *
     return SG_OK;
 }
 
-sg_status sg_imports_check(const struct sg_study *s, struct sg_err *err)
+sg_status sg_imports_check(const struct sg_study *s, int is_narrowed, struct sg_err *err)
 {
     for (int i = 0; i < s->n_imports; i++)
-        SG_TRY(check_one(s, i, err));
+        SG_TRY(check_one(s, i, is_narrowed, err));
     return SG_OK;
 }
 

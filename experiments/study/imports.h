@@ -13,9 +13,9 @@
 /* Local. Reads the groups among methods: into all->study. SG_INPUT with file:line:column. */
 sg_status sg_imports_read(struct sg_settings *all, struct sg_err *err) SG_MUST_USE;
 
-/* Local, when the tasks are known. SG_INPUT for a task that the study does not have, one file for several tasks, or columns that do not fit
- * a task's texts. */
-sg_status sg_imports_check(const struct sg_study *s, struct sg_err *err) SG_MUST_USE;
+/* Local, when the tasks are known. is_narrowed: they were named on the command line, and an import of the file may be for others, too.
+ * SG_INPUT for a task that the study does not have, one file for several tasks, or columns that do not fit a task's texts. */
+sg_status sg_imports_check(const struct sg_study *s, int is_narrowed, struct sg_err *err) SG_MUST_USE;
 
 /* Adds them as JSON objects, a comma before each but the first of the list. n: entries of the list so far. */
 void sg_imports_json(const struct sg_study *s, int n, struct sg_buf *out);

@@ -144,13 +144,20 @@ static int has_task(const struct sg_study *s, const char *name)
     return 0;
 }
 
+/* `tasks` is from the command line. */
+static int is_narrowed(const struct sg_reading *r)
+{
+    const struct sg_yaml *tasks = sg_schema_at(r, "tasks");
+    return tasks && tasks->line <= 0;
+}
+
 /* A list of tasks names tasks of the study; but not where the file has the list and `tasks` is narrowed on the command line. */
 static sg_status check_task_list(const struct sg_reading *r, const struct sg_study *s, const char *key, int n,
                                  char *const *name, struct sg_err *err)
 {
-    const struct sg_yaml *tasks = sg_schema_at(r, "tasks"), *list = sg_schema_at(r, key);
-    int is_narrowed = tasks && tasks->line <= 0 && list && list->line > 0;
-    for (int i = 0; i < n && !is_narrowed; i++)
+    const struct sg_yaml *list = sg_schema_at(r, key);
+    int may_have_others = is_narrowed(r) && list && list->line > 0;
+    for (int i = 0; i < n && !may_have_others; i++)
         if (!has_task(s, name[i]))
             return sg_schema_fail(
                 r, key, s->path, err,
@@ -290,7 +297,7 @@ static sg_status read_all(struct sg_settings *all, const char *path, int n_overr
     SG_TRY(check_task_list(&r, s, "rephrase_tasks", s->n_rephrase_tasks, s->rephrase_task, err));
     SG_TRY(check_fine_tune_tasks(&r, s, err));
     SG_TRY(check_views(&r, s, err));
-    SG_TRY(sg_imports_check(s, err));
+    SG_TRY(sg_imports_check(s, is_narrowed(&r), err));
     return finish(all, &r, s->arena, err);
 }
 

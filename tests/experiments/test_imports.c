@@ -342,10 +342,47 @@ static void bundles(void **state)
     json_decref(settings);
 }
 
+/* A file's import for a task that the command line leaves out is for none, and stands in nobody's way. */
+static void narrowed(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *override[2];
+        const char *message;
+    } rows[] = {
+        {{"tasks=[sst2]", NULL}, NULL},
+        {{"tasks=[sst2]", "methods=[eda, {name: a, pool: x, tasks: [emotion]}]"},
+         "has rows for task emotion, which the study does not have"},
+        {{"tasks=[emotion]", NULL}, NULL},
+        {{"sizes=[5]", NULL}, "has rows for task emotion, which the study does not have"},
+    };
+    char dir[] = "/tmp/sg-imports-XXXXXX", path[64];
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof path, "%s/study.yaml", dir);
+    put(path, "study: s\ntasks: [sst2]\nmethods: [eda, {name: a, pool: x, tasks: [emotion]}]\nsizes: [4]\n"
+              "raw: [8]\n");
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct sg_study *s = NULL;
+        size_t before = sg_mem_now();
+        sg_status status = sg_study_read(path, rows[i].override[1] ? 2 : 1, rows[i].override, &s, &err);
+        if ((status == SG_OK) != !rows[i].message || (rows[i].message && !strstr(err.text, rows[i].message)))
+            fail_msg("%s: %s", rows[i].override[0], err.text);
+        if (s) {
+            assert_int_equal(s->n_imports, 1);
+            assert_int_equal(sg_import_is_of(s, 0, 0), strcmp(s->task[0].name, "emotion") == 0);
+        }
+        sg_study_destroy(s);
+        assert_int_equal(sg_mem_now(), before);
+    }
+    assert_int_equal(remove(path), 0);
+    assert_int_equal(remove(dir), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(exports), cmocka_unit_test(leaves_others_alone),
                                        cmocka_unit_test(ids),     cmocka_unit_test(short_ones),
-                                       cmocka_unit_test(bad),     cmocka_unit_test(bundles)};
+                                       cmocka_unit_test(bad),     cmocka_unit_test(narrowed),
+                                       cmocka_unit_test(bundles)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
