@@ -16,7 +16,7 @@ static char *path_of(const struct sg_prepared *p, int64_t pool)
 
 json_t *sg_kept_words_read(const struct sg_prepared *p, int64_t pool)
 {
-    char *path = path_of(p, pool), *text = NULL, hex[SG_HEX];
+    char *path = p->study->results ? path_of(p, pool) : NULL, *text = NULL, hex[SG_HEX];
     struct sg_err ignored;
     json_t *words = NULL;
     size_t n = 0;
@@ -48,6 +48,8 @@ static sg_status write_file(const char *path, const char *text, struct sg_err *e
 
 void sg_kept_words_write(const struct sg_prepared *p, int64_t pool, const json_t *words)
 {
+    if (!p->study->results)
+        return;
     char *path = path_of(p, pool), *text = json_dumps(words, JSON_COMPACT);
     struct sg_err err = {0};
     sg_status status = path && text ? write_file(path, text, &err) : sg_fail_memory(&err, 1 << 16);

@@ -2,7 +2,7 @@
  * again: words/<pool id>.json, a line with the SHA-256 of the rest, then [[class, draw, [word or null, ...]], ...].
  *
  * A pool's id says all that its words depend on. A file that is missing, damaged or another pool's is no file: the words are asked for again.
- * Rank 0 only. */
+ * A study without a results folder keeps none. Rank 0 only. */
 #ifndef SG_EXPERIMENTS_RUN_KEPT_WORDS_H
 #define SG_EXPERIMENTS_RUN_KEPT_WORDS_H
 

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "experiments/buying/requests.h"
 #include "experiments/run/cell_work.h"
+#include "experiments/run/fill_words.h"
 #include "experiments/run/probe_work.h"
 #include "experiments/run/texts.h"
 #include "experiments/run/views.h"
@@ -33,6 +34,7 @@ struct resample {
     const struct sg_team *world;
     struct sg_resample_options *o;
     struct sg_prepared *p;
+    struct sg_mask_head *head;  /* NULL: no pool needs its words */
     struct sg_cells *cells;     /* all ranks, */
     struct sg_vectors *vectors; /* and this; the rest is rank 0's */
     struct sg_ledger *ledger;
@@ -284,9 +286,11 @@ sg_status sg_resample(const struct sg_team *world, struct sg_resample_options *o
     if (world->rank == 0)
         status = sg_ledger_open(o->folder, SG_LEDGER_COPY, &r.ledger, err);
     SG_TRY_DONE(sg_agree(world, status, err));
-    SG_TRY_DONE(sg_resample_prepare(world, o, r.ledger, &r.p, err));
+    SG_TRY_DONE(sg_resample_prepare(world, o, r.ledger, &r.p, &r.head, err));
     SG_TRY_DONE(sg_agree(world, sg_cells_create(r.p, &r.cells, err), err));
     SG_TRY_DONE(sg_agree(world, sg_vectors_create(r.p, &r.vectors, err), err));
+    if (r.head)
+        SG_TRY_DONE(sg_fill_words(world, r.p, r.head, err));
     status = train(&r, err);
 done:
     sg_requests_destroy(r.requests);
@@ -294,6 +298,7 @@ done:
     sg_cells_destroy(r.cells);
     sg_vectors_destroy(r.vectors);
     sg_ledger_close(r.ledger);
+    sg_mask_head_destroy(r.head);
     sg_prepared_destroy(r.p);
     sg_free(r.again);
     return status;

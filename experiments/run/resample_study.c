@@ -183,7 +183,8 @@ static sg_status can_train(const struct sg_team *world, const struct sg_prepared
 }
 
 static sg_status prepare(const struct sg_team *world, const struct sg_resample_options *o,
-                         struct sg_ledger *l, struct sg_buf *text, struct sg_prepared **p, struct sg_err *err)
+                         struct sg_ledger *l, struct sg_buf *text, struct sg_prepared **p,
+                         struct sg_mask_head **head, struct sg_err *err)
 {
     sg_status status = world->rank == 0 ? describe(o, l, text, err) : SG_OK;
     SG_TRY(sg_agree(world, status, err));
@@ -198,21 +199,29 @@ static sg_status prepare(const struct sg_team *world, const struct sg_resample_o
     SG_TRY(sg_agree(world, status, err));
     SG_TRY(sg_same_ranks_of_study(world, *p, 1, err));
     SG_TRY(can_train(world, *p, err));
+    if (sg_study_needs_words((*p)->study))
+        SG_TRY(sg_agree(world, sg_mask_head_load((*p)->encoder, head, err), err));
     SG_TRY(sg_encoder_read((*p)->encoder, world, err));
-    (*p)->study->results = NULL; /* so that no cell leaves a snapshot there, or goes on from one */
+    /* So that no cell leaves a snapshot there, or goes on from one, and no pool its words. */
+    (*p)->study->results = NULL;
     return SG_OK;
 }
 
 sg_status sg_resample_prepare(const struct sg_team *world, const struct sg_resample_options *o,
-                              struct sg_ledger *l, struct sg_prepared **out, struct sg_err *err)
+                              struct sg_ledger *l, struct sg_prepared **out, struct sg_mask_head **head,
+                              struct sg_err *err)
 {
     struct sg_buf text = sg_buf_make(1 << 24);
     struct sg_prepared *p = NULL;
-    sg_status status = prepare(world, o, l, &text, &p, err);
+    struct sg_mask_head *h = NULL;
+    sg_status status = prepare(world, o, l, &text, &p, &h, err);
     sg_buf_free(&text);
-    if (status == SG_OK)
+    if (status == SG_OK) {
         *out = p;
-    else
+        *head = h;
+    } else {
+        sg_mask_head_destroy(h);
         sg_prepared_destroy(p);
+    }
     return status;
 }

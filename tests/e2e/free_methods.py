@@ -51,6 +51,15 @@ with sg.Folder() as folder:
     sg.check(sg.digest(again) == digest and "nothing is left to do" in _, "a damaged file of words made another study")
     sg.check([k.read_bytes() for k in kept] == before, "words that were damaged are not kept anew")
 
+    # Cells of all methods trained again, on a folder that must stay as it is: their words are made anew, and kept nowhere.
+    (kept[0]).unlink()
+    files = {p: (p.stat().st_mtime_ns, p.read_bytes()) for p in one.rglob("*") if p.is_file()}
+    for ranks in (1, 2):
+        out, err = sg.run("verify", one, "--sample", "100%", ranks=ranks)
+        sg.check(f"{plan['n_cells']} of {plan['n_cells']} done cells were trained again, {plan['n_cells']} of them to the same weights" in out, out + err)
+        sg.check("warning" not in err, err)
+    sg.check({p: (p.stat().st_mtime_ns, p.read_bytes()) for p in one.rglob("*") if p.is_file()} == files, "verify --sample has written into the folder")
+
     # Killed when some cells are done: the rest gives the same.
     killed = folder / "killed"
     process = sg.begin("run", *study, "--results", killed)
