@@ -40,6 +40,22 @@ static sg_status flatten(const json_t *o, const char *above, json_t *list, struc
     return SG_OK;
 }
 
+/* Of a list of tasks, those that the run had. One of which none is left is not pinned: the file's own holds, of which `tasks` may have fewer. */
+static void narrow(json_t *o, const char *key)
+{
+    json_t *list = json_object_get(o, key), *tasks = json_object_get(o, "tasks");
+    size_t before = json_array_size(list);
+    for (size_t i = before; i-- > 0;) {
+        int has = 0;
+        for (size_t t = 0; t < json_array_size(tasks) && !has; t++)
+            has = json_equal(json_array_get(list, i), json_array_get(tasks, t));
+        if (!has)
+            json_array_remove(list, i);
+    }
+    if (before && !json_array_size(list))
+        json_object_del(o, key);
+}
+
 sg_status sg_resample_settings(const char *settings, json_t **out, struct sg_err *err)
 {
     json_t *o = NULL, *list = json_array();
@@ -47,6 +63,10 @@ sg_status sg_resample_settings(const char *settings, json_t **out, struct sg_err
                             : sg_fail_memory(err, 100);
     json_t *train = json_object_get(o, "train");
     int bad = 0;
+    if (status == SG_OK) {
+        narrow(o, "rephrase_tasks");
+        narrow(o, "fine_tune_tasks");
+    }
     /* Settings that there were not yet: what a study did without them. */
     if (status == SG_OK && !json_object_get(o, "few_shot_rows"))
         bad |= json_object_set_new(o, "few_shot_rows", json_string("first"));

@@ -42,8 +42,8 @@ static void begin(struct fixture *f, const char *methods, const char *sizes, con
                              more};
     *f = (struct fixture){0};
     fake_begin();
-    if (sg_prepare("experiments/grid.yaml", sizeof o / sizeof *o, o, SG_PREPARE_NO_WEIGHTS, &f->p,
-                   &err) != SG_OK)
+    if (sg_prepare("experiments/grid.yaml", sizeof o / sizeof *o, o, SG_PREPARE_NO_WEIGHTS, &f->p, &err) !=
+        SG_OK)
         fail_msg("%s", err.text);
     snprintf(f->dir, sizeof f->dir, "/tmp/sg-requests-XXXXXX");
     assert_non_null(mkdtemp(f->dir));
