@@ -129,25 +129,27 @@ static json_t *head_json(const struct sg_prepared *p, const struct sg_cell *c, c
 
 /* A view that cannot be taken fails the cell, not the run. */
 static json_t *make_head(const struct sg_prepared *p, const struct sg_vectors *vectors,
-                         const struct sg_cell *c, struct sg_cell_rows *rows)
+                         const struct sg_raw_models *models, const struct sg_cell *c,
+                         struct sg_cell_rows *rows)
 {
     struct sg_err why = {0};
     struct sg_view view = {0};
-    if (sg_arm_is_view(&c->arm) && sg_view_take(vectors, p, c, rows, &view, &why) != SG_OK)
+    if (sg_arm_is_view(&c->arm) && sg_view_take(vectors, models, c, rows, &view, &why) != SG_OK)
         return json_pack("{s:i, s:s}", "task", c->task, "failed", why.text);
     json_t *o = head_json(p, c, &view, &rows->train);
     sg_view_free(&view);
     return o;
 }
 
-sg_status sg_cell_payload(struct sg_cells *cells, const struct sg_vectors *vectors, const struct sg_cell *c,
-                          struct sg_buf *payload, struct sg_err *err)
+sg_status sg_cell_payload(struct sg_cells *cells, const struct sg_vectors *vectors,
+                          const struct sg_raw_models *models, const struct sg_cell *c, struct sg_buf *payload,
+                          struct sg_err *err)
 {
     struct sg_cell_rows rows;
     struct test *t = &cells->test[c->task];
     SG_TRY(sg_cell_rows_make(cells->p, c, &rows, err));
     sg_status status = test_rows_json(t, &rows.test, err);
-    json_t *o = status == SG_OK ? make_head(cells->p, vectors, c, &rows) : NULL;
+    json_t *o = status == SG_OK ? make_head(cells->p, vectors, models, c, &rows) : NULL;
     sg_cell_rows_free(&rows);
     char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
     json_decref(o);

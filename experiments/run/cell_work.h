@@ -24,10 +24,12 @@ struct sg_cells;
 sg_status sg_cells_create(const struct sg_prepared *p, struct sg_cells **out, struct sg_err *err) SG_MUST_USE;
 void sg_cells_destroy(struct sg_cells *c); /* NULL is fine */
 
-/* Rank 0. vectors: for views (experiments/run/views.h). */
+/* Rank 0. vectors, models: for views (experiments/run/views.h). */
 struct sg_vectors;
-sg_status sg_cell_payload(struct sg_cells *cells, const struct sg_vectors *vectors, const struct sg_cell *c,
-                          struct sg_buf *payload, struct sg_err *err) SG_MUST_USE;
+struct sg_raw_models;
+sg_status sg_cell_payload(struct sg_cells *cells, const struct sg_vectors *vectors,
+                          const struct sg_raw_models *models, const struct sg_cell *c, struct sg_buf *payload,
+                          struct sg_err *err) SG_MUST_USE;
 
 /* Rank 0, before any cell is trained. Removes the snapshot files that nothing will go on from: of cells that are done, or
  * not in this study. What cannot be removed stays. */

@@ -75,15 +75,15 @@ static int add_rows(const struct sg_vectors *v, const struct sg_cell *c, const s
 }
 
 /* The message; where it has all embeddings, status is SG_OK. */
-static sg_status add_message(const struct sg_vectors *v, const struct sg_prepared *p, const struct sg_cell *c,
-                             const int64_t *raw, struct sg_cell_rows *rows, struct sg_buf *payload,
-                             struct sg_err *err)
+static sg_status add_message(const struct sg_vectors *v, const struct sg_raw_models *m,
+                             const struct sg_prepared *p, const struct sg_cell *c, const int64_t *raw,
+                             struct sg_cell_rows *rows, struct sg_buf *payload, struct sg_err *err)
 {
     int channels = sg_encoder_channels(p->encoder);
     double strength = p->study->probe.c;
     struct sg_view view = {0};
     if (sg_arm_is_view(&c->arm))
-        SG_TRY(sg_view_take(v, p, c, rows, &view, err));
+        SG_TRY(sg_view_take(v, m, c, rows, &view, err));
     json_t *head = json_pack("{s:I,s:I,s:i,s:i,s:b,s:o}", "n_train", (json_int_t)rows->train.n, "n_eval",
                              (json_int_t)rows->test.n, "channels", channels, "n_classes",
                              rows->train.n_classes, "weighs", view.quality != NULL, "c",
@@ -100,8 +100,9 @@ static sg_status add_message(const struct sg_vectors *v, const struct sg_prepare
     return status;
 }
 
-sg_status sg_probe_payload(const struct sg_vectors *v, const struct sg_prepared *p, const struct sg_cell *c,
-                           struct sg_buf *payload, struct sg_err *err)
+sg_status sg_probe_payload(const struct sg_vectors *v, const struct sg_raw_models *m,
+                           const struct sg_prepared *p, const struct sg_cell *c, struct sg_buf *payload,
+                           struct sg_err *err)
 {
     struct sg_cell_rows rows;
     struct sg_err why = {0};
@@ -117,7 +118,7 @@ sg_status sg_probe_payload(const struct sg_vectors *v, const struct sg_prepared 
         sg_free(raw);
         return status;
     }
-    if (add_message(v, p, c, raw, &rows, payload, &why) != SG_OK) { /* the cell fails, not the run */
+    if (add_message(v, m, p, c, raw, &rows, payload, &why) != SG_OK) { /* the cell fails, not the run */
         sg_buf_clear(payload);
         status = add_head(payload, json_pack("{s:s}", "failed", why.text), err);
     }

@@ -6,15 +6,16 @@
 #ifndef SG_EXPERIMENTS_RUN_PROBE_WORK_H
 #define SG_EXPERIMENTS_RUN_PROBE_WORK_H
 
-#include "experiments/run/vectors.h"
+#include "experiments/run/raw_models.h"
 
-/* Rank 0. Queues the embeddings that the cell needs, and adds their items to *after. */
+/* Rank 0. Queues the embeddings that the cell needs, and adds their items to *after. What a view needs besides: sg_view_need. */
 sg_status sg_probe_need(struct sg_vectors *v, struct sg_engine *e, int kind, const struct sg_cell *c,
                         struct sg_vectors_after *after, struct sg_err *err) SG_MUST_USE;
 
-/* Rank 0. */
-sg_status sg_probe_payload(const struct sg_vectors *v, const struct sg_prepared *p, const struct sg_cell *c,
-                           struct sg_buf *payload, struct sg_err *err) SG_MUST_USE;
+/* Rank 0. m: for views. */
+sg_status sg_probe_payload(const struct sg_vectors *v, const struct sg_raw_models *m,
+                           const struct sg_prepared *p, const struct sg_cell *c, struct sg_buf *payload,
+                           struct sg_err *err) SG_MUST_USE;
 
 /* The team's one rank. */
 sg_status sg_probe_work(const struct sg_prepared *p, const struct sg_work *w, struct sg_buf *result,

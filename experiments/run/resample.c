@@ -20,7 +20,7 @@
 #include <string.h>
 
 /* The engine's kinds of work. */
-enum { KIND_CELL, KIND_VECTORS, KIND_PROBE, N_KINDS };
+enum { KIND_CELL, KIND_VECTORS, KIND_RAW_MODELS, KIND_PROBE, N_KINDS };
 
 /* One cell of the sample. */
 struct again {
@@ -34,9 +34,10 @@ struct resample {
     const struct sg_team *world;
     struct sg_resample_options *o;
     struct sg_prepared *p;
-    struct sg_mask_head *head;  /* NULL: no pool needs its words */
-    struct sg_cells *cells;     /* all ranks, */
-    struct sg_vectors *vectors; /* and this; the rest is rank 0's */
+    struct sg_mask_head *head;    /* NULL: no pool needs its words */
+    struct sg_cells *cells;       /* all ranks, */
+    struct sg_vectors *vectors;   /* this, */
+    struct sg_raw_models *models; /* and this; the rest is rank 0's */
     struct sg_ledger *ledger;
     struct sg_requests *requests;
     struct sg_texts *texts;
@@ -138,7 +139,7 @@ static sg_status prepare(void *context, void *user, struct sg_buf *payload, stru
 {
     const struct again *a = user;
     (void)context;
-    return sg_cell_payload(a->of->cells, a->of->vectors, a->cell, payload, err);
+    return sg_cell_payload(a->of->cells, a->of->vectors, a->of->models, a->cell, payload, err);
 }
 
 static sg_status work(void *context, const struct sg_work *w, struct sg_buf *result, struct sg_err *err)
@@ -151,7 +152,7 @@ static sg_status prepare_probe(void *context, void *user, struct sg_buf *payload
 {
     const struct again *a = user;
     (void)context;
-    return sg_probe_payload(a->of->vectors, a->of->p, a->cell, payload, err);
+    return sg_probe_payload(a->of->vectors, a->of->models, a->of->p, a->cell, payload, err);
 }
 
 static sg_status work_probe(void *context, const struct sg_work *w, struct sg_buf *result, struct sg_err *err)
@@ -211,10 +212,12 @@ static sg_status queue_cell(struct resample *r, struct again *a, struct sg_engin
     int64_t lanes = s->lanes ? s->lanes : 8;
     int is_probe = a->cell->classifier == SG_PROBE;
     struct sg_vectors_after after = {0};
-    sg_status status = is_probe ? sg_probe_need(r->vectors, engine, KIND_VECTORS, a->cell, &after, err)
-                       : sg_arm_is_view(&a->cell->arm)
-                           ? sg_view_need(r->vectors, engine, KIND_VECTORS, a->cell, &after, err)
-                           : SG_OK;
+    sg_status status =
+        sg_arm_is_view(&a->cell->arm)
+            ? sg_view_need(r->vectors, r->models, engine, KIND_VECTORS, KIND_RAW_MODELS, a->cell, &after, err)
+            : SG_OK;
+    if (status == SG_OK && is_probe)
+        status = sg_probe_need(r->vectors, engine, KIND_VECTORS, a->cell, &after, err);
     struct sg_item item = {.kind = is_probe ? KIND_PROBE : KIND_CELL,
                            .cost = sg_cell_cost(r->p, a->cell),
                            .max_ranks =
@@ -260,6 +263,7 @@ static sg_status train(struct resample *r, struct sg_err *err)
                        .done = on_done,
                        .context = r},
         [KIND_VECTORS] = sg_vectors_kind(r->vectors),
+        [KIND_RAW_MODELS] = sg_raw_models_kind(r->models),
         [KIND_PROBE] = {.name = "probe",
                         .slot = SG_SLOT_COMPUTE,
                         .prepare = prepare_probe,
@@ -291,11 +295,13 @@ sg_status sg_resample(const struct sg_team *world, struct sg_resample_options *o
     SG_TRY_DONE(sg_agree(world, sg_vectors_create(r.p, &r.vectors, err), err));
     if (r.head)
         SG_TRY_DONE(sg_fill_words(world, r.p, r.head, err));
+    SG_TRY_DONE(sg_agree(world, sg_raw_models_create(r.p, r.vectors, &r.models, err), err));
     status = train(&r, err);
 done:
     sg_requests_destroy(r.requests);
     sg_texts_destroy(r.texts);
     sg_cells_destroy(r.cells);
+    sg_raw_models_destroy(r.models);
     sg_vectors_destroy(r.vectors);
     sg_ledger_close(r.ledger);
     sg_mask_head_destroy(r.head);

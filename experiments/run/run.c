@@ -59,6 +59,7 @@ static sg_status engine_run(struct sg_run *r, struct sg_err *err)
         [SG_RUN_BUY] = sg_dispatch_kind(&r->endpoints.sender),
         [SG_RUN_CELL] = sg_run_cell_kind(r),
         [SG_RUN_VECTORS] = sg_vectors_kind(r->vectors),
+        [SG_RUN_RAW_MODELS] = sg_raw_models_kind(r->models),
         [SG_RUN_PROBE] = sg_run_probe_kind(r),
     };
     struct sg_engine *engine = NULL;
@@ -143,6 +144,8 @@ static sg_status begin(struct sg_run *r, struct sg_err *err)
     if (status == SG_OK)
         status = sg_vectors_create(r->p, &r->vectors, err);
     if (status == SG_OK)
+        status = sg_raw_models_create(r->p, r->vectors, &r->models, err);
+    if (status == SG_OK)
         status = sg_endpoints_create(r->p->study, &r->endpoints, err);
     if (status == SG_OK && is_rank_0)
         status = sg_run_begin(r, on_complete, err);
@@ -193,6 +196,7 @@ static void free_all(struct sg_run *r)
     sg_ledger_close(r->ledger);
     sg_cells_destroy(r->cells);
     sg_mask_head_destroy(r->head);
+    sg_raw_models_destroy(r->models);
     sg_vectors_destroy(r->vectors);
     sg_free(r->cell);
     sg_free(r->h5_path);

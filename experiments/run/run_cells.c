@@ -6,12 +6,23 @@
 
 #include <stdio.h>
 
+/* What a cell waits for. */
+static sg_status need(struct sg_run *r, const struct sg_cell *c, struct sg_vectors_after *after,
+                      struct sg_err *err)
+{
+    if (sg_arm_is_view(&c->arm))
+        SG_TRY(
+            sg_view_need(r->vectors, r->models, r->engine, SG_RUN_VECTORS, SG_RUN_RAW_MODELS, c, after, err));
+    return c->classifier == SG_PROBE ? sg_probe_need(r->vectors, r->engine, SG_RUN_VECTORS, c, after, err)
+                                     : SG_OK;
+}
+
 /* Before all fine-tuning: what takes seconds should not wait for what takes hours. */
 static sg_status add_probe(struct sg_run *r, int64_t i, struct sg_err *err)
 {
     const struct sg_cell *c = &r->p->grid.cell[i];
     struct sg_vectors_after after = {0};
-    sg_status status = sg_probe_need(r->vectors, r->engine, SG_RUN_VECTORS, c, &after, err);
+    sg_status status = need(r, c, &after, err);
     struct sg_item item = {.kind = SG_RUN_PROBE,
                            .cost = sg_cell_cost(r->p, c),
                            .priority = 1,
@@ -47,9 +58,7 @@ static sg_status add_cell(struct sg_run *r, int64_t i, struct sg_err *err)
                            .max_ranks = sg_pow2_floor(lanes < batch ? lanes : (int)batch),
                            .user = &r->cell[i]};
     struct sg_vectors_after after = {0};
-    sg_status status_of = SG_OK;
-    if (sg_arm_is_view(&c->arm))
-        status_of = sg_view_need(r->vectors, r->engine, SG_RUN_VECTORS, c, &after, err);
+    sg_status status_of = need(r, c, &after, err);
     item.n_after = after.n;
     item.after = after.item;
     if (status_of == SG_OK)
@@ -72,7 +81,8 @@ static sg_status prepare(void *context, void *user, struct sg_buf *payload, stru
 {
     (void)context;
     struct sg_run_cell *u = user;
-    return sg_cell_payload(u->run->cells, u->run->vectors, &u->run->p->grid.cell[u->cell], payload, err);
+    return sg_cell_payload(u->run->cells, u->run->vectors, u->run->models, &u->run->p->grid.cell[u->cell],
+                           payload, err);
 }
 
 static sg_status work(void *context, const struct sg_work *w, struct sg_buf *result, struct sg_err *err)
@@ -85,7 +95,8 @@ static sg_status prepare_probe(void *context, void *user, struct sg_buf *payload
 {
     (void)context;
     const struct sg_run_cell *u = user;
-    return sg_probe_payload(u->run->vectors, u->run->p, &u->run->p->grid.cell[u->cell], payload, err);
+    return sg_probe_payload(u->run->vectors, u->run->models, u->run->p, &u->run->p->grid.cell[u->cell],
+                            payload, err);
 }
 
 static sg_status work_probe(void *context, const struct sg_work *w, struct sg_buf *result, struct sg_err *err)
@@ -137,8 +148,11 @@ void sg_run_describe_work(void *context, const struct sg_engine_silence *s, char
 {
     const struct sg_run *r = context;
     char name[SG_ARM_NAME] = "";
-    if (s->kind == SG_RUN_BUY || s->kind == SG_RUN_VECTORS) {
-        snprintf(text, n, "%s", s->kind == SG_RUN_BUY ? "it buys completions" : "it embeds texts");
+    if (s->kind == SG_RUN_BUY || s->kind == SG_RUN_VECTORS || s->kind == SG_RUN_RAW_MODELS) {
+        snprintf(text, n, "%s",
+                 s->kind == SG_RUN_BUY       ? "it buys completions"
+                 : s->kind == SG_RUN_VECTORS ? "it embeds texts"
+                                             : "it fits a classifier of raw rows");
         return;
     }
     const struct sg_cell *c = &r->p->grid.cell[((const struct sg_run_cell *)s->user)->cell];

@@ -9,13 +9,14 @@
 #include "experiments/run/cell_work.h"
 #include "experiments/run/fill_words.h"
 #include "experiments/run/progress.h"
+#include "experiments/run/raw_models.h"
 #include "experiments/run/resume.h"
 #include "experiments/run/run.h"
 #include "experiments/run/vectors.h"
 #include "experiments/run/watch.h"
 
 /* The engine's kinds of work. */
-enum { SG_RUN_BUY, SG_RUN_CELL, SG_RUN_VECTORS, SG_RUN_PROBE, SG_RUN_N_KINDS };
+enum { SG_RUN_BUY, SG_RUN_CELL, SG_RUN_VECTORS, SG_RUN_RAW_MODELS, SG_RUN_PROBE, SG_RUN_N_KINDS };
 
 struct sg_run;
 
@@ -33,8 +34,9 @@ struct sg_run {
     struct sg_endpoints endpoints;
     struct sg_watch watch;
     struct sg_cells *cells;
-    struct sg_mask_head *head;  /* of every rank, where free pools need it; else NULL */
-    struct sg_vectors *vectors; /* of probe cells */
+    struct sg_mask_head *head;    /* of every rank, where free pools need it; else NULL */
+    struct sg_vectors *vectors;   /* of probe cells */
+    struct sg_raw_models *models; /* of views */
 
     struct sg_ledger *ledger;
     struct sg_engine *engine;

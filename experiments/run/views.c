@@ -2,57 +2,33 @@
 
 #include "base/mem.h"
 #include "model/kernels/ops.h"
-#include "model/logistic.h"
 
 #include <string.h>
 
-enum { FOLDS = 5 };
-
-struct sg_logistic_settings sg_probe_settings(double c)
-{
-    static const double grid[] = {0.01, 0.1, 1, 10, 100};
-    int is_auto = c == SG_PROBE_C_AUTO;
-    return (struct sg_logistic_settings){.c = is_auto ? 1 : c,
-                                         .n_c_grid = is_auto ? (int)(sizeof grid / sizeof grid[0]) : 0,
-                                         .c_grid = grid,
-                                         .folds = FOLDS};
-}
-
-static struct sg_vectors_part raw_of(const struct sg_cell *c)
-{
-    return (struct sg_vectors_part){SG_VECTORS_TRAIN, c->task};
-}
 static struct sg_vectors_part pool_of(const struct sg_cell *c)
 {
     return (struct sg_vectors_part){SG_VECTORS_POOL, c->pool};
 }
 
-sg_status sg_view_need(struct sg_vectors *v, struct sg_engine *e, int kind, const struct sg_cell *c,
+sg_status sg_view_need(struct sg_vectors *v, struct sg_raw_models *m, struct sg_engine *e,
+                       int kind_of_vectors, int kind_of_models, const struct sg_cell *c,
                        struct sg_vectors_after *after, struct sg_err *err)
 {
-    SG_TRY(sg_vectors_need(v, e, kind, raw_of(c), after, err));
-    return sg_vectors_need(v, e, kind, pool_of(c), after, err);
+    SG_TRY(sg_raw_models_need(m, e, kind_of_vectors, kind_of_models, c, after, err));
+    return sg_vectors_need(v, e, kind_of_vectors, pool_of(c), after, err);
 }
 
-/* x (n_raw + n_synthetic, C) of the rows, in their order. */
-static sg_status gather(const struct sg_vectors *v, const struct sg_prepared *p, const struct sg_cell *c,
-                        const struct sg_cell_rows *rows, int64_t C, float *x, struct sg_err *err)
+/* x (n_synthetic,C) of the rows, in their order. */
+static sg_status gather(const struct sg_vectors *v, const struct sg_cell *c, const struct sg_cell_rows *rows,
+                        int64_t C, float *x, struct sg_err *err)
 {
-    int64_t *index = sg_alloc((size_t)rows->n_raw + 1, sizeof *index);
-    if (!index)
-        return sg_fail_memory(err, 8 * (size_t)rows->n_raw);
-    sg_status status =
-        sg_raw_draw(&p->data[c->task], p->study->task[c->task].n_classes, c->raw, c->seed_data, index, err);
-    for (int64_t i = 0; status == SG_OK && i < rows->train.n; i++) {
-        const float *row = i < rows->n_raw ? sg_vectors_get(v, raw_of(c), index[i])
-                                           : sg_vectors_get(v, pool_of(c), i - rows->n_raw);
-        if (row)
-            memcpy(x + i * C, row, (size_t)C * sizeof *x);
-        else
-            status = sg_fail(err, SG_FAILED, "%s", SG_VECTORS_LACK);
+    for (int64_t i = 0; i < rows->n_synthetic; i++) {
+        const float *row = sg_vectors_get(v, pool_of(c), i);
+        if (!row)
+            return sg_fail(err, SG_FAILED, "%s", SG_VECTORS_LACK);
+        memcpy(x + i * C, row, (size_t)C * sizeof *x);
     }
-    sg_free(index);
-    return status;
+    return SG_OK;
 }
 
 const double *sg_view_softmax(const struct sg_ops *ops, const float *logits, int K, double *p,
@@ -78,19 +54,6 @@ struct check {
     float *x, *logits;
     double *p;
 };
-
-/* Logits (n_synthetic,K) of a classifier of the raw rows. */
-static sg_status classify(const struct sg_prepared *p, const struct sg_cell_rows *rows, int C,
-                          struct check *k, struct sg_err *err)
-{
-    struct sg_logistic m;
-    struct sg_logistic_settings s = sg_probe_settings(p->study->probe.c);
-    SG_TRY(
-        sg_logistic_fit(k->x, rows->train.label, NULL, rows->n_raw, C, rows->train.n_classes, &s, &m, err));
-    sg_logistic_logits(&m, k->x + rows->n_raw * C, rows->n_synthetic, k->logits);
-    sg_logistic_free(&m);
-    return SG_OK;
-}
 
 /* Moves the examples that stay together, and says which went. */
 static sg_status choose(const struct sg_cell *c, struct check *k, struct sg_cell_rows *rows,
@@ -127,12 +90,14 @@ static sg_status choose(const struct sg_cell *c, struct check *k, struct sg_cell
     return SG_OK;
 }
 
-sg_status sg_view_take(const struct sg_vectors *v, const struct sg_prepared *p, const struct sg_cell *c,
+sg_status sg_view_take(const struct sg_vectors *v, const struct sg_raw_models *m, const struct sg_cell *c,
                        struct sg_cell_rows *rows, struct sg_view *out, struct sg_err *err)
 {
-    int C = sg_encoder_channels(p->encoder), K = rows->train.n_classes;
-    size_t n = (size_t)rows->train.n;
-    struct check k = {.x = sg_alloc(n * (size_t)C + 1, sizeof(float)),
+    const struct sg_logistic *model;
+    SG_TRY(sg_raw_models_get(m, c, &model, err));
+    int C = model->c_dim, K = rows->train.n_classes;
+    size_t n = (size_t)rows->train.n, n_x = (size_t)rows->n_synthetic * (size_t)C;
+    struct check k = {.x = sg_alloc(n_x + 1, sizeof(float)),
                       .logits = sg_alloc((size_t)(rows->n_synthetic * K) + 1, sizeof(float)),
                       .p = sg_alloc((size_t)K, sizeof(double))};
     struct sg_view view = {.kept = sg_alloc(n + 1, sizeof *view.kept)};
@@ -140,13 +105,13 @@ sg_status sg_view_take(const struct sg_vectors *v, const struct sg_prepared *p, 
         view.quality = sg_alloc(n + 1, sizeof *view.quality);
     int is_short =
         !k.x || !k.logits || !k.p || !view.kept || (c->arm.weighting == SG_WEIGHT_DIMP && !view.quality);
-    sg_status status = is_short ? sg_fail_memory(err, n * (size_t)C * sizeof(float)) : SG_OK;
+    sg_status status = is_short ? sg_fail_memory(err, n_x * sizeof(float)) : SG_OK;
     if (status == SG_OK)
-        status = gather(v, p, c, rows, C, k.x, err);
-    if (status == SG_OK)
-        status = classify(p, rows, C, &k, err);
-    if (status == SG_OK)
+        status = gather(v, c, rows, C, k.x, err);
+    if (status == SG_OK) {
+        sg_logistic_logits(model, k.x, rows->n_synthetic, k.logits);
         status = choose(c, &k, rows, &view, err);
+    }
     sg_free(k.x);
     sg_free(k.logits);
     sg_free(k.p);

@@ -2,17 +2,17 @@
  * docs/pools.md says what they mean.
  *
  *     if (sg_arm_is_view(&c->arm)) {
- *         sg_view_need(vectors, engine, kind, c, &after, err);       rank 0: embeddings that the cell waits for
- *         sg_view_take(vectors, p, c, &rows, &view, err);            rank 0, when they are there
+ *         sg_view_need(vectors, models, engine, kind_of_vectors, kind_of_models, c, &after, err);  rank 0: what the cell waits for
+ *         sg_view_take(vectors, models, c, &rows, &view, err);                                     rank 0, when it is there
  *     }
  *
- * The classifier is the study's probe (probe.pooling, probe.c; model/logistic.h) on the embeddings of the frozen encoder, trained on
- * the cell's raw rows. verify raw_classifier: an example stays where the classifier says its label. weighting dimp: its probability of the
- * label goes to the training (struct sg_examples, quality). */
+ * The classifier (experiments/run/raw_models.h) is the study's probe, fitted to the cell's raw rows; cells of the same rows share it.
+ * verify raw_classifier: an example stays where the classifier says its label. weighting dimp: its probability of the label goes to
+ * the training (struct sg_examples, quality). */
 #ifndef SG_EXPERIMENTS_RUN_VIEWS_H
 #define SG_EXPERIMENTS_RUN_VIEWS_H
 
-#include "experiments/run/vectors.h"
+#include "experiments/run/raw_models.h"
 
 #include <jansson.h>
 
@@ -23,12 +23,14 @@ struct sg_view {
         told; /* for the cell's result: {"n_removed": 2, "removed": [[place, label, class that the classifier says], ...]} */
 };
 
-/* Rank 0. Queues the embeddings of the raw rows and the pool, and adds their items to *after. */
-sg_status sg_view_need(struct sg_vectors *v, struct sg_engine *e, int kind, const struct sg_cell *c,
+/* Rank 0. Queues the classifier of the raw rows and the embeddings of the pool, and adds their items to *after. */
+sg_status sg_view_need(struct sg_vectors *v, struct sg_raw_models *m, struct sg_engine *e,
+                       int kind_of_vectors, int kind_of_models, const struct sg_cell *c,
                        struct sg_vectors_after *after, struct sg_err *err) SG_MUST_USE;
 
-/* Rank 0. Takes the synthetic examples that do not stay out of rows (sg_cell_rows_make's). SG_FAILED where embeddings are missing. */
-sg_status sg_view_take(const struct sg_vectors *v, const struct sg_prepared *p, const struct sg_cell *c,
+/* Rank 0. Takes the synthetic examples that do not stay out of rows (sg_cell_rows_make's). SG_FAILED where embeddings or the classifier are
+ * missing, with the reason. */
+sg_status sg_view_take(const struct sg_vectors *v, const struct sg_raw_models *m, const struct sg_cell *c,
                        struct sg_cell_rows *rows, struct sg_view *out, struct sg_err *err) SG_MUST_USE;
 void sg_view_free(struct sg_view *v); /* a zeroed one is fine */
 
@@ -37,9 +39,5 @@ void sg_view_free(struct sg_view *v); /* a zeroed one is fine */
 struct sg_ops;
 const double *sg_view_softmax(const struct sg_ops *ops, const float *logits, int K, double *p,
                               int32_t *largest);
-
-/* The settings of the study's probes. */
-struct sg_logistic_settings;
-struct sg_logistic_settings sg_probe_settings(double c);
 
 #endif

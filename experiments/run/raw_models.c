@@ -1,0 +1,275 @@
+#include "experiments/run/raw_models.h"
+
+#include "base/mem.h"
+
+#include <string.h>
+
+enum { FOLDS = 5 };
+
+struct sg_logistic_settings sg_probe_settings(double c)
+{
+    static const double grid[] = {0.01, 0.1, 1, 10, 100};
+    int is_auto = c == SG_PROBE_C_AUTO;
+    return (struct sg_logistic_settings){.c = is_auto ? 1 : c,
+                                         .n_c_grid = is_auto ? (int)(sizeof grid / sizeof grid[0]) : 0,
+                                         .c_grid = grid,
+                                         .folds = FOLDS};
+}
+
+struct model {
+    struct sg_raw_models *of;
+    int task;
+    int64_t raw, seed_data;
+    int64_t item;
+    int is_fitted;
+    struct sg_logistic fit;
+    struct sg_err why; /* it is not fitted */
+    struct model *next;
+};
+struct sg_raw_models {
+    const struct sg_prepared *p;
+    struct sg_vectors *vectors;
+    struct model *first;
+};
+
+sg_status sg_raw_models_create(const struct sg_prepared *p, struct sg_vectors *vectors,
+                               struct sg_raw_models **out, struct sg_err *err)
+{
+    struct sg_raw_models *m = sg_alloc(1, sizeof *m);
+    if (!m)
+        return sg_fail_memory(err, sizeof *m);
+    *m = (struct sg_raw_models){.p = p, .vectors = vectors};
+    *out = m;
+    return SG_OK;
+}
+
+void sg_raw_models_destroy(struct sg_raw_models *m)
+{
+    for (struct model *x = m ? m->first : NULL, *next; x; x = next) {
+        next = x->next;
+        sg_logistic_free(&x->fit);
+        sg_free(x);
+    }
+    sg_free(m);
+}
+
+static struct model *find(const struct sg_raw_models *m, const struct sg_cell *c)
+{
+    struct model *x = m ? m->first : NULL;
+    while (x && (x->task != c->task || x->raw != c->raw || x->seed_data != c->seed_data))
+        x = x->next;
+    return x;
+}
+
+static struct sg_vectors_part rows_of(int task)
+{
+    return (struct sg_vectors_part){SG_VECTORS_TRAIN, task};
+}
+
+/* What others wait for goes before all that does. */
+enum { PRIORITY = 2 };
+
+static sg_status queue(struct sg_raw_models *m, struct sg_engine *e, int kind_of_vectors, int kind,
+                       const struct sg_cell *c, struct model **out, struct sg_err *err)
+{
+    struct sg_vectors_after after = {0};
+    struct model *x = sg_alloc(1, sizeof *x);
+    if (!x)
+        return sg_fail_memory(err, sizeof *x);
+    *x = (struct model){.of = m, .task = c->task, .raw = c->raw, .seed_data = c->seed_data};
+    struct sg_cell probe = {.task = c->task, .classifier = SG_PROBE, .raw = c->raw}; /* as much work */
+    sg_status status = sg_vectors_need(m->vectors, e, kind_of_vectors, rows_of(c->task), &after, err);
+    struct sg_item item = {.kind = kind,
+                           .cost = sg_cell_cost(m->p, &probe),
+                           .priority = PRIORITY,
+                           .max_ranks = 1,
+                           .n_after = after.n,
+                           .after = after.item,
+                           .user = x};
+    if (status == SG_OK)
+        status = sg_engine_add(e, &item, &x->item, err);
+    sg_free(after.item);
+    if (status != SG_OK) {
+        sg_free(x);
+        return status;
+    }
+    x->next = m->first;
+    m->first = *out = x;
+    return SG_OK;
+}
+
+sg_status sg_raw_models_need(struct sg_raw_models *m, struct sg_engine *e, int kind_of_vectors, int kind,
+                             const struct sg_cell *c, struct sg_vectors_after *after, struct sg_err *err)
+{
+    struct model *x = find(m, c);
+    if (!x)
+        SG_TRY(queue(m, e, kind_of_vectors, kind, c, &x, err));
+    int64_t *item = sg_realloc(after->item, (size_t)after->n + 1, sizeof *item);
+    if (!item)
+        return sg_fail_memory(err, 8 * (size_t)after->n);
+    item[after->n++] = x->item;
+    after->item = item;
+    return SG_OK;
+}
+
+sg_status sg_raw_models_get(const struct sg_raw_models *m, const struct sg_cell *c,
+                            const struct sg_logistic **out, struct sg_err *err)
+{
+    const struct model *x = find(m, c);
+    if (!x || !x->is_fitted)
+        return sg_fail(err, SG_FAILED, "its raw rows have no classifier: %s",
+                       x && x->why.text[0] ? x->why.text : "nobody has fitted it");
+    *out = &x->fit;
+    return SG_OK;
+}
+
+/* ---- the engine's callbacks ---- */
+
+struct rows_head {
+    int64_t n;
+    int32_t c_dim, n_classes;
+    double c;
+};
+struct fit_head {
+    int64_t n_iterations;
+    double chosen_c;
+    int32_t n_present, n_vectors;
+};
+
+/* All of the message, or a reason. index: (raw). */
+static sg_status add_rows(const struct model *x, int64_t *index, struct sg_buf *payload, struct sg_err *err)
+{
+    const struct sg_prepared *p = x->of->p;
+    const struct sg_task_data *d = &p->data[x->task];
+    struct rows_head head = {.n = x->raw,
+                             .c_dim = sg_encoder_channels(p->encoder),
+                             .n_classes = p->study->task[x->task].n_classes,
+                             .c = p->study->probe.c};
+    size_t n_row = (size_t)head.c_dim * sizeof(float);
+    SG_TRY(sg_raw_draw(d, head.n_classes, x->raw, x->seed_data, index, err));
+    sg_buf_add(payload, &head, sizeof head);
+    for (int64_t i = 0; i < x->raw; i++)
+        sg_buf_add(payload, &d->train_label[index[i]], sizeof *d->train_label);
+    for (int64_t i = 0; i < x->raw && !payload->failed; i++) {
+        const float *row = sg_vectors_get(x->of->vectors, rows_of(x->task), index[i]);
+        if (!row)
+            return sg_fail(err, SG_FAILED, "%s", SG_VECTORS_LACK);
+        sg_buf_add(payload, row, n_row);
+    }
+    return sg_buf_check(payload, "the message of a classifier of raw rows", err);
+}
+
+static sg_status prepare(void *context, void *user, struct sg_buf *payload, struct sg_err *err)
+{
+    const struct model *x = user;
+    struct sg_err why = {0};
+    (void)context;
+    int64_t *index = sg_alloc((size_t)x->raw + 1, sizeof *index);
+    sg_status status = index ? add_rows(x, index, payload, &why) : sg_fail_memory(&why, 8 * (size_t)x->raw);
+    sg_free(index);
+    if (status != SG_OK) { /* the cells that wait for it fail, not the run */
+        struct rows_head none = {0};
+        sg_buf_clear(payload);
+        sg_buf_add(payload, &none, sizeof none);
+        sg_buf_puts(payload, why.text);
+    }
+    return sg_buf_check(payload, "the message of a classifier of raw rows", err);
+}
+
+static sg_status send_back(const struct sg_logistic *m, struct sg_buf *result, struct sg_err *err)
+{
+    struct fit_head head = {m->n_iterations, m->chosen_c, m->n_present, m->n_vectors};
+    size_t n_vectors = (size_t)m->n_vectors;
+    sg_buf_add(result, &head, sizeof head);
+    sg_buf_add(result, m->present, (size_t)m->n_present * sizeof *m->present);
+    sg_buf_add(result, m->w, n_vectors * (size_t)m->c_dim * sizeof *m->w);
+    sg_buf_add(result, m->b, n_vectors * sizeof *m->b);
+    return sg_buf_check(result, "a classifier of raw rows", err);
+}
+
+static sg_status work(void *context, const struct sg_work *w, struct sg_buf *result, struct sg_err *err)
+{
+    struct rows_head in = {0};
+    const char *bytes = w->payload;
+    (void)context;
+    if (w->n_payload < sizeof in)
+        return sg_fail(err, SG_FAILED, "the message of a classifier of raw rows is damaged");
+    memcpy(&in, bytes, sizeof in);
+    bytes += sizeof in;
+    size_t n = w->n_payload - sizeof in, n_label = (size_t)in.n * sizeof(int32_t),
+           n_x = (size_t)in.n * (size_t)in.c_dim * sizeof(float);
+    if (in.n == 0)
+        return sg_fail(err, SG_FAILED, "%.*s", (int)n, bytes);
+    if (n != n_label + n_x)
+        return sg_fail(err, SG_FAILED, "the message of a classifier of raw rows is damaged");
+    struct sg_logistic_settings s = sg_probe_settings(in.c);
+    struct sg_logistic m = {0};
+    int32_t *label = sg_alloc(n_label + 1, 1);
+    float *x = sg_alloc(n_x + 1, 1); /* a copy, aligned */
+    sg_status status = label && x ? SG_OK : sg_fail_memory(err, n);
+    if (status == SG_OK) {
+        memcpy(label, bytes, n_label);
+        memcpy(x, bytes + n_label, n_x);
+        status = sg_logistic_fit(x, label, NULL, in.n, in.c_dim, in.n_classes, &s, &m, err);
+    }
+    if (status == SG_OK)
+        status = send_back(&m, result, err);
+    sg_logistic_free(&m);
+    sg_free(label);
+    sg_free(x);
+    return status;
+}
+
+static sg_status take(struct model *x, const struct sg_outcome *o, struct sg_err *err)
+{
+    struct fit_head in = {0};
+    const char *bytes = o->result;
+    int C = sg_encoder_channels(x->of->p->encoder), K = x->of->p->study->task[x->task].n_classes;
+    if (o->n_result >= sizeof in)
+        memcpy(&in, bytes, sizeof in);
+    size_t n_present = (size_t)in.n_present * sizeof *x->fit.present,
+           n_b = (size_t)in.n_vectors * sizeof *x->fit.b, n_w = n_b * (size_t)C;
+    if (in.n_present < 1 || in.n_present > K || in.n_vectors < 0 || in.n_vectors > in.n_present ||
+        o->n_result != sizeof in + n_present + n_w + n_b)
+        return sg_fail(err, SG_FAILED, "a classifier of raw rows arrived damaged");
+    struct sg_logistic m = {.n_classes = K,
+                            .c_dim = C,
+                            .n_present = in.n_present,
+                            .present = sg_alloc(n_present + 1, 1),
+                            .n_vectors = in.n_vectors,
+                            .w = sg_alloc(n_w + 1, 1),
+                            .b = sg_alloc(n_b + 1, 1),
+                            .chosen_c = in.chosen_c,
+                            .n_iterations = in.n_iterations};
+    if (!m.present || !m.w || !m.b) {
+        sg_logistic_free(&m);
+        return sg_fail_memory(err, n_present + n_w + n_b);
+    }
+    bytes += sizeof in;
+    memcpy(m.present, bytes, n_present);
+    memcpy(m.w, bytes + n_present, n_w);
+    memcpy(m.b, bytes + n_present + n_w, n_b);
+    x->fit = m;
+    return SG_OK;
+}
+
+static sg_status on_done(void *context, void *user, const struct sg_outcome *o, struct sg_engine *e,
+                         struct sg_err *err)
+{
+    struct model *x = user;
+    (void)context, (void)e, (void)err;
+    sg_status status =
+        o->status == SG_OK ? take(x, o, &x->why) : sg_fail(&x->why, o->status, "%s", o->reason);
+    x->is_fitted = status == SG_OK; /* else the cells that wait for it say why */
+    return SG_OK;
+}
+
+struct sg_kind sg_raw_models_kind(struct sg_raw_models *m)
+{
+    return (struct sg_kind){.name = "classifier of raw rows",
+                            .slot = SG_SLOT_COMPUTE,
+                            .prepare = prepare,
+                            .work = work,
+                            .done = on_done,
+                            .context = m};
+}
