@@ -74,6 +74,21 @@ static int add_rows(const struct sg_vectors *v, const struct sg_cell *c, const s
     return all;
 }
 
+/* Before gigabytes are copied: whether the labels and rows fit in, too. */
+static sg_status check_size(const struct sg_buf *payload, const struct sg_cell_rows *rows, size_t n_label,
+                            size_t n_row, struct sg_err *err)
+{
+    double n = (double)payload->len + (double)rows->train.n * (double)(n_label + n_row) +
+               (double)rows->test.n * (double)n_row;
+    if (n <= (double)payload->max)
+        return SG_OK;
+    return sg_fail(
+        err, SG_FAILED,
+        "the embeddings of its %lld training and %lld test rows take %.2f GB, and a rank can be sent "
+        "%.2f; hint: fewer rows (sizes, raw, test_sets), or no probe of this task",
+        (long long)rows->train.n, (long long)rows->test.n, n / 1e9, (double)payload->max / 1e9);
+}
+
 /* The message; where it has all embeddings, status is SG_OK. */
 static sg_status add_message(const struct sg_vectors *v, const struct sg_raw_models *m,
                              const struct sg_prepared *p, const struct sg_cell *c, const int64_t *raw,
@@ -91,13 +106,18 @@ static sg_status add_message(const struct sg_vectors *v, const struct sg_raw_mod
     if (view.told)
         json_object_set(head, "view", view.told);
     sg_status status = add_head(payload, head, err);
-    sg_buf_add(payload, rows->train.label, (size_t)rows->train.n * sizeof *rows->train.label);
-    if (view.quality)
-        sg_buf_add(payload, view.quality, (size_t)rows->train.n * sizeof *view.quality);
-    if (status == SG_OK && !add_rows(v, c, rows, raw, view.kept, (size_t)channels * sizeof(float), payload))
-        status = sg_fail(err, SG_FAILED, "%s", SG_VECTORS_LACK);
+    size_t n_label = sizeof *rows->train.label, n_quality = view.quality ? sizeof *view.quality : 0,
+           n_row = (size_t)channels * sizeof(float);
+    if (status == SG_OK)
+        status = check_size(payload, rows, n_label + n_quality, n_row, err);
+    if (status == SG_OK) {
+        sg_buf_add(payload, rows->train.label, (size_t)rows->train.n * n_label);
+        sg_buf_add(payload, view.quality, (size_t)rows->train.n * n_quality);
+        if (!add_rows(v, c, rows, raw, view.kept, n_row, payload))
+            status = sg_fail(err, SG_FAILED, "%s", SG_VECTORS_LACK);
+    }
     sg_view_free(&view);
-    return status;
+    return status == SG_OK ? sg_buf_check(payload, "the message of a cell", err) : status;
 }
 
 sg_status sg_probe_payload(const struct sg_vectors *v, const struct sg_raw_models *m,
