@@ -286,16 +286,88 @@ sg_status sg_answer_raws(const struct sg_scores *s, int64_t task, int64_t **out,
     return SG_OK;
 }
 
+/* How many bytes of a group's method are the name of this pool's. */
+static size_t of_pool(const struct sg_report_data *d, const struct sg_report_pool *p, int64_t task,
+                      const char *method)
+{
+    size_t n = strlen(p->method);
+    return strcmp(p->task, d->task[task].name) == 0 && strncmp(method, p->method, n) == 0 &&
+                   (method[n] == 0 || method[n] == ' ')
+               ? n
+               : 0;
+}
+
+static size_t longest(const struct sg_report_data *d, int64_t task, const char *method)
+{
+    size_t most = 0;
+    for (int64_t i = 0; i < d->n_pools; i++) {
+        size_t n = of_pool(d, &d->pool[i], task, method);
+        most = n > most ? n : most;
+    }
+    return most;
+}
+
+static int is_planned(const struct sg_report_pool *p)
+{
+    return strcmp(p->status, "planned") == 0;
+}
+
+int sg_answer_is_bought(const struct sg_report_data *d, int64_t task, const char *method)
+{
+    size_t most = longest(d, task, method);
+    for (int64_t i = 0; i < d->n_pools && most; i++) {
+        const struct sg_report_pool *p = &d->pool[i];
+        if (of_pool(d, p, task, method) == most && !is_planned(p))
+            return p->model[0] && !p->is_imported;
+    }
+    return 1;
+}
+
+int sg_answer_is_priced(const struct sg_scores *s, const struct sg_score_group *g)
+{
+    if (sg_answer_is_bought(s->d, g->task, g->method))
+        return 1;
+    for (int64_t i = 0; i < s->n_groups; i++) {
+        const struct sg_score_group *h = &s->group[i];
+        if (h->task == g->task && h->mix != SG_REPORT_RAW && sg_answer_is_bought(s->d, h->task, h->method))
+            return 0;
+    }
+    return 1;
+}
+
+int sg_answer_is_view(const struct sg_report_data *d, int64_t task, const char *method)
+{
+    size_t n = longest(d, task, method);
+    return n && method[n];
+}
+
+const char *sg_answer_methods(int64_t n, int has_views, int is_some, char text[SG_ANSWER_TEXT])
+{
+    snprintf(text, SG_ANSWER_TEXT, "%lld %s%s", (long long)n, is_some ? "LLM " : "",
+             n == 1      ? has_views ? "view" : "method"
+             : has_views ? "methods and views"
+                         : "methods");
+    return text;
+}
+
 double sg_answer_example_cost(const struct sg_report_data *d, int64_t task, const char *method)
 {
     double usd = 0, n = 0;
+    int64_t n_free = 0, n_other = 0; /* other: bought, or of unknown cost */
     for (int64_t i = 0; i < d->n_pools; i++) {
         const struct sg_report_pool *p = &d->pool[i];
         if (strcmp(p->task, d->task[task].name) != 0 || (method && strcmp(p->method, method) != 0))
             continue;
+        int is_free = !is_planned(p) && !p->is_imported && !p->model[0];
+        n_free += is_free;
+        n_other += !is_free;
+        if (is_free || p->is_imported)
+            continue;
         usd += p->cost_usd; /* NaN stays */
         n += p->n;
     }
+    if (n_free && !n_other)
+        return 0;
     return n > 0 ? usd / n : (double)NAN;
 }
 

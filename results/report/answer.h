@@ -59,7 +59,18 @@ void sg_answer_p_cell(struct sg_doc *doc, double p);
 sg_status sg_answer_raws(const struct sg_scores *s, int64_t task, int64_t **raw, int64_t *n,
                          struct sg_err *err) SG_MUST_USE;
 
-/* USD that an example of a pool of the task costs, over all of them whose method is named (NULL: all): NaN where it is not known. */
+/* Whether an LLM was asked for the examples of a group's method ("few_shot_3 dimp" is of the pools of few_shot_3): 0 for free pools and for
+ * those that others have made. Of pools that are only planned it is not known, and taken for yes. */
+int sg_answer_is_bought(const struct sg_report_data *d, int64_t task, const char *method);
+/* Whether it is of a mean that a price is told of: it is bought, or nothing of the task is. */
+int sg_answer_is_priced(const struct sg_scores *s, const struct sg_score_group *g);
+/* Whether the method sees a pool in its own way: "eda dimp", "eda verified". */
+int sg_answer_is_view(const struct sg_report_data *d, int64_t task, const char *method);
+/* "3 methods", "2 LLM methods and views" (is_some: free and imported ones are left out). */
+const char *sg_answer_methods(int64_t n, int has_views, int is_some, char text[SG_ANSWER_TEXT]);
+
+/* USD that an example of the task costs, over all pools that were bought, of the method that is named (NULL: of all): NaN where it is not
+ * known, 0 where all pools are free. */
 double sg_answer_example_cost(const struct sg_report_data *d, int64_t task, const char *method);
 
 /* Two-sided p of the rank correlation within groups (values of one stand together) by 2,000 permutations within them; NaN where there is no

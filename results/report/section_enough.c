@@ -25,7 +25,7 @@ struct point {
 /* Of a task, a mix and a raw size (0: synthetic alone). */
 struct curve {
     int64_t task, raw, n;
-    int mix, whole;
+    int mix, whole, has_views, is_some; /* of its methods; free and imported ones are left out */
     struct point *point;
     struct sg_power_law fit;
     double enough, low, high;
@@ -45,6 +45,11 @@ static void curves_free(struct curves *a)
     sg_free(a->curve);
 }
 
+static int is_of(const struct curve *c, const struct sg_score_group *g)
+{
+    return g->task == c->task && g->mix == c->mix && (c->mix != SG_REPORT_BOTH || g->raw == c->raw);
+}
+
 static sg_status find_sizes(const struct sg_scores *s, struct curve *c, struct sg_err *err)
 {
     c->point = sg_alloc((size_t)s->n_groups + 1, sizeof *c->point);
@@ -52,8 +57,13 @@ static sg_status find_sizes(const struct sg_scores *s, struct curve *c, struct s
         return sg_fail_memory(err, (size_t)s->n_groups * sizeof *c->point);
     for (int64_t i = 0; i < s->n_groups; i++) {
         const struct sg_score_group *g = &s->group[i];
-        if (g->task != c->task || g->mix != c->mix || (c->mix == SG_REPORT_BOTH && g->raw != c->raw))
+        if (!is_of(c, g))
             continue;
+        if (!sg_answer_is_priced(s, g)) {
+            c->is_some = 1;
+            continue;
+        }
+        c->has_views |= sg_answer_is_view(s->d, g->task, g->method);
         int64_t at = 0;
         while (at < c->n && c->point[at].size < g->size)
             at++;
@@ -78,8 +88,7 @@ static sg_status mean_at(const struct sg_scores *s, const struct curve *c, int64
         return sg_fail_memory(err, (size_t)s->n_groups * sizeof *list);
     for (int64_t i = 0; i < s->n_groups; i++) {
         const struct sg_score_group *g = &s->group[i];
-        if (g->task == c->task && g->mix == c->mix && g->size == size &&
-            (c->mix != SG_REPORT_BOTH || g->raw == c->raw))
+        if (is_of(c, g) && g->size == size && sg_answer_is_priced(s, g))
             list[n++] = g;
     }
     sg_status status = sg_answer_mean(s, list, n, y, err);
@@ -325,7 +334,15 @@ static void table(const struct curves *a, const struct sg_report_data *d, struct
                                                   {"p (Holm)", SG_DOC_NUMBER, ""},
                                                   {"examples' cost", SG_DOC_NUMBER, "USD"},
                                                   {"power law", SG_DOC_NUMBER, "%"}};
-    sg_doc_table(doc, "enough", "Accuracy by size, mean of the methods", SG_DOC_BRIEF, 8, column);
+    char title[80];
+    int has_views = 0, is_some = 0;
+    for (int64_t i = 0; i < a->n; i++) {
+        has_views |= a->curve[i].has_views;
+        is_some |= a->curve[i].is_some;
+    }
+    snprintf(title, sizeof title, "Accuracy by size, mean of the %smethods%s", is_some ? "LLM " : "",
+             has_views ? " and views" : "");
+    sg_doc_table(doc, "enough", title, SG_DOC_BRIEF, 8, column);
     for (int64_t i = 0; i < a->n; i++)
         for (int64_t k = 0; k < a->curve[i].n; k++) {
             const struct curve *c = &a->curve[i];
@@ -336,7 +353,8 @@ static void table(const struct curves *a, const struct sg_report_data *d, struct
             if (p->y.y)
                 sg_answer_effect_cell(doc, &p->mean, "");
             else
-                sg_doc_number(doc, NAN, "%lld of %lld methods", (long long)p->n_whole, (long long)p->n);
+                sg_doc_number(doc, NAN, "%lld of %lld methods%s", (long long)p->n_whole, (long long)p->n,
+                              c->has_views ? " and views" : "");
             sg_answer_effect_cell(doc, &p->step, sg_answer_told(p->p) ? "*" : "");
             sg_answer_p_cell(doc, p->p);
             sg_doc_real(doc, (double)p->size * sg_answer_example_cost(d, c->task, NULL), 4);
@@ -348,6 +366,8 @@ static void table(const struct curves *a, const struct sg_report_data *d, struct
                 "over the %lld steps. "
                 "Raw 0: synthetic alone.",
                 (long long)a->n_steps);
+    if (is_some)
+        sg_doc_note(doc, "Free methods and imported pools, which have no price, are left out.");
     sg_doc_note(doc,
                 "Power law: error = a n^-b + c by weighted least squares, from three sizes on. \"Enough\" is "
                 "the size from which "

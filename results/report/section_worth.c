@@ -17,6 +17,7 @@
 
 struct line {
     int64_t task, mix, size, raw, n, evaluation; /* n: methods; evaluation -1: synthetic examples */
+    int has_views, is_some;                      /* of the methods; free and imported ones are left out */
     double rows, low,
         high; /* raw rows; below the first size -INFINITY, beyond the last INFINITY, NaN: not known */
     double
@@ -60,15 +61,21 @@ static struct line *add_line(struct worth *w, struct sg_err *err)
     return l;
 }
 
-/* The line's groups: all methods of its mix, size and raw size. */
-static int64_t groups_of(const struct sg_scores *s, const struct line *l, const struct sg_score_group **list)
+/* The line's groups: all methods of its mix, size and raw size that its price is of. */
+static int64_t groups_of(const struct sg_scores *s, struct line *l, const struct sg_score_group **list)
 {
     int64_t n = 0;
     for (int64_t i = 0; i < s->n_groups; i++) {
         const struct sg_score_group *g = &s->group[i];
         if (g->task == l->task && g->mix == l->mix && g->size == l->size &&
-            (l->mix == SG_REPORT_SYNTHETIC || g->raw == l->raw))
+            (l->mix == SG_REPORT_SYNTHETIC || g->raw == l->raw)) {
+            if (!sg_answer_is_priced(s, g)) {
+                l->is_some = 1;
+                continue;
+            }
+            l->has_views |= sg_answer_is_view(s->d, g->task, g->method);
             list[n++] = g;
+        }
     }
     return n;
 }
@@ -143,7 +150,7 @@ static sg_status fill_task(struct worth *w, int64_t task, const int64_t *raw, in
     sg_status status = list && scratch ? SG_OK : sg_fail_memory(err, (size_t)s->n_groups * sizeof *list);
     for (int64_t i = 0; i < s->n_groups && status == SG_OK; i++) {
         const struct sg_score_group *g = &s->group[i];
-        if (g->task != task || g->mix == SG_REPORT_RAW || !is_new(w, from, g) ||
+        if (g->task != task || g->mix == SG_REPORT_RAW || !is_new(w, from, g) || !sg_answer_is_priced(s, g) ||
             (g->mix == SG_REPORT_BOTH && g->raw >= raw[n - 1])) /* no raw-only cells beyond */
             continue;
         struct line *l = add_line(w, err);
@@ -268,7 +275,7 @@ static void say_synthetic(const struct worth *w, struct sg_doc *doc)
     for (int64_t t = 0; t < w->in->d->n_tasks; t++) {
         const struct line *l = line_of(w, t);
         struct sg_buf b = sg_buf_make(1 << 12);
-        char rows[60], low[60], high[60];
+        char rows[60], low[60], high[60], methods[SG_ANSWER_TEXT];
         const char *task = w->in->d->task[t].name;
         if (!l) {
             sg_buf_free(&b);
@@ -277,6 +284,7 @@ static void say_synthetic(const struct worth *w, struct sg_doc *doc)
         rows_text(w, l, l->rows, rows);
         rows_text(w, l, l->low, low);
         rows_text(w, l, l->high, high);
+        sg_answer_methods(l->n, l->has_views, l->is_some, methods);
         if (isnan(l->rows))
             sg_doc_say(doc,
                        "On %s, how many raw rows synthetic examples replace " SG_CANNOT
@@ -288,17 +296,17 @@ static void say_synthetic(const struct worth *w, struct sg_doc *doc)
                 sg_doc_say(doc,
                            "On %s, %lld synthetic examples beside %lld raw rows replace %s more raw rows, "
                            "beyond what the study has (mean "
-                           "of %lld %s; Holm over %lld)%s.",
-                           task, (long long)l->size, (long long)l->raw, rows, (long long)l->n,
-                           sg_plural(l->n, "method", "methods"), (long long)w->n_family, sg_buf_text(&b));
+                           "of %s; Holm over %lld)%s.",
+                           task, (long long)l->size, (long long)l->raw, rows, methods, (long long)w->n_family,
+                           sg_buf_text(&b));
             else
                 sg_doc_say(
                     doc,
                     "On %s, %lld synthetic examples beside %lld raw rows replace %s more raw rows (95 %% "
                     "interval %s to %s; mean of "
-                    "%lld %s; Holm over %lld)%s.",
-                    task, (long long)l->size, (long long)l->raw, rows, low, high, (long long)l->n,
-                    sg_plural(l->n, "method", "methods"), (long long)w->n_family, sg_buf_text(&b));
+                    "%s; Holm over %lld)%s.",
+                    task, (long long)l->size, (long long)l->raw, rows, low, high, methods,
+                    (long long)w->n_family, sg_buf_text(&b));
         } else
             sg_buf_printf(&open, "%s on %s %s for %lld beside %lld raw rows (95 %% interval %s to %s)",
                           open.len ? "," : "", task, rows, (long long)l->size, (long long)l->raw, low, high);
@@ -339,6 +347,21 @@ static void say_llm(const struct worth *w, struct sg_doc *doc)
                              w->in->d->task[l->task].name, (long long)e->shots,
                              sg_plural(e->shots, "shot", "shots"), rows, low, high);
     }
+}
+
+/* What the column "methods" counts, and what it leaves out. */
+static void note_methods(const struct worth *w, struct sg_doc *doc)
+{
+    int has_views = 0, is_some = 0;
+    for (int64_t i = 0; i < w->n; i++) {
+        has_views |= w->line[i].has_views;
+        is_some |= w->line[i].is_some;
+    }
+    if (has_views)
+        sg_doc_note(doc, "Methods: with views of their pools (dimp, verified), each as one.");
+    if (is_some)
+        sg_doc_note(doc, "Means are over what an LLM was asked for: free methods and imported pools, which "
+                         "have no price, are left out.");
 }
 
 static void table(const struct worth *w, struct sg_doc *doc)
@@ -395,6 +418,7 @@ static void table(const struct worth *w, struct sg_doc *doc)
         doc, "A label's price: what the examples cost, by the rows that they replace: human labels that cost "
              "more are dearer. "
              "Of the LLM: raw rows from which the encoder is above it, on the rows that it was asked about.");
+    note_methods(w, doc);
 }
 
 static void figure(const struct worth *w, struct sg_doc *doc)

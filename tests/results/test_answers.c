@@ -239,6 +239,53 @@ static void curves_and_labels(void **state)
     study_free(&t);
 }
 
+static const struct sg_doc_table *table_of(const struct study *t, const char *name)
+{
+    const struct sg_doc_section *s = section(t, name);
+    for (int64_t k = 0; k < s->n_blocks; k++)
+        if (s->block[k].table)
+            return s->block[k].table;
+    fail_msg("section %s has no table", name);
+    return NULL;
+}
+
+/* A free method beside a bought one and its view changes no price, and is in no mean that has one; alone it costs nothing. */
+static void free_methods_have_no_price(void **state)
+{
+    static const int curve_sizes[] = {100, 400, 900, 0}, curve_raws[] = {40, 80, 160, 320, 0};
+    static const char *const mixed[] = {"plain", "plain dimp", "free", NULL};
+    struct made m = {.n_tasks = 1,
+                     .n_rows = 500,
+                     .n_draws = 3,
+                     .n_trainings = 2,
+                     .method = mixed,
+                     .size = curve_sizes,
+                     .raw = curve_raws,
+                     .gain = curve,
+                     .seed = 3,
+                     .pools = 1};
+    struct study t;
+    (void)state;
+    make("priced", &m, NULL, &t);
+    assert_true(fabs(sg_answer_example_cost(&t.d, 0, NULL) - 0.25) < 1e-9);
+    expect(&t, "worth", 0, "mean of 2 LLM methods and views; Holm over 1); buying pays where a label");
+    assert_string_equal(table_of(&t, "enough")->title, "Accuracy by size, mean of the LLM methods and views");
+    const struct sg_doc_table *w = table_of(&t, "worth");
+    for (int64_t r = 0; r < w->n_rows; r++)
+        assert_true(w->cell[r * w->n_columns + 8].value == 2);
+    study_free(&t);
+    m.method = mixed + 2;
+    make("unpriced", &m, NULL, &t);
+    expect(&t, "worth", 0, "mean of 1 method; Holm over 1); the examples cost nothing.");
+    study_free(&t);
+    m.method = methods + 2;
+    make("bought", &m, NULL, &t);
+    for (int64_t i = 0; i < t.d.n_pools; i++)
+        t.d.pool[i].is_imported = 1;
+    assert_true(isnan(sg_answer_example_cost(&t.d, 0, NULL)) && !sg_answer_is_bought(&t.d, 0, "plain_too"));
+    study_free(&t);
+}
+
 static double formal_is_worse(int task, const char *method, int size, int raw)
 {
     (void)task;
@@ -503,6 +550,7 @@ int main(void)
                                        cmocka_unit_test(holes),
                                        cmocka_unit_test(one_cell),
                                        cmocka_unit_test(curves_and_labels),
+                                       cmocka_unit_test(free_methods_have_no_price),
                                        cmocka_unit_test(axes),
                                        cmocka_unit_test(diversity),
                                        cmocka_unit_test(two_studies),
