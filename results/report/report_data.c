@@ -120,8 +120,11 @@ static sg_status read_cell(void *context, int64_t at, const union sg_value *row,
         .macro_f1 = row[SG_CELLS_macro_f1].x,
         .n_test = row[SG_CELLS_n_test].x,
         .n_synthetic = row[SG_CELLS_n_synthetic].x,
+        .n_had = row[SG_CELLS_n_synthetic].x,
         .n_classes_predicted = row[SG_CELLS_n_classes_predicted].x,
     };
+    if (c->is_verified)
+        c->n_had += row[SG_CELLS_n_removed].x;
     d->n_cells++;
     if (!c->method || !c->reason || !c->mix_name)
         return no_memory(err);

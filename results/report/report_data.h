@@ -25,6 +25,7 @@ struct sg_report_cell {
     char *method, *reason, *mix_name;
     double accuracy, macro_f1, n_test;
     double n_synthetic, n_classes_predicted; /* NaN where it is not done, or not known */
+    double n_had; /* what its pool has of its size: with those that verification took out */
     int64_t n_classes_gold,
         n_classes_found; /* by /per_class: classes of the test rows, and of the predictions */
 };

@@ -25,7 +25,7 @@ void sg_report_had(const struct sg_report_data *d, const struct sg_report_row *r
     *least = *most = -1;
     for (int64_t i = 0; i < d->n_cells; i++) {
         const struct sg_report_cell *c = &d->cell[i];
-        int64_t n = isnan(c->n_synthetic) ? -1 : (int64_t)c->n_synthetic;
+        int64_t n = isnan(c->n_had) ? -1 : (int64_t)c->n_had;
         if (c->status != 'd' || n < 0 ||
             !(belongs(c, row, SG_REPORT_SYNTHETIC) || belongs(c, row, SG_REPORT_BOTH)))
             continue;

@@ -358,8 +358,7 @@ static void sources_note(const struct sg_scores *s, struct sg_doc *doc)
 static int has_short_pools(const struct sg_report_data *d)
 {
     for (int64_t i = 0; i < d->n_cells; i++)
-        if (d->cell[i].status == 'd' && !d->cell[i].is_hidden &&
-            d->cell[i].n_synthetic < (double)d->cell[i].size)
+        if (d->cell[i].status == 'd' && !d->cell[i].is_hidden && d->cell[i].n_had < (double)d->cell[i].size)
             return 1;
     return 0;
 }

@@ -62,6 +62,12 @@ with sg.Folder() as folder:
     by_class = [sum(label == k for _, label, _ in of) for k in (0, 1)]
     sg.check("zero_shot verified dimp" in text and all(f" {n:.1f}" in text for n in by_class if n), f"{by_class}: {text}")
 
+    # What verification takes out makes no pool a short one.
+    page = json.loads(sg.run("report", folder / "r1", "--classifier", "probe", "--format", "json")[0])
+    rows = [r for t in page["tasks"] for r in t["rows"] if r["method"] and "verified" in r["method"]]
+    sg.check(rows and all(r["size_had_least"] == r["size_had_most"] == 30 for r in rows), f"verified cells have short pools: {rows}")
+    sg.check("the pool has" not in sg.run("report", folder / "r1", "--section", "accuracy")[0], "the report tells of short pools")
+
     out, _ = sg.run("plan", *STUDY, *VIEWS)
     sg.check("views    9 of the cells" in out, out)
     _, error = sg.run("plan", *STUDY, "mixes=[raw,synthetic]", "weighting=[none,dimp]", code=2)
