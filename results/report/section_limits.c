@@ -42,21 +42,26 @@ static void say_seeds(const struct sg_scores *s, struct sg_doc *doc)
     }
 }
 
+static int is_by_llm(const struct sg_report_pool *p)
+{
+    return p->model[0] && !p->is_imported;
+}
+
+/* LLMs that have made pools; free ones are by none. */
 static int64_t n_models(const struct sg_report_data *d)
 {
     int64_t n = 0;
     for (int64_t i = 0; i < d->n_pools; i++) {
-        int is_new = 1;
+        int is_new = is_by_llm(&d->pool[i]);
         for (int64_t k = 0; k < i; k++)
-            is_new &= d->pool[k].is_imported || strcmp(d->pool[k].model, d->pool[i].model) != 0;
-        is_new &= !d->pool[i].is_imported;
+            is_new &= !is_by_llm(&d->pool[k]) || strcmp(d->pool[k].model, d->pool[i].model) != 0;
         n += is_new;
     }
     return n;
 }
 
-/* Of pools that others have made; how many there are. */
-static int64_t say_imports(const struct sg_report_data *d, struct sg_doc *doc)
+/* Of pools that others have made. */
+static void say_imports(const struct sg_report_data *d, struct sg_doc *doc)
 {
     struct sg_buf b = sg_buf_make(1 << 14);
     int64_t n = 0;
@@ -70,13 +75,12 @@ static int64_t say_imports(const struct sg_report_data *d, struct sg_doc *doc)
             "seen the test rows, is not known here.",
             sg_buf_text(&b));
     sg_buf_free(&b);
-    return n;
 }
 
 static const char *first_model(const struct sg_report_data *d)
 {
     for (int64_t i = 0; i < d->n_pools; i++)
-        if (!d->pool[i].is_imported)
+        if (is_by_llm(&d->pool[i]))
             return d->pool[i].model;
     return "";
 }
@@ -156,10 +160,10 @@ sg_status sg_section_limits(const struct sg_section_input *in, struct sg_doc *do
         n_rows = t == 0 || d->task[t].n_test < n_rows ? d->task[t].n_test : n_rows;
     say_seeds(in->scores, doc);
     say_chance(in, doc);
-    int64_t n_imported = say_imports(d, doc);
-    if (n_models(d) == 1 && first_model(d)[0])
-        sg_doc_paragraph(doc, "All %sexamples are by one LLM (%s); another may write other ones.",
-                         n_imported ? "other " : "", first_model(d));
+    say_imports(d, doc);
+    if (n_models(d) == 1)
+        sg_doc_paragraph(doc, "All LLM examples are by one LLM (%s); another may write other ones.",
+                         first_model(d));
     sg_doc_paragraph(
         doc,
         "All cells train one encoder, on %lld %s; a larger encoder may gain less, other tasks more or less.",

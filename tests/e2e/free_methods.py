@@ -25,6 +25,8 @@ with sg.Folder() as folder:
     sg.check([p["method"] for p in pools if p["task"] == "sst2"] == ["zero_shot", *(m for m in FREE for _ in range(2))], f"{pools}")
     sg.check(all(p["n"] == 10 and p["status"] == "complete" for p in pools), f"{pools}")
     sg.check("eda" in sg.run("report", one, "--section", "diversity")[0] or "eda" in sg.run("report", one, "--section", "pools")[0], "no eda in the report")
+    limits = " ".join(sg.run("report", one, "--section", "limits")[0].split())
+    sg.check("All LLM examples are by one LLM (" in limits, limits)
     texts = {m: [] for m in FREE}
     for settings, i in sg.ask(one, "SELECT settings, id FROM pools"):
         p = json.loads(settings)

@@ -36,7 +36,7 @@ with sg.Folder() as folder:
     sg.check(p["n_requests"] == 0 and p["cost_usd"] == 0, f"{p}")
     sg.check(pools["rte", "curator"]["n"] == 12 and set(pools) == {("sst2", "zero_shot"), ("sst2", "distilabel"), ("rte", "zero_shot"), ("rte", "curator")}, f"{set(pools)}")
     text = " ".join(sg.run("report", folder / "r1", "--section", "limits")[0].split())
-    sg.check("Others have made the pools of distilabel on sst2, curator on rte: " in text and "All other examples are by one LLM (" in text, text)
+    sg.check("Others have made the pools of distilabel on sst2, curator on rte: " in text and "All LLM examples are by one LLM (" in text, text)
     text, _ = sg.run("report", folder / "r1", "--all")
     sg.check("best free one" not in text, "an imported method is called a free one:\n" + text)
     text, _ = sg.run("report", folder / "r1", "--section", "accuracy")
