@@ -70,7 +70,7 @@ static sg_status print_requests(const struct sg_run *r, struct sg_err *err)
     return status;
 }
 
-/* Cells that learned nothing to compare: an exit line, on stderr where nothing else is printed. */
+/* Fine-tuned cells that learned nothing to compare: an exit line, on stderr where nothing else is printed. */
 static sg_status print_degenerate(const struct sg_run *r, struct sg_err *err)
 {
     int64_t n, n_done;
@@ -79,7 +79,8 @@ static sg_status print_degenerate(const struct sg_run *r, struct sg_err *err)
         return SG_OK;
     char text[300];
     snprintf(text, sizeof text,
-             "%lld of %lld finished %s %s one class for all test rows, and learned nothing to compare; hint: "
+             "%lld of %lld finished fine-tuned %s %s one class for all test rows, and learned nothing to "
+             "compare; hint: "
              "train.min_steps, train.lr",
              (long long)n, (long long)n_done, sg_plural(n_done, "cell", "cells"),
              sg_plural(n, "predicts", "predict"));

@@ -7,8 +7,12 @@ sg_status sg_report_degenerate(const char *path, int64_t *n, int64_t *n_done, st
 {
     struct sg_report_data d = {0};
     SG_TRY(sg_report_read(path, &d, err));
-    *n = d.n_degenerate;
-    *n_done = d.n_done;
+    *n = *n_done = 0;
+    for (int64_t i = 0; i < d.n_cells; i++)
+        if (d.cell[i].classifier == SG_REPORT_FINE_TUNE) {
+            *n += sg_report_is_degenerate(&d.cell[i]);
+            *n_done += d.cell[i].status == 'd';
+        }
     sg_report_data_free(&d);
     return SG_OK;
 }

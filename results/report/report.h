@@ -27,7 +27,7 @@ sg_status sg_report_draw(const struct sg_report_source *s, const struct sg_repor
 sg_status sg_report(const char *path, const char *format, const struct sg_form_options *o, struct sg_buf *out,
                     struct sg_err *err) SG_MUST_USE;
 
-/* Local. Finished cells of a results.h5, and those among them that predict one class for all test rows. */
+/* Local. Finished fine-tuned cells of a results.h5, and those among them that predict one class for all test rows: what train.* may help. */
 sg_status sg_report_degenerate(const char *path, int64_t *n, int64_t *n_done, struct sg_err *err) SG_MUST_USE;
 
 #endif

@@ -382,11 +382,12 @@ static void notes(const struct sg_section_input *in, struct sg_doc *doc)
     if (d->n_shown_degenerate)
         sg_doc_note(
             doc,
-            MARK
-            ": predicts one class for all test rows, so nothing was learned that could be compared: "
-            "%lld of %lld finished %s. More steps (train.min_steps) or another rate (train.lr) may help.",
+            MARK ": predicts one class for all test rows, so nothing was learned that could be compared: "
+                 "%lld of %lld finished %s. %s may help.",
             (long long)d->n_shown_degenerate, (long long)d->n_shown_done,
-            sg_plural(d->n_shown_done, "cell", "cells"));
+            sg_plural(d->n_shown_done, "cell", "cells"),
+            d->classifier == SG_REPORT_PROBE ? "More raw rows or another penalty (probe.c)"
+                                             : "More steps (train.min_steps) or another rate (train.lr)");
     if (has_short_pools(d))
         sg_doc_note(doc, "Size 30 (19): 30 examples were asked for, and the pool has 19.");
     if (has_holes(d))

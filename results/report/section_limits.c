@@ -176,12 +176,14 @@ sg_status sg_section_limits(const struct sg_section_input *in, struct sg_doc *do
     if (n_holes)
         sg_doc_paragraph(doc, "%lld of %lld groups have cells that are missing or failed, and no number.",
                          (long long)n_holes, (long long)in->scores->n_groups);
-    if (d->n_degenerate)
+    if (d->n_shown_degenerate)
         sg_doc_paragraph(doc,
                          "%lld of %lld finished cells predict one class for all test rows: they learned "
                          "nothing, and pull the means that are marked to "
-                         "chance (train.min_steps, train.lr).",
-                         (long long)d->n_degenerate, (long long)d->n_done);
+                         "chance (%s).",
+                         (long long)d->n_shown_degenerate, (long long)d->n_shown_done,
+                         d->classifier == SG_REPORT_PROBE ? "probe.c, more raw rows"
+                                                          : "train.min_steps, train.lr");
     if (n_short)
         sg_doc_paragraph(doc, "%lld of %lld pools have fewer examples than the study asked for.",
                          (long long)n_short, (long long)d->n_pools);

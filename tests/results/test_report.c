@@ -289,7 +289,8 @@ static void contamination(void **state)
     }
 }
 
-static int n_raw_rows = 40; /* of cells with raw rows */
+static int n_raw_rows = 40;     /* of cells with raw rows */
+static int is_probe, n_removed; /* of all cells that are planned next; removed: by verification */
 
 enum { LEFT_PLANNED = -2 };
 
@@ -297,20 +298,23 @@ enum { LEFT_PLANNED = -2 };
 static void plan_cell(struct sg_ledger *l, int64_t i, const char *mix, int pool, int draw, int training,
                       int n_right)
 {
-    char id[32], settings[400], result[100];
+    char id[32], settings[500], result[100];
     float logits[FAKE_TEST * 2] = {0}, loss = 0.5f;
     int size = pool >= 0 ? 30 : 0, raw = draw >= 0 ? n_raw_rows : 0;
     snprintf(id, sizeof id, "c%lld", (long long)i);
     snprintf(settings, sizeof settings,
              "{\"class_names\":[\"negative\",\"positive\"],\"method\":\"%s\",\"mix\":\"%s\",\"raw\":%d,"
-             "\"seed_data\":%d,\"seed_generation\":%d,\"seed_train\":%d,\"size\":%d,\"task\":\"sst2\"}",
-             size ? "zero_shot" : "", mix, raw, draw, pool, training, size);
+             "\"seed_data\":%d,\"seed_generation\":%d,\"seed_train\":%d,\"size\":%d,\"task\":\"sst2\"%s%s}",
+             size ? "zero_shot" : "", mix, raw, draw, pool, training, size,
+             is_probe ? ",\"classifier\":\"probe\"" : "",
+             n_removed ? ",\"verify\":\"raw_classifier\",\"weighting\":\"none\"" : "");
     OK(sg_ledger_cell_plan(l, id, i, settings, NULL, &err));
     if (n_right == LEFT_PLANNED)
         return;
     for (int r = 0; r < FAKE_TEST; r++)
         logits[2 * r + (n_right < 0 ? 0 : r < n_right ? r % 2 : !(r % 2))] = 1;
-    snprintf(result, sizeof result, "{\"n_synthetic\":%d}", pool == 1 ? 19 : size);
+    snprintf(result, sizeof result, "{\"n_synthetic\":%d,\"view\":{\"n_removed\":%d,\"removed\":[]}}",
+             (pool == 1 ? 19 : size) - n_removed, n_removed);
     struct sg_ledger_cell c = {.id = id,
                                .status = "done",
                                .result = result,
@@ -539,6 +543,37 @@ static void raw_only_of_the_largest_raw_size(void **state)
     sg_buf_free(&text);
 }
 
+/* What is said of cells that learned nothing is of their classifier, and what verification took out makes no pool short. */
+static void probes_and_views(void **state)
+{
+    (void)state;
+    char path[400];
+    int64_t n = -1, n_done = -1;
+    struct sg_ledger *l = begin_plan("probes");
+    struct sg_buf text = sg_buf_make(1 << 20), tuned = sg_buf_make(1 << 20);
+    plan_cell(l, 0, "raw", -1, 0, 0, 9);
+    is_probe = 1;
+    plan_cell(l, 1, "raw", -1, 0, 0, 9);
+    n_removed = 4;
+    plan_cell(l, 2, "synthetic", 0, -1, 0, -1);
+    is_probe = n_removed = 0;
+    json_t *o = finish_plan(l, "probes", &text);
+    has(&text, "1 of 2 finished cells. More raw rows or another penalty (probe.c) may help.");
+    has(&text, "1 of 2 finished cells predict one class");
+    assert_null(strstr(text.data, "train.min_steps"));
+    assert_null(strstr(text.data, "30 (26)"));
+    snprintf(path, sizeof path, "%s/results.h5", in_scratch("probes"));
+    OK(sg_report_degenerate(path, &n, &n_done, &err));
+    assert_true(n == 0 && n_done == 1);
+    struct sg_form_options fine_tune = everything;
+    fine_tune.classifier = "fine_tune";
+    OK(sg_report(path, "terminal", &fine_tune, &tuned, &err));
+    assert_null(strstr(tuned.data, "one class for all"));
+    json_decref(o);
+    sg_buf_free(&text);
+    sg_buf_free(&tuned);
+}
+
 /* Results from before there was a column for it: /per_class says it. */
 static void degenerate_cells_of_older_files(void **state)
 {
@@ -629,6 +664,7 @@ int main(void)
                                        cmocka_unit_test(contamination),
                                        cmocka_unit_test(seeds_that_cross),
                                        cmocka_unit_test(degenerate_cells_of_older_files),
+                                       cmocka_unit_test(probes_and_views),
                                        cmocka_unit_test(nothing_is_averaged_over_a_hole),
                                        cmocka_unit_test(raw_only_of_the_largest_raw_size),
                                        cmocka_unit_test(studies_that_are_unfinished),
