@@ -249,6 +249,53 @@ static const struct sg_doc_table *table_of(const struct study *t, const char *na
     return NULL;
 }
 
+static double helps_a_little(int task, const char *method, int size, int raw)
+{
+    (void)method;
+    return !size ? 0 : !raw ? -1 : task ? 0.1 : 0.2;
+}
+
+/* What `short` marks with a star is what `help` and `replace` tell, which take all raw sizes into their families. */
+static void short_agrees_with_help(void **state)
+{
+    static const char *const question[] = {"help", "replace"};
+    int n_told = 0, n_not = 0;
+    (void)state;
+    for (uint64_t seed = 0; seed < 12; seed++) {
+        struct made m = {.n_tasks = 2,
+                         .n_rows = 200,
+                         .n_draws = 3,
+                         .n_trainings = 3,
+                         .method = methods + 2,
+                         .size = one_size,
+                         .raw = two_raws,
+                         .gain = helps_a_little,
+                         .seed = seed};
+        char name[40];
+        struct study t;
+        snprintf(name, sizeof name, "short%d", (int)seed);
+        make(name, &m, NULL, &t);
+        const struct sg_doc_table *x = table_of(&t, "short");
+        assert_int_equal(x->n_rows, 2);
+        for (int k = 0; k < 2; k++) {
+            const struct sg_doc_table *y = table_of(&t, question[k]);
+            assert_int_equal(y->n_rows, 6);
+            for (int64_t task = 0; task < 2; task++) {
+                const struct sg_doc_cell *a = &x->cell[task * x->n_columns],
+                                         *b = &y->cell[(3 + task) * y->n_columns];
+                assert_string_equal(a[0].text, b[0].text);
+                assert_true(a[2].value == 80 && b[1].value == 80 && a[4 + k].value == b[3].value);
+                int is_told = strchr(a[4 + k].text, '*') != NULL;
+                assert_int_equal(is_told, strchr(b[3].text, '*') != NULL);
+                n_told += is_told;
+                n_not += !is_told && (a[4 + k].low > 0 || a[4 + k].high < 0);
+            }
+        }
+        study_free(&t);
+    }
+    assert_true(n_told && n_not); /* stars, and none that one test alone would have had */
+}
+
 /* A free method beside a bought one and its view changes no price, and is in no mean that has one; alone it costs nothing. */
 static void free_methods_have_no_price(void **state)
 {
@@ -551,6 +598,7 @@ int main(void)
                                        cmocka_unit_test(one_cell),
                                        cmocka_unit_test(curves_and_labels),
                                        cmocka_unit_test(free_methods_have_no_price),
+                                       cmocka_unit_test(short_agrees_with_help),
                                        cmocka_unit_test(axes),
                                        cmocka_unit_test(diversity),
                                        cmocka_unit_test(two_studies),
