@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "results/export/makers.h"
 #include "results/export/words.h"
 #include "results/ledger/ledger.h"
 #include "results/report/example_prompts.h"
@@ -84,6 +85,20 @@ static void head_features(struct sg_buf *out, const struct sg_export_pools *p, i
     }
 }
 
+/* Terms of huggingface.co/docs/hub/datasets-cards; of an export without examples, what a study writes. */
+static void head_creators(struct sg_buf *out, const struct sg_export_pools *p)
+{
+    static const char *const term[SG_N_MAKERS] = {"machine-generated", "found", "other"};
+    int any = 0;
+    sg_buf_puts(out, "language_creators:\n");
+    for (int m = 0; m < SG_N_MAKERS; m++)
+        if (sg_makers_have(p, (enum sg_maker)m)) {
+            sg_buf_printf(out, "- %s\n", term[m]);
+            any = 1;
+        }
+    sg_buf_puts(out, any ? "" : "- machine-generated\n");
+}
+
 static void head(struct sg_buf *out, const struct sg_export_origin *from, const struct sg_export_options *o,
                  const struct sg_export_pools *p)
 {
@@ -94,8 +109,9 @@ static void head(struct sg_buf *out, const struct sg_export_origin *from, const 
     sg_buf_puts(&name, "Synthetic examples of the study ");
     sg_buf_safe(&name, from->study, NAME_MAX_CHARS);
     put_together(out, &name, sg_words_yaml);
-    sg_buf_puts(out, "\ntask_categories:\n- text-classification\nlanguage_creators:\n- machine-generated\n"
-                     "tags:\n- synthetic\n- synthgrid\n");
+    sg_buf_puts(out, "\ntask_categories:\n- text-classification\n");
+    head_creators(out, p);
+    sg_buf_puts(out, "tags:\n- synthetic\n- synthgrid\n");
     sg_buf_puts(out, p->n_configs ? "configs:\n" : "");
     for (int64_t c = 0; c < p->n_configs; c++)
         head_config(out, p, c);
@@ -142,11 +158,13 @@ static void settings_cell(struct sg_buf *out, const json_t *settings)
 
 static void pools(struct sg_buf *out, const struct sg_export_pools *p)
 {
-    sg_buf_puts(out, "## Pools\n\nA pool is what one generator wrote for one task by one method from one "
-                     "seed; of what it wrote, duplicates and what did not pass the checks were left out.\n\n"
-                     "| configuration | file | task | method | model | generation seed | draw of raw rows | "
-                     "examples | wanted | attempts | rejected | status | settings |\n"
-                     "|---|---|---|---|---|---:|---:|---:|---:|---:|---:|---|---|\n");
+    sg_buf_puts(out,
+                "## Pools\n\nA pool is what one maker gave for one task by one method from one "
+                "seed: a language model, a method that changes words of raw rows, or a file of others. "
+                "Duplicates and what did not pass the checks were left out.\n\n"
+                "| configuration | file | task | method | made by | generation seed | draw of raw rows | "
+                "examples | wanted | attempts | rejected | status | settings |\n"
+                "|---|---|---|---|---|---:|---:|---:|---:|---:|---:|---|---|\n");
     for (int64_t i = 0; i < p->n; i++) {
         const struct sg_export_pool *x = &p->pool[i];
         sg_buf_puts(out, "|");
@@ -156,7 +174,9 @@ static void pools(struct sg_buf *out, const struct sg_export_pools *p)
             sg_buf_puts(out, " (no example) | ");
         cell(out, p->task[x->task].name);
         cell(out, x->method);
-        cell(out, x->model);
+        struct sg_buf made_by = sg_buf_make(100000);
+        sg_makers_name(&made_by, x);
+        put_together(out, &made_by, cell);
         sg_buf_printf(out, " | %lld", (long long)x->seed_generation);
         number_cell(out, x->seed_data < 0 ? (double)NAN : (double)x->seed_data);
         sg_buf_printf(out, " | %lld", (long long)x->n);
@@ -172,14 +192,21 @@ static void pools(struct sg_buf *out, const struct sg_export_pools *p)
     sg_buf_puts(out, "\n");
 }
 
-static void fields(struct sg_buf *out)
+static void fields(struct sg_buf *out, const struct sg_export_pools *p)
 {
     sg_buf_puts(out, "## Fields\n\n| field | type | what it is |\n|---|---|---|\n");
     for (int k = 0; k < sg_n_export_fields; k++)
         sg_buf_printf(out, "| `%s` | %s | %s |\n", sg_export_fields[k].name, sg_export_fields[k].type,
                       sg_export_fields[k].description);
-    sg_buf_puts(out, "\n`text_pair` is there for tasks with two texts alone. Labels were asked for or chosen "
-                     "by the model, and are not checked by people.\n\n");
+    sg_buf_puts(out, "\n`text_pair` is there for tasks with two texts alone.");
+    if (sg_makers_have(p, SG_MADE_BY_LLM))
+        sg_buf_puts(out, " Labels of what a language model wrote were asked for or chosen by it, and are not "
+                         "checked by people.");
+    if (sg_makers_have(p, SG_MADE_FREE))
+        sg_buf_puts(out, " A changed raw row has the label of the row.");
+    if (sg_makers_have(p, SG_MADE_FILE))
+        sg_buf_puts(out, " Labels of files are those that stand there.");
+    sg_buf_puts(out, "\n\n");
 }
 
 /* The prompt of a configuration's first example. */
@@ -229,23 +256,29 @@ static sg_status prompts(struct sg_buf *out, const char *folder, const struct sg
     }
     sg_free(file);
     if (!n)
-        sg_buf_puts(out, "They are in the study's ledger, which was not beside results.h5 when this was "
-                         "exported.\n");
+        sg_buf_puts(out,
+                    p->n_configs && !sg_makers_have(p, SG_MADE_BY_LLM)
+                        ? "None: no language model was asked for these pools.\n"
+                        : "They are in the study's ledger, which was not beside results.h5 when this was "
+                          "exported.\n");
     return status;
 }
 
-static void license(struct sg_buf *out, const struct sg_export_options *o)
+static void license(struct sg_buf *out, const struct sg_export_options *o, const struct sg_export_pools *p)
 {
     sg_buf_puts(out, "## Licence\n\n");
     if (o->license) {
         sg_buf_puts(out, "As named by who exported this: ");
         word(out, o->license);
-        sg_buf_puts(out, ".\n\n");
+        sg_buf_puts(out, ".");
     } else
-        sg_buf_puts(out,
-                    "Unknown. The texts are output of the models named above, whose terms say what it may be "
-                    "used for; prompts with examples were made of raw rows, whose licence may matter, "
-                    "too.\n\n");
+        sg_buf_puts(out, "Unknown.");
+    if (!o->license && (!p->n_configs || sg_makers_have(p, SG_MADE_BY_LLM)))
+        sg_buf_puts(out, " What language models wrote is output of the models named above, whose terms say "
+                         "what it may be used for; prompts with examples were made of raw rows, whose "
+                         "licence may matter, too.");
+    sg_makers_licences(out, p);
+    sg_buf_puts(out, "\n\n");
 }
 
 sg_status sg_card_write(struct sg_buf *out, const struct sg_export_origin *from,
@@ -255,7 +288,10 @@ sg_status sg_card_write(struct sg_buf *out, const struct sg_export_origin *from,
     head(out, from, o, p);
     sg_buf_puts(out, "# Synthetic examples of the study ");
     word(out, from->study);
-    sg_buf_puts(out, "\n\nTexts for text classification, written by language models. ");
+    sg_buf_puts(out, "\n\nTexts for text classification");
+    sg_buf_puts(out, p->n_configs ? ", " : "");
+    sg_makers_say(out, p);
+    sg_buf_puts(out, ". ");
     sg_card_origin(out, from);
     if (p->n_configs)
         sg_buf_printf(out,
@@ -267,7 +303,7 @@ sg_status sg_card_write(struct sg_buf *out, const struct sg_export_origin *from,
     else
         sg_buf_puts(out, "\nThe study has no synthetic examples.\n\n");
     pools(out, p);
-    fields(out);
-    license(out, o);
+    fields(out, p);
+    license(out, o, p);
     return prompts(out, o->ledger, p, err);
 }

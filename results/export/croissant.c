@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "results/export/makers.h"
 #include "results/export/words.h"
 
 #include <stdlib.h>
@@ -114,8 +115,8 @@ static json_t *about_pool(const struct sg_export_pools *p, const struct sg_expor
     sg_buf_safe(&b, p->task[x->task].name, 200);
     sg_buf_puts(&b, ", method: ");
     sg_buf_safe(&b, x->method, 200);
-    sg_buf_puts(&b, ", model: ");
-    sg_buf_safe(&b, x->model, 200);
+    sg_buf_puts(&b, ", made by: ");
+    sg_makers_name(&b, x);
     sg_buf_printf(&b, ", generation seed: %lld", (long long)x->seed_generation);
     json_t *j = b.failed ? NULL : json_string(sg_buf_text(&b));
     sg_buf_free(&b);
@@ -159,30 +160,44 @@ static json_t *record_sets(const struct sg_export_table *table, const char *pref
     return list;
 }
 
-static json_t *description(const struct sg_export_origin *from)
+static json_t *description(const struct sg_export_origin *from, const struct sg_export_pools *p)
 {
     struct sg_buf b = sg_buf_make(1 << 20);
     sg_buf_puts(&b,
-                "Results of a study by synthgrid: which data written by a language model helps to train a "
-                "text classifier. Its tables, and the examples that the model wrote. Study: ");
+                "Results of a study by synthgrid: which synthetic data helps to train a text classifier. Its "
+                "tables, and the examples");
+    sg_buf_puts(&b, p->n_configs ? ", " : "");
+    sg_makers_say(&b, p);
+    sg_buf_puts(&b, ". Study: ");
     sg_buf_safe(&b, from->study, 200);
     sg_buf_printf(&b, "; content digest: %s.", from->digest);
     if (from->is_unfinished)
         sg_buf_puts(&b, " The study was not finished when this was exported.");
     if (from->rehearsal[0])
         sg_buf_puts(&b, " A rehearsal: the texts are a stub server's.");
+    sg_makers_licences(&b, p);
     json_t *j = b.failed ? NULL : json_string(sg_buf_text(&b));
     sg_buf_free(&b);
     return j;
 }
 
-static json_t *license(const char *name)
+/* Croissant takes a name here, or a work; what holds whatever the name is stands in the description of the set. */
+static json_t *license(const char *name, const struct sg_export_pools *p)
 {
     if (name)
         return sg_words_json(name);
-    return json_pack("{s:s, s:s, s:s}", "@type", "sc:CreativeWork", "name", "unknown", "description",
-                     "Output of language models, whose terms say what it may be used for; with raw rows of "
-                     "the study's tasks, which have licences of their own.");
+    struct sg_buf b = sg_buf_make(10000);
+    if (!p->n_configs || sg_makers_have(p, SG_MADE_BY_LLM))
+        sg_buf_puts(&b, "Output of language models, whose terms say what it may be used for; with raw rows "
+                        "of the study's tasks, which have licences of their own.");
+    else
+        sg_buf_puts(&b, "With raw rows of the study's tasks, which have licences of their own.");
+    sg_makers_licences(&b, p);
+    json_t *j = b.failed ? NULL
+                         : json_pack("{s:s, s:s, s:s}", "@type", "sc:CreativeWork", "name", "unknown",
+                                     "description", sg_buf_text(&b));
+    sg_buf_free(&b);
+    return j;
 }
 
 /* Names are letters, digits, '.', '_' and '-' there. */
@@ -227,9 +242,9 @@ sg_status sg_croissant_write(struct sg_out *o, const struct sg_export_origin *fr
                "{s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:s*, s:o*, s:s*, s:s, s:[s,s], s:o, s:o, s:o}",
                "@context", json_loads(context, 0, NULL), "@type", "sc:Dataset", "conformsTo",
                "http://mlcommons.org/croissant/1.1", "name", name, "citeAs", citation(name, from),
-               "description", description(from), "license", license(options->license), "url", options->url,
-               "creator", creator, "datePublished", date[0] ? date : NULL, "version", "1.0.0", "keywords",
-               "text classification", "synthetic data", "identifier", sg_words_json(from->digest),
+               "description", description(from, p), "license", license(options->license, p), "url",
+               options->url, "creator", creator, "datePublished", date[0] ? date : NULL, "version", "1.0.0",
+               "keywords", "text classification", "synthetic data", "identifier", sg_words_json(from->digest),
                "distribution", distribution(o), "recordSet", record_sets(table, prefix, p));
     char *text = j ? json_dumps(j, JSON_INDENT(1)) : NULL;
     struct sg_buf b = sg_buf_make(SIZE_MAX / 4);

@@ -264,8 +264,9 @@ const struct sg_export_field sg_export_fields[] = {
     {"pool", "int64", "ordinal of the pool in results.h5"},
     {"seed_generation", "int64", "generation seed"},
     {"seed_data", "int64", "draw of the raw rows that the prompts show; null: they show none"},
-    {"model", "string", "the language model that wrote it"},
-    {"completion", "string", "key of its completion in the study's ledger: SHA-256 of the request"},
+    {"model", "string", "the language model that wrote it; empty: none did"},
+    {"completion", "string",
+     "key of its completion in the study's ledger: SHA-256 of the request; empty: none was asked for"},
     {"source", "int64", "of a rephrased example: position of what it rephrases; null: none"},
 };
 const int sg_n_export_fields = sizeof sg_export_fields / sizeof *sg_export_fields;

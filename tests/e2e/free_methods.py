@@ -89,6 +89,20 @@ with sg.Folder() as folder:
     sg.check(plan["n_requests"] == 0 and plan["n_requests_missing"] == 0 and plan["cost_usd_missing"] == 0 and not plan["missing"], f"{plan}")
     sg.run("run", alone, "--offline", "--results", folder / "alone")
 
+    # No model has written them: an export names the raw rows, and the licence of the task's data.
+    for results, makers, creators in ((folder / "alone", "", ""), (one, "written by language models and ", "- machine-generated\n")):
+        for license in ([], ["--license", "cc0-1.0"]):
+            out = folder / f"{results.name}-hf{len(license)}"
+            sg.run("export", results, "--format", "croissant", "-o", out, *license)
+            card, meta = (out / "README.md").read_text(), json.loads((out / "croissant.json").read_text())
+            sg.check(f"Texts for text classification, {makers}made of the tasks' raw rows by changing words. " in card, card)
+            sg.check(f"language_creators:\n{creators}- found\n" in card and "| raw rows, words changed by eda |" in card, card)
+            sg.check(("models named above" in card) == bool(makers and not license), card)
+            sg.check(bool(makers) == ("language models" in meta["description"]), meta["description"])
+            for text in (card, meta["description"]):
+                sg.check("copies of the tasks' data, whose licences apply to them" in text, text)
+        sg.check(bool(makers) != ("no language model was asked for these pools" in card), card)
+
     for command in ("plan", "run"):
         _, err = sg.run(command, *study, "train.encoder=tests/oracle/mask/none", "--results", folder / "none", code=2)
         sg.check("no masked-LM head" in err and "roberta-base or bert-base" in err, err)

@@ -2,6 +2,7 @@
 """Pools that others have made as methods of a study: planned, run on 1 and 2 ranks to the same digest, in the tables and results' reasons, edited,
 resumed, offline; sealed into a bundle that replays without the files. Nobody is asked for them."""
 import gzip
+import hashlib
 import json
 import shutil
 
@@ -41,8 +42,18 @@ with sg.Folder() as folder:
     sg.check("best free one" not in text, "an imported method is called a free one:\n" + text)
     text, _ = sg.run("report", folder / "r1", "--section", "accuracy")
     sg.check("distilabel" in text and "20 (12)" in text, text)
-    text, _ = sg.run("verify", folder / "r1")
-    sg.check("(sst2, distilabel) has 12 of 20 examples: class" in text and "completions" not in text, text)
+    sg.run("verify", folder / "r1")
+    sha256 = hashlib.sha256(distilabel.read_bytes()).hexdigest()
+    for license in ([], ["--license", "cc0-1.0"]):
+        out = folder / f"hf{len(license)}"
+        sg.run("export", folder / "r1", "--format", "croissant", "-o", out, *license)
+        card, meta = (out / "README.md").read_text(), json.loads((out / "croissant.json").read_text())
+        sg.check(f"SHA-256 {sha256}" in card and "language_creators:\n- machine-generated\n- other\n" in card, card)
+        sg.check("written by language models and taken from files of others. " in card and "words changed" not in card, card)
+        for text in (card, meta["description"]):
+            sg.check("Pools of files are rows that others have made, and stand under the licences of those files." in text, text)
+        about = {r["name"]: r["description"] for r in meta["recordSet"]}
+        sg.check(f"made by: file distilabel.jsonl, SHA-256 {sha256}" in about["sst2-distilabel-g0"], f"{about}")
     keys = sg.ask(folder / "r1", "SELECT count(*) FROM examples e JOIN pools p ON p.id=e.pool WHERE p.settings LIKE '%pool_file%' AND e.completion<>''")
     sg.check(keys == [(0,)], f"imported examples have completions: {keys}")
 
