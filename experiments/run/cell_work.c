@@ -134,6 +134,8 @@ static json_t *make_head(const struct sg_prepared *p, const struct sg_vectors *v
 {
     struct sg_err why = {0};
     struct sg_view view = {0};
+    if (c->size && !rows->n_synthetic) /* raw rows alone would pass for raw rows with synthetic ones */
+        return json_pack("{s:i, s:s}", "task", c->task, "failed", SG_CELL_EMPTY_POOL);
     if (sg_arm_is_view(&c->arm) && sg_view_take(vectors, models, c, rows, &view, &why) != SG_OK)
         return json_pack("{s:i, s:s}", "task", c->task, "failed", why.text);
     json_t *o = head_json(p, c, &view, &rows->train);

@@ -24,6 +24,9 @@ struct sg_cells;
 sg_status sg_cells_create(const struct sg_prepared *p, struct sg_cells **out, struct sg_err *err) SG_MUST_USE;
 void sg_cells_destroy(struct sg_cells *c); /* NULL is fine */
 
+/* Why a cell fails whose pool came to nothing. */
+#define SG_CELL_EMPTY_POOL "nothing to train on: the pool has no examples"
+
 /* Rank 0. vectors, models: for views (experiments/run/views.h). */
 struct sg_vectors;
 struct sg_raw_models;

@@ -205,6 +205,17 @@ static sg_status add_file(struct files *f, char *path, struct sg_err *err)
     return SG_OK;
 }
 
+/* A pipe would wait for a writer that never comes. */
+static sg_status add_found(struct files *f, char *path, struct sg_err *err)
+{
+    if (!path || sg_file_exists(path))
+        return add_file(f, path, err);
+    sg_status status = sg_fail(
+        err, SG_INPUT, "%s: a folder, or no file of rows; hint: take it out of the pool's folder", path);
+    sg_free(path);
+    return status;
+}
+
 /* Those that end in one of these, in the order of their names. */
 static sg_status list_folder(const char *path, const char *const *end, struct files *f, struct sg_err *err)
 {
@@ -214,7 +225,7 @@ static sg_status list_folder(const char *path, const char *const *end, struct fi
     sg_status status = SG_OK;
     for (struct dirent *e; status == SG_OK && (e = readdir(d));)
         if (e->d_name[0] != '.' && ends_in(e->d_name, end))
-            status = f->n < MAX_FILES ? add_file(f, sg_path_join(path, e->d_name), err)
+            status = f->n < MAX_FILES ? add_found(f, sg_path_join(path, e->d_name), err)
                                       : sg_fail(err, SG_INPUT, "%s: more than %d files", path, MAX_FILES);
     closedir(d);
     if (f->n)

@@ -293,6 +293,31 @@ static sg_status place(struct sg_merging *m, struct sg_err *err)
     return SG_OK;
 }
 
+static sg_status other_pool(struct sg_merging *m, sqlite3_stmt *row, struct sg_err *err)
+{
+    char what[400];
+    snprintf(what, sizeof what,
+             "the pool %.100s of %.100s is another one there (other prompts or rows, or an imported file "
+             "with other content)",
+             sg_merge_text(row, 1), sg_merge_text(row, 0));
+    return other_study(m, what, err);
+}
+
+/* Settings name the task files and the files of imported pools, but not what is in them. */
+static sg_status check_pools(struct sg_merging *m, struct sg_err *err)
+{
+#define SAME(key)                                                                                            \
+    "ifnull(json_extract(a.settings,'$." key "'),'')=ifnull(json_extract(b.settings,'$." key "'),'')"
+    return sg_merge_each(
+        m,
+        "SELECT json_extract(a.settings,'$.task'), json_extract(a.settings,'$.method') FROM "
+        "main.pools a JOIN src.pools b ON " SAME("task") " AND " SAME("method") " AND " SAME(
+            "seed_generation") " AND " SAME("seed_data") " WHERE a.id<>b.id AND "
+                                                         "a.ordinal>=0 AND b.ordinal>=0 LIMIT 1",
+        other_pool, err);
+#undef SAME
+}
+
 sg_status sg_merge_study(struct sg_merging *m, struct sg_err *err)
 {
     char *study = NULL, *settings = NULL;
@@ -313,6 +338,7 @@ sg_status sg_merge_study(struct sg_merging *m, struct sg_err *err)
         SG_TRY(check_settings(m, m->plan[0].settings, m->plan[m->k].settings, err));
         SG_TRY(check_equal(m, "encoder_sha256", "the digests of their encoders are", err));
         SG_TRY(check_equal(m, "rehearsal", "one was rehearsed with a stub server:", err));
+        SG_TRY(check_pools(m, err));
     }
     SG_TRY(check_inputs(m, err));
     SG_TRY(join_meta(m, err));

@@ -172,6 +172,17 @@ static void as_share(const struct sg_mean_squares *m, struct sg_effect *e)
     sg_wilson(p, n, t, &e->low, &e->high);
 }
 
+/* Means over several cells that are the same on every row have no spread, and are not certain for it: as with single cells, one row more or
+ * less may be another one. */
+static void widen_certainty(const struct sg_mean_squares *m, double u[SG_N_SETS], struct sg_width *w)
+{
+    double n = (double)m->n[SG_AXIS_ROWS];
+    if (w->variance > 0 || !(m->axes & SG_ROWS))
+        return;
+    u[SG_ROWS] += 1 / (n * n);
+    sg_width_of(u, m->n, m->axes, m->is_share, w);
+}
+
 sg_status sg_crossed_mean(const struct sg_crossed *y, struct sg_effect *out, struct sg_err *err)
 {
     struct sg_mean_squares m;
@@ -180,6 +191,8 @@ sg_status sg_crossed_mean(const struct sg_crossed *y, struct sg_effect *out, str
     SG_TRY(sg_mean_squares_of(y, NULL, &m, err));
     sg_components(&m, u);
     sg_width_of(u, m.n, m.axes, m.is_share, &w);
+    if (!m.is_share)
+        widen_certainty(&m, u, &w);
     struct sg_effect e = m.axes ? effect_of(&m, &w) : without_interval(m.mean);
     if (m.axes && m.is_share)
         as_share(&m, &e);
@@ -198,6 +211,7 @@ sg_status sg_crossed_difference(const struct sg_crossed *a, const struct sg_cros
     if (m.is_share) /* half a row more in each cell of the 2 x 2 table (Agresti & Min 2005) */
         u[SG_ROWS] += m.axes & SG_ROWS ? 1 / ((double)m.n[SG_AXIS_ROWS] * (double)m.n[SG_AXIS_ROWS]) : 0;
     sg_width_of(u, m.n, m.axes, m.is_share, &w);
+    widen_certainty(&m, u, &w);
     struct sg_effect e = m.axes ? effect_of(&m, &w) : without_interval(m.mean);
     if (m.is_share && m.axes == SG_ROWS)
         e.p = sg_mcnemar(m.n_first, m.n_second);

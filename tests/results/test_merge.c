@@ -290,7 +290,7 @@ static void verified_cells_are_known_by_all_of_their_prefix(void **state)
 {
     (void)state;
     for (int n_kept = 0; n_kept < 3; n_kept++) {
-        char name[3][16], digest[SG_HEX], sql[400];
+        char name[3][40], digest[SG_HEX], sql[400];
         for (int i = 0; i < 3; i++)
             snprintf(name[i], sizeof name[i], "view%d%d", n_kept, i);
         for (int i = 0; i < 2; i++) {
