@@ -4,6 +4,7 @@ resumed, offline; sealed into a bundle that replays without the files. Nobody is
 import gzip
 import hashlib
 import json
+import os
 import shutil
 
 import sg
@@ -69,6 +70,11 @@ with sg.Folder() as folder:
     sg.check(plan["n_cells"] - plan["n_cells_done"] == 4, f"other rows: {plan['n_cells_done']} of {plan['n_cells']} done")
     sg.check(sg.digest(sg.run("run", *study, "--results", folder / "r1", "--offline")[0]) == digest, "offline, again")
 
+    # Results of two files by one name are not of one study.
+    sg.run("run", *less, "--results", folder / "less", "--offline")
+    _, err = sg.run("merge", folder / "r1", folder / "less", "-o", folder / "both", code=2)
+    sg.check("the pool distilabel of sst2 is another one there" in err and not (folder / "both").exists(), err)
+
     # A bundle has their rows, with data or without, and replays when the files are gone.
     for data in ([], ["--with-data"]):
         out, _ = sg.run("bundle", *study[:1], folder / "b.bundle", *study[1:], "--results", folder / "r1", *data)
@@ -78,7 +84,20 @@ with sg.Folder() as folder:
         sg.check("the results are those that were sealed" in out and sg.digest(out) == digest, out)
         shutil.move(folder / "gone", folder / "pools")
 
+    # Of which nothing is left: the cells fail, those with raw rows as well, of either classifier.
+    leaks = folder / "leaks.jsonl"
+    shutil.copy(sg.ROOT / "data" / "sample" / "sst2" / "test.jsonl", leaks)
+    nothing = [*[a for a in small if not a.startswith("tasks")], "tasks=[sst2]", f"methods=[{{name: leaks, pool: {leaks}}}]", "sizes=[4]", "classifiers=[fine_tune,probe]"]
+    sg.run("run", *nothing, "--results", folder / "nothing", "--offline", code=4)
+    found = sg.ask(folder / "nothing", "SELECT status, reason, count(*) FROM cells GROUP BY status, reason ORDER BY status")
+    sg.check(found == [("done", "", 2), ("failed", "nothing to train on: the pool has no examples", 4)], f"{found}")
+
     # What is missing or wrong.
+    pipe = folder / "pipes" / "x.jsonl"
+    pipe.parent.mkdir()
+    os.mkfifo(pipe)
+    _, err = sg.run("plan", *small, f"methods=[{{name: pipes, pool: {pipe.parent}, tasks: [sst2]}}]", code=2, timeout=60)
+    sg.check("x.jsonl: a folder, or no file of rows" in err, err)
     distilabel.write_text(distilabel.read_text() + "{broken\n")
     _, err = sg.run("run", *study, "--results", folder / "r3", code=2)
     sg.check("distilabel.jsonl:17: " in err, err)
