@@ -129,7 +129,7 @@ static sg_status section(struct sg_buf *out, const struct sg_doc_section *s, str
     for (int64_t i = 0; i < s->n_blocks; i++) {
         const struct sg_doc_block *b = &s->block[i];
         if (b->table)
-            sg_html_table(out, b->table);
+            sg_html_table(out, b->table, s->title);
         else if (b->figure)
             SG_TRY(figure(out, b->figure, drawer, err));
         else

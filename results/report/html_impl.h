@@ -12,6 +12,7 @@ extern const char sg_embedded_page_style[], sg_embedded_page_script[];
 void sg_html_text(struct sg_buf *out, const char *text, size_t max_chars);
 
 /* A table that can be sorted and filtered, or the browser of a SG_DOC_BROWSE one. */
-void sg_html_table(struct sg_buf *out, const struct sg_doc_table *t);
+/* With a title of its own, unless it stands under the same. */
+void sg_html_table(struct sg_buf *out, const struct sg_doc_table *t, const char *above);
 
 #endif

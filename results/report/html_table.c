@@ -122,7 +122,7 @@ static void browse_cell(struct sg_buf *out, const struct sg_doc_table *t, int64_
     sg_buf_puts(out, "</td>");
 }
 
-void sg_html_table(struct sg_buf *out, const struct sg_doc_table *t)
+void sg_html_table(struct sg_buf *out, const struct sg_doc_table *t, const char *above)
 {
     int browse = (t->flags & SG_DOC_BROWSE) != 0;
     struct look *look = browse ? sg_alloc((size_t)t->n_columns, sizeof *look) : NULL;
@@ -132,9 +132,13 @@ void sg_html_table(struct sg_buf *out, const struct sg_doc_table *t)
     }
     for (int64_t c = 0; c < t->n_columns && browse; c++)
         look[c] = look_of(t, c);
-    sg_buf_printf(out, "<div class=\"table\" id=\"t-%s\"><h3>", t->name);
-    sg_html_text(out, t->title, 0);
-    sg_buf_puts(out, "</h3><div class=\"box\" tabindex=\"0\" role=\"region\" aria-label=\"");
+    sg_buf_printf(out, "<div class=\"table\" id=\"t-%s\">", t->name);
+    if (strcmp(t->title, above) != 0) {
+        sg_buf_puts(out, "<h3>");
+        sg_html_text(out, t->title, 0);
+        sg_buf_puts(out, "</h3>");
+    }
+    sg_buf_puts(out, "<div class=\"box\" tabindex=\"0\" role=\"region\" aria-label=\"");
     sg_html_text(out, t->title, 0);
     sg_buf_printf(out, "\"><table%s><caption>", browse ? " class=\"browse\"" : "");
     sg_html_text(out, t->title, 0);
