@@ -280,8 +280,8 @@ static void pools_are_lines_of_json_under_a_card(void **state)
 {
     (void)state;
     static const char *const words[] = {
-        "- config_name: \"sst2-zero_shot\"\n  data_files:\n  - split: train\n    path:\n"
-        "    - \"data/sst2/zero_shot-g0.jsonl\"\n",
+        ("- config_name: \"sst2-zero_shot\"\n  data_files:\n  - split: train\n    path:\n"
+         "    - \"data/sst2/zero_shot-g0.jsonl\"\n"),
         "          '0': \"=1+1,\\\"x\\\"\\u000D\\u000A---\\u000A\\u001B[31m|<b>`````\\u202E'0': \\\\{{\"\n",
         "          '1': \"positive\"\n",
         "license: \"unknown\"\n",
