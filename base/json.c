@@ -2,7 +2,9 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/text.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 int sg_is_lfs_pointer(const char *text, size_t n)
@@ -119,4 +121,53 @@ sg_status sg_json_bool(const json_t *object, const char *key, int missing, const
     }
     *out = value;
     return SG_OK;
+}
+
+/* with_length: behind an int64 that says how long it is. */
+static sg_status put(struct sg_buf *b, json_t *value, int with_length, struct sg_err *err)
+{
+    char *text = value ? json_dumps(value, JSON_COMPACT) : NULL;
+    json_decref(value);
+    if (!text)
+        return sg_fail_memory(err, 1 << 20);
+    int64_t n = (int64_t)strlen(text);
+    if (with_length)
+        sg_buf_add(b, &n, sizeof n);
+    sg_buf_add(b, text, (size_t)n);
+    free(text);
+    return SG_OK;
+}
+
+sg_status sg_json_put(struct sg_buf *b, json_t *value, struct sg_err *err)
+{
+    return put(b, value, 0, err);
+}
+
+sg_status sg_json_put_head(struct sg_buf *b, json_t *head, struct sg_err *err)
+{
+    return put(b, head, 1, err);
+}
+
+sg_status sg_json_take_head(const void *bytes, size_t n, const char *what, json_t **head, size_t *at,
+                            struct sg_err *err)
+{
+    int64_t len = 0;
+    json_error_t why = {.text = "it is too short"};
+    if (n >= sizeof len)
+        memcpy(&len, bytes, sizeof len);
+    int fits = len > 0 && (size_t)len <= n - sizeof len;
+    *head = fits ? json_loadb((const char *)bytes + sizeof len, (size_t)len, 0, &why) : NULL;
+    *at = sizeof len + (size_t)len;
+    return *head ? SG_OK : sg_fail(err, SG_FAILED, "%s is damaged: %s", what, why.text);
+}
+
+sg_status sg_json_add_sentence(json_t *list, char *text, struct sg_err *err)
+{
+    struct sg_buf b = sg_buf_make(1 << 14);
+    if (text)
+        sg_buf_safe(&b, text, 1000);
+    json_t *s = text && !b.failed ? json_string(sg_buf_text(&b)) : NULL;
+    sg_buf_free(&b);
+    sg_free(text);
+    return s && json_array_append_new(list, s) == 0 ? SG_OK : sg_fail_memory(err, 1000);
 }

@@ -5,6 +5,7 @@
 #ifndef SG_BASE_JSON_H
 #define SG_BASE_JSON_H
 
+#include "base/buf.h"
 #include "base/err.h"
 
 #include <jansson.h>
@@ -40,5 +41,17 @@ sg_status sg_json_number(const json_t *object, const char *key, double missing, 
                          double *out, struct sg_err *err) SG_MUST_USE;
 sg_status sg_json_bool(const json_t *object, const char *key, int missing, const char *where, int *out,
                        struct sg_err *err) SG_MUST_USE;
+
+/* Adds the text of a value, which is taken (NULL: no memory). */
+sg_status sg_json_put(struct sg_buf *b, json_t *value, struct sg_err *err) SG_MUST_USE;
+
+/* A message that begins with an object: int64 length of its text, the text, then bytes of the caller's. put takes the object (NULL: no memory);
+ * take leaves the place behind it in *at, and fails with "<what> is damaged: ..." (SG_FAILED). */
+sg_status sg_json_put_head(struct sg_buf *b, json_t *head, struct sg_err *err) SG_MUST_USE;
+sg_status sg_json_take_head(const void *bytes, size_t n, const char *what, json_t **head, size_t *at,
+                            struct sg_err *err) SG_MUST_USE;
+
+/* Adds a sentence for people to an array, of at most 1000 safe characters; takes the text (sg_free), NULL being no memory. */
+sg_status sg_json_add_sentence(json_t *list, char *text, struct sg_err *err) SG_MUST_USE;
 
 #endif

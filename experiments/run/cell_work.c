@@ -90,13 +90,7 @@ static sg_status test_rows_json(struct test *t, const struct sg_examples *x, str
 {
     if (t->sent.len)
         return SG_OK;
-    json_t *rows = rows_json(x);
-    char *text = rows ? json_dumps(rows, JSON_COMPACT) : NULL;
-    json_decref(rows);
-    if (!text)
-        return sg_fail_memory(err, 1 << 20);
-    sg_buf_puts(&t->sent, text);
-    free(text);
+    SG_TRY(sg_json_put(&t->sent, rows_json(x), err));
     return sg_buf_check(&t->sent, "the test rows of a task", err);
 }
 
@@ -153,19 +147,12 @@ sg_status sg_cell_payload(struct sg_cells *cells, const struct sg_vectors *vecto
     sg_status status = test_rows_json(t, &rows.test, err);
     json_t *o = status == SG_OK ? make_head(cells->p, vectors, models, c, &rows) : NULL;
     sg_cell_rows_free(&rows);
-    char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
-    json_decref(o);
-    if (status == SG_OK && !text)
-        status = sg_fail_memory(err, 1 << 20);
-    if (status == SG_OK) {
-        int64_t n = (int64_t)strlen(text);
-        sg_buf_add(payload, &n, sizeof n);
-        sg_buf_puts(payload, text);
-        sg_buf_add(payload, t->sent.data, t->sent.len);
-        status = sg_buf_check(payload, "the message of a cell", err);
-    }
-    free(text);
-    return status;
+    if (status == SG_OK)
+        status = sg_json_put_head(payload, o, err);
+    if (status != SG_OK)
+        return status;
+    sg_buf_add(payload, t->sent.data, t->sent.len);
+    return sg_buf_check(payload, "the message of a cell", err);
 }
 
 /* Whether a name in the results folder is that of a snapshot, or of what a killed writer has left of one (model/snapshot.h). */
@@ -250,14 +237,7 @@ sg_status sg_cell_result(const struct sg_encoder *encoder, const struct sg_work 
     }
     if (o && more)
         json_object_update(o, more);
-    char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
-    json_decref(o);
-    if (!text)
-        return sg_fail_memory(err, 1024);
-    int64_t n = (int64_t)strlen(text);
-    sg_buf_add(result, &n, sizeof n);
-    sg_buf_puts(result, text);
-    free(text);
+    SG_TRY(sg_json_put_head(result, o, err));
     sg_buf_add(result, r->loss, (size_t)r->n_steps * sizeof(float));
     sg_buf_add(result, r->logits, (size_t)(r->n_eval * r->n_classes) * sizeof(float));
     return sg_buf_check(result, "the result of a cell", err);
@@ -281,19 +261,6 @@ static sg_status receive_test_rows(struct test *t, const char *bytes, size_t n, 
     t->tree = json_loadb(bytes, n, 0, &why);
     return t->tree ? read_rows(t->tree, &t->rows, &t->memory, err)
                    : sg_fail(err, SG_FAILED, "the test rows of a cell are damaged: %s", why.text);
-}
-
-/* A message's head, and where its test rows begin. */
-static sg_status read_head(const struct sg_work *w, json_t **head, size_t *at, struct sg_err *err)
-{
-    int64_t n = 0;
-    json_error_t why = {.text = "it is too short"};
-    if (w->n_payload >= sizeof n)
-        memcpy(&n, w->payload, sizeof n);
-    int fits = n > 0 && (size_t)n <= w->n_payload - sizeof n;
-    *head = fits ? json_loadb((const char *)w->payload + sizeof n, (size_t)n, 0, &why) : NULL;
-    *at = sizeof n + (size_t)n;
-    return *head ? SG_OK : sg_fail(err, SG_FAILED, "the message of a cell is damaged: %s", why.text);
 }
 
 static sg_status train_cell(struct sg_cells *cells, const json_t *o, const struct sg_examples *train,
@@ -351,7 +318,7 @@ sg_status sg_cell_work(struct sg_cells *cells, const struct sg_work *w, struct s
     struct sg_examples train = {0}, test = {0};
     void *memory = NULL;
     float *quality = NULL;
-    sg_status status = read_head(w, &o, &at, err);
+    sg_status status = sg_json_take_head(w->payload, w->n_payload, "the message of a cell", &o, &at, err);
     const char *why = sg_json_text_or(o, "failed", NULL);
     if (status == SG_OK && why)
         status = sg_fail(err, SG_FAILED, "%s", why);
@@ -370,7 +337,7 @@ sg_status sg_cell_work(struct sg_cells *cells, const struct sg_work *w, struct s
     train.n_classes = test.n_classes = (int)sg_json_int_or(o, "n_classes", 0);
     train.cut = test.cut = (enum sg_cut)sg_json_int_or(o, "cut", 0);
     if (status == SG_OK && train.n == 0)
-        status = sg_fail(err, SG_FAILED, "nothing to train on: the pool has no examples");
+        status = sg_fail(err, SG_FAILED, SG_CELL_EMPTY_POOL);
     status = sg_agree(&w->team, status, err);
     if (status == SG_OK)
         status = train_cell(cells, o, &train, &test, w, result, err);
@@ -426,18 +393,14 @@ sg_status sg_cell_store(struct sg_ledger *l, const struct sg_cell *c, const stru
     struct sg_ledger_cell cell = {.id = c->id, .status = "done"};
     if (o->status != SG_OK)
         return store_failed(l, c, from, o->reason, err);
-    int64_t n = 0, n_synthetic = from->n_synthetic;
-    const char *bytes = o->result;
-    if (o->n_result >= sizeof n)
-        memcpy(&n, bytes, sizeof n);
-    json_error_t why;
-    json_t *head = n > 0 && (size_t)n <= o->n_result - sizeof n
-                       ? json_loadb(bytes + sizeof n, (size_t)n, 0, &why)
-                       : NULL;
+    int64_t n_synthetic = from->n_synthetic;
+    size_t at;
+    json_t *head;
+    SG_TRY(sg_json_take_head(o->result, o->n_result, "the result of a cell", &head, &at, err));
     int64_t n_loss = sg_json_int_or(head, "n_steps", 0), n_eval = sg_json_int_or(head, "n_eval", 0),
             k = sg_json_int_or(head, "n_classes", 0);
     size_t n_floats = (size_t)(n_loss + n_eval * k);
-    if (!head || o->n_result != sizeof n + (size_t)n + n_floats * sizeof(float)) {
+    if (o->n_result != at + n_floats * sizeof(float)) {
         json_decref(head);
         return sg_fail(err, SG_FAILED, "the result of a cell arrived damaged");
     }
@@ -454,7 +417,7 @@ sg_status sg_cell_store(struct sg_ledger *l, const struct sg_cell *c, const stru
     if (status == SG_OK)
         status = split_sets(from->data, x + n_loss, n_eval, k, &cell, &set, err);
     if (status == SG_OK) {
-        memcpy(x, bytes + sizeof n + n, n_floats * sizeof *x);
+        memcpy(x, (const char *)o->result + at, n_floats * sizeof *x);
         if (n_synthetic < c->size)
             snprintf(note, sizeof note, "short pool: %lld of %lld synthetic examples", (long long)n_synthetic,
                      (long long)c->size);

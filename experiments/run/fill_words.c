@@ -17,14 +17,11 @@ static sg_status nobody(void *context, const char *key, struct sg_found *out, st
     return sg_fail(err, SG_FAILED, "a free pool looked for a completion");
 }
 
+/* Takes the list. */
 static sg_status dump_into(struct sg_buf *b, json_t *list, struct sg_err *err)
 {
-    char *text = json_dumps(list, JSON_COMPACT);
     sg_buf_clear(b);
-    if (!text)
-        return sg_fail_memory(err, 1 << 16);
-    sg_buf_puts(b, text);
-    free(text);
+    SG_TRY(sg_json_put(b, list, err));
     return sg_buf_check(b, "texts with gaps", err);
 }
 
@@ -94,7 +91,7 @@ static sg_status next_message(const struct sg_team *world, const struct sg_prepa
         if (status == SG_OK && json_array_size(list) == 0)
             status = sg_fail(err, SG_FAILED, "a free pool is not complete, and asks for nothing");
         if (status == SG_OK)
-            status = dump_into(b, list, err);
+            return dump_into(b, list, err);
         json_decref(list);
         return status;
     }
@@ -164,9 +161,10 @@ static sg_status write_words(const struct share *s, struct sg_buf *b, struct sg_
             bad |= json_array_append_new(words, s->word[at] ? json_string(s->word[at]) : json_null());
         bad |= json_array_append_new(all, words);
     }
-    sg_status status = bad ? sg_fail_memory(err, 4096) : dump_into(b, all, err);
+    if (!bad)
+        return dump_into(b, all, err);
     json_decref(all);
-    return status;
+    return sg_fail_memory(err, 4096);
 }
 
 static sg_status fill_share(const struct sg_team *world, const struct sg_prepared *p,

@@ -99,7 +99,7 @@ static json_t *texts_of(const struct sg_prepared *p, const struct sg_part *x)
             const struct sg_row *row = &rows_of(p, x)->row[x->index[j]];
             first = row->first, second = row->second;
         }
-        json_array_append_new(rows, second ? json_pack("[ss]", first, second) : json_pack("[s]", first));
+        json_array_append_new(rows, sg_vectors_text(first, second));
     }
     return rows;
 }
@@ -132,36 +132,8 @@ sg_status sg_part_message(const struct sg_prepared *p, const struct sg_part *x, 
                   x->task_record, "needed", x->is_needed, "cut", (int)p->study->task[x->task].cut);
     if (o && !x->is_stored && !x->is_held)
         json_object_set_new(o, "rows", texts_of(p, x));
-    char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
-    json_decref(o);
-    if (!text)
-        return sg_fail_memory(err, 1 << 16);
-    sg_buf_puts(b, text);
-    free(text);
+    SG_TRY(sg_json_put(b, o, err));
     return sg_buf_check(b, "the texts of a pool", err);
-}
-
-/* This rank's share of the rows, a contiguous piece, into its place in x. */
-static sg_status embed_share(const struct sg_prepared *p, const json_t *message, int64_t from, int64_t to,
-                             float *x, struct sg_err *err)
-{
-    const json_t *rows = json_object_get(message, "rows");
-    struct sg_row *row = sg_alloc((size_t)(to - from) + 1, sizeof *row);
-    if (!row)
-        return sg_fail_memory(err, (size_t)(to - from) * sizeof *row);
-    for (int64_t i = from; i < to; i++) {
-        const json_t *r = json_array_get(rows, (size_t)i);
-        row[i - from].first = (char *)(uintptr_t)json_string_value(json_array_get(r, 0));
-        row[i - from].second = (char *)(uintptr_t)json_string_value(json_array_get(r, 1));
-    }
-    struct sg_examples e = {
-        .n = to - from, .row = row, .cut = (enum sg_cut)sg_json_int_or(message, "cut", 0)};
-    sg_status status =
-        e.n ? sg_embed(p->encoder, &e, p->study->train.max_length, SG_POOLING_MEAN, p->study->train.threads,
-                       x + from * sg_encoder_channels(p->encoder), err)
-            : SG_OK;
-    sg_free(row);
-    return status;
 }
 
 /* From each rank its share, in pieces whose counts are an int. */
@@ -200,7 +172,9 @@ sg_status sg_part_embed(const struct sg_team *world, const struct sg_prepared *p
                             sg_json_text_or(message, "name", ""),
                             sg_json_text_or(message, "texts_sha256", ""), n, c};
     if (status == SG_OK && !has)
-        status = embed_share(p, message, begin, end, x, err);
+        status = sg_vectors_embed(p, json_object_get(message, "rows"), begin, end,
+                                  (enum sg_cut)sg_json_int_or(message, "cut", 0), SG_POOLING_MEAN,
+                                  x + begin * c, err);
     if (status == SG_OK && has && world->rank == 0 && from->part->is_stored)
         status = sg_embeddings_read(from->path, &d, x, err);
     for (int64_t i = 0; status == SG_OK && has && world->rank == 0 && !from->part->is_stored && i < n; i++)

@@ -13,42 +13,16 @@
 #include <math.h>
 #include <string.h>
 
-static struct sg_vectors_part held_out_of(const struct sg_cell *c)
-{
-    return (struct sg_vectors_part){SG_VECTORS_HELD_OUT, c->task};
-}
-static struct sg_vectors_part train_of(const struct sg_cell *c)
-{
-    return (struct sg_vectors_part){SG_VECTORS_TRAIN, c->task};
-}
-static struct sg_vectors_part pool_of(const struct sg_cell *c)
-{
-    return (struct sg_vectors_part){SG_VECTORS_POOL, c->pool};
-}
-
 sg_status sg_probe_need(struct sg_vectors *v, struct sg_engine *e, int kind, const struct sg_cell *c,
                         struct sg_vectors_after *after, struct sg_err *err)
 {
-    SG_TRY(sg_vectors_need(v, e, kind, held_out_of(c), after, err));
+    SG_TRY(sg_vectors_need(v, e, kind, sg_vectors_held_out(c), after, err));
     if (c->raw)
-        SG_TRY(sg_vectors_need(v, e, kind, train_of(c), after, err));
-    return c->pool >= 0 ? sg_vectors_need(v, e, kind, pool_of(c), after, err) : SG_OK;
+        SG_TRY(sg_vectors_need(v, e, kind, sg_vectors_train(c), after, err));
+    return c->pool >= 0 ? sg_vectors_need(v, e, kind, sg_vectors_pool(c), after, err) : SG_OK;
 }
 
 /* ---- rank 0 ---- */
-
-static sg_status add_head(struct sg_buf *payload, json_t *o, struct sg_err *err)
-{
-    char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
-    json_decref(o);
-    if (!text)
-        return sg_fail_memory(err, 1024);
-    int64_t n = (int64_t)strlen(text);
-    sg_buf_add(payload, &n, sizeof n);
-    sg_buf_puts(payload, text);
-    free(text);
-    return SG_OK;
-}
 
 /* Adds a row's embedding; 0: it has none. */
 static int add_row(const struct sg_vectors *v, struct sg_vectors_part part, int64_t i, size_t n_bytes,
@@ -62,15 +36,15 @@ static int add_row(const struct sg_vectors *v, struct sg_vectors_part part, int6
 
 /* In the order of sg_cell_rows_make. kept: places of the synthetic ones in the pool; NULL: its first. */
 static int add_rows(const struct sg_vectors *v, const struct sg_cell *c, const struct sg_cell_rows *rows,
-                    const int64_t *raw, const int64_t *kept, size_t n_bytes, struct sg_buf *payload)
+                    const int64_t *kept, size_t n_bytes, struct sg_buf *payload)
 {
     int all = 1;
     for (int64_t i = 0; i < rows->n_raw && all; i++)
-        all = add_row(v, train_of(c), raw[i], n_bytes, payload);
+        all = add_row(v, sg_vectors_train(c), rows->raw[i], n_bytes, payload);
     for (int64_t i = 0; i < rows->n_synthetic && all; i++)
-        all = add_row(v, pool_of(c), kept ? kept[i] : i, n_bytes, payload);
+        all = add_row(v, sg_vectors_pool(c), kept ? kept[i] : i, n_bytes, payload);
     for (int64_t i = 0; i < rows->test.n && all; i++)
-        all = add_row(v, held_out_of(c), i, n_bytes, payload);
+        all = add_row(v, sg_vectors_held_out(c), i, n_bytes, payload);
     return all;
 }
 
@@ -91,8 +65,8 @@ static sg_status check_size(const struct sg_buf *payload, const struct sg_cell_r
 
 /* The message; where it has all embeddings, status is SG_OK. */
 static sg_status add_message(const struct sg_vectors *v, const struct sg_raw_models *m,
-                             const struct sg_prepared *p, const struct sg_cell *c, const int64_t *raw,
-                             struct sg_cell_rows *rows, struct sg_buf *payload, struct sg_err *err)
+                             const struct sg_prepared *p, const struct sg_cell *c, struct sg_cell_rows *rows,
+                             struct sg_buf *payload, struct sg_err *err)
 {
     int channels = sg_encoder_channels(p->encoder);
     double strength = p->study->probe.c;
@@ -107,7 +81,7 @@ static sg_status add_message(const struct sg_vectors *v, const struct sg_raw_mod
                              strength == SG_PROBE_C_AUTO ? json_null() : json_real(strength));
     if (view.told)
         json_object_set(head, "view", view.told);
-    sg_status status = add_head(payload, head, err);
+    sg_status status = sg_json_put_head(payload, head, err);
     size_t n_label = sizeof *rows->train.label, n_quality = view.quality ? sizeof *view.quality : 0,
            n_row = (size_t)channels * sizeof(float);
     if (status == SG_OK)
@@ -115,7 +89,7 @@ static sg_status add_message(const struct sg_vectors *v, const struct sg_raw_mod
     if (status == SG_OK) {
         sg_buf_add(payload, rows->train.label, (size_t)rows->train.n * n_label);
         sg_buf_add(payload, view.quality, (size_t)rows->train.n * n_quality);
-        if (!add_rows(v, c, rows, raw, view.kept, n_row, payload))
+        if (!add_rows(v, c, rows, view.kept, n_row, payload))
             status = sg_fail(err, SG_FAILED, "%s", SG_VECTORS_LACK);
     }
     sg_view_free(&view);
@@ -128,24 +102,13 @@ sg_status sg_probe_payload(const struct sg_vectors *v, const struct sg_raw_model
 {
     struct sg_cell_rows rows;
     struct sg_err why = {0};
-    int64_t *raw = sg_alloc((size_t)c->raw + 1, sizeof *raw);
-    if (!raw)
-        return sg_fail_memory(err, 8 * (size_t)c->raw);
-    sg_status status = c->raw ? sg_raw_draw(&p->data[c->task], p->study->task[c->task].n_classes, c->raw,
-                                            c->seed_data, raw, err)
-                              : SG_OK;
-    if (status == SG_OK)
-        status = sg_cell_rows_make(p, c, &rows, err);
-    if (status != SG_OK) {
-        sg_free(raw);
-        return status;
-    }
-    if (add_message(v, m, p, c, raw, &rows, payload, &why) != SG_OK) { /* the cell fails, not the run */
+    SG_TRY(sg_cell_rows_make(p, c, &rows, err));
+    sg_status status = SG_OK;
+    if (add_message(v, m, p, c, &rows, payload, &why) != SG_OK) { /* the cell fails, not the run */
         sg_buf_clear(payload);
-        status = add_head(payload, json_pack("{s:s}", "failed", why.text), err);
+        status = sg_json_put_head(payload, json_pack("{s:s}", "failed", why.text), err);
     }
     sg_cell_rows_free(&rows);
-    sg_free(raw);
     return status == SG_OK ? sg_buf_check(payload, "the message of a cell", err) : status;
 }
 
@@ -162,14 +125,8 @@ struct received {
 
 static sg_status receive(const struct sg_work *w, struct received *r, struct sg_err *err)
 {
-    int64_t n = 0;
-    size_t at = sizeof n;
-    if (w->n_payload >= sizeof n)
-        memcpy(&n, w->payload, sizeof n);
-    int fits = n > 0 && (size_t)n <= w->n_payload - sizeof n;
-    r->head = fits ? json_loadb((const char *)w->payload + at, (size_t)n, 0, NULL) : NULL;
-    if (!r->head)
-        return sg_fail(err, SG_FAILED, "the message of a cell is damaged");
+    size_t at;
+    SG_TRY(sg_json_take_head(w->payload, w->n_payload, "the message of a cell", &r->head, &at, err));
     const char *why = sg_json_text_or(r->head, "failed", NULL);
     if (why)
         return sg_fail(err, SG_FAILED, "%s", why);
@@ -177,7 +134,6 @@ static sg_status receive(const struct sg_work *w, struct received *r, struct sg_
     r->n_eval = sg_json_int_or(r->head, "n_eval", 0);
     r->channels = (int)sg_json_int_or(r->head, "channels", 0);
     r->n_classes = (int)sg_json_int_or(r->head, "n_classes", 0);
-    at += (size_t)n;
     size_t n_label = (size_t)r->n_train * sizeof *r->label,
            n_quality =
                json_is_true(json_object_get(r->head, "weighs")) ? (size_t)r->n_train * sizeof *r->quality : 0,
@@ -302,7 +258,7 @@ sg_status sg_probe_work(const struct sg_prepared *p, const struct sg_work *w, st
     struct received in = {0};
     sg_status status = receive(w, &in, err);
     if (status == SG_OK && in.n_train == 0)
-        status = sg_fail(err, SG_FAILED, "nothing to train on: the pool has no examples");
+        status = sg_fail(err, SG_FAILED, SG_CELL_EMPTY_POOL);
     if (status == SG_OK)
         status = fit(p, w, &in, result, err);
     forget(&in);

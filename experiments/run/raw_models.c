@@ -78,7 +78,7 @@ static sg_status queue(struct sg_raw_models *m, struct sg_engine *e, int kind_of
         return sg_fail_memory(err, sizeof *x);
     *x = (struct model){.of = m, .task = c->task, .raw = c->raw, .seed_data = c->seed_data};
     struct sg_cell probe = {.task = c->task, .classifier = SG_PROBE, .raw = c->raw}; /* as much work */
-    sg_status status = sg_vectors_need(m->vectors, e, kind_of_vectors, rows_of(c->task), &after, err);
+    sg_status status = sg_vectors_need(m->vectors, e, kind_of_vectors, sg_vectors_train(c), &after, err);
     struct sg_item item = {.kind = kind,
                            .cost = sg_cell_cost(m->p, &probe),
                            .priority = PRIORITY,
@@ -104,12 +104,7 @@ sg_status sg_raw_models_need(struct sg_raw_models *m, struct sg_engine *e, int k
     struct model *x = find(m, c);
     if (!x)
         SG_TRY(queue(m, e, kind_of_vectors, kind, c, &x, err));
-    int64_t *item = sg_realloc(after->item, (size_t)after->n + 1, sizeof *item);
-    if (!item)
-        return sg_fail_memory(err, 8 * (size_t)after->n);
-    item[after->n++] = x->item;
-    after->item = item;
-    return SG_OK;
+    return sg_vectors_after_add(after, &x->item, 1, err);
 }
 
 sg_status sg_raw_models_get(const struct sg_raw_models *m, const struct sg_cell *c,

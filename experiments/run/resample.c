@@ -6,11 +6,9 @@
 #include "base/tell.h"
 #include "base/text.h"
 #include "experiments/buying/requests.h"
-#include "experiments/run/cell_work.h"
+#include "experiments/run/cell_items.h"
 #include "experiments/run/fill_words.h"
-#include "experiments/run/probe_work.h"
 #include "experiments/run/texts.h"
-#include "experiments/run/views.h"
 #include "experiments/run/watch.h"
 #include "results/ledger/ledger_trained.h"
 
@@ -19,13 +17,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The engine's kinds of work. */
-enum { KIND_CELL, KIND_VECTORS, KIND_RAW_MODELS, KIND_PROBE, N_KINDS };
-
 /* One cell of the sample. */
 struct again {
+    struct sg_cell_item item;
     struct resample *of;
-    const struct sg_cell *cell;
     struct sg_ledger_trained stored;
     unsigned char digest[32]; /* of its id */
 };
@@ -34,10 +29,8 @@ struct resample {
     const struct sg_team *world;
     struct sg_resample_options *o;
     struct sg_prepared *p;
-    struct sg_mask_head *head;    /* NULL: no pool needs its words */
-    struct sg_cells *cells;       /* all ranks, */
-    struct sg_vectors *vectors;   /* this, */
-    struct sg_raw_models *models; /* and this; the rest is rank 0's */
+    struct sg_mask_head *head;  /* NULL: no pool needs its words */
+    struct sg_cell_items items; /* all ranks; the rest is rank 0's */
     struct sg_ledger *ledger;
     struct sg_requests *requests;
     struct sg_texts *texts;
@@ -48,13 +41,7 @@ struct resample {
 /* Takes the text. */
 static sg_status note(struct resample *r, char *text, struct sg_err *err)
 {
-    struct sg_buf b = sg_buf_make(1 << 14);
-    if (text)
-        sg_buf_safe(&b, text, 1000);
-    json_t *s = text && !b.failed ? json_string(sg_buf_text(&b)) : NULL;
-    sg_buf_free(&b);
-    sg_free(text);
-    return s && json_array_append_new(r->o->misfits, s) == 0 ? SG_OK : sg_fail_memory(err, 1000);
+    return sg_json_add_sentence(r->o->misfits, text, err);
 }
 
 /* "sst2, synthetic, zero_shot, 30 synthetic, 0 raw" */
@@ -98,11 +85,11 @@ static sg_status choose(struct resample *r, struct sg_err *err)
         return sg_fail_memory(err, (size_t)g->n_cells * sizeof *r->again);
     for (int64_t i = 0; i < g->n_cells; i++) {
         struct again *a = &r->again[r->n];
-        *a = (struct again){.of = r, .cell = &g->cell[i]};
-        SG_TRY(sg_ledger_cell_trained(r->ledger, a->cell->id, &a->stored, err));
+        *a = (struct again){.item.cell = &g->cell[i], .of = r};
+        SG_TRY(sg_ledger_cell_trained(r->ledger, a->item.cell->id, &a->stored, err));
         if (strcmp(a->stored.status, "done") != 0)
             continue;
-        sg_sha256(a->cell->id, strlen(a->cell->id), a->digest);
+        sg_sha256(a->item.cell->id, strlen(a->item.cell->id), a->digest);
         r->n++;
     }
     SG_TRY(check_all_found(r, r->n, err));
@@ -115,7 +102,7 @@ static sg_status choose(struct resample *r, struct sg_err *err)
 /* Whether the completions still give what it was trained on; *fits 0: a misfit is noted. */
 static sg_status check_texts(struct resample *r, const struct again *a, int *fits, struct sg_err *err)
 {
-    const struct sg_cell *c = a->cell;
+    const struct sg_cell *c = a->item.cell;
     char name[SG_ARM_NAME + 200];
     name_cell(r, c, name);
     *fits = c->pool < 0 || sg_pool_complete(r->p->pool[c->pool]);
@@ -135,32 +122,6 @@ static sg_status check_texts(struct resample *r, const struct again *a, int *fit
 
 /* ---- training ---- */
 
-static sg_status prepare(void *context, void *user, struct sg_buf *payload, struct sg_err *err)
-{
-    const struct again *a = user;
-    (void)context;
-    return sg_cell_payload(a->of->cells, a->of->vectors, a->of->models, a->cell, payload, err);
-}
-
-static sg_status work(void *context, const struct sg_work *w, struct sg_buf *result, struct sg_err *err)
-{
-    const struct resample *r = context;
-    return sg_cell_work(r->cells, w, result, err);
-}
-
-static sg_status prepare_probe(void *context, void *user, struct sg_buf *payload, struct sg_err *err)
-{
-    const struct again *a = user;
-    (void)context;
-    return sg_probe_payload(a->of->vectors, a->of->models, a->of->p, a->cell, payload, err);
-}
-
-static sg_status work_probe(void *context, const struct sg_work *w, struct sg_buf *result, struct sg_err *err)
-{
-    const struct resample *r = context;
-    return sg_probe_work(r->p, w, result, err);
-}
-
 static sg_status compare(struct again *a, const json_t *found, const char *name, struct sg_err *err)
 {
     struct resample *r = a->of;
@@ -170,12 +131,12 @@ static sg_status compare(struct again *a, const json_t *found, const char *name,
     r->o->n_trained++;
     if (strcmp(weights, a->stored.weights) == 0) {
         r->o->n_same++;
-        sg_tell("cell %.16s... (%s): the same weights", a->cell->id, name);
+        sg_tell("cell %.16s... (%s): the same weights", a->item.cell->id, name);
         return SG_OK;
     }
     struct sg_buf b = sg_buf_make(1 << 14);
     sg_buf_printf(&b, "cell %s (%s): its weights are %s in the ledger, and %s when it is trained again",
-                  a->cell->id, name, a->stored.weights[0] ? a->stored.weights : "not", weights);
+                  a->item.cell->id, name, a->stored.weights[0] ? a->stored.weights : "not", weights);
     if (a->stored.rounding[0] && strcmp(rounding, a->stored.rounding) != 0)
         sg_buf_printf(&b, "; products were rounded %s then, and %s here", a->stored.rounding, rounding);
     else if (a->stored.program[0] && strcmp(program, a->stored.program) != 0)
@@ -188,46 +149,17 @@ static sg_status on_done(void *context, void *user, const struct sg_outcome *o, 
 {
     struct again *a = user;
     char name[SG_ARM_NAME + 200];
-    int64_t n = 0;
+    size_t at;
+    json_t *head;
     (void)context, (void)e;
-    name_cell(a->of, a->cell, name);
+    name_cell(a->of, a->item.cell, name);
     if (o->status != SG_OK)
-        return note(a->of,
-                    sg_strf("cell %s (%s): it cannot be trained again: %s", a->cell->id, name, o->reason),
-                    err);
-    if (o->n_result >= sizeof n)
-        memcpy(&n, o->result, sizeof n);
-    json_t *head = NULL;
-    if (n <= 0 || (size_t)n > o->n_result - sizeof n)
-        return sg_fail(err, SG_FAILED, "the result of a cell arrived damaged");
-    SG_TRY(sg_json_parse((const char *)o->result + sizeof n, (size_t)n, "the result of a cell", &head, err));
+        return note(
+            a->of, sg_strf("cell %s (%s): it cannot be trained again: %s", a->item.cell->id, name, o->reason),
+            err);
+    SG_TRY(sg_json_take_head(o->result, o->n_result, "the result of a cell", &head, &at, err));
     sg_status status = compare(a, head, name, err);
     json_decref(head);
-    return status;
-}
-
-static sg_status queue_cell(struct resample *r, struct again *a, struct sg_engine *engine, struct sg_err *err)
-{
-    const struct sg_train_settings *s = &r->p->study->train;
-    int64_t lanes = s->lanes ? s->lanes : 8;
-    int is_probe = a->cell->classifier == SG_PROBE;
-    struct sg_vectors_after after = {0};
-    sg_status status =
-        sg_arm_is_view(&a->cell->arm)
-            ? sg_view_need(r->vectors, r->models, engine, KIND_VECTORS, KIND_RAW_MODELS, a->cell, &after, err)
-            : SG_OK;
-    if (status == SG_OK && is_probe)
-        status = sg_probe_need(r->vectors, engine, KIND_VECTORS, a->cell, &after, err);
-    struct sg_item item = {.kind = is_probe ? KIND_PROBE : KIND_CELL,
-                           .cost = sg_cell_cost(r->p, a->cell),
-                           .max_ranks =
-                               is_probe ? 1 : sg_pow2_floor((int)(lanes < s->batch ? lanes : s->batch)),
-                           .n_after = after.n,
-                           .after = after.item,
-                           .user = a};
-    if (status == SG_OK)
-        status = sg_engine_add(engine, &item, NULL, err);
-    sg_free(after.item);
     return status;
 }
 
@@ -243,7 +175,7 @@ static sg_status queue(struct resample *r, struct sg_engine *engine, struct sg_e
         int fits;
         SG_TRY(check_texts(r, &r->again[i], &fits, err));
         if (fits)
-            SG_TRY(queue_cell(r, &r->again[i], engine, err));
+            SG_TRY(sg_cell_items_add(&r->items, engine, &r->again[i].item, err));
         n_queued += fits;
     }
     sg_tell("verify trains %lld of %lld done %s again on %d %s", (long long)n_queued, (long long)r->o->n_done,
@@ -255,24 +187,10 @@ static sg_status queue(struct resample *r, struct sg_engine *engine, struct sg_e
 /* Collective. */
 static sg_status train(struct resample *r, struct sg_err *err)
 {
-    const struct sg_kind kinds[N_KINDS] = {
-        [KIND_CELL] = {.name = "cell",
-                       .slot = SG_SLOT_COMPUTE,
-                       .prepare = prepare,
-                       .work = work,
-                       .done = on_done,
-                       .context = r},
-        [KIND_VECTORS] = sg_vectors_kind(r->vectors),
-        [KIND_RAW_MODELS] = sg_raw_models_kind(r->models),
-        [KIND_PROBE] = {.name = "probe",
-                        .slot = SG_SLOT_COMPUTE,
-                        .prepare = prepare_probe,
-                        .work = work_probe,
-                        .done = on_done,
-                        .context = r},
-    };
+    struct sg_kind kinds[SG_CELL_N_KINDS];
     struct sg_engine *engine = NULL;
-    SG_TRY(sg_engine_create(r->world, kinds, N_KINDS, &engine, err));
+    sg_cell_items_kinds(&r->items, on_done, kinds);
+    SG_TRY(sg_engine_create(r->world, kinds, SG_CELL_N_KINDS, &engine, err));
     sg_status status = r->world->rank == 0 ? queue(r, engine, err) : SG_OK;
     status = sg_agree(r->world, status, err);
     if (status == SG_OK)
@@ -291,18 +209,14 @@ sg_status sg_resample(const struct sg_team *world, struct sg_resample_options *o
         status = sg_ledger_open(o->folder, SG_LEDGER_COPY, &r.ledger, err);
     SG_TRY_DONE(sg_agree(world, status, err));
     SG_TRY_DONE(sg_resample_prepare(world, o, r.ledger, &r.p, &r.head, err));
-    SG_TRY_DONE(sg_agree(world, sg_cells_create(r.p, &r.cells, err), err));
-    SG_TRY_DONE(sg_agree(world, sg_vectors_create(r.p, &r.vectors, err), err));
+    SG_TRY_DONE(sg_agree(world, sg_cell_items_create(r.p, 0, &r.items, err), err));
     if (r.head)
         SG_TRY_DONE(sg_fill_words(world, r.p, r.head, err));
-    SG_TRY_DONE(sg_agree(world, sg_raw_models_create(r.p, r.vectors, &r.models, err), err));
     status = train(&r, err);
 done:
     sg_requests_destroy(r.requests);
     sg_texts_destroy(r.texts);
-    sg_cells_destroy(r.cells);
-    sg_raw_models_destroy(r.models);
-    sg_vectors_destroy(r.vectors);
+    sg_cell_items_destroy(&r.items);
     sg_ledger_close(r.ledger);
     sg_mask_head_destroy(r.head);
     sg_prepared_destroy(r.p);

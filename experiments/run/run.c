@@ -55,14 +55,9 @@ static sg_status can_train(const struct sg_run *r, struct sg_err *err)
 static sg_status engine_run(struct sg_run *r, struct sg_err *err)
 {
     const struct sg_team *world = r->world;
-    const struct sg_kind kinds[SG_RUN_N_KINDS] = {
-        [SG_RUN_BUY] = sg_dispatch_kind(&r->endpoints.sender),
-        [SG_RUN_CELL] = sg_run_cell_kind(r),
-        [SG_RUN_VECTORS] = sg_vectors_kind(r->vectors),
-        [SG_RUN_RAW_MODELS] = sg_raw_models_kind(r->models),
-        [SG_RUN_PROBE] = sg_run_probe_kind(r),
-    };
+    struct sg_kind kinds[SG_RUN_N_KINDS] = {[SG_RUN_BUY] = sg_dispatch_kind(&r->endpoints.sender)};
     struct sg_engine *engine = NULL;
+    sg_cell_items_kinds(&r->items, sg_run_cell_done, &kinds[SG_RUN_CELLS]);
     SG_TRY(sg_engine_create(world, kinds, SG_RUN_N_KINDS, &engine, err));
     sg_status status = SG_OK;
     if (world->rank == 0) {
@@ -110,7 +105,7 @@ static sg_status measure(struct sg_run *r, struct sg_err *err)
     sg_status status = r->world->rank == 0 ? sg_run_begin_phase(r, "diversity", err) : SG_OK;
     status = sg_agree(r->world, status, err);
     if (status == SG_OK)
-        status = sg_measure_embeddings(r->world, r->p, r->vectors, r->ledger, NULL, err);
+        status = sg_measure_embeddings(r->world, r->p, r->items.vectors, r->ledger, NULL, err);
     sg_run_end_phase(r);
     return status;
 }
@@ -140,11 +135,7 @@ static sg_status begin(struct sg_run *r, struct sg_err *err)
     int is_rank_0 = r->world->rank == 0;
     if (!is_rank_0)
         sg_endpoints_take_keys(r->p->study);
-    sg_status status = sg_cells_create(r->p, &r->cells, err);
-    if (status == SG_OK)
-        status = sg_vectors_create(r->p, &r->vectors, err);
-    if (status == SG_OK)
-        status = sg_raw_models_create(r->p, r->vectors, &r->models, err);
+    sg_status status = sg_cell_items_create(r->p, SG_RUN_CELLS, &r->items, err);
     if (status == SG_OK)
         status = sg_endpoints_create(r->p->study, &r->endpoints, err);
     if (status == SG_OK && is_rank_0)
@@ -194,10 +185,8 @@ static void free_all(struct sg_run *r)
     sg_cache_close(r->cache);
     sg_resume_free(&r->resume);
     sg_ledger_close(r->ledger);
-    sg_cells_destroy(r->cells);
+    sg_cell_items_destroy(&r->items);
     sg_mask_head_destroy(r->head);
-    sg_raw_models_destroy(r->models);
-    sg_vectors_destroy(r->vectors);
     sg_free(r->cell);
     sg_free(r->h5_path);
     sg_prepared_destroy(r->p);

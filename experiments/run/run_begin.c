@@ -93,6 +93,8 @@ static sg_status make(struct sg_run *r, struct sg_err *err)
     r->h5_path = sg_path_join(s->results, "results.h5");
     if (!r->cell || !r->h5_path)
         return sg_fail_memory(err, (size_t)r->p->grid.n_cells * sizeof *r->cell);
+    for (int64_t i = 0; i < r->p->grid.n_cells; i++)
+        r->n_probes += r->p->grid.cell[i].classifier == SG_PROBE;
     r->budget_usd = r->options->max_usd >= 0 ? r->options->max_usd : s->budget_usd;
     r->progress = (struct sg_progress){.study = s->name,
                                        .phase = "starting",

@@ -6,24 +6,26 @@
 #include "experiments/buying/cache.h"
 #include "experiments/buying/endpoints.h"
 #include "experiments/buying/requests.h"
-#include "experiments/run/cell_work.h"
+#include "experiments/run/cell_items.h"
 #include "experiments/run/fill_words.h"
 #include "experiments/run/progress.h"
-#include "experiments/run/raw_models.h"
 #include "experiments/run/resume.h"
 #include "experiments/run/run.h"
-#include "experiments/run/vectors.h"
 #include "experiments/run/watch.h"
 
 /* The engine's kinds of work. */
-enum { SG_RUN_BUY, SG_RUN_CELL, SG_RUN_VECTORS, SG_RUN_RAW_MODELS, SG_RUN_PROBE, SG_RUN_N_KINDS };
+enum {
+    SG_RUN_BUY,
+    SG_RUN_CELLS /* the first of cell_items.h */,
+    SG_RUN_N_KINDS = SG_RUN_CELLS + SG_CELL_N_KINDS
+};
 
 struct sg_run;
 
 /* What the engine hands back with a cell. */
 struct sg_run_cell {
+    struct sg_cell_item item;
     struct sg_run *run;
-    int64_t cell;
 };
 
 /* Rank 0's view, but where it says otherwise; the coordinator's thread while the engine runs. */
@@ -33,15 +35,14 @@ struct sg_run {
     struct sg_prepared *p;
     struct sg_endpoints endpoints;
     struct sg_watch watch;
-    struct sg_cells *cells;
-    struct sg_mask_head *head;    /* of every rank, where free pools need it; else NULL */
-    struct sg_vectors *vectors;   /* of probe cells */
-    struct sg_raw_models *models; /* of views */
+    struct sg_cell_items items; /* of every rank */
+    struct sg_mask_head *head;  /* of every rank, where free pools need it; else NULL */
 
     struct sg_ledger *ledger;
     struct sg_engine *engine;
-    struct sg_run_cell *cell;            /* (n_cells) */
-    int64_t n_probes_over, n_probes_now; /* probe cells that are over; of them, by this run */
+    struct sg_run_cell *cell; /* (n_cells) */
+    int64_t n_probes, n_probes_over,
+        n_probes_now; /* probe cells; those that are over; of them, by this run */
     struct sg_requests *requests;
     struct sg_dispatch *dispatch;
     struct sg_cache *cache; /* NULL: none */
@@ -80,9 +81,9 @@ sg_status sg_run_note_batches(struct sg_run *r, struct sg_batches_out *out, stru
 /* Queues the cells that train on a pool (-1: on none) and are not over; counts those that are. */
 sg_status sg_run_add_cells(struct sg_run *r, int64_t pool, struct sg_err *err) SG_MUST_USE;
 
-/* All ranks. The engine's kinds of cells; r: this rank's. */
-struct sg_kind sg_run_cell_kind(struct sg_run *r);
-struct sg_kind sg_run_probe_kind(struct sg_run *r);
+/* What a cell's work has come to, into the ledger: `done` of cell_items.h; user: a struct sg_run_cell. */
+sg_status sg_run_cell_done(void *context, void *user, const struct sg_outcome *o, struct sg_engine *e,
+                           struct sg_err *err) SG_MUST_USE;
 
 /* For sg_watch_turn: what a silent rank has in hand. context: the run. */
 void sg_run_describe_work(void *context, const struct sg_engine_silence *s, char *text, size_t n);
@@ -99,9 +100,6 @@ void sg_run_note_buying(struct sg_run *r);
 
 /* The cache is another study's gain: that it cannot be written ends no run. */
 void sg_run_write_cache(struct sg_run *r);
-
-/* What the probes say, once, while cells are still fine-tuned: results.h5 of what there is, and the verdict on standard output. */
-sg_status sg_run_first_verdict(struct sg_run *r, struct sg_err *err) SG_MUST_USE;
 
 /* The engine's tick; context: the run. */
 sg_status sg_run_tick(void *context, const struct sg_engine *e, struct sg_err *err) SG_MUST_USE;

@@ -98,20 +98,17 @@ static void keep_cache(struct sg_run *r)
 /* Building results.h5 keeps the coordinator from its work for some seconds a million predictions. */
 enum { VERDICT_PREDICTIONS = 500000 };
 
-sg_status sg_run_first_verdict(struct sg_run *r, struct sg_err *err)
+/* What the probes say, once, while cells are still fine-tuned: results.h5 of what there is, and the verdict on standard output. */
+static sg_status first_verdict(struct sg_run *r, struct sg_err *err)
 {
     const struct sg_prepared *p = r->p;
-    int64_t n_probes = 0, n_predictions = 0,
+    int64_t n_predictions = 0,
             n_open = r->progress.n_cells - r->progress.n_cells_done - r->progress.n_cells_failed;
-    if (!r->n_probes_now || r->options->quiet)
-        return SG_OK;
-    for (int64_t i = 0; i < p->grid.n_cells; i++) {
-        n_probes += p->grid.cell[i].classifier == SG_PROBE;
-        n_predictions += p->data[p->grid.cell[i].task].held_out.n;
-    }
-    if (r->n_probes_over < n_probes)
+    if (!r->n_probes_now || r->n_probes_over < r->n_probes || r->options->quiet)
         return SG_OK;
     r->n_probes_now = 0;
+    for (int64_t i = 0; i < p->grid.n_cells; i++)
+        n_predictions += p->data[p->grid.cell[i].task].held_out.n;
     if (!n_open || n_predictions > VERDICT_PREDICTIONS)
         return SG_OK;
     struct sg_err why = {0};
@@ -146,5 +143,5 @@ sg_status sg_run_tick(void *context, const struct sg_engine *e, struct sg_err *e
     note_progress(r, e, &s);
     keep_cache(r);
     show_progress(r, s.draining);
-    return s.draining ? SG_OK : sg_run_first_verdict(r, err);
+    return s.draining ? SG_OK : first_verdict(r, err);
 }

@@ -161,6 +161,18 @@ static sg_status queue(struct sg_vectors *v, struct part *x, struct sg_engine *e
     return SG_OK;
 }
 
+sg_status sg_vectors_after_add(struct sg_vectors_after *after, const int64_t *item, int64_t n,
+                               struct sg_err *err)
+{
+    int64_t *list = sg_realloc(after->item, (size_t)(after->n + n) + 1, sizeof *list);
+    if (!list)
+        return sg_fail_memory(err, 8 * (size_t)(after->n + n));
+    memcpy(list + after->n, item, (size_t)n * sizeof *list);
+    after->item = list;
+    after->n += n;
+    return SG_OK;
+}
+
 sg_status sg_vectors_need(struct sg_vectors *v, struct sg_engine *e, int kind, struct sg_vectors_part part,
                           struct sg_vectors_after *after, struct sg_err *err)
 {
@@ -170,13 +182,7 @@ sg_status sg_vectors_need(struct sg_vectors *v, struct sg_engine *e, int kind, s
         x->is_queued = 1;
         SG_TRY(queue(v, x, e, kind, err));
     }
-    int64_t *item = sg_realloc(after->item, (size_t)(after->n + x->n_chunks) + 1, sizeof *item);
-    if (!item)
-        return sg_fail_memory(err, 8 * (size_t)(after->n + x->n_chunks));
-    memcpy(item + after->n, x->item, (size_t)x->n_chunks * sizeof *item);
-    after->item = item;
-    after->n += x->n_chunks;
-    return SG_OK;
+    return sg_vectors_after_add(after, x->item, x->n_chunks, err);
 }
 
 const float *sg_vectors_get(const struct sg_vectors *v, struct sg_vectors_part part, int64_t i)
@@ -186,6 +192,29 @@ const float *sg_vectors_get(const struct sg_vectors *v, struct sg_vectors_part p
         return NULL;
     int64_t at = x->place ? x->place[i] : i;
     return at >= 0 && at < x->n ? x->x + at * v->c : NULL;
+}
+
+json_t *sg_vectors_text(const char *first, const char *second)
+{
+    return second ? json_pack("[ss]", first, second) : json_pack("[s]", first);
+}
+
+sg_status sg_vectors_embed(const struct sg_prepared *p, const json_t *texts, int64_t from, int64_t to,
+                           enum sg_cut cut, enum sg_pooling pooling, float *x, struct sg_err *err)
+{
+    const struct sg_train_settings *s = &p->study->train;
+    struct sg_row *row = sg_alloc((size_t)(to - from) + 1, sizeof *row);
+    if (!row)
+        return sg_fail_memory(err, (size_t)(to - from) * sizeof *row);
+    for (int64_t i = from; i < to; i++) {
+        const json_t *r = json_array_get(texts, (size_t)i);
+        row[i - from].first = (char *)(uintptr_t)json_string_value(json_array_get(r, 0));
+        row[i - from].second = (char *)(uintptr_t)json_string_value(json_array_get(r, 1));
+    }
+    struct sg_examples e = {.n = to - from, .row = row, .cut = cut};
+    sg_status status = e.n ? sg_embed(p->encoder, &e, s->max_length, pooling, s->threads, x, err) : SG_OK;
+    sg_free(row);
+    return status;
 }
 
 /* ---- the engine's callbacks ---- */
@@ -199,41 +228,28 @@ static sg_status prepare(void *context, void *user, struct sg_buf *payload, stru
     json_t *rows = json_array();
     for (int64_t i = k->from; i < k->to; i++) {
         struct sg_row row = row_of(k->of, k->part, i);
-        json_array_append_new(rows, row.second ? json_pack("[ss]", row.first, row.second)
-                                               : json_pack("[s]", row.first));
+        json_array_append_new(rows, sg_vectors_text(row.first, row.second));
     }
-    json_t *o =
-        json_pack("{s:i,s:o}", "cut", (int)p->study->task[task_of(p, k->part->what)].cut, "rows", rows);
-    char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
-    json_decref(o);
-    if (!text)
-        return sg_fail_memory(err, 1 << 16);
-    sg_buf_puts(payload, text);
-    free(text);
+    SG_TRY(sg_json_put(
+        payload,
+        json_pack("{s:i,s:o}", "cut", (int)p->study->task[task_of(p, k->part->what)].cut, "rows", rows),
+        err));
     return sg_buf_check(payload, "the texts to embed", err);
 }
 
 static sg_status embed(const struct sg_vectors *v, const json_t *o, struct sg_buf *result, struct sg_err *err)
 {
-    const struct sg_study *s = v->p->study;
     const json_t *rows = json_object_get(o, "rows");
-    size_t n = json_array_size(rows);
-    struct sg_row *row = sg_alloc(n + 1, sizeof *row);
-    float *x = sg_alloc(n * (size_t)v->c + 1, sizeof *x);
-    sg_status status = row && x ? SG_OK : sg_fail_memory(err, n * (size_t)v->c * sizeof *x);
-    for (size_t i = 0; status == SG_OK && i < n; i++) {
-        const json_t *r = json_array_get(rows, i);
-        row[i].first = (char *)(uintptr_t)json_string_value(json_array_get(r, 0));
-        row[i].second = (char *)(uintptr_t)json_string_value(json_array_get(r, 1));
-    }
-    struct sg_examples e = {.n = (int64_t)n, .row = row, .cut = (enum sg_cut)sg_json_int_or(o, "cut", 0)};
-    if (status == SG_OK)
-        status = sg_embed(v->p->encoder, &e, s->train.max_length, s->probe.pooling, s->train.threads, x, err);
+    int64_t n = (int64_t)json_array_size(rows);
+    float *x = sg_alloc((size_t)(n * v->c) + 1, sizeof *x);
+    if (!x)
+        return sg_fail_memory(err, (size_t)(n * v->c) * sizeof *x);
+    sg_status status = sg_vectors_embed(v->p, rows, 0, n, (enum sg_cut)sg_json_int_or(o, "cut", 0),
+                                        v->p->study->probe.pooling, x, err);
     if (status == SG_OK) {
-        sg_buf_add(result, x, n * (size_t)v->c * sizeof *x);
+        sg_buf_add(result, x, (size_t)(n * v->c) * sizeof *x);
         status = sg_buf_check(result, "embeddings", err);
     }
-    sg_free(row);
     sg_free(x);
     return status;
 }

@@ -14,11 +14,27 @@
 #include "experiments/study/prepare.h"
 #include "mpi/engine.h"
 
+#include <jansson.h>
+
 enum sg_vectors_of { SG_VECTORS_TRAIN, SG_VECTORS_HELD_OUT, SG_VECTORS_POOL };
 struct sg_vectors_part {
     enum sg_vectors_of of;
     int64_t index; /* of the task, or of the pool */
 };
+
+/* Those of a cell: of its task, and of its pool. */
+static inline struct sg_vectors_part sg_vectors_train(const struct sg_cell *c)
+{
+    return (struct sg_vectors_part){SG_VECTORS_TRAIN, c->task};
+}
+static inline struct sg_vectors_part sg_vectors_held_out(const struct sg_cell *c)
+{
+    return (struct sg_vectors_part){SG_VECTORS_HELD_OUT, c->task};
+}
+static inline struct sg_vectors_part sg_vectors_pool(const struct sg_cell *c)
+{
+    return (struct sg_vectors_part){SG_VECTORS_POOL, c->pool};
+}
 
 /* Each rank; p is borrowed. */
 struct sg_vectors;
@@ -33,6 +49,10 @@ struct sg_vectors_after {
     int64_t *item, n;
 };
 
+/* Adds n items. */
+sg_status sg_vectors_after_add(struct sg_vectors_after *after, const int64_t *item, int64_t n,
+                               struct sg_err *err) SG_MUST_USE;
+
 /* Rank 0. Queues the part's embedding with this kind unless it was, and adds its items to *after (sg_free(after->item)). */
 sg_status sg_vectors_need(struct sg_vectors *v, struct sg_engine *e, int kind, struct sg_vectors_part part,
                           struct sg_vectors_after *after, struct sg_err *err) SG_MUST_USE;
@@ -43,6 +63,12 @@ const float *sg_vectors_get(const struct sg_vectors *v, struct sg_vectors_part p
 /* Why a cell fails that gets NULL. */
 #define SG_VECTORS_LACK                                                                                      \
     "some of its texts could not be embedded: the rank that was to do it had not the memory, or ended"
+
+/* A text as messages have it, [first, second?]; and the embeddings of texts [from, to) of a list of them: x (to - from,C) of the caller's. Local. */
+json_t *sg_vectors_text(const char *first, const char *second);
+sg_status sg_vectors_embed(const struct sg_prepared *p, const json_t *texts, int64_t from, int64_t to,
+                           enum sg_cut cut, enum sg_pooling pooling, float *x,
+                           struct sg_err *err) SG_MUST_USE;
 
 /* What embedding all parts takes, in seconds as sg_cell_cost has them: 0 without probes and views. Of pools, what is wanted counts. */
 double sg_vectors_cost(const struct sg_prepared *p);

@@ -5,17 +5,12 @@
 
 #include <string.h>
 
-static struct sg_vectors_part pool_of(const struct sg_cell *c)
-{
-    return (struct sg_vectors_part){SG_VECTORS_POOL, c->pool};
-}
-
 sg_status sg_view_need(struct sg_vectors *v, struct sg_raw_models *m, struct sg_engine *e,
                        int kind_of_vectors, int kind_of_models, const struct sg_cell *c,
                        struct sg_vectors_after *after, struct sg_err *err)
 {
     SG_TRY(sg_raw_models_need(m, e, kind_of_vectors, kind_of_models, c, after, err));
-    return sg_vectors_need(v, e, kind_of_vectors, pool_of(c), after, err);
+    return sg_vectors_need(v, e, kind_of_vectors, sg_vectors_pool(c), after, err);
 }
 
 /* x (n_synthetic,C) of the rows, in their order. */
@@ -23,7 +18,7 @@ static sg_status gather(const struct sg_vectors *v, const struct sg_cell *c, con
                         int64_t C, float *x, struct sg_err *err)
 {
     for (int64_t i = 0; i < rows->n_synthetic; i++) {
-        const float *row = sg_vectors_get(v, pool_of(c), i);
+        const float *row = sg_vectors_get(v, sg_vectors_pool(c), i);
         if (!row)
             return sg_fail(err, SG_FAILED, "%s", SG_VECTORS_LACK);
         memcpy(x + i * C, row, (size_t)C * sizeof *x);

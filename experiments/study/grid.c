@@ -178,13 +178,18 @@ static int64_t n_sources(const struct sg_study *s)
     return n_bought(s) + n_methods(s, 1, 0, NULL) + s->n_imports;
 }
 
+/* A list of tasks that is empty holds all of them. */
+static int lists(int n, char *const *name, const struct sg_task *task)
+{
+    int listed = n == 0;
+    for (int i = 0; i < n; i++)
+        listed |= strcmp(name[i], task->name) == 0;
+    return listed;
+}
+
 int sg_import_is_of(const struct sg_study *s, int import, int task)
 {
-    const struct sg_import *x = &s->import[import];
-    int listed = x->n_tasks == 0;
-    for (int i = 0; i < x->n_tasks; i++)
-        listed |= strcmp(x->task[i], s->task[task].name) == 0;
-    return listed;
+    return lists(s->import[import].n_tasks, s->import[import].task, &s->task[task]);
 }
 
 static int is_of(const struct sg_study *s, int task, const struct sg_arm *a)
@@ -199,20 +204,15 @@ int64_t sg_arm_seeds(const struct sg_study *s, const struct sg_arm *a)
 
 int sg_task_is_rephrased(const struct sg_study *s, int task)
 {
-    int listed = s->n_rephrase_tasks == 0;
-    for (int i = 0; i < s->n_rephrase_tasks; i++)
-        listed |= strcmp(s->rephrase_task[i], s->task[task].name) == 0;
-    return listed && has_rephrase(s, 1);
+    return has_rephrase(s, 1) && lists(s->n_rephrase_tasks, s->rephrase_task, &s->task[task]);
 }
 
 int sg_task_has_classifier(const struct sg_study *s, int task, enum sg_cell_classifier c)
 {
-    int has = 0, listed = c != SG_FINE_TUNE || s->n_fine_tune_tasks == 0;
+    int has = 0;
     for (int i = 0; i < s->n_classifiers; i++)
         has |= s->classifier[i] == c;
-    for (int i = 0; i < s->n_fine_tune_tasks; i++)
-        listed |= strcmp(s->fine_tune_task[i], s->task[task].name) == 0;
-    return has && listed;
+    return has && (c != SG_FINE_TUNE || lists(s->n_fine_tune_tasks, s->fine_tune_task, &s->task[task]));
 }
 
 int64_t sg_study_draws(const struct sg_study *s)

@@ -85,10 +85,7 @@ static sg_status check_one(const struct sg_study *s, int import, int is_narrowed
     const struct sg_import *x = &s->import[import];
     int n_of = 0;
     for (int i = 0; i < x->n_tasks && !(is_narrowed && x->at->line > 0); i++) {
-        int known = 0;
-        for (int t = 0; t < s->n_tasks; t++)
-            known |= strcmp(s->task[t].name, x->task[i]) == 0;
-        if (!known)
+        if (sg_study_task_of(s, x->task[i]) < 0)
             return sg_yaml_fail(
                 x->at, err,
                 "method %s has rows for task %s, which the study does not have; hint: leave it out", x->name,

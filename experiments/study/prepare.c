@@ -338,6 +338,7 @@ sg_status sg_cell_rows_make(const struct sg_prepared *p, const struct sg_cell *c
                  .n_classes = task->n_classes},
         .n_raw = c->raw,
         .n_synthetic = n_synthetic,
+        .raw = index,
         .memory = row,
     };
     return SG_OK;

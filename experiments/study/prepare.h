@@ -56,6 +56,7 @@ const struct sg_rows *sg_prepared_shots(const struct sg_prepared *p, int task, i
 struct sg_cell_rows {
     struct sg_examples train, test;
     int64_t n_raw, n_synthetic;
+    const int64_t *raw; /* (n_raw) which of the training rows they are */
     void *memory;
 };
 sg_status sg_cell_rows_make(const struct sg_prepared *p, const struct sg_cell *c, struct sg_cell_rows *out,

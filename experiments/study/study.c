@@ -136,12 +136,12 @@ static sg_status read_tasks(const struct sg_reading *r, struct sg_settings *all,
     return status;
 }
 
-static int has_task(const struct sg_study *s, const char *name)
+int sg_study_task_of(const struct sg_study *s, const char *name)
 {
     for (int t = 0; t < s->n_tasks; t++)
         if (strcmp(s->task[t].name, name) == 0)
-            return 1;
-    return 0;
+            return t;
+    return -1;
 }
 
 /* `tasks` is from the command line. */
@@ -158,7 +158,7 @@ static sg_status check_task_list(const struct sg_reading *r, const struct sg_stu
     const struct sg_yaml *list = sg_schema_at(r, key);
     int may_have_others = is_narrowed(r) && list && list->line > 0;
     for (int i = 0; i < n && !may_have_others; i++)
-        if (!has_task(s, name[i]))
+        if (sg_study_task_of(s, name[i]) < 0)
             return sg_schema_fail(
                 r, key, s->path, err,
                 "%s names \"%s\", which is none of the study's tasks; hint: add it to tasks, "

@@ -175,6 +175,9 @@ int sg_task_is_rephrased(const struct sg_study *s, int task);
 enum { SG_ARM_NAME = 200 };
 void sg_arm_name(const struct sg_study *s, const struct sg_arm *a, char name[SG_ARM_NAME]);
 
+/* Index into study->task; -1: the study has none of this name. */
+int sg_study_task_of(const struct sg_study *s, const char *name);
+
 /* Whether the task has cells of this classifier. */
 int sg_task_has_classifier(const struct sg_study *s, int task, enum sg_cell_classifier c);
 

@@ -88,11 +88,11 @@ static void head_features(struct sg_buf *out, const struct sg_export_pools *p, i
 /* Terms of huggingface.co/docs/hub/datasets-cards; of an export without examples, what a study writes. */
 static void head_creators(struct sg_buf *out, const struct sg_export_pools *p)
 {
-    static const char *const term[SG_N_MAKERS] = {"machine-generated", "found", "other"};
+    static const char *const term[SG_MADE_UNKNOWN] = {"machine-generated", "found", "other"};
     int any = 0;
     sg_buf_puts(out, "language_creators:\n");
-    for (int m = 0; m < SG_N_MAKERS; m++)
-        if (sg_makers_have(p, (enum sg_maker)m)) {
+    for (int m = 0; m < SG_MADE_UNKNOWN; m++)
+        if (sg_makers_have(p, (enum sg_pool_maker)m)) {
             sg_buf_printf(out, "- %s\n", term[m]);
             any = 1;
         }

@@ -6,14 +6,13 @@
 
 enum { NAME_CHARS = 60 };
 
-enum sg_maker sg_maker_of(const struct sg_export_pool *x)
+enum sg_pool_maker sg_maker_of(const struct sg_export_pool *x)
 {
-    if (json_object_get(x->settings, "pool_file"))
-        return SG_MADE_FILE;
-    return x->model[0] || strcmp(x->status, "planned") == 0 ? SG_MADE_BY_LLM : SG_MADE_FREE;
+    enum sg_pool_maker m = sg_pool_maker_of(x->settings, x->model, x->status);
+    return m == SG_MADE_UNKNOWN ? SG_MADE_BY_LLM : m;
 }
 
-int sg_makers_have(const struct sg_export_pools *p, enum sg_maker m)
+int sg_makers_have(const struct sg_export_pools *p, enum sg_pool_maker m)
 {
     for (int64_t i = 0; i < p->n; i++)
         if (p->pool[i].n && sg_maker_of(&p->pool[i]) == m)
@@ -52,14 +51,14 @@ void sg_makers_name(struct sg_buf *out, const struct sg_export_pool *x)
 
 void sg_makers_say(struct sg_buf *out, const struct sg_export_pools *p)
 {
-    static const char *const words[SG_N_MAKERS] = {"written by language models",
-                                                   "made of the tasks' raw rows by changing words",
-                                                   "taken from files of others"};
+    static const char *const words[SG_MADE_UNKNOWN] = {"written by language models",
+                                                       "made of the tasks' raw rows by changing words",
+                                                       "taken from files of others"};
     int n = 0, at = 0;
-    for (int m = 0; m < SG_N_MAKERS; m++)
-        n += sg_makers_have(p, (enum sg_maker)m);
-    for (int m = 0; m < SG_N_MAKERS; m++)
-        if (sg_makers_have(p, (enum sg_maker)m)) {
+    for (int m = 0; m < SG_MADE_UNKNOWN; m++)
+        n += sg_makers_have(p, (enum sg_pool_maker)m);
+    for (int m = 0; m < SG_MADE_UNKNOWN; m++)
+        if (sg_makers_have(p, (enum sg_pool_maker)m)) {
             sg_buf_puts(out, !at ? "" : at == n - 1 ? " and " : ", ");
             sg_buf_puts(out, words[m]);
             at++;

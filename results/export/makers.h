@@ -4,14 +4,13 @@
 
 #include "base/buf.h"
 #include "results/export/pools.h"
+#include "results/h5/pool_maker.h"
 
-/* FREE: raw rows of the task with words changed (eda, mlm_*). FILE: rows that others have made, imported. */
-enum sg_maker { SG_MADE_BY_LLM, SG_MADE_FREE, SG_MADE_FILE, SG_N_MAKERS };
-
-enum sg_maker sg_maker_of(const struct sg_export_pool *x);
+/* Of a planned pool: an LLM. */
+enum sg_pool_maker sg_maker_of(const struct sg_export_pool *x);
 
 /* Whether a maker has made pools with examples. */
-int sg_makers_have(const struct sg_export_pools *p, enum sg_maker m);
+int sg_makers_have(const struct sg_export_pools *p, enum sg_pool_maker m);
 
 /* "gpt-x", "raw rows, words changed by eda", "file a.jsonl, SHA-256 01ab...": names are safe for a terminal. Nothing for a planned pool. */
 void sg_makers_name(struct sg_buf *out, const struct sg_export_pool *x);

@@ -153,9 +153,33 @@ static void end_block(struct reading *r, hid_t memory)
     H5Sclose(memory);
 }
 
-static sg_status each_of_block(const struct reading *r, hsize_t from, hsize_t n, sg_h5_table_row each,
-                               void *context, struct sg_err *err)
+/* What is done with the n rows from `from` on, which stand in r->block. */
+typedef sg_status (*of_block)(const struct reading *r, hsize_t from, hsize_t n, void *context,
+                              struct sg_err *err);
+
+/* All blocks of a reading that has begun. */
+static sg_status each_block(struct reading *r, of_block each, void *context, struct sg_err *err)
 {
+    sg_status status = SG_OK;
+    for (hsize_t from = 0, n = 0; status == SG_OK && from < r->n; from += n) {
+        hid_t memory = -1;
+        status = read_block(r, from, &n, &memory, err);
+        if (status == SG_OK)
+            status = each(r, from, n, context, err);
+        end_block(r, memory);
+    }
+    return status;
+}
+
+struct rows {
+    sg_h5_table_row each;
+    void *context;
+};
+
+static sg_status rows_of_block(const struct reading *r, hsize_t from, hsize_t n, void *context,
+                               struct sg_err *err)
+{
+    const struct rows *to = context;
     const struct present *p = &r->present;
     union sg_value row[SG_H5_COLUMNS];
     for (int c = 0; c < r->spec->n_columns; c++)
@@ -164,7 +188,7 @@ static sg_status each_of_block(const struct reading *r, hsize_t from, hsize_t n,
         for (int c = 0; c < p->spec.n_columns; c++)
             sg_h5_value_of(p->column[c].type, r->block + i * r->layout.row_bytes + r->layout.offset[c],
                            &row[p->of[c]]);
-        SG_TRY(each(context, (int64_t)(from + i), row, err));
+        SG_TRY(to->each(to->context, (int64_t)(from + i), row, err));
     }
     return SG_OK;
 }
@@ -172,17 +196,13 @@ static sg_status each_of_block(const struct reading *r, hsize_t from, hsize_t n,
 sg_status sg_h5_table_each(hid_t file, const struct sg_h5_table_spec *spec, const char *path,
                            sg_h5_table_row each, void *context, struct sg_err *err)
 {
+    struct rows to = {each, context};
     struct reading r;
     if (is_absent(file, spec))
         return SG_OK;
     sg_status status = begin_reading(file, spec, path, &r, err);
-    for (hsize_t from = 0, n = 0; status == SG_OK && from < r.n; from += n) {
-        hid_t memory = -1;
-        status = read_block(&r, from, &n, &memory, err);
-        if (status == SG_OK)
-            status = each_of_block(&r, from, n, each, context, err);
-        end_block(&r, memory);
-    }
+    if (status == SG_OK)
+        status = each_block(&r, rows_of_block, &to, err);
     end_reading(&r);
     return status;
 }
@@ -276,6 +296,14 @@ sg_status sg_h5_table_verify(hid_t file, const struct sg_h5_table_spec *spec, co
     return SG_OK;
 }
 
+static sg_status sum_block(const struct reading *r, hsize_t from, hsize_t n, void *context,
+                           struct sg_err *err)
+{
+    (void)from, (void)err;
+    sg_h5_sums_add(context, r->spec, &r->layout, r->block, (int64_t)n);
+    return SG_OK;
+}
+
 sg_status sg_h5_table_reread(hid_t file, const struct sg_h5_table_spec *spec, const char *path,
                              const struct sg_h5_table_written *written, struct sg_err *err)
 {
@@ -284,13 +312,8 @@ sg_status sg_h5_table_reread(hid_t file, const struct sg_h5_table_spec *spec, co
     if (!written->n_rows && is_absent(file, spec))
         return SG_OK;
     sg_status status = begin_reading(file, spec, path, &r, err);
-    for (hsize_t from = 0, n = 0; status == SG_OK && from < r.n; from += n) {
-        hid_t memory = -1;
-        status = read_block(&r, from, &n, &memory, err);
-        if (status == SG_OK)
-            sg_h5_sums_add(&sums, spec, &r.layout, r.block, (int64_t)n);
-        end_block(&r, memory);
-    }
+    if (status == SG_OK)
+        status = each_block(&r, sum_block, &sums, err);
     if (status == SG_OK && ((int64_t)r.n != written->n_rows || r.present.spec.n_columns != spec->n_columns ||
                             memcmp(&sums, &written->sums, sizeof sums) != 0))
         status = sg_fail(err, SG_INPUT, "%s: the table /%s reads back differently", path, spec->name);

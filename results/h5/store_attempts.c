@@ -2,8 +2,9 @@
  * be most of the file, and nothing in it refers to one. */
 #include "results/h5/store_fill_impl.h"
 
-static sg_status fill_row(struct fill *f, sqlite3_stmt *s, struct sg_err *err)
+static sg_status fill_row(struct fill *f, sqlite3_stmt *s, int64_t at, struct sg_err *err)
 {
+    (void)at;
     union sg_value row[SG_N_ATTEMPTS] = {
         [SG_ATTEMPTS_origin].text = column(s, 0),
         [SG_ATTEMPTS_model].text = column(s, 1),
@@ -34,24 +35,5 @@ sg_status sg_fill_attempts(struct fill *f, struct sg_err *err)
                                " total(worst_usd) FILTER (WHERE NOT settled), total(latency_s), "
                                "max(latency_s), min(created), max(created)"
                                " FROM attempts GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5 LIMIT 1000";
-    sqlite3_stmt *s = NULL;
-    int more = 0;
-    sg_status status = SG_OK;
-    /* A ledger of an older version that is only read has no such table. */
-    SG_TRY_DONE(query(f, "SELECT 1 FROM sqlite_master WHERE name='attempts'", NULL, &s, err));
-    SG_TRY_DONE(next(f, s, &more, err));
-    sqlite3_finalize(s);
-    s = NULL;
-    if (!more)
-        return SG_OK;
-    SG_TRY_DONE(query(f, sums, NULL, &s, err));
-    for (;;) {
-        SG_TRY_DONE(next(f, s, &more, err));
-        if (!more)
-            break;
-        SG_TRY_DONE(fill_row(f, s, err));
-    }
-done:
-    sqlite3_finalize(s);
-    return status;
+    return sg_fill_each(f, "attempts", sums, fill_row, err);
 }

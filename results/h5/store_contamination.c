@@ -108,13 +108,7 @@ static sg_status fill_probe(struct fill *f, sqlite3_stmt *s, int64_t at, struct 
             [SG_CONTAMINATION_n_exact].i = done ? c.n_exact : -1,
             [SG_CONTAMINATION_n_near_exact].i = done ? c.n_near : -1,
             [SG_CONTAMINATION_n_unanswered].i = done ? p.n_unanswered : -1,
-            [SG_CONTAMINATION_n_requests].i = x.n,
-            [SG_CONTAMINATION_n_failed].i = x.n_failed,
-            [SG_CONTAMINATION_tokens_in].i = x.tokens_in,
-            [SG_CONTAMINATION_tokens_out].i = x.tokens_out,
-            [SG_CONTAMINATION_cost_usd].x = x.cost_usd,
-            [SG_CONTAMINATION_n_recorded].i = x.n_recorded,
-            [SG_CONTAMINATION_latency_s].x = x.latency_s,
+            FILL_SPENT(CONTAMINATION, x),
             [SG_CONTAMINATION_id].text = id,
             [SG_CONTAMINATION_settings].text = column(s, 1),
         };
@@ -127,26 +121,8 @@ static sg_status fill_probe(struct fill *f, sqlite3_stmt *s, int64_t at, struct 
 
 sg_status sg_fill_contaminations(struct fill *f, struct sg_err *err)
 {
-    sqlite3_stmt *s = NULL;
-    int more = 0;
-    sg_status status = SG_OK;
-    /* A ledger of an older version that is only read has no such table. */
-    SG_TRY_DONE(query(f, "SELECT 1 FROM sqlite_master WHERE name='contaminations'", NULL, &s, err));
-    SG_TRY_DONE(next(f, s, &more, err));
-    sqlite3_finalize(s);
-    s = NULL;
-    if (!more)
-        return SG_OK;
-    SG_TRY_DONE(query(f,
-                      "SELECT id, settings, status FROM contaminations WHERE ordinal>=0 ORDER BY ordinal, id",
-                      NULL, &s, err));
-    for (int64_t at = 0;; at++) {
-        SG_TRY_DONE(next(f, s, &more, err));
-        if (!more)
-            break;
-        SG_TRY_DONE(fill_probe(f, s, at, err));
-    }
-done:
-    sqlite3_finalize(s);
-    return status;
+    return sg_fill_each(
+        f, "contaminations",
+        "SELECT id, settings, status FROM contaminations WHERE ordinal>=0 ORDER BY ordinal, id", fill_probe,
+        err);
 }

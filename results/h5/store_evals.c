@@ -101,13 +101,7 @@ static sg_status fill_evaluation(struct fill *f, sqlite3_stmt *s, int64_t at, st
             [SG_LLM_EVAL_accuracy_parsed].x =
                 n_parsed > 0 ? (double)n_correct / (double)n_parsed : (double)NAN,
             [SG_LLM_EVAL_macro_f1].x = m.macro_f1,
-            [SG_LLM_EVAL_n_requests].i = x.n,
-            [SG_LLM_EVAL_n_failed].i = x.n_failed,
-            [SG_LLM_EVAL_tokens_in].i = x.tokens_in,
-            [SG_LLM_EVAL_tokens_out].i = x.tokens_out,
-            [SG_LLM_EVAL_cost_usd].x = x.cost_usd,
-            [SG_LLM_EVAL_n_recorded].i = x.n_recorded,
-            [SG_LLM_EVAL_latency_s].x = x.latency_s,
+            FILL_SPENT(LLM_EVAL, x),
             [SG_LLM_EVAL_id].text = id,
             [SG_LLM_EVAL_settings].text = column(s, 1),
         };
@@ -121,25 +115,7 @@ static sg_status fill_evaluation(struct fill *f, sqlite3_stmt *s, int64_t at, st
 
 sg_status sg_fill_evaluations(struct fill *f, struct sg_err *err)
 {
-    sqlite3_stmt *s = NULL;
-    int more = 0;
-    sg_status status = SG_OK;
-    /* A ledger of an older version that is only read has no such table. */
-    SG_TRY_DONE(query(f, "SELECT 1 FROM sqlite_master WHERE name='evaluations'", NULL, &s, err));
-    SG_TRY_DONE(next(f, s, &more, err));
-    sqlite3_finalize(s);
-    s = NULL;
-    if (!more)
-        return SG_OK;
-    SG_TRY_DONE(query(f, "SELECT id, settings, status FROM evaluations WHERE ordinal>=0 ORDER BY ordinal, id",
-                      NULL, &s, err));
-    for (int64_t at = 0;; at++) {
-        SG_TRY_DONE(next(f, s, &more, err));
-        if (!more)
-            break;
-        SG_TRY_DONE(fill_evaluation(f, s, at, err));
-    }
-done:
-    sqlite3_finalize(s);
-    return status;
+    return sg_fill_each(f, "evaluations",
+                        "SELECT id, settings, status FROM evaluations WHERE ordinal>=0 ORDER BY ordinal, id",
+                        fill_evaluation, err);
 }

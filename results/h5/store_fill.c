@@ -364,6 +364,35 @@ done:
     return status;
 }
 
+sg_status sg_fill_has_table(const struct fill *f, const char *table, int *yes, struct sg_err *err)
+{
+    sqlite3_stmt *s = NULL;
+    sg_status status = query(f, "SELECT 1 FROM sqlite_master WHERE name=?1", table, &s, err);
+    if (status == SG_OK)
+        status = next(f, s, yes, err);
+    sqlite3_finalize(s);
+    return status;
+}
+
+sg_status sg_fill_each(struct fill *f, const char *table, const char *sql, sg_fill_row each,
+                       struct sg_err *err)
+{
+    sqlite3_stmt *s = NULL;
+    int more = 0;
+    SG_TRY(sg_fill_has_table(f, table, &more, err));
+    if (!more)
+        return SG_OK;
+    sg_status status = query(f, sql, NULL, &s, err);
+    for (int64_t at = 0; status == SG_OK; at++) {
+        status = next(f, s, &more, err);
+        if (status != SG_OK || !more)
+            break;
+        status = each(f, s, at, err);
+    }
+    sqlite3_finalize(s);
+    return status;
+}
+
 static sg_status fill_all(struct fill *f, struct sg_err *err)
 {
     sqlite3_stmt *s = NULL;

@@ -92,6 +92,14 @@ static inline const char *column(sqlite3_stmt *s, int i)
     return text ? text : "";
 }
 
+/* Each row of a query on a table that a ledger of an older version, which is only read, may lack: then there is none. at: from 0. */
+typedef sg_status (*sg_fill_row)(struct fill *f, sqlite3_stmt *s, int64_t at, struct sg_err *err);
+sg_status sg_fill_each(struct fill *f, const char *table, const char *sql, sg_fill_row each,
+                       struct sg_err *err) SG_MUST_USE;
+/* Whether the ledger has the table. */
+sg_status sg_fill_has_table(const struct fill *f, const char *table, int *yes,
+                            struct sg_err *err) SG_MUST_USE;
+
 /* NaN where there is none. */
 static inline double real_of(const json_t *o, const char *key)
 {
@@ -126,6 +134,13 @@ struct spend {
     int64_t n, n_failed, tokens_in, tokens_out, n_estimated, n_unknown, n_recorded;
     double cost_usd, latency_s; /* cost NaN: the price of some is unknown */
 };
+
+/* As the columns SG_SPENT_COLUMNS of a table. */
+#define FILL_SPENT(table, x)                                                                                 \
+    [SG_##table##_n_requests].i = (x).n, [SG_##table##_n_failed].i = (x).n_failed,                           \
+    [SG_##table##_tokens_in].i = (x).tokens_in, [SG_##table##_tokens_out].i = (x).tokens_out,                \
+    [SG_##table##_cost_usd].x = (x).cost_usd, [SG_##table##_n_recorded].i = (x).n_recorded,                  \
+    [SG_##table##_latency_s].x = (x).latency_s
 
 /* keys: a query by the text `id` for the completions' keys, and beside each whether equal ones count once. */
 sg_status sg_fill_sum(const struct fill *f, const char *keys, const char *id, struct spend *out,

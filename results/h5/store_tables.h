@@ -321,6 +321,17 @@
     X(first, TEXT, "", SG_LATER, "UTC time when the first of them left")                                     \
     X(last, TEXT, "", SG_LATER, "UTC time when the last of them left")
 
+/* What the requests of an evaluation or a probe cost. */
+#define SG_SPENT_COLUMNS(X)                                                                                  \
+    X(n_requests, INT, "", 0, "requests answered or given up on")                                            \
+    X(n_failed, INT, "", 0, "requests given up on")                                                          \
+    X(tokens_in, INT, "tokens", 0, "prompt tokens")                                                          \
+    X(tokens_out, INT, "tokens", 0, "completion tokens")                                                     \
+    X(cost_usd, REAL, "USD", 0, "cost; NaN when the price of any of them is unknown")                        \
+    X(n_recorded, INT, "", SG_COL_VOLATILE,                                                                  \
+      "of the requests from a recording or the cache, not bought by this study")                             \
+    X(latency_s, REAL, "s", SG_COL_VOLATILE, "sum of the times to answer")
+
 #define SG_LLM_EVAL(X)                                                                                       \
     X(evaluation, INT, "", 0, "ordinal of the evaluation; /llm_predictions refers to it")                    \
     X(task, TEXT, "", 0, "task")                                                                             \
@@ -337,14 +348,7 @@
       "answers that name no class, or several; refusals; requests that failed")                              \
     X(accuracy_parsed, REAL, "1", 0, "n_correct / (n - n_unparsable)")                                       \
     X(macro_f1, REAL, "1", 0, "mean F1 over all classes of the task; an unparsable answer is of none")       \
-    X(n_requests, INT, "", 0, "requests answered or given up on")                                            \
-    X(n_failed, INT, "", 0, "requests given up on")                                                          \
-    X(tokens_in, INT, "tokens", 0, "prompt tokens")                                                          \
-    X(tokens_out, INT, "tokens", 0, "completion tokens")                                                     \
-    X(cost_usd, REAL, "USD", 0, "cost; NaN when the price of any of them is unknown")                        \
-    X(n_recorded, INT, "", SG_COL_VOLATILE,                                                                  \
-      "of the requests from a recording or the cache, not bought by this study")                             \
-    X(latency_s, REAL, "s", SG_COL_VOLATILE, "sum of the times to answer")                                   \
+    SG_SPENT_COLUMNS(X)                                                                                      \
     X(id, TEXT, "", 0, "SHA-256 of all that determines the answers")                                         \
     X(settings, TEXT, "", SG_COL_VOLATILE, "settings, a JSON object")
 
@@ -379,14 +383,7 @@
     X(n_near_exact, INT, "rows", 0,                                                                          \
       "guided replies of ROUGE-L 0.8 and more that are not; -1: not known yet")                              \
     X(n_unanswered, INT, "replies", 0, "refused, empty or failed; -1: not known yet")                        \
-    X(n_requests, INT, "", 0, "requests answered or given up on")                                            \
-    X(n_failed, INT, "", 0, "requests given up on")                                                          \
-    X(tokens_in, INT, "tokens", 0, "prompt tokens")                                                          \
-    X(tokens_out, INT, "tokens", 0, "completion tokens")                                                     \
-    X(cost_usd, REAL, "USD", 0, "cost; NaN when the price of any of them is unknown")                        \
-    X(n_recorded, INT, "", SG_COL_VOLATILE,                                                                  \
-      "of the requests from a recording or the cache, not bought by this study")                             \
-    X(latency_s, REAL, "s", SG_COL_VOLATILE, "sum of the times to answer")                                   \
+    SG_SPENT_COLUMNS(X)                                                                                      \
     X(id, TEXT, "", 0, "SHA-256 of all that determines the replies")                                         \
     X(settings, TEXT, "", SG_COL_VOLATILE, "settings, a JSON object")
 

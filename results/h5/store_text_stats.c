@@ -52,26 +52,14 @@ static sg_status fill_result(struct fill *f, const char *text, struct sg_err *er
     return status;
 }
 
+static sg_status fill_text(struct fill *f, sqlite3_stmt *s, int64_t at, struct sg_err *err)
+{
+    (void)at;
+    return fill_result(f, column(s, 0), err);
+}
+
 sg_status sg_fill_text_stats(struct fill *f, struct sg_err *err)
 {
-    sqlite3_stmt *s = NULL;
-    int more = 0;
-    sg_status status = SG_OK;
-    /* A ledger of an older version that is only read has no such table. */
-    SG_TRY_DONE(query(f, "SELECT 1 FROM sqlite_master WHERE name='bias'", NULL, &s, err));
-    SG_TRY_DONE(next(f, s, &more, err));
-    sqlite3_finalize(s);
-    s = NULL;
-    if (!more)
-        return SG_OK;
-    SG_TRY_DONE(query(f, "SELECT result FROM bias WHERE ordinal>=0 ORDER BY ordinal, id", NULL, &s, err));
-    for (;;) {
-        SG_TRY_DONE(next(f, s, &more, err));
-        if (!more)
-            break;
-        SG_TRY_DONE(fill_result(f, column(s, 0), err));
-    }
-done:
-    sqlite3_finalize(s);
-    return status;
+    return sg_fill_each(f, "bias", "SELECT result FROM bias WHERE ordinal>=0 ORDER BY ordinal, id", fill_text,
+                        err);
 }

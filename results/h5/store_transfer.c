@@ -3,17 +3,6 @@
 #include "base/mem.h"
 #include "results/stats/metrics.h"
 
-/* A ledger of an older version that is only read has no such tables. */
-static sg_status has_table(const struct fill *f, const char *name, int *yes, struct sg_err *err)
-{
-    sqlite3_stmt *s = NULL;
-    sg_status status = query(f, "SELECT 1 FROM sqlite_master WHERE name=?1", name, &s, err);
-    if (status == SG_OK)
-        status = next(f, s, yes, err);
-    sqlite3_finalize(s);
-    return status;
-}
-
 /* The set of this name, which is the last one or comes anew: rows are ordered by it. */
 static sg_status enter_set(struct task *t, const char *name, struct test_set **out, struct sg_err *err)
 {
@@ -59,7 +48,7 @@ sg_status sg_fill_test_sets(struct fill *f, struct task *t, struct sg_err *err)
     sqlite3_stmt *s = NULL;
     int more = 0;
     sg_status status = SG_OK;
-    SG_TRY(has_table(f, "test_set_rows", &more, err));
+    SG_TRY(sg_fill_has_table(f, "test_set_rows", &more, err));
     if (!more)
         return SG_OK;
     SG_TRY_DONE(query(f,

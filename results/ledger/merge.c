@@ -19,17 +19,6 @@
 /* A folder inside, which says that all of it is ours to remove: it is made first, at once, and goes last. */
 #define MARK "merging"
 
-sg_status sg_merge_say(json_t *list, char *text, struct sg_err *err)
-{
-    struct sg_buf b = sg_buf_make(1 << 14);
-    if (text)
-        sg_buf_safe(&b, text, 1000);
-    json_t *s = text && !b.failed ? json_string(sg_buf_text(&b)) : NULL;
-    sg_buf_free(&b);
-    sg_free(text);
-    return s && json_array_append_new(list, s) == 0 ? SG_OK : sg_fail_memory(err, 1000);
-}
-
 const char *sg_merge_text(sqlite3_stmt *row, int column)
 {
     const char *text = (const char *)sqlite3_column_text(row, column);

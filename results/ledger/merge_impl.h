@@ -19,9 +19,6 @@ struct sg_merging {
     } plan[SG_MERGE_MAX]; /* of the inputs up to this one */
 };
 
-/* A sentence of at most 1000 safe characters more. Takes the text. */
-sg_status sg_merge_say(json_t *list, char *text, struct sg_err *err) SG_MUST_USE;
-
 /* Runs one statement without rows; ?1 is the shift of the ordinals, ?2 is `number`. *n_changed (may be NULL): rows. */
 sg_status sg_merge_do(struct sg_merging *m, const char *sql, int64_t number, int64_t *n_changed,
                       struct sg_err *err) SG_MUST_USE;

@@ -1,5 +1,6 @@
 #include "results/ledger/merge_impl.h"
 
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "results/ledger/ledger_batches.h"
@@ -30,7 +31,7 @@ static sg_status conflict(struct sg_merging *m, char *what, struct sg_err *err)
                  : m->o->first_wins ? sg_strf("%s; that of %s is taken", what, before(m))
                                     : sg_strf("%s; nothing is taken", what);
     sg_free(what);
-    return sg_merge_say(m->found->conflicts, text, err);
+    return sg_json_add_sentence(m->found->conflicts, text, err);
 }
 
 static sg_status other_answer(struct sg_merging *m, sqlite3_stmt *row, struct sg_err *err)
@@ -46,7 +47,7 @@ static sg_status tell_doubled(struct sg_merging *m, sqlite3_stmt *row, struct sg
     int64_t n = sqlite3_column_int64(row, 0);
     if (!n)
         return SG_OK;
-    return sg_merge_say(
+    return sg_json_add_sentence(
         m->found->remarks,
         sg_strf(
             "%s: %lld %s bought there and elsewhere, too: one of each is kept, and %.6f USD for the others "
@@ -480,7 +481,7 @@ static sg_status check_cell(struct sg_merging *m, sqlite3_stmt *row, struct sg_e
         return sg_fail_memory(err, SG_HEX);
     sg_status status = sg_ledger_cell_reset(m->l, id, err);
     if (status == SG_OK)
-        status = sg_merge_say(
+        status = sg_json_add_sentence(
             m->found->remarks,
             sg_strf("cell %.64s was trained on examples that were not taken: it is planned again", id), err);
     sg_free(id);

@@ -235,6 +235,35 @@ void sg_answer_join(struct sg_buf *b, int64_t i, int64_t n, const char *word)
     sg_buf_printf(b, "%s%s", i == 0 ? "" : i == n - 1 ? " and " : ", ", word);
 }
 
+static int verdict_of(const struct sg_answer_case *x)
+{
+    return !sg_answer_told(x->p) ? 0 : x->e->mean > 0 ? 1 : -1;
+}
+
+int64_t sg_answer_better(const struct sg_answer_case *x, int64_t n, struct sg_buf *b)
+{
+    static const struct {
+        int verdict;
+        const char *words;
+    } part[] = {{1, "better on "}, {-1, "worse on "}, {0, "which is better " SG_CANNOT " on "}};
+    char text[SG_ANSWER_TEXT], word[2 * SG_ANSWER_TEXT];
+    int64_t n_all = 0;
+    for (size_t v = 0; v < sizeof part / sizeof *part; v++) {
+        int64_t m = 0, k = 0;
+        for (int64_t i = 0; i < n; i++)
+            m += !isnan(x[i].e->mean) && verdict_of(&x[i]) == part[v].verdict;
+        if (m)
+            sg_buf_printf(b, "%s%s", n_all ? "; " : "", part[v].words);
+        for (int64_t i = 0; i < n && m; i++)
+            if (!isnan(x[i].e->mean) && verdict_of(&x[i]) == part[v].verdict) {
+                snprintf(word, sizeof word, "%.100s by %s", x[i].task, sg_answer_brief(x[i].e, text));
+                sg_answer_join(b, k++, m, word);
+            }
+        n_all += m;
+    }
+    return n_all;
+}
+
 void sg_answer_effect_cell(struct sg_doc *doc, const struct sg_effect *e, const char *mark)
 {
     struct sg_effect c = clipped(*e);
@@ -318,7 +347,7 @@ int sg_answer_is_bought(const struct sg_report_data *d, int64_t task, const char
     for (int64_t i = 0; i < d->n_pools && most; i++) {
         const struct sg_report_pool *p = &d->pool[i];
         if (of_pool(d, p, task, method) == most && !is_planned(p))
-            return p->model[0] && !p->is_imported;
+            return p->maker == SG_MADE_BY_LLM;
     }
     return 1;
 }
@@ -358,10 +387,9 @@ double sg_answer_example_cost(const struct sg_report_data *d, int64_t task, cons
         const struct sg_report_pool *p = &d->pool[i];
         if (strcmp(p->task, d->task[task].name) != 0 || (method && strcmp(p->method, method) != 0))
             continue;
-        int is_free = !is_planned(p) && !p->is_imported && !p->model[0];
-        n_free += is_free;
-        n_other += !is_free;
-        if (is_free || p->is_imported)
+        n_free += p->maker == SG_MADE_FREE;
+        n_other += p->maker != SG_MADE_FREE;
+        if (p->maker == SG_MADE_FREE || p->maker == SG_MADE_FILE)
             continue;
         usd += p->cost_usd; /* NaN stays */
         n += p->n;

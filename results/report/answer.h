@@ -51,6 +51,15 @@ const char *sg_answer_needed(const int64_t needed[SG_N_AXES], char text[SG_ANSWE
 /* Adds a word to a list that is read aloud: "a", "a, b", and with the last one "a, b and c". */
 void sg_answer_join(struct sg_buf *b, int64_t i, int64_t n, const char *word);
 
+/* Of a comparison, by task: "better on sst2 by +3.1 (1.0 to 5.2); worse on ...; which is better cannot be told from this study on ...".
+ * p: adjusted. Cases whose mean is NaN are left out; returns how many are not. */
+struct sg_answer_case {
+    const char *task;
+    const struct sg_effect *e;
+    double p;
+};
+int64_t sg_answer_better(const struct sg_answer_case *x, int64_t n, struct sg_buf *b);
+
 /* Cells of a difference: its points, and its p. */
 void sg_answer_effect_cell(struct sg_doc *doc, const struct sg_effect *e, const char *mark);
 void sg_answer_p_cell(struct sg_doc *doc, double p);

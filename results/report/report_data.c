@@ -160,14 +160,6 @@ static void count_degenerate(struct sg_report_data *d)
     }
 }
 
-static int is_imported(const char *settings)
-{
-    json_t *o = json_loads(settings, 0, NULL);
-    int yes = json_object_get(o, "pool_file") != NULL;
-    json_decref(o);
-    return yes;
-}
-
 static sg_status read_pool(void *context, int64_t at, const union sg_value *row, struct sg_err *err)
 {
     struct sg_report_data *d = context;
@@ -176,11 +168,12 @@ static sg_status read_pool(void *context, int64_t at, const union sg_value *row,
         return no_memory(err);
     d->pool = pool;
     struct sg_report_pool *p = &d->pool[at];
+    json_t *settings = json_loads(row[SG_POOLS_settings].text, 0, NULL);
     *p = (struct sg_report_pool){
         .task = sg_strdup(row[SG_POOLS_task].text),
         .method = sg_strdup(row[SG_POOLS_method].text),
         .model = sg_strdup(row[SG_POOLS_model].text),
-        .is_imported = is_imported(row[SG_POOLS_settings].text),
+        .maker = sg_pool_maker_of(settings, row[SG_POOLS_model].text, row[SG_POOLS_status].text),
         .status = sg_strdup(row[SG_POOLS_status].text),
         .shortfall = sg_strdup(row[SG_POOLS_shortfall].text),
         .seed_generation = row[SG_POOLS_seed_generation].i,
@@ -197,6 +190,7 @@ static sg_status read_pool(void *context, int64_t at, const union sg_value *row,
         .vendi = NAN,
         .cost_usd = NAN,
     };
+    json_decref(settings);
     d->n_pools++;
     d->has_draws |= p->seed_data > 0;
     return p->task && p->method && p->model && p->status && p->shortfall && p->rejects ? SG_OK

@@ -3,6 +3,7 @@
 #define SG_RESULTS_REPORT_REPORT_DATA_H
 
 #include "base/err.h"
+#include "results/h5/pool_maker.h"
 #include "results/stats/stats.h"
 
 #include <jansson.h>
@@ -39,7 +40,7 @@ struct sg_report_task {
 
 struct sg_report_pool {
     char *task, *method, *model, *status, *shortfall;
-    int is_imported; /* others have made it: neither by an LLM of the study nor of its raw rows */
+    enum sg_pool_maker maker;
     int64_t seed_generation, seed_data; /* seed_data -1: its prompts show no raw rows */
     double n_wanted, n, n_attempts, n_rejected;
     double n_near_raw, n_near_test, n_near_pool; /* kept near-duplicates; NaN in older files */

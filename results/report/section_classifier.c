@@ -105,42 +105,21 @@ static sg_status adjust(struct row *row, int64_t n, struct sg_err *err)
     return SG_OK;
 }
 
-/* The tasks whose verdict (1, -1, or 0 for none) it is, read aloud. */
-static int64_t list(const struct sg_report_data *d, const struct row *row, int64_t n, int verdict,
-                    struct sg_buf *b)
+static sg_status say(const struct sg_report_data *d, const struct row *row, int64_t n, struct sg_doc *doc,
+                     struct sg_err *err)
 {
-    int64_t m = 0, k = 0;
-    char text[SG_ANSWER_TEXT], word[2 * SG_ANSWER_TEXT];
-    for (int pass = 0; pass < 2; pass++)
-        for (int64_t i = 0; i < n; i++) {
-            const struct row *x = &row[i];
-            int is = sg_answer_told(x->p) ? (x->difference.mean > 0 ? 1 : -1) : 0;
-            if (isnan(x->difference.mean) || is != verdict)
-                continue;
-            m += pass == 0;
-            if (pass == 0)
-                continue;
-            snprintf(word, sizeof word, "%.100s by %s", d->task[x->task].name,
-                     sg_answer_brief(&x->difference, text));
-            sg_answer_join(b, k++, m, word);
-        }
-    return m;
-}
-
-static void say(const struct sg_report_data *d, const struct row *row, int64_t n, struct sg_doc *doc)
-{
-    struct sg_buf above = sg_buf_make(1 << 16), below = sg_buf_make(1 << 16), open = sg_buf_make(1 << 16);
-    int64_t n_above = list(d, row, n, 1, &above), n_below = list(d, row, n, -1, &below),
-            n_open = list(d, row, n, 0, &open), n_told[N_SIDES][2] = {{0}}, n_against = 0, n_both = 0;
-    if (n_above + n_below + n_open)
-        sg_doc_say(doc,
-                   "On the same rows, fine-tuning against the probe: %s%s%s%s%s%s%s%s (points; Holm over "
-                   "%lld).",
-                   n_above ? "better on " : "", sg_buf_text(&above), n_above && n_below ? "; " : "",
-                   n_below ? "worse on " : "", sg_buf_text(&below),
-                   (n_above || n_below) && n_open ? "; " : "",
-                   n_open ? "which is better " SG_CANNOT " on " : "", sg_buf_text(&open),
-                   (long long)(n_above + n_below + n_open));
+    struct sg_buf words = sg_buf_make(1 << 18);
+    struct sg_answer_case *x = sg_alloc((size_t)n + 1, sizeof *x);
+    if (!x)
+        return sg_fail_memory(err, (size_t)n * sizeof *x);
+    for (int64_t i = 0; i < n; i++)
+        x[i] = (struct sg_answer_case){d->task[row[i].task].name, &row[i].difference, row[i].p};
+    int64_t n_compared = sg_answer_better(x, n, &words), n_told[N_SIDES][2] = {{0}}, n_against = 0,
+            n_both = 0;
+    sg_free(x);
+    if (n_compared)
+        sg_doc_say(doc, "On the same rows, fine-tuning against the probe: %s (points; Holm over %lld).",
+                   sg_buf_text(&words), (long long)n_compared);
     for (int64_t i = 0; i < n; i++) {
         int told[N_SIDES];
         n_both += !isnan(row[i].gain[0].mean) && !isnan(row[i].gain[1].mean);
@@ -151,7 +130,7 @@ static void say(const struct sg_report_data *d, const struct row *row, int64_t n
         }
         n_against += told[0] * told[1] < 0;
     }
-    if (!n_above && !n_below && !n_open)
+    if (!n_compared)
         sg_doc_say(doc,
                    "Whether it holds with the other classifier " SG_CANNOT " yet: cells of it are missing.");
     else if (n_both)
@@ -163,9 +142,9 @@ static void say(const struct sg_report_data *d, const struct row *row, int64_t n
             (long long)(n_told[1][0] + n_told[1][1]),
             n_against ? "they contradict each other where both tell"
                       : "nowhere do the two contradict each other");
-    sg_buf_free(&above);
-    sg_buf_free(&below);
-    sg_buf_free(&open);
+    sg_status status = sg_buf_check(&words, "a sentence", err);
+    sg_buf_free(&words);
+    return status;
 }
 
 static void draw(const struct sg_report_data *d, const struct row *row, int64_t n, struct sg_doc *doc)
@@ -218,7 +197,7 @@ sg_status sg_section_classifier(const struct sg_section_input *in, struct sg_doc
     if (status == SG_OK)
         status = adjust(row, n, err);
     if (status == SG_OK && n) {
-        say(in->d, row, n, doc);
+        status = say(in->d, row, n, doc, err);
         draw(in->d, row, n, doc);
     }
     sg_free(a.group[0]);

@@ -73,48 +73,29 @@ static sg_status adjust(struct row *row, int64_t n, int64_t *n_family, struct sg
     return SG_OK;
 }
 
-/* "above the LLM on sst2 by +3.1 (1.0 to 5.2) points", of the evaluations with so many shots and the verdict: 1 above, -1 below, 0 not told. */
-static int64_t add_tasks(const struct sg_report_data *d, const struct row *row, int64_t n, int64_t shots,
-                         int kind, int verdict, struct sg_buf *b)
+/* Of the evaluations with so many shots. */
+static sg_status say_kind(const struct sg_report_data *d, const struct row *row, int64_t n, int64_t shots,
+                          int kind, int64_t n_family, struct sg_doc *doc, struct sg_err *err)
 {
-    int64_t m = 0, k = 0;
-    char text[SG_ANSWER_TEXT], word[2 * SG_ANSWER_TEXT];
-    for (int pass = 0; pass < 2; pass++)
-        for (int64_t i = 0; i < n; i++) {
-            const struct row *x = &row[i];
-            int is = sg_answer_told(x->p[kind]) ? (x->e[kind].mean > 0 ? 1 : -1) : 0;
-            if (d->evaluation[x->evaluation].shots != shots || isnan(x->e[kind].mean) || is != verdict)
-                continue;
-            m += pass == 0;
-            if (pass == 0)
-                continue;
-            snprintf(word, sizeof word, "%.100s by %s", d->task[x->task].name,
-                     sg_answer_brief(&x->e[kind], text));
-            sg_answer_join(b, k++, m, word);
-        }
-    return m;
-}
-
-static void say_kind(const struct sg_report_data *d, const struct row *row, int64_t n, int64_t shots,
-                     int kind, int64_t n_family, struct sg_doc *doc)
-{
-    struct sg_buf above = sg_buf_make(1 << 16), below = sg_buf_make(1 << 16), open = sg_buf_make(1 << 16);
-    int64_t n_above = add_tasks(d, row, n, shots, kind, 1, &above),
-            n_below = add_tasks(d, row, n, shots, kind, -1, &below),
-            n_open = add_tasks(d, row, n, shots, kind, 0, &open);
-    if (n_above + n_below + n_open)
+    struct sg_buf words = sg_buf_make(1 << 18);
+    struct sg_answer_case *x = sg_alloc((size_t)n + 1, sizeof *x);
+    int64_t m = 0;
+    if (!x)
+        return sg_fail_memory(err, (size_t)n * sizeof *x);
+    for (int64_t i = 0; i < n; i++)
+        if (d->evaluation[row[i].evaluation].shots == shots)
+            x[m++] = (struct sg_answer_case){d->task[row[i].task].name, &row[i].e[kind], row[i].p[kind]};
+    if (sg_answer_better(x, m, &words))
         sg_doc_say(doc,
-                   "Against the LLM asked with %lld %s, the encoder on %s: %s%s%s%s%s%s%s%s (points, paired "
-                   "on rows; Holm over %lld).",
+                   "Against the LLM asked with %lld %s, the encoder on %s: %s (points, paired on rows; Holm "
+                   "over %lld).",
                    (long long)shots, sg_plural(shots, "example", "examples"),
-                   kind ? "raw and synthetic rows" : "raw rows alone", n_above ? "better on " : "",
-                   sg_buf_text(&above), n_above && n_below ? "; " : "", n_below ? "worse on " : "",
-                   sg_buf_text(&below), (n_above || n_below) && n_open ? "; " : "",
-                   n_open ? "which is better " SG_CANNOT " on " : "", sg_buf_text(&open),
+                   kind ? "raw and synthetic rows" : "raw rows alone", sg_buf_text(&words),
                    (long long)n_family);
-    sg_buf_free(&above);
-    sg_buf_free(&below);
-    sg_buf_free(&open);
+    sg_free(x);
+    sg_status status = sg_buf_check(&words, "a sentence", err);
+    sg_buf_free(&words);
+    return status;
 }
 
 /* The task's mean gain of raw+synthetic over raw only, over all its complete groups; NaN where one has a hole. */
@@ -246,15 +227,16 @@ sg_status sg_section_encoder(const struct sg_section_input *in, struct sg_doc *d
     if (status == SG_OK)
         status = adjust(row, n, &n_family, err);
     if (status == SG_OK && n) {
-        for (int64_t i = 0; i < n; i++) {
+        for (int64_t i = 0; i < n && status == SG_OK; i++) {
             int64_t shots = in->d->evaluation[row[i].evaluation].shots;
             int is_new = 1;
             for (int64_t k = 0; k < i; k++)
                 is_new &= in->d->evaluation[row[k].evaluation].shots != shots;
-            for (int kind = 0; kind < N_KINDS && is_new; kind++)
-                say_kind(in->d, row, n, shots, kind, n_family, doc);
+            for (int kind = 0; kind < N_KINDS && is_new && status == SG_OK; kind++)
+                status = say_kind(in->d, row, n, shots, kind, n_family, doc, err);
         }
-        status = say_relation(in, row, n, doc, err);
+        if (status == SG_OK)
+            status = say_relation(in, row, n, doc, err);
         table(in->d, row, n, doc);
     }
     sg_free(row);

@@ -21,7 +21,7 @@ static size_t matches(const struct sides *a, const struct sg_report_data *d, con
     return strncmp(level, name, n) == 0 && (name[n] == 0 || name[n] == ' ') ? n : 0;
 }
 
-/* A pool without a model is a free one. Of one that is only planned, or that others have made, it is not known. usd: what all pools of the level have cost is added. */
+/* Of a pool that is only planned, or that others have made, it is not known. usd: what all pools of the level have cost is added. */
 static enum kind kind_of(const struct sides *a, const struct sg_report_data *d, int64_t task,
                          const char *name, double *usd)
 {
@@ -33,9 +33,10 @@ static enum kind kind_of(const struct sides *a, const struct sg_report_data *d, 
     }
     for (int64_t i = 0; i < d->n_pools && most; i++) {
         const struct sg_report_pool *p = &d->pool[i];
-        if (strcmp(p->status, "planned") == 0 || p->is_imported || matches(a, d, p, task, name) != most)
+        if (strcmp(p->status, "planned") == 0 || p->maker == SG_MADE_FILE ||
+            matches(a, d, p, task, name) != most)
             continue;
-        k = p->model[0] ? BOUGHT : FREE;
+        k = p->maker == SG_MADE_BY_LLM ? BOUGHT : FREE;
         *usd += p->cost_usd;
     }
     return k;

@@ -1,5 +1,5 @@
 /* Does synthetic data help beside raw rows (raw+synthetic - raw), and can it replace them (synthetic - raw)? */
-#include "results/report/answer.h"
+#include "results/report/gain.h"
 
 #include "base/mem.h"
 #include "base/text.h"
@@ -15,134 +15,10 @@ struct question {
     const char *what, *cannot;            /* "Adding synthetic examples to", "Whether ..." */
 };
 
-/* One task at one raw size: all its methods and sizes together, and each. */
-struct place {
-    int64_t task, raw, n, n_whole; /* combinations of method and size; those without a hole */
-    const struct sg_score_group *raw_only, **group;
-    struct sg_effect all, *each;
-    double p, *p_each;
-    int64_t needed[SG_N_AXES];
-    int is_mean; /* of all tasks: group is NULL */
-};
-
 struct places {
     const struct question *q;
-    const struct sg_scores *s;
-    struct place *place; /* by raw size, then task; the mean of all tasks behind them */
-    int64_t n, n_each, n_told_up, n_told_down, n_family;
+    struct sg_gains all;
 };
-
-static void places_free(struct places *a)
-{
-    for (int64_t i = 0; i < a->n; i++) {
-        sg_free(a->place[i].group);
-        sg_free(a->place[i].each);
-        sg_free(a->place[i].p_each);
-    }
-    sg_free(a->place);
-}
-
-static sg_status fill_place(const struct places *a, struct place *p, struct sg_err *err)
-{
-    const struct sg_scores *s = a->s;
-    p->raw_only = sg_scores_find(s, p->task, SG_REPORT_RAW, NULL, 0, p->raw);
-    p->all = sg_answer_none();
-    p->group = sg_alloc((size_t)s->n_groups + 1, sizeof *p->group);
-    p->each = sg_alloc((size_t)s->n_groups + 1, sizeof *p->each);
-    p->p_each = sg_alloc((size_t)s->n_groups + 1, sizeof *p->p_each);
-    if (!p->group || !p->each || !p->p_each)
-        return sg_fail_memory(err, (size_t)s->n_groups * sizeof *p->each);
-    for (int64_t i = 0; i < s->n_groups; i++) {
-        const struct sg_score_group *g = &s->group[i];
-        if (g->task != p->task || g->mix != a->q->mix || (g->mix == SG_REPORT_BOTH && g->raw != p->raw))
-            continue;
-        p->group[p->n] = g;
-        p->n_whole += g->cell != NULL;
-        SG_TRY(sg_answer_difference(s, &g, 1, &p->raw_only, 1, &p->each[p->n], NULL, err));
-        p->n++;
-    }
-    return sg_answer_difference(s, p->group, p->n, &p->raw_only, 1, &p->all, p->needed, err);
-}
-
-/* The mean over the tasks that have this raw size: there is none where one of them lacks its number. */
-static void mean_of(struct places *a, int64_t from, struct place *mean)
-{
-    struct sg_effect *e = sg_alloc((size_t)(a->n - from) + 1, sizeof *e);
-    *mean = (struct place){.raw = a->place[from].raw, .is_mean = 1, .all = sg_answer_none()};
-    for (int64_t i = from; i < a->n; i++) {
-        const struct place *p = &a->place[i];
-        mean->n++;
-        mean->n_whole += !isnan(p->all.mean);
-        if (e)
-            e[i - from] = p->all;
-    }
-    if (e && mean->n == mean->n_whole)
-        mean->all = sg_effects_mean(e, mean->n);
-    sg_free(e);
-}
-
-static sg_status fill(struct places *a, const struct sg_report_data *d, struct sg_err *err)
-{
-    int64_t *raw = NULL, n_raw = 0;
-    SG_TRY(sg_answer_raws(a->s, -1, &raw, &n_raw, err));
-    sg_status status = SG_OK;
-    a->place = sg_alloc((size_t)(n_raw * (d->n_tasks + 1)) + 1, sizeof *a->place);
-    if (!a->place)
-        status = sg_fail_memory(err, (size_t)(n_raw * d->n_tasks) * sizeof *a->place);
-    for (int64_t r = 0; r < n_raw && status == SG_OK; r++) {
-        int64_t from = a->n;
-        for (int64_t t = 0; t < d->n_tasks && status == SG_OK; t++) {
-            struct place *p = &a->place[a->n++];
-            *p = (struct place){.task = t, .raw = raw[r]};
-            status = fill_place(a, p, err);
-            if (status == SG_OK && !p->n) { /* the study does not ask it of this task */
-                sg_free(p->group);
-                sg_free(p->each);
-                sg_free(p->p_each);
-                a->n--;
-            }
-        }
-        if (status == SG_OK && a->n > from + 1) {
-            struct place mean;
-            mean_of(a, from, &mean);
-            a->place[a->n++] = mean;
-        }
-    }
-    sg_free(raw);
-    return status;
-}
-
-/* Two families: the means of tasks and over them; and the single combinations. */
-static sg_status adjust(struct places *a, struct sg_err *err)
-{
-    int64_t n_each = 0, at = 0;
-    for (int64_t i = 0; i < a->n; i++)
-        n_each += a->place[i].is_mean ? 0 : a->place[i].n;
-    double *p = sg_alloc((size_t)(a->n + n_each) + 1, sizeof *p), *each = p ? p + a->n : NULL;
-    if (!p)
-        return sg_fail_memory(err, (size_t)(a->n + n_each) * sizeof *p);
-    for (int64_t i = 0; i < a->n; i++) {
-        p[i] = a->place[i].all.p;
-        a->n_family += !isnan(p[i]);
-        for (int64_t k = 0; !a->place[i].is_mean && k < a->place[i].n; k++) {
-            a->n_each += !isnan(a->place[i].each[k].p);
-            each[at++] = a->place[i].each[k].p;
-        }
-    }
-    sg_holm(p, a->n);
-    sg_holm(each, n_each);
-    at = 0;
-    for (int64_t i = 0; i < a->n; i++) {
-        a->place[i].p = p[i];
-        for (int64_t k = 0; !a->place[i].is_mean && k < a->place[i].n; k++, at++) {
-            a->place[i].p_each[k] = each[at];
-            a->n_told_up += sg_answer_told(each[at]) && a->place[i].each[k].mean > 0;
-            a->n_told_down += sg_answer_told(each[at]) && a->place[i].each[k].mean < 0;
-        }
-    }
-    sg_free(p);
-    return SG_OK;
-}
 
 /* ---- sentences ---- */
 
@@ -152,7 +28,7 @@ static const char *verdict(const struct question *q, const struct sg_effect *e, 
 }
 
 /* "the mean of 3 tasks", "the mean of 6 combinations of method and size" */
-static void say_place(const struct places *a, const struct place *p, const char *where, const char *over,
+static void say_place(const struct places *a, const struct sg_gain *p, const char *where, const char *over,
                       struct sg_doc *doc)
 {
     char points[SG_ANSWER_TEXT], text[SG_ANSWER_TEXT];
@@ -165,7 +41,7 @@ static void say_place(const struct places *a, const struct place *p, const char 
     else if (said)
         sg_doc_say(doc, "%s %lld raw rows%s %s: %s, mean of %lld %s; %s, Holm over %lld.", a->q->what,
                    (long long)p->raw, where, said, sg_answer_points(&p->all, points), (long long)p->n, over,
-                   sg_answer_p(p->p, text), (long long)a->n_family);
+                   sg_answer_p(p->p, text), (long long)a->all.n_family);
     else if (isnan(p->all.low))
         sg_doc_say(doc,
                    "%s %lld raw rows%s " SG_CANNOT
@@ -177,8 +53,8 @@ static void say_place(const struct places *a, const struct place *p, const char 
                    ": %s, mean of %lld %s; %s, Holm over %lld. A true difference of %.1f points would have "
                    "shown in 80 of 100 such studies.",
                    a->q->cannot, (long long)p->raw, where, sg_answer_points(&p->all, points), (long long)p->n,
-                   over, sg_answer_p(p->p, text), (long long)a->n_family,
-                   100 * sg_answer_detectable(&p->all, a->n_family));
+                   over, sg_answer_p(p->p, text), (long long)a->all.n_family,
+                   100 * sg_answer_detectable(&p->all, a->all.n_family));
 }
 
 /* "sst2 by +5.1 (2.0 to 8.2)", ...: the tasks of a raw size with this verdict; returns how many there are. */
@@ -188,8 +64,8 @@ static int64_t add_tasks(const struct places *a, const struct sg_report_data *d,
     int64_t n = 0, k = 0;
     char text[SG_ANSWER_TEXT], word[2 * SG_ANSWER_TEXT];
     for (int pass = 0; pass < 2; pass++)
-        for (int64_t i = 0; i < a->n; i++) {
-            const struct place *p = &a->place[i];
+        for (int64_t i = 0; i < a->all.n; i++) {
+            const struct sg_gain *p = &a->all.gain[i];
             if (p->is_mean || p->raw != raw || isnan(p->all.mean) || verdict(a->q, &p->all, p->p) != said)
                 continue;
             n += pass == 0;
@@ -215,8 +91,8 @@ static void say_tasks(const struct places *a, const struct sg_report_data *d, in
                           sg_buf_text(&tasks), said[v] ? " points" : " points it " SG_CANNOT);
         sg_buf_free(&tasks);
     }
-    for (int64_t i = 0; i < a->n; i++)
-        n_holes += !a->place[i].is_mean && a->place[i].raw == raw && isnan(a->place[i].all.mean);
+    for (int64_t i = 0; i < a->all.n; i++)
+        n_holes += !a->all.gain[i].is_mean && a->all.gain[i].raw == raw && isnan(a->all.gain[i].all.mean);
     if (n_holes)
         sg_buf_printf(&b, "%son %lld %s cells are missing", b.len ? "; " : "", (long long)n_holes,
                       sg_plural(n_holes, "task", "tasks"));
@@ -226,32 +102,34 @@ static void say_tasks(const struct places *a, const struct sg_report_data *d, in
 
 static void say_each(const struct places *a, struct sg_doc *doc)
 {
-    if (!a->n_each)
+    if (!a->all.n_each)
         return;
-    if (!a->n_told_up && !a->n_told_down)
+    if (!a->all.n_told_up && !a->all.n_told_down)
         sg_doc_paragraph(doc,
                          "Of %lld single combinations of task, method, size and raw rows, none can be told "
                          "from no difference (Holm over %lld).",
-                         (long long)a->n_each, (long long)a->n_each);
+                         (long long)a->all.n_each, (long long)a->all.n_each);
     else
         sg_doc_say(doc,
                    "Of %lld single combinations of task, method, size and raw rows, %lld %s above raw rows "
                    "alone and %lld below (5 %%, "
                    "Holm over %lld)%s.",
-                   (long long)a->n_each, (long long)a->n_told_up, sg_plural(a->n_told_up, "is", "are"),
-                   (long long)a->n_told_down, (long long)a->n_each,
-                   a->n_told_up + a->n_told_down < a->n_each ? "; the others cannot be told apart from them"
-                                                             : "");
+                   (long long)a->all.n_each, (long long)a->all.n_told_up,
+                   sg_plural(a->all.n_told_up, "is", "are"), (long long)a->all.n_told_down,
+                   (long long)a->all.n_each,
+                   a->all.n_told_up + a->all.n_told_down < a->all.n_each
+                       ? "; the others cannot be told apart from them"
+                       : "");
 }
 
 static void say(const struct places *a, const struct sg_report_data *d, struct sg_doc *doc)
 {
-    for (int64_t i = 0; i < a->n; i++) {
-        const struct place *p = &a->place[i];
+    for (int64_t i = 0; i < a->all.n; i++) {
+        const struct sg_gain *p = &a->all.gain[i];
         char where[SG_ANSWER_TEXT];
         int alone = !p->is_mean;
-        for (int64_t k = 0; k < a->n; k++)
-            alone &= k == i || a->place[k].raw != p->raw;
+        for (int64_t k = 0; k < a->all.n; k++)
+            alone &= k == i || a->all.gain[k].raw != p->raw;
         if (p->is_mean) {
             say_place(a, p, "", "tasks", doc);
             say_tasks(a, d, p->raw, doc);
@@ -270,8 +148,8 @@ static void note_sources(const struct places *a, struct sg_doc *doc)
 {
     static const char *const name[] = {"pools", "draws of raw rows", "trainings", "test rows"};
     struct sg_buf in = sg_buf_make(1 << 10), out = sg_buf_make(1 << 10);
-    for (int64_t i = 0; i < a->n; i++) {
-        const struct place *p = &a->place[i];
+    for (int64_t i = 0; i < a->all.n; i++) {
+        const struct sg_gain *p = &a->all.gain[i];
         if (p->is_mean || isnan(p->all.low))
             continue;
         for (int f = SG_N_AXES - 1; f >= 0; f--) {
@@ -302,8 +180,8 @@ static void table_of_tasks(const struct places *a, const struct sg_report_data *
     char text[SG_ANSWER_TEXT], name[100];
     snprintf(name, sizeof name, "%s-tasks", a->q->name);
     sg_doc_table(doc, name, a->q->title, SG_DOC_BRIEF, 8, column);
-    for (int64_t i = 0; i < a->n; i++) {
-        const struct place *p = &a->place[i];
+    for (int64_t i = 0; i < a->all.n; i++) {
+        const struct sg_gain *p = &a->all.gain[i];
         sg_doc_text(doc, p->is_mean ? "mean of the tasks" : d->task[p->task].name);
         sg_doc_int(doc, p->raw);
         if (p->is_mean || !p->raw_only)
@@ -312,7 +190,7 @@ static void table_of_tasks(const struct places *a, const struct sg_report_data *
             sg_answer_effect_cell(doc, &p->raw_only->effect[SG_SCORE_ACCURACY], "");
         sg_answer_effect_cell(doc, &p->all, sg_answer_told(p->p) ? "*" : "");
         sg_answer_p_cell(doc, p->p);
-        sg_doc_real(doc, 100 * sg_answer_detectable(&p->all, a->n_family), 1);
+        sg_doc_real(doc, 100 * sg_answer_detectable(&p->all, a->all.n_family), 1);
         if (p->n_whole < p->n)
             sg_doc_number(doc, (double)p->n_whole, "%lld of %lld", (long long)p->n_whole, (long long)p->n);
         else
@@ -324,7 +202,7 @@ static void table_of_tasks(const struct places *a, const struct sg_report_data *
                 "draws and trainings; "
                 "95 %% interval. *: p < 0.05, Holm over the %lld of this table. Each task counts the same in "
                 "the mean.",
-                (long long)a->n_family);
+                (long long)a->all.n_family);
     sg_doc_note(doc, "Detectable: the true difference that shows in 80 of 100 such studies, after the "
                      "correction. For \xc2\xb1"
                      "1 point: how many draws, trainings or rows in all an interval of that width takes, the "
@@ -340,9 +218,9 @@ static void table_of_each(const struct places *a, const struct sg_report_data *d
         {"accuracy", SG_DOC_NUMBER, "%"},    {"change", SG_DOC_NUMBER, "points"},
         {"p (Holm)", SG_DOC_NUMBER, ""}};
     sg_doc_table(doc, a->q->name, "By task, method, size and raw rows", 0, 7, column);
-    for (int64_t i = 0; i < a->n; i++)
-        for (int64_t k = 0; !a->place[i].is_mean && k < a->place[i].n; k++) {
-            const struct place *p = &a->place[i];
+    for (int64_t i = 0; i < a->all.n; i++)
+        for (int64_t k = 0; !a->all.gain[i].is_mean && k < a->all.gain[i].n; k++) {
+            const struct sg_gain *p = &a->all.gain[i];
             const struct sg_score_group *g = p->group[k];
             sg_doc_text(doc, d->task[p->task].name);
             sg_doc_text(doc, g->method);
@@ -355,7 +233,7 @@ static void table_of_each(const struct places *a, const struct sg_report_data *d
             sg_answer_effect_cell(doc, &p->each[k], sg_answer_told(p->p_each[k]) ? "*" : "");
             sg_answer_p_cell(doc, p->p_each[k]);
         }
-    sg_doc_note(doc, "*: p < 0.05, Holm over the %lld of this table.", (long long)a->n_each);
+    sg_doc_note(doc, "*: p < 0.05, Holm over the %lld of this table.", (long long)a->all.n_each);
 }
 
 /* Bars: tasks, side by side by raw size. */
@@ -370,8 +248,8 @@ static void figure(const struct places *a, const struct sg_report_data *d, struc
                                                 .y_label = "change of accuracy, points",
                                                 .kind = SG_FIGURE_BARS,
                                                 .zero_line = 0});
-    for (int64_t i = 0; i < a->n; i++) {
-        const struct place *p = &a->place[i];
+    for (int64_t i = 0; i < a->all.n; i++) {
+        const struct sg_gain *p = &a->all.gain[i];
         if (isnan(p->all.mean))
             continue;
         if (p->raw != last) {
@@ -387,23 +265,21 @@ static void figure(const struct places *a, const struct sg_report_data *d, struc
 static sg_status answer(const struct sg_section_input *in, const struct question *q, struct sg_doc *doc,
                         struct sg_err *err)
 {
-    struct places a = {.q = q, .s = in->scores};
+    struct places a = {.q = q, .all = {.s = in->scores, .mix = q->mix, .with_each = 1}};
     int any = 0;
     if (!in->scores)
         return SG_OK;
-    sg_status status = fill(&a, in->d, err);
-    if (status == SG_OK)
-        status = adjust(&a, err);
-    if (status == SG_OK && a.n) {
+    sg_status status = sg_gains_read(&a.all, in->d, err);
+    if (status == SG_OK && a.all.n) {
         say(&a, in->d, doc);
         table_of_tasks(&a, in->d, doc);
-        for (int64_t i = 0; i < a.n; i++)
-            any |= !isnan(a.place[i].all.mean);
+        for (int64_t i = 0; i < a.all.n; i++)
+            any |= !isnan(a.all.gain[i].all.mean);
         if (any)
             figure(&a, in->d, doc);
         table_of_each(&a, in->d, doc);
     }
-    places_free(&a);
+    sg_gains_free(&a.all);
     return status;
 }
 

@@ -44,7 +44,7 @@ static void say_seeds(const struct sg_scores *s, struct sg_doc *doc)
 
 static int is_by_llm(const struct sg_report_pool *p)
 {
-    return p->model[0] && !p->is_imported;
+    return p->maker == SG_MADE_BY_LLM;
 }
 
 /* LLMs that have made pools; free ones are by none. */
@@ -66,7 +66,7 @@ static void say_imports(const struct sg_report_data *d, struct sg_doc *doc)
     struct sg_buf b = sg_buf_make(1 << 14);
     int64_t n = 0;
     for (int64_t i = 0; i < d->n_pools; i++)
-        if (d->pool[i].is_imported)
+        if (d->pool[i].maker == SG_MADE_FILE)
             sg_buf_printf(&b, "%s%.100s on %.100s", n++ ? ", " : "", d->pool[i].method, d->pool[i].task);
     if (n)
         sg_doc_paragraph(

@@ -328,7 +328,7 @@ static void free_methods_have_no_price(void **state)
     m.method = methods + 2;
     make("bought", &m, NULL, &t);
     for (int64_t i = 0; i < t.d.n_pools; i++)
-        t.d.pool[i].is_imported = 1;
+        t.d.pool[i].maker = SG_MADE_FILE;
     assert_true(isnan(sg_answer_example_cost(&t.d, 0, NULL)) && !sg_answer_is_bought(&t.d, 0, "plain_too"));
     study_free(&t);
 }
