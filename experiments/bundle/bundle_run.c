@@ -190,6 +190,8 @@ static char *study_text(const struct sg_bundle *b, const char *path, const char 
     json_t *train = json_object_get(o, "train");
     if (train && !json_object_get(train, "min_steps")) /* sealed before there was one */
         bad |= json_object_set_new(train, "min_steps", json_integer(0));
+    if (train) /* a bundle starts no program: who runs it may (check_inputs) */
+        bad |= json_object_set_new(train, "external", json_null());
     char *text = bad ? NULL : json_dumps(o, JSON_SORT_KEYS | JSON_INDENT(1));
     json_decref(o);
     return text;
@@ -240,6 +242,18 @@ static sg_status check_inputs(void *context, const struct sg_prepared *p, struct
     const char *encoder = sg_encoder_digest(p->encoder);
     char plan[SG_HEX];
     SG_TRY(sg_rehearsal_refuse(p->study->results, err));
+    const char *external = sg_json_text_or(json_object_get(b->settings, "train"), "external", NULL);
+    if (external && !p->study->external) {
+        struct sg_buf said = sg_buf_make(1000);
+        sg_buf_safe(&said, external, 200);
+        sg_fail(err, SG_INPUT,
+                "the cells of this bundle were trained by another program (%s), and a bundle starts none by "
+                "itself; "
+                "hint: look at that program, then say train.external=\"...\" behind the bundle",
+                sg_buf_text(&said));
+        sg_buf_free(&said);
+        return SG_INPUT;
+    }
     if (strcmp(encoder, b->encoder_sha256) != 0)
         return sg_fail(
             err, SG_INPUT,

@@ -38,8 +38,11 @@ static sg_status need(struct sg_cell_items *x, struct sg_engine *e, const struct
 }
 
 /* The largest team that has work for every rank. */
-static int most_ranks(const struct sg_train_settings *s)
+static int most_ranks(const struct sg_study *study)
 {
+    const struct sg_train_settings *s = &study->train;
+    if (study->external)
+        return 1;
     int64_t lanes = s->lanes ? s->lanes : 8;
     return sg_pow2_floor((int)(lanes < s->batch ? lanes : s->batch));
 }
@@ -54,7 +57,7 @@ sg_status sg_cell_items_add(struct sg_cell_items *x, struct sg_engine *e, struct
     struct sg_item i = {.kind = x->first + (is_probe ? SG_CELL_PROBE : SG_CELL_FINE_TUNE),
                         .cost = sg_cell_cost(x->p, item->cell),
                         .priority = is_probe,
-                        .max_ranks = is_probe ? 1 : most_ranks(&x->p->study->train),
+                        .max_ranks = is_probe ? 1 : most_ranks(x->p->study),
                         .n_after = after.n,
                         .after = after.item,
                         .user = item};

@@ -3,6 +3,7 @@
 #include "base/build.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "experiments/run/external.h"
 #include "experiments/run/views.h"
 
 #include <dirent.h>
@@ -277,7 +278,11 @@ static sg_status train_cell(struct sg_cells *cells, const json_t *o, const struc
         .snapshot = {.path = path, .every_s = LONG_S, .least_s = LONG_S, .may_fail = 1}};
     sg_status status =
         sg_agree(&w->team, sg_train_settings_unpack(json_object_get(o, "settings"), &s, err), err);
-    if (status == SG_OK)
+    const struct sg_study *study = cells->p->study;
+    if (status == SG_OK && study->external)
+        status =
+            sg_external_train(study, &study->task[sg_json_int_or(o, "task", 0)], &s, train, test, w, &r, err);
+    else if (status == SG_OK)
         status = sg_train(cells->p->encoder, &s, train, test, &w->team, &hooks, NULL, &r, err);
     if (status == SG_OK) {
         json_t *view = json_object_get(o, "view"), *more = view ? json_pack("{s:O}", "view", view) : NULL;

@@ -394,6 +394,10 @@ void sg_grid_ids(const struct sg_study *s, struct sg_grid *g, const char *const 
 {
     char train[SG_N_CELL_CLASSIFIERS][SG_TRAIN_ID], task[SG_HEX] = "";
     sg_train_settings_id(&s->train, train[SG_FINE_TUNE]);
+    if (s->external) {
+        size_t at = strlen(train[SG_FINE_TUNE]);
+        snprintf(train[SG_FINE_TUNE] + at, SG_TRAIN_ID - at, " external %s", s->external_digest);
+    }
     probe_id(s, train[SG_PROBE]);
     int last = -1;
     for (int64_t i = 0; i < g->n_cells; i++) {

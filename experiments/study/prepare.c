@@ -390,6 +390,10 @@ char *sg_cell_settings(const struct sg_prepared *p, const struct sg_cell *c)
         json_decref(o);
         o = NULL;
     }
+    if (o && s->external && c->classifier == SG_FINE_TUNE) {
+        json_object_set_new(o, "external", json_string(s->external));
+        json_object_set_new(o, "external_sha256", json_string(s->external_digest));
+    }
     if (o && sg_arm_is_view(&c->arm)) {
         json_object_set_new(o, "weighting", json_string(sg_weighting_name(c->arm.weighting)));
         json_object_set_new(o, "verify", json_string(sg_verify_name(c->arm.verify)));

@@ -409,6 +409,10 @@ static const struct sg_setting table[] = {
      .initial = "256", .unit = "tokens", .help = "of one such reply"},
     {"train.encoder", SG_SET_TEXT, 0, STUDY(encoder), .initial = "data/encoders/minilm-l6",
      .unit = "a folder", .help = "pre-trained encoder in Hugging Face format (BERT or RoBERTa family)"},
+    {"train.external", SG_SET_TEXT, SG_SET_NULL, STUDY(external), .unit = "a command",
+     .help = "a program that trains the fine-tuned cells in place of synthgrid's own trainer: it gets a "
+             "folder with rows and settings, "
+             "and writes predictions (docs/external.md)"},
     {"train.layers", SG_SET_INT, SG_SET_NULL, STUDY(train.layers), RANGE(1, 1000), .unit = "layers",
      .help = "the encoder's first layers are used, and the rest is left out; empty: all"},
     {"train.freeze", SG_SET_INT, 0, STUDY(train.freeze), RANGE(0, 1000), .unit = "layers", .initial = "0",

@@ -13,6 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <wordexp.h>
+
+static const size_t MOST_OF_A_SCRIPT = (size_t)1 << 30;
 
 static int uses(const struct sg_study *s, enum sg_mix mix)
 {
@@ -195,7 +198,43 @@ static sg_status check_views(const struct sg_reading *r, const struct sg_study *
             "%s takes raw rows beside the synthetic ones: it holds for the mix raw+synthetic alone; "
             "hint: mixes: [raw+synthetic]",
             key);
+    if (s->external && weighs)
+        return sg_schema_fail(
+            r, "weighting", s->path, err,
+            "weighting: dimp weighs a row by what the model in training says of it at each step, which the "
+            "program in train.external does not tell; hint: weighting: [none]");
     return SG_OK;
+}
+
+/* A chain, h = sha(h, sha(word)): a word that names a file counts by what is in it, so that another script makes other cells, wherever it
+ * lies. */
+static sg_status digest_external(const struct sg_reading *r, struct sg_study *s, struct sg_err *err)
+{
+    wordexp_t words;
+    unsigned char chain[64] = {0};
+    sg_status status = SG_OK;
+    if (!s->external)
+        return SG_OK;
+    if (wordexp(s->external, &words, WRDE_NOCMD | WRDE_UNDEF) != 0)
+        return sg_schema_fail(r, "train.external", s->path, err,
+                              "train.external cannot be split into words; hint: a program and its arguments, "
+                              "quoted as in a shell, "
+                              "without $(...), pipes or redirections");
+    for (size_t i = 0; status == SG_OK && i < words.we_wordc; i++) {
+        char *text = words.we_wordv[i], *read = NULL;
+        size_t n = strlen(text);
+        if (sg_file_exists(text) && !sg_dir_exists(text))
+            status = sg_file_read(text, MOST_OF_A_SCRIPT, &read, &n, err);
+        sg_sha256(read ? read : text, n, chain + 32);
+        sg_sha256(chain, sizeof chain, chain);
+        sg_free(read);
+    }
+    if (status == SG_OK && words.we_wordc == 0)
+        status = sg_schema_fail(r, "train.external", s->path, err,
+                                "train.external names no program; hint: leave it out");
+    wordfree(&words);
+    sg_sha256_hex(chain, 32, s->external_digest);
+    return status;
 }
 
 /* Where a path is, in the arena: from the current folder, from the study's, from the program's data. */
@@ -297,6 +336,7 @@ static sg_status read_all(struct sg_settings *all, const char *path, int n_overr
     SG_TRY(check_task_list(&r, s, "rephrase_tasks", s->n_rephrase_tasks, s->rephrase_task, err));
     SG_TRY(check_fine_tune_tasks(&r, s, err));
     SG_TRY(check_views(&r, s, err));
+    SG_TRY(digest_external(&r, s, err));
     SG_TRY(sg_imports_check(s, is_narrowed(&r), err));
     return finish(all, &r, s->arena, err);
 }

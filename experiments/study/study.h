@@ -112,6 +112,9 @@ struct sg_study {
     int filter_duplicates, filter_leakage;
     double filter_near; /* Jaccard index from which near-duplicates are dropped; 0: none are */
     char *encoder;      /* folder */
+    char *
+        external; /* train.external: the command that fine-tuned cells are trained by (experiments/run/external.h); NULL: our trainer */
+    char external_digest[SG_HEX]; /* of its words, those that name files by what is in them; "" without one */
     struct sg_eval_settings eval;
     int64_t contamination_rows,
         contamination_max_tokens; /* contamination: rows of each task, 0: it is not asked */

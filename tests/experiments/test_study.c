@@ -364,7 +364,7 @@ static void test_resolved(void **state)
         "\"seeds\":{\"data\":1,\"generation\":1,\"train\":1},\"sizes\":[20,60],\"study\":\"small\",\"tasks\":"
         "[\"single\"],"
         "\"train\":{\"batch\":16,\"clip\":1,\"dropout\":null,\"encoder\":\"data/encoders/"
-        "minilm-l6\",\"epochs\":3,\"freeze\":0,"
+        "minilm-l6\",\"epochs\":3,\"external\":null,\"freeze\":0,"
         "\"lanes\":null,\"layers\":null,\"lr\":null,\"max_length\":256,\"min_steps\":100,\"precision\":"
         "\"fp32\",\"steps\":"
         "null,\"warmup\":0.1,"
@@ -456,7 +456,7 @@ static void test_bad(void **state)
          "in seeds.train"},
         {"train: 5\n", NULL,
          "s.yaml:5:8: train: a group of settings is wanted here, `name: value`; hint: known here: "
-         "train.encoder, train.layers, train.freeze, train.epochs, "
+         "train.encoder, train.external, train.layers, train.freeze, train.epochs, "
          "train.steps, train.min_steps, train.batch, train.lr, train.max_length, train.warmup, "
          "train.weight_decay, "
          "train.clip, train.dropout, "
