@@ -127,6 +127,12 @@ static int study_command(enum action action, int argc, char **argv)
          .count = &o.n_threads,
          .min = 1,
          .max = 1024},
+        {.name = "simulate",
+         .type = SG_OPT_TEXT,
+         .argument = "N,...",
+         .help = "how the cells that are left pack onto so many ranks: when the last one ends, against what "
+                 "nothing can beat",
+         .text = &o.simulate},
     };
     const struct sg_option run_options[] = {
         option_results,
@@ -169,7 +175,7 @@ static int study_command(enum action action, int argc, char **argv)
     };
     const struct sg_option *const options[] = {
         [PLAN] = plan_options, [RUN] = run_options, [GENERATE] = generate_options};
-    const int n_options[] = {[PLAN] = 4, [RUN] = 7, [GENERATE] = 9};
+    const int n_options[] = {[PLAN] = 5, [RUN] = 7, [GENERATE] = 9};
     const struct sg_usage usage = {.command = actions[action].name,
                                    .positional = action == GENERATE ? "STUDY" : "STUDY|BUNDLE",
                                    .n_positional = 1,

@@ -194,7 +194,8 @@ static void hand_out(struct sg_coordinator *c, enum sg_slot slot)
     int n_ready = sg_items_take(&c->items, slot, n_free, c->ready);
     int64_t n_unfinished = c->items.n_state[slot][SG_ITEM_WAITING] + c->items.n_state[slot][SG_ITEM_RUNNING];
     int n =
-        sg_policy_assign(c->ready, n_ready, c->free_ranks, n_free, c->s.n_ranks, n_unfinished, c->assigned);
+        sg_policy_assign(c->ready, n_ready, c->free_ranks, n_free, c->s.n_ranks, n_unfinished,
+                         slot == SG_SLOT_COMPUTE ? c->items.cost_all - c->items.cost_over : 0, c->assigned);
     for (int i = 0; i < n; i++) {
         const struct sg_assignment *a = &c->assigned[i];
         struct sg_policy_item *item = &c->ready[a->item];

@@ -36,6 +36,26 @@ static void choose(const struct sg_policy_item *ready, int64_t n_ready, struct s
     }
 }
 
+/* Teams for what would otherwise outlast the rest; the items that find no rank then are left out. */
+static int form_teams(const struct sg_policy_item *ready, struct sg_assignment *out, int n, int n_free,
+                      double share)
+{
+    int n_taken = 0;
+    for (int i = 0; i < n; i++) {
+        const struct sg_policy_item *item = &ready[out[i].item];
+        double s = item->cost;
+        if (n_taken == n_free)
+            return i;
+        while (s > share && 2 * (int64_t)out[i].n_ranks <= item->max_ranks &&
+               n_taken + 2 * (int64_t)out[i].n_ranks <= n_free) {
+            out[i].n_ranks *= 2;
+            s /= SG_POLICY_TEAM_GAIN;
+        }
+        n_taken += out[i].n_ranks;
+    }
+    return n;
+}
+
 /* Doubles, again and again, the team that would take longest, as long as ranks are left. */
 static void grow_teams(const struct sg_policy_item *ready, struct sg_assignment *out, int n, int64_t n_spare)
 {
@@ -59,18 +79,22 @@ static void grow_teams(const struct sg_policy_item *ready, struct sg_assignment 
 }
 
 int sg_policy_assign(const struct sg_policy_item *ready, int64_t n_ready, const int *free_ranks, int n_free,
-                     int n_ranks_all, int64_t n_unfinished, struct sg_assignment *out)
+                     int n_ranks_all, int64_t n_unfinished, double cost_left, struct sg_assignment *out)
 {
     (void)free_ranks; /* neighbours in the list are the nearest that are free */
     int n = n_ready < n_free ? (int)n_ready : n_free;
     if (n <= 0)
         return 0;
     choose(ready, n_ready, out, n);
+    n = form_teams(ready, out, n, n_free, cost_left / n_ranks_all);
+    int64_t n_left_out = n_ready - n, n_taken = 0;
+    for (int i = 0; i < n; i++)
+        n_taken += out[i].n_ranks;
 
     /* Items that run now hand their busy rank to what they release; what waits beyond these will want a rank
      * that is free. */
     int64_t n_reserve = n_unfinished - (n_ranks_all - n_free);
-    int64_t n_spare = (int64_t)n_free - n_ready - (n_reserve > 0 ? n_reserve : 0);
+    int64_t n_spare = (int64_t)n_free - n_taken - n_left_out - (n_reserve > 0 ? n_reserve : 0);
     if (n_spare > 0)
         grow_teams(ready, out, n, n_spare);
     for (int i = 0, first = 0; i < n; i++) {

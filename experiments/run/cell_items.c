@@ -47,17 +47,25 @@ static int most_ranks(const struct sg_study *study)
     return sg_pow2_floor((int)(lanes < s->batch ? lanes : s->batch));
 }
 
+struct sg_policy_item sg_cell_as_item(const struct sg_prepared *p, const struct sg_cell *c)
+{
+    int is_probe = c->classifier == SG_PROBE;
+    return (struct sg_policy_item){
+        .cost = sg_cell_cost(p, c), .priority = is_probe, .max_ranks = is_probe ? 1 : most_ranks(p->study)};
+}
+
 sg_status sg_cell_items_add(struct sg_cell_items *x, struct sg_engine *e, struct sg_cell_item *item,
                             struct sg_err *err)
 {
-    int is_probe = item->cell->classifier == SG_PROBE;
+    struct sg_policy_item as = sg_cell_as_item(x->p, item->cell);
     struct sg_vectors_after after = {0};
     item->of = x;
     sg_status status = need(x, e, item->cell, &after, err);
-    struct sg_item i = {.kind = x->first + (is_probe ? SG_CELL_PROBE : SG_CELL_FINE_TUNE),
-                        .cost = sg_cell_cost(x->p, item->cell),
-                        .priority = is_probe,
-                        .max_ranks = is_probe ? 1 : most_ranks(x->p->study),
+    int kind = item->cell->classifier == SG_PROBE ? SG_CELL_PROBE : SG_CELL_FINE_TUNE;
+    struct sg_item i = {.kind = x->first + kind,
+                        .cost = as.cost,
+                        .priority = as.priority,
+                        .max_ranks = as.max_ranks,
                         .n_after = after.n,
                         .after = after.item,
                         .user = item};

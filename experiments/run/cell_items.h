@@ -11,6 +11,7 @@
 
 #include "experiments/run/cell_work.h"
 #include "experiments/run/raw_models.h"
+#include "mpi/policy.h"
 
 /* The kinds, from the first on. */
 enum { SG_CELL_FINE_TUNE, SG_CELL_PROBE, SG_CELL_VECTORS, SG_CELL_RAW_MODELS, SG_CELL_N_KINDS };
@@ -43,5 +44,8 @@ void sg_cell_items_kinds(struct sg_cell_items *x,
 /* Rank 0. Probes go before all fine-tuning: what takes seconds should not wait for what takes hours. */
 sg_status sg_cell_items_add(struct sg_cell_items *x, struct sg_engine *e, struct sg_cell_item *item,
                             struct sg_err *err) SG_MUST_USE;
+
+/* Local. The cell as the policy sees it (its id is the caller's to give): its cost in seconds of a core, its largest team. */
+struct sg_policy_item sg_cell_as_item(const struct sg_prepared *p, const struct sg_cell *c);
 
 #endif

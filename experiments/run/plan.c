@@ -225,6 +225,8 @@ sg_status sg_plan(const struct sg_run_options *o, int json, struct sg_buf *out, 
     SG_TRY_DONE(count_pools(p, &from, &n, err));
     SG_TRY_DONE(count_evaluations(p, &from, &n, err));
     SG_TRY_DONE(sg_plan_count_cells(p, &from, &n, err));
+    if (o->simulate)
+        SG_TRY_DONE(sg_plan_simulate(p->study, o->simulate, &n, err));
     if (from.ledger)
         SG_TRY_DONE(count_spent(&from, &n, err));
     SG_TRY_DONE(sg_plan_needs(p->study, &n, err));
@@ -236,6 +238,8 @@ sg_status sg_plan(const struct sg_run_options *o, int json, struct sg_buf *out, 
         status = fail_wrong(p, &n, err);
 done:
     sg_buf_free(&n.data);
+    sg_free(n.left);
+    sg_free(n.simulated);
     sg_lacks_free(&n.lacks);
     sg_set_destroy(n.seen);
     sg_set_destroy(n.lists);

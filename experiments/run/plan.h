@@ -8,6 +8,7 @@
 #include "experiments/buying/batch.h"
 #include "experiments/study/generators.h"
 #include "experiments/study/prepare.h"
+#include "mpi/simulate.h"
 #include "results/ledger/ledger.h"
 
 #include <jansson.h>
@@ -35,10 +36,14 @@ struct sg_plan_counts {
     int64_t few_steps; /* the fewest of them */
     double longest;    /* of them, the one that takes most */
     int64_t n_ranks, n_threads;
-    int is_asked;          /* --ranks or --threads was given */
-    double spent_usd;      /* by earlier runs */
-    struct sg_lacks lacks; /* what a run needs beside p->lacks */
-    double cost;           /* of the cells that are left */
+    int is_asked;                /* --ranks or --threads was given */
+    double spent_usd;            /* by earlier runs */
+    struct sg_lacks lacks;       /* what a run needs beside p->lacks */
+    double cost;                 /* of the cells that are left */
+    struct sg_policy_item *left; /* (n_left) these, as the engine has them; sg_free */
+    int64_t n_left;
+    struct sg_simulation *simulated; /* (n_simulated) --simulate; sg_free */
+    int n_simulated;
     size_t mem_bytes;      /* a rank that is alone on its node */
     size_t node_mem_bytes; /* all n_ranks on one, which share the encoder's weights */
     struct sg_buf data;    /* what the rows lack, a line each */
@@ -60,6 +65,13 @@ double sg_plan_hours(const struct sg_study *s, const struct sg_plan_counts *n);
 /* "sbatch --ntasks=4 --cpus-per-task=2 --mem-per-cpu=400M --time=01:30:00 slurm/study.sbatch STUDY": half as much time again, at least
  * ten minutes, a quarter more memory. */
 void sg_plan_sbatch(const struct sg_study *s, const struct sg_plan_counts *n, struct sg_buf *out);
+
+/* --simulate: packs what is left onto each of these numbers of ranks ("64,256"), of n->n_threads threads each. SG_INPUT for what is no list of
+ * numbers from 1 to SG_PLAN_MOST_RANKS. A team of twice as many ranks is taken to be SG_POLICY_TEAM_GAIN times as fast (tests/bench/scaling tells
+ * it for a network). */
+enum { SG_PLAN_MOST_RANKS = 1000000 };
+sg_status sg_plan_simulate(const struct sg_study *s, const char *ranks, struct sg_plan_counts *n,
+                           struct sg_err *err) SG_MUST_USE;
 
 /* What is missing beside rows and encoder: recording, model file, key, prices, limit; a model that is gone; and an estimate beyond the
  * budget. */

@@ -1,4 +1,8 @@
 #include "experiments/run/plan.h"
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "experiments/run/cell_items.h"
 #include "experiments/run/texts.h"
 #include "experiments/run/vectors.h"
 
@@ -47,8 +51,12 @@ static void count_few(const struct sg_prepared *p, const struct sg_cell *c, stru
     n->n_few++;
 }
 
-static void add_cost(struct sg_plan_counts *n, double cost)
+static void add_cost(const struct sg_prepared *p, const struct sg_cell *c, struct sg_plan_counts *n)
 {
+    double cost = sg_cell_cost(p, c);
+    n->left[n->n_left] = sg_cell_as_item(p, c);
+    n->left[n->n_left].id = n->n_left;
+    n->n_left++;
     n->cost += cost;
     n->longest = cost > n->longest ? cost : n->longest;
 }
@@ -68,6 +76,11 @@ sg_status sg_plan_count_cells(struct sg_prepared *p, struct sg_plan_sources *fro
     n->mem_bytes = sg_train_memory(p->encoder, &job, k, rows, 1);
     n->node_mem_bytes = sg_train_memory(p->encoder, &job, k, rows, n->n_ranks);
     n->n_cells = p->grid.n_cells;
+    n->left = sg_alloc((size_t)n->n_cells + 1, sizeof *n->left);
+    if (!n->left) {
+        sg_texts_destroy(texts);
+        return sg_fail_memory(err, (size_t)n->n_cells * sizeof *n->left);
+    }
     for (int64_t i = 0; status == SG_OK && i < p->grid.n_cells; i++) {
         const struct sg_cell *c = &p->grid.cell[i];
         int done;
@@ -76,11 +89,47 @@ sg_status sg_plan_count_cells(struct sg_prepared *p, struct sg_plan_sources *fro
         n->n_raw_only += c->pool < 0;
         count_few(p, c, n);
         if (!done)
-            add_cost(n, sg_cell_cost(p, c));
+            add_cost(p, c, n);
     }
     if (n->n_cells > n->n_cells_done)
         n->cost += sg_vectors_cost(p);
     sg_texts_destroy(texts);
+    return status;
+}
+
+/* Work that waits for none: pools are there, and embeddings go before. */
+sg_status sg_plan_simulate(const struct sg_study *s, const char *ranks, struct sg_plan_counts *n,
+                           struct sg_err *err)
+{
+    double lanes = s->train.lanes ? (double)s->train.lanes : SG_PLAN_LANES;
+    double threads = (double)n->n_threads < lanes ? (double)n->n_threads : lanes;
+    struct sg_policy_item *item = sg_alloc((size_t)n->n_left + 1, sizeof *item);
+    char *text = sg_strdup(ranks), *rest = text;
+    sg_status status = item && text ? SG_OK : sg_fail_memory(err, (size_t)n->n_left * sizeof *item);
+    for (int64_t i = 0; status == SG_OK && i < n->n_left; i++) {
+        item[i] = n->left[i];
+        item[i].cost /= threads;
+    }
+    for (char *word; status == SG_OK && (word = strsep(&rest, ","));) {
+        int64_t n_ranks = 0;
+        if (!sg_parse_int64(sg_text_trim(word), &n_ranks) || n_ranks < 1 || n_ranks > SG_PLAN_MOST_RANKS) {
+            status =
+                sg_fail(err, SG_INPUT,
+                        "--simulate: \"%.40s\" is no number of ranks from 1 to %d; hint: --simulate 64,256",
+                        word, SG_PLAN_MOST_RANKS);
+            break;
+        }
+        struct sg_simulation *list = sg_grown(n->simulated, n->n_simulated, sizeof *list);
+        if (!list) {
+            status = sg_fail_memory(err, sizeof *list);
+            break;
+        }
+        n->simulated = list;
+        status = sg_simulate(item, n->n_left, (int)n_ranks, SG_POLICY_TEAM_GAIN, &list[n->n_simulated], err);
+        n->n_simulated += status == SG_OK;
+    }
+    sg_free(item);
+    sg_free(text);
     return status;
 }
 

@@ -38,6 +38,21 @@ static json_t *sets_json(const struct sg_task_data *d)
     return list;
 }
 
+static json_t *simulations_json(const struct sg_plan_counts *n)
+{
+    json_t *list = json_array();
+    for (int i = 0; i < n->n_simulated; i++) {
+        const struct sg_simulation *s = &n->simulated[i];
+        json_array_append_new(list,
+                              json_pack("{s:i,s:I,s:f,s:f,s:f,s:f,s:f,s:f,s:I,s:i}", "n_ranks", s->n_ranks,
+                                        "n_cells", (json_int_t)s->n_items, "end_s", s->makespan_s, "bound_s",
+                                        s->bound_s, "first_come_s", s->first_come_s, "static_waves_s",
+                                        s->waves_s, "idle_share", s->idle_share, "decide_s", s->decide_s,
+                                        "n_teams", (json_int_t)s->n_teams, "largest_team", s->largest_team));
+    }
+    return list;
+}
+
 static void add_job(const struct sg_prepared *p, const struct sg_plan_counts *n, json_t *o)
 {
     const struct sg_study *s = p->study;
@@ -106,6 +121,8 @@ sg_status sg_plan_json(const struct sg_prepared *p, const struct sg_plan_counts 
         json_object_set_new(o, "n_imported_pools", json_integer(sg_plan_n_imported_pools(p)));
     if (o)
         add_job(p, n, o);
+    if (o && n->n_simulated)
+        json_object_set_new(o, "simulations", simulations_json(n));
     if (o && s->generator->name)
         json_object_set_new(o, "generators", generators_json(s, n));
     else if (o)

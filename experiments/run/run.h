@@ -22,9 +22,10 @@ struct sg_run_options {
     int buy_only;               /* `generate`: fill the pools and train nothing */
     enum sg_batch_action batch; /* with buy_only: buy through the provider's batch API */
     int wait;                   /* until its batches are over */
-    int retry_failed;           /* train cells again that failed in an earlier run, and ask again what did */
-    int retry_refused;          /* ask again what the server has refused in an earlier run */
-    int quiet;                  /* no progress, no closing table */
+    const char *simulate; /* `plan`: numbers of ranks, like "64,256", to pack the cells onto; NULL: none */
+    int retry_failed;     /* train cells again that failed in an earlier run, and ask again what did */
+    int retry_refused;    /* ask again what the server has refused in an earlier run */
+    int quiet;            /* no progress, no closing table */
     /* A run that is begun anew each time: what its end at once is answered with, where a signal asks for it, in place of that the same
      * command goes on; its caller says what runs. Static text; NULL: a study's own run, which goes on. */
     const char *when_dropped;

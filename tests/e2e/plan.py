@@ -110,4 +110,13 @@ sg.check("model" not in lacks(plan(*base, "generator.model=gpt-3.5-turbo", "gene
 if datetime.date.today() < datetime.date(2027, 1, 14):
     text = sg.run("plan", QUICK, *base, "generator.model=gpt-4o-mini", *free, env=BARE)[0]
     sg.check("gpt-4o-mini will be retired on 2027-01-14" in text, text)
+
+# Packing, by the policy of a run.
+packed = json.loads(sg.run("plan", QUICK, *base, "--threads", "1", "--simulate", "1,8", "--json")[0])["simulations"]
+one, eight = packed
+sg.check([s["n_ranks"] for s in packed] == [1, 8] and one["end_s"] == one["bound_s"] > 0 and one["n_cells"] == eight["n_cells"] > 8, str(packed))
+sg.check(one["end_s"] / 8 <= eight["bound_s"] * 1.001 and eight["bound_s"] <= eight["end_s"] * 1.001 < one["end_s"] and eight["end_s"] <= eight["first_come_s"] * 1.001, str(packed))
+sg.check("of bound" in sg.run("plan", QUICK, *base, "--simulate", "4")[0], "no table of packing")
+for bad in ("0", "4,", "x", "10000000"):
+    sg.check("--simulate" in sg.run("plan", QUICK, *base, "--simulate", bad, code=2)[1], bad)
 print("ok")

@@ -1,6 +1,6 @@
 /* The policy alone, and in a simulator with 10,000 virtual ranks. */
 #include "base/mem.h"
-#include "mpi/policy.h"
+#include "mpi/simulate.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,7 +17,7 @@ static void longest_first_ties_by_id(void **state)
     (void)state;
     struct sg_policy_item ready[] = {{7, 1, 1, 0}, {3, 5, 1, 0}, {9, 5, 1, 0}, {1, 2, 1, 0}, {2, 5, 1, 0}};
     struct sg_assignment out[3];
-    assert_int_equal(sg_policy_assign(ready, 5, ranks, 3, 3, 0, out), 3);
+    assert_int_equal(sg_policy_assign(ready, 5, ranks, 3, 3, 0, 1e9, out), 3);
     const int64_t want[] = {2, 3, 9};
     for (int i = 0; i < 3; i++) {
         assert_int_equal(ready[out[i].item].id, want[i]);
@@ -31,8 +31,8 @@ static void nothing_to_do(void **state)
     (void)state;
     struct sg_policy_item ready[] = {{0, 1, 4, 0}};
     struct sg_assignment out[1];
-    assert_int_equal(sg_policy_assign(ready, 0, ranks, 1, 1, 0, out), 0);
-    assert_int_equal(sg_policy_assign(ready, 1, ranks, 0, 1, 0, out), 0);
+    assert_int_equal(sg_policy_assign(ready, 0, ranks, 1, 1, 0, 1e9, out), 0);
+    assert_int_equal(sg_policy_assign(ready, 1, ranks, 0, 1, 0, 1e9, out), 0);
 }
 
 static void teams(void **state)
@@ -59,7 +59,7 @@ static void teams(void **state)
         for (int i = 0; i < cases[c].n_ready; i++)
             ready[i] = (struct sg_policy_item){i, 10 - i, cases[c].max_ranks, 0};
         int n = sg_policy_assign(ready, cases[c].n_ready, ranks, cases[c].n_free, cases[c].n_all,
-                                 cases[c].n_unfinished, out);
+                                 cases[c].n_unfinished, 1e9, out);
         assert_int_equal(n, cases[c].n_ready);
         for (int i = 0, first = 0; i < n; i++) {
             assert_int_equal(ready[out[i].item].id, i);
@@ -81,8 +81,8 @@ static void same_for_any_order(void **state)
     for (int n = 1; n <= 50; n += 7) {
         for (int i = 0; i < n; i++)
             b[i] = a[n - 1 - i];
-        int n_a = sg_policy_assign(a, n, ranks, 16, 16, 0, out_a);
-        assert_int_equal(sg_policy_assign(b, n, ranks, 16, 16, 0, out_b), n_a);
+        int n_a = sg_policy_assign(a, n, ranks, 16, 16, 0, 100, out_a);
+        assert_int_equal(sg_policy_assign(b, n, ranks, 16, 16, 0, 100, out_b), n_a);
         for (int i = 0; i < n_a; i++) {
             assert_int_equal(a[out_a[i].item].id, b[out_b[i].item].id);
             assert_int_equal(out_a[i].n_ranks, out_b[i].n_ranks);
@@ -90,96 +90,17 @@ static void same_for_any_order(void **state)
     }
 }
 
-/* --- the simulator: virtual ranks, perfect speed-up, work that is known beforehand --- */
+/* --- the simulator (mpi/simulate.h) --- */
 
-struct running {
-    double end_s;
-    int first_rank, n_ranks;
-};
-
-static int later_cost(const void *x, const void *y)
+static struct sg_simulation simulate(const struct sg_policy_item *items, int64_t n_items, int n_ranks,
+                                     double gain)
 {
-    const struct sg_policy_item *a = x, *b = y;
-    return a->cost < b->cost ? 1 : a->cost > b->cost ? -1 : a->id < b->id ? -1 : 1;
-}
-
-/* A binary heap of what runs, the first to end on top. */
-static void push(struct running *heap, int n, struct running r)
-{
-    for (; n > 0 && heap[(n - 1) / 2].end_s > r.end_s; n = (n - 1) / 2)
-        heap[n] = heap[(n - 1) / 2];
-    heap[n] = r;
-}
-
-static struct running pop(struct running *heap, int n)
-{
-    struct running top = heap[0], last = heap[n - 1];
-    int i = 0;
-    for (int child = 1; child < n - 1; child = 2 * i + 1) {
-        if (child + 1 < n - 1 && heap[child + 1].end_s < heap[child].end_s)
-            child++;
-        if (heap[child].end_s >= last.end_s)
-            break;
-        heap[i] = heap[child];
-        i = child;
-    }
-    heap[i] = last;
-    return top;
-}
-
-/* Makespan. items are sorted; like the engine, shows the policy at most as many as ranks are free. */
-static double simulate(struct sg_policy_item *items, int64_t n_items, int n_ranks)
-{
-    int *free_ranks = sg_alloc((size_t)n_ranks, sizeof *free_ranks);
-    struct running *heap = sg_alloc((size_t)n_ranks + 1, sizeof *heap);
-    int *team_of =
-        sg_alloc((size_t)n_ranks, sizeof *team_of); /* the first rank of the team that has this rank, or -1 */
-    struct sg_assignment *out = sg_alloc((size_t)n_ranks, sizeof *out);
-    assert_true(free_ranks && heap && team_of && out);
-    int n_free = n_ranks, n_running = 0;
-    double now_s = 0;
-    int64_t next = 0, n_done = 0;
-    qsort(items, (size_t)n_items, sizeof *items, later_cost);
-    for (int r = 0; r < n_ranks; r++) {
-        free_ranks[r] = r;
-        team_of[r] = -1;
-    }
-    while (n_done < n_items) {
-        int64_t n_ready = n_items - next;
-        if (n_ready > n_free)
-            n_ready = n_free;
-        int n = sg_policy_assign(items + next, n_ready, free_ranks, n_free, n_ranks, n_running, out);
-        assert_int_equal(n, n_ready);
-        for (int i = 0; i < n; i++) {
-            int first = free_ranks[out[i].first];
-            for (int k = 0; k < out[i].n_ranks; k++) {
-                int r = free_ranks[out[i].first + k];
-                assert_int_equal(team_of[r], -1); /* nobody works twice */
-                team_of[r] = first;
-            }
-            double end_s = now_s + items[next + out[i].item].cost / out[i].n_ranks;
-            push(heap, n_running++, (struct running){end_s, first, out[i].n_ranks});
-        }
-        next += n;
-        struct running r = pop(heap, n_running--);
-        now_s = r.end_s;
-        n_done++;
-        for (int k = r.first_rank, left = r.n_ranks; left > 0; k++) {
-            if (team_of[k] == r.first_rank) {
-                team_of[k] = -1;
-                left--;
-            }
-        }
-        n_free = 0;
-        for (int k = 0; k < n_ranks && next < n_items; k++)
-            if (team_of[k] < 0)
-                free_ranks[n_free++] = k;
-    }
-    sg_free(free_ranks);
-    sg_free(heap);
-    sg_free(team_of);
-    sg_free(out);
-    return now_s;
+    struct sg_simulation out;
+    struct sg_err err = {0};
+    assert_int_equal(sg_simulate(items, n_items, n_ranks, gain, &out, &err), SG_OK);
+    assert_int_equal(out.n_items, n_items);
+    assert_true(out.makespan_s >= out.bound_s * (1 - 1e-9));
+    return out;
 }
 
 /* Costs like a grid's: most cells short, a few ten times as long. */
@@ -211,15 +132,10 @@ static void makespan_bound(void **state)
         double sum, longest;
         struct sg_policy_item *items = grid(cases[c].n_items, 1, &sum, &longest);
         int n_ranks = cases[c].n_ranks;
-        double bound_s = sum / n_ranks > longest ? sum / n_ranks : longest;
-        double makespan_s = simulate(items, cases[c].n_items, n_ranks);
-        /* one more bound: of n+1 longest items two share a rank */
-        if (cases[c].n_items > n_ranks) {
-            double two = items[n_ranks - 1].cost + items[n_ranks].cost;
-            bound_s = two > bound_s ? two : bound_s;
-        }
-        assert_true(makespan_s >= bound_s * (1 - 1e-9));
-        assert_true(makespan_s <= 4.0 / 3 * bound_s);
+        struct sg_simulation s = simulate(items, cases[c].n_items, n_ranks, 2);
+        assert_true(s.bound_s >= (sum / n_ranks > longest ? sum / n_ranks : longest));
+        assert_true(s.makespan_s <= 4.0 / 3 * s.bound_s);
+        assert_true(s.first_come_s >= s.makespan_s && s.waves_s >= s.makespan_s);
         sg_free(items);
     }
 }
@@ -229,13 +145,69 @@ static void teams_shorten_the_tail(void **state)
     (void)state;
     double sum, longest;
     struct sg_policy_item *items = grid(1000, 1, &sum, &longest);
-    double alone_s = simulate(items, 1000, 10000);
+    double alone_s = simulate(items, 1000, 10000, 2).makespan_s;
     for (int64_t i = 0; i < 1000; i++)
         items[i].max_ranks = 16;
-    double together_s = simulate(items, 1000, 10000);
+    double together_s = simulate(items, 1000, 10000, 2).makespan_s;
     assert_true(alone_s >= longest * (1 - 1e-9));
     assert_true(together_s <= alone_s / 4);
     sg_free(items);
+}
+
+/* One item of ten times the others' cost, and more of these than ranks: alone it would end last. */
+static void what_would_outlast_the_rest_gets_a_team(void **state)
+{
+    (void)state;
+    struct sg_policy_item ready[8] = {{0, 100, 8, 0}};
+    struct sg_assignment out[8];
+    for (int i = 1; i < 8; i++)
+        ready[i] = (struct sg_policy_item){i, 10, 8, 0};
+    double left = 100 + 20 * 10; /* 12 more wait */
+    int n = sg_policy_assign(ready, 8, ranks, 8, 8, 12, left, out);
+    assert_int_equal(n, 5); /* 300 / 8 = 37.5: a team of 4 takes 28, and 4 others find a rank */
+    assert_int_equal(ready[out[0].item].id, 0);
+    assert_int_equal(out[0].n_ranks, 4);
+    for (int i = 1; i < n; i++) {
+        assert_int_equal(out[i].n_ranks, 1);
+        assert_int_equal(out[i].first, 3 + i);
+    }
+    ready[0].max_ranks = 2;
+    assert_int_equal(sg_policy_assign(ready, 8, ranks, 8, 8, 12, left, out), 7);
+    assert_int_equal(out[0].n_ranks, 2);
+    ready[0].max_ranks = 8;
+    assert_int_equal(sg_policy_assign(ready, 8, ranks, 3, 8, 12, left, out), 2); /* what is free */
+    assert_int_equal(out[0].n_ranks, 2);
+
+    double sum, longest;
+    struct sg_policy_item *items = grid(450, 8, &sum, &longest);
+    items[7].cost = 5 * longest;
+    struct sg_simulation s = simulate(items, 450, 128, SG_POLICY_TEAM_GAIN);
+    assert_true(s.n_teams > 0 && s.makespan_s < 0.5 * items[7].cost &&
+                s.first_come_s > items[7].cost * (1 - 1e-9));
+    sg_free(items);
+}
+
+/* Whatever the items, all are done once, and a team has no more ranks than it may. */
+static void any_items(void **state)
+{
+    (void)state;
+    uint64_t x = 7;
+    for (int round = 0; round < 300; round++) {
+        struct sg_policy_item items[60];
+        int64_t n = 0;
+        int n_ranks = 1 + round % 37, most = 1;
+        double sum = 0;
+        for (; n < round % 60; n++) {
+            x = x * 6364136223846793005u + 1442695040888963407u;
+            items[n] =
+                (struct sg_policy_item){n, (double)(x >> 60), 1 << ((x >> 50) % 5), (int)((x >> 40) % 2)};
+            most = items[n].max_ranks > most ? items[n].max_ranks : most;
+            sum += items[n].cost;
+        }
+        struct sg_simulation s = simulate(items, n, n_ranks, 1.5);
+        assert_true(s.largest_team <= most && s.largest_team <= n_ranks &&
+                    s.makespan_s <= sum * (1 + 1e-9) + 1e-9);
+    }
 }
 
 int main(void)
@@ -247,6 +219,8 @@ int main(void)
         cmocka_unit_test(same_for_any_order),
         cmocka_unit_test(makespan_bound),
         cmocka_unit_test(teams_shorten_the_tail),
+        cmocka_unit_test(what_would_outlast_the_rest_gets_a_team),
+        cmocka_unit_test(any_items),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,214 @@
+#include "mpi/simulate.h"
+
+#include "base/file.h"
+#include "base/heap.h"
+#include "base/mem.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What runs: when it ends, and its ranks as a list that begins at `first`. */
+struct running {
+    double end_s, cost;
+    int first;
+};
+
+static int ends_first(const void *none, const struct running *a, const struct running *b)
+{
+    (void)none;
+    return a->end_s < b->end_s || (a->end_s == b->end_s && a->first < b->first);
+}
+SG_HEAP(running, struct running, void, ends_first)
+
+struct simulator {
+    struct sg_policy_item *item; /* sorted */
+    int64_t n_items, next;
+    int n_ranks, n_free;
+    double gain, now_s, cost_left;
+    int *free_rank; /* ascending */
+    int *team_next; /* by rank: the next one of its team, or -1 */
+    int *merged;
+    struct running *heap;
+    int64_t n_running;
+    struct sg_assignment *assigned;
+};
+
+/* As the engine's queue. */
+static int by_queue(const void *x, const void *y)
+{
+    const struct sg_policy_item *a = x, *b = y;
+    if (a->priority != b->priority)
+        return a->priority > b->priority ? -1 : 1;
+    if (a->cost != b->cost)
+        return a->cost > b->cost ? -1 : 1;
+    return a->id < b->id ? -1 : 1;
+}
+
+static int doublings(int n)
+{
+    int k = 0;
+    while (n > 1) {
+        n /= 2;
+        k++;
+    }
+    return k;
+}
+
+static double duration(double cost, int n_ranks, double gain)
+{
+    return cost / pow(gain, doublings(n_ranks));
+}
+
+static void start(struct simulator *s, const struct sg_assignment *a, struct sg_simulation *out)
+{
+    const int *rank = s->free_rank + a->first;
+    for (int i = 0; i < a->n_ranks; i++)
+        s->team_next[rank[i]] = i + 1 < a->n_ranks ? rank[i + 1] : -1;
+    double s_of = duration(s->item[s->next + a->item].cost, a->n_ranks, s->gain);
+    running_push(s->heap, &s->n_running,
+                 (struct running){s->now_s + s_of, s->item[s->next + a->item].cost, rank[0]}, NULL);
+    out->n_teams += a->n_ranks > 1;
+    out->largest_team = a->n_ranks > out->largest_team ? a->n_ranks : out->largest_team;
+}
+
+/* Hands out to what is free; the first ranks of the list are taken. */
+static void hand_out(struct simulator *s, struct sg_simulation *out)
+{
+    int64_t n_ready = s->n_items - s->next;
+    if (!s->n_free || !n_ready)
+        return;
+    n_ready = n_ready > s->n_free ? s->n_free : n_ready;
+    double begin_s = sg_now_s();
+    int n = sg_policy_assign(s->item + s->next, n_ready, s->free_rank, s->n_free, s->n_ranks, s->n_running,
+                             s->cost_left, s->assigned);
+    out->decide_s += sg_now_s() - begin_s;
+    int n_taken = 0;
+    for (int i = 0; i < n; i++) {
+        start(s, &s->assigned[i], out);
+        n_taken += s->assigned[i].n_ranks;
+    }
+    s->next += n;
+    s->n_free -= n_taken;
+    memmove(s->free_rank, s->free_rank + n_taken, (size_t)s->n_free * sizeof *s->free_rank);
+}
+
+/* The team of what ends next is free again: two ascending lists become one. */
+static void end_one(struct simulator *s)
+{
+    struct running r = running_pop(s->heap, &s->n_running, NULL);
+    int n = 0, i = 0;
+    s->now_s = r.end_s;
+    s->cost_left -= r.cost;
+    for (int rank = r.first; rank >= 0; rank = s->team_next[rank]) {
+        while (i < s->n_free && s->free_rank[i] < rank)
+            s->merged[n++] = s->free_rank[i++];
+        s->merged[n++] = rank;
+    }
+    while (i < s->n_free)
+        s->merged[n++] = s->free_rank[i++];
+    int *old = s->free_rank;
+    s->free_rank = s->merged;
+    s->merged = old;
+    s->n_free = n;
+}
+
+static double sum_of(const struct sg_policy_item *item, int64_t n)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++)
+        sum += item[i].cost;
+    return sum;
+}
+
+static double bound(const struct simulator *s)
+{
+    double most = sum_of(s->item, s->n_items) / s->n_ranks;
+    int alone = 1;
+    for (int64_t i = 0; i < s->n_items; i++) {
+        int team = s->item[i].max_ranks < s->n_ranks ? s->item[i].max_ranks : s->n_ranks;
+        double one = duration(s->item[i].cost, team, s->gain);
+        most = one > most ? one : most;
+        alone &= team == 1;
+    }
+    if (alone && s->n_items > s->n_ranks) {
+        double two = s->item[s->n_ranks - 1].cost + s->item[s->n_ranks].cost;
+        most = two > most && s->item[0].priority == s->item[s->n_items - 1].priority ? two : most;
+    }
+    return most;
+}
+
+/* One rank an item, as they come: to the rank that is free first. */
+static double first_come(struct simulator *s, const struct sg_policy_item *items)
+{
+    double last = 0;
+    s->n_running = 0;
+    for (int64_t i = 0; i < s->n_items; i++) {
+        double at = 0;
+        if (s->n_running == s->n_ranks)
+            at = running_pop(s->heap, &s->n_running, NULL).end_s;
+        at += items[i].cost;
+        running_push(s->heap, &s->n_running, (struct running){at, 0, (int)(i % s->n_ranks)}, NULL);
+        last = at > last ? at : last;
+    }
+    s->n_running = 0;
+    return last;
+}
+
+static double waves(const struct simulator *s, const struct sg_policy_item *items)
+{
+    double last = 0;
+    for (int r = 0; r < s->n_ranks; r++) {
+        double sum = 0;
+        for (int64_t i = r; i < s->n_items; i += s->n_ranks)
+            sum += items[i].cost;
+        last = sum > last ? sum : last;
+    }
+    return last;
+}
+
+static void play(struct simulator *s, const struct sg_policy_item *items, struct sg_simulation *out)
+{
+    out->bound_s = bound(s);
+    out->first_come_s = first_come(s, items);
+    out->waves_s = waves(s, items);
+    for (int r = 0; r < s->n_ranks; r++)
+        s->free_rank[r] = r;
+    s->n_free = s->n_ranks;
+    s->cost_left = sum_of(s->item, s->n_items);
+    hand_out(s, out);
+    while (s->n_running) {
+        end_one(s);
+        hand_out(s, out);
+    }
+    out->makespan_s = s->now_s;
+    if (s->now_s > 0)
+        out->idle_share = 1 - sum_of(s->item, s->n_items) / (s->now_s * s->n_ranks);
+}
+
+sg_status sg_simulate(const struct sg_policy_item *items, int64_t n_items, int n_ranks, double gain,
+                      struct sg_simulation *out, struct sg_err *err)
+{
+    size_t n = (size_t)n_ranks;
+    struct simulator s = {.n_items = n_items, .n_ranks = n_ranks, .gain = gain};
+    *out = (struct sg_simulation){.n_items = n_items, .n_ranks = n_ranks, .largest_team = n_items ? 1 : 0};
+    s.item = sg_alloc((size_t)n_items + 1, sizeof *s.item);
+    s.free_rank = sg_alloc(n, sizeof *s.free_rank);
+    s.team_next = sg_alloc(n, sizeof *s.team_next);
+    s.merged = sg_alloc(n, sizeof *s.merged);
+    s.heap = sg_alloc(n + 1, sizeof *s.heap);
+    s.assigned = sg_alloc(n, sizeof *s.assigned);
+    int ok = s.item && s.free_rank && s.team_next && s.merged && s.heap && s.assigned;
+    if (ok) {
+        memcpy(s.item, items, (size_t)n_items * sizeof *items);
+        qsort(s.item, (size_t)n_items, sizeof *s.item, by_queue);
+        play(&s, items, out);
+    }
+    sg_free(s.item);
+    sg_free(s.free_rank);
+    sg_free(s.team_next);
+    sg_free(s.merged);
+    sg_free(s.heap);
+    sg_free(s.assigned);
+    return ok ? SG_OK : sg_fail_memory(err, n * sizeof *s.heap);
+}
