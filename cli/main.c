@@ -8,7 +8,7 @@
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "cli/version.h"
-#include "mpi/comm.h"
+#include "mpi/blas.h"
 
 #include <signal.h>
 #include <stdlib.h>

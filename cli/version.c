@@ -3,6 +3,7 @@
 #include "generated/version.h"
 
 #include "gen/llm/llama.h"
+#include "mpi/blas.h"
 
 #include <curl/curl.h>
 #include <hdf5.h>
@@ -14,9 +15,6 @@
 #include <utf8proc.h>
 #include <yaml.h>
 #include <zlib.h>
-#ifdef SG_HAVE_OPENBLAS
-#include <cblas.h>
-#endif
 
 void sg_version_text(struct sg_buf *b)
 {
@@ -28,11 +26,7 @@ void sg_version_text(struct sg_buf *b)
         mpi[strcspn(mpi, ",\n")] = 0; /* Open MPI adds who packaged it and when */
         sg_buf_printf(b, "MPI %s\n", mpi);
     }
-#ifdef SG_HAVE_OPENBLAS
-    sg_buf_printf(b, "BLAS %s\n", openblas_get_config());
-#else
-    sg_buf_puts(b, "BLAS of the system\n");
-#endif
+    sg_blas_version(b);
     unsigned major = 0, minor = 0, release = 0;
     if (H5get_libversion(&major, &minor, &release) >= 0)
         sg_buf_printf(b, "HDF5 %u.%u.%u\n", major, minor, release);

@@ -24,12 +24,6 @@ struct sg_team {
  * them would buy the whole study. On failure too, call sg_mpi_end. */
 sg_status sg_mpi_start(int *argc, char ***argv, struct sg_team *world, struct sg_err *err) SG_MUST_USE;
 
-/* Local. First of all in main: OpenBLAS takes CPUs that came after it for one of 2004 (0.3.21, Debian 12's, does Intel's of 2023) and multiplies at a fifth
- * of their speed. It looks when it is loaded, so the program starts itself once more with OPENBLAS_CORETYPE, unless that is set. No result
- * depends on it: what BLAS finds is rounded (results/stats/diversity.h, results/measures/measures.h), and models are trained with our own
- * kernels. */
-void sg_blas_recognise_cpu(char **argv);
-
 /* Collective. Nothing to do where MPI was not started. */
 void sg_mpi_end(void);
 

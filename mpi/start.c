@@ -2,14 +2,12 @@
 #include "base/cores.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "mpi/blas.h"
 #include "mpi/comm.h"
 
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* OpenBLAS has it, other BLAS libraries need not. */
-extern void openblas_set_num_threads(int n) __attribute__((weak));
 
 /* Divides the cores of a mask among the ranks of this node that have the same one. The first ranks get what
  * is left over. */
@@ -114,8 +112,7 @@ sg_status sg_mpi_start(int *argc, char ***argv, struct sg_team *world, struct sg
     /* One lane is one thread, and a lane's bits must not depend on how many threads a GEMM uses. The OpenMP
      * flavour of OpenBLAS takes omp_get_max_threads() outside of an active parallel region, so both are 1
      * here, and parallel regions ask for num_threads(sg_cores()) themselves. */
-    if (openblas_set_num_threads)
-        openblas_set_num_threads(1);
+    sg_blas_use_one_thread();
     omp_set_num_threads(1);
     *world = w;
     return SG_OK;

@@ -1,8 +1,7 @@
-#include "results/h5/embeddings.h"
+#include "results/h5/embeddings_impl.h"
 
 #include "base/file.h"
 #include "base/mem.h"
-#include "results/h5/h5_table.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -33,23 +32,10 @@ static char *name_of(const struct sg_embedded *d)
     return sg_strf("%s/%s", d->task, d->name);
 }
 
-/* Rows [from, to) of a dataset of C columns; the caller closes what is >= 0. */
-static int select_rows(hid_t dataset, int64_t from, int64_t to, int c, hid_t *memory, hid_t *space)
-{
-    hsize_t start[2] = {(hsize_t)from, 0}, count[2] = {(hsize_t)(to - from), (hsize_t)c};
-    *space = H5Dget_space(dataset);
-    *memory = H5Screate_simple(2, count, NULL);
-    if (*space < 0 || *memory < 0)
-        return -1;
-    if (to > from)
-        return H5Sselect_hyperslab(*space, H5S_SELECT_SET, start, NULL, count, NULL) < 0 ? -1 : 0;
-    return H5Sselect_none(*space) < 0 || H5Sselect_none(*memory) < 0 ? -1 : 0;
-}
-
 static int read_rows(hid_t dataset, int64_t from, int64_t to, int c, float *x)
 {
     hid_t memory = -1, space = -1;
-    int bad = select_rows(dataset, from, to, c, &memory, &space) < 0 ||
+    int bad = sg_embeddings_select(dataset, from, to, c, &memory, &space) < 0 ||
               H5Dread(dataset, H5T_NATIVE_FLOAT, memory, space, H5P_DEFAULT, x) < 0;
     if (memory >= 0)
         H5Sclose(memory);
@@ -155,15 +141,11 @@ sg_status sg_embeddings_read(const char *path, const struct sg_embedded *d, floa
                           path, d->task, d->name);
 }
 
-static sg_status open_parallel(struct sg_embeddings *e, const char *made_with, struct sg_err *err)
+static sg_status open_new(struct sg_embeddings *e, const char *made_with, struct sg_err *err)
 {
-    hid_t access = H5Pcreate(H5P_FILE_ACCESS);
-    if (access >= 0 && H5Pset_fapl_mpio(access, e->team->comm, MPI_INFO_NULL) >= 0)
-        e->file = H5Fcreate(e->tmp, H5F_ACC_TRUNC, H5P_DEFAULT, access);
-    if (access >= 0)
-        H5Pclose(access);
-    if (e->file < 0)
-        return sg_h5_fail(err, SG_FAILED, e->tmp, "cannot be made");
+    SG_TRY(sg_embeddings_make(e->team, e->tmp, &e->file, err));
+    if (e->file < 0) /* rank 0 writes */
+        return SG_OK;
     SG_TRY(sg_h5_set_text(e->file, "format", FORMAT, e->tmp, err));
     SG_TRY(sg_h5_set_int(e->file, "format_version", VERSION, e->tmp, err));
     return sg_h5_set_text(e->file, "made_with", made_with, e->tmp, err);
@@ -206,41 +188,11 @@ sg_status sg_embeddings_create(const struct sg_team *team, const char *path, con
         status = room_for(path, bytes, err);
     status = sg_agree(team, status, err);
     if (status == SG_OK)
-        status = sg_agree(team, open_parallel(e, made_with, err), err);
+        status = sg_agree(team, open_new(e, made_with, err), err);
     if (status == SG_OK)
         *out = e;
     else
         sg_embeddings_discard(e);
-    return status;
-}
-
-static sg_status write_rows(struct sg_embeddings *e, const char *name, const struct sg_embedded *d,
-                            const float *x, int64_t from, int64_t to, struct sg_err *err)
-{
-    hsize_t dims[2] = {(hsize_t)d->n, (hsize_t)d->c};
-    hid_t links = H5Pcreate(H5P_LINK_CREATE), space = H5Screate_simple(2, dims, NULL), dataset = -1,
-          transfer = H5Pcreate(H5P_DATASET_XFER), memory = -1, rows = -1;
-    int bad = links < 0 || space < 0 || transfer < 0 || H5Pset_create_intermediate_group(links, 1) < 0 ||
-              H5Pset_dxpl_mpio(transfer, H5FD_MPIO_COLLECTIVE) < 0;
-    if (!bad)
-        dataset = H5Dcreate2(e->file, name, H5T_IEEE_F32LE, space, links, H5P_DEFAULT, H5P_DEFAULT);
-    bad = bad || dataset < 0 || select_rows(dataset, from, to, d->c, &memory, &rows) < 0 ||
-          H5Dwrite(dataset, H5T_NATIVE_FLOAT, memory, rows, transfer, x) < 0;
-    sg_status status = bad ? sg_h5_fail(err, SG_FAILED, e->tmp, "cannot be written") : SG_OK;
-    if (status == SG_OK)
-        status = sg_h5_set_text(dataset, "texts_sha256", d->texts_sha256, e->tmp, err);
-    if (memory >= 0)
-        H5Sclose(memory);
-    if (rows >= 0)
-        H5Sclose(rows);
-    if (dataset >= 0 && H5Dclose(dataset) < 0 && status == SG_OK)
-        status = sg_h5_fail(err, SG_FAILED, e->tmp, "cannot be written");
-    if (space >= 0)
-        H5Sclose(space);
-    if (links >= 0)
-        H5Pclose(links);
-    if (transfer >= 0)
-        H5Pclose(transfer);
     return status;
 }
 
@@ -259,7 +211,7 @@ sg_status sg_embeddings_add(struct sg_embeddings *e, const struct sg_embedded *d
         struct piece *p = &e->piece[e->n_pieces++];
         *p = (struct piece){.name = name, .from = from, .to = to, .c = d->c};
         digest(x, to - from, d->c, p->sha256);
-        return sg_agree(e->team, write_rows(e, name, d, x, from, to, err), err);
+        return sg_agree(e->team, sg_embeddings_put(e->team, e->file, e->tmp, name, d, x, from, to, err), err);
     }
     sg_free(name);
     return status;
@@ -330,7 +282,9 @@ static sg_status seal(const struct sg_embeddings *e, char hex[SG_HEX], struct sg
 
 sg_status sg_embeddings_finish(struct sg_embeddings *e, char hex[SG_HEX], struct sg_err *err)
 {
-    sg_status status = H5Fclose(e->file) < 0 ? sg_h5_fail(err, SG_FAILED, e->tmp, "cannot be closed") : SG_OK;
+    sg_status status = e->file >= 0 && H5Fclose(e->file) < 0
+                           ? sg_h5_fail(err, SG_FAILED, e->tmp, "cannot be closed")
+                           : SG_OK;
     e->file = -1;
     status = sg_agree(e->team, status, err);
     if (status == SG_OK)

@@ -8,7 +8,7 @@
  *   /TASK/test    the same of the test rows
  *   /TASK/ID      the same of the pool with that id, in its order
  *
- * Written by all ranks with parallel HDF5 under a temporary name, each its own rows; then every rank reads its rows again and compares,
+ * Written by all ranks with parallel HDF5 (through rank 0 by an HDF5 without) under a temporary name, each its own rows; then every rank reads its rows again and compares,
  * rank 0 adds the digests, and the file is renamed. What is not there, is of other texts or is damaged is made again, so the file may be
  * deleted at any time. It is no part of the study's results: its numbers are in results.h5. */
 #ifndef SG_RESULTS_H5_EMBEDDINGS_H

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "mpi/blas.h"
 #include "results/measures/measures.h"
 
 #include <stdio.h>
