@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The digest of a small study on 1, 2, 3, 4 and 8 ranks, which must be one: to be compared with another system's. Reads SYNTHGRID, MPIEXEC."""
+"""digests.py [RANKS ...]: the digest of a small study on 1, 2, 3, 4 and 8 ranks, or on these, which must be one: to be compared with another
+system's. Reads SYNTHGRID, MPIEXEC."""
 import pathlib
 import sys
 
@@ -8,4 +9,4 @@ import sg
 
 sg.need_encoder()
 with sg.Folder() as folder:
-    sg.same(folder / "digest", sg.SMALL, (1, 2, 3, 4, 8))
+    sg.same(folder / "digest", sg.SMALL, tuple(map(int, sys.argv[1:])) or (1, 2, 3, 4, 8))
