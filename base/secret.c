@@ -4,17 +4,22 @@
 #include "base/text.h"
 
 #include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #ifdef __linux__
 #include <sys/prctl.h>
 #endif
 
 /* A known key shorter than this is no secret but a stand-in for a server without keys ("EMPTY", "none"):
  * wiping it would wipe words of the data. */
-enum { MAX_SECRETS = 64, MIN_SECRET = 8 };
+enum { MAX_SECRETS = 64, MIN_SECRET = 8, FILE_MAX = 8192, VARIABLE_MAX = 200 };
 
 #if defined(__SANITIZE_ADDRESS__)
 #define SG_UNDER_ASAN 1
@@ -83,6 +88,66 @@ static sg_status remember(const char *variable, const char *key, const char **ke
     return SG_OK;
 }
 
+static sg_status check_mode(const char *path, const struct stat *st, struct sg_err *err)
+{
+    if (!S_ISREG(st->st_mode))
+        return sg_fail(err, SG_INPUT, "%s: not a file with a key", path);
+    if (st->st_mode & 077)
+        return sg_fail(err, SG_INPUT, "%s: a key file that others can open (mode %03o); hint: chmod 600 %s",
+                       path, (unsigned)(st->st_mode & 0777), path);
+    return SG_OK;
+}
+
+sg_status sg_secret_file_check(const char *path, struct sg_err *err)
+{
+    struct stat st;
+    if (stat(path, &st) != 0)
+        return sg_fail(err, SG_INPUT, "%s: %s; hint: a file with the key in one line, chmod 600", path,
+                       strerror(errno));
+    return check_mode(path, &st, err);
+}
+
+/* What is checked is what is read: the path may mean another file a moment later. */
+static sg_status read_file(const char *path, char key[FILE_MAX], struct sg_err *err)
+{
+    struct stat st;
+    SG_TRY(sg_secret_file_check(path, err)); /* a pipe would be waited for */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return sg_fail(err, SG_INPUT, "%s: %s", path, strerror(errno));
+    ssize_t n = -1;
+    sg_status status = fstat(fd, &st) == 0 ? check_mode(path, &st, err) : SG_OK;
+    if (status == SG_OK && (n = read(fd, key, FILE_MAX)) < 0)
+        status = sg_fail(err, SG_FAILED, "%s: %s", path, strerror(errno));
+    close(fd);
+    if (status == SG_OK && n == FILE_MAX)
+        status = sg_fail(err, SG_INPUT, "%s: longer than any key", path);
+    if (status != SG_OK)
+        return status;
+    while (n > 0 && isspace((unsigned char)key[n - 1]))
+        n--;
+    key[n] = 0;
+    return SG_OK;
+}
+
+/* known.lock is held. */
+static sg_status take_file(const char *variable, const char **key, struct sg_err *err)
+{
+    char name[VARIABLE_MAX + 8], text[FILE_MAX] = "";
+    if (strlen(variable) > VARIABLE_MAX)
+        return SG_OK;
+    snprintf(name, sizeof name, "%s_FILE", variable);
+    const char *path = getenv(name);
+    if (!path || !path[0])
+        return SG_OK;
+    sg_status status = read_file(path, text, err);
+    if (status == SG_OK && (status = check(path, text, err)) == SG_OK)
+        status = remember(variable, text, key, err);
+    for (volatile char *p = text; p < text + sizeof text; p++)
+        *p = 0;
+    return status == SG_OK ? SG_OK : sg_err_at(err, "%s", name);
+}
+
 sg_status sg_secret_take(const char *variable, const char **key, struct sg_err *err)
 {
     sg_status status = SG_OK;
@@ -98,7 +163,8 @@ sg_status sg_secret_take(const char *variable, const char **key, struct sg_err *
             status = remember(variable, value, key, err);
         wipe(value);
         unsetenv(variable);
-    }
+    } else if (!*key)
+        status = take_file(variable, key, err);
     pthread_mutex_unlock(&known.lock);
     return status;
 }

@@ -1,4 +1,4 @@
-/* API keys: read once from the environment, wiped there, kept out of everything that is written.
+/* API keys: read once from the environment, wiped there, or from a file that it names; kept out of everything that is written.
  *
  * The key lives in process memory and in the request header only. Every text that comes from a server or goes
  * into a message passes sg_redact first (servers echo keys in their error texts). */
@@ -17,8 +17,14 @@ void sg_secret_harden(void);
 /* Takes the variable out of the environment: its value is remembered (for sg_redact too) and its bytes are
  * overwritten, so that children and /proc do not have it. Returns the key, owned by this module and the same
  * at each call, or NULL when the variable was never set. SG_INPUT when it is empty or holds anything but
- * printable ASCII (a newline would break the header). */
+ * printable ASCII (a newline would break the header).
+ *
+ * Where the variable is not set and <variable>_FILE is (OPENAI_API_KEY_FILE), the key is the one line of the file that it names, as in
+ * the records of a batch system a path may stand, but no key. SG_INPUT unless sg_secret_file_check agrees. */
 sg_status sg_secret_take(const char *variable, const char **key, struct sg_err *err) SG_MUST_USE;
+
+/* Whether a key file is one: a file, and for its owner alone (0600 or 0400). SG_INPUT says what is wrong, and the chmod command. */
+sg_status sg_secret_file_check(const char *path, struct sg_err *err) SG_MUST_USE;
 
 /* A key that arrived by MPI from rank 0; *kept is this module's copy. */
 sg_status sg_secret_remember(const char *key, const char **kept, struct sg_err *err) SG_MUST_USE;

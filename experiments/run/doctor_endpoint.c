@@ -9,6 +9,7 @@
 #include "gen/pool/reasoning.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -16,11 +17,11 @@
 #define PROBE_S 60.0
 
 static sg_status note_key(const struct sg_generator *g, const char *key, struct sg_findings *f,
-                          struct sg_err *err)
+                          const char *path, struct sg_err *err)
 {
     if (key)
-        return sg_doctor_note(f, "key", SG_HEALTH_FINE, err, "%s is set (%zu characters)", g->api_key_env,
-                              strlen(key));
+        return sg_doctor_note(f, "key", SG_HEALTH_FINE, err, "%s is set (%zu characters)%s%s", g->api_key_env,
+                              strlen(key), path ? ", from " : "", path ? path : "");
     return sg_doctor_note(f, "key", SG_HEALTH_NOTE, err,
                           "%s is not set: right for a server that needs no key", g->api_key_env);
 }
@@ -288,6 +289,9 @@ sg_status sg_doctor_check_endpoint(const struct sg_prepared *all, int i, struct 
     if (probed.timeout_s > PROBE_S)
         probed.timeout_s = PROBE_S;
     struct sg_err why = {0};
+    char file[160]; /* a variable's name has 128 characters at most */
+    snprintf(file, sizeof file, "%s_FILE", g->api_key_env);
+    int is_set = getenv(g->api_key_env) != NULL;
     if (sg_secret_take(g->api_key_env, &key, &why) != SG_OK)
         return sg_doctor_note(f, "key", SG_HEALTH_PROBLEM, err, "%s", why.text);
     if (!key && !address && g->recording)
@@ -308,7 +312,7 @@ sg_status sg_doctor_check_endpoint(const struct sg_prepared *all, int i, struct 
                              sg_buf_text(&gone));
     sg_buf_free(&gone);
     SG_TRY(told);
-    SG_TRY(note_key(g, key, f, err));
+    SG_TRY(note_key(g, key, f, is_set ? NULL : getenv(file), err));
     if (sg_client_create(&probed, key, 1, &c, &why) != SG_OK)
         return sg_doctor_note(f, "endpoint", SG_HEALTH_PROBLEM, err, "%s", why.text);
     sg_status status = ask(all, i, g, c, f, err);

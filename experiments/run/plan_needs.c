@@ -1,4 +1,5 @@
 #include "base/file.h"
+#include "base/secret.h"
 #include "experiments/run/plan.h"
 #include "experiments/study/prices.h"
 #include "gen/llm/http.h"
@@ -52,7 +53,10 @@ static sg_status need_endpoint(const struct needs *x)
     const char *key = getenv(g->api_key_env), *address = sg_provider_address(g);
     struct sg_http *http = NULL;
     struct sg_err why = {0};
-    key = key && key[0] ? key : NULL;
+    if (key)
+        key = key[0] ? key : NULL;
+    else if (sg_secret_take(g->api_key_env, &key, &why) != SG_OK) /* from a file */
+        SG_TRY(sg_lacks_add(x->lacks, "key", 1, x->err, "%s%s", x->of, why.text));
     SG_TRY(need_file(x, "certificates", "generator.ca_file", g->ca_file));
     if (!key && !address)
         SG_TRY(sg_lacks_add(x->lacks, "key", 0, x->err,

@@ -3,6 +3,7 @@
 #include "base/secret.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -46,6 +47,70 @@ static void what_is_no_key(void **state)
         assert_null(key);
         if (bad[i][0])
             assert_null(strstr(err.text, bad[i])); /* not even then in a message */
+    }
+}
+
+/* The key in a file that a variable names: in the environment stands a path alone. */
+static void a_key_may_be_in_a_file(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/sg-key-XXXXXX";
+    const char *key = NULL, *again = NULL;
+    int fd = mkstemp(path);
+    assert_true(fd >= 0 && dprintf(fd, "staple-battery-horse\n\n") > 0 && close(fd) == 0);
+    setenv("SG_FILED_KEY_FILE", path, 1);
+    static const mode_t open_to_others[] = {0644, 0640, 0660, 0601};
+    for (int i = 0; i < N_OF(open_to_others); i++) {
+        char cure[80];
+        snprintf(cure, sizeof cure, "hint: chmod 600 %s", path);
+        chmod(path, open_to_others[i]);
+        FAILS(SG_INPUT, cure, sg_secret_take("SG_FILED_KEY", &key, &err));
+        FAILS(SG_INPUT, cure, sg_secret_file_check(path, &err));
+        assert_null(key);
+    }
+    chmod(path, 0400);
+    OK(sg_secret_take("SG_FILED_KEY", &key, &err));
+    assert_string_equal(key, "staple-battery-horse");
+    unlink(path);
+    OK(sg_secret_take("SG_FILED_KEY", &again, &err)); /* it is known now */
+    assert_ptr_equal(key, again);
+    char text[] = "no staple-battery-horse here";
+    sg_redact(text);
+    assert_string_equal(text, "no ******************** here");
+
+    /* The variable itself wins; what is in no file, or is none, is told with the variable's name. */
+    setenv("SG_OTHER_KEY", "of-the-variable", 1);
+    setenv("SG_OTHER_KEY_FILE", "/no/such/file", 1);
+    OK(sg_secret_take("SG_OTHER_KEY", &key, &err));
+    assert_string_equal(key, "of-the-variable");
+    setenv("SG_THIRD_KEY_FILE", "/no/such/file", 1);
+    FAILS(SG_INPUT, "SG_THIRD_KEY_FILE: /no/such/file: No such file",
+          sg_secret_take("SG_THIRD_KEY", &key, &err));
+    setenv("SG_THIRD_KEY_FILE", "/tmp", 1);
+    FAILS(SG_INPUT, "/tmp: not a file with a key", sg_secret_take("SG_THIRD_KEY", &key, &err));
+    setenv("SG_THIRD_KEY_FILE", "", 1);
+    OK(sg_secret_take("SG_THIRD_KEY", &key, &err));
+    assert_null(key);
+}
+
+/* A file of what is no key: refused, and not repeated. */
+static void what_is_no_key_in_a_file(void **state)
+{
+    (void)state;
+    static char long_one[9000];
+    memset(long_one, 'k', sizeof long_one - 1);
+    const char *const bad[] = {"", "\n", "two words", "one\ntwo\n", long_one};
+    for (int i = 0; i < N_OF(bad); i++) {
+        char path[] = "/tmp/sg-key-XXXXXX";
+        const char *key = NULL;
+        int fd = mkstemp(path);
+        assert_true(fd >= 0 && write(fd, bad[i], strlen(bad[i])) == (ssize_t)strlen(bad[i]) &&
+                    close(fd) == 0);
+        setenv("SG_BAD_FILED_KEY_FILE", path, 1);
+        FAILS(SG_INPUT, "SG_BAD_FILED_KEY_FILE: ", sg_secret_take("SG_BAD_FILED_KEY", &key, &err));
+        assert_null(key);
+        assert_null(strstr(err.text, "two"));
+        unlink(path);
     }
 }
 
@@ -119,6 +184,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_key_is_taken_once_and_wiped),
         cmocka_unit_test(what_is_no_key),
+        cmocka_unit_test(a_key_may_be_in_a_file),
+        cmocka_unit_test(what_is_no_key_in_a_file),
         cmocka_unit_test(texts_are_redacted),
         cmocka_unit_test(too_many_keys),
         cmocka_unit_test(wiping_forgets_all),

@@ -34,6 +34,21 @@ def no_key():
         fault.check_message(o, "OPENAI_API_KEY")
 
 
+def key_in_a_file():
+    """OPENAI_API_KEY_FILE names it: refused while others could read it, with the cure; then it is sent, by `generate` on two ranks, and kept nowhere."""
+    with sg.Folder() as folder, sg.Folder() as elsewhere, sg.Stub(folder, "--key", KEY) as stub:
+        file = elsewhere / "key"
+        file.write_text(KEY + "\n")
+        file.chmod(0o644)
+        o = fault.buy(folder / "r", stub.url, key=None, env={"OPENAI_API_KEY_FILE": str(file)})
+        check(o.code == 2 and not stub.requests(), f"exit code {o.code}")
+        fault.check_message(o, "OPENAI_API_KEY_FILE", f"chmod 600 {file}")
+        file.chmod(0o600)
+        o = fault.buy(folder / "r", stub.url, key=None, env={"OPENAI_API_KEY_FILE": str(file)}, ranks=2)
+        check(o.code == 0, o.err)
+        fault.check_no_key(folder, o.out, o.err)
+
+
 def key_in_the_address():
     """A gateway that takes its key behind a ?: from the provider's variable alone, and it is nowhere in what is kept or said."""
     with sg.Folder() as folder, sg.Stub(folder) as stub:
@@ -126,6 +141,7 @@ fault.play([
     ("header", lambda: odd_key(KEY + "\r\nX-Other: 1", "newline")),
     ("not_ascii", lambda: odd_key(KEY + "\u00e9", "character")),
     ("no_key", no_key),
+    ("file", key_in_a_file),
     ("address", key_in_the_address),
     ("proc", proc),
     ("closed_to_the_user", closed_to_the_user),
