@@ -134,6 +134,8 @@ sg_status sg_progress_write(const struct sg_progress *p, const char *dir, int la
                   (int)getpid(), "n_given_up", (json_int_t)p->n_given_up, "failure", sg_buf_text(&failure));
     if (o)
         json_object_set_new(o, "silent", json_string(p->silent ? p->silent : ""));
+    if (o)
+        json_object_set_new(o, "signal", json_string(p->signal ? p->signal : ""));
     char seal[SG_HEX];
     char *text = sg_progress_seal(o, seal) && json_object_set_new(o, "sha256", json_string(seal)) == 0
                      ? json_dumps(o, JSON_INDENT(2))

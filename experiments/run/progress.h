@@ -24,6 +24,7 @@ struct sg_progress {
     int n_ranks;
     const char *silent;  /* NULL, "", or the sentence of a rank that gives no sign of life */
     const char *message; /* why it stopped, or "" */
+    const char *signal;  /* what asked for the stop: "TERM", "INT"; NULL or "": no signal */
     char failure
         [300]; /* the last attempt without an answer, "" before there was one; until failed_s (sg_now_s) it is news */
     double failed_s;

@@ -105,6 +105,7 @@ static sg_status write_end(struct sg_run *r, sg_status status, struct sg_err *wh
     g->silent = NULL;
     g->phase = status == SG_OK ? "done" : "stopped";
     g->message = status == SG_OK ? "" : why->text;
+    g->signal = status == SG_STOPPED && asked ? sg_watch_signal() : "";
     r->end = status;
     r->has_end = 1;
     return sg_progress_write(g, r->p->study->results, 1, err);

@@ -44,10 +44,13 @@ static const char
     goes_on[] = "\nsynthgrid: stopping now; what is finished is kept, and the same command goes on from it\n",
     *dropped = goes_on;
 
+static volatile sig_atomic_t last_signal;
+
 static void on_signal(int signal_number)
 {
     static volatile sig_atomic_t n;
     n = n + 1;
+    last_signal = signal_number;
     int quick = signal_number == SIGTERM || n > 1;
     sg_engine_request_stop(quick ? 2 : 1);
     if (speaks && n <= 2) {
@@ -67,6 +70,24 @@ void sg_watch_signals(const struct sg_team *world, const char *when_dropped)
         sigaction(stop[i], &a, NULL);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a write over the file size limit then fails with EFBIG */
+}
+
+const char *sg_watch_signal(void)
+{
+    switch (last_signal) {
+    case 0:
+        return "";
+    case SIGINT:
+        return "INT";
+    case SIGTERM:
+        return "TERM";
+    case SIGHUP:
+        return "HUP";
+    case SIGUSR1:
+        return "USR1";
+    default:
+        return "USR2";
+    }
 }
 
 /* ---- silent ranks ---- */

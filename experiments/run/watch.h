@@ -15,6 +15,9 @@ void sg_watch_begin(const struct sg_team *world, const char *study, int n_overri
  * latter with when_dropped (static text; NULL: that what is finished is kept, and the same command goes on). */
 void sg_watch_signals(const struct sg_team *world, const char *when_dropped);
 
+/* Local. The name of the last such signal that this process got, "TERM"; "": none. */
+const char *sg_watch_signal(void);
+
 /* Collective: rank 0 learns the ranks' hosts. */
 struct sg_watch {
     int n_ranks;

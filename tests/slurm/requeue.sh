@@ -84,8 +84,8 @@ expect stuck COMPLETED 0:0 1 "restart 0 RANK starts" "restart 1 RANK starts" "re
 expect drain-capped FAILED 3:0 0 "restart 0 RANK starts" "restart 0 RANK ends 3"
 expect money FAILED 3:0 0 "restart 0 RANK starts" "restart 0 RANK ends 3"
 # One log, begun by the first run and continued by the second.
-[ "$(grep -c 'study.sbatch: .* ranks on' "$folder/drain.out")" = 2 ] || fail "drain: the log was not appended to"
-grep -q "requeued 0 times already" "$folder/drain-capped.out" || fail "drain-capped: does not say why it stops"
+[ "$(grep -c 'synthgrid job .* ranks on' "$folder/drain.out")" = 2 ] || fail "drain: the log was not appended to"
+grep -q "started again 0 times already" "$folder/drain-capped.out" || fail "drain-capped: does not say why it stops"
 
 if [ $failures -gt 0 ]; then
     tail -n 20 "$folder"/*.out "$folder"/*.log
