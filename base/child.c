@@ -50,12 +50,14 @@ static void close_end(int *fd)
     *fd = -1;
 }
 
-static int start(const char *const argv[], int in, int out, pid_t *pid)
+/* environment NULL: the least there is, and standard error is thrown away. */
+static int start(const char *const argv[], const char *const environment[], int in, int out, pid_t *pid)
 {
-    char path[PATH_BYTES], locale[] = "LC_ALL=C.UTF-8";
+    char path[PATH_BYTES];
     const char *ours = getenv("PATH");
     snprintf(path, sizeof path, "PATH=%s", ours ? ours : "/usr/bin:/bin");
-    char *const environment[] = {path, locale, NULL};
+    const char *const least[] = {path, "LC_ALL=C.UTF-8", NULL};
+    const char *const *chosen = environment ? environment : least;
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     sigset_t none, usual;
@@ -74,10 +76,13 @@ static int start(const char *const argv[], int in, int out, pid_t *pid)
     posix_spawnattr_setsigdefault(&attributes, &usual);
     int bad = posix_spawn_file_actions_adddup2(&actions, in, 0);
     bad = bad ? bad : posix_spawn_file_actions_adddup2(&actions, out, 1);
-    bad = bad ? bad : posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
-    bad =
-        bad ? bad
-            : posix_spawnp(pid, argv[0], &actions, &attributes, (char *const *)(uintptr_t)argv, environment);
+    if (environment)
+        bad = bad ? bad : posix_spawn_file_actions_adddup2(&actions, out, 2);
+    else
+        bad = bad ? bad : posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
+    bad = bad ? bad
+              : posix_spawnp(pid, argv[0], &actions, &attributes, (char *const *)(uintptr_t)argv,
+                             (char *const *)(uintptr_t)chosen);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
     return bad;
@@ -133,13 +138,13 @@ static int wait_for(pid_t pid, double until, int *status)
     }
 }
 
-sg_status sg_child_run(const char *const argv[], const char *input, size_t n, double limit_s,
-                       struct sg_buf *out, struct sg_err *err)
+sg_status sg_child_ask(const char *const argv[], const char *const environment[], const char *input, size_t n,
+                       double limit_s, struct sg_buf *out, int *code, struct sg_err *err)
 {
     int in[2], back[2], status = 0, in_time = 0, ended = 0;
     double until = sg_now_s() + limit_s;
     pid_t pid = -1;
-    int bad = open_ends(in, back) ? start(argv, in[0], back[1], &pid) : errno;
+    int bad = open_ends(in, back) ? start(argv, environment, in[0], back[1], &pid) : errno;
     close_end(&in[0]);
     close_end(&back[1]);
     if (!bad) {
@@ -160,7 +165,15 @@ sg_status sg_child_run(const char *const argv[], const char *input, size_t n, do
         return sg_fail(err, SG_FAILED, "%s did not end within %.0f s", argv[0], limit_s);
     if (WIFSIGNALED(status))
         return sg_fail(err, SG_FAILED, "%s was ended by signal %d", argv[0], WTERMSIG(status));
-    return WEXITSTATUS(status)
-               ? sg_fail(err, SG_FAILED, "%s failed with exit code %d", argv[0], WEXITSTATUS(status))
-               : sg_buf_check(out, argv[0], err);
+    *code = WEXITSTATUS(status);
+    return sg_buf_check(out, argv[0], err);
+}
+
+sg_status sg_child_run(const char *const argv[], const char *input, size_t n, double limit_s,
+                       struct sg_buf *out, struct sg_err *err)
+{
+    int code;
+    sg_status status = sg_child_ask(argv, NULL, input, n, limit_s, out, &code, err);
+    return status == SG_OK && code ? sg_fail(err, SG_FAILED, "%s failed with exit code %d", argv[0], code)
+                                   : status;
 }

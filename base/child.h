@@ -21,4 +21,9 @@ int sg_child_exists(const char *name);
 sg_status sg_child_run(const char *const argv[], const char *input, size_t n, double limit_s,
                        struct sg_buf *out, struct sg_err *err) SG_MUST_USE;
 
+/* The same for a program that needs more of ours: `environment` ("NAME=value", NULL at the end) instead, borrowed; and what it writes to
+ * standard error is appended to `out`, too, as it comes. *code gets its exit code, which is no failure then. */
+sg_status sg_child_ask(const char *const argv[], const char *const environment[], const char *input, size_t n,
+                       double limit_s, struct sg_buf *out, int *code, struct sg_err *err) SG_MUST_USE;
+
 #endif

@@ -53,6 +53,20 @@ static void its_environment_has_no_keys(void **state)
     sg_buf_free(&out);
 }
 
+/* Another environment, the exit code, and both outputs. */
+static void it_can_be_asked(void **state)
+{
+    (void)state;
+    static const char *const argv[] = {"sh", "-c", "echo $A; cat; echo bad >&2; exit 7", NULL},
+                             *const environment[] = {"PATH=/usr/bin:/bin", "A=one two", NULL};
+    int code = 0;
+    struct sg_buf out = sg_buf_make(1 << 16);
+    OK(sg_child_ask(argv, environment, "text\n", 5, 60, &out, &code, &err));
+    assert_string_equal(sg_buf_text(&out), "one two\ntext\nbad\n");
+    assert_int_equal(code, 7);
+    sg_buf_free(&out);
+}
+
 static void failures_are_told(void **state)
 {
     (void)state;
@@ -79,6 +93,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(text_goes_in_and_comes_out),
                                        cmocka_unit_test(its_environment_has_no_keys),
-                                       cmocka_unit_test(failures_are_told)};
+                                       cmocka_unit_test(it_can_be_asked),
+        cmocka_unit_test(failures_are_told)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
