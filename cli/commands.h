@@ -6,6 +6,7 @@
 int sg_cmd_run(int argc, char **argv);
 int sg_cmd_generate(int argc, char **argv);
 int sg_cmd_plan(int argc, char **argv);
+int sg_cmd_submit(int argc, char **argv);
 int sg_cmd_rehearse(int argc, char **argv);
 int sg_cmd_status(int argc, char **argv);
 int sg_cmd_report(int argc, char **argv);

@@ -21,6 +21,7 @@ static const struct command {
     {"plan", "STUDY [key=value...]", "the grid, requests, tokens, cost, memory; spends nothing", sg_cmd_plan},
     {"run", "STUDY [key=value...]", "all of a study, under mpirun or srun; run again to resume", sg_cmd_run},
     {"generate", "STUDY [key=value...]", "the buying alone, where there is a network", sg_cmd_generate},
+    {"submit", "STUDY [key=value...] [-- ...]", "the study as a job of Slurm, PBS or LSF", sg_cmd_submit},
     {"rehearse", "STUDY [key=value...]", "the whole study against a stub server: no money, no key",
      sg_cmd_rehearse},
     {"status", "DIR", "how far a run is", sg_cmd_status},

@@ -171,7 +171,7 @@ static sg_status count_spent(struct sg_plan_sources *from, struct sg_plan_counts
 }
 
 /* What is there and wrong is an error, when all has been said: the first of them. */
-static sg_status fail_wrong(const struct sg_prepared *p, const struct sg_plan_counts *n, struct sg_err *err)
+sg_status sg_plan_fail_wrong(const struct sg_prepared *p, const struct sg_plan_counts *n, struct sg_err *err)
 {
     const struct sg_lacks *list[] = {&p->lacks, &n->lacks};
     const char *first = NULL;
@@ -189,63 +189,80 @@ static sg_status fail_wrong(const struct sg_prepared *p, const struct sg_plan_co
     return sg_fail(err, SG_INPUT, "%s (and %lld more, see `missing` in the plan)", first, (long long)more);
 }
 
+void sg_plan_sources_free(struct sg_plan_sources *from)
+{
+    sg_ledger_close(from->ledger);
+    json_decref(from->recorded);
+    *from = (struct sg_plan_sources){0};
+}
+
+void sg_plan_counts_free(struct sg_plan_counts *n)
+{
+    sg_buf_free(&n->data);
+    sg_free(n->left);
+    sg_free(n->simulated);
+    sg_lacks_free(&n->lacks);
+    sg_set_destroy(n->seen);
+    sg_set_destroy(n->lists);
+    *n = (struct sg_plan_counts){0};
+}
+
+sg_status sg_plan_gather(const struct sg_run_options *o, struct sg_prepared **p_out,
+                         struct sg_plan_sources *from, struct sg_plan_counts *n, struct sg_err *err)
+{
+    *p_out = NULL;
+    *from = (struct sg_plan_sources){.recorded = json_object()};
+    *n = (struct sg_plan_counts){.data = sg_buf_make(1 << 20)};
+    SG_TRY(sg_prepare(o->study, o->n_overrides, o->overrides, SG_PREPARE_NO_WEIGHTS | SG_PREPARE_ASSUME,
+                      p_out, err));
+    struct sg_prepared *p = *p_out;
+    char *ledger = sg_path_join(p->study->results, "ledger.sqlite");
+    int has_ledger = ledger && sg_file_exists(ledger);
+    sg_free(ledger);
+    if (has_ledger)
+        SG_TRY(sg_ledger_open(p->study->results, SG_LEDGER_READ, &from->ledger, err));
+    n->is_asked = o->n_ranks > 0 || o->n_threads > 0;
+    n->n_ranks = o->n_ranks > 0 ? o->n_ranks : 1;
+    n->n_threads = o->n_threads > 0          ? o->n_threads
+                   : p->study->train.threads ? p->study->train.threads
+                                             : sg_cores();
+    if (sg_study_reads_recording(p->study) && !sg_file_exists(p->study->generator->recording))
+        SG_TRY(sg_lacks_add(&n->lacks, "recording", 0, err,
+                            "generator.recording: no file %s; hint: leave it out to buy all anew",
+                            p->study->generator->recording));
+    else if (sg_study_reads_recording(p->study) &&
+             sg_recording_read(p->study->generator->recording, remember, from, err) != SG_OK)
+        return sg_err_at(err, "generator.recording");
+    SG_TRY(sg_own_data_look(p->study, p->data, &n->data, err));
+    if (from->ledger)
+        SG_TRY(sg_own_sets_changed(p, from->ledger, &n->data, err));
+    SG_TRY(sg_set_create(&n->seen, err));
+    SG_TRY(sg_set_create(&n->lists, err));
+    SG_TRY(look_into_cache(p, from, err));
+    SG_TRY(count_pools(p, from, n, err));
+    SG_TRY(count_evaluations(p, from, n, err));
+    SG_TRY(sg_plan_count_cells(p, from, n, err));
+    if (o->simulate)
+        SG_TRY(sg_plan_simulate(p->study, o->simulate, n, err));
+    if (from->ledger)
+        SG_TRY(count_spent(from, n, err));
+    return sg_plan_needs(p->study, n, err);
+}
+
 sg_status sg_plan(const struct sg_run_options *o, int json, struct sg_buf *out, struct sg_err *err)
 {
     struct sg_prepared *p = NULL;
-    struct sg_plan_sources from = {.recorded = json_object()};
-    struct sg_plan_counts n = {.data = sg_buf_make(1 << 20)};
-    char *ledger = NULL;
-    sg_status status = sg_prepare(o->study, o->n_overrides, o->overrides,
-                                  SG_PREPARE_NO_WEIGHTS | SG_PREPARE_ASSUME, &p, err);
-    if (status != SG_OK)
-        goto done;
-    ledger = sg_path_join(p->study->results, "ledger.sqlite");
-    if (ledger && sg_file_exists(ledger))
-        SG_TRY_DONE(sg_ledger_open(p->study->results, SG_LEDGER_READ, &from.ledger, err));
-    n.is_asked = o->n_ranks > 0 || o->n_threads > 0;
-    n.n_ranks = o->n_ranks > 0 ? o->n_ranks : 1;
-    n.n_threads = o->n_threads > 0          ? o->n_threads
-                  : p->study->train.threads ? p->study->train.threads
-                                            : sg_cores();
-    if (sg_study_reads_recording(p->study) && !sg_file_exists(p->study->generator->recording))
-        SG_TRY_DONE(sg_lacks_add(&n.lacks, "recording", 0, err,
-                                 "generator.recording: no file %s; hint: leave it out to buy all anew",
-                                 p->study->generator->recording));
-    else if (sg_study_reads_recording(p->study))
-        if ((status = sg_recording_read(p->study->generator->recording, remember, &from, err)) != SG_OK) {
-            sg_err_at(err, "generator.recording");
-            goto done;
-        }
-    SG_TRY_DONE(sg_own_data_look(p->study, p->data, &n.data, err));
-    if (from.ledger)
-        SG_TRY_DONE(sg_own_sets_changed(p, from.ledger, &n.data, err));
-    SG_TRY_DONE(sg_set_create(&n.seen, err));
-    SG_TRY_DONE(sg_set_create(&n.lists, err));
-    SG_TRY_DONE(look_into_cache(p, &from, err));
-    SG_TRY_DONE(count_pools(p, &from, &n, err));
-    SG_TRY_DONE(count_evaluations(p, &from, &n, err));
-    SG_TRY_DONE(sg_plan_count_cells(p, &from, &n, err));
-    if (o->simulate)
-        SG_TRY_DONE(sg_plan_simulate(p->study, o->simulate, &n, err));
-    if (from.ledger)
-        SG_TRY_DONE(count_spent(&from, &n, err));
-    SG_TRY_DONE(sg_plan_needs(p->study, &n, err));
-    if (json)
+    struct sg_plan_sources from;
+    struct sg_plan_counts n;
+    sg_status status = sg_plan_gather(o, &p, &from, &n, err);
+    if (status == SG_OK && json)
         status = sg_plan_json(p, &n, out, err);
-    else
+    else if (status == SG_OK)
         sg_plan_text(p, &from, &n, out);
     if (status == SG_OK)
-        status = fail_wrong(p, &n, err);
-done:
-    sg_buf_free(&n.data);
-    sg_free(n.left);
-    sg_free(n.simulated);
-    sg_lacks_free(&n.lacks);
-    sg_set_destroy(n.seen);
-    sg_set_destroy(n.lists);
-    sg_ledger_close(from.ledger);
-    json_decref(from.recorded);
-    sg_free(ledger);
+        status = sg_plan_fail_wrong(p, &n, err);
+    sg_plan_counts_free(&n);
+    sg_plan_sources_free(&from);
     sg_prepared_destroy(p);
     return status;
 }

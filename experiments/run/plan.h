@@ -13,6 +13,8 @@
 
 #include <jansson.h>
 
+struct sg_run_options;
+
 /* Where completions may come from without asking anybody: the ledger of an earlier run, the recording, the cache. */
 struct sg_plan_sources {
     struct sg_ledger *ledger; /* NULL: none yet */
@@ -48,6 +50,19 @@ struct sg_plan_counts {
     size_t node_mem_bytes; /* all n_ranks on one, which share the encoder's weights */
     struct sg_buf data;    /* what the rows lack, a line each */
 };
+
+/* Local. All that `plan` tells of a study: *p, *from and *n are the caller's to free, also after a failure, in which they may be empty. */
+sg_status sg_plan_gather(const struct sg_run_options *o, struct sg_prepared **p, struct sg_plan_sources *from,
+                         struct sg_plan_counts *n, struct sg_err *err) SG_MUST_USE;
+void sg_plan_sources_free(struct sg_plan_sources *from);
+void sg_plan_counts_free(struct sg_plan_counts *n);
+
+/* SG_INPUT where anything is there and wrong: the first of it, and how much more there is. */
+sg_status sg_plan_fail_wrong(const struct sg_prepared *p, const struct sg_plan_counts *n,
+                             struct sg_err *err) SG_MUST_USE;
+
+/* Bytes that the ranks of one node take with so many threads each. */
+size_t sg_plan_memory(const struct sg_prepared *p, int n_ranks, int64_t n_threads);
 
 /* Pools that are made of raw rows, for which nobody is asked. */
 int64_t sg_plan_n_free_pools(const struct sg_prepared *p);

@@ -1,8 +1,7 @@
-#include "experiments/run/plan.h"
-
 #include "base/mem.h"
 #include "base/text.h"
 #include "experiments/run/cell_items.h"
+#include "experiments/run/plan_job.h"
 #include "experiments/run/texts.h"
 #include "experiments/run/vectors.h"
 
@@ -61,20 +60,24 @@ static void add_cost(const struct sg_prepared *p, const struct sg_cell *c, struc
     n->longest = cost > n->longest ? cost : n->longest;
 }
 
-sg_status sg_plan_count_cells(struct sg_prepared *p, struct sg_plan_sources *from, struct sg_plan_counts *n,
-                              struct sg_err *err)
+size_t sg_plan_memory(const struct sg_prepared *p, int n_ranks, int64_t n_threads)
 {
     int k = 2;
-    struct sg_texts *texts = NULL;
-    SG_TRY(sg_texts_create(p, &texts, err));
-    sg_status status = SG_OK;
     for (int t = 0; t < p->study->n_tasks; t++)
         k = p->study->task[t].n_classes > k ? p->study->task[t].n_classes : k;
     struct sg_train_settings job = p->study->train;
-    job.threads = n->n_threads;
-    struct sg_train_rows rows = sg_cell_most_rows(p);
-    n->mem_bytes = sg_train_memory(p->encoder, &job, k, rows, 1);
-    n->node_mem_bytes = sg_train_memory(p->encoder, &job, k, rows, n->n_ranks);
+    job.threads = n_threads;
+    return sg_train_memory(p->encoder, &job, k, sg_cell_most_rows(p), n_ranks);
+}
+
+sg_status sg_plan_count_cells(struct sg_prepared *p, struct sg_plan_sources *from, struct sg_plan_counts *n,
+                              struct sg_err *err)
+{
+    struct sg_texts *texts = NULL;
+    SG_TRY(sg_texts_create(p, &texts, err));
+    sg_status status = SG_OK;
+    n->mem_bytes = sg_plan_memory(p, 1, n->n_threads);
+    n->node_mem_bytes = sg_plan_memory(p, (int)n->n_ranks, n->n_threads);
     n->n_cells = p->grid.n_cells;
     n->left = sg_alloc((size_t)n->n_cells + 1, sizeof *n->left);
     if (!n->left) {
@@ -144,10 +147,8 @@ double sg_plan_hours(const struct sg_study *s, const struct sg_plan_counts *n)
 
 void sg_plan_sbatch(const struct sg_study *s, const struct sg_plan_counts *n, struct sg_buf *out)
 {
-    int64_t minutes = (int64_t)(sg_plan_hours(s, n) * 60 * 1.5) + 1,
-            mb = (int64_t)((double)n->mem_bytes * 1.25 / 1e6 / (double)n->n_threads) + 1;
-    minutes = minutes < 10 ? 10 : minutes;
-    mb = (mb + 99) / 100 * 100;
+    int64_t minutes = sg_job_minutes(sg_plan_hours(s, n)),
+            mb = sg_job_mem_mb((double)n->mem_bytes, n->n_threads);
     sg_buf_printf(out,
                   "sbatch --ntasks=%lld --cpus-per-task=%lld --mem-per-cpu=%lldM --time=%lld:%02lld:00 "
                   "slurm/study.sbatch %s",

@@ -1,0 +1,340 @@
+#include "slurm/submit.h"
+
+#include "base/child.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/secret.h"
+#include "base/tell.h"
+#include "base/text.h"
+#include "slurm/script.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+extern char **environ;
+
+enum { MAX_ARGS = 600, SUBMIT_LIMIT_S = 120, GENERATE_MEM_MB = 2000, GENERATE_LIMIT_S = 24 * 3600 };
+
+void sg_submitted_free(struct sg_submitted *s)
+{
+    struct sg_submit_job *const job[] = {&s->generate, &s->run};
+    for (int i = 0; i < 2; i++) {
+        sg_free(job[i]->script);
+        sg_free(job[i]->path);
+        sg_free(job[i]->log);
+    }
+    *s = (struct sg_submitted){0};
+}
+
+/* ---- make ---- */
+
+/* What a job would end at is told before it has waited for hours. */
+static sg_status check_lacks(const struct sg_job_facts *f, int force, struct sg_err *err)
+{
+    const struct sg_lacks *list[] = {&f->p->lacks, &f->n.lacks};
+    for (int k = 0; k < 2; k++)
+        for (int64_t i = 0; i < list[k]->n; i++) {
+            const struct sg_lack *l = &list[k]->item[i];
+            int ends_all = strcmp(l->what, "rows") == 0 || strcmp(l->what, "encoder") == 0;
+            if (ends_all && !force)
+                return sg_fail(err, SG_INPUT,
+                               "%s (%s); hint: `synthgrid plan` lists all that is missing; --force submits "
+                               "where only the "
+                               "nodes have it",
+                               l->text, l->what);
+            sg_tell_warning("missing %s: %s", l->what, l->text);
+        }
+    return SG_OK;
+}
+
+/* The study's key variables that the site, or the environment, has a file for. */
+static sg_status find_keys(const struct sg_study *study, const struct sg_site *site, struct sg_site_key *key,
+                           int *n, struct sg_err *err)
+{
+    *n = 0;
+    for (int g = 0; g < study->n_generators; g++) {
+        const char *variable = study->generator[g].api_key_env, *path = NULL;
+        char name[160];
+        int twice = 0;
+        snprintf(name, sizeof name, "%.140s_FILE", variable);
+        for (int k = 0; k < site->n_keys; k++)
+            if (strcmp(site->key[k].variable, variable) == 0)
+                path = site->key[k].path;
+        path = path ? path : getenv(name);
+        for (int k = 0; k < *n; k++)
+            twice |= strcmp(key[k].variable, variable) == 0;
+        if (!path || !path[0] || twice)
+            continue;
+        SG_TRY(sg_secret_file_check(path, err));
+        key[*n].variable = variable;
+        key[*n].path = realpath(path, NULL); /* by free: it is not ours */
+        if (!key[(*n)++].path)
+            return sg_fail_memory(err, strlen(path));
+    }
+    return SG_OK;
+}
+
+static sg_status find_places(struct sg_script *s, const struct sg_study *study, char program[4096],
+                             char dir[4096], char results[8400], struct sg_err *err)
+{
+    ssize_t n = readlink("/proc/self/exe", program, 4095);
+    if (n <= 0 || !getcwd(dir, 4096))
+        return sg_fail(err, SG_FAILED, "where this program, or the current folder, is cannot be found out");
+    program[n] = 0;
+    if (study->results[0] == '/')
+        snprintf(results, 8400, "%.4090s", study->results);
+    else
+        snprintf(results, 8400, "%s/%.4090s", dir, study->results);
+    s->program = program;
+    s->dir = dir;
+    s->results = results;
+    return SG_OK;
+}
+
+static sg_status choose_scheduler(const struct sg_submit_options *o, const struct sg_site *site,
+                                  const struct sg_scheduler **out, struct sg_err *err)
+{
+    *out = sg_scheduler_of((enum sg_scheduler_kind)site->scheduler);
+    if (o->scheduler && strcmp(o->scheduler, "auto") != 0) {
+        *out = sg_scheduler_find(o->scheduler);
+        if (!*out)
+            return sg_fail(err, SG_INPUT, "--scheduler %.60s: must be auto, slurm, pbs or lsf", o->scheduler);
+    }
+    return *out ? SG_OK : sg_scheduler_detect(out, err);
+}
+
+/* STUDY, options, key=value: (MAX_ARGS) of the caller's. */
+static sg_status list_args(const struct sg_submit_options *o, int offline, int passes, const char **arg,
+                           int *n, struct sg_err *err)
+{
+    *n = 0;
+    if (o->n_overrides + o->n_passed + 2 > MAX_ARGS)
+        return sg_fail(err, SG_INPUT, "more than %d settings; hint: write them into a study file",
+                       MAX_ARGS - 2);
+    arg[(*n)++] = o->study;
+    if (offline)
+        arg[(*n)++] = "--offline";
+    for (int i = 0; i < o->n_passed && passes; i++)
+        arg[(*n)++] = o->passed[i];
+    for (int i = 0; i < o->n_overrides; i++)
+        arg[(*n)++] = o->overrides[i];
+    return SG_OK;
+}
+
+static sg_status write_script(struct sg_script *s, const char *name, struct sg_submit_job *job,
+                              struct sg_err *err)
+{
+    struct sg_buf b = sg_buf_make(1 << 20);
+    job->path = sg_strf("%s/%s%s", s->results, name, s->scheduler->suffix);
+    job->log = sg_strf("%s/%s-*.log", s->results, s->command);
+    if (!job->path || !job->log)
+        return sg_fail_memory(err, strlen(s->results));
+    s->path = job->path;
+    sg_status status = sg_script_write(s, &b, err);
+    job->script = status == SG_OK ? sg_buf_take(&b) : NULL;
+    sg_buf_free(&b);
+    return status == SG_OK && !job->script ? sg_fail_memory(err, 1) : status;
+}
+
+/* One process that waits for a server most of the time. */
+static sg_status make_generate(const struct sg_submit_options *o, const struct sg_script *run,
+                               const char *partition, struct sg_submitted *out, struct sg_err *err)
+{
+    const char *arg[MAX_ARGS];
+    struct sg_script s = *run;
+    s.command = "generate";
+    s.partition = partition;
+    s.constraint = NULL;
+    s.size = (struct sg_job_size){.n_ranks = 1, .n_threads = 2, .mem_mb = GENERATE_MEM_MB};
+    s.size.time_s = out->size.time_s > GENERATE_LIMIT_S ? out->size.time_s : GENERATE_LIMIT_S;
+    s.is_alone = 1;
+    s.ahead = 0;
+    s.n_extra = 0;
+    s.n_options = 0;
+    SG_TRY(list_args(o, 0, 0, arg, &s.n_args, err));
+    s.arg = arg;
+    out->has_generate = 1;
+    return write_script(&s, "generate", &out->generate, err);
+}
+
+static sg_status make(const struct sg_submit_options *o, const struct sg_site *site, struct sg_job_facts *f,
+                      struct sg_submitted *out, struct sg_err *err)
+{
+    const struct sg_study *study = f->p->study;
+    const struct sg_job_limits limits = {.cores = site->max_cores,
+                                         .n_nodes = site->max_nodes,
+                                         .mem_bytes = site->max_mem_gb * 1e9,
+                                         .time_s = site->max_time_s,
+                                         .source = site->path};
+    const char *generate_on = o->generate_on ? o->generate_on : site->generate_partition, *arg[MAX_ARGS];
+    char program[4096], dir[4096], results[8400], about[300], hours[24];
+    struct sg_site_key key[SG_MAX_GENERATORS];
+    int n_keys = 0;
+    SG_TRY(choose_scheduler(o, site, &out->scheduler, err));
+    if (generate_on && o->offline)
+        return sg_fail(err, SG_INPUT,
+                       "--offline buys nothing, and --generate-on %s buys first: only one of them",
+                       generate_on);
+    if (generate_on && !out->scheduler->has_phases)
+        return sg_fail(err, SG_INPUT,
+                       "--generate-on is for Slurm alone; hint: `synthgrid generate %s` on a machine with a "
+                       "network, then "
+                       "`synthgrid submit %s --offline`",
+                       o->study, o->study);
+    SG_TRY(check_lacks(f, o->force, err));
+    SG_TRY(sg_job_choose(f, &o->wish, &limits, &out->size, err));
+    out->n_cells_left = f->n.n_cells - f->n.n_cells_done;
+    out->n_missing = f->n.n_missing;
+    out->core_h = f->n.cost / 3600;
+    sg_format_duration(f->n.cost, hours);
+    snprintf(about, sizeof about,
+             "Study %.60s: %lld of %lld cells are left, about %s on one core; %lld %s to buy.", study->name,
+             (long long)out->n_cells_left, (long long)f->n.n_cells, hours, (long long)f->n.n_missing,
+             sg_plural(f->n.n_missing, "completion", "completions"));
+    struct sg_script s = {.scheduler = out->scheduler,
+                          .name = study->name,
+                          .about = about,
+                          .command = "run",
+                          .size = out->size,
+                          .ahead = o->ahead,
+                          .partition = o->partition ? o->partition : site->partition,
+                          .account = o->account ? o->account : site->account,
+                          .qos = o->qos ? o->qos : site->qos,
+                          .constraint = o->constraint ? o->constraint : site->constraint,
+                          .mail = site->mail,
+                          .launcher = site->launcher,
+                          .env_file = site->env_file,
+                          .n_modules = site->n_modules,
+                          .module = site->module,
+                          .n_options = site->n_options,
+                          .option = site->option,
+                          .n_extra = o->n_extra,
+                          .extra = o->extra,
+                          .key = key};
+    sg_status status = find_places(&s, study, program, dir, results, err);
+    if (status == SG_OK)
+        status = find_keys(study, site, key, &n_keys, err);
+    s.n_keys = n_keys;
+    if (status == SG_OK && generate_on)
+        status = make_generate(o, &s, generate_on, out, err);
+    if (status == SG_OK)
+        status = list_args(o, o->offline || generate_on, 1, arg, &s.n_args, err);
+    s.arg = arg;
+    if (o->offline || generate_on) /* what never buys needs no key */
+        s.n_keys = 0;
+    if (status == SG_OK)
+        status = write_script(&s, "run", &out->run, err);
+    for (int k = 0; k < n_keys; k++)
+        free(key[k].path);
+    return status;
+}
+
+sg_status sg_submit_make(const struct sg_submit_options *o, struct sg_submitted *out, struct sg_err *err)
+{
+    struct sg_site *site = NULL;
+    struct sg_job_facts facts = {0};
+    const struct sg_run_options plan = {
+        .study = o->study, .n_overrides = o->n_overrides, .overrides = o->overrides, .max_usd = -1};
+    *out = (struct sg_submitted){0};
+    sg_status status = sg_site_read(o->site, &site, err);
+    if (status == SG_OK)
+        status = sg_job_facts_read(&plan, &facts, err);
+    if (status == SG_OK)
+        status = make(o, site, &facts, out, err);
+    sg_job_facts_free(&facts);
+    sg_site_destroy(site);
+    return status;
+}
+
+/* ---- send ---- */
+
+/* Whether a variable of ours may be seen by the program that submits, and by the job where that passes on all that it has (LSF): what
+ * a job gets under Slurm, and what batch systems are told by. Keys are in none of these. */
+static int may_pass(const char *entry)
+{
+    static const char *const prefix[] = {
+        "SLURM_CONF=", "SLURM_CLUSTERS=", "SBATCH_", "PBS_", "LSF_", "LSB_", "LC_", "LMOD_", "KRB5CCNAME="};
+    size_t n = strcspn(entry, "=");
+    if (strncmp(entry, "SBATCH_EXPORT=", 14) == 0 || strncmp(entry, "SG_RESTARTS=", 12) == 0)
+        return 0;
+    for (size_t i = 0; i < sizeof prefix / sizeof prefix[0]; i++)
+        if (strncmp(entry, prefix[i], strlen(prefix[i])) == 0)
+            return 1;
+    for (const char *name = sg_script_exports(); *name && *name != '\n'; name += *name == ',') {
+        size_t len = strcspn(name, ",\n");
+        if (len == n && strncmp(name, entry, n) == 0)
+            return 1;
+        name += len;
+    }
+    return 0;
+}
+
+static sg_status ask(const struct sg_scheduler *sched, const char *const *argv, const char *input,
+                     struct sg_buf *said, struct sg_err *err)
+{
+    size_t n = 0, k = 0;
+    int code = 0;
+    while (environ[n])
+        n++;
+    const char **mine = sg_alloc(n + 1, sizeof *mine);
+    if (!mine)
+        return sg_fail_memory(err, n * sizeof *mine);
+    for (size_t i = 0; i < n; i++)
+        if (may_pass(environ[i]))
+            mine[k++] = environ[i];
+    sg_status status = sg_child_ask(argv, mine, input, strlen(input), SUBMIT_LIMIT_S, said, &code, err);
+    sg_free(mine);
+    if (status == SG_OK && code) {
+        struct sg_buf words = sg_buf_make(2000);
+        sg_buf_foreign(&words, sg_buf_text(said), 600);
+        status = sg_fail(err, SG_FAILED, "%s refuses the job (exit code %d): %s", sched->program, code,
+                         sg_buf_text(&words));
+        sg_buf_free(&words);
+    }
+    return status;
+}
+
+static sg_status send_one(const struct sg_scheduler *sched, struct sg_submit_job *job, const char *after,
+                          struct sg_err *err)
+{
+    const char *argv[12], *id = NULL;
+    char text[120];
+    int n = 0;
+    SG_TRY(sg_file_write(job->path, job->script, strlen(job->script), err));
+    argv[n++] = sched->program;
+    if (sched->has_phases)
+        argv[n++] = "--parsable";
+    if (after)
+        n += sched->after(after, argv + n, text);
+    if (!sched->reads_stdin)
+        argv[n++] = job->path;
+    argv[n] = NULL;
+    struct sg_buf said = sg_buf_make(1 << 16);
+    sg_status status = ask(sched, argv, sched->reads_stdin ? job->script : "", &said, err);
+    char *copy = status == SG_OK ? sg_strdup(sg_buf_text(&said)) : NULL;
+    if (status == SG_OK && copy && (id = sched->job_id(copy)))
+        snprintf(job->id, sizeof job->id, "%s", id);
+    else if (status == SG_OK)
+        status = sg_fail(err, SG_FAILED, "%s took the job, but names no number: %.300s", sched->program,
+                         sg_buf_text(&said));
+    sg_free(copy);
+    sg_buf_free(&said);
+    return status;
+}
+
+sg_status sg_submit_send(struct sg_submitted *s, struct sg_err *err)
+{
+    char *folder = sg_path_dir(s->run.path);
+    sg_status status = folder ? sg_mkdirs(folder, err) : sg_fail_memory(err, 1);
+    sg_free(folder);
+    if (status == SG_OK && s->has_generate)
+        status = send_one(s->scheduler, &s->generate, NULL, err);
+    if (status == SG_OK)
+        status = send_one(s->scheduler, &s->run, s->has_generate ? s->generate.id : NULL, err);
+    if (status != SG_OK && s->generate.id[0] && !s->run.id[0])
+        return sg_err_at(err, "job %s, which buys, is submitted, but not the one that trains",
+                         s->generate.id);
+    return status;
+}
