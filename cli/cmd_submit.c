@@ -37,10 +37,13 @@ static void print_job(const struct sg_submitted *s)
         sg_tell_result("generate %s\n         script %s, log %s", s->generate.id, s->generate.path,
                        s->generate.log);
     sg_tell_result("job      %s", s->run.id);
-    sg_tell_result("takes    %lld %s of %lld %s, %lld MB a core, %s; %lld %s left", (long long)z->n_ranks,
+    char mem[60] = "";
+    if (z->mem_mb > 0)
+        snprintf(mem, sizeof mem, ", %lld MB a core", (long long)z->mem_mb);
+    sg_tell_result("takes    %lld %s of %lld %s%s, %s; %lld %s left", (long long)z->n_ranks,
                    sg_plural(z->n_ranks, "rank", "ranks"), (long long)z->n_threads,
-                   sg_plural(z->n_threads, "core", "cores"), (long long)z->mem_mb, time,
-                   (long long)s->n_cells_left, sg_plural(s->n_cells_left, "cell is", "cells are"));
+                   sg_plural(z->n_threads, "core", "cores"), mem, time, (long long)s->n_cells_left,
+                   sg_plural(s->n_cells_left, "cell is", "cells are"));
     sg_tell_result("script   %s\nlog      %s", s->run.path, s->run.log);
 }
 
@@ -63,10 +66,10 @@ static sg_status read_mem(const char *text, int64_t *mb, struct sg_err *err)
     size_t n = strspn(text, "0123456789");
     snprintf(number, sizeof number, "%.*s", (int)(n < 20 ? n : 20), text);
     int is_g = strcmp(text + n, "G") == 0;
-    if (!sg_parse_int64(number, mb) || *mb < 1 || *mb > 1 << 24 ||
+    if (!sg_parse_int64(number, mb) || *mb < 0 || *mb > 1 << 24 ||
         (!is_g && text[n] && strcmp(text + n, "M") != 0))
-        return sg_fail(err, SG_INPUT, "--mem-per-cpu %.60s: must be like 2000M or 4G", text);
-    *mb *= is_g ? 1000 : 1;
+        return sg_fail(err, SG_INPUT, "--mem-per-cpu %.60s: must be like 2000M or 4G, or 0", text);
+    *mb = *mb == 0 ? SG_JOB_NO_MEM : *mb * (is_g ? 1000 : 1);
     return SG_OK;
 }
 
@@ -147,7 +150,8 @@ int sg_cmd_submit(int argc, char **argv)
         COUNT("ntasks-per-node", n_per_node, "ranks of each node"),
         COUNT("ntasks", n_ranks, "ranks in all (default: a node full, no more than cells)"),
         COUNT("cpus-per-task", n_threads, "cores of each rank (default: what a cell can use)"),
-        TEXT("mem-per-cpu", "MEM", mem, "memory of each core, 2000M or 4G (default: as `plan` reckons)"),
+        TEXT("mem-per-cpu", "MEM", mem,
+             "memory of each core, 2000M or 4G (default: as `plan` reckons; 0: say nothing of it)"),
         TEXT("time", "T", time,
              "limit of one job, like 04:00:00 (default: half as much again as `plan` reckons)"),
         TEXT("partition", "P", o.partition, "partition, or queue"),

@@ -101,8 +101,10 @@ static void slurm_head(const struct sg_script *s, struct sg_buf *out)
         sg_buf_printf(out, "#SBATCH --nodes=%lld\n", (long long)z->n_nodes);
     if (z->n_per_node)
         sg_buf_printf(out, "#SBATCH --ntasks-per-node=%lld\n", (long long)z->n_per_node);
-    sg_buf_printf(out, "#SBATCH --ntasks=%lld\n#SBATCH --cpus-per-task=%lld\n#SBATCH --mem-per-cpu=%lldM\n",
-                  (long long)z->n_ranks, (long long)z->n_threads, (long long)z->mem_mb);
+    sg_buf_printf(out, "#SBATCH --ntasks=%lld\n#SBATCH --cpus-per-task=%lld\n", (long long)z->n_ranks,
+                  (long long)z->n_threads);
+    if (z->mem_mb > 0)
+        sg_buf_printf(out, "#SBATCH --mem-per-cpu=%lldM\n", (long long)z->mem_mb);
     int64_t minutes = (z->time_s + 59) / 60;
     sg_buf_printf(out, "#SBATCH --time=%lld:%02lld:00\n", (long long)(minutes / 60),
                   (long long)(minutes % 60));
@@ -134,9 +136,11 @@ static void pbs_head(const struct sg_script *s, struct sg_buf *out)
     directive(s, out, "-N ", name);
     sg_buf_puts(out, "#PBS -j oe\n");
     directive(s, out, "-o ", sg_buf_text(&log));
-    sg_buf_printf(out, "#PBS -l select=%lld:ncpus=%lld:mpiprocs=%lld:mem=%lldmb\n", (long long)n_chunks,
-                  (long long)(n_in * z->n_threads), (long long)n_in,
-                  (long long)(n_in * z->n_threads * z->mem_mb));
+    sg_buf_printf(out, "#PBS -l select=%lld:ncpus=%lld:mpiprocs=%lld", (long long)n_chunks,
+                  (long long)(n_in * z->n_threads), (long long)n_in);
+    if (z->mem_mb > 0)
+        sg_buf_printf(out, ":mem=%lldmb", (long long)(n_in * z->n_threads * z->mem_mb));
+    sg_buf_puts(out, "\n");
     sg_buf_printf(out, "#PBS -l walltime=%02lld:%02lld:%02lld\n", (long long)(t / 3600),
                   (long long)(t / 60 % 60), (long long)(t % 60));
     directive(s, out, "-q ", s->partition);
@@ -159,8 +163,9 @@ static void lsf_head(const struct sg_script *s, struct sg_buf *out)
     sg_buf_printf(out, "#BSUB -n %lld\n", (long long)z->n_ranks);
     if (z->n_per_node)
         sg_buf_printf(out, "#BSUB -R \"span[ptile=%lld]\"\n", (long long)z->n_per_node);
-    sg_buf_printf(out, "#BSUB -R \"affinity[core(%lld)]\"\n#BSUB -R \"rusage[mem=%lldMB]\"\n",
-                  (long long)z->n_threads, (long long)(z->mem_mb * z->n_threads));
+    sg_buf_printf(out, "#BSUB -R \"affinity[core(%lld)]\"\n", (long long)z->n_threads);
+    if (z->mem_mb > 0)
+        sg_buf_printf(out, "#BSUB -R \"rusage[mem=%lldMB]\"\n", (long long)(z->mem_mb * z->n_threads));
     sg_buf_printf(out, "#BSUB -W %lld:%02lld\n", (long long)(minutes / 60), (long long)(minutes % 60));
     directive(s, out, "-q ", s->partition);
     directive(s, out, "-P ", s->account);

@@ -15,10 +15,12 @@
 #include "experiments/run/plan.h"
 #include "experiments/run/run.h"
 
+enum { SG_JOB_NO_MEM = -1 };
+
 /* What a person asks for; 0: is chosen. */
 struct sg_job_wish {
     int64_t n_nodes, n_per_node, n_ranks, n_threads;
-    int64_t mem_mb; /* a core */
+    int64_t mem_mb; /* a core; SG_JOB_NO_MEM: nothing is asked for */
     int64_t time_s;
 };
 

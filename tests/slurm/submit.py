@@ -1,0 +1,184 @@
+#!/usr/bin/env python3
+"""`synthgrid submit` under a real Slurm of three nodes (with-slurm -n 3): a job that is disturbed in every way ends by itself with the digest of an
+undisturbed run, a successor that is queued ahead goes on and is taken back, two phases, Slurm's own words where it refuses; no key anywhere.
+
+    tests/slurm/with-slurm -n 3 -c 6 python3 tests/slurm/submit.py [CASE...]
+"""
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
+import sg
+
+KEY = "sk-canary-0123456789abcdef"
+SLURM = pathlib.Path(os.environ["SLURM_CONF"]).parent
+# Raw data alone: cells that need no completions, and together some seconds.
+STUDY = ["experiments/grid.yaml", "tasks=[sst2,rte]", "mixes=[raw]", "seeds.train=4", "train.encoder=tests/oracle/model/bert", "train.steps=1000",
+         "train.max_length=48", "generator.recording="]
+
+
+def shell(*words, check=True):
+    done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120)
+    sg.check(not check or done.returncode == 0, f"{' '.join(words)}: {done.stdout}")
+    return done.stdout
+
+
+def field(job, name):
+    found = re.search(rf"(?:^| ){name}=(\S*)", shell("scontrol", "--oneliner", "show", "job", job, check=False))
+    return found[1] if found else ""
+
+
+def await_(seconds, what, condition):
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            print(shell("scontrol", "show", "job", check=False))
+            sg.fail(f"not within {seconds} s: {what}")
+        time.sleep(0.1)
+
+
+def submit(*words, code=0):
+    env = {name: value for name, value in os.environ.items() if name.startswith("SLURM_")} | {"OPENAI_API_KEY": KEY, "SYNTHGRID_SITE": "/dev/null"}
+    out, err = sg.run("submit", "--json", *words, env=env, code=code)
+    sg.check(KEY not in out + err, "the key is in the output")
+    return json.loads(out) if code == 0 else err
+
+
+def status(results):
+    try:
+        return json.loads((results / "status.json").read_text())
+    except (OSError, ValueError):
+        return {}
+
+
+def ended(job, restarts=0, state="COMPLETED"):
+    await_(150, f"job {job} ends", lambda: field(job, "JobState") in ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL"))
+    found = field(job, "JobState"), field(job, "Restarts")
+    sg.check(found == (state, str(restarts)), f"job {job}: {found}, not {(state, restarts)}")
+
+
+def log(job):
+    return "\n".join(path.read_text() for path in sorted(pathlib.Path(job["log"]).parent.glob("*.log")))
+
+
+def trains(job, results, before, restarts=0):
+    """Waits until the job trains, by another process than before; gives its pid."""
+    await_(60, f"job {job} trains after {restarts} restarts",
+           lambda: field(job, "JobState") == "RUNNING" and field(job, "Restarts") == str(restarts) and status(results).get("phase") == "training" and
+           status(results).get("pid") != before)
+    return status(results)["pid"]
+
+
+def no_key(*folders):
+    for folder in folders:
+        for path in folder.rglob("*"):
+            sg.check(not path.is_file() or KEY.encode() not in path.read_bytes(), f"the key is in {path}")
+
+
+def digest_of(job):
+    """Of the last run: one that was stopped tells that of the part that it has."""
+    return sg.digest(log(job)[log(job).rfind("\ndigest ") + 1:])
+
+
+def disturbed(folder):
+    """A warning, scontrol requeue, TERM to the ranks, the node goes down: four times back into the queue, and the same digest."""
+    results = folder / "disturbed"
+    job = submit(*STUDY, "--offline", "--ntasks=1", "--cpus-per-task=1", "--time=10", f"results={results}", "--", "--exclude=n3")
+    number, pid = job["job"], None
+    pid = trains(number, results, pid, 0)
+    no_key(SLURM, results)
+    records = [p for p in (SLURM / "state").rglob("environment")]
+    sg.check(records, "Slurm keeps no environment of the job: the test looks in the wrong place")
+    shell("scancel", "--batch", "--signal=USR1", number)
+    pid = trains(number, results, pid, 1)
+    shell("scontrol", "requeue", number)
+    pid = trains(number, results, pid, 2)
+    shell("scancel", "--signal=TERM", number)
+    pid = trains(number, results, pid, 3)
+    node = field(number, "BatchHost")
+    shell("scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=test")
+    try:
+        ended(number, 4)
+    finally:
+        shell("scontrol", "update", f"NodeName={node}", "State=RESUME")
+    return digest_of(job)
+
+
+def ahead(folder):
+    """The next job waits for this one's end; the last of them is taken back; one that a person cancels takes its successor with it."""
+    results = folder / "ahead"
+    words = [*STUDY, "--offline", "--ahead", "--ntasks=1", "--cpus-per-task=1", "--time=10", f"results={results}"]
+    elsewhere = ["--", "--nodelist=n3"]  # than the node that goes down
+    job = submit(*words, *elsewhere)
+    pid = trains(job["job"], results, None)
+    second = successor(job)
+    sg.check(field(second, "Dependency").startswith(f"afterany:{job['job']}"), f"it waits for {field(second, 'Dependency')}")
+    shell("scancel", "--batch", "--signal=USR1", job["job"])
+    trains(second, results, pid)
+    ended(job["job"])
+    ended(second)
+    ended(successor(job, 1), state="CANCELLED")
+    found = digest_of(job)
+
+    # Again, with nothing left: no work, no successor. Then one that a person ends.
+    job = submit(*words, *elsewhere)
+    ended(job["job"])
+    ended(successor(job, 2), state="CANCELLED")
+    sg.check(digest_of(job) == found, "a run without work has another digest")
+    job = submit(*words, "seeds.train=50", *elsewhere)
+    await_(60, "it trains", lambda: field(job["job"], "JobState") == "RUNNING" and status(results).get("n_cells") == 100 and status(results).get("phase") == "training")
+    shell("scancel", job["job"])
+    ended(job["job"], state="CANCELLED")
+    ended(successor(job, 3), state="CANCELLED")
+    return found
+
+
+def successor(job, i=0):
+    """The number of the i-th job that was queued ahead, by the log."""
+    pattern = re.compile(r"job (\d+) starts when this one has ended")
+    await_(30, "a successor is named", lambda: len(pattern.findall(log(job))) > i)
+    return pattern.findall(log(job))[i]
+
+
+def phases(folder):
+    """Bought in one job from the recording, trained offline behind it: the training starts when that has ended well, and not where it has failed."""
+    results = folder / "phases"
+    study = [*sg.SMALL, f"results={results}"]
+    job = submit(*study, "--generate-on=main", "--ntasks=2", "--cpus-per-task=1", "--time=10", "--", "--nodelist=n3")
+    ended(job["generate_job"])
+    ended(job["job"])
+    said = log(job)
+    sg.check("synthgrid generate experiments/grid.yaml" in said and "synthgrid run experiments/grid.yaml --offline" in said, said)
+    no_key(results, SLURM)
+    broken = submit(*sg.SMALL, "generator.recording=", "generator.base_url=http://127.0.0.1:9/v1", "generator.retries=0", "--generate-on=main",
+                    f"results={folder / 'broken'}", "--ntasks=1", "--cpus-per-task=1")
+    ended(broken["generate_job"], state="FAILED")
+    await_(30, "the training is given up", lambda: field(broken["job"], "JobState") in ("CANCELLED", ""))
+    return None
+
+
+def refused(folder):
+    """Slurm's own words, and exit code 1; options behind -- reach it."""
+    err = submit(*STUDY, "--partition=nowhere", f"results={folder / 'refused'}", code=1)
+    sg.check("sbatch refuses the job" in err and "invalid partition" in err, err)
+    job = submit(*STUDY, "--offline", f"results={folder / 'held'}", "--", "--hold", "--comment", 'a "b" c', "--job-name=other")
+    shown = shell("scontrol", "--oneliner", "show", "job", job["job"])
+    sg.check('Comment=a "b" c' in shown and "JobName=other" in shown and "JobHeldUser" in shown, shown)
+    shell("scancel", job["job"])
+    return None
+
+
+CASES = {f.__name__: f for f in (disturbed, ahead, phases, refused)}
+with sg.Folder() as folder:
+    chosen = [CASES[name] for name in sys.argv[1:]] or list(CASES.values())
+    found = []
+    sg.side_by_side(lambda f: found.append((f.__name__, f(folder))), chosen)
+    plain = sg.digest(sg.run("run", *STUDY, "--offline", f"results={folder / 'plain'}")[0])
+    for name, digest in found:
+        sg.check(digest in (None, plain), f"{name}: digest {digest}, undisturbed {plain}")
+    print(f"{', '.join(name for name, _ in found)}: as an undisturbed run, {plain}")
