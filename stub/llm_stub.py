@@ -4,7 +4,7 @@ a log of what it billed.
 
     llm_stub.py [--port 0] [--log FILE] [--script FILE] [--latency SECONDS] [--key KEY] [--near N] [--price IN OUT]
                 [--limit-requests N] [--limit-tokens N] [--window SECONDS] [--batches FILE] [--until-eof]
-                [--cert FILE] [--api openai|azure|gemini] [--vary] [--memorised FILE...]
+                [--cert FILE] [--api openai|azure|gemini] [--vary] [--memorised FILE...] [--uds SOCKET] [--loading SECONDS]
 
 Prints its base URL. The answer to a request is a function of its body alone, so any order, retry or number of ranks gets the
 same text. The log has one JSON object a chat request: number, time, key (SHA-256 of the body), status, billed tokens, and with --price (USD
@@ -28,6 +28,7 @@ is billed. flood (chunks without end up to `bytes`, with `gzip` packed).
 With --memorised it knows the rows of these files (an object a line) by heart, and completes one that it is given the first part of where the
 prompt names a data set.
 With --vary the same body again gets another answer, as from an API without a seed.
+With --uds it listens on that Unix socket alone; with --loading it answers 503 to everything so long, as a server that loads its model.
 With --cert (a PEM file with key and chain) it speaks TLS. --api azure wants the header api-key and one of Azure's paths; --api gemini refuses
 fields that Google's endpoint does not know, in an array.
 """
@@ -154,6 +155,16 @@ class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 256
 
+    def server_bind(self):
+        if not options.uds:
+            return super().server_bind()
+        self.server_name, self.server_port = "localhost", 0
+        return self.socket.bind(self.server_address)
+
+    def get_request(self):
+        request, address = super().get_request()
+        return request, address or ("unix", 0)
+
     def finish_request(self, request, client_address):
         """TLS is spoken in the connection's own thread: a client that does not speak it holds nobody up."""
         if options.cert:
@@ -230,7 +241,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 return e
         return {}
 
+    def is_loading(self):
+        if time.monotonic() - started >= options.loading:
+            return False
+        self.send(503, json.dumps({"error": {"message": "Loading model", "type": "unavailable_error", "code": 503}}))
+        return True
+
     def do_GET(self):
+        if self.is_loading():
+            return None
+        if self.path == "/health":
+            return self.send(200, json.dumps({"status": "ok"}))
         if batches.serve(self, "GET", b""):
             return None
         with self.lock:
@@ -269,7 +290,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         raw = self.body()
-        if batches.serve(self, "POST", raw):
+        if self.is_loading() or batches.serve(self, "POST", raw):
             return None
         body = json.loads(raw)
         digest = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
@@ -434,8 +455,11 @@ parser.add_argument("--cert", help="speak TLS with this PEM file")
 parser.add_argument("--api", choices=("openai", "azure", "gemini"), default="openai")
 parser.add_argument("--memorised", nargs="+", default=[], help="files with rows that it knows by heart")
 parser.add_argument("--vary", action="store_true")
+parser.add_argument("--uds")
+parser.add_argument("--loading", type=float, default=0)
 parser.add_argument("--until-eof", action="store_true", help="end when standard input does")
 options = parser.parse_args()
+started = time.monotonic()
 script = load(options.script) if options.script else []
 if not isinstance(script, list) or not all(isinstance(e, dict) and e.get("fault") in FAULTS for e in script):
     raise SystemExit(f"{options.script}: must be a list of objects, each with a fault: {', '.join(FAULTS)}")
@@ -446,8 +470,10 @@ GEMINI = ("model", "messages", "max_tokens", "temperature", "top_p", "n", "stop"
 if options.cert:
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(options.cert)
-server = Server(("127.0.0.1", options.port), Handler)
-print(f"http{'s' if options.cert else ''}://127.0.0.1:{server.server_address[1]}/v1", flush=True)
+if options.uds:
+    Server.address_family, Handler.disable_nagle_algorithm = socket.AF_UNIX, False
+server = Server(options.uds or ("127.0.0.1", options.port), Handler)
+print(f"unix://{options.uds}" if options.uds else f"http{'s' if options.cert else ''}://127.0.0.1:{server.server_address[1]}/v1", flush=True)
 if options.until_eof:
     threading.Thread(target=end_with_parent, daemon=True).start()
 try:

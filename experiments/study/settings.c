@@ -4,6 +4,7 @@
 #include "experiments/study/imports.h"
 #include "gen/llm/batch.h"
 #include "gen/llm/provider.h"
+#include "gen/llm/unix_address.h"
 #include "gen/pool/classify.h"
 #include "gen/pool/pool.h"
 
@@ -130,6 +131,10 @@ static sg_status check_provider(const struct sg_yaml *at, const char *key, const
 
 static sg_status check_url(const struct sg_yaml *at, const char *key, const char *text, struct sg_err *err)
 {
+    if (sg_unix_address_path(text)) {
+        const char *fault = sg_unix_address_fault(text);
+        return fault ? sg_yaml_fail(at, err, "%s %s", key, fault) : SG_OK;
+    }
     const char *host = strncmp(text, "http://", 7) == 0    ? text + 7
                        : strncmp(text, "https://", 8) == 0 ? text + 8
                                                            : "";
@@ -139,7 +144,8 @@ static sg_status check_url(const struct sg_yaml *at, const char *key, const char
             at, err, "%s must hold no user or password; hint: the key goes into an environment variable",
             key);
     if (!n_host || strpbrk(text, " \t\r\n"))
-        return sg_yaml_fail(at, err, "%s must be an address like http://127.0.0.1:8080/v1", key);
+        return sg_yaml_fail(
+            at, err, "%s must be an address like http://127.0.0.1:8080/v1 or unix:///tmp/me/llm.sock", key);
     /* A study's text goes into ledger, results.h5 and bundles; Azure's api-version is no secret. The text is not repeated. */
     const char *query = strchr(host, '?');
     if (query && (strncmp(query, "?api-version=", 13) != 0 || strpbrk(query + 13, "&;=")))
@@ -289,7 +295,8 @@ static const struct sg_setting table[] = {
      .initial = "openai", .unit = "a provider", .help = SG_PROVIDER_HELP},
     {"generator.base_url", SG_SET_TEXT, SG_SET_NULL | SG_SET_OWN, GENERATOR(base_url), .check = check_url,
      .unit = "an address",
-     .help = "the endpoint, like http://127.0.0.1:8080/v1; empty: $OPENAI_BASE_URL ($ANTHROPIC_BASE_URL, "
+     .help = "the endpoint, like http://127.0.0.1:8080/v1, or unix:///PATH of a socket in a folder of mode "
+             "0700; empty: $OPENAI_BASE_URL ($ANTHROPIC_BASE_URL, "
              "$AZURE_OPENAI_ENDPOINT), then the provider's own"},
     {"generator.ca_file", SG_SET_TEXT, SG_SET_NULL | SG_SET_PLACE, GENERATOR(ca_file), .unit = "a file",
      .help =

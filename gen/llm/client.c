@@ -12,7 +12,9 @@
 #include <curl/curl.h>
 #include <jansson.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { MAX_FORMAT_500 = 2 };
 
@@ -390,6 +392,9 @@ static sg_status no_answer(struct sg_client *c, const struct sg_http_reply *repl
     if (sg_reply_tls_reason(&r, why))
         return sg_fail(err, SG_INPUT, "%s: %s", sg_client_origin(c), why);
     sg_reply_failure_text(&r, why);
+    const char *socket = sg_http_socket(c->http);
+    if (socket && access(socket, F_OK) != 0)
+        snprintf(why, sizeof why, "there is no such socket");
     int is_proxy =
         strstr(why, "proxy") || strstr(why, "CONNECT") || r.curl_code == CURLE_COULDNT_RESOLVE_PROXY;
     return sg_fail(err, SG_INPUT,

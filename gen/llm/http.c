@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/secret.h"
+#include "gen/llm/unix_address.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
@@ -23,6 +24,7 @@ struct sg_http {
     const struct sg_provider *provider;
     struct curl_slist *json_headers, *form_headers; /* libcurl writes the Content-Type of a form itself */
     CURLU *base;                                    /* without a path */
+    char *socket;                                   /* NULL: none, it is spoken to by TCP */
     char *path;                                     /* of the base, version included, no slash at the end */
     char *origin;
     int is_local;
@@ -59,6 +61,8 @@ static sg_status hide_query(const char *query, struct sg_err *err)
 
 int sg_http_is_loopback(const char *url)
 {
+    if (sg_unix_address_path(url))
+        return 1;
     CURLU *u = curl_url();
     char *host = NULL;
     int yes = u && curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK &&
@@ -68,8 +72,27 @@ int sg_http_is_loopback(const char *url)
     return yes;
 }
 
+/* HTTP needs a host all the same; servers hold it against nothing. */
+static sg_status read_unix_address(struct sg_http *h, const char *url, struct sg_err *err)
+{
+    const char *fault = sg_unix_address_fault(url), *path = sg_unix_address_path(url);
+    if (fault)
+        return sg_fail(err, SG_INPUT, "generator.base_url %s", fault);
+    SG_TRY(sg_unix_address_check(path, err));
+    h->is_local = 1;
+    h->socket = sg_strdup(path);
+    h->path = sg_strdup(h->provider->version_path ? h->provider->version_path : "/v1");
+    h->origin = sg_strdup(url);
+    return h->socket && h->path && h->origin &&
+                   curl_url_set(h->base, CURLUPART_URL, "http://localhost", 0) == CURLUE_OK
+               ? SG_OK
+               : sg_fail_memory(err, strlen(url));
+}
+
 static sg_status read_address(struct sg_http *h, const char *base, int has_key, struct sg_err *err)
 {
+    if (sg_unix_address_path(base))
+        return read_unix_address(h, base, err);
     const struct sg_provider *provider = h->provider;
     char *scheme = NULL, *host = NULL, *user = NULL, *path = NULL, *query = NULL;
     sg_status status = SG_OK;
@@ -93,7 +116,7 @@ static sg_status read_address(struct sg_http *h, const char *base, int has_key, 
                     "generator.base_url holds a user or password; hint: the key goes into the variable %s",
                     h->g->api_key_env);
     else if (!scheme || !host || (strcmp(scheme, "https") != 0 && strcmp(scheme, "http") != 0))
-        status = sg_fail(err, SG_INPUT, "generator.base_url must begin with https:// or http://");
+        status = sg_fail(err, SG_INPUT, "generator.base_url must begin with https://, http:// or unix://");
     else if (strcmp(scheme, "http") == 0 && has_key && !h->is_local)
         status = sg_fail(
             err, SG_INPUT,
@@ -195,7 +218,7 @@ sg_status sg_http_create(const struct sg_generator *g, const char *api_key, stru
                          h->provider->name, h->provider->base_url_env);
     if (status == SG_OK)
         status = read_address(h, base, api_key != NULL, err);
-    if (status == SG_OK)
+    if (status == SG_OK && !h->origin)
         status = url_of(h, "", 0, "", &h->origin, err);
     if (status == SG_OK)
         status = make_headers(h, api_key, "Content-Type: application/json", &h->json_headers, err);
@@ -216,6 +239,7 @@ void sg_http_destroy(struct sg_http *h)
     curl_slist_free_all(h->json_headers);
     curl_slist_free_all(h->form_headers);
     curl_url_cleanup(h->base);
+    sg_free(h->socket);
     sg_free(h->path);
     sg_free(h->origin);
     sg_free(h);
@@ -229,6 +253,11 @@ const char *sg_http_origin(const struct sg_http *h)
 int sg_http_is_local(const struct sg_http *h)
 {
     return h->is_local;
+}
+
+const char *sg_http_socket(const struct sg_http *h)
+{
+    return h->socket;
 }
 
 /* ---- one exchange ---- */
@@ -284,6 +313,8 @@ void sg_http_prepare(const struct sg_http *h, void *easy, const char *url, struc
 {
     r->easy = easy;
     curl_easy_setopt(easy, CURLOPT_URL, url);
+    if (h->socket)
+        curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, h->socket);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     if (h->is_local) /* clusters set http_proxy: it knows no server on this node, but would see the key */

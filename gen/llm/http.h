@@ -22,7 +22,8 @@
 struct sg_http;
 
 /* Local. `g` is borrowed until destroy; `api_key` may be NULL (a server that needs none). SG_INPUT for an address that is not
- * http(s), that holds a password, or that would carry a key in the clear to another host. */
+ * http(s) or unix (gen/llm/unix_address.h), that holds a password, that would carry a key in the clear to another host, or whose socket
+ * is open to other users. */
 sg_status sg_http_create(const struct sg_generator *g, const char *api_key, struct sg_http **out,
                          struct sg_err *err) SG_MUST_USE;
 void sg_http_destroy(struct sg_http *h);
@@ -32,6 +33,9 @@ const char *sg_http_origin(const struct sg_http *h);
 
 /* Whether the server is on this node. */
 int sg_http_is_local(const struct sg_http *h);
+
+/* The Unix socket that it listens on; NULL: none. */
+const char *sg_http_socket(const struct sg_http *h);
 
 /* Local. The same of an address; 0 for what is none. */
 int sg_http_is_loopback(const char *url);

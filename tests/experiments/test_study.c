@@ -563,7 +563,11 @@ static void test_bad(void **state)
          "models"},
         {"", "generator.provider=cohere", NULL},
         {"", "generator.base_url=localhost:8080",
-         "override generator.base_url: generator.base_url must be an address like http://127.0.0.1:8080/v1"},
+         "override generator.base_url: generator.base_url must be an address like http://127.0.0.1:8080/v1 "
+         "or unix:///tmp/me/llm.sock"},
+        {"", "generator.base_url=unix://llm.sock",
+         "override generator.base_url: generator.base_url must name a socket by its whole path, like "
+         "unix:///run/user/1000/llm/server.sock"},
         {"", "generator.base_url=https://host/v1?key=AIzaSyDwhatever",
          "override generator.base_url: generator.base_url must have nothing behind a ? but api-version, as a "
          "study is kept with its "
