@@ -5,6 +5,7 @@
 #include "base/tell.h"
 #include "base/text.h"
 #include "experiments/study/prices.h"
+#include "gen/llm/http.h"
 #include "gen/llm/provider.h"
 
 #include <stdio.h>
@@ -227,8 +228,44 @@ static sg_status share_address(struct sg_endpoint *e, const struct sg_team *worl
     return sg_agree(world, status, err);
 }
 
+/* Which ranks a server on rank 0's node can be asked from. */
+struct reach {
+    int is_near, n_far; /* this rank is on that node; ranks of the job that are not */
+};
+
+/* Collective. */
+static sg_status find_reach(const struct sg_team *world, struct reach *r, struct sg_err *err)
+{
+    int lowest = world->rank, is_far;
+    MPI_Comm node;
+    *r = (struct reach){.is_near = 1};
+    if (world->size == 1)
+        return SG_OK;
+    SG_TRY(sg_mpi_check(MPI_Comm_split_type(world->comm, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node),
+                        "MPI_Comm_split_type", err));
+    int rc = MPI_Allreduce(&world->rank, &lowest, 1, MPI_INT, MPI_MIN, node);
+    MPI_Comm_free(&node);
+    SG_TRY(sg_mpi_check(rc, "MPI_Allreduce", err));
+    is_far = lowest != 0;
+    r->is_near = !is_far;
+    return sg_mpi_check(MPI_Allreduce(&is_far, &r->n_far, 1, MPI_INT, MPI_SUM, world->comm), "MPI_Allreduce",
+                        err);
+}
+
+/* This rank's share of an endpoint's connections. Where only some ranks reach it, each of them may use all: the limiter bounds the sum, and the
+ * freest rank sends. */
+static int64_t share_of(const struct sg_endpoint *e, const struct sg_team *world, const struct reach *r)
+{
+    int64_t all = e->generator.connections;
+    if (r->n_far && e->base_url && sg_http_is_loopback(e->base_url))
+        return r->is_near ? all : SG_SENDER_FAR;
+    return (all + world->size - 1) / world->size;
+}
+
 sg_status sg_endpoints_share(struct sg_endpoints *e, const struct sg_team *world, struct sg_err *err)
 {
+    struct reach reach;
+    SG_TRY(find_reach(world, &reach, err));
     e->sender.rank = world->rank;
     e->sender.n_endpoints = e->n;
     for (int g = 0; g < e->n; g++) {
@@ -237,9 +274,7 @@ sg_status sg_endpoints_share(struct sg_endpoints *e, const struct sg_team *world
         SG_TRY(share_key(x, world, err));
         SG_TRY(share_address(x, world, err));
         e->sender.endpoint[g] = (struct sg_sender_endpoint){
-            .generator = &x->generator,
-            .api_key = x->api_key,
-            .connections = (x->generator.connections + world->size - 1) / world->size};
+            .generator = &x->generator, .api_key = x->api_key, .connections = share_of(x, world, &reach)};
     }
     return SG_OK;
 }

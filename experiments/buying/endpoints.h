@@ -56,7 +56,8 @@ sg_status sg_endpoints_open(struct sg_endpoints *e, const struct sg_endpoints_se
 void sg_endpoints_take_keys(const struct sg_study *s);
 
 /* Collective. Rank 0's keys, addresses and prices to all ranks, and each rank's sender: a launcher need not hand $OPENAI_BASE_URL on to
- * other nodes, and a key must not go to another address than the one it was meant for. */
+ * other nodes, and a key must not go to another address than the one it was meant for. A server at a loopback address or a Unix socket is on
+ * rank 0's node, and ranks of other nodes send it nothing. */
 sg_status sg_endpoints_share(struct sg_endpoints *e, const struct sg_team *world,
                              struct sg_err *err) SG_MUST_USE;
 

@@ -10,11 +10,13 @@
 #include "gen/llm/client.h"
 #include "mpi/engine.h"
 
+enum { SG_SENDER_FAR = -1 };
+
 /* What a rank's network thread keeps: of each endpoint; and all of it. */
 struct sg_sender_endpoint {
     const struct sg_generator *generator;
     const char *api_key;      /* NULL: none */
-    int64_t connections;      /* of this rank at most */
+    int64_t connections;      /* of this rank at most; SG_SENDER_FAR: the server is out of its reach */
     struct sg_client *client; /* made by the work for the first request; sg_client_destroy */
 };
 struct sg_sender {
@@ -37,7 +39,8 @@ sg_status sg_sender_command_end(struct sg_engine *e, int64_t item, struct sg_err
 /* Rank 0. What a rank reports. */
 struct sg_sender_event {
     int rank, generator;
-    int64_t capacity; /* > 0: the rank is ready for so many requests of it at once, and the rest is unset */
+    int64_t
+        capacity; /* not 0: the rank is ready, for so many requests of it at once or SG_SENDER_FAR, and the rest is unset */
     struct sg_adapt adapt; /* what the endpoint has refused, as far as that rank knows */
     struct sg_client_result result;
 };

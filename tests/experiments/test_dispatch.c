@@ -160,6 +160,30 @@ static void the_freest_rank_sends(void **state)
     end(&f);
 }
 
+static void a_far_rank_sends_nothing(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f, 1, 0, -1, 2);
+    for (int i = 0; i < 3; i++)
+        add(&f, 0, 0, i);
+    fake_ready(0, 1, SG_SENDER_FAR);
+    turn(&f);
+    assert_int_equal(fake.n, 0);
+    fake_ready(1, 1, 2);
+    turn(&f);
+    assert_int_equal(fake.n, 2);
+    fake_answer(0, "yes");
+    turn(&f);
+    fake_answer(1, "yes");
+    fake_answer(2, "yes");
+    for (int c = 0; c < 3; c++)
+        assert_int_equal(fake.command[c].item, 1);
+    turn(&f);
+    assert_true(fake.has_ended[0] && fake.has_ended[1]);
+    end(&f);
+}
+
 static void sent_again_after_429(void **state)
 {
     (void)state;
@@ -402,6 +426,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answered_in_order),
         cmocka_unit_test(the_freest_rank_sends),
+        cmocka_unit_test(a_far_rank_sends_nothing),
         cmocka_unit_test(sent_again_after_429),
         cmocka_unit_test(given_up_for_its_content),
         cmocka_unit_test(held_until_another_is_answered),
