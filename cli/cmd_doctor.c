@@ -58,7 +58,7 @@ static sg_status on_rank_0(const struct sg_team *world, const struct sg_args *ar
     if (world->rank == 0 && status == SG_OK)
         status = as_json ? print_json(f, err) : print_text(f, err);
     struct sg_err second = {0};
-    sg_status waited = sg_cli_wait_all(world, &second);
+    sg_status waited = sg_wait_all(world, &second);
     if (status == SG_OK && waited != SG_OK)
         *err = second, status = waited;
     return sg_agree(world, status, err);

@@ -110,6 +110,12 @@ static int study_command(enum action action, int argc, char **argv)
                                              .type = SG_OPT_FLAG,
                                              .help = "ask again what the server has refused before",
                                              .flag = &o.retry_refused};
+    const struct sg_option option_llm = {
+        .name = "with-llm",
+        .type = SG_OPT_TEXT,
+        .argument = "COMMAND",
+        .help = "start this LLM server beside rank 0 and ask it; {socket} or {port}",
+        .text = &o.with_llm};
     const struct sg_option plan_options[] = {
         option_results,
         {.name = "json", .type = SG_OPT_FLAG, .help = "a JSON object instead of text", .flag = &as_json},
@@ -138,6 +144,7 @@ static int study_command(enum action action, int argc, char **argv)
         option_results,
         option_usd,
         option_quiet,
+        option_llm,
         {.name = "offline",
          .type = SG_OPT_FLAG,
          .help = "open no socket; list first what is missing",
@@ -154,6 +161,7 @@ static int study_command(enum action action, int argc, char **argv)
         option_results,
         option_usd,
         option_quiet,
+        option_llm,
         {.name = "batch",
          .type = SG_OPT_FLAG,
          .help = "send what is missing to the batch API",
@@ -175,7 +183,7 @@ static int study_command(enum action action, int argc, char **argv)
     };
     const struct sg_option *const options[] = {
         [PLAN] = plan_options, [RUN] = run_options, [GENERATE] = generate_options};
-    const int n_options[] = {[PLAN] = 5, [RUN] = 7, [GENERATE] = 9};
+    const int n_options[] = {[PLAN] = 5, [RUN] = 8, [GENERATE] = 10};
     const struct sg_usage usage = {.command = actions[action].name,
                                    .positional = action == GENERATE ? "STUDY" : "STUDY|BUNDLE",
                                    .n_positional = 1,
@@ -199,6 +207,9 @@ static int study_command(enum action action, int argc, char **argv)
         status = sg_fail(&err, SG_INPUT, "--batch, --collect and --abandon-batches exclude each other");
     if (status == SG_OK && o.wait && !submit && !collect)
         status = sg_fail(&err, SG_INPUT, "--wait waits for batches; hint: give --collect or --batch with it");
+    if (status == SG_OK && o.with_llm && (o.offline || o.batch))
+        status = sg_fail(&err, SG_INPUT, "--with-llm starts a server to be asked now: it does not go with %s",
+                         o.offline ? "--offline" : "batches");
     o.study = args.n_positional ? args.positional[0] : "";
     o.n_overrides = overrides.n;
     o.overrides = overrides.item;
@@ -207,6 +218,9 @@ static int study_command(enum action action, int argc, char **argv)
         status =
             sg_fail(&err, SG_INPUT, "%s is a bundle, which has all that was bought; hint: `synthgrid %s %s`",
                     o.study, as_json ? "plan" : "run", o.study);
+    else if (is_bundle && o.with_llm && status == SG_OK)
+        status =
+            sg_fail(&err, SG_INPUT, "%s is a bundle, which asks nobody; hint: leave out --with-llm", o.study);
     else if (digest && !is_bundle && status == SG_OK)
         status = sg_fail(&err, SG_INPUT, "--digest is for a bundle, and %s is none", o.study);
     if (status == SG_OK && is_plan)

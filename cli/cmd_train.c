@@ -216,7 +216,7 @@ static sg_status job_train(struct job *j, const struct sg_team *world, struct sg
         MPI_Comm_free(&team.comm);
     }
     struct sg_err why = {0};
-    sg_status waited = sg_cli_wait_all(world, &why);
+    sg_status waited = sg_wait_all(world, &why);
     if (status == SG_OK && waited != SG_OK)
         status = sg_fail(err, waited, "%s", why.text);
     if (j->checkpoint)

@@ -145,7 +145,7 @@ static sg_status verify(const struct sg_team *world, const struct sg_args *args,
         sg_cli_guard_end();
     }
     if (world) {
-        sg_status waited = sg_cli_wait_all(world, err); /* asleep, while rank 0 reads */
+        sg_status waited = sg_wait_all(world, err); /* asleep, while rank 0 reads */
         status = sg_agree(world, status == SG_OK ? waited : status, err);
     }
     if (status == SG_OK && world)

@@ -104,19 +104,6 @@ int sg_cli_end(struct sg_args *args, const struct sg_team *world, sg_status stat
     return (int)status;
 }
 
-sg_status sg_cli_wait_all(const struct sg_team *world, struct sg_err *err)
-{
-    MPI_Request request;
-    int done = 0;
-    SG_TRY(sg_mpi_check(MPI_Ibarrier(world->comm, &request), "MPI_Ibarrier", err));
-    for (;;) {
-        SG_TRY(sg_mpi_check(MPI_Test(&request, &done, MPI_STATUS_IGNORE), "MPI_Test", err));
-        if (done)
-            return SG_OK;
-        sg_sleep_us(5000);
-    }
-}
-
 sg_status sg_cli_print_json(json_t *object, const char *what, struct sg_err *err)
 {
     int bad = !object || (json_dumpf(object, stdout, JSON_REAL_PRECISION(9)) != 0 && !ferror(stdout));

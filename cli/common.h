@@ -28,10 +28,6 @@ int64_t sg_cli_launched_rank(void);
  * failed write to standard output (disk full, pipe closed) is an error too. */
 int sg_cli_end(struct sg_args *args, const struct sg_team *world, sg_status status, struct sg_err *err);
 
-/* Collective. Waits for all ranks as MPI_Barrier does, but asleep: an idle rank must not take a core from a
- * working one. */
-sg_status sg_cli_wait_all(const struct sg_team *world, struct sg_err *err) SG_MUST_USE;
-
 /* Bytes of this process that were in memory at the same time, at most: libraries and all, as the system counts. */
 int64_t sg_cli_peak_rss(void);
 

@@ -8,7 +8,9 @@
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "cli/version.h"
+#include "gen/llm/companion.h"
 #include "mpi/blas.h"
+#include "mpi/comm.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -113,6 +115,8 @@ int main(int argc, char **argv)
     const char *name = argv[1];
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || (strcmp(name, "help") == 0 && argc == 2))
         return sg_cli_end(&none, NULL, (sg_status)help(), &err);
+    if (strcmp(name, SG_COMPANION_KEEPER) == 0)
+        return sg_companion_keep(argc, argv);
     if (strcmp(name, "--version") == 0)
         return sg_cli_end(&none, NULL, (sg_status)version(), &err);
     for (int i = 0; i < N_COMMANDS; i++)

@@ -1,5 +1,6 @@
 #include "mpi/comm.h"
 
+#include "base/file.h"
 #include "base/mem.h"
 
 #include <limits.h>
@@ -67,6 +68,19 @@ sg_status sg_agree(const struct sg_team *team, sg_status status, struct sg_err *
     if (first.rank == 0 && first.status == SG_INPUT)
         return sg_fail(err, SG_INPUT, "%s", first.text);
     return sg_fail(err, (sg_status)first.status, "rank %d: %s", first.rank, first.text);
+}
+
+sg_status sg_wait_all(const struct sg_team *world, struct sg_err *err)
+{
+    MPI_Request request;
+    int done = 0;
+    SG_TRY(sg_mpi_check(MPI_Ibarrier(world->comm, &request), "MPI_Ibarrier", err));
+    for (;;) {
+        SG_TRY(sg_mpi_check(MPI_Test(&request, &done, MPI_STATUS_IGNORE), "MPI_Test", err));
+        if (done)
+            return SG_OK;
+        sg_sleep_us(5000);
+    }
 }
 
 /* Room for n bytes and the NUL, within the buffer's ceiling. */

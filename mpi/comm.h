@@ -32,6 +32,10 @@ void sg_mpi_end(void);
  * with `err` filled when it is not SG_OK. */
 sg_status sg_agree(const struct sg_team *team, sg_status status, struct sg_err *err) SG_MUST_USE;
 
+/* Collective. Waits for all ranks as MPI_Barrier does, but asleep: an idle rank must not take a core from a
+ * working one. */
+sg_status sg_wait_all(const struct sg_team *world, struct sg_err *err) SG_MUST_USE;
+
 /* Collective. Root's bytes to all: others' buffer is cleared and filled. Any length (in pieces of less than
  * 2^31). */
 sg_status sg_bcast_buf(const struct sg_team *team, int root, struct sg_buf *b,

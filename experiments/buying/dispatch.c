@@ -227,6 +227,16 @@ void sg_dispatch_stop(struct sg_dispatch *d, const char *why)
         sg_dispatch_stop_generator(d, g, why);
 }
 
+void sg_dispatch_hold(struct sg_dispatch *d, int generator, int is_held)
+{
+    d->queue[generator].is_held = is_held;
+}
+
+int sg_dispatch_is_closed(const struct sg_dispatch *d)
+{
+    return d->is_closing;
+}
+
 int sg_dispatch_is_open(const struct sg_dispatch *d, int generator)
 {
     return sg_limiter_state(d->queue[generator].limiter).dead == SG_OK;

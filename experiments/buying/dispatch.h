@@ -64,6 +64,12 @@ sg_status sg_dispatch_turn(struct sg_dispatch *d, struct sg_err *err) SG_MUST_US
 void sg_dispatch_stop(struct sg_dispatch *d, const char *why);
 void sg_dispatch_stop_generator(struct sg_dispatch *d, int generator, const char *why);
 
+/* Nothing leaves to a generator until it is no longer held; what is in flight comes back. */
+void sg_dispatch_hold(struct sg_dispatch *d, int generator, int is_held);
+
+/* Whether the ranks' work is over: nothing was left to send, and nothing will be. */
+int sg_dispatch_is_closed(const struct sg_dispatch *d);
+
 /* Whether a generator still takes requests. */
 int sg_dispatch_is_open(const struct sg_dispatch *d, int generator);
 

@@ -85,6 +85,7 @@ struct sg_endpoint_queue {
     struct sg_slot_load *slot; /* (n_slots) */
     int64_t *leaving;          /* (connections) scratch */
     int is_swept, has_warned_of_timeouts;
+    int is_held; /* nothing leaves */
 };
 
 /* *q: zero. destroy also after a failure. */

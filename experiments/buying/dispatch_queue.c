@@ -234,9 +234,10 @@ static sg_status leave_all(struct sg_endpoint_queue *q, struct sg_err *err)
 sg_status sg_queue_turn(struct sg_endpoint_queue *q, struct sg_err *err)
 {
     int64_t like;
-    if (sg_limiter_wants_control(q->limiter, &like))
+    if (!q->is_held && sg_limiter_wants_control(q->limiter, &like))
         SG_TRY(add_control(q, like, err));
-    SG_TRY(send_all(q, err));
+    if (!q->is_held)
+        SG_TRY(send_all(q, err));
     struct sg_limiter_state s = sg_limiter_state(q->limiter);
     return s.dead != SG_OK && !q->is_swept ? leave_all(q, err) : SG_OK;
 }

@@ -142,10 +142,14 @@ static sg_status begin(struct sg_run *r, struct sg_err *err)
         status = sg_run_begin(r, on_complete, err);
     SG_TRY(sg_agree(r->world, status, err));
     SG_TRY(can_train(r, err));
+    if (r->options->with_llm)
+        SG_TRY(sg_run_companion_cores(r, err));
     if (is_rank_0) {
         status = sg_run_open_endpoints(r, err);
         sg_endpoints_take_keys(r->p->study);
     }
+    if (r->options->with_llm) /* which may load for a long time */
+        SG_TRY(sg_wait_all(r->world, err));
     SG_TRY(sg_agree(r->world, status, err));
     SG_TRY(sg_endpoints_share(&r->endpoints, r->world, err));
     sg_run_end_phase(r);
@@ -179,6 +183,7 @@ static sg_status work(struct sg_run *r, struct sg_err *err)
 static void free_all(struct sg_run *r)
 {
     sg_watch_free(&r->watch);
+    sg_run_companion_end(r);
     sg_endpoints_close(&r->endpoints);
     sg_requests_destroy(r->requests);
     sg_dispatch_destroy(r->dispatch);

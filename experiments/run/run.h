@@ -17,7 +17,9 @@ struct sg_run_options {
     const char *study;
     int n_overrides;
     const char *const *overrides;
-    double max_usd;             /* < 0: the study's budget.usd */
+    double max_usd; /* < 0: the study's budget.usd */
+    const char *
+        with_llm; /* the command of an LLM server to be started beside rank 0 (gen/llm/companion.h); NULL: none */
     int offline;                /* open no socket; say what is missing before any work */
     int buy_only;               /* `generate`: fill the pools and train nothing */
     enum sg_batch_action batch; /* with buy_only: buy through the provider's batch API */

@@ -155,6 +155,8 @@ sg_status sg_run_open_endpoints(struct sg_run *r, struct sg_err *err)
         return print_missing(r, err);
     if (!r->options->batch)
         SG_TRY(sg_batch_refuse(r->ledger, r->p->study, err));
+    if (r->options->with_llm)
+        SG_TRY(sg_run_companion_start(r, err));
     return sg_endpoints_open(&r->endpoints,
                              &(struct sg_endpoints_settings){.study = r->p->study,
                                                              .requests = r->requests,

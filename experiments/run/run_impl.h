@@ -1,8 +1,9 @@
 /* Inside of a run: run.c (the order of things), run_begin.c (what there is, and what is to do), run_cells.c (cells as the engine's
- * work), run_turn.c (what is done and shown while the engine runs), run_end.c (how it ends). */
+ * work), run_turn.c (what is done and shown while the engine runs), run_companion.c (its LLM server), run_end.c (how it ends). */
 #ifndef SG_EXPERIMENTS_RUN_RUN_IMPL_H
 #define SG_EXPERIMENTS_RUN_RUN_IMPL_H
 
+#include "base/cores.h"
 #include "experiments/buying/cache.h"
 #include "experiments/buying/endpoints.h"
 #include "experiments/buying/requests.h"
@@ -12,6 +13,7 @@
 #include "experiments/run/resume.h"
 #include "experiments/run/run.h"
 #include "experiments/run/watch.h"
+#include "gen/llm/companion.h"
 
 /* The engine's kinds of work. */
 enum {
@@ -55,6 +57,12 @@ struct sg_run {
     struct sg_resume resume;
     int64_t n_missing; /* completions when the run began */
     char *h5_path;
+
+    struct sg_companion *companion; /* NULL: none was started */
+    int asks_companion[SG_MAX_GENERATORS],
+        companion_is_over;                       /* which generators ask it; it is no concern any more */
+    unsigned char companion_cores[SG_CORE_MASK]; /* of all ranks of this node */
+    char *companion_log;
 
     struct sg_progress progress;
     struct sg_progress_keeper *keeper; /* of phases without turns; NULL: none */
@@ -103,6 +111,21 @@ void sg_run_write_cache(struct sg_run *r);
 
 /* The engine's tick; context: the run. */
 sg_status sg_run_tick(void *context, const struct sg_engine *e, struct sg_err *err) SG_MUST_USE;
+
+/* ---- run_companion.c: options->with_llm ---- */
+
+/* Collective over all ranks. The cores that its server may use: a launcher may have bound rank 0 to one. */
+sg_status sg_run_companion_cores(struct sg_run *r, struct sg_err *err) SG_MUST_USE;
+
+/* Where something is missing that it is to answer, starts the server, waits until it is healthy, and points its generators there. SG_INPUT
+ * where it dies before that, SG_STOPPED where the run is asked to stop. */
+sg_status sg_run_companion_start(struct sg_run *r, struct sg_err *err) SG_MUST_USE;
+
+/* In each turn: nothing leaves while it is started again; when it has died too often, its generators are over; when all is bought, it is
+ * ended. */
+void sg_run_companion_turn(struct sg_run *r);
+
+void sg_run_companion_end(struct sg_run *r);
 
 /* ---- run_end.c ---- */
 

@@ -133,6 +133,7 @@ sg_status sg_run_tick(void *context, const struct sg_engine *e, struct sg_err *e
     struct sg_engine_state s = sg_engine_state(e);
     if (s.draining)
         sg_dispatch_stop(r->dispatch, "stopped as asked");
+    sg_run_companion_turn(r);
     SG_TRY(sg_dispatch_turn(r->dispatch, err));
     /* What costs is committed before the next request leaves; a kill loses no more than half a second of what is free. */
     if (sg_ledger_pending_s(r->ledger) > 0.4)

@@ -144,12 +144,12 @@ static sg_status read_address(struct sg_http *h, const char *base, int has_key, 
     return status;
 }
 
-/* The base with this path and, where not NULL, this query in place of its own. */
-static sg_status url_of(const struct sg_http *h, const char *path, size_t n_path, const char *query,
-                        char **url, struct sg_err *err)
+/* The base with this path behind `front` and, where not NULL, this query in place of its own. */
+static sg_status url_at(const struct sg_http *h, const char *front, const char *path, size_t n_path,
+                        const char *query, char **url, struct sg_err *err)
 {
     CURLU *u = curl_url_dup(h->base);
-    char *whole = sg_strf("%s%.*s", h->path, (int)n_path, path), *full = NULL;
+    char *whole = sg_strf("%s%.*s", front, (int)n_path, path), *full = NULL;
     int ok = u && whole && curl_url_set(u, CURLUPART_PATH, whole[0] ? whole : "/", 0) == CURLUE_OK;
     if (ok && query)
         ok = curl_url_set(u, CURLUPART_QUERY, query[0] ? query : NULL, 0) == CURLUE_OK;
@@ -161,6 +161,12 @@ static sg_status url_of(const struct sg_http *h, const char *path, size_t n_path
         return sg_fail_memory(err, 1024);
     *url = copy;
     return SG_OK;
+}
+
+static sg_status url_of(const struct sg_http *h, const char *path, size_t n_path, const char *query,
+                        char **url, struct sg_err *err)
+{
+    return url_at(h, h->path, path, n_path, query, url, err);
 }
 
 sg_status sg_http_url(const struct sg_http *h, const char *path, char **url, struct sg_err *err)
@@ -409,7 +415,8 @@ static sg_status perform(const struct sg_http *h, CURL *easy, const struct sg_ht
 {
     char *url = NULL;
     curl_mime *form = NULL;
-    sg_status status = sg_http_url(h, call->path, &url, err);
+    sg_status status = call->at_root ? url_at(h, "", call->path, strlen(call->path), "", &url, err)
+                                     : sg_http_url(h, call->path, &url, err);
     if (status != SG_OK)
         return status;
     sg_http_prepare(h, easy, url, r);

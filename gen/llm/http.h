@@ -84,6 +84,7 @@ struct sg_http_part {
 
 struct sg_http_call {
     const char *method, *path; /* path as for sg_http_url */
+    int at_root;               /* path stands behind the host, not behind the base URL */
     const char *json;          /* the body; NULL: none, or a form */
     int n_parts;
     const struct sg_http_part *part;

@@ -16,6 +16,7 @@ static const struct sg_provider table[] = {
      .chat_path = "/chat/completions",
      .key_header = "Authorization: Bearer ",
      .has_batches = 1,
+     .has_own_servers = 1,
      .rehearsed_as = "openai"},
     {.name = "anthropic",
      .wire = &sg_wire_anthropic,

@@ -31,6 +31,7 @@ struct sg_provider {
     int needs_model;          /* generator.model has no default that could be meant */
     int lists_no_deployments; /* what GET /models lists is not what generator.model names */
     int has_batches;          /* OpenAI's batch API: gen/llm/batch.h */
+    int has_own_servers;      /* people start servers themselves that speak it: vLLM, llama.cpp */
     int in_process;           /* no server: gen/llm/llama.h; no addresses then */
     /* The provider as which `rehearse` asks a stub server, which speaks OpenAI's and Anthropic's formats at plain addresses: it does not
      * try another format. tests/gen/test_reply.c and tests/fuzz/fuzz_reply.c read replies of all. */

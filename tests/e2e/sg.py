@@ -181,7 +181,7 @@ class Stub:
         self.process = subprocess.Popen([sys.executable, "-S", str(ROOT / "stub" / "llm_stub.py"), "--log", str(self.log),
                                          *options], stdout=subprocess.PIPE, text=True)
         line = self.process.stdout.readline()
-        self.url = re.search(r"https?://\S+", line).group(0)
+        self.url = re.search(r"(https?|unix)://\S+", line).group(0)
         atexit.register(self.stop)  # a test that fails must leave no server: ctest would wait for whoever holds its output
 
     def requests(self):
