@@ -74,7 +74,9 @@ def answer_text(body, digest):
     choices = re.search(r"Reply with one of: (.*)\.$", prompt, re.M)
     if choices:
         return verdict(body, digest, choices.group(1).split("; "))
-    many = re.search(r"Number them: 1\. to (\d+)\.", prompt)
+    if "response_format" not in body and (several := re.search(r"^Do this (\d+) times, .* with its probability, a number from 0 to 1", prompt, re.M)):
+        return verbalized(body, digest, int(several.group(1)))
+    many = re.search(r"Number them: 1\. to (\d+)\.|^Do this (\d+) times, ", prompt, re.M)
     data = re.findall(r"<text>(.*?)</text>", prompt, re.S)  # to be said in other words; one in six comes back as it was
     if data and "response_format" not in body:
         if hashlib.sha256(f"{digest}/same".encode()).digest()[0] % 6 == 0:
@@ -82,11 +84,32 @@ def answer_text(body, digest):
         return example(body, digest, "other ").replace(": ", ": <text>", 1)
     if "response_format" in body:
         fields = body["response_format"]["json_schema"]["schema"]["properties"]["examples"]["items"]["required"]
-        plain = [example(body, digest, f"{i} ") for i in range(int(many.group(1)) if many else 1)]
-        return json.dumps({"examples": [fill(fields, text) for text in plain]})
+        plain = [example(body, digest, f"{i} ") for i in range(int(many.group(1) or many.group(2)) if many else 1)]
+        return json.dumps({"examples": [fill(fields, text, probability(digest, i)) for i, text in enumerate(plain)]})
     if many:
         return "\n\n".join(f"{i + 1}. {example(body, digest, f'{i} ')}" for i in range(int(many.group(1))))
     return example(body, digest, "")
+
+
+def probability(digest, i):
+    """What it gives its text: from 0.01 to 0.5, in one of the ways that models have; in one of eight it says nothing that is one."""
+    bits = hashlib.sha256(f"{digest}/{i}/probability".encode()).digest()
+    percent = 1 + bits[0] % 50
+    return "likely" if bits[1] % 8 == 0 else f"{percent}%" if bits[1] % 8 == 1 else f"{percent / 100}"
+
+
+def verbalized(body, digest, n):
+    """Texts with their probabilities, in one of the forms that models have: tags, JSON, a list with numbers in brackets or lines."""
+    texts = [example(body, digest, f"{i} ") for i in range(n)]
+    said = [probability(digest, i) for i in range(n)]
+    form = hashlib.sha256(f"{digest}/form".encode()).digest()[0] % 4
+    if form == 0:
+        return json.dumps({"responses": [{"text": t, "probability": float(p) if p[-1].isdigit() else p} for t, p in zip(texts, said)]})
+    if form == 1:
+        return "\n\n".join(f"{i + 1}. {t} ({p})" if p[0].isdigit() else f"{i + 1}. {t}" for i, (t, p) in enumerate(zip(texts, said)))
+    if form == 2:
+        return "\n\n".join(f"{i + 1}. {t}\nProbability: {p}" for i, (t, p) in enumerate(zip(texts, said)))
+    return "\n".join(f"<response>\n<text>{t}</text>\n<probability>{p}</probability>\n</response>" for t, p in zip(texts, said))
 
 
 def remembered(prompt):
@@ -113,10 +136,10 @@ def verdict(body, digest, choices):
             " or ".join(choices) if bits[2] % 2 else "I am not sure.")[bits[0] % 8]
 
 
-def fill(fields, text):
-    """The lines "Mark: ..." of an example as an object; its first field may stand without a mark."""
+def fill(fields, text, given):
+    """The lines "Mark: ..." of an example as an object; its first field may stand without a mark. given: its probability."""
     lines = dict(line.split(": ", 1) if ": " in line else (fields[0], line) for line in text.split("\n"))
-    return {field: lines.get(field, "") for field in fields}
+    return {field: given if field == "Probability" else lines.get(field, "") for field in fields}
 
 
 def example(body, digest, salt):

@@ -4,6 +4,7 @@
 #include "results/ledger/ledger_contamination.h"
 
 #include <jansson.h>
+#include <math.h>
 #include <stdlib.h>
 
 /* "near" of struct sg_ledger_pool's rejects. */
@@ -28,6 +29,17 @@ static json_t *source_json(const struct sg_pool *pool)
     return list;
 }
 
+/* "probability" of struct sg_ledger_pool's rejects; NULL for a pool that was not asked for them. */
+static json_t *probability_json(const struct sg_pool *pool)
+{
+    json_t *list = sg_pool_has_probabilities(pool) ? json_array() : NULL;
+    for (int64_t j = 0; list && j < sg_pool_n(pool); j++) {
+        double p = sg_pool_get(pool, j).probability;
+        json_array_append_new(list, isnan(p) ? json_null() : json_real(p));
+    }
+    return list;
+}
+
 static char *rejects_json(const struct sg_pool *pool)
 {
     const int64_t *n = sg_pool_rejects(pool);
@@ -39,6 +51,9 @@ static char *rejects_json(const struct sg_pool *pool)
     json_t *source = source_json(pool);
     if (source)
         json_object_set_new(o, "source", source);
+    json_t *probability = probability_json(pool);
+    if (probability)
+        json_object_set_new(o, "probability", probability);
     char *text = json_dumps(o, JSON_SORT_KEYS | JSON_COMPACT);
     json_decref(o);
     return text;

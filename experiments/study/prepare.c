@@ -95,7 +95,8 @@ static sg_status make_pool(struct sg_prepared *p, int64_t i, struct sg_err *err)
         .seed = k->seed_generation,
         .variant = s->variant[k->arm.variant],
         .conditioning = (enum sg_conditioning)k->arm.conditioning,
-        .n_examples = s->examples_per_request,
+        .n_examples = sg_study_examples_per_request(s, (enum sg_method)k->arm.method),
+        .below = s->verbalized_below,
         .structured = s->structured_output,
         .n = s->size[s->n_sizes - 1],
         .raw = sg_prepared_shots(p, k->task, k->seed_data > 0 ? k->seed_data : 0),
@@ -443,14 +444,17 @@ char *sg_pool_settings(const struct sg_prepared *p, int64_t i)
         return dump(free_pool_settings(p, k, names));
     char arm[SG_ARM_NAME];
     sg_arm_name(s, &k->arm, arm);
-    json_t *o = json_pack(
-        "{s:s, s:s, s:s, s:s, s:f, s:f, s:I, s:I, s:I, s:I, s:s, s:o, s:s, s:s, s:I}", "task", t->name,
-        "method", arm, "provider", g->provider, "model", g->model, "temperature", g->temperature, "top_p",
-        g->top_p, "max_tokens", (json_int_t)sg_pool_max_tokens(p->pool[i]), "seed_generation",
-        (json_int_t)k->seed_generation, "seed_data", (json_int_t)k->seed_data, "n_wanted",
-        (json_int_t)s->size[s->n_sizes - 1], "task_sha256", t->digest, "class_names", names, "conditioning",
-        sg_conditioning_name((enum sg_conditioning)k->arm.conditioning), "prompt_variant",
-        s->variant[k->arm.variant], "examples_per_request", (json_int_t)s->examples_per_request);
+    json_t *o =
+        json_pack("{s:s, s:s, s:s, s:s, s:f, s:f, s:I, s:I, s:I, s:I, s:s, s:o, s:s, s:s, s:I}", "task",
+                  t->name, "method", arm, "provider", g->provider, "model", g->model, "temperature",
+                  g->temperature, "top_p", g->top_p, "max_tokens", (json_int_t)sg_pool_max_tokens(p->pool[i]),
+                  "seed_generation", (json_int_t)k->seed_generation, "seed_data", (json_int_t)k->seed_data,
+                  "n_wanted", (json_int_t)s->size[s->n_sizes - 1], "task_sha256", t->digest, "class_names",
+                  names, "conditioning", sg_conditioning_name((enum sg_conditioning)k->arm.conditioning),
+                  "prompt_variant", s->variant[k->arm.variant], "examples_per_request",
+                  (json_int_t)sg_study_examples_per_request(s, (enum sg_method)k->arm.method));
+    if (o && sg_pool_has_probabilities(p->pool[i]) && s->verbalized_below > 0)
+        json_object_set_new(o, "below", json_real(s->verbalized_below));
     if (o) {
         name_generator(o, g);
         sg_generator_put_more(g, o);

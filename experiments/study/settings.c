@@ -234,6 +234,13 @@ static const struct sg_setting table[] = {
              "they are"},
     {"rephrase_tasks", SG_SET_TEXTS, SG_SET_NULL, LIST(rephrase_task, n_rephrase_tasks), .unit = "names",
      .check = sg_settings_check_name, .help = "the tasks that `rephrase` holds for; empty: all"},
+    {"verbalized.texts", SG_SET_INT, 0, STUDY(verbalized_texts), RANGE(2, SG_MAX_EXAMPLES), .initial = "5",
+     .unit = "examples",
+     .help = "method verbalized: texts that one request asks for, each with its probability "
+             "(generator.examples_per_request is for other methods)"},
+    {"verbalized.below", SG_SET_REAL, SG_SET_NULL, STUDY(verbalized_below), RANGE(1e-6, 1),
+     .help = "method verbalized: ask for texts with a probability below this, like 0.1 (the tails of the "
+             "distribution); empty: for all"},
     {"sizes", SG_SET_INTS, SG_SET_NULL, LIST(size, n_sizes), RANGE(1, 1e7), .unit = "examples",
      .help = "synthetic training examples, like sizes: [100, 500]: prefixes of one pool; needed by every mix "
              "but raw"},

@@ -25,6 +25,12 @@ static int uses(const struct sg_study *s, enum sg_mix mix)
     return 0;
 }
 
+int64_t sg_study_examples_per_request(const struct sg_study *s, enum sg_method m)
+{
+    return m < SG_N_METHODS && sg_method_row(m)->has_probabilities ? s->verbalized_texts
+                                                                   : s->examples_per_request;
+}
+
 static sg_status check_axes(const struct sg_reading *r, const struct sg_study *s, struct sg_err *err)
 {
     int synthetic = uses(s, SG_MIX_SYNTHETIC) || uses(s, SG_MIX_BOTH),

@@ -83,7 +83,10 @@ struct sg_study {
     int *rephrase; /* 0: pools as they are bought; 1: rephrasings of them */
     int n_rephrase_tasks;
     char **rephrase_task; /* names of the tasks that have rephrasings; none: all */
-    int64_t examples_per_request;
+    int64_t
+        examples_per_request; /* of methods that do not say it themselves: sg_study_examples_per_request */
+    int64_t verbalized_texts; /* of one request of method verbalized */
+    double verbalized_below;  /* 0: any probability */
     int structured_output;
     int n_sizes;
     int64_t *size; /* ascending, distinct */
@@ -130,6 +133,9 @@ struct sg_study {
 sg_status sg_study_read(const char *path, int n_overrides, const char *const *overrides,
                         struct sg_study **out, struct sg_err *err) SG_MUST_USE;
 void sg_study_destroy(struct sg_study *s);
+
+/* How many examples a request of this method asks for. */
+int64_t sg_study_examples_per_request(const struct sg_study *s, enum sg_method m);
 
 /* Local. Adds each setting of a study with its value and where that comes from (file:line, command line, default): a line each, or a
  * JSON object {"train.epochs": {"value": 3, "from": "default"}, ...}. Reads no other file. SG_INPUT as above. */

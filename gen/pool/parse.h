@@ -26,9 +26,10 @@ void sg_parsed_free(struct sg_parsed *p);
 
 /* What the prompt asked for. */
 struct sg_wanted {
-    int64_t n;      /* examples, at most */
-    int label;      /* each must tell its class */
-    int structured; /* JSON by a schema */
+    int64_t n;       /* examples, at most */
+    int label;       /* each must tell its class */
+    int structured;  /* JSON by a schema */
+    int probability; /* each is to have the probability that the LLM gives it (gen/pool/parse_verbal.h) */
     int asked; /* the class that the prompt named, counted from 1; 0: none. A text that names another one is none of it */
     int one_word[2]; /* whether a text may be a single word, first and second: the raw rows have such texts */
 };

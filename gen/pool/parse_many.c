@@ -5,11 +5,13 @@
 #include "gen/pool/class_name.h"
 #include "gen/pool/clean.h"
 #include "gen/pool/label.h"
+#include "gen/pool/parse_verbal.h"
 #include "gen/pool/preamble.h"
 #include "gen/pool/reasoning.h"
 #include "gen/pool/records.h"
 
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -66,7 +68,9 @@ static sg_status parse_one(const struct sg_task *t, char *item, int cut, const s
                            struct sg_candidate *out, struct sg_err *err)
 {
     int found = 1, said;
-    *out = (struct sg_candidate){.class_ = -1};
+    *out = (struct sg_candidate){.class_ = -1, .probability = (double)NAN};
+    if (w->probability)
+        out->probability = sg_probability_take(item);
     if (w->label)
         SG_TRY(take_label(t, item, &found, &out->class_, err));
     /* With its label a text is whole, wherever the completion was cut. */
@@ -276,14 +280,34 @@ static int has_other_heading(const struct sg_task *t, const char *s, const struc
 }
 
 static sg_status parse_list(const struct sg_task *t, char *s, int cut, const struct sg_wanted *w,
+                            struct sg_candidate *out, int64_t *n_out, struct sg_err *err);
+
+/* Items without numbers, parted by their probabilities. *n_out 0: they are not. */
+static sg_status parse_parted(const struct sg_task *t, const char *s, int cut, const struct sg_wanted *w,
+                              struct sg_candidate *out, int64_t *n_out, struct sg_err *err)
+{
+    char *numbered = w->probability ? sg_verbal_number(s) : NULL;
+    *n_out = 0;
+    sg_status status = numbered ? parse_list(t, numbered, cut, w, out, n_out, err) : SG_OK;
+    sg_free(numbered);
+    return status;
+}
+
+static sg_status parse_list(const struct sg_task *t, char *s, int cut, const struct sg_wanted *w,
                             struct sg_candidate *out, int64_t *n_out, struct sg_err *err)
 {
     char *text, *next = NULL, *next_text = NULL;
     char *(*const finder[])(const struct sg_task *, char *, int64_t, char **) = {find_item, find_marked,
                                                                                  find_bullet, find_lettered};
     int kind = 0, is_list = w->n > 1 && find_item(t, s, 1, &text) != NULL;
-    while (w->n > 1 && !is_list && ++kind < (t->second ? 2 : 4)) /* a pair's texts may be a list, too */
+    while (w->n > 1 && !is_list && ++kind < (t->second ? 2 : 4)) { /* a pair's texts may be a list, too */
         is_list = finder[kind](t, s, 1, &text) && finder[kind](t, text + 1, 2, &next_text);
+        if (kind == 1 && !is_list) {
+            SG_TRY(parse_parted(t, s, cut, w, out, n_out, err));
+            if (*n_out)
+                return SG_OK;
+        }
+    }
     if (is_list && has_other_heading(t, s, w)) { /* which text is of which class, nobody can know */
         out->reason = SG_REJECT_WRONG_LABEL;
         *n_out = 1;
@@ -352,7 +376,9 @@ static sg_status parse_record(const struct sg_task *t, const struct sg_record *r
                               struct sg_candidate *out, struct sg_err *err)
 {
     int said;
-    *out = (struct sg_candidate){.class_ = -1, .reason = SG_REJECT_UNPARSABLE};
+    *out = (struct sg_candidate){.class_ = -1,
+                                 .reason = SG_REJECT_UNPARSABLE,
+                                 .probability = w->probability ? sg_record_probability(r) : (double)NAN};
     char *text = as_text(t, r), *clean = text ? sg_clean_copy(text, strlen(text)) : NULL;
     sg_free(text);
     if (text && !clean)
@@ -371,17 +397,37 @@ static sg_status parse_record(const struct sg_task *t, const struct sg_record *r
     return SG_OK;
 }
 
+/* A record whose text may hold more than a text: a pair's marks, a line "Label: ...", a probability. NULL: it has none. */
+static const char *rich_text(const struct sg_task *t, const struct sg_record *r, const struct sg_wanted *w)
+{
+    if (!w->probability || r->label || (t->second && r->first && r->second))
+        return NULL;
+    return t->second ? r->text : r->first;
+}
+
+static sg_status parse_rich(const struct sg_task *t, const struct sg_record *r, const char *text,
+                            const struct sg_wanted *w, struct sg_candidate *out, struct sg_err *err)
+{
+    char *clean = sg_clean_copy(text, strlen(text));
+    sg_status status = clean ? parse_one(t, clean, 0, w, out, err) : sg_fail_memory(err, strlen(text));
+    sg_free(clean);
+    if (status == SG_OK && !isnan(sg_record_probability(r)))
+        out->probability = sg_record_probability(r);
+    return status;
+}
+
 static sg_status parse_records(const struct sg_task *t, const json_t *records, const struct sg_wanted *w,
                                struct sg_candidate *out, int64_t *n_out, struct sg_err *err)
 {
     size_t n = json_array_size(records);
     *n_out = 1;
-    *out = (struct sg_candidate){.class_ = -1, .reason = SG_REJECT_EMPTY};
+    *out = (struct sg_candidate){.class_ = -1, .reason = SG_REJECT_EMPTY, .probability = (double)NAN};
     for (size_t i = 0; i < n && i < (size_t)w->n; i++) {
         struct sg_record r = sg_record_pick(t, json_array_get(records, i));
+        const char *rich = rich_text(t, &r, w);
         out[i] = (struct sg_candidate){.class_ = -1};
         *n_out = (int64_t)i + 1;
-        SG_TRY(parse_record(t, &r, w, &out[i], err));
+        SG_TRY(rich ? parse_rich(t, &r, rich, w, &out[i], err) : parse_record(t, &r, w, &out[i], err));
     }
     return SG_OK;
 }
@@ -427,21 +473,56 @@ static char *bars_for_tabs(const struct sg_task *t, const char *text)
     return sg_buf_take(&b);
 }
 
+/* What the answer holds as data: records, or NULL for text. *broken: it is neither. */
+static json_t *read_records(const struct sg_task *t, const char *clean, int cut, const struct sg_wanted *w,
+                            int *broken)
+{
+    *broken = 0;
+    if (strlen(clean) > SG_MAX_COMPLETION_BYTES)
+        return NULL;
+    json_t *records = w->probability ? sg_verbal_tags(clean, cut) : NULL;
+    if (!records)
+        records = sg_records_read(t, clean, broken);
+    if (*broken && w->probability && (records = sg_records_salvage(t, clean)))
+        *broken = 0;
+    return records;
+}
+
+/* A text that is no record. */
+static sg_status parse_plain(const struct sg_task *t, char *clean, int cut, const struct sg_wanted *w,
+                             struct sg_candidate *out, int64_t *n_out, struct sg_err *err)
+{
+    char *lines = w->probability ? sg_verbal_lines(t, clean) : NULL;
+    sg_status status = w->probability && !lines
+                           ? sg_fail_memory(err, strlen(clean))
+                           : parse_list(t, lines ? lines : clean, cut, w, out, n_out, err);
+    sg_free(lines);
+    return status;
+}
+
 sg_status sg_parse_examples(const struct sg_task *t, const char *text, const char *finish_reason,
                             struct sg_wanted w, struct sg_candidate *out, int64_t *n_out, struct sg_err *err)
 {
     int cut = finish_reason && strcmp(finish_reason, "length") == 0, only_reasons, broken = 0;
     *n_out = 1;
-    *out = (struct sg_candidate){.class_ = -1, .reason = check_answer(text, finish_reason)};
+    *out = (struct sg_candidate){
+        .class_ = -1, .reason = check_answer(text, finish_reason), .probability = (double)NAN};
     if (out->reason != SG_ACCEPTED)
         return SG_OK;
     char *barred = strchr(text, '\t') ? bars_for_tabs(t, text) : NULL;
-    char *clean = sg_said_copy(t, barred ? barred : text, &only_reasons);
+    char *opened = w.probability ? sg_verbal_open(barred ? barred : text) : NULL;
+    char *clean = w.probability && !opened ? NULL
+                                           : sg_said_copy(t,
+                                                          opened   ? opened
+                                                          : barred ? barred
+                                                                   : text,
+                                                          &only_reasons);
+    sg_free(opened);
     sg_free(barred);
     if (!clean)
         return sg_fail_memory(err, strlen(text));
     sg_status status = SG_OK;
-    json_t *records = strlen(clean) <= SG_MAX_COMPLETION_BYTES ? sg_records_read(t, clean, &broken) : NULL;
+    json_t *records = read_records(t, clean, cut, &w, &broken);
     if (only_reasons)
         out->reason = SG_REJECT_REASONING;
     else if (broken)
@@ -449,7 +530,7 @@ sg_status sg_parse_examples(const struct sg_task *t, const char *text, const cha
     else if (records)
         status = parse_records(t, records, &w, out, n_out, err);
     else
-        status = parse_list(t, clean, cut, &w, out, n_out, err);
+        status = parse_plain(t, clean, cut, &w, out, n_out, err);
     json_decref(records);
     if (status != SG_OK)
         for (int64_t i = 0; i < *n_out; i++)

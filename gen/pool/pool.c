@@ -35,6 +35,7 @@ static sg_status make_prompter(struct sg_pool *p, struct sg_err *err)
                                   .variant = spec->variant,
                                   .conditioning = spec->conditioning,
                                   .n_examples = spec->n_examples,
+                                  .below = spec->below,
                                   .structured = spec->structured};
     return sg_prompter_create(&ps, &p->prompter, err);
 }

@@ -48,6 +48,7 @@ struct sg_pool_spec {
     enum sg_conditioning conditioning;
     int structured;     /* ask for JSON by a schema */
     int64_t n_examples; /* of one request: 1 to SG_MAX_EXAMPLES; 0 is 1 */
+    double below;       /* of method verbalized: as sg_prompter_spec has it */
     int64_t n;          /* examples wanted: the study's largest size */
     const struct sg_rows
         *raw; /* labelled rows that few-shot examples are drawn from; all known to the task */
@@ -81,6 +82,7 @@ struct sg_pool_example {
     const char *first, *second; /* the encoder's order; second NULL for single texts */
     const char *key;            /* of the completion it came from; "": from none */
     int64_t source;             /* index of the source's example that it rephrases; -1: none */
+    double probability;         /* that the LLM gave it; NaN: not asked for, or not known */
 };
 
 /* SG_INPUT when a method needs examples and `raw` has none. The spec is copied, what it points to is borrowed
@@ -139,6 +141,8 @@ int64_t sg_pool_n(const struct sg_pool *p); /* examples so far */
 struct sg_pool_example sg_pool_get(const struct sg_pool *p, int64_t j);
 /* Examples among the first `size` positions: size, or less where a class is short. */
 int64_t sg_pool_prefix(const struct sg_pool *p, int64_t size);
+/* Whether its examples were asked for with their probabilities. */
+int sg_pool_has_probabilities(const struct sg_pool *p);
 /* Counts of examples, and of completions without any, (SG_N_REJECTS). */
 const int64_t *sg_pool_rejects(const struct sg_pool *p);
 int64_t sg_pool_n_draws(const struct sg_pool *p); /* completions */

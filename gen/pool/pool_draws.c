@@ -198,9 +198,13 @@ static sg_status specimen(const struct sg_pool *p, struct sg_request *out, struc
     return sg_prompter_draw(p->prompter, &(struct sg_draw){asked_class(p, 0), 0, &one}, out, err);
 }
 
+/* As many as the draws of each class need if each gives all its examples. */
 static int64_t n_requests(const struct sg_pool *p)
 {
-    return (p->spec.n + p->spec.n_examples - 1) / p->spec.n_examples + p->method->has_topics;
+    int64_t k = p->spec.conditioning == SG_BY_NONE ? 1 : p->spec.task->n_classes, n = p->method->has_topics;
+    for (int64_t c = 0; c < k; c++)
+        n += (p->spec.n / k + (c < p->spec.n % k) + p->spec.n_examples - 1) / p->spec.n_examples;
+    return n;
 }
 
 static int64_t max_tokens(const struct sg_pool *p)

@@ -27,6 +27,10 @@ static void add_arm(struct sg_sha256_stream *sha, const struct sg_pool_spec *s)
     }
     if (s->structured)
         sg_sha256_add_text(sha, "structured");
+    if (sg_method_row(s->method)->has_probabilities) {
+        snprintf(number, sizeof number, "probabilities below %.17g", s->below);
+        sg_sha256_add_text(sha, number);
+    }
     if ((!s->variant || strcmp(s->variant, "default") == 0) && s->conditioning == SG_BY_LABEL)
         return;
     if (!sg_task_wording(s->task, s->variant ? s->variant : "default", s->conditioning, &w))

@@ -14,8 +14,9 @@ struct example {
     int32_t label;
     char *first, *second;
     char key[SG_HEX];
-    int64_t source;  /* index of the example that it rephrases; -1: none */
-    int64_t ordinal; /* among all good examples of the pool, in the order of the draws */
+    int64_t source;     /* index of the example that it rephrases; -1: none */
+    double probability; /* NaN: not known */
+    int64_t ordinal;    /* among all good examples of the pool, in the order of the draws */
 };
 
 /* Good examples of one class that wait for their position. */

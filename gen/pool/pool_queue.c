@@ -2,6 +2,7 @@
 #include "base/text.h"
 #include "gen/pool/pool_impl.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,8 +11,8 @@ int64_t sg_pool_n_waiting(const struct sg_pool *p, int class_)
     return p->queue[class_].n - p->queue[class_].head;
 }
 
-/* Takes the texts of x. */
-static sg_status enqueue(struct sg_pool *p, int class_, const char *key, struct sg_parsed *x,
+/* Takes the texts of c. */
+static sg_status enqueue(struct sg_pool *p, int class_, const char *key, struct sg_candidate *c,
                          struct sg_err *err)
 {
     struct queue *q = &p->queue[class_];
@@ -21,10 +22,14 @@ static sg_status enqueue(struct sg_pool *p, int class_, const char *key, struct 
     q->item = item;
     q->n_good++;
     struct example *e = &q->item[q->n++];
-    *e = (struct example){
-        .label = class_, .first = x->first, .second = x->second, .source = -1, .ordinal = p->n_good++};
+    *e = (struct example){.label = class_,
+                          .first = c->x.first,
+                          .second = c->x.second,
+                          .source = -1,
+                          .ordinal = p->n_good++,
+                          .probability = sg_pool_has_probabilities(p) ? c->probability : (double)NAN};
     snprintf(e->key, SG_HEX, "%s", key);
-    *x = (struct sg_parsed){0};
+    c->x = (struct sg_parsed){0};
     return SG_OK;
 }
 
@@ -34,7 +39,7 @@ sg_status sg_pool_take_candidate(struct sg_pool *p, const struct sg_request *q, 
     if (c->reason == SG_ACCEPTED)
         SG_TRY(sg_pool_check_for_good(p, q, &c->x, &c->reason, err));
     if (c->reason == SG_ACCEPTED)
-        return enqueue(p, class_, q ? q->key : "", &c->x, err);
+        return enqueue(p, class_, q ? q->key : "", c, err);
     p->rejects[c->reason]++;
     return SG_OK;
 }
@@ -49,6 +54,7 @@ struct sg_wanted sg_pool_wanted(const struct sg_pool *p, int asked)
     return (struct sg_wanted){.n = p->spec.n_examples,
                               .label = asked < 0,
                               .structured = p->spec.structured,
+                              .probability = sg_pool_has_probabilities(p),
                               .asked = asked + 1,
                               .one_word = {p->one_word[0], p->one_word[1]}};
 }

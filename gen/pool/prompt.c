@@ -112,8 +112,8 @@ static sg_status ask_for_form(const struct sg_task *t, json_t *messages, struct 
 }
 
 /* {"examples": [{"Premise": "...", "Hypothesis": "...", "Label": "..."}, ...]}: the task's marks in the order in which the LLM
- * writes, then the class where it chooses one. NULL without memory. */
-static json_t *response_format(const struct sg_prompter *p, int wants_label)
+ * writes, then the class where it chooses one, and the probability where it gives one. NULL without memory. */
+static json_t *response_format(const struct sg_prompter *p, int wants_label, int wants_probability)
 {
     const struct sg_task *t = p->spec.task;
     json_t *properties = json_object(), *required = json_array();
@@ -124,6 +124,8 @@ static json_t *response_format(const struct sg_prompter *p, int wants_label)
         bad |= sg_schema_add(properties, required, trail, json_pack("{ss}", "type", "string"));
     if (wants_label)
         bad |= sg_schema_add(properties, required, "Label", sg_schema_classes(t));
+    if (wants_probability)
+        bad |= sg_schema_add(properties, required, "Probability", json_pack("{ss}", "type", "number"));
     json_int_t n = p->spec.n_examples > 1 ? (json_int_t)p->spec.n_examples
                                           : 1; /* an empty list would be paid for, too */
     json_t *list = json_pack("{s{ss so sI sI}}", "examples", "type", "array", "items",
@@ -149,7 +151,8 @@ int64_t sg_prompter_max_tokens(const struct sg_prompter *p)
 {
     int64_t max = p->spec.task->max_tokens ? p->spec.task->max_tokens : p->spec.generator->max_tokens;
     return p->spec.n_examples * (max + (p->spec.conditioning == SG_BY_NONE ? SG_LABEL_TOKENS : 0) +
-                                 (p->spec.structured ? SG_JSON_TOKENS : 0));
+                                 (p->spec.structured ? SG_JSON_TOKENS : 0) +
+                                 (p->method->has_probabilities ? SG_VERBAL_TOKENS : 0));
 }
 
 /* All of a draw's request but its number and its seed. */
@@ -164,10 +167,10 @@ static sg_status make_frame(const struct sg_prompter *p, const struct sg_draw *d
         status = sg_message_add(messages, "system", p->prompt.system, &v, err);
     if (status == SG_OK)
         status = p->method->ask(p, d, v, messages, err);
-    if (status == SG_OK && p->spec.n_examples > 1)
+    if (status == SG_OK && p->spec.n_examples > 1 && !p->method->has_probabilities)
         status = ask_for_list(messages, p->spec.n_examples, err);
     if (status == SG_OK && p->spec.structured &&
-        !(format = response_format(p, p->spec.conditioning == SG_BY_NONE)))
+        !(format = response_format(p, p->spec.conditioning == SG_BY_NONE, p->method->has_probabilities)))
         status = sg_fail_memory(err, 4096);
     if (status != SG_OK) {
         json_decref(messages);
@@ -216,7 +219,7 @@ sg_status sg_prompter_rephrase(const struct sg_prompter *p, int class_, int64_t 
         status = sg_message_add(messages, "user", p->prompt.rephrase, &v, err);
     if (status == SG_OK && p->spec.task->second && !p->spec.structured)
         status = ask_for_form(p->spec.task, messages, err);
-    if (status == SG_OK && p->spec.structured && !(format = response_format(p, 0)))
+    if (status == SG_OK && p->spec.structured && !(format = response_format(p, 0, 0)))
         status = sg_fail_memory(err, 4096);
     sg_free(a);
     sg_free(b);

@@ -23,7 +23,8 @@ enum {
     SG_N_TOPICS = 20,           /* asked for in one list */
     SG_TOPICS_MAX_TOKENS = 320, /* 20 lines of up to 16 tokens */
     SG_LABEL_TOKENS = 16,       /* what a chosen label may add to an example */
-    SG_JSON_TOKENS = 24         /* what JSON around it may */
+    SG_JSON_TOKENS = 24,        /* what JSON around it may */
+    SG_VERBAL_TOKENS = 32       /* what a probability and tags may */
 };
 
 /* Topics to sample from; owned by whoever made the list. */
@@ -42,9 +43,10 @@ struct sg_prompter_spec {
     const struct sg_rows *raw; /* where examples come from; may be NULL for methods without */
     const char *variant;       /* wording; NULL: "default" */
     enum sg_conditioning conditioning;
-    /* Asked for in one request; 0 is 1. More: the last message ends with a line that asks for a numbered list, and
-     * max_tokens grows. */
+    /* Asked for in one request; 0 is 1. More: the last message ends with a line that asks for a numbered list, or as the method has it,
+     * and max_tokens grows. */
     int64_t n_examples;
+    double below;   /* method verbalized: asks for texts whose probability is below it; 0: for all */
     int structured; /* asks for JSON by a schema ("response_format") */
 };
 

@@ -20,7 +20,16 @@ struct sg_record {
     const char *first, *second; /* NULL: not there, or it cannot be told which one it is */
     const char *label;          /* what it says of its class; NULL: nothing */
     int class_;                 /* which class that is, -1: none */
+    const char
+        *text; /* the only member that is called a text of some kind, or can be one; NULL: none, or several */
+    const char *probability; /* what it says of it; NULL: nothing */
 };
 struct sg_record sg_record_pick(const struct sg_task *t, const json_t *record);
+
+/* Its probability as a number (gen/pool/parse_verbal.h); NaN: not known. */
+double sg_record_probability(const struct sg_record *r);
+
+/* The whole objects in JSON that as a whole cannot be read: cut, or broken elsewhere. NULL: there is none. */
+json_t *sg_records_salvage(const struct sg_task *t, const char *s);
 
 #endif

@@ -17,6 +17,7 @@ enum sg_role {
     SG_ROLE_TEXT,
     SG_ROLE_LABEL,
     SG_ROLE_MAYBE_LABEL,
+    SG_ROLE_PROBABILITY,
     SG_ROLE_ABOUT /* it tells about the example: reasons, titles, numbers */
 };
 enum sg_role sg_role_of(const struct sg_task *t, const char *name);

@@ -143,3 +143,40 @@ json_t *sg_records_from_json(const struct sg_task *t, const char *s, int *broken
     json_decref(value);
     return records;
 }
+
+/* The object at s alone, as it is or repaired. *end: behind it. */
+static json_t *load_object(const char *s, const char **end)
+{
+    json_error_t e;
+    json_t *o = json_loadb(s, strlen(s), JSON_DISABLE_EOF_CHECK | JSON_REJECT_DUPLICATES, &e);
+    *end = o ? s + e.position : s + 1;
+    const char *close = o ? NULL : strchr(s, '}'), *open = strpbrk(s + 1, "{");
+    if (!close || (open && open < close))
+        return o;
+    struct sg_buf b = sg_buf_make((size_t)1 << 20), whole = sg_buf_make((size_t)1 << 20);
+    sg_buf_add(&whole, s, (size_t)(close + 1 - s));
+    repair(sg_buf_text(&whole), &b);
+    o = json_loadb(sg_buf_text(&b), b.len, JSON_REJECT_DUPLICATES, &e);
+    sg_buf_free(&whole);
+    sg_buf_free(&b);
+    *end = o ? close + 1 : s + 1;
+    return o;
+}
+
+json_t *sg_records_salvage(const struct sg_task *t, const char *s)
+{
+    json_t *all = json_array(), *records = NULL;
+    for (int tries = 0; (s = strchr(s, '{')) && tries < 2 * SG_MAX_RECORDS; tries++) {
+        json_t *o = load_object(s, &s);
+        if (json_object_size(o))
+            json_array_append(all, o);
+        json_decref(o);
+    }
+    if (json_array_size(all))
+        records = sg_records_of(t, all);
+    json_decref(all);
+    if (json_array_size(records))
+        return records;
+    json_decref(records);
+    return NULL;
+}

@@ -35,6 +35,9 @@ static void add_value(const struct sg_task *t, json_t *record, const char *key, 
     else if (json_is_integer(value) && may_label && role != SG_ROLE_TEXT) {
         snprintf(number, sizeof number, "%lld", (long long)json_integer_value(value));
         json_object_set_new(record, key, json_string(number));
+    } else if (json_is_number(value) && role == SG_ROLE_PROBABILITY) {
+        snprintf(number, sizeof number, "%.17g", json_number_value(value));
+        json_object_set_new(record, key, json_string(number));
     } else if (json_is_boolean(value) && may_label)
         json_object_set_new(record, key, json_string(json_is_true(value) ? "true" : "false"));
     else if (json_is_object(value))

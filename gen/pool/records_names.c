@@ -88,6 +88,7 @@ enum sg_role sg_role_of(const struct sg_task *t, const char *name)
         "product",    "author",      "date",       "instruction", "prompt",         "justification",
         "scratchpad", "plan",        "draft",      "description", "chainofthought", "stepbystep",
         NULL};
+    static const char *const probability[] = {"probability", "prob", "likelihood", NULL};
     char key[SG_MAX_KEY];
     sg_key_of(name, key);
     if (is_named(key, t->first_mark) || is_named(key, t->first))
@@ -101,11 +102,12 @@ enum sg_role sg_role_of(const struct sg_task *t, const char *name)
         return SG_ROLE_FIRST;
     if (is_named(key, t->second_mark))
         return SG_ROLE_SECOND;
-    return is_key_of(key, text)    ? SG_ROLE_TEXT
-           : is_key_of(key, label) ? SG_ROLE_LABEL
-           : is_key_of(key, maybe) ? SG_ROLE_MAYBE_LABEL
-           : is_key_of(key, about) ? SG_ROLE_ABOUT
-                                   : SG_ROLE_OTHER;
+    return is_key_of(key, text)          ? SG_ROLE_TEXT
+           : is_key_of(key, label)       ? SG_ROLE_LABEL
+           : is_key_of(key, maybe)       ? SG_ROLE_MAYBE_LABEL
+           : is_key_of(key, about)       ? SG_ROLE_ABOUT
+           : is_key_of(key, probability) ? SG_ROLE_PROBABILITY
+                                         : SG_ROLE_OTHER;
 }
 
 enum sg_column_kind sg_column_kind_of(const struct sg_task *t, const char *name)

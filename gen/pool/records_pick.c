@@ -1,8 +1,10 @@
 #include "base/buf.h"
 #include "gen/pool/label.h"
+#include "gen/pool/parse_verbal.h"
 #include "gen/pool/records_impl.h"
 #include "gen/pool/words.h"
 
+#include <math.h>
 #include <string.h>
 
 static int has_words(const char *s)
@@ -65,6 +67,8 @@ struct sg_record sg_record_pick(const struct sg_task *t, const json_t *record)
                 out.label = s;
                 out.class_ = class_;
             }
+        } else if (role == SG_ROLE_PROBABILITY) {
+            out.probability = out.probability ? out.probability : s;
         } else if (role == SG_ROLE_FIRST && !has_words(out.first)) {
             out.first = s;
         } else if (role == SG_ROLE_SECOND && !has_words(out.second)) {
@@ -77,6 +81,7 @@ struct sg_record sg_record_pick(const struct sg_task *t, const json_t *record)
     }
     /* A text whose name says nothing: of a pair, where the other one's does. */
     const char *rest = text && !texts ? text : !text && other && !others ? other : NULL;
+    out.text = rest;
     if (!t->second && !out.first)
         out.first = rest;
     else if (t->second && !out.first && out.second)
@@ -89,4 +94,9 @@ struct sg_record sg_record_pick(const struct sg_task *t, const json_t *record)
             out.class_ = -1;
     }
     return out;
+}
+
+double sg_record_probability(const struct sg_record *r)
+{
+    return r->probability ? sg_probability_read(r->probability, NULL) : (double)NAN;
 }

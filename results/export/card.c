@@ -192,12 +192,21 @@ static void pools(struct sg_buf *out, const struct sg_export_pools *p)
     sg_buf_puts(out, "\n");
 }
 
+static int some_task_has(const struct sg_export_pools *p, const struct sg_export_field *f)
+{
+    int has = strcmp(f->name, "text_pair") == 0; /* the sentence below speaks of it */
+    for (int64_t i = 0; i < p->n; i++)
+        has |= sg_export_has_field(&p->task[p->pool[i].task], f);
+    return has;
+}
+
 static void fields(struct sg_buf *out, const struct sg_export_pools *p)
 {
     sg_buf_puts(out, "## Fields\n\n| field | type | what it is |\n|---|---|---|\n");
     for (int k = 0; k < sg_n_export_fields; k++)
-        sg_buf_printf(out, "| `%s` | %s | %s |\n", sg_export_fields[k].name, sg_export_fields[k].type,
-                      sg_export_fields[k].description);
+        if (some_task_has(p, &sg_export_fields[k]))
+            sg_buf_printf(out, "| `%s` | %s | %s |\n", sg_export_fields[k].name, sg_export_fields[k].type,
+                          sg_export_fields[k].description);
     sg_buf_puts(out, "\n`text_pair` is there for tasks with two texts alone.");
     if (sg_makers_have(p, SG_MADE_BY_LLM))
         sg_buf_puts(out, " Labels of what a language model wrote were asked for or chosen by it, and are not "

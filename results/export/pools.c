@@ -5,6 +5,7 @@
 #include "results/export/words.h"
 #include "results/h5/store_tables.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -133,6 +134,7 @@ static sg_status count_example(void *context, int64_t at, const union sg_value *
     if (!x->n++ && !(x->completion = sg_strdup(row[SG_EXAMPLES_completion].text)))
         return sg_fail_memory(err, 100);
     r->p->task[x->task].has_pairs |= row[SG_EXAMPLES_text_pair].text[0] != 0;
+    r->p->task[x->task].has_probabilities |= !isnan(row[SG_EXAMPLES_probability].x);
     return SG_OK;
 }
 
@@ -268,12 +270,15 @@ const struct sg_export_field sg_export_fields[] = {
     {"completion", "string",
      "key of its completion in the study's ledger: SHA-256 of the request; empty: none was asked for"},
     {"source", "int64", "of a rephrased example: position of what it rephrases; null: none"},
+    {"probability", "float64", "that the model gave it (method verbalized), as it was written; null: none"},
 };
 const int sg_n_export_fields = sizeof sg_export_fields / sizeof *sg_export_fields;
 
 int sg_export_has_field(const struct sg_export_task *t, const struct sg_export_field *f)
 {
-    return t->has_pairs || strcmp(f->name, "text_pair") != 0;
+    return strcmp(f->name, "text_pair") == 0     ? t->has_pairs
+           : strcmp(f->name, "probability") == 0 ? t->has_probabilities
+                                                 : 1;
 }
 
 struct writing {
@@ -296,14 +301,17 @@ static sg_status write_example(void *context, int64_t at, const union sg_value *
     if (!w->n++)
         SG_TRY(sg_out_begin(w->o, x->file, err));
     json_t *o = json_pack(
-        "{s:o, s:o*, s:I, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "text",
+        "{s:o, s:o*, s:I, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o*}", "text",
         sg_words_json(row[SG_EXAMPLES_text].text), "text_pair",
         t->has_pairs ? sg_words_json(row[SG_EXAMPLES_text_pair].text) : NULL, "label",
         (json_int_t)row[SG_EXAMPLES_label].i, "class", sg_words_json(row[SG_EXAMPLES_class].text), "position",
         (json_int_t)row[SG_EXAMPLES_position].i, "pool", (json_int_t)row[SG_EXAMPLES_pool].i,
         "seed_generation", (json_int_t)x->seed_generation, "seed_data", number_or_null(x->seed_data), "model",
         sg_words_json(x->model), "completion", sg_words_json(row[SG_EXAMPLES_completion].text), "source",
-        number_or_null(row[SG_EXAMPLES_source].i));
+        number_or_null(row[SG_EXAMPLES_source].i), "probability",
+        !t->has_probabilities                   ? NULL
+        : isnan(row[SG_EXAMPLES_probability].x) ? json_null()
+                                                : json_real(row[SG_EXAMPLES_probability].x));
     char *line = o ? json_dumps(o, JSON_COMPACT) : NULL;
     json_decref(o);
     if (!line)

@@ -10,9 +10,10 @@
 struct sg_export_task {
     char *name;
     int64_t n_classes;
-    char **class_;  /* (n_classes) names, by label */
-    int has_pairs;  /* some example has a second text */
-    int has_labels; /* the names can stand for the labels: none is empty or there twice */
+    char **class_;         /* (n_classes) names, by label */
+    int has_pairs;         /* some example has a second text */
+    int has_probabilities; /* some example has one that the LLM gave it */
+    int has_labels;        /* the names can stand for the labels: none is empty or there twice */
 };
 
 struct sg_export_pool {

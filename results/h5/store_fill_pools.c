@@ -65,11 +65,19 @@ static int64_t source_of(const json_t *source, int64_t position)
     return json_is_integer(x) ? (int64_t)json_integer_value(x) : -1;
 }
 
-/* source: of struct sg_ledger_pool's rejects; NULL: none. */
-static sg_status fill_examples(struct fill *f, int64_t at, const json_t *source, struct sg_err *err)
+static double probability_of(const json_t *probability, int64_t position)
+{
+    const json_t *x = position < 0 ? NULL : json_array_get(probability, (size_t)position);
+    return json_is_number(x) ? json_number_value(x) : (double)NAN;
+}
+
+/* rejects: of struct sg_ledger_pool; NULL: none. */
+static sg_status fill_examples(struct fill *f, int64_t at, const json_t *rejects, struct sg_err *err)
 {
     const struct pool *p = &f->pool[at];
     struct task *t = find_task(f, p->task);
+    const json_t *source = json_object_get(rejects, "source"),
+                 *probability = json_object_get(rejects, "probability");
     sqlite3_stmt *s = NULL;
     int more = 0;
     sg_status status = SG_OK;
@@ -91,6 +99,7 @@ static sg_status fill_examples(struct fill *f, int64_t at, const json_t *source,
             [SG_EXAMPLES_text_pair].text = column(s, 3),
             [SG_EXAMPLES_completion].text = column(s, 4),
             [SG_EXAMPLES_source].i = source_of(source, sqlite3_column_int64(s, 0)),
+            [SG_EXAMPLES_probability].x = probability_of(probability, sqlite3_column_int64(s, 0)),
         };
         SG_TRY_DONE(sg_h5_table_add(f->table[SG_T_EXAMPLES], row, err));
     }
@@ -283,7 +292,7 @@ sg_status sg_fill_pool(struct fill *f, int64_t at, struct sg_err *err)
         [SG_POOLS_settings].text = there ? column(s, 0) : "",
     };
     SG_TRY_DONE(sg_h5_table_add(f->table[SG_T_POOLS], row, err));
-    SG_TRY_DONE(fill_examples(f, at, json_object_get(rejects, "source"), err));
+    SG_TRY_DONE(fill_examples(f, at, rejects, err));
     SG_TRY_DONE(fill_diversity(f, at, err));
     status = fill_spend(f, at, err);
 done:

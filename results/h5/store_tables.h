@@ -114,7 +114,9 @@
     X(text, TEXT, "", 0, "the text; the first one of a pair")                                                \
     X(text_pair, TEXT, "", 0, "the second text of a pair")                                                   \
     X(completion, TEXT, "", 0, "key of the completion in the ledger: SHA-256 of the request")                \
-    X(source, INT, "", SG_LATER, "of a rephrased pool: position in the other pool; -1: none")
+    X(source, INT, "", SG_LATER, "of a rephrased pool: position in the other pool; -1: none")                \
+    X(probability, REAL, "1", SG_LATER,                                                                      \
+      "that the LLM gave it (method verbalized), as written; NaN: not known")
 
 #define SG_CLASSES(X)                                                                                        \
     X(task, TEXT, "", 0, "task")                                                                             \

@@ -123,7 +123,7 @@ struct sg_ledger_pool {
     const char *status;   /* "complete" | "short" | "failed" */
     /* JSON: reason -> count; "n_attempts"; "near": each near-duplicate as [completion's key, position or -1 (rejected),
      * "raw" | "test" | "pool", its row or position, similarity]; "source" of a pool of rephrasings: the position in the other pool of
-     * what each example says in other words. */
+     * what each example says in other words; "probability" of a pool of method verbalized: what the LLM gave each example, or null. */
     const char *rejects;
     const char *shortfall;
     int64_t n;

@@ -368,7 +368,8 @@ static void test_resolved(void **state)
         "\"lanes\":null,\"layers\":null,\"lr\":null,\"max_length\":256,\"min_steps\":100,\"precision\":"
         "\"fp32\",\"steps\":"
         "null,\"warmup\":0.1,"
-        "\"weight_decay\":0.01},\"verify\":[\"none\"],\"weighting\":[\"none\"]"
+        "\"weight_decay\":0.01},\"verbalized\":{\"below\":null,\"texts\":5},\"verify\":[\"none\"],"
+        "\"weighting\":[\"none\"]"
         "}");
     json_t *o = json_loads(s->resolved, JSON_REJECT_DUPLICATES, NULL);
     assert_non_null(o);
@@ -446,7 +447,7 @@ static void test_bad(void **state)
         {"wholly_unheard_of: 3\n", NULL,
          "s.yaml:5:1: unknown setting \"wholly_unheard_of\"; hint: known here: study, tasks, methods, "
          "conditioning, "
-         "prompt_variants, rephrase, rephrase_tasks, sizes, "
+         "prompt_variants, rephrase, rephrase_tasks, verbalized.*, sizes, "
          "raw, raw_draw, few_shot_rows, mixes, weighting, verify, classifiers, fine_tune_tasks, probe.*, "
          "seeds.*, data.*, generator.*, generators, cache, budget.*, filter.*, llm_eval.*, contamination.*, "
          "train.*, results"},
@@ -504,6 +505,10 @@ static void test_bad(void **state)
         {"generator: {examples_per_request: 51}\n", NULL,
          "s.yaml:5:35: generator.examples_per_request must be a whole number from 1 to 50 examples, not "
          "\"51\""},
+        {"verbalized: {texts: 1}\n", NULL,
+         "s.yaml:5:21: verbalized.texts must be a whole number from 2 to 50 examples, not \"1\""},
+        {"verbalized: {below: 12%}\n", NULL,
+         "s.yaml:5:21: verbalized.below must be a number from 1e-06 to 1, or empty, not \"12%\""},
         {"filter: {near_duplicates: 0.2}\n", NULL,
          "s.yaml:5:27: filter.near_duplicates must be a number from 0.5 to 1, or false, not \"0.2\""},
         {"filter: {leakage: yes}\n", NULL, "s.yaml:5:19: filter.leakage must be true or false, not \"yes\""},
@@ -514,7 +519,7 @@ static void test_bad(void **state)
         {"mixes: [raw, raw]\n", NULL, "s.yaml:5:14: mixes holds raw twice; hint: keep one"},
         {"methods: []\n", NULL,
          "s.yaml:5:10: methods must be a list [...] of zero_shot, zero_shot_topic, one_shot, few_shot_3, "
-         "few_shot_5, eda, mlm_insert, mlm_replace, not an "
+         "few_shot_5, verbalized, eda, mlm_insert, mlm_replace, not an "
          "empty list"},
         {"sizes: [1]\n", NULL, "s.yaml:5:1: \"sizes\" stands twice, first in line 3; hint: keep one of them"},
         {"train.epochs: 3\ntrain: {epochs: 4}\n", NULL,

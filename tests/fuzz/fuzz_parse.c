@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "gen/pool/parse_many.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,6 +31,8 @@ static void parse(const struct sg_task *t, const char *text, const char *finish,
     for (int64_t i = 0; i < n_out; i++) {
         const struct sg_parsed *x = &c[i].x;
         int good = c[i].reason == SG_ACCEPTED;
+        if (w.probability ? c[i].probability < 0 || c[i].probability > 1 : !isnan(c[i].probability))
+            abort();
         if ((int)c[i].reason < 0 || c[i].reason >= SG_N_REJECTS || good != (x->first != NULL) ||
             (good && t->second != NULL) != (x->second != NULL) || c[i].class_ >= t->n_classes ||
             (good && w.label && c[i].class_ < 0))
@@ -71,6 +74,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     parse(&pair, text, finish, (struct sg_wanted){.n = 1, .asked = 2});
     parse(&pair, text, finish, (struct sg_wanted){.n = MOST, .label = 1, .one_word = {1, 1}});
     parse(&other, text, finish, (struct sg_wanted){.n = MOST, .asked = 1, .one_word = {1, 0}});
+    parse(&single, text, finish, (struct sg_wanted){.n = MOST, .asked = 1, .probability = 1});
+    parse(&pair, text, finish, (struct sg_wanted){.n = MOST, .label = 1, .probability = 1});
     struct sg_topics topics = {0};
     struct sg_err err;
     if (sg_parse_topics(&single, text, finish, &topics, &err) != SG_OK)
