@@ -106,7 +106,8 @@ struct sg_evaluation *sg_requests_evaluation(const struct sg_requests *r, int64_
 
 int64_t sg_requests_waits_for(const struct sg_requests *r, int64_t i)
 {
-    return sg_requests_evaluation(r, i) ? -1 : r->p->grid.pool[i].source;
+    const struct sg_evaluation *e = sg_requests_evaluation(r, i);
+    return e ? sg_evaluation_pool(e) : r->p->grid.pool[i].source;
 }
 
 int sg_requests_generator(const struct sg_requests *r, int64_t i)
@@ -176,7 +177,11 @@ static sg_status count_one(struct sg_requests *r, int64_t i, struct sg_set *seen
     } while (slice.next);
     *n_new = sg_set_n(seen) - before;
     if (source >= 0 && !sg_requests_is_complete(r, source)) {
-        sg_pool_estimate(r->p->pool[i], n, &in, &out);
+        const struct sg_evaluation *e = sg_requests_evaluation(r, i);
+        if (e)
+            sg_evaluation_estimate(e, n, &in, &out);
+        else
+            sg_pool_estimate(r->p->pool[i], n, &in, &out);
         *n_new = *n;
     }
     return SG_OK;

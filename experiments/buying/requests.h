@@ -1,5 +1,5 @@
 /* What a study needs of its LLMs: which completions, in which order, each once. A consumer is a part of the study that needs
- * completions: a pool, or an evaluation: of the LLM as a classifier, or a contamination probe. It names those that it needs next, is given them from the ledger,
+ * completions: a pool, or an evaluation: of the LLM as a classifier, a contamination probe, or what it says of a pool's examples. It names those that it needs next, is given them from the ledger,
  * and is complete when it needs no more; then its results go into the ledger.
  *
  *     sg_requests_create(p, ledger, &r, err);
@@ -45,7 +45,7 @@ sg_status sg_requests_advance(struct sg_requests *r, int64_t i, struct sg_reques
 int sg_requests_is_complete(const struct sg_requests *r, int64_t i);
 
 /* Advances all; *n: what they need next, altogether, what several need once; of (sg_requests_n_consumers), where not NULL: each. One
- * that waits for another consumer (a pool that rephrases another one) needs what it will ask for at least. */
+ * that waits for another consumer (a pool that rephrases another one, a verification) needs what it will ask for at least. */
 sg_status sg_requests_count(struct sg_requests *r, int64_t *n, int64_t *of, struct sg_err *err) SG_MUST_USE;
 
 /* Puts all answers of a recording into the ledger, and commits. without_failed: the failures that it has are left out. */

@@ -131,7 +131,7 @@ static json_t *make_head(const struct sg_prepared *p, const struct sg_vectors *v
     struct sg_view view = {0};
     if (c->size && !rows->n_synthetic) /* raw rows alone would pass for raw rows with synthetic ones */
         return json_pack("{s:i, s:s}", "task", c->task, "failed", SG_CELL_EMPTY_POOL);
-    if (sg_arm_is_view(&c->arm) && sg_view_take(vectors, models, c, rows, &view, &why) != SG_OK)
+    if (sg_arm_is_view(&c->arm) && sg_view_take(p, vectors, models, c, rows, &view, &why) != SG_OK)
         return json_pack("{s:i, s:s}", "task", c->task, "failed", why.text);
     json_t *o = head_json(p, c, &view, &rows->train);
     sg_view_free(&view);
@@ -356,6 +356,8 @@ static void set_origin(json_t *o, const struct sg_cell_origin *from)
 {
     json_object_set_new(o, "rows_sha256", json_string(from->rows));
     json_object_set_new(o, "examples_sha256", json_string(from->examples));
+    if (from->verdicts && from->verdicts[0])
+        json_object_set_new(o, "verdicts_sha256", json_string(from->verdicts));
 }
 
 /* What it failed on is kept, too: with other texts it is tried again. */

@@ -151,12 +151,16 @@ static sg_status count_evaluations(struct sg_prepared *p, struct sg_plan_sources
         int64_t requests, in, out, left;
         sg_evaluation_estimate(p->evaluation[i], &requests, &in, &out);
         SG_TRY(count_new(p, p->grid.n_pools + i, from, n, &left, err));
+        int64_t pool = sg_evaluation_pool(p->evaluation[i]);
+        if (pool >= 0 && !sg_pool_complete(p->pool[pool])) /* all of its examples are still to come */
+            left = requests;
         n->n_requests += requests;
         n->tokens_in += requests * in;
         n->tokens_out += requests * out;
         add_missing(n, sg_evaluation_generator(p->evaluation[i]), left, in, out);
-        *(sg_evaluation_is_contamination(p->evaluation[i]) ? &n->n_contamination : &n->n_classify) +=
-            requests;
+        *(pool >= 0                                          ? &n->n_verify
+          : sg_evaluation_is_contamination(p->evaluation[i]) ? &n->n_contamination
+                                                             : &n->n_classify) += requests;
     }
     return SG_OK;
 }

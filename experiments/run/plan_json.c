@@ -113,8 +113,9 @@ sg_status sg_plan_json(const struct sg_prepared *p, const struct sg_plan_counts 
     if (o)
         json_object_set_new(o, "settings", json_loads(s->resolved, 0, NULL));
     if (o)
-        json_object_update_new(o, json_pack("{s:I,s:I}", "n_cells_few_steps", (json_int_t)n->n_few,
-                                            "n_requests_contamination", (json_int_t)n->n_contamination));
+        json_object_update_new(o, json_pack("{s:I,s:I,s:I}", "n_cells_few_steps", (json_int_t)n->n_few,
+                                            "n_requests_contamination", (json_int_t)n->n_contamination,
+                                            "n_requests_verify", (json_int_t)n->n_verify));
     if (o)
         json_object_set_new(o, "n_free_pools", json_integer(sg_plan_n_free_pools(p)));
     if (o)

@@ -213,14 +213,19 @@ static void tell_classifiers(const struct sg_prepared *p, struct sg_buf *out)
 
 static void tell_views(const struct sg_prepared *p, struct sg_buf *out)
 {
-    int64_t n_views = 0;
-    for (int64_t i = 0; i < p->grid.n_cells; i++)
-        n_views += sg_arm_is_view(&p->grid.cell[i].arm);
+    int64_t n_views = 0, n_llm = 0;
+    for (int64_t i = 0; i < p->grid.n_cells; i++) {
+        n_views += sg_arm_needs_raw_model(&p->grid.cell[i].arm);
+        n_llm += p->grid.cell[i].arm.verify == SG_VERIFY_LLM;
+    }
     if (n_views)
         sg_buf_printf(out,
                       "views    %lld of the cells weight or verify their synthetic examples by a classifier "
                       "of their raw rows\n",
                       (long long)n_views);
+    if (n_llm)
+        sg_buf_printf(out, "views    %lld of the cells %s examples out of which an LLM says another class\n",
+                      (long long)n_llm, sg_plural(n_llm, "leaves", "leave"));
 }
 
 /* A table of ends. */
@@ -316,10 +321,12 @@ void sg_plan_text(const struct sg_prepared *p, const struct sg_plan_sources *fro
             out,
             "         few-shot prompts show rows of the first draw, and their pools are mixed with it alone "
             "(few_shot_rows: first)\n");
-    int64_t n_probes = 0;
-    for (int64_t i = 0; i < p->n_evaluations; i++)
+    int64_t n_probes = 0, n_verified = 0;
+    for (int64_t i = 0; i < p->n_evaluations; i++) {
         n_probes += sg_evaluation_is_contamination(p->evaluation[i]);
-    int64_t n_classifiers = p->n_evaluations - n_probes;
+        n_verified += sg_evaluation_pool(p->evaluation[i]) >= 0;
+    }
+    int64_t n_classifiers = p->n_evaluations - n_probes - n_verified;
     if (n_classifiers)
         sg_buf_printf(out, "LLM      asked for the class of %lld test %s, in %lld %s\n",
                       (long long)n->n_classify, sg_plural(n->n_classify, "row", "rows"),
@@ -331,6 +338,10 @@ void sg_plan_text(const struct sg_prepared *p, const struct sg_plan_sources *fro
             "contamination %s\n",
             (long long)n->n_contamination / 2, sg_plural(n->n_contamination / 2, "row", "rows"),
             (long long)n_probes, sg_plural(n_probes, "probe", "probes"));
+    if (n_verified)
+        sg_buf_printf(out, "LLM      asked for the class of %lld synthetic %s, of %lld %s (verify: llm)\n",
+                      (long long)n->n_verify, sg_plural(n->n_verify, "example", "examples"),
+                      (long long)n_verified, sg_plural(n_verified, "pool", "pools"));
     sg_buf_printf(
         out, "requests %lld at least (rejected answers are asked for again), about %lld %s in, %lld out\n",
         (long long)n->n_requests, (long long)n->tokens_in, sg_plural(n->tokens_in, "token", "tokens"),

@@ -74,7 +74,7 @@ static sg_status add_message(const struct sg_vectors *v, const struct sg_raw_mod
     if (c->size && !rows->n_synthetic)
         return sg_fail(err, SG_FAILED, SG_CELL_EMPTY_POOL);
     if (sg_arm_is_view(&c->arm))
-        SG_TRY(sg_view_take(v, m, c, rows, &view, err));
+        SG_TRY(sg_view_take(p, v, m, c, rows, &view, err));
     json_t *head = json_pack("{s:I,s:I,s:i,s:i,s:b,s:o}", "n_train", (json_int_t)rows->train.n, "n_eval",
                              (json_int_t)rows->test.n, "channels", channels, "n_classes",
                              rows->train.n_classes, "weighs", view.quality != NULL, "c",

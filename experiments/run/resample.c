@@ -105,9 +105,12 @@ static sg_status check_texts(struct resample *r, const struct again *a, int *fit
     const struct sg_cell *c = a->item.cell;
     char name[SG_ARM_NAME + 200];
     name_cell(r, c, name);
-    *fits = c->pool < 0 || sg_pool_complete(r->p->pool[c->pool]);
+    *fits = sg_cell_is_ready(r->p, c);
     if (!*fits)
-        return note(r, sg_strf("cell %s (%s): the ledger lacks completions of its pool", c->id, name), err);
+        return note(r,
+                    sg_strf("cell %s (%s): the ledger lacks completions of its pool or its verification",
+                            c->id, name),
+                    err);
     SG_TRY(sg_texts_fits_rows(r->texts, r->ledger, c, fits, err));
     if (!*fits)
         return note(r, sg_strf("cell %s (%s): it was trained on other rows than the study has", c->id, name),

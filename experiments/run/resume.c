@@ -107,7 +107,7 @@ sg_status sg_resume_count(struct sg_resume *r, int buy_only, struct sg_err *err)
     for (int64_t i = 0; i < p->grid.n_cells; i++) {
         const struct sg_cell *c = &p->grid.cell[i];
         char before[16];
-        int fits, open = c->pool >= 0 && !sg_pool_complete(p->pool[c->pool]);
+        int fits, open = !sg_cell_is_ready(p, c);
         SG_TRY(sg_ledger_cell_status(r->ledger, c->id, before, err));
         SG_TRY(sg_texts_fits_examples(r->texts, r->ledger, c, &fits, err));
         n_stale += !fits;
@@ -123,9 +123,9 @@ sg_status sg_resume_count(struct sg_resume *r, int buy_only, struct sg_err *err)
 
 sg_status sg_resume_settle(struct sg_resume *r, int64_t i, struct sg_err *err)
 {
+    SG_TRY(sg_texts_settle(r->texts, r->ledger, i, &r->n_reset, err));
     if (i >= r->p->grid.n_pools)
         return SG_OK;
-    SG_TRY(sg_texts_settle(r->texts, r->ledger, i, &r->n_reset, err));
     SG_TRY(sg_measure_diversity_forget(r->p, i, 1, r->ledger, err));
     return sg_measure_pool_text_stats(r->p, i, r->ledger, err);
 }

@@ -18,10 +18,10 @@ static sg_status add_cell(struct sg_run *r, int64_t i, struct sg_err *err)
     return sg_cell_items_add(&r->items, r->engine, &r->cell[i].item, err);
 }
 
-sg_status sg_run_add_cells(struct sg_run *r, int64_t pool, struct sg_err *err)
+sg_status sg_run_add_cells(struct sg_run *r, int64_t consumer, struct sg_err *err)
 {
     for (int64_t i = 0; !r->options->buy_only && i < r->p->grid.n_cells; i++)
-        if (r->p->grid.cell[i].pool == pool)
+        if (sg_cell_waits_for(r->p, &r->p->grid.cell[i]) == consumer)
             SG_TRY(add_cell(r, i, err));
     return SG_OK;
 }
@@ -37,6 +37,7 @@ sg_status sg_run_cell_done(void *context, void *user, const struct sg_outcome *o
     from.n_synthetic = c->pool >= 0 ? sg_pool_prefix(r->p->pool[c->pool], c->size) : 0;
     SG_TRY(sg_texts_rows(r->resume.texts, c, &from.rows, err));
     SG_TRY(sg_texts_examples(r->resume.texts, c, &from.examples, err));
+    SG_TRY(sg_texts_verdicts(r->resume.texts, c, &from.verdicts, err));
     SG_TRY(sg_cell_store(r->ledger, c, &from, o, err));
     r->progress.n_cells_done += o->status == SG_OK;
     r->progress.n_cells_failed += o->status != SG_OK;

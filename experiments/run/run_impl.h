@@ -86,8 +86,8 @@ sg_status sg_run_note_batches(struct sg_run *r, struct sg_batches_out *out, stru
 
 /* ---- run_cells.c ---- */
 
-/* Queues the cells that train on a pool (-1: on none) and are not over; counts those that are. */
-sg_status sg_run_add_cells(struct sg_run *r, int64_t pool, struct sg_err *err) SG_MUST_USE;
+/* Queues the cells that waited for a consumer (sg_cell_waits_for; -1: for none) and are not over; counts those that are. */
+sg_status sg_run_add_cells(struct sg_run *r, int64_t consumer, struct sg_err *err) SG_MUST_USE;
 
 /* What a cell's work has come to, into the ledger: `done` of cell_items.h; user: a struct sg_run_cell. */
 sg_status sg_run_cell_done(void *context, void *user, const struct sg_outcome *o, struct sg_engine *e,

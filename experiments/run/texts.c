@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "results/ledger/ledger_trained.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* "": not computed yet. */
@@ -15,6 +16,7 @@ struct sg_texts {
     struct digest
         *rows; /* (n_tasks, n_raw + 1, seeds_data): of raw size i - 1 and data seed; raw size 0: none */
     struct digest *examples; /* (n_pools, n_sizes) */
+    struct digest *verdicts; /* the same */
 };
 
 sg_status sg_texts_create(const struct sg_prepared *p, struct sg_texts **out, struct sg_err *err)
@@ -28,9 +30,10 @@ sg_status sg_texts_create(const struct sg_prepared *p, struct sg_texts **out, st
     t->p = p;
     t->rows = sg_alloc(n_rows + 1, sizeof *t->rows);
     t->examples = sg_alloc(n_examples + 1, sizeof *t->examples);
-    if (!t->rows || !t->examples) {
+    t->verdicts = sg_alloc(n_examples + 1, sizeof *t->verdicts);
+    if (!t->rows || !t->examples || !t->verdicts) {
         sg_texts_destroy(t);
-        return sg_fail_memory(err, (n_rows + n_examples) * sizeof *t->rows);
+        return sg_fail_memory(err, (n_rows + 2 * n_examples) * sizeof *t->rows);
     }
     *out = t;
     return SG_OK;
@@ -42,6 +45,7 @@ void sg_texts_destroy(struct sg_texts *t)
         return;
     sg_free(t->rows);
     sg_free(t->examples);
+    sg_free(t->verdicts);
     sg_free(t);
 }
 
@@ -116,6 +120,35 @@ sg_status sg_texts_examples(struct sg_texts *t, const struct sg_cell *c, const c
     return SG_OK;
 }
 
+static sg_status digest_verdicts(const struct sg_evaluation *e, int64_t n, char hex[SG_HEX],
+                                 struct sg_err *err)
+{
+    struct sg_sha256_stream *h = sg_sha256_create();
+    if (!h)
+        return sg_fail_memory(err, 256);
+    for (int64_t j = 0; j < n; j++) {
+        char said[40];
+        snprintf(said, sizeof said, "%d", sg_evaluation_get_verified(e, j).predicted);
+        sg_sha256_add_text(h, said);
+    }
+    sg_sha256_finish_hex(h, hex);
+    return SG_OK;
+}
+
+sg_status sg_texts_verdicts(struct sg_texts *t, const struct sg_cell *c, const char **hex, struct sg_err *err)
+{
+    const struct sg_study *s = t->p->study;
+    const struct sg_evaluation *e = sg_cell_verification(t->p, c);
+    *hex = "";
+    if (!e)
+        return SG_OK;
+    struct digest *d = &t->verdicts[(int64_t)c->pool * s->n_sizes + place(s->size, s->n_sizes, c->size)];
+    if (!d->hex[0])
+        SG_TRY(digest_verdicts(e, sg_pool_prefix(t->p->pool[c->pool], c->size), d->hex, err));
+    *hex = d->hex;
+    return SG_OK;
+}
+
 static int is_finished(const struct sg_ledger_trained *x)
 {
     return strcmp(x->status, "done") == 0 || strcmp(x->status, "failed") == 0;
@@ -140,7 +173,7 @@ static sg_status fits_examples(struct sg_texts *t, struct sg_ledger *l, const st
                                const struct sg_ledger_trained *x, int *yes, struct sg_err *err)
 {
     char of_ledger[SG_HEX];
-    const char *hex, *before = x->examples;
+    const char *hex, *said, *before = x->examples;
     *yes = 1;
     if (!x->rows[0] && x->n_synthetic < 0) /* it failed under an older program, for whatever reason */
         return SG_OK;
@@ -149,7 +182,8 @@ static sg_status fits_examples(struct sg_texts *t, struct sg_ledger *l, const st
         SG_TRY(sg_ledger_examples_digest(l, sg_pool_id(t->p->pool[c->pool]), x->n_synthetic, of_ledger, err));
         before = of_ledger;
     }
-    *yes = strcmp(before, hex) == 0;
+    SG_TRY(sg_texts_verdicts(t, c, &said, err));
+    *yes = strcmp(before, hex) == 0 && strcmp(x->verdicts, said) == 0;
     return SG_OK;
 }
 
@@ -158,7 +192,7 @@ sg_status sg_texts_fits_examples(struct sg_texts *t, struct sg_ledger *l, const 
 {
     struct sg_ledger_trained x;
     *yes = 1;
-    if (c->pool < 0 || !sg_pool_complete(t->p->pool[c->pool]))
+    if (c->pool < 0 || !sg_cell_is_ready(t->p, c))
         return SG_OK;
     SG_TRY(sg_ledger_cell_trained(l, c->id, &x, err));
     return is_finished(&x) ? fits_examples(t, l, c, &x, yes, err) : SG_OK;
@@ -185,11 +219,11 @@ static sg_status settle(struct sg_texts *t, struct sg_ledger *l, const struct sg
     return sg_ledger_cell_trained_set(l, c->id, rows, examples, err);
 }
 
-sg_status sg_texts_settle(struct sg_texts *t, struct sg_ledger *l, int64_t pool, int64_t *n_reset,
+sg_status sg_texts_settle(struct sg_texts *t, struct sg_ledger *l, int64_t consumer, int64_t *n_reset,
                           struct sg_err *err)
 {
     for (int64_t i = 0; i < t->p->grid.n_cells; i++)
-        if (t->p->grid.cell[i].pool == pool)
+        if (sg_cell_waits_for(t->p, &t->p->grid.cell[i]) == consumer)
             SG_TRY(settle(t, l, &t->p->grid.cell[i], n_reset, err));
     return SG_OK;
 }

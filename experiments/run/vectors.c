@@ -293,7 +293,7 @@ double sg_vectors_cost(const struct sg_prepared *p)
     double cost = 0;
     for (int t = 0; t < s->n_tasks; t++) {
         int has_probe = sg_task_has_classifier(s, t, SG_PROBE);
-        if (!has_probe && !sg_study_has_views(s))
+        if (!has_probe && !sg_study_needs_raw_models(s))
             continue;
         const struct sg_task_data *d = &p->data[t];
         double drawn = s->n_raw ? (double)s->raw[s->n_raw - 1] * (double)s->seeds_data : 0,

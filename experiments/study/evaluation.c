@@ -33,6 +33,7 @@ sg_status sg_evaluation_make_room(struct sg_evaluation *e, int64_t n, struct sg_
     if (!e->row || !e->asked)
         return sg_fail_memory(err, (size_t)n * sizeof *e->asked);
     e->n = n;
+    e->is_open = 1;
     return SG_OK;
 }
 
@@ -60,7 +61,8 @@ void sg_evaluation_add_take(struct sg_evaluation *e, struct sg_evaluation **list
 sg_status sg_evaluations_create(const struct sg_evaluation_source *from, struct sg_evaluation ***out,
                                 int64_t *n, struct sg_err *err)
 {
-    int64_t most = sg_evaluations_classify_most(from->study) + sg_evaluations_contaminate_most(from->study);
+    int64_t most = sg_evaluations_classify_most(from->study) + sg_evaluations_contaminate_most(from->study) +
+                   sg_evaluations_verify_most(from);
     int64_t made = 0;
     struct sg_evaluation **e = sg_alloc((size_t)most + 1, sizeof(struct sg_evaluation *));
     if (!e)
@@ -68,6 +70,8 @@ sg_status sg_evaluations_create(const struct sg_evaluation_source *from, struct 
     sg_status status = sg_evaluations_classify(from, e, &made, err);
     if (status == SG_OK)
         status = sg_evaluations_contaminate(from, e, &made, err);
+    if (status == SG_OK)
+        status = sg_evaluations_verify(from, e, &made, err);
     if (status != SG_OK) {
         sg_evaluations_destroy(e, made);
         return status;
@@ -105,6 +109,8 @@ sg_status sg_evaluation_preview(const struct sg_evaluation *e, const struct sg_f
 sg_status sg_evaluation_advance(struct sg_evaluation *e, sg_completion_lookup lookup, void *context,
                                 struct sg_request_list *missing, struct sg_err *err)
 {
+    if (!e->is_open)
+        SG_TRY(e->kind->open(e, err));
     for (int64_t i = sg_request_list_begin(missing); i < e->n; i++) {
         struct asked *a = &e->asked[i];
         if (a->known || !sg_request_list_has_room(missing, i))
@@ -129,7 +135,7 @@ sg_status sg_evaluation_advance(struct sg_evaluation *e, sg_completion_lookup lo
 
 int sg_evaluation_complete(const struct sg_evaluation *e)
 {
-    return e->n_answered == e->n;
+    return e->is_open && e->n_answered == e->n;
 }
 
 void sg_evaluation_estimate(const struct sg_evaluation *e, int64_t *n_requests, int64_t *tokens_in,
@@ -137,10 +143,10 @@ void sg_evaluation_estimate(const struct sg_evaluation *e, int64_t *n_requests, 
 {
     struct sg_request q = {0};
     struct sg_err ignored;
-    *n_requests = e->n;
+    *n_requests = sg_evaluation_n(e);
     *tokens_in = 0;
     *tokens_out = e->kind->tokens_out(e);
-    if (e->n && e->kind->request(e, 0, &q, &ignored) == SG_OK)
+    if (*n_requests && e->kind->request(e, 0, &q, &ignored) == SG_OK)
         *tokens_in = (int64_t)strlen(q.canonical) / 4; /* about four bytes of English a token */
     sg_free(q.canonical);
 }
@@ -154,7 +160,7 @@ int sg_evaluation_generator(const struct sg_evaluation *e)
 
 int64_t sg_evaluation_n(const struct sg_evaluation *e)
 {
-    return e->n;
+    return e->is_open ? e->n : e->n_expected;
 }
 
 int64_t sg_evaluation_n_answered(const struct sg_evaluation *e)
@@ -178,7 +184,7 @@ int64_t sg_evaluation_seed(const struct sg_evaluation *e)
 void sg_evaluation_name(const struct sg_evaluation *e, const char **task, char what[SG_EVALUATION_NAME])
 {
     const char *by = e->generator->name;
-    char kind[60];
+    char kind[SG_ARM_NAME + 20];
     *task = e->task->name;
     e->kind->name(e, kind, sizeof kind);
     snprintf(what, SG_EVALUATION_NAME, "%s%s%.54s", kind, by ? " by " : "", by ? by : "");

@@ -102,8 +102,8 @@ static sg_status read_answer(struct sg_evaluation *e, int64_t i, const struct sg
                               : SG_OK;
 }
 
-static sg_status preview(const struct sg_evaluation *e, const struct sg_found *f, enum sg_reject *reason,
-                         struct sg_err *err)
+sg_status sg_evaluation_preview_class(const struct sg_evaluation *e, const struct sg_found *f,
+                                      enum sg_reject *reason, struct sg_err *err)
 {
     enum sg_class_answer outcome = SG_CLASS_FAILED;
     int class_ = -1, thought = f->finish_reason && strcmp(f->finish_reason, SG_FINISH_REASONING) == 0;
@@ -122,7 +122,7 @@ static int is_unparsable(const struct sg_evaluation *e, int64_t i)
     return o->answer[i].class_ < 0;
 }
 
-static int64_t tokens_out(const struct sg_evaluation *e)
+int64_t sg_evaluation_tokens_of_class(const struct sg_evaluation *e)
 {
     (void)e;
     return 6; /* a class name */
@@ -163,9 +163,9 @@ struct sg_evaluation_row sg_evaluation_get(const struct sg_evaluation *e, int64_
 const struct sg_evaluation_kind sg_evaluation_classify = {.destroy = destroy,
                                                           .request = request,
                                                           .read = read_answer,
-                                                          .preview = preview,
+                                                          .preview = sg_evaluation_preview_class,
                                                           .is_unparsable = is_unparsable,
-                                                          .tokens_out = tokens_out,
+                                                          .tokens_out = sg_evaluation_tokens_of_class,
                                                           .seed = seed,
                                                           .name = name,
                                                           .settings = settings};

@@ -1,4 +1,5 @@
-/* Inside of evaluations: evaluation.c (what all kinds have), evaluation_classify.c and evaluation_contamination.c (the kinds). */
+/* Inside of evaluations: evaluation.c (what all kinds have), evaluation_classify.c, evaluation_contamination.c and evaluation_verify.c (the
+ * kinds). */
 #ifndef SG_EXPERIMENTS_STUDY_EVALUATION_IMPL_H
 #define SG_EXPERIMENTS_STUDY_EVALUATION_IMPL_H
 
@@ -13,6 +14,8 @@
 
 struct sg_evaluation_kind {
     void (*destroy)(struct sg_evaluation *e);
+    /* Makes room for the asks when it is known what they are; until then nothing is asked. NULL: it was when it was made. */
+    sg_status (*open)(struct sg_evaluation *e, struct sg_err *err);
     /* The request of ask i of e->n, and what its answer says; the caller counts it. */
     sg_status (*request)(const struct sg_evaluation *e, int64_t i, struct sg_request *out,
                          struct sg_err *err) SG_MUST_USE;
@@ -26,7 +29,8 @@ struct sg_evaluation_kind {
     void (*name)(const struct sg_evaluation *e, char *what, size_t size); /* without the generator's */
     json_t *(*settings)(const struct sg_evaluation *e);                   /* its own, beside what all have */
 };
-extern const struct sg_evaluation_kind sg_evaluation_classify, sg_evaluation_contaminate;
+extern const struct sg_evaluation_kind sg_evaluation_classify, sg_evaluation_contaminate,
+    sg_evaluation_verify;
 
 struct sg_evaluation {
     const struct sg_evaluation_kind *kind;
@@ -35,12 +39,14 @@ struct sg_evaluation {
     const struct sg_generator *generator;
     int i_generator; /* its index in the study */
     char id[SG_HEX];
+    int is_open;           /* its asks are known */
     int64_t n, n_answered; /* asks */
+    int64_t n_expected;    /* n before they are known */
     struct asked {
         int known;
         char key[SG_HEX]; /* of the completion */
     } * asked;            /* (n) */
-    int64_t *row;         /* of the test file, as the kind has them */
+    int64_t *row;         /* of the test file or the pool, as the kind has them */
     void *own;            /* the kind's, for sg_free; what it holds is the kind's to destroy */
 };
 
@@ -48,7 +54,7 @@ struct sg_evaluation {
 sg_status sg_evaluation_begin(const struct sg_evaluation_kind *kind, const struct sg_evaluation_source *from,
                               int task, int generator, size_t own, struct sg_evaluation **out,
                               struct sg_err *err) SG_MUST_USE;
-/* Room for n asks. */
+/* Room for n asks, which are known then. */
 sg_status sg_evaluation_make_room(struct sg_evaluation *e, int64_t n, struct sg_err *err) SG_MUST_USE;
 void sg_evaluation_destroy(struct sg_evaluation *e);
 /* Adds it, unless one of the list asks the same: generators that differ in what evaluations do not have (generator.temperature). Takes e. */
@@ -61,5 +67,13 @@ sg_status sg_evaluations_classify(const struct sg_evaluation_source *from, struc
 int64_t sg_evaluations_contaminate_most(const struct sg_study *s);
 sg_status sg_evaluations_contaminate(const struct sg_evaluation_source *from, struct sg_evaluation **list,
                                      int64_t *n, struct sg_err *err) SG_MUST_USE;
+int64_t sg_evaluations_verify_most(const struct sg_evaluation_source *from);
+sg_status sg_evaluations_verify(const struct sg_evaluation_source *from, struct sg_evaluation **list,
+                                int64_t *n, struct sg_err *err) SG_MUST_USE;
+
+/* What kinds that ask for a class share: sg_evaluation_preview, and the tokens of an answer. */
+sg_status sg_evaluation_preview_class(const struct sg_evaluation *e, const struct sg_found *f,
+                                      enum sg_reject *reason, struct sg_err *err) SG_MUST_USE;
+int64_t sg_evaluation_tokens_of_class(const struct sg_evaluation *e);
 
 #endif

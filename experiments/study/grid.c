@@ -128,9 +128,32 @@ int sg_arm_is_view(const struct sg_arm *a)
     return a->weighting != SG_WEIGHT_NONE || a->verify != SG_VERIFY_NONE;
 }
 
-int sg_study_has_views(const struct sg_study *s)
+int sg_arm_needs_raw_model(const struct sg_arm *a)
+{
+    return a->weighting == SG_WEIGHT_DIMP || a->verify == SG_VERIFY_RAW_CLASSIFIER;
+}
+
+int sg_study_needs_raw_models(const struct sg_study *s)
 {
     return has_weighting(s, SG_WEIGHT_DIMP) || has_verify(s, SG_VERIFY_RAW_CLASSIFIER);
+}
+
+int sg_study_asks_llm_to_verify(const struct sg_study *s)
+{
+    return has_verify(s, SG_VERIFY_LLM);
+}
+
+int sg_study_has_views(const struct sg_study *s)
+{
+    return sg_study_needs_raw_models(s) || sg_study_asks_llm_to_verify(s);
+}
+
+int sg_arm_verifier(const struct sg_study *s, const struct sg_arm *a)
+{
+    for (int g = 0; s->verify_generator && g < s->n_generators; g++)
+        if (s->generator[g].name && strcmp(s->generator[g].name, s->verify_generator) == 0)
+            return g;
+    return a->generator;
 }
 
 /* All views of one way to generate: that without any first. */
@@ -282,7 +305,10 @@ void sg_arm_name(const struct sg_study *s, const struct sg_arm *a, char name[SG_
     snprintf(name, SG_ARM_NAME, "%s%s%s%s%s%s%s%s%s", method,
              a->conditioning == SG_BY_NONE ? " unconditioned" : "", is_default ? "" : " ",
              is_default ? "" : v, a->rephrase ? " rephrased" : "", by ? " by " : "", by ? by : "",
-             a->verify == SG_VERIFY_NONE ? "" : " verified", a->weighting == SG_WEIGHT_NONE ? "" : " dimp");
+             a->verify == SG_VERIFY_NONE  ? ""
+             : a->verify == SG_VERIFY_LLM ? " llm_verified"
+                                          : " verified",
+             a->weighting == SG_WEIGHT_NONE ? "" : " dimp");
 }
 
 /* A task's cells of one classifier; its pools begin with pool `first`. Returns the first of the next task. */
@@ -389,8 +415,21 @@ static void probe_id(const struct sg_study *s, char out[SG_TRAIN_ID])
              (long long)s->train.max_length);
 }
 
+/* What a view's id has beside its pool's: what the classifier of the raw rows is, and what the LLM is asked. */
+static void view_id(const struct sg_cell *c, const char *probe, const char *const *verification_id, char *out,
+                    size_t n)
+{
+    int is_llm = c->arm.verify == SG_VERIFY_LLM, has_model = sg_arm_needs_raw_model(&c->arm);
+    out[0] = '\0';
+    if (sg_arm_is_view(&c->arm))
+        snprintf(out, n, " verify %s%s%s weighting %s%s%s", sg_verify_name(c->arm.verify), is_llm ? " " : "",
+                 is_llm ? verification_id[c->pool] : "", sg_weighting_name(c->arm.weighting),
+                 has_model ? " by " : "", has_model ? probe : "");
+}
+
 void sg_grid_ids(const struct sg_study *s, struct sg_grid *g, const char *const *pool_id,
-                 const char *const *data_digest, const char *encoder_digest)
+                 const char *const *verification_id, const char *const *data_digest,
+                 const char *encoder_digest)
 {
     char train[SG_N_CELL_CLASSIFIERS][SG_TRAIN_ID], task[SG_HEX] = "";
     sg_train_settings_id(&s->train, train[SG_FINE_TUNE]);
@@ -406,10 +445,8 @@ void sg_grid_ids(const struct sg_study *s, struct sg_grid *g, const char *const 
             task_digest(&s->task[c->task], task);
         last = c->task;
         char text[2048];
-        char view[SG_TRAIN_ID + 100] = "";
-        if (sg_arm_is_view(&c->arm))
-            snprintf(view, sizeof view, " verify %s weighting %s by %s", sg_verify_name(c->arm.verify),
-                     sg_weighting_name(c->arm.weighting), train[SG_PROBE]);
+        char view[SG_TRAIN_ID + SG_HEX + 100];
+        view_id(c, train[SG_PROBE], verification_id, view, sizeof view);
         const char *draw = c->raw && s->raw_draw == SG_RAW_PROPORTIONAL ? " raw_draw proportional" : "";
         /* The first draw's pool is what it is without others, and so are its synthetic-only cells. */
         int64_t seed_data = c->mix == SG_MIX_SYNTHETIC && c->seed_data == 0 ? -1 : c->seed_data;

@@ -117,16 +117,22 @@ static sg_status make_pool(struct sg_prepared *p, int64_t i, struct sg_err *err)
 static sg_status make_ids(struct sg_prepared *p, struct sg_err *err)
 {
     const char **pool_id = sg_alloc((size_t)p->grid.n_pools + 1, sizeof *pool_id);
+    const char **verification_id = sg_alloc((size_t)p->grid.n_pools + 1, sizeof *verification_id);
     const char **digest = sg_alloc((size_t)p->study->n_tasks, sizeof *digest);
-    if (pool_id && digest) {
-        for (int64_t i = 0; i < p->grid.n_pools; i++)
+    int has_memory = pool_id && verification_id && digest;
+    if (has_memory) {
+        for (int64_t i = 0; i < p->grid.n_pools; i++) {
+            int64_t e = p->verification[i];
             pool_id[i] = sg_pool_id(p->pool[i]);
+            verification_id[i] = e < 0 ? NULL : sg_evaluation_id(p->evaluation[e]);
+        }
         for (int t = 0; t < p->study->n_tasks; t++)
             digest[t] = p->data[t].cell_digest;
-        sg_grid_ids(p->study, &p->grid, pool_id, digest, sg_encoder_digest(p->encoder));
+        sg_grid_ids(p->study, &p->grid, pool_id, verification_id, digest, sg_encoder_digest(p->encoder));
     }
-    sg_status status = pool_id && digest ? SG_OK : sg_fail_memory(err, 1024);
+    sg_status status = has_memory ? SG_OK : sg_fail_memory(err, 1024);
     sg_free(pool_id);
+    sg_free(verification_id);
     sg_free(digest);
     return status;
 }
@@ -156,6 +162,37 @@ static sg_status check_raw(struct sg_prepared *p, int task, struct sg_err *err)
         "raw asks for %lld examples, but %s has %lld %s; hint: smaller numbers in raw, or more data",
         (long long)s->raw[s->n_raw - 1], d->train_path, (long long)d->train.n,
         sg_plural(d->train.n, "row", "rows"));
+}
+
+static sg_status make_evaluations(struct sg_prepared *p, struct sg_err *err)
+{
+    struct sg_evaluation_source from = {p->study, p->data, p->shots, p->n_draws, &p->grid, p->pool};
+    SG_TRY(sg_evaluations_create(&from, &p->evaluation, &p->n_evaluations, err));
+    p->verification = sg_alloc((size_t)p->grid.n_pools + 1, sizeof *p->verification);
+    if (!p->verification)
+        return sg_fail_memory(err, (size_t)p->grid.n_pools * sizeof *p->verification);
+    for (int64_t i = 0; i < p->grid.n_pools; i++)
+        p->verification[i] = -1;
+    for (int64_t i = 0; i < p->n_evaluations; i++)
+        if (sg_evaluation_pool(p->evaluation[i]) >= 0)
+            p->verification[sg_evaluation_pool(p->evaluation[i])] = i;
+    return SG_OK;
+}
+
+const struct sg_evaluation *sg_cell_verification(const struct sg_prepared *p, const struct sg_cell *c)
+{
+    return c->arm.verify == SG_VERIFY_LLM ? p->evaluation[p->verification[c->pool]] : NULL;
+}
+
+int64_t sg_cell_waits_for(const struct sg_prepared *p, const struct sg_cell *c)
+{
+    return c->arm.verify == SG_VERIFY_LLM ? p->grid.n_pools + p->verification[c->pool] : c->pool;
+}
+
+int sg_cell_is_ready(const struct sg_prepared *p, const struct sg_cell *c)
+{
+    const struct sg_evaluation *e = sg_cell_verification(p, c);
+    return (c->pool < 0 || sg_pool_complete(p->pool[c->pool])) && (!e || sg_evaluation_complete(e));
 }
 
 static sg_status fill(struct sg_prepared *p, int assume, struct sg_err *err)
@@ -191,8 +228,7 @@ static sg_status fill(struct sg_prepared *p, int assume, struct sg_err *err)
         return sg_fail_memory(err, (size_t)p->grid.n_pools * sizeof(struct sg_pool *));
     for (int64_t i = 0; i < p->grid.n_pools; i++)
         SG_TRY(make_pool(p, i, err));
-    struct sg_evaluation_source from = {s, p->data, p->shots, p->n_draws};
-    SG_TRY(sg_evaluations_create(&from, &p->evaluation, &p->n_evaluations, err));
+    SG_TRY(make_evaluations(p, err));
     return make_ids(p, err);
 }
 
@@ -281,6 +317,7 @@ void sg_prepared_destroy(struct sg_prepared *p)
         sg_pool_destroy(p->pool[i]);
     sg_free(p->pool);
     sg_evaluations_destroy(p->evaluation, p->n_evaluations);
+    sg_free(p->verification);
     sg_grid_free(&p->grid);
     for (int t = 0; p->study && t < p->study->n_tasks; t++) {
         if (p->data)
@@ -398,6 +435,10 @@ char *sg_cell_settings(const struct sg_prepared *p, const struct sg_cell *c)
     if (o && sg_arm_is_view(&c->arm)) {
         json_object_set_new(o, "weighting", json_string(sg_weighting_name(c->arm.weighting)));
         json_object_set_new(o, "verify", json_string(sg_verify_name(c->arm.verify)));
+    }
+    if (o && c->arm.verify == SG_VERIFY_LLM)
+        json_object_set_new(o, "verification", json_string(sg_evaluation_id(sg_cell_verification(p, c))));
+    if (o && sg_arm_needs_raw_model(&c->arm)) {
         json_object_set_new(o, "view_pooling", json_string(sg_pooling_name(s->probe.pooling)));
         json_object_set_new(o, "view_c", s->probe.c == SG_PROBE_C_AUTO ? json_null() : json_real(s->probe.c));
     }

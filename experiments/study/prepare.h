@@ -32,6 +32,7 @@ struct sg_prepared {
     struct sg_pool **pool; /* (grid.n_pools) */
     int64_t n_evaluations;
     struct sg_evaluation **evaluation; /* (n_evaluations) */
+    int64_t *verification;             /* (grid.n_pools): which of them verifies the pool; -1: none */
 };
 
 /* What is left out: all but study and encoder (other ranks need no more); the encoder's weights (who does not train). Assume: an encoder and
@@ -62,6 +63,13 @@ struct sg_cell_rows {
 sg_status sg_cell_rows_make(const struct sg_prepared *p, const struct sg_cell *c, struct sg_cell_rows *out,
                             struct sg_err *err) SG_MUST_USE;
 void sg_cell_rows_free(struct sg_cell_rows *r);
+
+/* What an LLM has said of the pool that the cell sees by it; NULL: it sees it otherwise. */
+const struct sg_evaluation *sg_cell_verification(const struct sg_prepared *p, const struct sg_cell *c);
+/* What it waits for, as experiments/buying/requests.h counts: its pool (the grid's), or the evaluation that verifies that; -1: nothing. */
+int64_t sg_cell_waits_for(const struct sg_prepared *p, const struct sg_cell *c);
+/* Whether all of that is complete. */
+int sg_cell_is_ready(const struct sg_prepared *p, const struct sg_cell *c);
 
 /* JSON objects for the ledger (sg_free): what a cell and a pool are. */
 char *sg_cell_settings(const struct sg_prepared *p, const struct sg_cell *c);

@@ -64,7 +64,7 @@ static const char *weighting_choice(int i)
 const char *sg_verify_name(enum sg_verify v)
 {
     static const char *const name[SG_N_VERIFIES] = {
-        [SG_VERIFY_NONE] = "none", [SG_VERIFY_RAW_CLASSIFIER] = "raw_classifier"};
+        [SG_VERIFY_NONE] = "none", [SG_VERIFY_RAW_CLASSIFIER] = "raw_classifier", [SG_VERIFY_LLM] = "llm"};
     return name[v];
 }
 
@@ -264,7 +264,11 @@ static const struct sg_setting table[] = {
          "the cell's raw rows thinks its label, over how probable the model in training does"},
     {"verify", SG_SET_CHOICES, 0, LIST(verify, n_verifies), .choice = verify_choice, .initial = "[none]",
      .help = "of synthetic examples in raw+synthetic cells, raw_classifier: those stay whose label is what a "
-             "classifier of the cell's raw rows says"},
+             "classifier of the cell's raw rows says; llm: those of which the LLM, asked for the class of "
+             "each, says no other class"},
+    {"verify_generator", SG_SET_TEXT, SG_SET_NULL, STUDY(verify_generator), .unit = "a name",
+     .check = sg_settings_check_name,
+     .help = "the generator that verify: llm asks, one of `generators`; empty: the one that wrote the pool"},
     {"classifiers", SG_SET_CHOICES, 0, LIST(classifier, n_classifiers), .choice = classifier_choice,
      .initial = "[fine_tune]",
      .help = "what each cell trains, fine_tune: the encoder with a head; probe: logistic regression on the "

@@ -243,6 +243,28 @@ static sg_status digest_external(const struct sg_reading *r, struct sg_study *s,
     return status;
 }
 
+/* Somebody must be asked, and be one of the study's. */
+static sg_status check_verifier(const struct sg_reading *r, const struct sg_study *s, struct sg_err *err)
+{
+    int found = 0, n_without = s->n_imports; /* methods whose pools no LLM of the study writes */
+    for (int i = 0; i < s->n_methods; i++)
+        n_without += sg_method_is_free(s->method[i]);
+    for (int g = 0; s->verify_generator && g < s->n_generators; g++)
+        found |= s->generator[g].name && strcmp(s->generator[g].name, s->verify_generator) == 0;
+    if (s->verify_generator && !found)
+        return sg_schema_fail(r, "verify_generator", s->path, err,
+                              "verify_generator names \"%s\", which is none of the study's generators%s",
+                              s->verify_generator,
+                              s->generator->name ? "" : "; hint: give the generators names in `generators`");
+    if (sg_study_asks_llm_to_verify(s) && !s->verify_generator && s->n_generators > 1 && n_without)
+        return sg_schema_fail(
+            r, "verify", s->path, err,
+            "verify: llm asks the generator that wrote a pool, and no LLM wrote those of free and imported "
+            "methods; hint: verify_generator: %s",
+            s->generator->name);
+    return SG_OK;
+}
+
 /* Where a path is, in the arena: from the current folder, from the study's, from the program's data. */
 static sg_status locate(const char *study, const char *path, struct sg_arena *arena, char **out,
                         struct sg_err *err)
@@ -343,6 +365,7 @@ static sg_status read_all(struct sg_settings *all, const char *path, int n_overr
     SG_TRY(check_fine_tune_tasks(&r, s, err));
     SG_TRY(check_views(&r, s, err));
     SG_TRY(digest_external(&r, s, err));
+    SG_TRY(check_verifier(&r, s, err));
     SG_TRY(sg_imports_check(s, is_narrowed(&r), err));
     return finish(all, &r, s->arena, err);
 }

@@ -37,11 +37,12 @@ struct sg_probe_options {
 };
 #define SG_PROBE_C_AUTO (-1.0)
 
-/* Views: what cells make of a pool by a classifier of their raw rows, which buys nothing (experiments/run/views.h). */
+/* Views: what cells make of a pool by a classifier of their raw rows, which buys nothing, or by what an LLM says of each example
+ * (experiments/run/views.h). */
 enum sg_weighting { SG_WEIGHT_NONE, SG_WEIGHT_DIMP, SG_N_WEIGHTINGS };
-enum sg_verify { SG_VERIFY_NONE, SG_VERIFY_RAW_CLASSIFIER, SG_N_VERIFIES };
+enum sg_verify { SG_VERIFY_NONE, SG_VERIFY_RAW_CLASSIFIER, SG_VERIFY_LLM, SG_N_VERIFIES };
 const char *sg_weighting_name(enum sg_weighting w); /* "none", "dimp" */
-const char *sg_verify_name(enum sg_verify v);       /* "none", "raw_classifier" */
+const char *sg_verify_name(enum sg_verify v);       /* "none", "raw_classifier", "llm" */
 
 /* The LLM as a classifier of test rows (llm_eval:). */
 struct sg_eval_settings {
@@ -100,6 +101,7 @@ struct sg_study {
     enum sg_weighting *weighting;
     int n_verifies;
     enum sg_verify *verify;
+    char *verify_generator; /* the name of the generator that verify: llm asks; NULL: a pool's own */
     int n_classifiers;
     enum sg_cell_classifier *classifier;
     int n_fine_tune_tasks;
@@ -168,9 +170,15 @@ struct sg_arm sg_arm_get(const struct sg_study *s, int64_t i);
 int64_t sg_arm_draws(const struct sg_study *s, const struct sg_arm *a);
 /* The most of any arm. */
 int64_t sg_study_draws(const struct sg_study *s);
-/* Whether the arm's cells see its pool by a classifier of their raw rows; and whether the study has such. */
+/* Whether the arm's cells see its pool by a classifier of their raw rows or by an LLM; whether they need that classifier. */
 int sg_arm_is_view(const struct sg_arm *a);
+int sg_arm_needs_raw_model(const struct sg_arm *a);
+/* Whether the study has views, those that need that classifier, and whether an LLM verifies examples. */
 int sg_study_has_views(const struct sg_study *s);
+int sg_study_needs_raw_models(const struct sg_study *s);
+int sg_study_asks_llm_to_verify(const struct sg_study *s);
+/* Which generator is asked to verify the arm's examples (study->generator). */
+int sg_arm_verifier(const struct sg_study *s, const struct sg_arm *a);
 int sg_arm_has_cells(const struct sg_study *s, int task, const struct sg_arm *a);
 /* Whether the import has rows for the task. */
 int sg_import_is_of(const struct sg_study *s, int import, int task);
@@ -179,7 +187,7 @@ int64_t sg_arm_seeds(const struct sg_study *s, const struct sg_arm *a);
 /* Whether the task has rephrasings. */
 int sg_task_is_rephrased(const struct sg_study *s, int task);
 /* What results call the method: "zero_shot", "zero_shot unconditioned", "zero_shot formal" (a prompt variant),
- * "zero_shot rephrased", "zero_shot by small" (a generator, where the study has several), "zero_shot verified" and "zero_shot dimp"
+ * "zero_shot rephrased", "zero_shot by small" (a generator, where the study has several), "zero_shot verified", "zero_shot llm_verified" and "zero_shot dimp"
  * (views); "" for raw-only. */
 enum { SG_ARM_NAME = 200 };
 void sg_arm_name(const struct sg_study *s, const struct sg_arm *a, char name[SG_ARM_NAME]);
@@ -221,10 +229,11 @@ struct sg_grid {
 
 /* Local, pure: the grid without ids. */
 sg_status sg_grid_expand(const struct sg_study *s, struct sg_grid *out, struct sg_err *err) SG_MUST_USE;
-/* Fills cell ids. pool_id: (n_pools); data_digest: (n_tasks) of the rows in use; encoder_digest as
+/* Fills cell ids. pool_id: (n_pools); verification_id: (n_pools), of what an LLM says of the pool's examples, NULL where it is not asked; data_digest: (n_tasks) of the rows in use; encoder_digest as
  * sg_encoder_digest. */
 void sg_grid_ids(const struct sg_study *s, struct sg_grid *g, const char *const *pool_id,
-                 const char *const *data_digest, const char *encoder_digest);
+                 const char *const *verification_id, const char *const *data_digest,
+                 const char *encoder_digest);
 void sg_grid_free(struct sg_grid *g);
 
 /* A task's rows: read, checked against the classes (SG_INPUT with path:line names an unknown label and the

@@ -36,6 +36,8 @@
  *   /llm_predictions  evaluation x test row: gold, predicted, why an answer was unparsable
  *   /contamination  one row a task and generator: whether the LLM has seen the test rows (docs/contamination.md)
  *   /contamination_rows  probe x test row: ROUGE-L of both replies, what the guided one matches
+ *   /verification   one row a pool that an LLM verifies (docs/views.md): how many examples it says another class of, cost
+ *   /verdicts       verification x example: label, predicted, why an answer was unparsable
  *   /transfer       cell x further test set of its task (test_sets: in the task file): accuracy, f1, macro_f1, loss
  *   /test_set_rows  task x set x row: label, text, text_pair
  *   /transfer_predictions  cell x set x row: gold, predicted, p_predicted, p_gold
@@ -44,7 +46,7 @@
  * and rhdf5 fail on such tables. In Python: `f["rejects"][:] if "rejects" in f else []`.
  *
  * What came later (kernels and rounding of /cells, n_near_* of /pools, source of /examples, /near_duplicates, /text_stats, /attempts) is empty
- * in files that were written before, and no part of the content digest; /llm_eval, /llm_predictions, /contamination, /contamination_rows,
+ * in files that were written before, and no part of the content digest; /llm_eval, /llm_predictions, /contamination, /contamination_rows, /verification, /verdicts,
  * /transfer, /test_set_rows and /transfer_predictions are part of it where they have rows, and n_classes_predicted, balanced_accuracy, weighted_f1,
  * mcc, brier and ece of /cells where the file has them.
  * Cells of this study's plan alone, and the tasks and pools that they name. A number that does not exist (a cell that is planned or

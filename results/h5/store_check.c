@@ -273,7 +273,8 @@ sg_status sg_store_check_complete(const char *path, json_t *misfits, json_t *rem
     } part[] = {{SG_T_CELLS, SG_CELLS_status, "cells", "done"},
                 {SG_T_POOLS, SG_POOLS_status, "pools", "complete"},
                 {SG_T_LLM_EVAL, SG_LLM_EVAL_status, "evaluations of the LLM", "complete"},
-                {SG_T_CONTAMINATION, SG_CONTAMINATION_status, "contamination probes", "complete"}};
+                {SG_T_CONTAMINATION, SG_CONTAMINATION_status, "contamination probes", "complete"},
+                {SG_T_VERIFICATION, SG_VERIFICATION_status, "verifications by an LLM", "complete"}};
     hid_t file = -1;
     SG_TRY(sg_store_open(path, &file, err));
     sg_status status = SG_OK;

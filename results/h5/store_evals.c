@@ -115,7 +115,5 @@ static sg_status fill_evaluation(struct fill *f, sqlite3_stmt *s, int64_t at, st
 
 sg_status sg_fill_evaluations(struct fill *f, struct sg_err *err)
 {
-    return sg_fill_each(f, "evaluations",
-                        "SELECT id, settings, status FROM evaluations WHERE ordinal>=0 ORDER BY ordinal, id",
-                        fill_evaluation, err);
+    return sg_fill_each(f, "evaluations", SG_FILL_EVALUATIONS(""), fill_evaluation, err);
 }

@@ -419,7 +419,8 @@ static sg_status fill_all(struct fill *f, struct sg_err *err)
     SG_TRY_DONE(sg_fill_measures(f, err));
     SG_TRY_DONE(sg_fill_attempts(f, err));
     SG_TRY_DONE(sg_fill_evaluations(f, err));
-    status = sg_fill_contaminations(f, err);
+    SG_TRY_DONE(sg_fill_contaminations(f, err));
+    status = sg_fill_verifications(f, err);
 done:
     sqlite3_finalize(s);
     return status;

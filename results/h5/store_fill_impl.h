@@ -177,6 +177,14 @@ sg_status sg_fill_attempts(struct fill *f, struct sg_err *err) SG_MUST_USE;
 /* /llm_eval and /llm_predictions, after the cells. */
 sg_status sg_fill_evaluations(struct fill *f, struct sg_err *err) SG_MUST_USE;
 
+/* /verification and /verdicts, after the pools. */
+sg_status sg_fill_verifications(struct fill *f, struct sg_err *err) SG_MUST_USE;
+
+/* What the ledger has of evaluations and verifications of its plan: id, settings, status; those whose settings name a pool are verifications. */
+#define SG_FILL_EVALUATIONS(which)                                                                           \
+    "SELECT id, settings, status FROM evaluations WHERE ordinal>=0 AND (iif(json_valid(settings), "          \
+    "json_extract(settings,'$.pool'), NULL) IS " which "NULL) ORDER BY ordinal, id"
+
 /* /contamination and /contamination_rows. */
 sg_status sg_fill_contaminations(struct fill *f, struct sg_err *err) SG_MUST_USE;
 

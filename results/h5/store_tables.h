@@ -53,7 +53,7 @@
     X(pool, INT, "", 0, "ordinal in /pools; -1 for raw-only cells")                                          \
     X(classifier, TEXT, "", SG_LATER, "fine_tune or probe; empty in older files: fine_tune")                 \
     X(weighting, TEXT, "", SG_LATER, "of its synthetic examples: none or dimp; empty in older files: none")  \
-    X(verify, TEXT, "", SG_LATER, "of its synthetic examples: none or raw_classifier; empty: none")          \
+    X(verify, TEXT, "", SG_LATER, "of its synthetic examples: none, raw_classifier or llm; empty: none")     \
     X(n_removed, REAL, "examples", SG_LATER, "synthetic ones that verification took out, see /removed")      \
     X(probe_c, REAL, "", SG_LATER, "inverse strength of a probe's penalty, as set or chosen")                \
     X(id, TEXT, "", 0, "SHA-256 of all that determines the result")                                          \
@@ -363,6 +363,32 @@
       "empty, or why it is unparsable: failed, empty, refused, no class, several, reasoning")                \
     X(completion, TEXT, "", 0, "key of the completion in the ledger: SHA-256 of the request")
 
+/* What an LLM says of a pool's examples (verify: llm). */
+#define SG_VERIFICATION(X)                                                                                   \
+    X(verification, INT, "", 0, "ordinal of the verification; /verdicts refers to it")                       \
+    X(pool, INT, "", 0, "ordinal in /pools of the pool whose examples are shown; -1: it has no cells")       \
+    X(task, TEXT, "", 0, "task")                                                                             \
+    X(method, TEXT, "", 0, "generation method of the pool")                                                  \
+    X(model, TEXT, "", 0, "the LLM that is asked")                                                           \
+    X(generator, TEXT, "", 0, "its name in the study, where that has several")                               \
+    X(status, TEXT, "", 0, "planned or complete")                                                            \
+    X(n, REAL, "examples", 0, "examples asked about")                                                        \
+    X(n_other, REAL, "examples", 0, "of which it says another class: views leave them out")                  \
+    X(n_unparsable, REAL, "examples", 0,                                                                     \
+      "answers that name no class, or several; refusals; requests that failed: views keep them")             \
+    SG_SPENT_COLUMNS(X)                                                                                      \
+    X(id, TEXT, "", 0, "SHA-256 of all that determines the answers")                                         \
+    X(settings, TEXT, "", SG_COL_VOLATILE, "settings, a JSON object")
+
+#define SG_VERDICTS(X)                                                                                       \
+    X(verification, INT, "", 0, "ordinal in /verification")                                                  \
+    X(position, INT, "", 0, "of the example in its pool, as in /examples")                                   \
+    X(label, INT, "", 0, "class index of the example")                                                       \
+    X(predicted, INT, "", 0, "class index that the answer names; -1: unparsable")                            \
+    X(verdict, TEXT, "", 0,                                                                                  \
+      "empty, or why it is unparsable: failed, empty, refused, no class, several, reasoning")                \
+    X(completion, TEXT, "", 0, "key of the completion in the ledger: SHA-256 of the request")
+
 /* Whether an LLM has seen the test rows: what its replies came to, asked to complete them by the name of their data set and without. */
 #define SG_CONTAMINATION(X)                                                                                  \
     X(contamination, INT, "", 0, "ordinal of the probe; /contamination_rows refers to it")                   \
@@ -472,7 +498,10 @@
     Y(CONTAMINATION, contamination, NULL, SG_H5_TABLE_LATER,                                                 \
       "Whether the LLM has seen the test rows: one row a task and generator")                                \
     Y(CONTAMINATION_ROWS, contamination_rows, NULL, SG_H5_TABLE_LATER,                                       \
-      "How near the LLM's replies come to each of those test rows")
+      "How near the LLM's replies come to each of those test rows")                                          \
+    Y(VERIFICATION, verification, NULL, SG_H5_TABLE_LATER,                                                   \
+      "What an LLM says of synthetic examples: one row a pool")                                              \
+    Y(VERDICTS, verdicts, NULL, SG_H5_TABLE_LATER, "The class that the LLM says of each example")
 
 /* SG_T_<LIST>: index of a table; SG_<LIST>_<column>: index of a column; SG_N_<LIST>: their number. */
 #define SG_Y_INDEX(list, dataset, older, flags, text) SG_T_##list,
@@ -507,6 +536,8 @@ enum sg_h5_table_index { SG_TABLES(SG_Y_INDEX) SG_N_TABLES };
 #define SG_X_TRANSFER_PREDICTIONS(name, ...)            SG_TRANSFER_PREDICTIONS_##name,
 #define SG_X_CONTAMINATION(name, ...)                   SG_CONTAMINATION_##name,
 #define SG_X_CONTAMINATION_ROWS(name, ...)              SG_CONTAMINATION_ROWS_##name,
+#define SG_X_VERIFICATION(name, ...)                    SG_VERIFICATION_##name,
+#define SG_X_VERDICTS(name, ...)                        SG_VERDICTS_##name,
 #define SG_Y_COLUMNS(list, dataset, older, flags, text) enum { SG_##list(SG_X_##list) SG_N_##list };
 SG_TABLES(SG_Y_COLUMNS)
 #undef SG_Y_COLUMNS

@@ -53,7 +53,7 @@ static const char *const sql[N_SQL] = {
     [SQL_CELL_TRAINED] =
         "SELECT status, json_extract(r,'$.rows_sha256'), json_extract(r,'$.examples_sha256'),"
         " json_extract(r,'$.n_synthetic'), json_extract(r,'$.weights_sha256'), json_extract(r,'$.rounding'),"
-        " json_extract(r,'$.program') FROM"
+        " json_extract(r,'$.program'), json_extract(r,'$.verdicts_sha256') FROM"
         " (SELECT status, iif(json_valid(result), result, '{}') AS r FROM cells WHERE id=?1)",
     [SQL_CELL_EXAMPLES_SET] =
         "UPDATE cells SET result=json_set(result,'$.rows_sha256',?2,'$.examples_sha256',?3) WHERE id=?1",

@@ -24,8 +24,9 @@
  *   set_predictions   cell, test_set = n, n_classes, logits         what cells predict for them
  *   diversity         pool = result (JSON)                          a pool's id, or task:NAME (experiments/run/measure.h)
  *   bias              id = ordinal, result (JSON)                   text statistics of a pool, or of a task's raw rows
- *   evaluations       id = ordinal, settings, status                the LLM as a classifier: planned | complete
- *   evaluation_rows   evaluation, row = gold, predicted, verdict, completion
+ *   evaluations       id = ordinal, settings, status                the LLM as a classifier: planned | complete. With
+ *                                                                   "pool" (an id) in its settings: it verifies that pool
+ *   evaluation_rows   evaluation, row = gold, predicted, verdict, completion      row: of the test rows, or the place in the pool
  *   contaminations, contamination_rows                              contamination probes: results/ledger/ledger_contamination.h
  *   attempts, sent                                                  every request that left: results/ledger/ledger_attempts.h
  *   batches           part = state, id, input_file, status, n, n_answered, usd, refused, created, generator

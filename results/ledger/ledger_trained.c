@@ -28,6 +28,7 @@ sg_status sg_ledger_cell_trained(struct sg_ledger *l, const char *id, struct sg_
         copy_column(s, 4, t.weights, sizeof t.weights);
         copy_column(s, 5, t.rounding, sizeof t.rounding);
         copy_column(s, 6, t.program, sizeof t.program);
+        copy_column(s, 7, t.verdicts, sizeof t.verdicts);
     }
     sg_status status = rc == SQLITE_ROW || rc == SQLITE_DONE ? SG_OK : sg_ledger_fail(l, "a cell", err);
     sqlite3_reset(s);

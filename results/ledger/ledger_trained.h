@@ -1,7 +1,8 @@
 /* What the ledger knows of the texts that a cell was trained on: part of it, since results/ledger/ledger.h is long.
  *
  * A cell's `result` (JSON) holds two digests of them, failed cells' too: rows_sha256 (its raw rows and the task's test rows,
- * with their labels) and examples_sha256 (the examples that it took from its pool, sg_example_digest_add). Ledgers of earlier
+ * with their labels) and examples_sha256 (the examples that it took from its pool, sg_example_digest_add); verdicts_sha256, where an LLM verifies them, is of the
+ * classes that it said. Ledgers of earlier
  * versions have neither. Rank 0 only. */
 #ifndef SG_RESULTS_LEDGER_LEDGER_TRAINED_H
 #define SG_RESULTS_LEDGER_LEDGER_TRAINED_H
@@ -12,6 +13,7 @@
 struct sg_ledger_trained {
     char status[16]; /* "planned", "done", "failed", or "" when the cell is not there */
     char rows[SG_HEX], examples[SG_HEX];
+    char verdicts[SG_HEX];                            /* "" too where it sees its pool otherwise */
     char weights[SG_HEX], rounding[16], program[160]; /* of a done one */
     int64_t n_synthetic; /* examples of its pool that it was trained on; -1: not known */
 };

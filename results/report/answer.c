@@ -352,31 +352,82 @@ int sg_answer_is_bought(const struct sg_report_data *d, int64_t task, const char
     return 1;
 }
 
-int sg_answer_is_priced(const struct sg_scores *s, const struct sg_score_group *g)
-{
-    if (sg_answer_is_bought(s->d, g->task, g->method))
-        return 1;
-    for (int64_t i = 0; i < s->n_groups; i++) {
-        const struct sg_score_group *h = &s->group[i];
-        if (h->task == g->task && h->mix != SG_REPORT_RAW && sg_answer_is_bought(s->d, h->task, h->method))
-            return 0;
-    }
-    return 1;
-}
-
 int sg_answer_is_view(const struct sg_report_data *d, int64_t task, const char *method)
 {
     size_t n = longest(d, task, method);
     return n && method[n];
 }
 
-const char *sg_answer_methods(int64_t n, int has_views, int is_some, char text[SG_ANSWER_TEXT])
+int sg_answer_is_llm_verified(const struct sg_report_data *d, int64_t task, const char *method)
 {
-    snprintf(text, SG_ANSWER_TEXT, "%lld %s%s", (long long)n, is_some ? "LLM " : "",
-             n == 1      ? has_views ? "view" : "method"
-             : has_views ? "methods and views"
-                         : "methods");
+    size_t n = longest(d, task, method);
+    return n && strstr(method + n, " llm_verified") != NULL;
+}
+
+enum sg_answer_part sg_answer_part(const struct sg_report_data *d, const struct sg_score_group *g)
+{
+    int is_view = sg_answer_is_view(d, g->task, g->method);
+    if (sg_answer_is_bought(d, g->task, g->method))
+        return is_view ? SG_PART_LLM_VIEWS : SG_PART_LLM;
+    return is_view ? SG_PART_OTHER_VIEWS : SG_PART_OTHERS;
+}
+
+enum sg_answer_part sg_answer_mean_part(const struct sg_scores *s, int64_t task, int mix)
+{
+    enum sg_answer_part least = SG_PART_OTHER_VIEWS;
+    for (int64_t i = 0; i < s->n_groups && least != SG_PART_LLM; i++)
+        if (s->group[i].task == task && s->group[i].mix == mix) {
+            enum sg_answer_part part = sg_answer_part(s->d, &s->group[i]);
+            least = part < least ? part : least;
+        }
+    return least;
+}
+
+int sg_answer_is_in_mean(const struct sg_scores *s, const struct sg_score_group *g)
+{
+    return sg_answer_part(s->d, g) == sg_answer_mean_part(s, g->task, g->mix);
+}
+
+const char *sg_answer_methods(int64_t n, enum sg_answer_part part, int is_some, char text[SG_ANSWER_TEXT])
+{
+    int is_view = part == SG_PART_LLM_VIEWS || part == SG_PART_OTHER_VIEWS;
+    snprintf(text, SG_ANSWER_TEXT, "%lld %s%s", (long long)n,
+             is_some && (part == SG_PART_LLM || part == SG_PART_LLM_VIEWS) ? "LLM " : "",
+             is_view ? sg_plural(n, "view", "views") : sg_plural(n, "method", "methods"));
     return text;
+}
+
+/* "zero_shot, one_shot": the methods of the mix that are in the means, or are not; each once. Returns how many. */
+static int64_t list_methods(const struct sg_scores *s, int mix, int in, struct sg_buf *out)
+{
+    int64_t n = 0;
+    for (int64_t i = 0; i < s->n_groups; i++) {
+        const struct sg_score_group *g = &s->group[i];
+        int is_new = g->mix == mix && sg_answer_is_in_mean(s, g) == in;
+        for (int64_t k = 0; k < i && is_new; k++)
+            is_new = s->group[k].mix != mix || strcmp(s->group[k].method, g->method) != 0 ||
+                     sg_answer_is_in_mean(s, &s->group[k]) != in;
+        if (is_new)
+            sg_buf_printf(out, "%s%s", n++ ? ", " : "", g->method);
+    }
+    return n;
+}
+
+sg_status sg_answer_say_left_out(const struct sg_scores *s, int mix, struct sg_doc *doc, struct sg_err *err)
+{
+    struct sg_buf in = sg_buf_make(1 << 20), out = sg_buf_make(1 << 20);
+    int64_t n_in = list_methods(s, mix, 1, &in), n_out = list_methods(s, mix, 0, &out);
+    sg_status status = sg_buf_check(&in, "the methods of a mean", err);
+    if (status == SG_OK)
+        status = sg_buf_check(&out, "the methods of a mean", err);
+    if (status == SG_OK && n_in && n_out)
+        sg_doc_paragraph(doc,
+                         "Means over methods are of %s. Not in them, but in the tables of single methods: %s "
+                         "(views, free methods and imported pools count where there is nothing else).",
+                         sg_buf_text(&in), sg_buf_text(&out));
+    sg_buf_free(&in);
+    sg_buf_free(&out);
+    return status;
 }
 
 double sg_answer_example_cost(const struct sg_report_data *d, int64_t task, const char *method)
@@ -397,6 +448,40 @@ double sg_answer_example_cost(const struct sg_report_data *d, int64_t task, cons
     if (n_free && !n_other)
         return 0;
     return n > 0 ? usd / n : (double)NAN;
+}
+
+/* What verifying an example costs, over the pools that an LLM verified. */
+static double verifying_cost(const struct sg_report_data *d, int64_t task)
+{
+    double usd = 0, n = 0;
+    for (int64_t i = 0; i < d->n_pools; i++) {
+        const struct sg_report_pool *p = &d->pool[i];
+        if (strcmp(p->task, d->task[task].name) != 0 || !p->verified.is_asked)
+            continue;
+        usd += p->verified.spend.cost_usd; /* NaN stays */
+        n += p->verified.n;
+    }
+    return n > 0 ? usd / n : (double)NAN;
+}
+
+double sg_answer_mean_cost(const struct sg_scores *s, int64_t task, int mix)
+{
+    enum sg_answer_part part = sg_answer_mean_part(s, task, mix);
+    int64_t n = 0, n_verified = 0, n_imported = 0;
+    for (int64_t i = 0; i < s->n_groups; i++) {
+        const struct sg_score_group *g = &s->group[i];
+        if (g->task != task || g->mix != mix || sg_answer_part(s->d, g) != part)
+            continue;
+        n++;
+        n_verified += sg_answer_is_llm_verified(s->d, task, g->method);
+    }
+    for (int64_t i = 0; i < s->d->n_pools; i++)
+        n_imported +=
+            strcmp(s->d->pool[i].task, s->d->task[task].name) == 0 && s->d->pool[i].maker == SG_MADE_FILE;
+    double usd = part == SG_PART_LLM || part == SG_PART_LLM_VIEWS ? sg_answer_example_cost(s->d, task, NULL)
+                 : n_imported                                     ? (double)NAN
+                                                                  : 0;
+    return n_verified ? usd + verifying_cost(s->d, task) * (double)n_verified / (double)n : usd;
 }
 
 /* ---- correlation within tasks ---- */

@@ -71,16 +71,29 @@ sg_status sg_answer_raws(const struct sg_scores *s, int64_t task, int64_t **raw,
 /* Whether an LLM was asked for the examples of a group's method ("few_shot_3 dimp" is of the pools of few_shot_3): 0 for free pools and for
  * those that others have made. Of pools that are only planned it is not known, and taken for yes. */
 int sg_answer_is_bought(const struct sg_report_data *d, int64_t task, const char *method);
-/* Whether it is of a mean that a price is told of: it is bought, or nothing of the task is. */
-int sg_answer_is_priced(const struct sg_scores *s, const struct sg_score_group *g);
-/* Whether the method sees a pool in its own way: "eda dimp", "eda verified". */
+/* Whether the method sees a pool in its own way: "eda dimp", "eda verified"; whether by what an LLM says of it, which has a price of its own:
+ * "eda llm_verified". */
 int sg_answer_is_view(const struct sg_report_data *d, int64_t task, const char *method);
-/* "3 methods", "2 LLM methods and views" (is_some: free and imported ones are left out). */
-const char *sg_answer_methods(int64_t n, int has_views, int is_some, char text[SG_ANSWER_TEXT]);
+int sg_answer_is_llm_verified(const struct sg_report_data *d, int64_t task, const char *method);
+
+/* What means over methods are of. A view of a pool is no method of its own, and what is free answers another question: the plain pools of LLM
+ * methods count; where a task has none of the mix, their views; then free and imported pools; then the views of those. */
+enum sg_answer_part { SG_PART_LLM, SG_PART_LLM_VIEWS, SG_PART_OTHERS, SG_PART_OTHER_VIEWS };
+enum sg_answer_part sg_answer_part(const struct sg_report_data *d, const struct sg_score_group *g);
+/* The part that counts in the means of g's task and mix, and whether g does. */
+enum sg_answer_part sg_answer_mean_part(const struct sg_scores *s, int64_t task, int mix);
+int sg_answer_is_in_mean(const struct sg_scores *s, const struct sg_score_group *g);
+/* "3 methods", "2 LLM methods" (is_some: others are left out), "2 views". */
+const char *sg_answer_methods(int64_t n, enum sg_answer_part part, int is_some, char text[SG_ANSWER_TEXT]);
+/* A paragraph, where means of the mix leave methods out: which are in, which are not. */
+sg_status sg_answer_say_left_out(const struct sg_scores *s, int mix, struct sg_doc *doc,
+                                 struct sg_err *err) SG_MUST_USE;
 
 /* USD that an example of the task costs, over all pools that were bought, of the method that is named (NULL: of all): NaN where it is not
  * known, 0 where all pools are free. */
 double sg_answer_example_cost(const struct sg_report_data *d, int64_t task, const char *method);
+/* The same of what is in the means of a mix (sg_answer_is_in_mean): of views that an LLM verifies with that. */
+double sg_answer_mean_cost(const struct sg_scores *s, int64_t task, int mix);
 
 /* Two-sided p of the rank correlation within groups (values of one stand together) by 2,000 permutations within them; NaN where there is no
  * correlation. y is left in another order. */

@@ -18,6 +18,8 @@ void sg_gains_free(struct sg_gains *a)
 static sg_status fill_place(const struct sg_gains *a, struct sg_gain *p, struct sg_err *err)
 {
     const struct sg_scores *s = a->s;
+    enum sg_answer_part part = sg_answer_mean_part(s, p->task, a->mix);
+    const struct sg_score_group **in = sg_alloc((size_t)s->n_groups + 1, sizeof *in);
     p->raw_only = sg_scores_find(s, p->task, SG_REPORT_RAW, NULL, 0, p->raw);
     p->all = sg_answer_none();
     p->group = sg_alloc((size_t)s->n_groups + 1, sizeof *p->group);
@@ -25,19 +27,26 @@ static sg_status fill_place(const struct sg_gains *a, struct sg_gain *p, struct 
         p->each = sg_alloc((size_t)s->n_groups + 1, sizeof *p->each);
         p->p_each = sg_alloc((size_t)s->n_groups + 1, sizeof *p->p_each);
     }
-    if (!p->group || (a->with_each && (!p->each || !p->p_each)))
-        return sg_fail_memory(err, (size_t)s->n_groups * sizeof *p->each);
-    for (int64_t i = 0; i < s->n_groups; i++) {
+    sg_status status = in && p->group && (!a->with_each || (p->each && p->p_each))
+                           ? SG_OK
+                           : sg_fail_memory(err, (size_t)s->n_groups * sizeof *p->each);
+    for (int64_t i = 0; i < s->n_groups && status == SG_OK; i++) {
         const struct sg_score_group *g = &s->group[i];
         if (g->task != p->task || g->mix != a->mix || (g->mix == SG_REPORT_BOTH && g->raw != p->raw))
             continue;
-        p->group[p->n] = g;
-        p->n_whole += g->cell != NULL;
+        p->group[p->n_all] = g;
         if (a->with_each)
-            SG_TRY(sg_answer_difference(s, &g, 1, &p->raw_only, 1, &p->each[p->n], NULL, err));
-        p->n++;
+            status = sg_answer_difference(s, &g, 1, &p->raw_only, 1, &p->each[p->n_all], NULL, err);
+        p->n_all++;
+        if (sg_answer_part(s->d, g) != part)
+            continue;
+        in[p->n++] = g;
+        p->n_whole += g->cell != NULL;
     }
-    return sg_answer_difference(s, p->group, p->n, &p->raw_only, 1, &p->all, p->needed, err);
+    if (status == SG_OK)
+        status = sg_answer_difference(s, in, p->n, &p->raw_only, 1, &p->all, p->needed, err);
+    sg_free(in);
+    return status;
 }
 
 /* The mean over the tasks that have this raw size: there is none where one of them lacks its number. */
@@ -48,6 +57,7 @@ static void mean_of(struct sg_gains *a, int64_t from, struct sg_gain *mean)
     for (int64_t i = from; i < a->n; i++) {
         const struct sg_gain *p = &a->gain[i];
         mean->n++;
+        mean->n_all++;
         mean->n_whole += !isnan(p->all.mean);
         if (e)
             e[i - from] = p->all;
@@ -91,7 +101,7 @@ static sg_status fill(struct sg_gains *a, const struct sg_report_data *d, struct
 /* Single combinations of a place that are looked at. */
 static int64_t n_each_of(const struct sg_gains *a, int64_t i)
 {
-    return a->with_each && !a->gain[i].is_mean ? a->gain[i].n : 0;
+    return a->with_each && !a->gain[i].is_mean ? a->gain[i].n_all : 0;
 }
 
 /* Two families: the means of tasks and over them; and the single combinations. */
@@ -126,9 +136,22 @@ static sg_status adjust(struct sg_gains *a, struct sg_err *err)
     return SG_OK;
 }
 
+/* Whether sentences name what is in the means. */
+static int is_some_of_llms(const struct sg_gains *a)
+{
+    int is_some = 0, are_llm = 1;
+    for (int64_t i = 0; i < a->n; i++) {
+        const struct sg_gain *p = &a->gain[i];
+        is_some |= p->n < p->n_all;
+        are_llm &= p->is_mean || sg_answer_mean_part(a->s, p->task, a->mix) == SG_PART_LLM;
+    }
+    return is_some && are_llm;
+}
+
 sg_status sg_gains_read(struct sg_gains *a, const struct sg_report_data *d, struct sg_err *err)
 {
     SG_TRY(fill(a, d, err));
+    a->is_some = is_some_of_llms(a);
     return adjust(a, err);
 }
 

@@ -5,12 +5,14 @@
 
 #include "results/report/answer.h"
 
-/* One task at one raw size: all its methods and sizes together, and each. */
+/* One task at one raw size: the mean of its methods and sizes, and each. */
 struct sg_gain {
-    int64_t task, raw, n, n_whole; /* combinations of method and size; those without a hole */
-    const struct sg_score_group *raw_only, **group;
-    struct sg_effect all, *each;
-    double p, *p_each; /* adjusted, each in its family */
+    int64_t task, raw, n,
+        n_whole; /* combinations of method and size in the mean (sg_answer_is_in_mean); those without a hole */
+    int64_t n_all;                                  /* with those that are not in it */
+    const struct sg_score_group *raw_only, **group; /* (n_all) */
+    struct sg_effect all, *each;                    /* each: (n_all) */
+    double p, *p_each;                              /* adjusted, each in its family */
     int64_t needed[SG_N_AXES];
     int is_mean; /* of all tasks: group is NULL */
 };
@@ -20,6 +22,7 @@ struct sg_gains {
     int with_each;        /* the single combinations, too; else each and p_each are NULL */
     struct sg_gain *gain; /* by raw size, then task; the mean of all tasks behind them */
     int64_t n, n_each, n_told_up, n_told_down, n_family;
+    int is_some; /* means leave methods out, and are of LLM methods */
 };
 
 /* s, mix and with_each are the caller's; the rest is filled. Two families (Holm): the tasks' gains and their means; the single

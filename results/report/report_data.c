@@ -243,6 +243,29 @@ static sg_status read_spend(void *context, int64_t at, const union sg_value *row
     return SG_OK;
 }
 
+static sg_status read_verification(void *context, int64_t at, const union sg_value *row, struct sg_err *err)
+{
+    struct sg_report_pool *p = NULL;
+    (void)at;
+    if (row[SG_VERIFICATION_pool].i < 0)
+        return SG_OK;
+    SG_TRY(pool_at(context, row[SG_VERIFICATION_pool].i, &p, err));
+    if (p->verifier)
+        return sg_fail(err, SG_INPUT, "damaged: pool %lld is verified twice",
+                       (long long)row[SG_VERIFICATION_pool].i);
+    p->verifier = sg_strdup(row[SG_VERIFICATION_model].text);
+    p->verified = (struct sg_report_verified){
+        .is_asked = 1,
+        .is_complete = strcmp(row[SG_VERIFICATION_status].text, "complete") == 0,
+        .n = row[SG_VERIFICATION_n].x,
+        .n_other = row[SG_VERIFICATION_n_other].x,
+        .n_unparsable = row[SG_VERIFICATION_n_unparsable].x,
+        .spend = {row[SG_VERIFICATION_n_requests].i, row[SG_VERIFICATION_n_failed].i,
+                  row[SG_VERIFICATION_tokens_in].i, row[SG_VERIFICATION_tokens_out].i,
+                  row[SG_VERIFICATION_cost_usd].x}};
+    return p->verifier ? SG_OK : no_memory(err);
+}
+
 static sg_status read_evaluation(void *context, int64_t at, const union sg_value *row, struct sg_err *err)
 {
     struct sg_report_data *d = context;
@@ -383,11 +406,17 @@ sg_status sg_report_read(const char *path, struct sg_report_data *out, struct sg
     static const struct {
         enum sg_h5_table_index table;
         sg_h5_table_row read;
-    } parts[] = {{SG_T_CLASSES, read_class},       {SG_T_CELLS, read_cell},
-                 {SG_T_POOLS, read_pool},          {SG_T_REJECTS, read_reject},
-                 {SG_T_DIVERSITY, read_diversity}, {SG_T_SPEND, read_spend},
-                 {SG_T_LLM_EVAL, read_evaluation}, {SG_T_TEXT_STATS, read_text_stats},
-                 {SG_T_PER_CLASS, read_per_class}, {SG_T_CONTAMINATION, read_contamination}};
+    } parts[] = {{SG_T_CLASSES, read_class},
+                 {SG_T_CELLS, read_cell},
+                 {SG_T_POOLS, read_pool},
+                 {SG_T_REJECTS, read_reject},
+                 {SG_T_DIVERSITY, read_diversity},
+                 {SG_T_SPEND, read_spend},
+                 {SG_T_LLM_EVAL, read_evaluation},
+                 {SG_T_TEXT_STATS, read_text_stats},
+                 {SG_T_PER_CLASS, read_per_class},
+                 {SG_T_CONTAMINATION, read_contamination},
+                 {SG_T_VERIFICATION, read_verification}};
     struct sg_report_data d = {0};
     hid_t file = -1;
     SG_TRY(sg_store_open(path, &file, err));
@@ -419,7 +448,7 @@ void sg_report_data_free(struct sg_report_data *d)
     }
     for (int64_t i = 0; i < d->n_pools; i++) {
         struct sg_report_pool *p = &d->pool[i];
-        char *const texts[] = {p->task, p->method, p->model, p->status, p->shortfall};
+        char *const texts[] = {p->task, p->method, p->model, p->status, p->shortfall, p->verifier};
         for (size_t k = 0; k < sizeof texts / sizeof *texts; k++)
             sg_free(texts[k]);
         json_decref(p->rejects);

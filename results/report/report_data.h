@@ -38,6 +38,20 @@ struct sg_report_task {
     json_t *classes;                      /* names */
 };
 
+/* What requests have come to together; cost_usd NaN: unknown. */
+struct sg_report_spend {
+    int64_t n_requests, n_failed, tokens_in, tokens_out;
+    double cost_usd;
+};
+
+/* What an LLM says of a pool's examples (verify: llm). */
+struct sg_report_verified {
+    int is_asked;                    /* 0: nobody is asked, all else is 0 */
+    int is_complete;                 /* else the counts are NaN */
+    double n, n_other, n_unparsable; /* examples; of which it says another class; answers that name none */
+    struct sg_report_spend spend;
+};
+
 struct sg_report_pool {
     char *task, *method, *model, *status, *shortfall;
     enum sg_pool_maker maker;
@@ -48,6 +62,8 @@ struct sg_report_pool {
     double mean_similarity, vendi;
     int64_t n_requests, n_failed, tokens_in, tokens_out, n_tokens_estimated, n_recorded;
     double cost_usd; /* NaN: unknown */
+    struct sg_report_verified verified;
+    char *verifier; /* the LLM that says it; NULL: nobody is asked */
 };
 
 /* The LLM as a classifier. */
@@ -67,12 +83,6 @@ struct sg_report_contamination {
     double guided, general, difference, p; /* NaN where there is none */
     int64_t n_requests, n_failed, tokens_in, tokens_out;
     double cost_usd; /* NaN: unknown */
-};
-
-/* What all evaluations have asked together; cost_usd NaN: unknown. */
-struct sg_report_spend {
-    int64_t n_requests, n_failed, tokens_in, tokens_out;
-    double cost_usd;
 };
 
 /* What the texts of a pool look like, and of a task's raw rows. */
@@ -116,6 +126,7 @@ void sg_report_show(struct sg_report_data *d, int classifier);
 
 void sg_report_data_free(struct sg_report_data *d);
 
+/* What all evaluations have asked together. */
 struct sg_report_spend sg_report_evaluations_spend(const struct sg_report_data *d);
 /* The same of the contamination probes. */
 struct sg_report_spend sg_report_contaminations_spend(const struct sg_report_data *d);

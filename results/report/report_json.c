@@ -110,25 +110,37 @@ static sg_status tasks(const struct sg_report_data *d, json_t *list, struct sg_e
     return SG_OK;
 }
 
+/* Of a pool that an LLM was asked to verify. */
+static json_t *verified(const struct sg_report_pool *p)
+{
+    const struct sg_report_verified *v = &p->verified;
+    return json_pack("{s:o, s:b, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:o}", "model", text(p->verifier),
+                     "is_complete", v->is_complete, "n", real(v->n), "n_other", real(v->n_other),
+                     "n_unparsable", real(v->n_unparsable), "n_requests", (json_int_t)v->spend.n_requests,
+                     "n_failed_requests", (json_int_t)v->spend.n_failed, "tokens_in",
+                     (json_int_t)v->spend.tokens_in, "tokens_out", (json_int_t)v->spend.tokens_out,
+                     "cost_usd", real(v->spend.cost_usd));
+}
+
 static json_t *pools(const struct sg_report_data *d)
 {
     json_t *list = json_array();
     for (int64_t i = 0; i < d->n_pools; i++) {
         const struct sg_report_pool *p = &d->pool[i];
-        json_array_append_new(
-            list,
-            json_pack(
-                "{s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:O, s:o, s:o, s:I, s:I, s:I, s:I, "
-                "s:o, s:o, s:o, s:o}",
-                "task", text(p->task), "method", text(p->method), "model", text(p->model), "seed_generation",
-                (json_int_t)p->seed_generation, "seed_data", (json_int_t)p->seed_data, "status",
-                text(p->status), "n_wanted", real(p->n_wanted), "n", real(p->n), "shortfall",
-                text(p->shortfall), "n_attempts", real(p->n_attempts), "n_rejected", real(p->n_rejected),
-                "rejects", p->rejects, "mean_similarity", real(p->mean_similarity), "vendi", real(p->vendi),
-                "n_requests", (json_int_t)p->n_requests, "n_failed_requests", (json_int_t)p->n_failed,
-                "tokens_in", (json_int_t)p->tokens_in, "tokens_out", (json_int_t)p->tokens_out, "cost_usd",
-                real(p->cost_usd), "n_near_raw", real(p->n_near_raw), "n_near_test", real(p->n_near_test),
-                "n_near_pool", real(p->n_near_pool)));
+        json_t *o = json_pack(
+            "{s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:O, s:o, s:o, s:I, s:I, s:I, s:I, "
+            "s:o, s:o, s:o, s:o}",
+            "task", text(p->task), "method", text(p->method), "model", text(p->model), "seed_generation",
+            (json_int_t)p->seed_generation, "seed_data", (json_int_t)p->seed_data, "status", text(p->status),
+            "n_wanted", real(p->n_wanted), "n", real(p->n), "shortfall", text(p->shortfall), "n_attempts",
+            real(p->n_attempts), "n_rejected", real(p->n_rejected), "rejects", p->rejects, "mean_similarity",
+            real(p->mean_similarity), "vendi", real(p->vendi), "n_requests", (json_int_t)p->n_requests,
+            "n_failed_requests", (json_int_t)p->n_failed, "tokens_in", (json_int_t)p->tokens_in, "tokens_out",
+            (json_int_t)p->tokens_out, "cost_usd", real(p->cost_usd), "n_near_raw", real(p->n_near_raw),
+            "n_near_test", real(p->n_near_test), "n_near_pool", real(p->n_near_pool));
+        if (o && p->verified.is_asked)
+            json_object_set_new(o, "llm_verified", verified(p));
+        json_array_append_new(list, o);
     }
     return list;
 }

@@ -25,7 +25,10 @@ struct point {
 /* Of a task, a mix and a raw size (0: synthetic alone). */
 struct curve {
     int64_t task, raw, n;
-    int mix, whole, has_views, is_some; /* of its methods; free and imported ones are left out */
+    int mix, whole;
+    enum sg_answer_part part; /* of its methods */
+    int is_some;              /* others are left out */
+    double usd;               /* of an example */
     struct point *point;
     struct sg_power_law fit;
     double enough, low, high;
@@ -55,15 +58,16 @@ static sg_status find_sizes(const struct sg_scores *s, struct curve *c, struct s
     c->point = sg_alloc((size_t)s->n_groups + 1, sizeof *c->point);
     if (!c->point)
         return sg_fail_memory(err, (size_t)s->n_groups * sizeof *c->point);
+    c->part = sg_answer_mean_part(s, c->task, c->mix);
+    c->usd = sg_answer_mean_cost(s, c->task, c->mix);
     for (int64_t i = 0; i < s->n_groups; i++) {
         const struct sg_score_group *g = &s->group[i];
         if (!is_of(c, g))
             continue;
-        if (!sg_answer_is_priced(s, g)) {
+        if (sg_answer_part(s->d, g) != c->part) {
             c->is_some = 1;
             continue;
         }
-        c->has_views |= sg_answer_is_view(s->d, g->task, g->method);
         int64_t at = 0;
         while (at < c->n && c->point[at].size < g->size)
             at++;
@@ -88,7 +92,7 @@ static sg_status mean_at(const struct sg_scores *s, const struct curve *c, int64
         return sg_fail_memory(err, (size_t)s->n_groups * sizeof *list);
     for (int64_t i = 0; i < s->n_groups; i++) {
         const struct sg_score_group *g = &s->group[i];
-        if (is_of(c, g) && g->size == size && sg_answer_is_priced(s, g))
+        if (is_of(c, g) && g->size == size && sg_answer_part(s->d, g) == c->part)
             list[n++] = g;
     }
     sg_status status = sg_answer_mean(s, list, n, y, err);
@@ -249,13 +253,12 @@ static int is_told(const struct curve *c)
     return c->n >= MIN_SIZES && c->whole && c->high <= MOST_FOLD * (double)c->point[c->n - 1].size;
 }
 
-static void add_cost(struct sg_buf *b, const struct sg_report_data *d, const struct curve *c, double size)
+static void add_cost(struct sg_buf *b, const struct curve *c, double size)
 {
-    double usd = sg_answer_example_cost(d, c->task, NULL);
-    if (isnan(usd))
+    if (isnan(c->usd))
         sg_buf_printf(b, ", at a price that is not known");
     else
-        sg_buf_printf(b, ", USD %.4g", sg_answer_round(size * usd));
+        sg_buf_printf(b, ", USD %.4g", sg_answer_round(size * c->usd));
 }
 
 /* Sentences are of synthetic examples alone, and beside the fewest raw rows; the tables have all. */
@@ -297,7 +300,7 @@ static void say(const struct curves *a, const struct sg_report_data *d, struct s
         else
             sg_buf_printf(to, "from about %.0f (95 %% interval %.0f to %.0f", sg_answer_round(c->enough),
                           fmax(sg_answer_round(c->low), 1), sg_answer_round(c->high));
-        add_cost(to, d, c, fmax(c->enough, least));
+        add_cost(to, c, fmax(c->enough, least));
         sg_buf_printf(to, ")");
     }
     if (b.len)
@@ -334,15 +337,15 @@ static void table(const struct curves *a, const struct sg_report_data *d, struct
                                                   {"p (Holm)", SG_DOC_NUMBER, ""},
                                                   {"examples' cost", SG_DOC_NUMBER, "USD"},
                                                   {"power law", SG_DOC_NUMBER, "%"}};
-    char title[80];
-    int has_views = 0, is_some = 0;
+    int is_some = 0, are_llm = 1;
     for (int64_t i = 0; i < a->n; i++) {
-        has_views |= a->curve[i].has_views;
         is_some |= a->curve[i].is_some;
+        are_llm &= a->curve[i].part == SG_PART_LLM;
     }
-    snprintf(title, sizeof title, "Accuracy by size, mean of the %smethods%s", is_some ? "LLM " : "",
-             has_views ? " and views" : "");
-    sg_doc_table(doc, "enough", title, SG_DOC_BRIEF, 8, column);
+    sg_doc_table(doc, "enough",
+                 is_some && are_llm ? "Accuracy by size, mean of the LLM methods"
+                                    : "Accuracy by size, mean of the methods",
+                 SG_DOC_BRIEF, 8, column);
     for (int64_t i = 0; i < a->n; i++)
         for (int64_t k = 0; k < a->curve[i].n; k++) {
             const struct curve *c = &a->curve[i];
@@ -353,11 +356,10 @@ static void table(const struct curves *a, const struct sg_report_data *d, struct
             if (p->y.y)
                 sg_answer_effect_cell(doc, &p->mean, "");
             else
-                sg_doc_number(doc, NAN, "%lld of %lld methods%s", (long long)p->n_whole, (long long)p->n,
-                              c->has_views ? " and views" : "");
+                sg_doc_number(doc, NAN, "%lld of %lld methods", (long long)p->n_whole, (long long)p->n);
             sg_answer_effect_cell(doc, &p->step, sg_answer_told(p->p) ? "*" : "");
             sg_answer_p_cell(doc, p->p);
-            sg_doc_real(doc, (double)p->size * sg_answer_example_cost(d, c->task, NULL), 4);
+            sg_doc_real(doc, (double)p->size * c->usd, 4);
             sg_doc_real(doc, c->fit.ok ? 100 * (1 - sg_power_law_at(&c->fit, (double)p->size)) : (double)NAN,
                         1);
         }
@@ -367,7 +369,9 @@ static void table(const struct curves *a, const struct sg_report_data *d, struct
                 "Raw 0: synthetic alone.",
                 (long long)a->n_steps);
     if (is_some)
-        sg_doc_note(doc, "Free methods and imported pools, which have no price, are left out.");
+        sg_doc_note(doc,
+                    "Means are over the plain pools of LLM methods: views, free methods and imported pools "
+                    "are left out, unless a task has nothing else.");
     sg_doc_note(doc,
                 "Power law: error = a n^-b + c by weighted least squares, from three sizes on. \"Enough\" is "
                 "the size from which "
@@ -408,8 +412,7 @@ static void table_of_fits(const struct curves *a, const struct sg_report_data *d
         size_cell(doc, c, c->enough);
         size_cell(doc, c, c->low);
         size_cell(doc, c, c->high);
-        sg_doc_real(doc,
-                    isinf(c->enough) ? (double)NAN : c->enough * sg_answer_example_cost(d, c->task, NULL), 4);
+        sg_doc_real(doc, isinf(c->enough) ? (double)NAN : c->enough * c->usd, 4);
         sg_doc_real(doc, c->fit.a, 3);
         sg_doc_real(doc, c->fit.b, 2);
         sg_doc_real(doc, c->fit.c, 3);

@@ -9,7 +9,7 @@
 
 enum kind { UNKNOWN, BOUGHT, FREE };
 
-/* How many bytes of the name are the pool's own; the rest is how its examples are seen ("eda dimp", "eda verified"). 0: it is not of this pool. */
+/* How many bytes of the name are the pool's own; the rest is how its examples are seen ("eda dimp", "eda verified", "eda llm_verified"). 0: it is not of this pool. */
 static size_t matches(const struct sides *a, const struct sg_report_data *d, const struct sg_report_pool *p,
                       int64_t task, const char *name)
 {
@@ -21,7 +21,8 @@ static size_t matches(const struct sides *a, const struct sg_report_data *d, con
     return strncmp(level, name, n) == 0 && (name[n] == 0 || name[n] == ' ') ? n : 0;
 }
 
-/* Of a pool that is only planned, or that others have made, it is not known. usd: what all pools of the level have cost is added. */
+/* Of a pool that is only planned, or that others have made, it is not known. A free pool that an LLM has verified is none. usd: what all
+ * pools of the level have cost is added, and what an LLM was paid for verifying them. */
 static enum kind kind_of(const struct sides *a, const struct sg_report_data *d, int64_t task,
                          const char *name, double *usd)
 {
@@ -31,13 +32,15 @@ static enum kind kind_of(const struct sides *a, const struct sg_report_data *d, 
         size_t n = matches(a, d, &d->pool[i], task, name);
         most = n > most ? n : most;
     }
+    int is_verified = most && strstr(name + most, " llm_verified") != NULL;
     for (int64_t i = 0; i < d->n_pools && most; i++) {
         const struct sg_report_pool *p = &d->pool[i];
         if (strcmp(p->status, "planned") == 0 || p->maker == SG_MADE_FILE ||
             matches(a, d, p, task, name) != most)
             continue;
-        k = p->maker == SG_MADE_BY_LLM ? BOUGHT : FREE;
-        *usd += p->cost_usd;
+        k = p->maker == SG_MADE_BY_LLM || is_verified ? BOUGHT : FREE;
+        *usd += p->maker == SG_MADE_BY_LLM ? p->cost_usd : 0;
+        *usd += is_verified ? p->verified.spend.cost_usd : 0;
     }
     return k;
 }

@@ -12,7 +12,8 @@
 struct question {
     int mix;
     const char *name, *title, *up, *down; /* "help", ..., "helps", "hurts" */
-    const char *what, *cannot;            /* "Adding synthetic examples to", "Whether ..." */
+    const char *what, *to;                /* "Adding synthetic examples", " to" */
+    const char *whether, *can;            /* "Whether it helps to add synthetic examples", " to" */
 };
 
 struct places {
@@ -33,27 +34,29 @@ static void say_place(const struct places *a, const struct sg_gain *p, const cha
 {
     char points[SG_ANSWER_TEXT], text[SG_ANSWER_TEXT];
     const char *said = verdict(a->q, &p->all, p->p);
+    const char *of = a->all.is_some ? " of LLM methods" : ""; /* what the means are over */
     if (isnan(p->all.mean))
         sg_doc_say(doc,
-                   "%s %lld raw rows%s " SG_CANNOT
+                   "%s%s %s %lld raw rows%s " SG_CANNOT
                    " yet: %lld of %lld %s are complete. Run the study again to finish it.",
-                   a->q->cannot, (long long)p->raw, where, (long long)p->n_whole, (long long)p->n, over);
+                   a->q->whether, of, a->q->can, (long long)p->raw, where, (long long)p->n_whole,
+                   (long long)p->n, over);
     else if (said)
-        sg_doc_say(doc, "%s %lld raw rows%s %s: %s, mean of %lld %s; %s, Holm over %lld.", a->q->what,
-                   (long long)p->raw, where, said, sg_answer_points(&p->all, points), (long long)p->n, over,
-                   sg_answer_p(p->p, text), (long long)a->all.n_family);
+        sg_doc_say(doc, "%s%s %s %lld raw rows%s %s: %s, mean of %lld %s; %s, Holm over %lld.", a->q->what,
+                   of, a->q->to, (long long)p->raw, where, said, sg_answer_points(&p->all, points),
+                   (long long)p->n, over, sg_answer_p(p->p, text), (long long)a->all.n_family);
     else if (isnan(p->all.low))
         sg_doc_say(doc,
-                   "%s %lld raw rows%s " SG_CANNOT
+                   "%s%s %s %lld raw rows%s " SG_CANNOT
                    ": %+.1f points, but with one cell of each there is no interval.",
-                   a->q->cannot, (long long)p->raw, where, 100 * p->all.mean);
+                   a->q->whether, of, a->q->can, (long long)p->raw, where, 100 * p->all.mean);
     else
         sg_doc_say(doc,
-                   "%s %lld raw rows%s " SG_CANNOT
+                   "%s%s %s %lld raw rows%s " SG_CANNOT
                    ": %s, mean of %lld %s; %s, Holm over %lld. A true difference of %.1f points would have "
                    "shown in 80 of 100 such studies.",
-                   a->q->cannot, (long long)p->raw, where, sg_answer_points(&p->all, points), (long long)p->n,
-                   over, sg_answer_p(p->p, text), (long long)a->all.n_family,
+                   a->q->whether, of, a->q->can, (long long)p->raw, where, sg_answer_points(&p->all, points),
+                   (long long)p->n, over, sg_answer_p(p->p, text), (long long)a->all.n_family,
                    100 * sg_answer_detectable(&p->all, a->all.n_family));
 }
 
@@ -198,7 +201,7 @@ static void table_of_tasks(const struct places *a, const struct sg_report_data *
         sg_doc_text(doc, p->is_mean ? "-" : sg_answer_needed(p->needed, text));
     }
     sg_doc_note(doc,
-                "Change: the mean over all methods and sizes, minus raw rows alone, paired on test rows, "
+                "Change: the mean over methods and sizes, minus raw rows alone, paired on test rows, "
                 "draws and trainings; "
                 "95 %% interval. *: p < 0.05, Holm over the %lld of this table. Each task counts the same in "
                 "the mean.",
@@ -219,7 +222,7 @@ static void table_of_each(const struct places *a, const struct sg_report_data *d
         {"p (Holm)", SG_DOC_NUMBER, ""}};
     sg_doc_table(doc, a->q->name, "By task, method, size and raw rows", 0, 7, column);
     for (int64_t i = 0; i < a->all.n; i++)
-        for (int64_t k = 0; !a->all.gain[i].is_mean && k < a->all.gain[i].n; k++) {
+        for (int64_t k = 0; !a->all.gain[i].is_mean && k < a->all.gain[i].n_all; k++) {
             const struct sg_gain *p = &a->all.gain[i];
             const struct sg_score_group *g = p->group[k];
             sg_doc_text(doc, d->task[p->task].name);
@@ -272,6 +275,7 @@ static sg_status answer(const struct sg_section_input *in, const struct question
     sg_status status = sg_gains_read(&a.all, in->d, err);
     if (status == SG_OK && a.all.n) {
         say(&a, in->d, doc);
+        status = sg_answer_say_left_out(in->scores, q->mix, doc, err);
         table_of_tasks(&a, in->d, doc);
         for (int64_t i = 0; i < a.all.n; i++)
             any |= !isnan(a.all.gain[i].all.mean);
@@ -290,8 +294,10 @@ sg_status sg_section_help(const struct sg_section_input *in, struct sg_doc *doc,
                                       .title = "Raw and synthetic together, minus raw alone",
                                       .up = "helps",
                                       .down = "hurts",
-                                      .what = "Adding synthetic examples to",
-                                      .cannot = "Whether it helps to add synthetic examples to"};
+                                      .what = "Adding synthetic examples",
+                                      .to = "to",
+                                      .whether = "Whether it helps to add synthetic examples",
+                                      .can = "to"};
     return answer(in, &q, doc, err);
 }
 
@@ -302,7 +308,9 @@ sg_status sg_section_replace(const struct sg_section_input *in, struct sg_doc *d
                                       .title = "Synthetic alone, minus raw alone",
                                       .up = "gains accuracy",
                                       .down = "loses accuracy",
-                                      .what = "Training on synthetic examples in place of",
-                                      .cannot = "Whether synthetic examples can replace"};
+                                      .what = "Training on synthetic examples",
+                                      .to = "in place of",
+                                      .whether = "Whether synthetic examples",
+                                      .can = "can replace"};
     return answer(in, &q, doc, err);
 }

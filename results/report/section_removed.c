@@ -4,6 +4,7 @@
 #include "results/h5/store_tables.h"
 #include "results/report/section.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* Cells that differ in their seeds alone. */
@@ -85,6 +86,25 @@ static void write_group(const struct table *t, const struct group *g, struct sg_
     sg_buf_free(&by_class);
 }
 
+/* What was asked of LLMs: of whole pools, whatever the cells' sizes. */
+static void note_llm(const struct sg_report_data *d, struct sg_doc *doc)
+{
+    for (int64_t i = 0; i < d->n_pools; i++) {
+        const struct sg_report_pool *p = &d->pool[i];
+        const struct sg_report_verified *v = &p->verified;
+        char seed[60] = "";
+        if (!v->is_complete)
+            continue;
+        if (p->seed_generation > 0 || p->seed_data > 0)
+            snprintf(seed, sizeof seed, " (seed %lld, draw %lld)", (long long)p->seed_generation,
+                     (long long)(p->seed_data > 0 ? p->seed_data : 0));
+        sg_doc_note(doc,
+                    "%s %s%s: of all %.0f examples %s says another class of %.0f, and names none for %.0f, "
+                    "which stay.",
+                    p->task, p->method, seed, v->n, p->verifier, v->n_other, v->n_unparsable);
+    }
+}
+
 sg_status sg_section_removed(const struct sg_section_input *in, struct sg_doc *doc, struct sg_err *err)
 {
     static const struct sg_doc_column column[] = {
@@ -109,9 +129,11 @@ sg_status sg_section_removed(const struct sg_section_input *in, struct sg_doc *d
         sg_doc_table(doc, "removed", "What verification removed, mean over cells", 0, 6, column);
         for (int64_t i = 0; i < t.n; i++)
             write_group(&t, &t.list[i], doc);
-        sg_doc_note(
-            doc, "Examples whose label a classifier of the cell's raw rows does not agree with; /removed of "
-                 "results.h5 lists them.");
+        sg_doc_note(doc,
+                    "verified: examples whose label a classifier of the cell's raw rows does not agree with; "
+                    "llm_verified: of which an LLM says another class. /removed of results.h5 lists "
+                    "them.");
+        note_llm(in->d, doc);
     }
     for (int64_t i = 0; i < t.n; i++)
         sg_free(t.list[i].n_removed);

@@ -19,7 +19,7 @@ static sg_status largest(const struct sg_scores *s, int64_t task, int64_t *out, 
 static const struct sg_score_group *best_of(const struct sg_gain *x)
 {
     const struct sg_score_group *best = NULL;
-    for (int64_t i = 0; x && i < x->n; i++)
+    for (int64_t i = 0; x && i < x->n_all; i++)
         if (x->group[i]->cell &&
             (!best || x->group[i]->effect[SG_SCORE_ACCURACY].mean > best->effect[SG_SCORE_ACCURACY].mean))
             best = x->group[i];
@@ -71,9 +71,10 @@ static sg_status draw(const struct sg_section_input *in, const struct sg_gains *
     }
     sg_doc_note(
         doc,
-        "Points of accuracy, mean over methods and sizes, 95 %% interval; *: told (p < 0.05, Holm over the "
+        "Points of accuracy, mean over %smethods and sizes, 95 %% interval; *: told (p < 0.05, Holm over the "
         "tasks and their mean at all raw sizes, as in help and replace). The best of many looks better than "
-        "it is.");
+        "it is.",
+        help->is_some || replace->is_some ? "LLM " : "");
     return SG_OK;
 }
 

@@ -3,6 +3,7 @@
 #include "results/report/section_impl.h"
 
 #include <math.h>
+#include <stdio.h>
 
 static void row(struct sg_doc *doc, const char *task, const char *method, const char *model,
                 const struct sg_report_spend *x)
@@ -33,6 +34,13 @@ sg_status sg_section_spend(const struct sg_section_input *in, struct sg_doc *doc
         const struct sg_report_pool *p = &d->pool[i];
         row(doc, p->task, p->method, p->model,
             &(struct sg_report_spend){p->n_requests, p->n_failed, p->tokens_in, p->tokens_out, p->cost_usd});
+    }
+    for (int64_t i = 0; i < d->n_pools; i++) {
+        const struct sg_report_pool *p = &d->pool[i];
+        char what[200];
+        snprintf(what, sizeof what, "%.150s, llm_verified", p->method);
+        if (p->verified.is_asked)
+            row(doc, p->task, what, p->verifier, &p->verified.spend);
     }
     if (d->n_evaluations) {
         struct sg_report_spend evaluations = sg_report_evaluations_spend(d);

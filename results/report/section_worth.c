@@ -17,7 +17,8 @@
 
 struct line {
     int64_t task, mix, size, raw, n, evaluation; /* n: methods; evaluation -1: synthetic examples */
-    int has_views, is_some;                      /* of the methods; free and imported ones are left out */
+    enum sg_answer_part part;                    /* of the methods */
+    int is_some;                                 /* others are left out */
     double rows, low,
         high; /* raw rows; below the first size -INFINITY, beyond the last INFINITY, NaN: not known */
     double
@@ -61,20 +62,19 @@ static struct line *add_line(struct worth *w, struct sg_err *err)
     return l;
 }
 
-/* The line's groups: all methods of its mix, size and raw size that its price is of. */
+/* The line's groups: those of its mix, size and raw size that are in means. */
 static int64_t groups_of(const struct sg_scores *s, struct line *l, const struct sg_score_group **list)
 {
     int64_t n = 0;
+    l->part = sg_answer_mean_part(s, l->task, l->mix);
     for (int64_t i = 0; i < s->n_groups; i++) {
         const struct sg_score_group *g = &s->group[i];
         if (g->task == l->task && g->mix == l->mix && g->size == l->size &&
             (l->mix == SG_REPORT_SYNTHETIC || g->raw == l->raw)) {
-            if (!sg_answer_is_priced(s, g)) {
+            if (sg_answer_part(s->d, g) == l->part)
+                list[n++] = g;
+            else
                 l->is_some = 1;
-                continue;
-            }
-            l->has_views |= sg_answer_is_view(s->d, g->task, g->method);
-            list[n++] = g;
         }
     }
     return n;
@@ -150,7 +150,8 @@ static sg_status fill_task(struct worth *w, int64_t task, const int64_t *raw, in
     sg_status status = list && scratch ? SG_OK : sg_fail_memory(err, (size_t)s->n_groups * sizeof *list);
     for (int64_t i = 0; i < s->n_groups && status == SG_OK; i++) {
         const struct sg_score_group *g = &s->group[i];
-        if (g->task != task || g->mix == SG_REPORT_RAW || !is_new(w, from, g) || !sg_answer_is_priced(s, g) ||
+        if (g->task != task || g->mix == SG_REPORT_RAW || !is_new(w, from, g) ||
+            !sg_answer_is_in_mean(s, g) ||
             (g->mix == SG_REPORT_BOTH && g->raw >= raw[n - 1])) /* no raw-only cells beyond */
             continue;
         struct line *l = add_line(w, err);
@@ -247,13 +248,13 @@ static void rows_text(const struct worth *w, const struct line *l, double rows, 
 static double label_price(const struct worth *w, const struct line *l, double rows)
 {
     double n = beyond(l, rows);
-    return n > 0 && !isinf(n) ? (double)l->size * sg_answer_example_cost(w->in->d, l->task, NULL) / n
+    return n > 0 && !isinf(n) ? (double)l->size * sg_answer_mean_cost(w->in->scores, l->task, l->mix) / n
                               : (double)NAN;
 }
 
 static void add_price(const struct worth *w, const struct line *l, struct sg_buf *b)
 {
-    double usd = sg_answer_example_cost(w->in->d, l->task, NULL), low = label_price(w, l, l->high),
+    double usd = sg_answer_mean_cost(w->in->scores, l->task, l->mix), low = label_price(w, l, l->high),
            mid = label_price(w, l, l->rows), high = label_price(w, l, l->low);
     if (isnan(usd))
         sg_buf_printf(b, "; the examples' price is not known");
@@ -284,7 +285,7 @@ static void say_synthetic(const struct worth *w, struct sg_doc *doc)
         rows_text(w, l, l->rows, rows);
         rows_text(w, l, l->low, low);
         rows_text(w, l, l->high, high);
-        sg_answer_methods(l->n, l->has_views, l->is_some, methods);
+        sg_answer_methods(l->n, l->part, l->is_some, methods);
         if (isnan(l->rows))
             sg_doc_say(doc,
                        "On %s, how many raw rows synthetic examples replace " SG_CANNOT
@@ -352,16 +353,13 @@ static void say_llm(const struct worth *w, struct sg_doc *doc)
 /* What the column "methods" counts, and what it leaves out. */
 static void note_methods(const struct worth *w, struct sg_doc *doc)
 {
-    int has_views = 0, is_some = 0;
-    for (int64_t i = 0; i < w->n; i++) {
-        has_views |= w->line[i].has_views;
+    int is_some = 0;
+    for (int64_t i = 0; i < w->n; i++)
         is_some |= w->line[i].is_some;
-    }
-    if (has_views)
-        sg_doc_note(doc, "Methods: with views of their pools (dimp, verified), each as one.");
     if (is_some)
-        sg_doc_note(doc, "Means are over what an LLM was asked for: free methods and imported pools, which "
-                         "have no price, are left out.");
+        sg_doc_note(doc,
+                    "Means are over the plain pools of LLM methods: views, free methods and imported pools "
+                    "are left out, unless a task has nothing else.");
 }
 
 static void table(const struct worth *w, struct sg_doc *doc)

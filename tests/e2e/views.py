@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
 """Views of pools (weighting, verify): the same digest on any number of ranks and after a run that went on; a view leaves the other cells as they are; both
-classifiers see the same examples removed, which are what the ledger counts; weights change what is trained; what cannot be is refused."""
+classifiers see the same examples removed, which are what the ledger counts; weights change what is trained; what cannot be is refused; examples that an LLM
+verifies."""
+import contextlib
 import json
+import sqlite3
 
 import sg
 
@@ -72,5 +75,124 @@ with sg.Folder() as folder:
     sg.check("views    9 of the cells" in out, out)
     _, error = sg.run("plan", *STUDY, "mixes=[raw,synthetic]", "weighting=[none,dimp]", code=2)
     sg.check("raw+synthetic" in error, error)
-    _, error = sg.run("plan", *STUDY, "verify=[llm]", code=2)
-    sg.check("raw_classifier" in error, error)
+    _, error = sg.run("plan", *STUDY, "verify=[oracle]", code=2)
+    sg.check("raw_classifier, llm" in error or "raw_classifier or llm" in error, error)
+
+# verify: llm. Each example of a pool is asked about once, whoever wrote the pool and however many cells see it: LLM, free, rephrased and imported
+# pools, with weights and without; the same on 1 and 2 ranks, as a batch, offline, and after a run that stopped at its budget.
+with sg.Folder() as folder:
+    LABELS = ("negative", "positive")
+    theirs = folder / "theirs.jsonl"
+    theirs.write_text("".join(json.dumps({"text": f"reel {i} has {3 * i + 1} jokes and {i + 2} songs", "label": LABELS[i % 2]}) + "\n" for i in range(8)))
+    GRID = [*sg.QUICKSTART, "tasks=[sst2]", "sizes=[4,8]", "llm_eval.shots=[]", "classifiers=[probe]", "mixes=[raw,raw+synthetic]", "generator.recording=",
+            "rephrase=[false,true]", "weighting=[none,dimp]", f"methods=[zero_shot,eda,{{name: theirs, pool: '{theirs}'}}]"]
+    BOUGHT, VERIFIED = 8 + 8, 4 * 8  # of the pools zero_shot and its rephrasing at least; of the examples of all four
+    price = "generator.usd_per_1m_input=1000", "generator.usd_per_1m_output=2000"
+
+    def server(name, *options):
+        (folder / name).mkdir()
+        (folder / name / "batches.json").write_text("{}")
+        stub = sg.Stub(folder / name, "--price", "1000", "2000", "--batches", str(folder / name / "batches.json"), *options)
+        return stub, [*GRID, "verify=[none,llm]", *price, f"generator.base_url={stub.url}"]
+
+    def asked(stub):
+        return [r["key"] for r in stub.requests() if r["status"] == 200 and r.get("key")]
+
+    digests = {}
+
+    def whole():
+        stub, study = server("whole")
+        plan = json.loads(sg.run("plan", *study, "budget.usd=10", "--results", folder / "one", "--json")[0])
+        sg.check((plan["n_evaluations"], plan["n_requests_verify"], plan["n_requests_missing"]) == (4, VERIFIED, BOUGHT + VERIFIED), f"plan: {plan}")
+        with_verdicts = plan["cost_usd_missing"]
+        without = json.loads(sg.run("plan", *study, "verify=[none]", "budget.usd=10", "--results", folder / "one", "--json")[0])
+        sg.check(without["n_requests_verify"] == 0 and without["cost_usd_missing"] < with_verdicts, "plan does not price the verification")
+        text, _ = sg.run("plan", *study, "--results", folder / "one")
+        sg.check(f"asked for the class of {VERIFIED} synthetic examples, of 4 pools (verify: llm)" in text and
+                 "16 of the cells leave examples out of which an LLM says another class" in text, text)
+        _, error = sg.run("run", *study, "budget.usd=10", "--results", folder / "one", "--offline", code=2)
+        sg.check("verification of zero_shot rephrased" in error and "verification of theirs" in error, "--offline does not list it:\n" + error)
+
+        out, _ = sg.run("run", *study, "budget.usd=10", "--results", folder / "one", ranks=1)
+        digests["one rank"] = sg.digest(out)
+        n = len(asked(stub))
+        sg.check(n == len(set(asked(stub))) >= BOUGHT + VERIFIED, f"{n} requests, {len(set(asked(stub)))} different ones")
+        digests["again"] = sg.digest(sg.run("run", *study, "budget.usd=10", "--results", folder / "one", ranks=2)[0])
+        nobody = "generator.base_url=http://127.0.0.1:9/v1"
+        digests["offline"] = sg.digest(sg.run("run", *study, nobody, "budget.usd=10", "--results", folder / "one", "--offline", ranks=1)[0])
+        sg.check(len(asked(stub)) == n, "something was bought again")
+
+        # What went is what the LLM said: of every cell, and of what the report counts and prices.
+        have = cells_of_sizes(folder / "one")
+        verdicts = {}  # pool -> [class, or -1]
+        for settings, place, said in sg.ask(folder / "one", "SELECT settings, row, predicted FROM evaluation_rows JOIN evaluations ON id = evaluation ORDER BY row"):
+            verdicts.setdefault(json.loads(settings)["method"], []).append(said)
+        labels = {}
+        for settings, label in sg.ask(folder / "one", "SELECT settings, label FROM examples JOIN pools ON id = pool ORDER BY position"):
+            labels.setdefault(json.loads(settings)["method"], []).append(label)
+        sg.check(sorted(verdicts) == ["eda", "theirs", "zero_shot", "zero_shot rephrased"] and all(len(v) == 8 for v in verdicts.values()), f"{verdicts}")
+        sg.check(any(-1 in v for v in verdicts.values()), "no answer was unparsable")
+        for (method, size), (result, settings) in have.items():
+            if "llm_verified" not in method:
+                continue
+            pool = method.replace(" llm_verified", "").replace(" dimp", "")
+            went = [[i, labels[pool][i], said] for i, said in enumerate(verdicts[pool][:size]) if said not in (-1, labels[pool][i])]
+            view = result["view"]
+            sg.check(settings["verify"] == "llm" and view["removed"] == went and view["n_removed"] == len(went), f"{method} {size}: {view}, not {went}")
+            sg.check(view["n_unparsable"] == verdicts[pool][:size].count(-1) and result["n_synthetic"] == size - len(went), f"{method} {size}: {result}")
+        page = json.loads(sg.run("report", folder / "one", "--format", "json")[0])
+        for p in page["pools"]:
+            v, said, label = p["llm_verified"], verdicts[p["method"]], labels[p["method"]]
+            sg.check((v["n"], v["n_other"], v["n_unparsable"], v["n_requests"]) == (8, sum(a not in (-1, b) for a, b in zip(said, label)), said.count(-1), 8) and
+                     v["cost_usd"] > 0, f"{p}")
+        text, _ = sg.run("report", folder / "one", "--section", "spend", "--format", "csv")
+        sg.check('"eda, llm_verified"' in text, text)
+        text, _ = sg.run("report", folder / "one", "--section", "removed")
+        sg.check("which stay" in text and "of which an LLM says another class" in text, text)
+        text, _ = sg.run("report", folder / "one", "--section", "help")
+        sg.check("Means over methods are of zero_shot, zero_shot rephrased. Not in them" in " ".join(text.split()), text)
+        out, _ = sg.run("verify", folder / "one", "--sample", "100%", ranks=2)
+        sg.check(f"{len(have) + 1} of {len(have) + 1}" in out, out)
+
+    def cells_of_sizes(results):
+        """{(method, size): (result, settings)} of the raw+synthetic cells."""
+        found = {}
+        for settings, result in sg.ask(results, "SELECT settings, result FROM cells WHERE ordinal >= 0"):
+            s = json.loads(settings)
+            if s["size"]:
+                found[s["method"], s["size"]] = json.loads(result), s
+        return found
+
+    # The budget ends it in the middle of the verification; with more of it the rest is bought, and nothing twice. Then other verdicts than a cell was trained by.
+    def stopped():
+        stub, study = server("stopped")
+        results = folder / "two"
+        out, _ = sg.run("generate", *study, "verify=[none]", "budget.usd=10", "--results", results)
+        spent = sum(r["usd"] or 0 for r in stub.requests())
+        before = len(asked(stub))
+        sg.run("run", *study, f"budget.usd={spent + 1.5}", "--results", results, ranks=2, code=3)
+        n = len(asked(stub))
+        sg.check(before < n < before + VERIFIED, f"the budget ended it at {n} of {before + VERIFIED} requests")
+        digests["two ranks and a budget"] = sg.digest(sg.run("run", *study, "budget.usd=10", "--results", results, ranks=2)[0])
+        sg.check(len(asked(stub)) == len(set(asked(stub))) == before + VERIFIED, f"{len(asked(stub))} requests after {before}")
+        with contextlib.closing(sqlite3.connect(results / "ledger.sqlite")) as db, db:
+            db.execute("UPDATE cells SET result = json_set(result, '$.verdicts_sha256', 'other') WHERE id IN "
+                       "(SELECT id FROM cells WHERE json_extract(settings, '$.verify') = 'llm' LIMIT 2)")
+        out, error = sg.run("run", *study, "budget.usd=10", "--results", results)
+        sg.check("2 cells were trained on other texts" in error, error)
+        digests["after other verdicts"] = sg.digest(out)
+
+    def batched():
+        stub, study = server("batched")
+        for _ in range(12):
+            out, _ = sg.run("generate", *study, "budget.usd=10", "--batch", "--wait", "--results", folder / "three", code=None)
+            if not json.loads((folder / "three" / "status.json").read_text())["n_requests_left"]:
+                break
+        n = len(stub.requests())
+        sg.run("run", *study, "budget.usd=10", "--results", folder / "three", "--offline")
+        sg.check(len(stub.requests()) == n, "the run asked for more")
+
+    sg.at_once(whole, stopped, batched)
+    sg.check(len(set(digests.values())) == 1, f"{digests}")
+    weights = [{k: r["weights_sha256"] for k, (r, _) in cells_of_sizes(folder / name).items()} for name in ("one", "three")]  # batches have another price
+    sg.check(weights[0] == weights[1] and len(weights[0]) == 32, f"batches give other cells: {weights}")

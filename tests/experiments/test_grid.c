@@ -272,33 +272,45 @@ static void test_views(void **state)
 {
     (void)state;
     const char *o[] = {"methods=[zero_shot,one_shot]", "seeds.train=2", "weighting=[none,dimp]",
-                       "verify=[raw_classifier,none]"};
-    static const char *const names[] = {"zero_shot", "zero_shot dimp", "zero_shot verified",
-                                        "zero_shot verified dimp"};
-    const char *pool[] = {"pool 0", "pool 1"}, *data[] = {"data"};
+                       "verify=[raw_classifier,llm,none]"};
+    static const char *const names[] = {"zero_shot",
+                                        "zero_shot dimp",
+                                        "zero_shot verified",
+                                        "zero_shot verified dimp",
+                                        "zero_shot llm_verified",
+                                        "zero_shot llm_verified dimp"};
+    const char *pool[] = {"pool 0", "pool 1"}, *said[] = {"said 0", "said 1"},
+               *other[] = {"said 2", "said 1"}, *data[] = {"data"};
     struct sg_study *plain = make(2, o), *s = make(4, o),
                     *only = make(3, (const char *[]){o[0], o[1], "weighting=[dimp]"});
-    struct sg_grid a, g, b;
+    struct sg_grid a, g, b, h;
     struct sg_err err = {0};
     assert_int_equal(sg_grid_expand(plain, &a, &err), SG_OK);
+    assert_int_equal(sg_grid_expand(s, &h, &err), SG_OK);
     assert_int_equal(sg_grid_expand(s, &g, &err), SG_OK);
     assert_int_equal(sg_grid_expand(only, &b, &err), SG_OK);
     assert_true(!sg_study_has_views(plain) && sg_study_has_views(s) && sg_study_has_views(only));
-    sg_grid_ids(plain, &a, pool, data, "encoder");
-    sg_grid_ids(s, &g, pool, data, "encoder");
+    assert_true(!sg_study_asks_llm_to_verify(only) && sg_study_asks_llm_to_verify(s));
+    sg_grid_ids(plain, &a, pool, NULL, data, "encoder");
+    sg_grid_ids(s, &g, pool, said, data, "encoder");
+    sg_grid_ids(s, &h, pool, other, data, "encoder");
     assert_int_equal(g.n_pools, a.n_pools);
     assert_int_equal(count(&g, SG_MIX_RAW), count(&a, SG_MIX_RAW));
     assert_int_equal(count(&g, SG_MIX_SYNTHETIC), count(&a, SG_MIX_SYNTHETIC));
-    assert_int_equal(count(&g, SG_MIX_BOTH), 4 * count(&a, SG_MIX_BOTH));
+    assert_int_equal(count(&g, SG_MIX_BOTH), 6 * count(&a, SG_MIX_BOTH));
     assert_int_equal(b.n_cells, a.n_cells);
     int64_t n_same = 0;
-    int seen[4] = {0};
+    int seen[6] = {0};
     for (int64_t i = 0; i < g.n_cells; i++) {
         const struct sg_cell *c = &g.cell[i];
         char name[SG_ARM_NAME];
         sg_arm_name(s, &c->arm, name);
-        for (int k = 0; k < 4; k++)
+        for (int k = 0; k < 6; k++)
             seen[k] += strcmp(name, names[k]) == 0;
+        /* Whoever asks another question has other cells. */
+        assert_int_equal(strcmp(h.cell[i].id, c->id) != 0, c->pool == 0 && c->arm.verify == SG_VERIFY_LLM);
+        assert_int_equal(sg_arm_needs_raw_model(&c->arm),
+                         c->arm.weighting == SG_WEIGHT_DIMP || c->arm.verify == SG_VERIFY_RAW_CLASSIFIER);
         for (int64_t k = 0; k < i; k++)
             assert_string_not_equal(g.cell[k].id, c->id);
         for (int64_t k = 0; k < a.n_cells; k++)
@@ -308,7 +320,10 @@ static void test_views(void **state)
     for (int64_t i = 0; i < b.n_cells; i++)
         assert_int_equal(sg_arm_is_view(&b.cell[i].arm), b.cell[i].mix == SG_MIX_BOTH);
     assert_int_equal(n_same, a.n_cells);
-    assert_true(seen[0] > seen[1] && seen[1] == seen[2] && seen[1] == seen[3] && seen[1] > 0);
+    assert_true(seen[0] > seen[1] && seen[1] > 0);
+    for (int k = 2; k < 6; k++)
+        assert_int_equal(seen[k], seen[1]);
+    sg_grid_free(&h);
     sg_grid_free(&a);
     sg_grid_free(&g);
     sg_grid_free(&b);
@@ -388,7 +403,7 @@ static void ids(int n, const char *const *overrides, const char *pool, const cha
     const char *pools[64];
     for (int i = 0; i < 64; i++)
         pools[i] = pool;
-    sg_grid_ids(s, &g, pools, &data, encoder);
+    sg_grid_ids(s, &g, pools, pools, &data, encoder);
     *out = 0;
     for (int64_t i = 0; i < g.n_cells; i++) {
         assert_int_equal(strlen(g.cell[i].id), 64);

@@ -58,6 +58,10 @@ static void begin(struct fixture *f, const char *methods, const char *sizes, con
                                         &f->d, &err),
                      SG_OK);
     sg_dispatch_attach(f->d, NULL, 0, &f->endpoints);
+    for (int64_t i = 0; i < f->p->n_evaluations; i++)
+        assert_int_equal(
+            sg_ledger_evaluation_plan(f->ledger, sg_evaluation_id(f->p->evaluation[i]), i, "{}", &err),
+            SG_OK);
     assert_int_equal(sg_requests_create(f->p, f->ledger, &f->r, &err), SG_OK);
     assert_int_equal(sg_requests_attach(f->r, f->d, on_complete, f, &err), SG_OK);
     if (sg_requests_start(f->r, &err) != SG_OK)
@@ -83,11 +87,24 @@ static int is_topics(const struct fake_command *c)
     return strstr(c->canonical, "Write one sentence") == NULL;
 }
 
-/* A text that is like no other. */
+static int is_verdict(const struct fake_command *c)
+{
+    return strstr(c->canonical, "Reply with one of") != NULL;
+}
+
+/* What the k-th question for a class is answered with. */
+static const char *const said[] = {"positive", "Label: negative", "I am not sure."};
+
+/* A text that is like no other; or a class. */
 static void answer(int c)
 {
     char text[400];
-    if (is_topics(&fake.command[c])) {
+    if (is_verdict(&fake.command[c])) {
+        int k = 0;
+        for (int i = 0; i < c; i++)
+            k += is_verdict(&fake.command[i]);
+        snprintf(text, sizeof text, "%s", said[k % 3]);
+    } else if (is_topics(&fake.command[c])) {
         size_t n = 0;
         for (int i = 0; i < 30 && n < sizeof text - 20; i++)
             n += (size_t)snprintf(text + n, sizeof text - n, "%d. kind%c%c\n", i + 1, 'a' + i % 26,
@@ -177,6 +194,59 @@ static void the_window_is_refilled(void **state)
     end(&f);
 }
 
+/* Each example of a pool is asked about once, when the pool is complete, whatever sizes and cells see it. */
+static void an_llm_verifies_a_pool(void **state)
+{
+    (void)state;
+    struct fixture f;
+    int at = 0;
+    begin(&f, "methods=[zero_shot]", "sizes=[6,12]", "verify=[none,llm]");
+    assert_int_equal(f.p->n_evaluations, 1);
+    assert_int_equal(sg_requests_n_consumers(f.r), 2);
+    const struct sg_evaluation *e = f.p->evaluation[0];
+    int64_t requests, in, out, n_views = 0, n_missing;
+    sg_evaluation_estimate(e, &requests, &in, &out);
+    assert_true(sg_evaluation_pool(e) == 0 && requests == 12 && in > 10 && out > 0);
+    assert_false(sg_evaluation_complete(e)); /* of a pool that is not there nothing is known */
+    assert_int_equal(sg_requests_count(f.r, &n_missing, NULL, &err), SG_OK);
+    assert_int_equal(n_missing, 24);
+    for (int64_t i = 0; i < f.p->grid.n_cells; i++) {
+        const struct sg_cell *c = &f.p->grid.cell[i];
+        int is_llm = c->arm.verify == SG_VERIFY_LLM;
+        assert_int_equal(sg_cell_waits_for(f.p, c), c->pool < 0 ? -1 : is_llm);
+        assert_true((sg_cell_verification(f.p, c) == e) == is_llm);
+        assert_int_equal(sg_cell_is_ready(f.p, c), c->pool < 0);
+        n_views += is_llm;
+    }
+    assert_true(n_views > 1);
+    answer_until(&f, &at, 12);
+    assert_true(f.is_complete[0] && !f.is_complete[1]);
+    assert_int_equal(sg_requests_n_left(f.r), 12);
+    answer_until(&f, &at, 23);
+    assert_false(sg_evaluation_complete(e));
+    answer_until(&f, &at, 1000);
+    assert_true(at == 24 && f.is_complete[1] && sg_evaluation_complete(e));
+    assert_int_equal(n_distinct(), 24);
+    assert_int_equal(sg_evaluation_n_unparsable(e), 4);
+    for (int i = 0; i < 12; i++) {
+        struct sg_evaluation_row x = sg_evaluation_get_verified(e, i);
+        assert_int_equal(x.row, i);
+        assert_int_equal(x.gold, sg_pool_get(f.p->pool[0], i).label);
+        assert_int_equal(x.predicted, i % 3 == 0   ? sg_task_class(&f.p->study->task[0], "positive")
+                                      : i % 3 == 1 ? sg_task_class(&f.p->study->task[0], "negative")
+                                                   : -1);
+        assert_string_equal(x.outcome, i % 3 == 2 ? "no class" : "");
+    }
+    /* Another process finds it all in the ledger. */
+    struct sg_requests *again;
+    assert_int_equal(sg_ledger_commit(f.ledger, &err), SG_OK);
+    assert_int_equal(sg_requests_create(f.p, f.ledger, &again, &err), SG_OK);
+    assert_int_equal(sg_requests_count(again, &n_missing, NULL, &err), SG_OK);
+    assert_int_equal(n_missing, 0);
+    sg_requests_destroy(again);
+    end(&f);
+}
+
 /* The list of topics is the same for both conditionings. */
 static void what_two_miss_is_bought_once(void **state)
 {
@@ -238,9 +308,9 @@ static void given_up_is_made_up_for(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_pool_is_filled_and_stored),  cmocka_unit_test(the_window_is_refilled),
-        cmocka_unit_test(what_two_miss_is_bought_once), cmocka_unit_test(useless_answers_end_the_buying),
-        cmocka_unit_test(given_up_is_made_up_for),
+        cmocka_unit_test(a_pool_is_filled_and_stored),    cmocka_unit_test(the_window_is_refilled),
+        cmocka_unit_test(an_llm_verifies_a_pool),         cmocka_unit_test(what_two_miss_is_bought_once),
+        cmocka_unit_test(useless_answers_end_the_buying), cmocka_unit_test(given_up_is_made_up_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -369,7 +369,7 @@ static void test_resolved(void **state)
         "\"fp32\",\"steps\":"
         "null,\"warmup\":0.1,"
         "\"weight_decay\":0.01},\"verbalized\":{\"below\":null,\"texts\":5},\"verify\":[\"none\"],"
-        "\"weighting\":[\"none\"]"
+        "\"verify_generator\":null,\"weighting\":[\"none\"]"
         "}");
     json_t *o = json_loads(s->resolved, JSON_REJECT_DUPLICATES, NULL);
     assert_non_null(o);
@@ -444,11 +444,19 @@ static void test_bad(void **state)
         {"seeds: {foo: 3}\n", NULL,
          "s.yaml:5:9: unknown setting \"seeds.foo\"; hint: known here: seeds.generation, seeds.data, "
          "seeds.train"},
+        {"verify_generator: judge\n", NULL,
+         "s.yaml:5:19: verify_generator names \"judge\", which is none of the study's generators; hint: give "
+         "the "
+         "generators names in `generators`"},
+        {"generators: {a: {model: m}, b: {model: n}}\nverify: [llm]\nmethods: [eda]\n", NULL,
+         "s.yaml:6:9: verify: llm asks the generator that wrote a pool, and no LLM wrote those of free and "
+         "imported methods; hint: verify_generator: a"},
         {"wholly_unheard_of: 3\n", NULL,
          "s.yaml:5:1: unknown setting \"wholly_unheard_of\"; hint: known here: study, tasks, methods, "
          "conditioning, "
          "prompt_variants, rephrase, rephrase_tasks, verbalized.*, sizes, "
-         "raw, raw_draw, few_shot_rows, mixes, weighting, verify, classifiers, fine_tune_tasks, probe.*, "
+         "raw, raw_draw, few_shot_rows, mixes, weighting, verify, verify_generator, classifiers, "
+         "fine_tune_tasks, probe.*, "
          "seeds.*, data.*, generator.*, generators, cache, budget.*, filter.*, llm_eval.*, contamination.*, "
          "train.*, results"},
         {"train: {seed: 3}\n", NULL,

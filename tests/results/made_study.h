@@ -25,6 +25,13 @@ struct made {
     int n_llm; /* of each task, the LLM is asked about these first rows, and is right on three of four; 0: no row */
 };
 
+/* Where the name says how another's pool is seen; NULL: it is the pool's own. */
+static const char *made_view(const char *method)
+{
+    const char *dimp = strstr(method, " dimp"), *said = strstr(method, " llm_verified");
+    return said ? said : dimp;
+}
+
 static sg_status made_cell(struct sg_ledger *l, const struct made *m, int task, const char *method, int size,
                            int raw, int draw, int training, int *ordinal, int planned, struct sg_err *err)
 {
@@ -48,7 +55,7 @@ static sg_status made_cell(struct sg_ledger *l, const struct made *m, int task, 
         logits[2 * r + !predicted] = -0.5f;
     }
     snprintf(id, sizeof id, "cell%05d", *ordinal);
-    const char *view = strstr(method, " dimp"); /* of another's pool */
+    const char *view = made_view(method);
     snprintf(pool, sizeof pool, "pool-%d-%.*s", task, view ? (int)(view - method) : 30, method);
     snprintf(settings, sizeof settings,
              "{\"class_names\":[\"negative\",\"positive\"],\"method\":\"%s\",\"mix\":\"%s\",\"raw\":%d,"
@@ -134,8 +141,14 @@ static sg_status made_pools(struct sg_ledger *l, const struct made *m, struct sg
     int ordinal = 0;
     for (int task = 0; task < m->n_tasks; task++)
         for (int i = 0; m->method[i]; i++)
-            if (!strstr(m->method[i], " dimp")) /* a view of another's pool */
+            if (!made_view(m->method[i]))
                 SG_TRY(made_pool(l, task, m->method[i], i, ordinal++, err));
+            else if (i == 0) { /* of a pool that has no other cells */
+                char method[40];
+                snprintf(method, sizeof method, "%.*s", (int)(made_view(m->method[i]) - m->method[i]),
+                         m->method[i]);
+                SG_TRY(made_pool(l, task, method, i, ordinal++, err));
+            }
     return SG_OK;
 }
 

@@ -32,6 +32,17 @@ static void make(const char *name, const struct made *m, const char *only, struc
                          &t->doc, &err));
 }
 
+/* The sections anew, of data that was changed. */
+static void again(struct study *t, const char *name)
+{
+    char path[400];
+    snprintf(path, sizeof path, "%s.h5", in_scratch(name));
+    sg_doc_destroy(t->doc);
+    t->doc = NULL;
+    OK(sg_sections_write(&(struct sg_section_input){.d = &t->d, .scores = &t->s, .file = path}, &t->doc,
+                         &err));
+}
+
 static void study_free(struct study *t)
 {
     sg_doc_destroy(t->doc);
@@ -62,6 +73,16 @@ static void expect(const struct study *t, const char *name, int i, const char *p
 {
     if (!strstr(said(t, name, i), part))
         fail_msg("section %s says \"%s\", without \"%s\"", name, said(t, name, i), part);
+}
+
+/* Whether a paragraph of the section has the text. */
+static int has_paragraph(const struct study *t, const char *name, const char *part)
+{
+    const struct sg_doc_section *s = section(t, name);
+    int yes = 0;
+    for (int64_t k = 0; k < s->n_blocks; k++)
+        yes |= s->block[k].kind == SG_DOC_PARAGRAPH && strstr(s->block[k].text, part) != NULL;
+    return yes;
 }
 
 static double helps(int task, const char *method, int size, int raw)
@@ -104,6 +125,12 @@ static double views_help(int task, const char *method, int size, int raw)
 {
     (void)task, (void)raw;
     return !size ? 0 : strstr(method, " dimp") ? 0.3 : strcmp(method, "free") == 0 ? -0.2 : 0;
+}
+
+static double verified_helps(int task, const char *method, int size, int raw)
+{
+    (void)task, (void)raw;
+    return size && strstr(method, " llm_verified") ? 1.2 : 0;
 }
 
 static double free_is_better(int task, const char *method, int size, int raw)
@@ -158,6 +185,29 @@ static void free_beside_bought(void **state)
     make("free5", &m, NULL, &t);
     expect(&t, "method", 1, "the best free method (free dimp) beats the best LLM one (plain");
     expect(&t, "method", 1, "), which cost 1.00 USD, by +");
+    study_free(&t);
+    /* A free pool that an LLM was paid to verify is no free method, and its price is that. */
+    m.gain = verified_helps;
+    m.method = (const char *const[]){"plain", "free", "free llm_verified", NULL};
+    make("free6", &m, NULL, &t);
+    for (int64_t i = 0; i < t.d.n_pools; i++)
+        if (strcmp(t.d.pool[i].method, "free") == 0) {
+            t.d.pool[i].verifier = sg_strdup("judge");
+            t.d.pool[i].verified = (struct sg_report_verified){
+                .is_asked = 1, .is_complete = 1, .n = 2, .spend = {.n_requests = 2, .cost_usd = 0.25}};
+        }
+    again(&t, "free6");
+    expect(&t, "method", 1, "the best LLM method (free llm_verified) beats the best free one (free) by +");
+    expect(&t, "method", 1, ", for 0.2500 USD;");
+    assert_true(sg_answer_mean_cost(&t.s, 0, SG_REPORT_BOTH) == 0.25 && /* of plain, which is in the means */
+                sg_answer_is_llm_verified(&t.d, 0, "free llm_verified") &&
+                !sg_answer_is_llm_verified(&t.d, 0, "free dimp"));
+    study_free(&t);
+    m.method = (const char *const[]){"free llm_verified", NULL};
+    make("free7", &m, NULL, &t);
+    t.d.pool[0].verified =
+        (struct sg_report_verified){.is_asked = 1, .is_complete = 1, .n = 2, .spend = {.cost_usd = 0.25}};
+    assert_true(fabs(sg_answer_mean_cost(&t.s, 0, SG_REPORT_BOTH) - 0.125) < 1e-9);
     study_free(&t);
     m.gain = NULL;
     m.method = methods;
@@ -296,7 +346,7 @@ static void short_agrees_with_help(void **state)
     assert_true(n_told && n_not); /* stars, and none that one test alone would have had */
 }
 
-/* A free method beside a bought one and its view changes no price, and is in no mean that has one; alone it costs nothing. */
+/* A free method and a view beside a bought one change no price, and are in no mean; alone they are, and a free method costs nothing. */
 static void free_methods_have_no_price(void **state)
 {
     static const int curve_sizes[] = {100, 400, 900, 0}, curve_raws[] = {40, 80, 160, 320, 0};
@@ -315,11 +365,29 @@ static void free_methods_have_no_price(void **state)
     (void)state;
     make("priced", &m, NULL, &t);
     assert_true(fabs(sg_answer_example_cost(&t.d, 0, NULL) - 0.25) < 1e-9);
-    expect(&t, "worth", 0, "mean of 2 LLM methods and views; Holm over 1); buying pays where a label");
-    assert_string_equal(table_of(&t, "enough")->title, "Accuracy by size, mean of the LLM methods and views");
+    expect(&t, "worth", 0, "mean of 1 LLM method; Holm over 1); buying pays where a label");
+    assert_string_equal(table_of(&t, "enough")->title, "Accuracy by size, mean of the LLM methods");
     const struct sg_doc_table *w = table_of(&t, "worth");
     for (int64_t r = 0; r < w->n_rows; r++)
-        assert_true(w->cell[r * w->n_columns + 8].value == 2);
+        assert_true(w->cell[r * w->n_columns + 8].value == 1);
+    /* The means of help are those of a study that has nothing else; single combinations are told of all. */
+    double mean = cell(&t, "help", "help-tasks", 0, 3)->value;
+    expect(&t, "help", 0, "Adding synthetic examples of LLM methods to 40 raw rows on task0 helps");
+    assert_true(has_paragraph(&t, "help",
+                              "Means over methods are of plain. Not in them, but in the tables of single "
+                              "methods: plain dimp, free (views, free methods and imported pools count where "
+                              "there is nothing else)."));
+    assert_non_null(cell(&t, "help", "help", 3 * 3 * 4 - 1, 0)); /* methods, sizes, raw sizes */
+    study_free(&t);
+    m.method = (const char *const[]){"plain", NULL};
+    make("plain", &m, NULL, &t);
+    expect(&t, "help", 0, "Adding synthetic examples to 40 raw rows on task0 helps");
+    assert_true(fabs(cell(&t, "help", "help-tasks", 0, 3)->value - mean) < 1e-9);
+    assert_false(has_paragraph(&t, "help", "Not in them"));
+    study_free(&t);
+    m.method = (const char *const[]){"plain dimp", NULL};
+    make("views", &m, NULL, &t);
+    expect(&t, "worth", 0, "mean of 1 view; Holm over 1); buying pays where a label");
     study_free(&t);
     m.method = mixed + 2;
     make("unpriced", &m, NULL, &t);
