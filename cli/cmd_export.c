@@ -14,7 +14,7 @@
 static sg_status export(const char *path, struct sg_export_options *o, struct sg_err *err)
 {
     struct sg_report_source source = {0};
-    char *above = sg_dir_exists(path) ? sg_strdup(path) : sg_path_dir(path), *missing = NULL;
+    char *above = sg_dir_exists(path) ? sg_strdup(path) : sg_path_dir(path), *notes = NULL;
     if (!above)
         return sg_fail_memory(err, strlen(path));
     o->ledger = above;
@@ -28,11 +28,15 @@ static sg_status export(const char *path, struct sg_export_options *o, struct sg
         sg_cli_guard_end();
     }
     if (status == SG_OK)
-        status = sg_export(&source, o, &missing, err);
-    if (missing)
-        sg_tell_sentence(missing);
+        status = sg_export(&source, o, &notes, err);
+    for (char *line = notes, *next; line; line = next) {
+        next = strchr(line, '\n');
+        if (next)
+            *next++ = 0;
+        sg_tell_sentence(line);
+    }
     sg_report_source_close(&source);
-    sg_free(missing);
+    sg_free(notes);
     sg_free(above);
     return status;
 }

@@ -20,6 +20,13 @@ static void word(struct sg_buf *out, const char *text)
     sg_form_markdown_text(out, text, NAME_MAX_CHARS);
 }
 
+void sg_card_unfinished(struct sg_buf *out, const struct sg_export_origin *from)
+{
+    sg_buf_printf(out, "The study was not finished when this was exported: %lld of %lld %s.",
+                  (long long)from->n_finished, (long long)from->n_cells,
+                  sg_plural(from->n_cells, "cell was", "cells were"));
+}
+
 void sg_card_origin(struct sg_buf *out, const struct sg_export_origin *from)
 {
     sg_buf_puts(out, "Of the study ");
@@ -31,8 +38,11 @@ void sg_card_origin(struct sg_buf *out, const struct sg_export_origin *from)
     sg_buf_puts(out, "`, written ");
     word(out, from->written[0] ? from->written : "at a time that is not known");
     sg_buf_puts(out, ".\n");
-    if (from->is_unfinished)
-        sg_buf_puts(out, "\n**The study was not finished when this was exported.**\n");
+    if (from->is_unfinished) {
+        sg_buf_puts(out, "\n**");
+        sg_card_unfinished(out, from);
+        sg_buf_puts(out, "**\n");
+    }
     if (from->rehearsal[0])
         sg_buf_puts(out,
                     "\n**A rehearsal: the texts are a stub server's, and no model has written them.**\n");

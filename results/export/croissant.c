@@ -171,8 +171,10 @@ static json_t *description(const struct sg_export_origin *from, const struct sg_
     sg_buf_puts(&b, ". Study: ");
     sg_buf_safe(&b, from->study, 200);
     sg_buf_printf(&b, "; content digest: %s.", from->digest);
-    if (from->is_unfinished)
-        sg_buf_puts(&b, " The study was not finished when this was exported.");
+    if (from->is_unfinished) {
+        sg_buf_puts(&b, " ");
+        sg_card_unfinished(&b, from);
+    }
     if (from->rehearsal[0])
         sg_buf_puts(&b, " A rehearsal: the texts are a stub server's.");
     sg_makers_licences(&b, p);

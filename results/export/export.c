@@ -145,6 +145,38 @@ static sg_status read_origin(struct parts *p, struct sg_err *err)
     return attribute(p, "rehearsal", &p->from.rehearsal, err);
 }
 
+static sg_status count_cell(void *context, int64_t at, const union sg_value *row, struct sg_err *err)
+{
+    struct sg_export_origin *from = context;
+    (void)at, (void)err;
+    from->n_cells++;
+    from->n_finished += strcmp(row[SG_CELLS_status].text, "planned") != 0;
+    return SG_OK;
+}
+
+/* A run that ended at a limit leaves results.h5 whole, and cells planned. */
+static sg_status look_whether_finished(struct parts *p, struct sg_err *err)
+{
+    SG_TRY(sg_h5_table_each(p->file, &sg_store_tables[SG_T_CELLS], p->path, count_cell, &p->from, err));
+    p->from.is_unfinished |= p->from.n_finished < p->from.n_cells;
+    return SG_OK;
+}
+
+/* Adds to what is to be said. */
+static sg_status tell_unfinished(const struct parts *p, char **notes, struct sg_err *err)
+{
+    struct sg_buf b = sg_buf_make(1 << 16);
+    if (!p->from.is_unfinished)
+        return SG_OK;
+    sg_card_unfinished(&b, &p->from);
+    if (*notes)
+        sg_buf_printf(&b, "\n%s", *notes);
+    SG_TRY(sg_buf_check(&b, "what is to be said of an export", err));
+    sg_free(*notes);
+    *notes = sg_buf_take(&b);
+    return SG_OK;
+}
+
 static void free_parts(struct parts *p)
 {
     char *const text[] = {p->from.study, p->from.program, p->from.digest, p->from.written, p->from.rehearsal};
@@ -155,7 +187,7 @@ static void free_parts(struct parts *p)
         H5Fclose(p->file);
 }
 
-sg_status sg_export(const struct sg_report_source *s, const struct sg_export_options *o, char **missing,
+sg_status sg_export(const struct sg_report_source *s, const struct sg_export_options *o, char **notes,
                     struct sg_err *err)
 {
     struct parts p = {.o = o, .file = -1, .path = s->file};
@@ -165,13 +197,16 @@ sg_status sg_export(const struct sg_report_source *s, const struct sg_export_opt
     SG_TRY(check(o, err));
     SG_TRY_DONE(sg_store_open(s->file, &p.file, err));
     SG_TRY_DONE(read_origin(&p, err));
+    SG_TRY_DONE(look_whether_finished(&p, err));
     SG_TRY_DONE(sg_export_tables_look(p.file, p.path, p.table, err));
     SG_TRY_DONE(sg_out_open(&p.out, o->output, o->table != NULL, err));
     status = sg_out_finish(&p.out, o->format->write(&p, &lacks, err), err);
+    if (status == SG_OK)
+        status = tell_unfinished(&p, &lacks, err);
 done:
     free_parts(&p);
     if (status == SG_OK)
-        *missing = lacks;
+        *notes = lacks;
     else
         sg_free(lacks);
     return status;

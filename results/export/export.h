@@ -41,9 +41,9 @@ struct sg_export_options {
     const char *license, *creator, *url; /* for whom it is published by; NULL: not known */
 };
 
-/* Of a file that sg_store_verify has found whole. Writes OUT, under a temporary name until it is whole and synced. *missing: what the metadata lack for want of options, a sentence; NULL
- * where nothing (sg_free). SG_INPUT when OUT exists, for a file that is none of ours or damaged, and for a table that there is not. */
-sg_status sg_export(const struct sg_report_source *s, const struct sg_export_options *o, char **missing,
+/* Of a file that sg_store_verify has found whole. Writes OUT, under a temporary name until it is whole and synced. *notes: that the study is not
+ * finished, and what the metadata lack for want of options, a line each; NULL where there is nothing to say (sg_free). SG_INPUT when OUT exists, for a file that is none of ours or damaged, and for a table that there is not. */
+sg_status sg_export(const struct sg_report_source *s, const struct sg_export_options *o, char **notes,
                     struct sg_err *err) SG_MUST_USE;
 
 #endif

@@ -327,6 +327,8 @@ static void pools_are_lines_of_json_under_a_card(void **state)
     card = read_text(in_scratch("planned-hf"), "README.md", NULL);
     assert_non_null(strstr(card, "no synthetic examples"));
     assert_null(strstr(card, "config_name"));
+    assert_non_null(
+        strstr(card, "**The study was not finished when this was exported: 0 of 8 cells were.**"));
     sg_free(card);
 }
 
@@ -338,6 +340,8 @@ static void metadata_name_every_file_and_its_digest(void **state)
     struct sg_export_options o = {.format = sg_export_format_of("croissant"), .output = out};
     OK(export_as(source, &o, &missing));
     assert_non_null(strstr(missing, "--creator --url --license"));
+    assert_int_equal(
+        strncmp(missing, "The study was not finished when this was exported: 7 of 8 cells were.\n", 70), 0);
     sg_free(missing);
     char *text = read_text(out, "croissant.json", NULL);
     json_t *j = json_loads(text, 0, NULL), *f;
@@ -371,7 +375,8 @@ static void metadata_name_every_file_and_its_digest(void **state)
     o.license = "cc-by-4.0", o.creator = "A \"group\"", o.url = "https://example.org/x";
     missing = NULL;
     OK(export_as(source, &o, &missing));
-    assert_null(missing);
+    assert_string_equal(missing, "The study was not finished when this was exported: 7 of 8 cells were.");
+    sg_free(missing);
     text = read_text(in_scratch("published"), "croissant.json", NULL);
     assert_non_null(strstr(text, "\"name\": \"A \\\"group\\\"\""));
     assert_non_null(strstr(text, "\"license\": \"cc-by-4.0\""));
