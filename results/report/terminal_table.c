@@ -13,7 +13,7 @@ static const size_t TABLE_MAX = (size_t)1 << 28;
 
 /* Blanks before the first column and between two; a text is cut after MAX_TEXT characters, and a column of texts is not made narrower than
  * LEAST. */
-enum { INDENT = 2, GAP = 2, MAX_TEXT = 160, LEAST = 14 };
+enum { INDENT = 2, GAP = 2, MAX_TEXT = 160, LEAST = 16 };
 
 static size_t character_width(const char *s, size_t n, size_t *bytes)
 {
