@@ -3,6 +3,14 @@
 #ifndef SG_CLI_COMMANDS_H
 #define SG_CLI_COMMANDS_H
 
+struct sg_command {
+    const char *name, *arguments, *help; /* arguments as in "STUDY [key=value...]" */
+    int (*run)(int argc, char **argv);
+};
+
+extern const struct sg_command sg_command[]; /* main.c; in the order of the help */
+extern const int sg_n_commands;
+
 int sg_cmd_run(int argc, char **argv);
 int sg_cmd_generate(int argc, char **argv);
 int sg_cmd_plan(int argc, char **argv);
@@ -21,5 +29,7 @@ int sg_cmd_tokenize(int argc, char **argv);
 int sg_cmd_settings(int argc, char **argv);
 int sg_cmd_init(int argc, char **argv);
 int sg_cmd_doctor(int argc, char **argv);
+int sg_cmd_completion(int argc, char **argv);
+int sg_cmd_manual(int argc, char **argv);
 
 #endif

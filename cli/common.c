@@ -4,6 +4,7 @@
 #include "base/secret.h"
 #include "base/tell.h"
 #include "base/text.h"
+#include "cli/usages.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -46,6 +47,8 @@ int sg_cli_begin(const struct sg_usage *usage, int argc, char **argv, struct sg_
     int64_t size = first_of(size_variable, 3, 1), rank = sg_cli_launched_rank();
     *args = (struct sg_args){0};
     *code = SG_OK;
+    if (sg_usage_shown(usage))
+        return 0;
     if (!world && rank > 0)
         return 0; /* `mpirun -n 4 synthgrid predict ...`: rank 0 does it */
     sg_status status = sg_options_parse(usage, argc, argv, args, &err);

@@ -16,10 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct command {
-    const char *name, *arguments, *help;
-    int (*run)(int argc, char **argv);
-} commands[] = {
+const struct sg_command sg_command[] = {
     {"plan", "STUDY [key=value...]", "the grid, requests, tokens, cost, memory; spends nothing", sg_cmd_plan},
     {"run", "STUDY [key=value...]", "all of a study, under mpirun or srun; run again to resume", sg_cmd_run},
     {"generate", "STUDY [key=value...]", "the buying alone, where there is a network", sg_cmd_generate},
@@ -47,15 +44,19 @@ static const struct command {
     {"settings", "[STUDY] [key=value...]", "all settings with their help, or a study's with their values",
      sg_cmd_settings},
     {"doctor", "[STUDY] [key=value...]", "what works here; with a study, its endpoint too", sg_cmd_doctor},
+    {"completion", "bash|zsh|fish", "completions for a shell: `source <(synthgrid completion bash)`",
+     sg_cmd_completion},
+    {"manual", "[NAME]", "manual pages: `synthgrid manual run | man -l -`", sg_cmd_manual},
 };
-enum { N_COMMANDS = sizeof commands / sizeof commands[0] };
+enum { N_COMMANDS = sizeof sg_command / sizeof sg_command[0] };
+const int sg_n_commands = N_COMMANDS;
 
 static int help(void)
 {
     printf("synthgrid: when does data written by a language model help to train a text classifier?\n\n"
            "Usage: synthgrid COMMAND ...         or: mpirun -n RANKS synthgrid COMMAND ...\n\n");
     for (int i = 0; i < N_COMMANDS; i++)
-        printf("  %-10s %-42s %s\n", commands[i].name, commands[i].arguments, commands[i].help);
+        printf("  %-10s %-42s %s\n", sg_command[i].name, sg_command[i].arguments, sg_command[i].help);
     printf(
         "\n`synthgrid COMMAND --help` says more; `synthgrid --version` names the libraries.\n"
         "Exit codes: 0 done, 1 failed, 2 wrong usage or input, 3 stopped at a limit (run again to resume),\n"
@@ -76,7 +77,7 @@ static int wrong_command(const char *name)
 {
     const char *names[N_COMMANDS];
     for (int i = 0; i < N_COMMANDS; i++)
-        names[i] = commands[i].name;
+        names[i] = sg_command[i].name;
     int near = sg_text_nearest(name, names, N_COMMANDS);
     struct sg_err err = {0};
     if (near >= 0)
@@ -120,8 +121,8 @@ int main(int argc, char **argv)
     if (strcmp(name, "--version") == 0)
         return sg_cli_end(&none, NULL, (sg_status)version(), &err);
     for (int i = 0; i < N_COMMANDS; i++)
-        if (strcmp(name, commands[i].name) == 0) {
-            int code = commands[i].run(argc - 2, argv + 2);
+        if (strcmp(name, sg_command[i].name) == 0) {
+            int code = sg_command[i].run(argc - 2, argv + 2);
             sg_secret_wipe();
             return code;
         }

@@ -6,7 +6,7 @@
 function(sg_mpi_sonames file out)
   file(REAL_PATH ${file} file)
   file(STRINGS ${file} found REGEX "^(libmpi|libmpich|libmpi_abi|libmpi_ilp64|libmpi_mt)\\.so\\.[0-9]+$")
-  if(NOT found AND file MATCHES "\\.a$")
+  if(NOT found)
     file(STRINGS ${file} symbols REGEX "^ompi_mpi_comm_world$" LIMIT_COUNT 1)
     if(symbols)
       set(found libmpi.so.40)

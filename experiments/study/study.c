@@ -331,11 +331,16 @@ static sg_status read_settings(struct sg_settings *all, struct sg_reading *r, co
     char *text = NULL;
     size_t n = 0;
     *r = (struct sg_reading){.schema = &sg_study_schema, .arena = arena, .base = all};
+    char *found = sg_path_find(path); /* here, or among the studies that are installed */
+    s->path = found ? sg_arena_strdup(arena, found) : NULL;
+    sg_free(found);
+    if (!s->path)
+        return sg_fail_memory(err, strlen(path));
+    path = s->path;
     SG_TRY(sg_file_read(path, SG_YAML_MAX_BYTES, &text, &n, err));
     s->text = sg_arena_strndup(arena, text, n);
-    s->path = sg_arena_strdup(arena, path);
     sg_free(text);
-    if (!s->text || !s->path)
+    if (!s->text)
         return sg_fail_memory(err, n);
     struct sg_yaml *root = NULL;
     SG_TRY(sg_yaml_parse(path, 1, s->text, n, arena, &root, err));

@@ -130,7 +130,8 @@ struct sg_study {
 };
 
 /* Local. overrides: "key=value" strings, applied after the file. Paths in the study are relative to the
- * current folder, then to the study's, then to the folder of the program's data (installed share). On failure *out is untouched.
+ * current folder, then to the study's, then to the folder of the program's data (installed share), where the file itself is looked for, too. On
+ * failure *out is untouched.
  */
 sg_status sg_study_read(const char *path, int n_overrides, const char *const *overrides,
                         struct sg_study **out, struct sg_err *err) SG_MUST_USE;

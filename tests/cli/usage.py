@@ -6,7 +6,7 @@ import subprocess
 import sg
 
 COMMANDS = ("run", "generate", "plan", "rehearse", "status", "report", "verify", "merge", "export", "recording", "bundle", "train", "predict", "tokenize",
-            "doctor", "settings", "init")
+            "doctor", "settings", "init", "completion", "manual")
 
 out, err = sg.run("--help")
 
@@ -31,7 +31,7 @@ sg.check(values["train.clip"] == {"value": 1, "from": "default"}, str(values["tr
 sg.check(values["study"]["value"] == "grid" and values["study"]["from"].startswith("experiments/grid.yaml:"), str(values["study"]))
 
 out, err = sg.run("--version")
-for library in ("synthgrid 0.", "MPI ", "BLAS ", "HDF5 1.", "SQLite 3.", "libcurl/", "libyaml ", "jansson ", "utf8proc ", "OpenSSL ", "zlib "):
+for library in ("synthgrid 0.", "MPI ", "BLAS ", "HDF5 ", "SQLite 3.", "libcurl/", "libyaml ", "jansson ", "utf8proc ", "OpenSSL ", "zlib "):
     sg.check(library in out, f"--version does not name {library}:\n{out}")
 with open("/proc/cpuinfo") as file:
     flags = next((line.split() for line in file if line.startswith("flags")), [])
@@ -49,6 +49,9 @@ WRONG = [
     (["predict", "--model", "/no/such/folder", "--input", "y"], "/no/such/folder"),
     (["run"], "run needs STUDY"),
     (["status"], "status needs DIR"),
+    (["completion", "csh"], "there are none for csh; hint: bash, zsh or fish"),
+    (["manual", "rnu"], "there is no page \"rnu\""),
+    (["manual", "run", "-o", "/tmp"], "--output writes all pages"),
     (["verify"], "verify needs DIR|results.h5"),
     (["verify", "/no/such.h5"], "/no/such.h5: no such file"),
     (["merge", "a", "b"], "merge needs --output C"),

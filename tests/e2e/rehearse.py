@@ -187,7 +187,7 @@ with sg.Folder() as folder, sg.Stub(folder) as other:
 
     # Installed.
     if shutil.which("cmake"):
-        subprocess.run(["cmake", "--install", pathlib.Path(sg.SYNTHGRID).parent, "--prefix", folder / "i"], check=True,
+        subprocess.run(["cmake", "--install", pathlib.Path(sg.SYNTHGRID).parent, "--component", "synthgrid", "--prefix", folder / "i"], check=True,
                        stdout=subprocess.DEVNULL)
         built, sg.SYNTHGRID = sg.SYNTHGRID, str(folder / "i/bin/synthgrid")
         out, _ = sg.run("rehearse", *one, cwd=folder)

@@ -1,0 +1,20 @@
+# `cpack -G DEB` in the build folder makes synthgrid_VERSION_ARCH.deb for the Debian or Ubuntu that it is built on: what the program links is
+# found by dpkg-shlibdeps. `cpack -G TGZ` makes the same tree as an archive, to be unpacked anywhere.
+set(CPACK_PACKAGE_NAME synthgrid)
+set(CPACK_PACKAGE_VENDOR synthgrid)
+set(CPACK_PACKAGE_CONTACT "synthgrid's authors <synthgrid@localhost>")
+set(CPACK_PACKAGE_DESCRIPTION_FILE ${CMAKE_SOURCE_DIR}/packaging/description.txt)
+set(CPACK_RESOURCE_FILE_LICENSE ${CMAKE_SOURCE_DIR}/LICENSE)
+set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
+set(CPACK_STRIP_FILES ON)
+set(CPACK_INSTALL_CMAKE_PROJECTS "${CMAKE_BINARY_DIR};synthgrid;synthgrid;/") # without the encoder
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_SECTION science)
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "python3, gnuplot-nox")
+if(SG_MPI_KIND STREQUAL openmpi)
+  set(CPACK_DEBIAN_PACKAGE_DEPENDS openmpi-bin)
+elseif(SG_MPI_KIND STREQUAL mpich)
+  set(CPACK_DEBIAN_PACKAGE_DEPENDS mpich)
+endif()
+include(CPack)
