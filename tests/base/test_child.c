@@ -91,9 +91,8 @@ static void failures_are_told(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(text_goes_in_and_comes_out),
-                                       cmocka_unit_test(its_environment_has_no_keys),
-                                       cmocka_unit_test(it_can_be_asked),
-        cmocka_unit_test(failures_are_told)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(text_goes_in_and_comes_out), cmocka_unit_test(its_environment_has_no_keys),
+        cmocka_unit_test(it_can_be_asked), cmocka_unit_test(failures_are_told)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
