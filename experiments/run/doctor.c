@@ -107,7 +107,8 @@ static sg_status check_results(const struct sg_study *s, struct sg_findings *f, 
     double commit_s = 0;
     struct sg_err why = {0};
     sg_status status = dir ? SG_OK : sg_fail_memory(err, 256);
-    if (status == SG_OK && try_folder(dir, &commit_s, &why) != SG_OK)
+    int works = status == SG_OK && try_folder(dir, &commit_s, &why) == SG_OK;
+    if (status == SG_OK && !works)
         status = sg_doctor_note(f, "results", SG_HEALTH_PROBLEM, err, "%s: a run could not write there: %s",
                                 s->results, why.text);
     else if (status == SG_OK && statvfs(above, &room) == 0) {
@@ -118,6 +119,8 @@ static sg_status check_results(const struct sg_study *s, struct sg_findings *f, 
             "%.1f ms",
             s->results, gb, commit_s * 1e3);
     }
+    if (status == SG_OK && works)
+        status = sg_doctor_check_files(dir, commit_s, f, err);
     if (dir)
         remove_tree(dir, 1);
     sg_free(dir);

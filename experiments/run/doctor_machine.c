@@ -1,6 +1,5 @@
 #include "experiments/run/doctor_impl.h"
 
-#include "base/cores.h"
 #include "base/mem.h"
 #include "base/memory.h"
 #include "base/text.h"
@@ -11,14 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
-struct rank_facts {
-    char host[64], kernels[24], bf16[24]; /* "": none */
-    int32_t cores, node_cores;            /* of the rank; of its node */
-    double mem_bytes;                     /* available there */
-};
-
 /* Facts of the first rank whose products in bfloat16 are this. */
-static const struct rank_facts *with_bf16(const struct rank_facts *fact, int n, const char *kernels)
+static const struct sg_rank_facts *with_bf16(const struct sg_rank_facts *fact, int n, const char *kernels)
 {
     for (int i = 0; i < n; i++)
         if (strcmp(fact[i].bf16, kernels) == 0)
@@ -27,12 +20,12 @@ static const struct rank_facts *with_bf16(const struct rank_facts *fact, int n, 
 }
 
 /* A study can ask for bf16 where all ranks have it. */
-static sg_status note_training(const struct rank_facts *fact, int n, struct sg_findings *f,
+static sg_status note_training(const struct sg_rank_facts *fact, int n, struct sg_findings *f,
                                struct sg_err *err)
 {
     char bf16[160];
     int same = 1, most = fact[0].cores;
-    const struct rank_facts *none = with_bf16(fact, n, "");
+    const struct sg_rank_facts *none = with_bf16(fact, n, "");
     for (int i = 0; i < n; i++) {
         same &= strcmp(fact[0].kernels, fact[i].kernels) == 0;
         most = fact[i].cores > most ? fact[i].cores : most;
@@ -52,7 +45,8 @@ static sg_status note_training(const struct rank_facts *fact, int n, struct sg_f
                           same ? "" : " on rank 0, others elsewhere (the results are the same)", bf16);
 }
 
-static sg_status note_ranks(const struct rank_facts *fact, int n, struct sg_findings *f, struct sg_err *err)
+static sg_status note_ranks(const struct sg_rank_facts *fact, int n, struct sg_findings *f,
+                            struct sg_err *err)
 {
     int n_nodes = 0, least = fact[0].cores, most = fact[0].cores;
     for (int i = 0; i < n; i++) {
@@ -88,18 +82,9 @@ static sg_status note_mpi(int size, struct sg_findings *f, struct sg_err *err)
                                                          "MPI_THREAD_MULTIPLE, which synthgrid needs");
 }
 
-/* That the launcher's ranks and Slurm's agree is sg_mpi_start's to refuse; here it is only told. */
-static sg_status note_slurm(struct sg_findings *f, struct sg_err *err)
-{
-    const char *job = getenv("SLURM_JOB_ID"), *tasks = getenv("SLURM_NTASKS");
-    if (!job)
-        return sg_doctor_note(f, "slurm", SG_HEALTH_NOTE, err, "not inside a job");
-    return sg_doctor_note(f, "slurm", SG_HEALTH_FINE, err, "job %.40s, %.20s tasks", job,
-                          tasks ? tasks : "?");
-}
-
 /* The nodes and their ranks, for what a study takes of them. */
-static sg_status keep_nodes(const struct rank_facts *fact, int n, struct sg_findings *f, struct sg_err *err)
+static sg_status keep_nodes(const struct sg_rank_facts *fact, int n, struct sg_findings *f,
+                            struct sg_err *err)
 {
     if (!(f->node = sg_alloc((size_t)n, sizeof *f->node)))
         return sg_fail_memory(err, (size_t)n * sizeof *f->node);
@@ -172,7 +157,7 @@ sg_status sg_doctor_check_room(const struct sg_prepared *p, struct sg_findings *
 
 sg_status sg_doctor_machine(const struct sg_team *world, struct sg_findings *f, struct sg_err *err)
 {
-    struct rank_facts mine = {.cores = sg_cores()}, *all = NULL;
+    struct sg_rank_facts mine = {.cores = sg_cores()}, *all = NULL;
     sg_status status = SG_OK;
     gethostname(mine.host, sizeof mine.host - 1);
     const struct sg_ops *bf16 = sg_ops_best(SG_BF16);
@@ -182,6 +167,8 @@ sg_status sg_doctor_machine(const struct sg_team *world, struct sg_findings *f, 
     int quota = sg_cpu_quota("");
     mine.node_cores = quota && quota < online ? quota : (int32_t)online;
     mine.mem_bytes = sg_mem_available("");
+    sg_core_mask(mine.mask);
+    sg_doctor_limits(&mine);
     if (world->rank == 0 && !(all = sg_alloc((size_t)world->size, sizeof *all)))
         status = sg_fail_memory(err, (size_t)world->size * sizeof *all);
     SG_TRY(sg_agree(world, status, err));
@@ -198,7 +185,7 @@ sg_status sg_doctor_machine(const struct sg_team *world, struct sg_findings *f, 
         if (status == SG_OK)
             status = note_memory(f, err);
         if (status == SG_OK)
-            status = note_slurm(f, err);
+            status = sg_doctor_check_launch(all, world->size, f, err);
     }
     sg_free(all);
     return sg_agree(world, status, err);

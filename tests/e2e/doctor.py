@@ -2,6 +2,7 @@
 """`synthgrid doctor`: what it says of a machine, of a good endpoint and of bad ones, on 1 and 2 ranks; it never shows the key."""
 import atexit
 import json
+import os
 import pathlib
 import re
 import subprocess
@@ -40,6 +41,26 @@ for kernels, words in (("base", "not possible: it takes AVX2 with FMA"), ("avx2"
     out, _ = sg.run("doctor", env={"SG_OPS": kernels}, code=(0, 1))
     sg.check(f"fp32 by kernels {kernels}; {BF16}{words}" in out, f"with kernels {kernels}:\n{out}")
 
+# How the ranks were started, and what their processes may have.
+def machine(*before, env=None):
+    done = subprocess.run([*before, *sg.command("doctor", "--json")], cwd=sg.ROOT, env=sg.ENVIRONMENT | (env or {}), stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=120)
+    sg.check(done.returncode in (0, 1), f"{before}: {done.stderr}")
+    return {(f["topic"], f["health"]): f["text"] for f in json.loads(done.stdout)["findings"]}
+
+
+expect(machine(), "limits", "ok", "no core dumps")
+expect(machine(), "blas", "ok", "1 thread a rank")
+expect(machine("prlimit", "--nofile=300"), "limits", "note", "300 open files")
+expect(machine(env={"OMPI_COMM_WORLD_SIZE": "4"}), "launcher", "PROBLEM", "started 4 processes (OMPI_COMM_WORLD_SIZE), of which MPI sees 1")
+expect(machine(env={"SLURM_JOB_ID": "7", "SLURM_NTASKS": "4"}), "slurm", "PROBLEM", "job 7 has 4 tasks, and MPI 1 rank")
+expect(machine(env={"SLURM_JOB_ID": "7", "SLURM_NTASKS": "1"}), "slurm", "ok", "job 7, 1 task")
+if os.cpu_count() > 1:
+    bound = machine(sg.MPIEXEC, "-n", "2", "taskset", "-c", "0")
+    expect(bound, "binding", "PROBLEM", "2 ranks on")
+    expect(bound, "binding", "PROBLEM", "mpirun --bind-to none")
+    expect(machine("taskset", "-c", "0"), "binding", "note", "may use 1 of its")
+
 with sg.Folder() as folder:
     # A server that takes the request and says nothing: no longer than generator.timeout_s, nor than a minute. Looked at in the end.
     (folder / "hang").mkdir()
@@ -62,7 +83,17 @@ with sg.Folder() as folder:
     expect(findings(results, "train.epoch=1", code=1), "study", "PROBLEM", "did you mean")
     expect(findings(results, "generator.base_url=http://example.org/v1", code=1, env={"OPENAI_API_KEY": KEY}), "endpoint",
            "PROBLEM", "use https://")
-    expect(findings(f"results={folder / 'file' / 'x'}", code=0), "results", "ok", "results.h5 can be written")
+    found = findings(f"results={folder / 'file' / 'x'}", code=0)
+    expect(found, "results", "ok", "results.h5 can be written")
+    expect(found, "files", "ok", "locks work")
+    memory = pathlib.Path("/dev/shm")
+    if os.access(memory, os.W_OK) and os.path.ismount(memory):
+        expect(findings(f"results={memory / folder.name}", code=0), "files", "note" if "tmpfs" in pathlib.Path("/proc/mounts").read_text() else "ok", "memory of this node")
+    (folder / "key").write_text(KEY)
+    (folder / "key").chmod(0o640)
+    expect(findings(results, "generator.base_url=http://127.0.0.1:1/v1", code=1, env={"OPENAI_API_KEY_FILE": str(folder / "key")}), "key", "PROBLEM",
+           f"chmod 600 {folder / 'key'}")
+    (folder / "key").unlink()
     (folder / "file").write_text("in the way")
     expect(findings(f"results={folder / 'file' / 'x'}", code=1), "results", "PROBLEM", "could not write there")
     (folder / "file").unlink()

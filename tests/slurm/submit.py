@@ -173,7 +173,17 @@ def refused(folder):
     return None
 
 
-CASES = {f.__name__: f for f in (disturbed, ahead, phases, refused)}
+def doctor(folder):
+    """In a job: which Slurm, whether its srun knows PMIx, and that all its tasks have met; a task alone among several ends at once."""
+    out = shell("srun", "--ntasks=2", "--cpus-per-task=1", "--mpi=pmix", sg.SYNTHGRID, "doctor", check=False)
+    for words in ("2 ranks, threads may all send", ", 2 tasks", "starts ranks by srun --mpi=pmix", " binding "):
+        sg.check(words in out, f"no \"{words}\" in:\n{out}")
+    out = shell("srun", "--ntasks=2", "--cpus-per-task=1", "--mpi=none", sg.SYNTHGRID, "doctor", check=False)
+    sg.check("MPI sees this process alone" in out and "srun --mpi=pmix" in out, out)
+    return None
+
+
+CASES = {f.__name__: f for f in (disturbed, ahead, phases, refused, doctor)}
 with sg.Folder() as folder:
     chosen = [CASES[name] for name in sys.argv[1:]] or list(CASES.values())
     found = []
