@@ -39,10 +39,17 @@ static void assign(struct sg_buf *out, const char *name, const char *value)
     sg_buf_puts(out, "\n");
 }
 
-/* Short jobs are warned later, or they would do nothing else. */
+/* Short jobs are warned later, or they would do nothing else; and by a clock of their own, as Slurm's warning may come a minute early
+ * (sbatch's manual; seen: after 28 s of 60). */
+static int is_short(const struct sg_script *s)
+{
+    return s->size.time_s < 480;
+}
+
 static int64_t warn_s(const struct sg_script *s)
 {
-    return s->size.time_s >= 480 ? 120 : s->size.time_s / 4;
+    int64_t tenth = s->size.time_s / 10;
+    return !is_short(s) ? 120 : tenth > 5 ? tenth : 5;
 }
 
 /* ---- directives ---- */
@@ -116,7 +123,9 @@ static void slurm_head(const struct sg_script *s, struct sg_buf *out)
         directive(s, out, "--mail-user=", s->mail);
         sg_buf_puts(out, "#SBATCH --mail-type=END,FAIL\n");
     }
-    sg_buf_printf(out, "#SBATCH --signal=B:USR1@%lld\n#SBATCH --open-mode=append\n", (long long)warn_s(s));
+    if (!is_short(s))
+        sg_buf_printf(out, "#SBATCH --signal=B:USR1@%lld\n", (long long)warn_s(s));
+    sg_buf_puts(out, "#SBATCH --open-mode=append\n");
     /* One that has its successor in the queue must not come back beside it. */
     sg_buf_puts(out, s->ahead ? "#SBATCH --no-requeue\n" : "#SBATCH --requeue\n");
     const char *names = sg_script_exports();
@@ -205,12 +214,13 @@ static void settings(const struct sg_script *s, struct sg_buf *out)
     assign(out, "SG_RESULTS", s->results);
     if (s->scheduler->part) { /* what Slurm tells its jobs */
         assign(out, "SG_SCRIPT", s->path);
-        sg_buf_printf(out, "SG_RANKS=%lld SG_THREADS=%lld SG_TIME_S=%lld SG_WARN_S=%lld\n",
-                      (long long)s->size.n_ranks, (long long)s->size.n_threads, (long long)s->size.time_s,
-                      (long long)warn_s(s));
+        sg_buf_printf(out, "SG_RANKS=%lld SG_THREADS=%lld\n", (long long)s->size.n_ranks,
+                      (long long)s->size.n_threads);
     }
-    /* Of a short job most of the time is left for work. */
-    if (s->size.time_s < 480)
+    if (s->scheduler->part || is_short(s))
+        sg_buf_printf(out, "SG_TIME_S=%lld SG_WARN_S=%lld\n", (long long)s->size.time_s,
+                      (long long)warn_s(s));
+    if (is_short(s)) /* cells that run get a part of what is left; the rest is for writing */
         sg_buf_printf(out, "SG_DRAIN_S=%lld\n", (long long)(warn_s(s) / 3));
     if (s->ahead)
         sg_buf_puts(out, "SG_AHEAD=1\n");

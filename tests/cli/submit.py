@@ -104,7 +104,7 @@ def scripts():
     sg.check("set -- " + " ".join(f"'{w}'" for w in TINY) + "\n" in slurm, head(slurm))
     pbs, lsf = printed("pbs", *wish), printed("lsf", *wish)
     has(pbs, "#PBS -N grid", "#PBS -l select=2:ncpus=12:mpiprocs=3:mem=24000mb", "#PBS -l walltime=26:30:00", "#PBS -q long", "#PBS -A me", "#PBS -r y",
-        "SG_RANKS=6 SG_THREADS=4 SG_TIME_S=95400 SG_WARN_S=120")
+        "SG_RANKS=6 SG_THREADS=4", "SG_TIME_S=95400 SG_WARN_S=120")
     has(lsf, "#BSUB -J grid", "#BSUB -n 6", '#BSUB -R "span[ptile=3]"', '#BSUB -R "affinity[core(4)]"', '#BSUB -R "rusage[mem=8000MB]"', "#BSUB -W 26:30",
         "#BSUB -q long", "#BSUB -P me", "#BSUB -r")
     for script in (slurm, pbs, lsf):
@@ -112,7 +112,7 @@ def scripts():
     # Not said: `plan` says it; four ranks where nothing is known of a node, no more than cells.
     has(printed("slurm"), "#SBATCH --ntasks=4", "#SBATCH --cpus-per-task=4", "#SBATCH --time=0:10:00")
     has(printed("slurm", "seeds.train=1"), "#SBATCH --ntasks=2")
-    has(printed("slurm", "--time=4", "--ahead"), "#SBATCH --signal=B:USR1@60", "SG_DRAIN_S=20", "SG_AHEAD=1", "#SBATCH --no-requeue")
+    has(printed("slurm", "--time=4", "--ahead"), "SG_TIME_S=240 SG_WARN_S=24", "SG_DRAIN_S=8", "SG_AHEAD=1", "#SBATCH --no-requeue")
     sg.check("--mem-per-cpu" not in printed("slurm", "--mem-per-cpu=0"), "memory is asked for")
     has(printed("slurm", "--offline", "--retry-failed", "--max-usd=2.5"),
         "set -- 'experiments/grid.yaml' '--offline' '--retry-failed' '--max-usd' '2.5' " + " ".join(f"'{w}'" for w in TINY[1:]))
