@@ -106,23 +106,26 @@ static void drain(struct keeper *k)
     }
 }
 
-/* The last lines, with " | " between them; the end of what is too long. */
+/* The last lines, with " | " between them; the end of what is too long. Half a key would not be found any more: redacted before it is cut. */
 static void last_words(const struct keeper *k, struct sg_buf *out)
 {
     const char *end = k->tail + k->n_tail;
     while (end > k->tail && isspace((unsigned char)end[-1]))
         end--;
     const char *from = end;
-    for (int n = 0; from > k->tail && end - from < WORDS_CHARS; from--)
+    for (int n = 0; from > k->tail; from--)
         if (from[-1] == '\n' && ++n == LAST_LINES)
             break;
     struct sg_buf text = sg_buf_make(4 * TAIL_BYTES);
     for (const char *at = from; at < end; at++)
         if (*at == '\n')
             sg_buf_puts(&text, " | ");
-        else if (*at != '\r')
+        else if (*at && *at != '\r')
             sg_buf_add(&text, at, 1);
-    sg_buf_foreign(out, sg_buf_text(&text), WORDS_CHARS);
+    if (text.data)
+        sg_redact(text.data);
+    sg_buf_foreign(out, sg_buf_text(&text) + (text.len > WORDS_CHARS ? text.len - WORDS_CHARS : 0),
+                   WORDS_CHARS);
     sg_buf_free(&text);
 }
 
