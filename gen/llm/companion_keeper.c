@@ -8,6 +8,7 @@
 #include "base/secret.h"
 #include "base/text.h"
 #include "gen/llm/http.h"
+#include "gen/llm/unix_address.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -19,6 +20,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #ifdef __linux__
@@ -173,6 +176,22 @@ static void say(char letter, const char *text)
     (void)!write(1, line, (size_t)n);
 }
 
+/* What a server leaves that was killed; the next one could not listen there. */
+static void remove_stale_socket(const struct keeper *k)
+{
+    const char *path = sg_unix_address_path(k->argv[SG_KEEPER_URL]);
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    if (!path || strlen(path) > SG_UNIX_PATH_MAX)
+        return;
+    memcpy(at.sun_path, path, strlen(path));
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return;
+    if (connect(fd, (const struct sockaddr *)&at, sizeof at) != 0 && errno == ECONNREFUSED)
+        unlink(path);
+    close(fd);
+}
+
 /* 0, or why it cannot. */
 static int start_server(struct keeper *k)
 {
@@ -180,6 +199,7 @@ static int start_server(struct keeper *k)
     char line[120], stamp[21];
     if (pipe2(out, O_CLOEXEC) != 0)
         return errno;
+    remove_stale_socket(k);
     fcntl(out[0], F_SETFL, O_NONBLOCK);
     sg_utc(stamp);
     int n = snprintf(line, sizeof line, "--- %s synthgrid starts the LLM server\n", stamp);

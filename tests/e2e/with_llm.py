@@ -52,7 +52,7 @@ def nothing_left(place):
 
 
 with sg.Folder() as folder:
-    whole, kills = {}, []
+    whole = {}
 
     # A server of one's own on a Unix socket: the digest that all others must have.
     def plain():
@@ -135,7 +135,9 @@ with sg.Folder() as folder:
     def dying():
         place = folder / "dying"
         place.mkdir()
-        command = f"{STUB} --uds {{socket}} --latency 0.15 --log {place}/log & sleep 0.8; kill -9 $!; echo out of memory; exit 7"
+        lines = f"$(wc -l < {place}/log)"  # each life answers two more
+        command = (f"touch {place}/log; n={lines}; {STUB} --uds {{socket}} --latency 0.15 --log {place}/log & "
+                   f"while [ {lines} -lt $((n + 2)) ]; do sleep 0.02; done; kill -9 $!; echo out of memory; exit 7")
         _, err = sg.run("run", *STUDY, "generator.connections=1", "generator.retries=30", "--results", place / "r", "--with-llm", command, ranks=2, code=3)
         sg.check("ended with exit code 7: " in err and "out of memory; it has died 4 times" in err and "run again" in err, err)
         goes_on(place, "the server again and again")
@@ -150,16 +152,16 @@ with sg.Folder() as folder:
         process.wait()
         goes_on(place, what)
 
-    def rank(n):
-        def find(process, place):
-            ranks = [p for p in pids(sg.SYNTHGRID, "run", place / "r") if p != process.pid and
-                     f"OMPI_COMM_WORLD_RANK={n}".encode() in pathlib.Path(f"/proc/{p}/environ").read_bytes().split(b"\0")]
-            sg.check(len(ranks) == 1, f"rank {n}: {ranks}")
-            return ranks[0]
-        return find
-
     def keeper(process, place):
         return pids("companion-keeper", place)[0]
+
+    def rank_0(process, place):
+        return int(pathlib.Path(f"/proc/{keeper(process, place)}/stat").read_text().rsplit(")", 1)[1].split()[1])
+
+    def rank_1(process, place):
+        ranks = {p for p in pids(place / "r") if pathlib.Path(f"/proc/{p}/cmdline").read_bytes().startswith(f"{sg.SYNTHGRID}\0run\0".encode())}
+        (found,) = ranks - {rank_0(process, place)}
+        return found
 
     # What cannot be: said before anything is bought, with the server's own words.
     def wrong():
@@ -222,8 +224,10 @@ generators:
         sg.check(done.returncode == 0, f"exit code {done.returncode}\n{done.stdout}{done.stderr}")
         return sg.check(sg.digest(done.stdout) == whole["digest"], "two phases: another digest")
 
+    def killed(what, find):
+        return lambda: kill(what, find)
+
     plain()
-    sg.at_once(dying, beside, server, wrong, several, two_phases,
-               *[lambda w=w, f=f: kill(w, f) for w, f in (("mpirun", lambda process, place: process.pid), ("rank 0", rank(0)), ("rank 1", rank(1)))])
-    sg.at_once(lambda: kill("the keeper", keeper))
+    sg.at_once(dying, beside, server, wrong, several, two_phases, killed("mpirun", lambda process, place: process.pid),
+               killed("rank 0", rank_0), killed("rank 1", rank_1), killed("the keeper", keeper))
     print("one digest however it ends:", whole["digest"])
