@@ -118,6 +118,7 @@ static int study_command(enum action action, int argc, char **argv)
         .text = &o.with_llm};
     const struct sg_option plan_options[] = {
         option_results,
+        option_llm,
         {.name = "json", .type = SG_OPT_FLAG, .help = "a JSON object instead of text", .flag = &as_json},
         {.name = "ranks",
          .type = SG_OPT_COUNT,

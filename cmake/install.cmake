@@ -10,6 +10,7 @@ install(DIRECTORY data/sample data/recordings DESTINATION ${share}/data)
 install(FILES data/prices.yaml DESTINATION ${share}/data)
 install(DIRECTORY stub/ DESTINATION ${share}/stub FILES_MATCHING PATTERN "*.py" PATTERN __pycache__ EXCLUDE)
 install(DIRECTORY slurm/ DESTINATION ${share}/slurm FILES_MATCHING PATTERN "*.sbatch" PATTERN "*.yaml")
+install(DIRECTORY examples/ DESTINATION ${share}/examples FILES_MATCHING PATTERN "*.py")
 install(FILES LICENSE README.md CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR}/docs FILES_MATCHING PATTERN "*.md")
 # The quickstart's encoder, where ./setup has fetched it; packages are made without (90 MB).

@@ -7,6 +7,7 @@
 #include "experiments/run/own_data.h"
 #include "experiments/run/own_sets.h"
 #include "experiments/run/run.h"
+#include "experiments/run/with_llm.h"
 #include "gen/llm/recording.h"
 
 #include <stdio.h>
@@ -220,6 +221,8 @@ sg_status sg_plan_gather(const struct sg_run_options *o, struct sg_prepared **p_
     SG_TRY(sg_prepare(o->study, o->n_overrides, o->overrides, SG_PREPARE_NO_WEIGHTS | SG_PREPARE_ASSUME,
                       p_out, err));
     struct sg_prepared *p = *p_out;
+    if (o->with_llm)
+        SG_TRY(sg_with_llm_assume(p->study, o->with_llm, err));
     char *ledger = sg_path_join(p->study->results, "ledger.sqlite");
     int has_ledger = ledger && sg_file_exists(ledger);
     sg_free(ledger);

@@ -176,6 +176,10 @@ with sg.Folder() as folder:
             _, err = sg.run("generate", *STUDY, *study, "--results", place, "--with-llm", command, code=2)
             sg.check(all(w in err for w in words) and "Traceback" not in err, f"{command}:\n{err}")
             nothing_left(place)
+        # A plan with it misses nothing, and starts nothing; without it, it does.
+        out, _ = sg.run("plan", *STUDY, "budget.usd=1", "--with-llm", "false {socket}")
+        sg.check("about 0.0000 USD" in out and "missing" not in out, out)
+        sg.check("missing  key" in sg.run("plan", *STUDY, code=(0, 2))[0], "a plan without a server misses no key")
         for command, words in (("run --offline", "--offline"), ("generate --batch", "batches")):
             _, err = sg.run(*command.split()[:1], *STUDY, *command.split()[1:], "--with-llm", "x {port}", code=2)
             sg.check(f"it does not go with {words}" in err, err)
