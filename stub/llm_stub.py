@@ -76,7 +76,7 @@ def answer_text(body, digest):
         return verdict(body, digest, choices.group(1).split("; "))
     if "response_format" not in body and (several := re.search(r"^Do this (\d+) times, .* with its probability, a number from 0 to 1", prompt, re.M)):
         return verbalized(body, digest, int(several.group(1)))
-    many = re.search(r"Number them: 1\. to (\d+)\.|^Do this (\d+) times, ", prompt, re.M)
+    many = re.search(r"^Do this (\d+) times, ", prompt, re.M)
     data = re.findall(r"<text>(.*?)</text>", prompt, re.S)  # to be said in other words; one in six comes back as it was
     if data and "response_format" not in body:
         if hashlib.sha256(f"{digest}/same".encode()).digest()[0] % 6 == 0:
@@ -84,7 +84,7 @@ def answer_text(body, digest):
         return example(body, digest, "other ").replace(": ", ": <text>", 1)
     if "response_format" in body:
         fields = body["response_format"]["json_schema"]["schema"]["properties"]["examples"]["items"]["required"]
-        plain = [example(body, digest, f"{i} ") for i in range(int(many.group(1) or many.group(2)) if many else 1)]
+        plain = [example(body, digest, f"{i} ") for i in range(int(many.group(1)) if many else 1)]
         return json.dumps({"examples": [fill(fields, text, probability(digest, i)) for i, text in enumerate(plain)]})
     if many:
         return "\n\n".join(f"{i + 1}. {example(body, digest, f'{i} ')}" for i in range(int(many.group(1))))
