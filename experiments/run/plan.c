@@ -132,7 +132,8 @@ static sg_status count_pools(struct sg_prepared *p, struct sg_plan_sources *from
         if (list[0])
             SG_TRY(sg_set_add_hex(n->lists, list, err));
         sg_pool_estimate(p->pool[i], &requests, &in, &out);
-        requests -= list[0] && sg_set_n(n->lists) == lists; /* another pool has the same list */
+        if (list[0] && sg_set_n(n->lists) == lists) /* another pool has the same lists */
+            requests -= sg_pool_n_lists(p->pool[i]);
         n->n_requests += requests;
         n->tokens_in += requests * in;
         n->tokens_out += requests * out;

@@ -97,6 +97,8 @@ static sg_status make_pool(struct sg_prepared *p, int64_t i, struct sg_err *err)
         .conditioning = (enum sg_conditioning)k->arm.conditioning,
         .n_examples = sg_study_examples_per_request(s, (enum sg_method)k->arm.method),
         .below = s->verbalized_below,
+        .n_topics = s->tree_topics,
+        .n_subtopics = s->tree_subtopics,
         .structured = s->structured_output,
         .n = s->size[s->n_sizes - 1],
         .raw = sg_prepared_shots(p, k->task, k->seed_data > 0 ? k->seed_data : 0),
@@ -496,6 +498,10 @@ char *sg_pool_settings(const struct sg_prepared *p, int64_t i)
                   (json_int_t)sg_study_examples_per_request(s, (enum sg_method)k->arm.method));
     if (o && sg_pool_has_probabilities(p->pool[i]) && s->verbalized_below > 0)
         json_object_set_new(o, "below", json_real(s->verbalized_below));
+    if (o && k->source < 0 && sg_method_row((enum sg_method)k->arm.method)->has_tree) {
+        json_object_set_new(o, "topics", json_integer(s->tree_topics));
+        json_object_set_new(o, "subtopics", json_integer(s->tree_subtopics));
+    }
     if (o) {
         name_generator(o, g);
         sg_generator_put_more(g, o);

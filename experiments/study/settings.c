@@ -241,6 +241,11 @@ static const struct sg_setting table[] = {
     {"verbalized.below", SG_SET_REAL, SG_SET_NULL, STUDY(verbalized_below), RANGE(1e-6, 1),
      .help = "method verbalized: ask for texts with a probability below this, like 0.1 (the tails of the "
              "distribution); empty: for all"},
+    {"tree_topic.topics", SG_SET_INT, 0, STUDY(tree_topics), RANGE(2, SG_N_TOPICS), .initial = "5",
+     .unit = "topics",
+     .help = "method tree_topic: topics that exclude each other, into which the LLM divides a task"},
+    {"tree_topic.subtopics", SG_SET_INT, 0, STUDY(tree_subtopics), RANGE(2, SG_N_TOPICS), .initial = "5",
+     .unit = "topics", .help = "method tree_topic: into so many it then divides each of them"},
     {"sizes", SG_SET_INTS, SG_SET_NULL, LIST(size, n_sizes), RANGE(1, 1e7), .unit = "examples",
      .help = "synthetic training examples, like sizes: [100, 500]: prefixes of one pool; needed by every mix "
              "but raw"},

@@ -88,6 +88,7 @@ struct sg_study {
         examples_per_request; /* of methods that do not say it themselves: sg_study_examples_per_request */
     int64_t verbalized_texts; /* of one request of method verbalized */
     double verbalized_below;  /* 0: any probability */
+    int64_t tree_topics, tree_subtopics; /* of method tree_topic: asked for in a list */
     int structured_output;
     int n_sizes;
     int64_t *size; /* ascending, distinct */

@@ -24,6 +24,7 @@
     X(SG_FEW_SHOT_3, sg_method_few_shot_3)                                                                   \
     X(SG_FEW_SHOT_5, sg_method_few_shot_5)                                                                   \
     X(SG_VERBALIZED, sg_method_verbalized)                                                                   \
+    X(SG_TREE_TOPIC, sg_method_tree_topic)                                                                   \
     X(SG_EDA, sg_method_eda)                                                                                 \
     X(SG_MLM_INSERT, sg_method_mlm_insert)                                                                   \
     X(SG_MLM_REPLACE, sg_method_mlm_replace)
@@ -57,7 +58,8 @@ struct sg_method_row {
 
     /* Bought; ask NULL: free. */
     int n_shots; /* labelled rows that a prompt shows, drawn anew for each; 0: none, and the raw rows do not matter */
-    int has_topics;        /* waits for a list of topics; each prompt names one of them */
+    int has_topics; /* waits for a list of topics; each prompt names one of them */
+    int has_tree;   /* its topics are the leaves of a tree of topics (gen/pool/tree.h), taken in turn */
     int has_probabilities; /* asks for several texts at once, each with its probability (gen/pool/parse_verbal.h) */
     int is_same;           /* the prompts of a class are all the same: only number and sampling seed differ */
     struct {

@@ -78,6 +78,8 @@ sg_status sg_pool_create(const struct sg_pool_spec *spec, struct sg_pool **out, 
         status = sg_set_create(&p->test, err);
     if (status == SG_OK)
         status = p->method->make ? make_maker(p, err) : spec->imported ? SG_OK : make_prompter(p, err);
+    if (status == SG_OK && !p->topics_done && p->method->has_tree)
+        status = sg_tree_create(spec->n_topics, spec->n_subtopics, &p->tree, err);
     if (status == SG_OK)
         status = sg_pool_make_id(p, err);
     note_short_rows(p);
@@ -118,6 +120,7 @@ void sg_pool_destroy(struct sg_pool *p)
     sg_prompter_destroy(p->prompter);
     sg_maker_destroy(p->maker);
     sg_topics_free(&p->topics);
+    sg_tree_free(&p->tree);
     sg_free(p->example);
     sg_free(p->filled);
     sg_free(p->cursor);
@@ -159,13 +162,19 @@ void sg_pool_estimate(const struct sg_pool *p, int64_t *n_requests, int64_t *tok
     *tokens_in += p->filling->shows_text ? *tokens_out : 0;
 }
 
+int64_t sg_pool_n_lists(const struct sg_pool *p)
+{
+    return !p->method->has_topics || p->spec.source ? 0 : p->method->has_tree ? 1 + p->spec.n_topics : 1;
+}
+
 sg_status sg_pool_topics_key(const struct sg_pool *p, char key[SG_HEX], struct sg_err *err)
 {
     struct sg_request q = {0};
     key[0] = 0;
     if (!p->method->has_topics || p->spec.source)
         return SG_OK;
-    SG_TRY(sg_prompter_topics(p->prompter, 0, &q, err));
+    SG_TRY(p->method->has_tree ? sg_prompter_tree(p->prompter, NULL, -1, p->tree.n_topics, 0, &q, err)
+                               : sg_prompter_topics(p->prompter, 0, &q, err));
     memcpy(key, q.key, SG_HEX);
     sg_free(q.canonical);
     return SG_OK;

@@ -46,10 +46,11 @@ struct sg_pool_spec {
     int64_t seed;        /* generation seed, counted from 0 */
     const char *variant; /* wording; NULL: "default" */
     enum sg_conditioning conditioning;
-    int structured;     /* ask for JSON by a schema */
-    int64_t n_examples; /* of one request: 1 to SG_MAX_EXAMPLES; 0 is 1 */
-    double below;       /* of method verbalized: as sg_prompter_spec has it */
-    int64_t n;          /* examples wanted: the study's largest size */
+    int structured;                /* ask for JSON by a schema */
+    int64_t n_examples;            /* of one request: 1 to SG_MAX_EXAMPLES; 0 is 1 */
+    double below;                  /* of method verbalized: as sg_prompter_spec has it */
+    int64_t n_topics, n_subtopics; /* of method tree_topic: as struct sg_tree has them */
+    int64_t n;                     /* examples wanted: the study's largest size */
     const struct sg_rows
         *raw; /* labelled rows that few-shot examples are drawn from; all known to the task */
     int64_t
@@ -96,7 +97,7 @@ void sg_pool_destroy(struct sg_pool *p);
 const char *sg_pool_id(const struct sg_pool *p);
 
 /* Fills as many positions as the completions at hand allow, and lists the requests needed next (empty when
- * complete; for zero_shot_topic first the topic list's). The i-th position of a class is skipped when the
+ * complete; of methods with topics first the lists'). The i-th position of a class is skipped when the
  * class has made 4 i + 16 draws without filling it (i from 1), or, where the LLM chooses the class, all classes together
  * K (4 i + 16); sg_pool_shortfall names what is open. A list in parts (gen/llm/request.h) is one of the pool as its first part found it. */
 sg_status sg_pool_advance(struct sg_pool *p, sg_completion_lookup lookup, void *context,
@@ -131,7 +132,10 @@ void sg_pool_estimate(const struct sg_pool *p, int64_t *n_requests, int64_t *tok
 /* Whether it waits for what must be there before its examples can be asked for: a list of topics, or its source. */
 int sg_pool_waits(const struct sg_pool *p);
 
-/* The key of its first list of topics, which other pools may share; "": it has none. */
+/* How many lists of topics it asks for, at least. */
+int64_t sg_pool_n_lists(const struct sg_pool *p);
+
+/* The key of its first list of topics, which other pools may share, with all that follow; "": it has none. */
 sg_status sg_pool_topics_key(const struct sg_pool *p, char key[SG_HEX], struct sg_err *err) SG_MUST_USE;
 
 /* The longest answer that a request of this pool asks for now. */

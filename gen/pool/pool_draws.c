@@ -18,10 +18,64 @@ static int asked_class(const struct sg_pool *p, int class_)
     return p->spec.conditioning == SG_BY_NONE ? -1 : class_;
 }
 
+static sg_status tree_request(const struct sg_pool *p, int64_t branch, int64_t index, struct sg_request *out,
+                              struct sg_err *err)
+{
+    int64_t n = branch < 0 ? p->tree.n_topics : p->tree.n_subtopics;
+    return sg_prompter_tree(p->prompter, &p->tree.top, branch, n, index, out, err);
+}
+
+/* Lists what the branches behind the one that is read now need first. */
+static sg_status list_branches(const struct sg_pool *p, sg_completion_lookup lookup, void *context,
+                               struct sg_request_list *missing, struct sg_err *err)
+{
+    int64_t from = sg_request_list_begin(missing);
+    for (int64_t b = p->tree.branch; b < (p->tree.branch < 0 ? 0 : p->tree.top.n); b++) {
+        struct sg_request q = {0};
+        struct sg_found f = {0};
+        if (b + 1 < from || !sg_request_list_has_room(missing, b + 1))
+            continue;
+        SG_TRY(tree_request(p, b, b == p->tree.branch ? p->tree.n_lists : 0, &q, err));
+        sg_status status = lookup(context, q.key, &f, err);
+        if (status == SG_OK && !f.found)
+            status = sg_request_list_add_take(missing, &q, err);
+        sg_free(q.canonical);
+        SG_TRY(status);
+    }
+    return SG_OK;
+}
+
+/* Reads a tree's lists in their order, as far as they are there; lists the missing ones. */
+static sg_status advance_tree(struct sg_pool *p, sg_completion_lookup lookup, void *context,
+                              struct sg_request_list *missing, struct sg_err *err)
+{
+    while (!missing->next && !sg_tree_is_done(&p->tree)) {
+        struct sg_request q = {0};
+        struct sg_found f = {0};
+        SG_TRY(tree_request(p, p->tree.branch, p->tree.n_lists, &q, err));
+        sg_status status = lookup(context, q.key, &f, err);
+        int ends = status == SG_OK && !f.found;
+        if (status == SG_OK && f.found)
+            status =
+                sg_tree_read(&p->tree, p->spec.task, f.status == SG_OK ? f.text : NULL, f.finish_reason, err);
+        sg_free(q.canonical);
+        SG_TRY(status);
+        if (ends)
+            break;
+    }
+    if (!sg_tree_is_done(&p->tree))
+        return list_branches(p, lookup, context, missing, err);
+    SG_TRY(sg_tree_leaves(&p->tree, &p->topics, err));
+    p->topics_done = 1;
+    return SG_OK;
+}
+
 /* Reads topic lists until there are enough topics; lists the next one when it is not there yet. */
 static sg_status advance_topics(struct sg_pool *p, sg_completion_lookup lookup, void *context,
                                 struct sg_request_list *missing, struct sg_err *err)
 {
+    if (!p->topics_done && p->method->has_tree)
+        return advance_tree(p, lookup, context, missing, err);
     while (!p->topics_done) {
         struct sg_request q = {0};
         struct sg_found f = {0};
@@ -144,7 +198,7 @@ static sg_status fill(struct sg_pool *p, sg_completion_lookup lookup, void *cont
                       struct sg_request_list *missing, struct sg_err *err)
 {
     int goes_on = missing->next > 0;
-    if (!goes_on)
+    if (!goes_on || !p->topics_done)
         SG_TRY(advance_topics(p, lookup, context, missing, err));
     while (p->topics_done && p->position < p->spec.n) {
         int state = 0;
@@ -201,7 +255,7 @@ static sg_status specimen(const struct sg_pool *p, struct sg_request *out, struc
 /* As many as the draws of each class need if each gives all its examples. */
 static int64_t n_requests(const struct sg_pool *p)
 {
-    int64_t k = p->spec.conditioning == SG_BY_NONE ? 1 : p->spec.task->n_classes, n = p->method->has_topics;
+    int64_t k = p->spec.conditioning == SG_BY_NONE ? 1 : p->spec.task->n_classes, n = sg_pool_n_lists(p);
     for (int64_t c = 0; c < k; c++)
         n += (p->spec.n / k + (c < p->spec.n % k) + p->spec.n_examples - 1) / p->spec.n_examples;
     return n;

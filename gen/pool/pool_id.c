@@ -27,6 +27,11 @@ static void add_arm(struct sg_sha256_stream *sha, const struct sg_pool_spec *s)
     }
     if (s->structured)
         sg_sha256_add_text(sha, "structured");
+    if (sg_method_row(s->method)->has_tree) {
+        snprintf(number, sizeof number, "tree %lld x %lld", (long long)s->n_topics,
+                 (long long)s->n_subtopics);
+        sg_sha256_add_text(sha, number);
+    }
     if (sg_method_row(s->method)->has_probabilities) {
         snprintf(number, sizeof number, "probabilities below %.17g", s->below);
         sg_sha256_add_text(sha, number);

@@ -9,6 +9,7 @@
 #include "gen/pool/parse_many.h"
 #include "gen/pool/pool.h"
 #include "gen/pool/prompt.h"
+#include "gen/pool/tree.h"
 
 struct example {
     int32_t label;
@@ -61,7 +62,8 @@ struct sg_pool {
     struct sg_maker *maker;       /* NULL: bought */
     char id[SG_HEX];
     struct sg_topics topics;
-    int64_t n_lists; /* topic lists read so far */
+    int64_t n_lists;     /* topic lists read so far */
+    struct sg_tree tree; /* of a method that has one: where its topics come from */
     int topics_done;
     int64_t position;        /* the next to fill */
     int64_t n;               /* filled */

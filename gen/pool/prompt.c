@@ -232,6 +232,47 @@ sg_status sg_prompter_rephrase(const struct sg_prompter *p, int class_, int64_t 
                   sg_prompter_rephrase_tokens(p), out, err);
 }
 
+/* Takes over `messages`. */
+static sg_status finish_list(const struct sg_prompter *p, json_t *messages, sg_status status, int64_t index,
+                             struct sg_request *out, struct sg_err *err)
+{
+    if (status != SG_OK) {
+        json_decref(messages);
+        return status;
+    }
+    return finish(p, messages, NULL, index, sg_draw_seed(sg_prompter_rng(p, "topics", -1, index)),
+                  SG_TOPICS_MAX_TOKENS, out, err);
+}
+
+/* What divides a topic, and keeps out of its siblings; new memory, NULL without. */
+static char *division(const struct sg_topics *top, int64_t branch)
+{
+    struct sg_buf b = sg_buf_make(SG_MAX_PROMPT_BYTES);
+    if (branch >= 0) {
+        sg_buf_printf(&b, "\n\nEach of them must be a kind or a part of this: %s", top->item[branch]);
+        for (int64_t i = 0, n = 0; i < top->n; i++)
+            if (i != branch)
+                sg_buf_printf(&b, "%s%s", n++ ? "; " : ". None may belong to: ", top->item[i]);
+        sg_buf_puts(&b, ".");
+    }
+    sg_buf_puts(
+        &b, "\n\nThey must exclude each other, so that nothing belongs to two of them, and cover all of it "
+            "together. Write only a numbered list of short names.");
+    return sg_buf_take(&b);
+}
+
+sg_status sg_prompter_tree(const struct sg_prompter *p, const struct sg_topics *top, int64_t branch,
+                           int64_t n, int64_t index, struct sg_request *out, struct sg_err *err)
+{
+    struct sg_template_values v = {.classes = p->classes, .n = n};
+    json_t *messages = json_array();
+    sg_status status =
+        messages ? sg_message_add(messages, "user", p->prompt.topics, &v, err) : sg_fail_memory(err, 1024);
+    if (status == SG_OK)
+        status = sg_message_end_with(messages, division(top, branch), err);
+    return finish_list(p, messages, status, (branch + 1) * SG_MAX_TREE_LISTS + index, out, err);
+}
+
 sg_status sg_prompter_topics(const struct sg_prompter *p, int64_t index, struct sg_request *out,
                              struct sg_err *err)
 {
@@ -239,10 +280,5 @@ sg_status sg_prompter_topics(const struct sg_prompter *p, int64_t index, struct 
     json_t *messages = json_array();
     sg_status status =
         messages ? sg_message_add(messages, "user", p->prompt.topics, &v, err) : sg_fail_memory(err, 1024);
-    if (status != SG_OK) {
-        json_decref(messages);
-        return status;
-    }
-    return finish(p, messages, NULL, index, sg_draw_seed(sg_prompter_rng(p, "topics", -1, index)),
-                  SG_TOPICS_MAX_TOKENS, out, err);
+    return finish_list(p, messages, status, index, out, err);
 }

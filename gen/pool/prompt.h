@@ -20,6 +20,7 @@
 enum {
     SG_MAX_EXAMPLES = 50,       /* of one request */
     SG_MAX_REPHRASINGS = 8,     /* draws for one position of a pool made of another */
+    SG_MAX_TREE_LISTS = 4,      /* requests for one list of a tree of topics */
     SG_N_TOPICS = 20,           /* asked for in one list */
     SG_TOPICS_MAX_TOKENS = 320, /* 20 lines of up to 16 tokens */
     SG_LABEL_TOKENS = 16,       /* what a chosen label may add to an example */
@@ -85,6 +86,11 @@ sg_status sg_prompter_rephrase(const struct sg_prompter *p, int class_, int64_t 
 
 /* The longest answer that it asks for. */
 int64_t sg_prompter_rephrase_tokens(const struct sg_prompter *p);
+
+/* The request for the index-th list of a tree's first level (branch -1), or of the subtopics of top->item[branch]; n: how many are asked
+ * for. top: the whole first level. */
+sg_status sg_prompter_tree(const struct sg_prompter *p, const struct sg_topics *top, int64_t branch,
+                           int64_t n, int64_t index, struct sg_request *out, struct sg_err *err) SG_MUST_USE;
 
 /* The request for the index-th topic list. */
 sg_status sg_prompter_topics(const struct sg_prompter *p, int64_t index, struct sg_request *out,

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""Methods that ask an LLM in other ways than one text a prompt, against the stub: verbalized (several texts with their probabilities). One digest on 1 and
-2 ranks, nothing is asked again, and a recording of it gives the same offline."""
+"""Methods that ask an LLM in other ways than one text a prompt, against the stub: verbalized (several texts with their probabilities), tree_topic (two rounds
+of topics first). One digest on 1 and 2 ranks, nothing is asked again, and a recording of it gives the same offline."""
 import json
+import re
 
 import sg
 
 with sg.Folder() as folder, sg.Stub(folder) as stub:
-    study = [*sg.QUICKSTART, "tasks=[sst2,rte]", "methods=[zero_shot,verbalized]", "sizes=[12]", "mixes=[synthetic]", "conditioning=[label,none]",
-             "train.steps=1", "train.max_length=32", f"generator.base_url={stub.url}"]
+    study = [*sg.QUICKSTART, "tasks=[sst2,rte]", "methods=[tree_topic,verbalized]", "sizes=[12]", "mixes=[synthetic]", "conditioning=[label,none]",
+             "tree_topic.topics=2", "tree_topic.subtopics=3", "train.steps=1", "train.max_length=32", f"generator.base_url={stub.url}"]
 
     def keys():
         return [r["key"] for r in stub.requests()]
@@ -18,7 +19,8 @@ with sg.Folder() as folder, sg.Stub(folder) as stub:
         return {(json.loads(s)["task"], json.loads(s)["method"]): json.loads(r).get("probability") for s, r in rows}
 
     plan = json.loads(sg.run("plan", *study, "--json")[0])
-    sg.check(plan["n_pools"] == 8 and plan["n_requests"] == 4 * 12 + 2 * (4 + 3), f"{plan['n_requests']} requests")
+    # A task's tree, a list and one for each of its topics, is the same whoever chooses the class.
+    sg.check(plan["n_pools"] == 8 and plan["n_requests"] == 2 * (1 + 2 + 2 * 12) + 2 * (4 + 3), f"{plan['n_requests']} requests")
     one = folder / "r1"
     digest = sg.digest(sg.run("run", *study, "--results", one)[0])
     bought = keys()
@@ -26,6 +28,11 @@ with sg.Folder() as folder, sg.Stub(folder) as stub:
     pools = {(p["task"], p["method"]): p for p in json.loads(sg.run("report", one, "--format", "json")[0])["pools"]}
     sg.check(all(p["status"] == "complete" and p["n"] == 12 for p in pools.values()), f"{pools}")
     given = probabilities(one)
+    # Each class's texts go over the leaves in turn: 6 of each, 6 leaves, each once where no text was rejected.
+    asked = [json.loads(r)["messages"][-1]["content"] for r, in sg.ask(
+        one, "SELECT request FROM completions JOIN examples ON completion=key JOIN pools ON pool=id WHERE settings LIKE '%\"tree_topic\"%' AND label=0")]
+    leaves = [found for p in asked if (found := re.search(r"(?:kind|about) ?:? ([\w ]+ \([\w ]+\))", p))]
+    sg.check(len(leaves) == len(asked) == 12 and len({found[1] for found in leaves}) == 12, f"{asked}")
     for (task, method), said in given.items():
         sg.check((said is not None) == method.startswith("verbalized"), f"{task}, {method}: {said}")
         if said:

@@ -18,7 +18,7 @@ N = int(sys.argv[1] if len(sys.argv) > 1 else os.environ.get("EDITS", "4"))
 SEED = int(sys.argv[2]) if len(sys.argv) > 2 else int(time.time())
 
 CHOICES = {
-    "methods": ["[zero_shot]", "[zero_shot,few_shot_3]", "[one_shot]", "[zero_shot_topic]", "[few_shot_3,one_shot]"],
+    "methods": ["[zero_shot]", "[zero_shot,few_shot_3]", "[one_shot]", "[zero_shot_topic]", "[few_shot_3,one_shot]", "[verbalized,tree_topic]"],
     "sizes": ["[4]", "[9]", "[4,9]", "[14]"],
     "raw": ["[6]", "[6,12]", "[9]"],
     "mixes": ["[raw]", "[raw,synthetic]", "[synthetic]", "[raw+synthetic]", "[raw,synthetic,raw+synthetic]"],

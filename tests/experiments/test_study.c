@@ -368,7 +368,8 @@ static void test_resolved(void **state)
         "\"lanes\":null,\"layers\":null,\"lr\":null,\"max_length\":256,\"min_steps\":100,\"precision\":"
         "\"fp32\",\"steps\":"
         "null,\"warmup\":0.1,"
-        "\"weight_decay\":0.01},\"verbalized\":{\"below\":null,\"texts\":5},\"verify\":[\"none\"],"
+        "\"weight_decay\":0.01},\"tree_topic\":{\"subtopics\":5,\"topics\":5},\"verbalized\":{\"below\":null,"
+        "\"texts\":5},\"verify\":[\"none\"],"
         "\"verify_generator\":null,\"weighting\":[\"none\"]"
         "}");
     json_t *o = json_loads(s->resolved, JSON_REJECT_DUPLICATES, NULL);
@@ -454,7 +455,7 @@ static void test_bad(void **state)
         {"wholly_unheard_of: 3\n", NULL,
          "s.yaml:5:1: unknown setting \"wholly_unheard_of\"; hint: known here: study, tasks, methods, "
          "conditioning, "
-         "prompt_variants, rephrase, rephrase_tasks, verbalized.*, sizes, "
+         "prompt_variants, rephrase, rephrase_tasks, verbalized.*, tree_topic.*, sizes, "
          "raw, raw_draw, few_shot_rows, mixes, weighting, verify, verify_generator, classifiers, "
          "fine_tune_tasks, probe.*, "
          "seeds.*, data.*, generator.*, generators, cache, budget.*, filter.*, llm_eval.*, contamination.*, "
@@ -513,6 +514,8 @@ static void test_bad(void **state)
         {"generator: {examples_per_request: 51}\n", NULL,
          "s.yaml:5:35: generator.examples_per_request must be a whole number from 1 to 50 examples, not "
          "\"51\""},
+        {"tree_topic: {topics: 21}\n", NULL,
+         "s.yaml:5:22: tree_topic.topics must be a whole number from 2 to 20 topics, not \"21\""},
         {"verbalized: {texts: 1}\n", NULL,
          "s.yaml:5:21: verbalized.texts must be a whole number from 2 to 50 examples, not \"1\""},
         {"verbalized: {below: 12%}\n", NULL,
@@ -527,7 +530,7 @@ static void test_bad(void **state)
         {"mixes: [raw, raw]\n", NULL, "s.yaml:5:14: mixes holds raw twice; hint: keep one"},
         {"methods: []\n", NULL,
          "s.yaml:5:10: methods must be a list [...] of zero_shot, zero_shot_topic, one_shot, few_shot_3, "
-         "few_shot_5, verbalized, eda, mlm_insert, mlm_replace, not an "
+         "few_shot_5, verbalized, tree_topic, eda, mlm_insert, mlm_replace, not an "
          "empty list"},
         {"sizes: [1]\n", NULL, "s.yaml:5:1: \"sizes\" stands twice, first in line 3; hint: keep one of them"},
         {"train.epochs: 3\ntrain: {epochs: 4}\n", NULL,

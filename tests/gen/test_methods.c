@@ -23,6 +23,7 @@ static void rows_are_whole(void **state)
     assert_int_equal(sg_method_of("few_shot_4"), -1);
     assert_int_equal(sg_method_row(SG_FEW_SHOT_3)->n_shots, 3);
     assert_true(sg_method_row(SG_ZERO_SHOT_TOPIC)->has_topics);
+    assert_true(sg_method_row(SG_TREE_TOPIC)->has_topics && sg_method_row(SG_TREE_TOPIC)->has_tree);
     assert_true(sg_method_row(SG_VERBALIZED)->has_probabilities);
     assert_true(sg_method_is_free(SG_EDA));
 }
@@ -41,6 +42,7 @@ static void missing_templates_are_named(void **state)
         {SG_ZERO_SHOT_TOPIC, {.zero_shot = text, .topics = text}, "zero_shot_topic"},
         {SG_ZERO_SHOT_TOPIC, {.zero_shot_topic = text}, "topics"},
         {SG_ZERO_SHOT_TOPIC, {.zero_shot_topic = text, .topics = text}, NULL},
+        {SG_TREE_TOPIC, {.zero_shot_topic = text}, "topics"},
         {SG_ONE_SHOT, {.example = text}, "few_shot"},
         {SG_VERBALIZED, {.few_shot = text}, "zero_shot"},
         {SG_FEW_SHOT_5, {.few_shot = text}, "example"},
