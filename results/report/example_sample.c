@@ -46,6 +46,7 @@ static sg_status read_place(void *context, int64_t at, const union sg_value *row
                                     .position = row[SG_EXAMPLES_position].i,
                                     .source = row[SG_EXAMPLES_source].i,
                                     .rank = r->rank[(uint64_t)row[SG_EXAMPLES_label].i % N_LABELS]++,
+                                    .probability = row[SG_EXAMPLES_probability].x,
                                     .near = -1};
     if (e->rank >= r->n_ranks) {
         int64_t *bytes = sg_grown(r->bytes, r->n_ranks, sizeof *bytes);

@@ -12,6 +12,7 @@ enum { SG_SAMPLE_BYTES = 700000, SG_SAMPLE_MAX_REJECTED = 100 };
 struct sg_sample_example {
     int64_t pool, position, source; /* source: index of the example that it rephrases; -1: none */
     int64_t rank;                   /* among its pool's examples of its class, from 0 */
+    double probability;             /* that the LLM gave it; NaN: none, or not known */
     int64_t near;                   /* index of what it resembles most, or -1 */
     int is_needed;                  /* its texts are here */
     char *text, *text_pair, *class_, *completion;

@@ -2,8 +2,11 @@
 #include "results/report/example_sample.h"
 #include "results/report/section.h"
 
+#include "base/mem.h"
 #include "base/text.h"
 
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { KEY_CHARS = 16 };
@@ -93,6 +96,64 @@ static void examples(struct sg_doc *doc, const struct sg_report_data *d, const s
     }
 }
 
+static int by_size(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* p: (n) ascending. How many have the most common value, which is the smallest of several. */
+static int64_t most_common(const double *p, int64_t n, double *value)
+{
+    int64_t best = 0;
+    for (int64_t i = 0, next; i < n; i = next) {
+        for (next = i; next < n && p[next] == p[i]; next++)
+            ;
+        if (next - i > best) {
+            best = next - i;
+            *value = p[i];
+        }
+    }
+    return best;
+}
+
+/* What the LLM said of its own texts, a row a pool that was asked for it. p: room for all. */
+static void probabilities(struct sg_doc *doc, const struct sg_report_data *d, const struct sg_sample *s,
+                          double *p)
+{
+    static const struct sg_doc_column column[] = {
+        {"task", SG_DOC_TEXT, ""},      {"method", SG_DOC_TEXT, ""},        {"pool", SG_DOC_TEXT, ""},
+        {"known", SG_DOC_NUMBER, ""},   {"lowest", SG_DOC_NUMBER, ""},      {"median", SG_DOC_NUMBER, ""},
+        {"highest", SG_DOC_NUMBER, ""}, {"most common", SG_DOC_NUMBER, ""}, {"of texts", SG_DOC_NUMBER, "%"}};
+    int any = 0;
+    for (int64_t i = 0, next; i < s->n; i = next) {
+        const struct sg_report_pool *pool = &d->pool[s->example[i].pool];
+        int64_t n = 0;
+        double common = NAN;
+        for (next = i; next < s->n && s->example[next].pool == s->example[i].pool; next++)
+            if (!isnan(s->example[next].probability))
+                p[n++] = s->example[next].probability;
+        if (!n)
+            continue;
+        qsort(p, (size_t)n, sizeof *p, by_size);
+        if (!any++)
+            sg_doc_table(doc, "probabilities", "Probabilities that the LLM gave its texts", 0, 9, column);
+        int64_t n_common = most_common(p, n, &common);
+        sg_doc_text(doc, pool->task);
+        sg_doc_text(doc, pool->method);
+        seeds(doc, pool);
+        sg_doc_number(doc, (double)n, "%lld of %lld", (long long)n, (long long)(next - i));
+        sg_doc_real(doc, p[0], 3);
+        sg_doc_real(doc, (p[(n - 1) / 2] + p[n / 2]) / 2, 3);
+        sg_doc_real(doc, p[n - 1], 3);
+        sg_doc_real(doc, common, 3);
+        sg_doc_real(doc, 100.0 * (double)n_common / (double)n, 0);
+    }
+    if (any)
+        sg_doc_note(doc, "As they were written, from 0 to 1; where most texts of a pool have the same one it "
+                         "tells nothing. /examples in results.h5 has all.");
+}
+
 /* Why answers gave no example: a row a pool and reason. */
 static void rejected(struct sg_doc *doc, const struct sg_report_data *d)
 {
@@ -143,6 +204,13 @@ sg_status sg_section_examples(const struct sg_section_input *in, struct sg_doc *
             (long long)s.per_class, (long long)s.n_shown, (long long)s.n);
     if (s.n)
         examples(doc, in->d, &s);
+    double *p = sg_alloc((size_t)s.n + 1, sizeof *p);
+    if (!p) {
+        sg_sample_free(&s);
+        return sg_fail_memory(err, (size_t)s.n * sizeof *p);
+    }
+    probabilities(doc, in->d, &s, p);
+    sg_free(p);
     if (s.n_rejected > SG_SAMPLE_MAX_REJECTED)
         sg_doc_note(doc,
                     "Of %lld rejected near-duplicates %d are listed; /near_duplicates in results.h5 has all.",

@@ -52,6 +52,13 @@ with sg.Folder() as folder, sg.Stub(folder) as stub:
     out, _ = sg.run("run", *study, f"generator.recording={folder / 'made.jsonl.gz'}", "generator.base_url=", "--offline", "--results", folder / "offline")
     sg.check(sg.digest(out) == digest and probabilities(folder / "offline") == given, "the recording gives another study")
 
+    out, _ = sg.run("report", one, "--section", "examples")
+    for task, method in (key for key, said in given.items() if said):
+        known = sorted(p for p in given[task, method] if p is not None)
+        median = (known[(len(known) - 1) // 2] + known[len(known) // 2]) / 2
+        line = rf"{task} +{method} +0 +{len(known)} of 12 +{known[0]:.3f} +{median:.3f} +{known[-1]:.3f} "
+        sg.check(re.search(line, out), f"no {line} in:\n{out[-4000:]}")
+
     # Beside the texts in an export, of tasks that have them alone.
     sg.run("export", one, "--format", "hf", "-o", folder / "hf")
     for file in sorted((folder / "hf").rglob("*.jsonl")):

@@ -46,6 +46,8 @@ static void numbers(void **state)
         {"0.5 - a film", 0.5},
         {"12 to", UNKNOWN},
         {"1e400", UNKNOWN},
+        {"0.1234567890123456789012345678e-5", UNKNOWN},
+        {"0.12345678901234567890", 0.12345678901234567890},
     };
     for (int i = 0; i < N_OF(cases); i++) {
         double p = sg_probability_read(cases[i].text, NULL);
