@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -173,6 +174,26 @@ sg_status sg_file_write(const char *path, const void *data, size_t n, struct sg_
         unlink(tmp);
     sg_free(tmp);
     return status;
+}
+
+/* Behind the name of what was to be written: ".tmp." and a process. */
+static int is_left(const char *name, const char *of)
+{
+    const char *mark = of ? name + strlen(of) : strstr(name, ".tmp.");
+    if (of && strncmp(name, of, strlen(of)) != 0)
+        return 0;
+    return mark && mark > name && strncmp(mark, ".tmp.", 5) == 0 && mark[5] &&
+           mark[5 + strspn(mark + 5, "0123456789")] == 0;
+}
+
+void sg_file_tidy(const char *folder, const char *name)
+{
+    DIR *d = folder ? opendir(folder) : NULL;
+    for (struct dirent *e; d && (e = readdir(d));)
+        if (is_left(e->d_name, name))
+            unlinkat(dirfd(d), e->d_name, 0); /* a folder stays */
+    if (d)
+        closedir(d);
 }
 
 sg_status sg_mkdirs(const char *path, struct sg_err *err)

@@ -23,6 +23,10 @@ sg_status sg_file_write(const char *path, const void *data, size_t n, struct sg_
 /* The last half of it, for files that a library wrote: fsync(tmp), rename(tmp, path), fsync(folder). */
 sg_status sg_file_replace(const char *tmp, const char *path, struct sg_err *err) SG_MUST_USE;
 
+/* Removes the files of a folder that sg_file_write of a killed program has left half written: `<name>.tmp.<pid>`; of any name where name is
+ * NULL. For who knows that nobody else writes them. A folder that is not there is fine. */
+void sg_file_tidy(const char *folder, const char *name);
+
 /* mkdir -p; an existing folder is fine. */
 sg_status sg_mkdirs(const char *path, struct sg_err *err) SG_MUST_USE;
 

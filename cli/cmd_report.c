@@ -53,17 +53,44 @@ static void free_made(struct made *m)
     sg_free(m->file);
 }
 
+/* Where file i goes, and under which name it waits until all of them are on the disk: new memory, NULL without. */
+static char *path_of(const struct made *m, const char *folder, int64_t i, int waits)
+{
+    return waits ? sg_strf("%s/%s.new.%ld", folder, m->file[i].name, (long)getpid())
+                 : sg_path_join(folder, m->file[i].name);
+}
+
+static sg_status write_waiting(const struct made *m, const char *folder, struct sg_err *err)
+{
+    sg_status status = SG_OK;
+    for (int64_t i = 0; i < m->n && status == SG_OK; i++) {
+        char *path = path_of(m, folder, i, 1);
+        status = path ? sg_file_write(path, sg_buf_text(&m->file[i].text), m->file[i].text.len, err)
+                      : sg_fail_memory(err, strlen(folder));
+        sg_free(path);
+    }
+    return status;
+}
+
+/* All files or, where the disk is full, none: what is there of an earlier report stays then. */
 static sg_status write_folder(const struct made *m, const char *folder, struct sg_err *err)
 {
+    int is_new = !sg_dir_exists(folder);
     SG_TRY(sg_mkdirs(folder, err));
+    sg_status status = write_waiting(m, folder, err);
     for (int64_t i = 0; i < m->n; i++) {
-        char *path = sg_path_join(folder, m->file[i].name);
-        sg_status status = path ? sg_file_write(path, sg_buf_text(&m->file[i].text), m->file[i].text.len, err)
-                                : sg_fail_memory(err, strlen(folder));
+        char *waiting = path_of(m, folder, i, 1), *path = path_of(m, folder, i, 0);
+        if (status == SG_OK)
+            status =
+                waiting && path ? sg_file_replace(waiting, path, err) : sg_fail_memory(err, strlen(folder));
+        if (status != SG_OK && waiting)
+            unlink(waiting);
+        sg_free(waiting);
         sg_free(path);
-        SG_TRY(status);
     }
-    return SG_OK;
+    if (status != SG_OK && is_new)
+        rmdir(folder); /* unless it has something */
+    return status;
 }
 
 static sg_status write_made(const struct made *m, const char *output, int is_folder, struct sg_err *err)

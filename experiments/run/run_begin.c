@@ -70,12 +70,22 @@ static sg_status count_missing(struct sg_run *r, struct sg_err *err)
     return open_cache(r, err);
 }
 
+/* What killed runs have left half written: the lease is ours, so that nobody else is at work on them. */
+static void tidy(const struct sg_run *r)
+{
+    char *words = sg_path_join(r->p->study->results, "words");
+    sg_store_tidy(r->h5_path);
+    sg_file_tidy(r->p->study->results, "status.json");
+    sg_file_tidy(words, NULL);
+    sg_free(words);
+}
+
 static sg_status open_ledger(struct sg_run *r, struct sg_err *err)
 {
     const struct sg_run_options *o = r->options;
     struct sg_study *s = r->p->study;
     SG_TRY(sg_ledger_open(s->results, SG_LEDGER_WRITE, &r->ledger, err));
-    sg_store_tidy(r->h5_path);
+    tidy(r);
     if (!o->quiet)
         SG_TRY(sg_own_sets_tell(r->p, r->ledger, err));
     SG_TRY(sg_provenance_write(r->ledger, r->p, r->world, err));

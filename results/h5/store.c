@@ -6,7 +6,6 @@
 #include "results/h5/store_fill.h"
 #include "results/h5/store_open.h"
 
-#include <dirent.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
@@ -270,14 +269,8 @@ sg_status sg_store_write(struct sg_ledger *l, const char *path, char digest[SG_H
 void sg_store_tidy(const char *path)
 {
     char *folder = sg_path_dir(path);
-    DIR *d = folder ? opendir(folder) : NULL;
-    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-    size_t n = strlen(name);
-    for (struct dirent *e; d && (e = readdir(d));)
-        if (strncmp(e->d_name, name, n) == 0 && strncmp(e->d_name + n, ".tmp.", 5) == 0)
-            unlinkat(dirfd(d), e->d_name, 0);
-    if (d)
-        closedir(d);
+    const char *slash = strrchr(path, '/');
+    sg_file_tidy(folder, slash ? slash + 1 : path);
     sg_free(folder);
 }
 

@@ -135,6 +135,33 @@ static void paths(void **state)
     }
 }
 
+static void what_is_left_is_removed(void **state)
+{
+    (void)state;
+    static const char *const name[] = {"s.json.tmp.12", "other.tmp.7", "s.json", "s.json.tmp.",
+                                       "s.json.tmp.1x", "s.jsontmp.1", ".tmp.3"};
+    static const int of_one[] = {0, 1, 1, 1, 1, 1, 1}, of_any[] = {0, 0, 1, 1, 1, 1, 1};
+    const char *folder = in_scratch("left");
+    OK(sg_mkdirs(folder, &err));
+    for (int pass = 0; pass < 2; pass++) {
+        for (int i = 0; i < N_OF(name); i++) {
+            char *path = sg_path_join(folder, name[i]);
+            put(path, "x", 1);
+            sg_free(path);
+        }
+        sg_file_tidy(folder, pass ? NULL : "s.json");
+        for (int i = 0; i < N_OF(name); i++) {
+            char *path = sg_path_join(folder, name[i]);
+            assert_int_equal(sg_file_exists(path), pass ? of_any[i] : of_one[i]);
+            sg_free(path);
+        }
+    }
+    sg_file_tidy(in_scratch("nowhere"), NULL);
+    char *path = sg_strf("rm -r %s", folder);
+    assert_int_equal(system(path), 0);
+    sg_free(path);
+}
+
 static void clocks(void **state)
 {
     (void)state;
@@ -185,6 +212,7 @@ int main(void)
         cmocka_unit_test(gzip),
         cmocka_unit_test(folders),
         cmocka_unit_test(paths),
+        cmocka_unit_test(what_is_left_is_removed),
         cmocka_unit_test(clocks),
         cmocka_unit_test(allocations_that_fail),
     };

@@ -7,6 +7,8 @@ import json
 import os
 import pty
 import re
+import resource
+import signal
 import sqlite3
 import struct
 import subprocess
@@ -74,6 +76,27 @@ def on_a_terminal(folder):
         sg.run("report", folder / "one", "--format", name[2:].replace("tex", "latex"), "--section", section, "--output", folder / name)
         sg.check((folder / name).is_file() and (folder / name).read_bytes().startswith(begins), name)
     sg.run("report", folder / "one", "--format", "csv", "--output", folder / "tables")
+
+    # Where one of many files cannot be written (a limit of its size stands for a full disk) there are none, and an earlier report stays as it is.
+    def limited(output):
+        def limit():
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (largest - 1, largest - 1))
+
+        done = subprocess.run(sg.command("report", folder / "one", "--format", "csv", "--output", output), cwd=sg.ROOT, env=sg.ENVIRONMENT, preexec_fn=limit,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        sg.check(done.returncode == 1 and ".csv" in done.stderr, f"exit code {done.returncode}: {done.stderr}")
+
+    files = {p.name: p.read_bytes() for p in (folder / "tables").iterdir()}
+    largest = max(map(len, files.values()))
+    limited(folder / "no_tables")
+    sg.check(not (folder / "no_tables").exists(), "half of a report is left")
+    for name in files:
+        (folder / "tables" / name).write_text("earlier")
+    limited(folder / "tables")
+    sg.check({p.name: p.read_text() for p in (folder / "tables").iterdir()} == dict.fromkeys(files, "earlier"), "an earlier report is gone")
+    for name, text in files.items():
+        (folder / "tables" / name).write_bytes(text)
     sg.check((folder / "tables" / "table-confusion-sst2-raw.csv").is_file() is True, "a folder of tables")
     sg.check(sg.run("report", folder / "one", "--section", "failed")[0].rstrip().endswith("No cell has failed."), "failed")
 

@@ -117,7 +117,14 @@ with sg.Folder() as folder:
         digests["one rank"] = sg.digest(out)
         n = len(asked(stub))
         sg.check(n == len(set(asked(stub))) >= BOUGHT + VERIFIED, f"{n} requests, {len(set(asked(stub)))} different ones")
+        left = ["status.json.tmp.7", "results.h5.tmp.8", "words/a.json.tmp.9"]  # of killed runs; what is of others, and no such file, stays
+        others = ["status.json.tmp.mine", "export.tmp.7", "words/a.json"]
+        (folder / "one" / "words").mkdir()
+        for name in [*left, *others]:
+            (folder / "one" / name).write_text("half")
         digests["again"] = sg.digest(sg.run("run", *study, "budget.usd=10", "--results", folder / "one", ranks=2)[0])
+        there = [name for name in [*left, *others] if (folder / "one" / name).exists()]
+        sg.check(there == others, f"what killed runs have left: {there}")
         nobody = "generator.base_url=http://127.0.0.1:9/v1"
         digests["offline"] = sg.digest(sg.run("run", *study, nobody, "budget.usd=10", "--results", folder / "one", "--offline", ranks=1)[0])
         sg.check(len(asked(stub)) == n, "something was bought again")
