@@ -5,8 +5,8 @@
  * not on how many rows are multiplied at once, nor on the instruction set (where it has fused multiply-adds), nor on the
  * compiler, and lanes need no products of their own. A BLAS promises none of it.
  *
- * The scheme is that of Goto and van de Geijn (2008): a block of the left matrix is packed for the L2 cache, a
- * panel of the right one for L1, and a micro-kernel keeps its tile of the result in registers. While a panel is
+ * The scheme is that of Goto and van de Geijn (2008): a block of the left matrix is packed for the L2 cache, in strips of a tile's
+ * rows (element (i,k) at a[k ROWS + i]), a panel of the right one for L1, and a micro-kernel keeps its tile of the result in registers. While a panel is
  * multiplied the next one is prefetched: weights come from memory, and a batch has few rows to hide that behind. */
 #ifndef SG_MODEL_KERNELS_GEMM_H
 #define SG_MODEL_KERNELS_GEMM_H
@@ -47,10 +47,11 @@ SG_GEMM_DECLARE_LINEAR(avx512_bf16)
 
 /* Block sizes that the size of `pack` depends on (sg_pack_floats in ops.h). */
 enum {
-    SG_GEMM_ROWS = 448,                  /* of a block of the left matrix */
-    SG_GEMM_DEPTH = 256,                 /* of a block and a panel */
-    SG_GEMM_STRIDE = SG_GEMM_DEPTH + 16, /* between a block's rows: no two of a tile in one set of L1 */
-    SG_GEMM_COLS = 32                    /* of the widest panel */
+    SG_GEMM_ROWS = 448,  /* of a block of the left matrix */
+    SG_GEMM_DEPTH = 256, /* of a block and a panel */
+    SG_GEMM_COLS = 32,   /* of the widest panel */
+    /* Floats of a block: its last strip may have rows that are not used, and a vector is stored over its end. */
+    SG_GEMM_BLOCK = (SG_GEMM_ROWS + 2) * SG_GEMM_DEPTH + 16
 };
 
 #endif

@@ -92,7 +92,7 @@ int64_t sg_attention_scratch(int64_t n, int64_t D)
 
 int64_t sg_pack_floats(int64_t T)
 {
-    int64_t block = SG_GEMM_DEPTH * SG_GEMM_COLS + SG_GEMM_ROWS * SG_GEMM_STRIDE;
+    int64_t block = SG_GEMM_DEPTH * SG_GEMM_COLS + SG_GEMM_BLOCK;
     /* Strips of up to 14 rows of dw, the last ones narrower, and a panel of x. */
     int64_t strips = T * (SG_DW_ROWS + 16 + SG_GEMM_COLS);
     return block > strips ? block : strips;
