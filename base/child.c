@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -15,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PATH_BYTES = 8192, PIECE = 1 << 16 };
+enum { PATH_BYTES = 8192, PIECE = 1 << 16, LINE = 1 << 20 };
 
 int sg_child_exists(const char *name)
 {
@@ -50,8 +51,9 @@ static void close_end(int *fd)
     *fd = -1;
 }
 
-/* environment NULL: the least there is, and standard error is thrown away. */
-static int start(const char *const argv[], const char *const environment[], int in, int out, pid_t *pid)
+/* environment NULL: the least there is. errors: what standard error becomes; -1: it is thrown away, 2: ours. */
+static int start(const char *const argv[], const char *const environment[], int in, int out, int errors,
+                 pid_t *pid)
 {
     char path[PATH_BYTES];
     const char *ours = getenv("PATH");
@@ -76,10 +78,10 @@ static int start(const char *const argv[], const char *const environment[], int 
     posix_spawnattr_setsigdefault(&attributes, &usual);
     int bad = posix_spawn_file_actions_adddup2(&actions, in, 0);
     bad = bad ? bad : posix_spawn_file_actions_adddup2(&actions, out, 1);
-    if (environment)
-        bad = bad ? bad : posix_spawn_file_actions_adddup2(&actions, out, 2);
-    else
+    if (errors < 0)
         bad = bad ? bad : posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
+    else if (errors != 2)
+        bad = bad ? bad : posix_spawn_file_actions_adddup2(&actions, errors, 2);
     bad = bad ? bad
               : posix_spawnp(pid, argv[0], &actions, &attributes, (char *const *)(uintptr_t)argv,
                              (char *const *)(uintptr_t)chosen);
@@ -93,8 +95,29 @@ static int again(void)
     return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
 }
 
+/* Who hears its lines as they come; NULL: all of its output is kept. */
+struct listener {
+    void (*line)(void *arg, const char *text);
+    void *arg;
+};
+
+/* The whole lines of `text`, which keeps what is behind the last. */
+static void hear(const struct listener *l, struct sg_buf *text)
+{
+    char *at = text->data, *end;
+    if (!at || text->failed)
+        return;
+    for (; (end = strchr(at, '\n')); at = end + 1) {
+        *end = 0;
+        l->line(l->arg, at);
+    }
+    text->len = strlen(at);
+    memmove(text->data, at, text->len + 1);
+}
+
 /* Feeds and reads until it closes its output; 0 when time is up. */
-static int talk(int *in, int *out, const char *input, size_t n, double until, struct sg_buf *text)
+static int talk(int *in, int *out, const char *input, size_t n, double until, struct sg_buf *text,
+                const struct listener *listener)
 {
     char piece[PIECE];
     while (*out >= 0) {
@@ -104,7 +127,7 @@ static int talk(int *in, int *out, const char *input, size_t n, double until, st
         if (*in >= 0 && n == 0)
             close_end(in);
         struct pollfd p[2] = {{.fd = *out, .events = POLLIN}, {.fd = *in, .events = POLLOUT}};
-        if (poll(p, *in >= 0 ? 2 : 1, (int)(left * 1000) + 1) < 0 && errno != EINTR)
+        if (poll(p, *in >= 0 ? 2 : 1, left > 60 ? 60000 : (int)(left * 1000) + 1) < 0 && errno != EINTR)
             return 0;
         if (*in >= 0 && p[1].revents) {
             ssize_t sent = send(*in, input, n, MSG_NOSIGNAL);
@@ -116,9 +139,11 @@ static int talk(int *in, int *out, const char *input, size_t n, double until, st
         }
         if (p[0].revents) {
             ssize_t got = read(*out, piece, sizeof piece);
-            if (got > 0)
+            if (got > 0) {
                 sg_buf_add(text, piece, (size_t)got);
-            else if (got == 0 || !again())
+                if (listener)
+                    hear(listener, text);
+            } else if (got == 0 || !again())
                 close_end(out);
         }
     }
@@ -144,11 +169,11 @@ sg_status sg_child_ask(const char *const argv[], const char *const environment[]
     int in[2], back[2], status = 0, in_time = 0, ended = 0;
     double until = sg_now_s() + limit_s;
     pid_t pid = -1;
-    int bad = open_ends(in, back) ? start(argv, environment, in[0], back[1], &pid) : errno;
+    int bad = open_ends(in, back) ? start(argv, environment, in[0], back[1], environment ? back[1] : -1, &pid) : errno;
     close_end(&in[0]);
     close_end(&back[1]);
     if (!bad) {
-        in_time = talk(&in[1], &back[0], input, n, until, out);
+        in_time = talk(&in[1], &back[0], input, n, until, out, NULL);
         close_end(&in[1]);
         ended = in_time && wait_for(pid, until, &status);
         if (!ended) {
@@ -176,4 +201,33 @@ sg_status sg_child_run(const char *const argv[], const char *input, size_t n, do
     sg_status status = sg_child_ask(argv, NULL, input, n, limit_s, out, &code, err);
     return status == SG_OK && code ? sg_fail(err, SG_FAILED, "%s failed with exit code %d", argv[0], code)
                                    : status;
+}
+
+sg_status sg_child_talk(const char *const argv[], const char *const environment[], const char *input, size_t n,
+                        void (*line)(void *arg, const char *text), void *arg, int *code, struct sg_err *err)
+{
+    int in[2], back[2], status = 0;
+    const struct listener listener = {line, arg};
+    struct sg_buf text = sg_buf_make(LINE);
+    pid_t pid = -1;
+    int bad = open_ends(in, back) ? start(argv, environment, in[0], back[1], 2, &pid) : errno;
+    close_end(&in[0]);
+    close_end(&back[1]);
+    if (!bad) {
+        talk(&in[1], &back[0], input, n, HUGE_VAL, &text, &listener);
+        close_end(&in[1]); /* a program that still writes ends at its next line */
+        close_end(&back[0]);
+        while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+            ;
+    }
+    close_end(&in[1]);
+    close_end(&back[0]);
+    sg_buf_free(&text);
+    if (bad)
+        return sg_fail(err, bad == ENOENT ? SG_INPUT : SG_FAILED, "%s cannot be started: %s", argv[0],
+                       strerror(bad));
+    if (WIFSIGNALED(status))
+        return sg_fail(err, SG_FAILED, "%s was ended by signal %d", argv[0], WTERMSIG(status));
+    *code = WEXITSTATUS(status);
+    return SG_OK;
 }

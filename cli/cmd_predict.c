@@ -7,6 +7,7 @@
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "cli/row_options.h"
+#include "experiments/study/paths.h"
 #include "model/train.h"
 #include "results/stats/metrics.h"
 
@@ -148,16 +149,18 @@ static void warn_shared(const struct keys *keys, const char *dir)
         keys->n_shared, keys->n);
 }
 
-static sg_status predict(const char *dir, const char *input, struct sg_row_options *row_options,
+static sg_status predict(const char *name, const char *input, struct sg_row_options *row_options,
                          int64_t max_length, int64_t threads, enum sg_precision precision, int with_summary,
                          struct sg_err *err)
 {
     struct sg_model *m = NULL;
     struct sg_rows rows = {0};
     struct keys keys = {0};
+    char *dir = NULL;
     float *logits = NULL;
     double *p = NULL, seconds = 0;
     sg_status status = SG_OK;
+    SG_TRY_DONE(sg_path_encoder("--model", name, &dir, err));
     SG_TRY_DONE(sg_model_load(dir, &m, err));
     SG_TRY_DONE(make_keys(m, &keys, err));
     if (keys.n_shared)
@@ -190,6 +193,7 @@ done:
     sg_free(logits);
     keys_free(&keys);
     sg_rows_free(&rows);
+    sg_free(dir);
     sg_model_destroy(m);
     return status;
 }

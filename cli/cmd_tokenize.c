@@ -3,6 +3,7 @@
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "cli/row_options.h"
+#include "experiments/study/paths.h"
 #include "model/tokenizer/tokenizer.h"
 
 #include <inttypes.h>
@@ -23,12 +24,14 @@ static sg_status tokenize(const char *encoder, const char *input, struct sg_row_
                           int64_t max_length, struct sg_err *err)
 {
     struct sg_tokenizer *t = NULL;
+    char *dir = NULL;
     struct sg_rows rows = {0};
     sg_status status = SG_OK;
     int32_t *ids = sg_alloc((size_t)max_length, sizeof *ids);
     if (!ids)
         return sg_fail_memory(err, (size_t)max_length * sizeof *ids);
-    SG_TRY_DONE(sg_tokenizer_load(encoder, &t, err));
+    SG_TRY_DONE(sg_path_encoder("--encoder", encoder, &dir, err));
+    SG_TRY_DONE(sg_tokenizer_load(dir, &t, err));
     SG_TRY_DONE(sg_row_options_parse(row_options, err));
     SG_TRY_DONE(sg_rows_read(input, &row_options->fields, 0, 0, &rows, err));
     sg_rows_tell(&rows);
@@ -42,6 +45,7 @@ static sg_status tokenize(const char *encoder, const char *input, struct sg_row_
 done:
     sg_rows_free(&rows);
     sg_tokenizer_destroy(t);
+    sg_free(dir);
     sg_free(ids);
     return status;
 }

@@ -8,6 +8,7 @@
 #include "cli/labels.h"
 #include "cli/row_options.h"
 #include "experiments/run/same_ranks.h"
+#include "experiments/study/paths.h"
 #include "experiments/study/settings.h"
 #include "model/train.h"
 #include "results/ledger/output_check.h"
@@ -20,8 +21,9 @@
 #include <string.h>
 
 struct job {
-    const char *encoder_dir, *train_path, *eval_path, *save_dir, *checkpoint;
+    const char *encoder_name, *train_path, *eval_path, *save_dir, *checkpoint;
     int as_json;
+    char *encoder_dir;
     struct sg_row_options row_options;
     struct sg_train_settings settings;
     struct sg_encoder *encoder;
@@ -35,6 +37,7 @@ struct job {
 
 static void job_free(struct job *j)
 {
+    sg_free(j->encoder_dir);
     sg_encoder_destroy(j->encoder);
     sg_rows_free(&j->train);
     sg_rows_free(&j->eval);
@@ -67,6 +70,7 @@ static sg_status job_load(struct job *j, const struct sg_args *args, const struc
         return sg_fail(
             err, SG_INPUT,
             "standard input reaches one rank alone; hint: give files when there are several ranks");
+    SG_TRY(sg_path_encoder("--encoder", j->encoder_name, &j->encoder_dir, err));
     SG_TRY(sg_row_options_parse(&j->row_options, err));
     SG_TRY(sg_rows_read(j->train_path, &j->row_options.fields, 1, 0, &j->train, err));
     SG_TRY(sg_rows_read(j->eval_path, &j->row_options.fields, 1, 0, &j->eval, err));
@@ -310,8 +314,9 @@ int sg_cmd_train(int argc, char **argv)
 {
     struct job j = {0};
     const struct sg_option option[] = {
-        {"encoder", SG_OPT_TEXT, "DIR", "pre-trained encoder in Hugging Face format", .text = &j.encoder_dir,
-         .required = 1},
+        {"encoder", SG_OPT_TEXT, "DIR",
+         "pre-trained encoder in Hugging Face format, or a name that `synthgrid fetch model` has fetched",
+         .text = &j.encoder_name, .required = 1},
         {"train", SG_OPT_TEXT, "FILE", "labelled rows to train on: .jsonl, .json, .csv, .tsv, also .gz",
          .text = &j.train_path, .required = 1},
         {"eval", SG_OPT_TEXT, "FILE", "labelled rows to measure on", .text = &j.eval_path, .required = 1},

@@ -28,6 +28,7 @@ int sg_cmd_predict(int argc, char **argv);
 int sg_cmd_tokenize(int argc, char **argv);
 int sg_cmd_settings(int argc, char **argv);
 int sg_cmd_init(int argc, char **argv);
+int sg_cmd_fetch(int argc, char **argv);
 int sg_cmd_doctor(int argc, char **argv);
 int sg_cmd_completion(int argc, char **argv);
 int sg_cmd_manual(int argc, char **argv);

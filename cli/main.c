@@ -41,6 +41,7 @@ const struct sg_command sg_command[] = {
      "fine-tune one encoder and measure it, as a cell does", sg_cmd_train},
     {"predict", "--model DIR --input FILE", "labels and probabilities by a saved classifier", sg_cmd_predict},
     {"tokenize", "--encoder DIR --input FILE", "token ids, a JSON array a row", sg_cmd_tokenize},
+    {"fetch", "model NAME | data TASK|all", "encoders and data sets from the Hugging Face Hub", sg_cmd_fetch},
     {"settings", "[STUDY] [key=value...]", "all settings with their help, or a study's with their values",
      sg_cmd_settings},
     {"doctor", "[STUDY] [key=value...]", "what works here; with a study, its endpoint too", sg_cmd_doctor},

@@ -9,6 +9,7 @@ install(DIRECTORY experiments/ DESTINATION ${share}/experiments FILES_MATCHING P
 install(DIRECTORY data/sample data/recordings DESTINATION ${share}/data)
 install(FILES data/prices.yaml DESTINATION ${share}/data)
 install(DIRECTORY stub/ DESTINATION ${share}/stub FILES_MATCHING PATTERN "*.py" PATTERN __pycache__ EXCLUDE)
+install(FILES ${fetch_files} DESTINATION ${share}/fetch)
 install(DIRECTORY slurm/ DESTINATION ${share}/slurm FILES_MATCHING PATTERN "*.sbatch" PATTERN "*.yaml")
 install(DIRECTORY examples/ DESTINATION ${share}/examples FILES_MATCHING PATTERN "*.py")
 install(FILES LICENSE README.md CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR})

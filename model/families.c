@@ -74,6 +74,11 @@ const struct sg_family *sg_family_find(const char *model_type)
     return NULL;
 }
 
+const struct sg_family *sg_family_at(int i)
+{
+    return i >= 0 && i < N_FAMILIES ? &families[i] : NULL;
+}
+
 void sg_family_names(char out[SG_FAMILY_NAMES])
 {
     size_t n = 0;

@@ -43,6 +43,9 @@ struct sg_family {
 /* NULL: not known. */
 const struct sg_family *sg_family_find(const char *model_type);
 
+/* The i-th, from 0; NULL behind the last. */
+const struct sg_family *sg_family_at(int i);
+
 /* "bert, roberta and xlm-roberta" */
 enum { SG_FAMILY_NAMES = 400 };
 void sg_family_names(char out[SG_FAMILY_NAMES]);

@@ -138,18 +138,31 @@ static sg_status check_rows(const struct sg_prepared *p, struct sg_findings *f, 
     return status;
 }
 
+/* What a run would end at; what stands for it in the estimates is told, too. */
+static sg_status note_lacks(const struct sg_prepared *p, struct sg_findings *f, struct sg_err *err)
+{
+    for (int64_t i = 0; i < p->lacks.n; i++)
+        SG_TRY(sg_doctor_note(f, "study", SG_HEALTH_PROBLEM, err, "%s", p->lacks.item[i].text));
+    return p->assumed[0]
+               ? sg_doctor_note(f, "study", SG_HEALTH_NOTE, err,
+                                "what is said of memory and time assumes that the encoder has %s", p->assumed)
+               : SG_OK;
+}
+
 sg_status sg_doctor_study(const char *study, int n_overrides, const char *const *overrides,
                           struct sg_findings *f, struct sg_err *err)
 {
     struct sg_prepared *p = NULL;
     struct sg_err why = {0};
-    if (sg_prepare(study, n_overrides, overrides, 0, &p, &why) != SG_OK)
+    if (sg_prepare(study, n_overrides, overrides, SG_PREPARE_ASSUME, &p, &why) != SG_OK)
         return sg_doctor_note(f, "study", SG_HEALTH_PROBLEM, err, "%s", why.text);
     sg_status status = sg_doctor_note(f, "study", SG_HEALTH_FINE, err,
                                       "%s: %lld %s, %lld %s; encoder %s; `synthgrid plan` says what it costs",
                                       p->study->name, (long long)p->grid.n_cells,
                                       sg_plural(p->grid.n_cells, "cell", "cells"), (long long)p->grid.n_pools,
                                       sg_plural(p->grid.n_pools, "pool", "pools"), p->study->encoder);
+    if (status == SG_OK)
+        status = note_lacks(p, f, err);
     if (status == SG_OK)
         status = check_rows(p, f, err);
     if (status == SG_OK)

@@ -169,9 +169,11 @@ static void print_assumed(const struct sg_prepared *p, struct sg_buf *out)
         sg_buf_printf(out, "assumed  the encoder has %s\n", p->assumed);
     for (int t = 0; t < s->n_tasks; t++) {
         const struct sg_task_data *d = &p->data[t];
+        const char *by =
+            s->task[t].source.row_bytes ? "as the task file says" : "by the length of completions";
         if (d->train_is_assumed)
-            sg_buf_printf(out, "assumed  %s: %lld training rows of %.0f %s\n", s->task[t].name,
-                          (long long)d->train.n, p->length[t].train, "tokens, by the length of completions");
+            sg_buf_printf(out, "assumed  %s: %lld training rows of %.0f tokens, %s\n", s->task[t].name,
+                          (long long)d->train.n, p->length[t].train, by);
         if (d->test_is_assumed)
             sg_buf_printf(out, "assumed  %s: %lld test rows of %.0f tokens\n", s->task[t].name,
                           (long long)d->test.n, p->length[t].test);

@@ -170,7 +170,7 @@ sg_status sg_stub_start(const struct sg_stub_settings *s, struct sg_stub **out, 
     if (s->faults && access(s->faults, R_OK) != 0)
         return sg_fail(err, SG_INPUT, "%s: %s", s->faults, strerror(errno));
     struct sg_stub *stub = sg_alloc(1, sizeof *stub);
-    char *python = find_program("python3"), *program = sg_path_stub();
+    char *python = find_program("python3"), *program = sg_path_helper("stub/llm_stub.py");
     sg_status status = stub && program ? SG_OK : sg_fail_memory(err, sizeof *stub);
     if (stub)
         stub->alive = -1;

@@ -1,6 +1,7 @@
 #include "experiments/study/paths.h"
 
 #include "base/file.h"
+#include "base/hub.h"
 #include "base/mem.h"
 
 #include <string.h>
@@ -46,12 +47,12 @@ char *sg_path_share(void)
     return share ? share : sg_strdup(SG_SHARE_DIR);
 }
 
-char *sg_path_stub(void)
+char *sg_path_helper(const char *file)
 {
-    char *built = beside_program("stub/llm_stub.py");
+    char *built = beside_program(file);
     if (built)
         return built;
-    char *share = sg_path_share(), *installed = share ? sg_path_join(share, "stub/llm_stub.py") : NULL;
+    char *share = sg_path_share(), *installed = share ? sg_path_join(share, file) : NULL;
     sg_free(share);
     return installed;
 }
@@ -78,4 +79,40 @@ char *sg_path_of_study(const char *study, const char *path)
     sg_free(dir);
     sg_free(beside);
     return found;
+}
+
+char *sg_path_of_encoder(const char *study, const char *path)
+{
+    char *found = study ? sg_path_of_study(study, path) : sg_strdup(path);
+    char *cached = found && !sg_dir_exists(found) ? sg_hub_find_model(path) : NULL;
+    if (!cached)
+        return found;
+    sg_free(found);
+    return cached;
+}
+
+sg_status sg_path_fail_hub(const char *what, const char *name, struct sg_err *err)
+{
+    char *cache = sg_hub_cache();
+    sg_fail(err, SG_INPUT,
+            "%s: no folder %s, and no such model in the Hub's cache, %s; hint: `synthgrid fetch model %s` "
+            "fetches it from the "
+            "Hugging Face Hub",
+            what, name, cache ? cache : "", name);
+    sg_free(cache);
+    return SG_INPUT;
+}
+
+sg_status sg_path_encoder(const char *option, const char *text, char **dir, struct sg_err *err)
+{
+    struct sg_hub_name name;
+    char *found = sg_path_of_encoder(NULL, text);
+    if (!found)
+        return sg_fail_memory(err, strlen(text));
+    if (access(found, F_OK) != 0 && sg_hub_name_parse(found, &name)) {
+        sg_free(found);
+        return sg_path_fail_hub(option, text, err);
+    }
+    *dir = found;
+    return SG_OK;
 }

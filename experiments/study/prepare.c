@@ -1,10 +1,12 @@
 #include "experiments/study/prepare.h"
 
 #include "base/file.h"
+#include "base/hub.h"
 #include "base/mem.h"
 #include "base/tell.h"
 #include "base/text.h"
 #include "experiments/study/imports.h"
+#include "experiments/study/paths.h"
 #include "experiments/study/prices.h"
 #include "model/mask_head.h"
 
@@ -246,6 +248,20 @@ static sg_status check_head(struct sg_prepared *p, int assume, struct sg_err *er
     return status;
 }
 
+/* An encoder that is not there: `dir` is as the study says it. */
+static sg_status fail_no_encoder(const char *dir, struct sg_err *err)
+{
+    struct sg_hub_name name;
+    if (!sg_hub_name_parse(dir, &name))
+        return sg_fail(
+            err, SG_INPUT,
+            "train.encoder: no folder %s; hint: ./setup fetches data/encoders/minilm-l6, or name a folder in "
+            "Hugging Face format, or a model on the Hub (owner/name) that `synthgrid fetch model` has "
+            "fetched",
+            dir);
+    return sg_path_fail_hub("train.encoder", dir, err);
+}
+
 /* The encoder, or what stands for it. */
 static sg_status load(struct sg_prepared *p, int without, struct sg_err *err)
 {
@@ -254,11 +270,7 @@ static sg_status load(struct sg_prepared *p, int without, struct sg_err *err)
     struct sg_err why = {0};
     sg_status status = SG_OK;
     if (!is_there)
-        status = sg_fail(
-            &why, SG_INPUT,
-            "train.encoder: no folder %s; hint: ./setup fetches data/encoders/minilm-l6, or name a folder in "
-            "Hugging Face format",
-            dir);
+        status = fail_no_encoder(dir, &why);
     else
         status = without & SG_PREPARE_NO_WEIGHTS ? sg_encoder_identify(dir, &p->encoder, &why)
                                                  : sg_encoder_load(dir, &p->encoder, &why);

@@ -297,7 +297,7 @@ static const struct sg_setting table[] = {
      .help = "draws of the raw examples"},
     {"seeds.train", SG_SET_INT, 0, STUDY(seeds_train), RANGE(1, 1000), .unit = "seeds", .initial = "1",
      .help = "training runs of the same rows: head, shuffles, dropout"},
-    {"data.dir", SG_SET_TEXT, 0, STUDY(data_dir), .initial = "data", .unit = "a folder",
+    {"data.dir", SG_SET_TEXT, 0, STUDY(data_dir), .initial = SG_ROWS_USUAL_DIR, .unit = "a folder",
      .help = "where the rows are: <dir>/<task>/<file>"},
     {"data.train", SG_SET_TEXT, SG_SET_NULL, STUDY(train_name), .unit = "a file name",
      .help = "training rows in each task's folder; empty: as the task file says (train.jsonl)"},
@@ -431,11 +431,12 @@ static const struct sg_setting table[] = {
     {"contamination.max_tokens", SG_SET_INT, 0, STUDY(contamination_max_tokens), RANGE(1, 1e6),
      .initial = "256", .unit = "tokens", .help = "of one such reply"},
     {"train.encoder", SG_SET_TEXT, 0, STUDY(encoder), .initial = "data/encoders/minilm-l6",
-     .unit = "a folder", .help = "pre-trained encoder in Hugging Face format (BERT or RoBERTa family)"},
+     .unit = "a folder, or owner/name",
+     .help = "pre-trained encoder in Hugging Face format (BERT or RoBERTa family); a model on the Hub by its "
+             "name, which `synthgrid fetch model` has fetched"},
     {"train.external", SG_SET_TEXT, SG_SET_NULL, STUDY(external), .unit = "a command",
      .help = "a program that trains the fine-tuned cells in place of synthgrid's own trainer: it gets a "
-             "folder with rows and settings, "
-             "and writes predictions (docs/external.md)"},
+             "folder with rows and settings, and writes predictions (docs/external.md)"},
     {"train.layers", SG_SET_INT, SG_SET_NULL, STUDY(train.layers), RANGE(1, 1000), .unit = "layers",
      .help = "the encoder's first layers are used, and the rest is left out; empty: all"},
     {"train.freeze", SG_SET_INT, 0, STUDY(train.freeze), RANGE(0, 1000), .unit = "layers", .initial = "0",

@@ -265,16 +265,22 @@ static sg_status check_verifier(const struct sg_reading *r, const struct sg_stud
     return SG_OK;
 }
 
-/* Where a path is, in the arena: from the current folder, from the study's, from the program's data. */
-static sg_status locate(const char *study, const char *path, struct sg_arena *arena, char **out,
-                        struct sg_err *err)
+/* Where a path is, in the arena: from the current folder, from the study's, from the program's data, as `find` looks for it. */
+static sg_status locate_by(char *(*find)(const char *study, const char *path), const char *study,
+                           const char *path, struct sg_arena *arena, char **out, struct sg_err *err)
 {
-    char *found = sg_path_of_study(study, path), *kept = found ? sg_arena_strdup(arena, found) : NULL;
+    char *found = find(study, path), *kept = found ? sg_arena_strdup(arena, found) : NULL;
     sg_free(found);
     if (!kept)
         return sg_fail_memory(err, strlen(path));
     *out = kept;
     return SG_OK;
+}
+
+static sg_status locate(const char *study, const char *path, struct sg_arena *arena, char **out,
+                        struct sg_err *err)
+{
+    return locate_by(sg_path_of_study, study, path, arena, out, err);
 }
 
 static sg_status locate_files(const char *study, struct sg_generator *g, struct sg_arena *arena,
@@ -316,7 +322,7 @@ static sg_status finish(struct sg_settings *all, const struct sg_reading *r, str
     if (status != SG_OK || !s->resolved)
         return status != SG_OK ? status : sg_fail_memory(err, SG_YAML_MAX_BYTES);
     SG_TRY(locate(s->path, s->data_dir, arena, &s->data_dir, err));
-    SG_TRY(locate(s->path, s->encoder, arena, &s->encoder, err));
+    SG_TRY(locate_by(sg_path_of_encoder, s->path, s->encoder, arena, &s->encoder, err));
     for (int i = 0; i < s->n_generators; i++)
         SG_TRY(locate_files(s->path, &s->generator[i], arena, err));
     return SG_OK;

@@ -271,13 +271,19 @@ struct sg_task_data {
 sg_status sg_task_data_read(const struct sg_study *s, int task, struct sg_task_data *out,
                             struct sg_err *err) SG_MUST_USE;
 /* Local. The same, but files that are missing or wrong are added to `lacks`, and rows of no content stand for theirs: as many training rows as
- * `raw` needs, and SG_ASSUMED_TEST_ROWS (or llm_eval.rows) test rows, and so many of each further set, classes in turn, with texts as long as the completions that the task's
- * max_tokens lets expect. For estimates. */
+ * `raw` needs (at most source.train_rows), source.test_rows test rows (where the task file does not say: llm_eval.rows, or SG_ASSUMED_TEST_ROWS), and of each further set as where it does not,
+ * classes in turn, with source.row_bytes of text, or as long as the completions that the task's max_tokens lets expect. For estimates. */
+#define SG_ROWS_USUAL_DIR                                                                                    \
+    "data" /* where `data.dir` does not say another, and where `synthgrid fetch data` writes to */
 enum { SG_ASSUMED_TEST_ROWS = 1000 };
 struct sg_lacks;
 sg_status sg_task_data_assume(const struct sg_study *s, int task, struct sg_task_data *out,
                               struct sg_lacks *lacks, struct sg_err *err) SG_MUST_USE;
 void sg_task_data_free(struct sg_task_data *d);
+/* Local. The rows of one file as a study reads them: checked labels, each as its class is called; rows without a gold label are left out. `out` is
+ * untouched on failure. */
+sg_status sg_task_rows_read(const struct sg_task *t, const char *path, int is_training, struct sg_rows *out,
+                            struct sg_err *err) SG_MUST_USE;
 /* Prints the notes of its files: "synthgrid: warning: ...". */
 void sg_task_data_tell(const struct sg_task_data *d);
 

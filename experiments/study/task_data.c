@@ -6,6 +6,7 @@
 #include "base/sha256.h"
 #include "base/text.h"
 #include "experiments/study/lacks.h"
+#include "experiments/study/paths.h"
 #include "gen/pool/class_name.h"
 
 #include <stdio.h>
@@ -139,15 +140,35 @@ struct part {
     const char *file;     /* in the task file */
 };
 
-static sg_status fail_no_file(const struct sg_task *t, const struct part *part, const char *path,
-                              struct sg_err *err)
+/* The command that would fetch a task's file; "" where it is not the one that fetch writes, or no data set on the Hub has its rows. */
+static void say_fetch(const struct sg_study *s, const struct sg_task *t, const struct part *part,
+                      char out[400])
 {
+    const char *wanted = part->is_training ? "train.jsonl" : "test.jsonl";
+    int is_fetched = !part->is_set && (t->source.hf || t->hf_id) && !t->source.elsewhere &&
+                     strcmp(part->by_study ? part->by_study : part->file, wanted) == 0;
+    char *usual = is_fetched ? sg_path_find(SG_ROWS_USUAL_DIR) : NULL;
+    int is_usual = !usual || strcmp(s->data_dir, usual) == 0 || strcmp(s->data_dir, SG_ROWS_USUAL_DIR) == 0;
+    sg_free(usual);
+    out[0] = 0;
+    if (is_fetched)
+        snprintf(out, 400, "; `synthgrid fetch data %s%s%.250s` gets it from the Hugging Face Hub", t->name,
+                 is_usual ? "" : " --dir ", is_usual ? "" : s->data_dir);
+    else if (!part->is_set && t->source.elsewhere)
+        snprintf(out, 400, "; %.380s", t->source.elsewhere);
+}
+
+static sg_status fail_no_file(const struct sg_study *s, const struct sg_task *t, const struct part *part,
+                              const char *path, struct sg_err *err)
+{
+    char fetch[400];
+    say_fetch(s, t, part, fetch);
     int may_be_beside = !part->by_study && part->file[0] != '/';
-    return sg_fail(err, SG_INPUT, "task %s: no file %s%s%s%s; hint: data.dir%s%s say where the rows are",
+    return sg_fail(err, SG_INPUT, "task %s: no file %s%s%s%s; hint: data.dir%s%s say where the rows are%s",
                    t->name, path, may_be_beside ? ", nor " : "", may_be_beside ? part->file : "",
                    may_be_beside ? " beside the task file" : "",
                    part->is_set ? " and the task file's test_sets." : ", data.train and data.test",
-                   part->is_set ? part->what : "");
+                   part->is_set ? part->what : "", fetch);
 }
 
 static sg_status read_rows(const struct sg_study *s, const struct sg_task *t, const char *path,
@@ -155,7 +176,7 @@ static sg_status read_rows(const struct sg_study *s, const struct sg_task *t, co
 {
     int is_training = part->is_training;
     if (!sg_file_exists(path))
-        return fail_no_file(t, part, path, err);
+        return fail_no_file(s, t, part, path, err);
     const struct sg_fields fields = {.first = t->fields_unnamed ? NULL : t->first,
                                      .second = t->second,
                                      .label = t->label,
@@ -182,6 +203,23 @@ static sg_status read_rows(const struct sg_study *s, const struct sg_task *t, co
         (*label)[i] = k;
     }
     return SG_OK;
+}
+
+sg_status sg_task_rows_read(const struct sg_task *t, const char *path, int is_training, struct sg_rows *out,
+                            struct sg_err *err)
+{
+    const struct sg_study s = {.quotes = SG_QUOTES_FOUND};
+    const struct part part = {
+        .what = is_training ? "training" : "test", .is_training = is_training, .file = path};
+    struct sg_rows rows = {0};
+    int32_t *label = NULL;
+    sg_status status = read_rows(&s, t, path, &part, &rows, &label, err);
+    sg_free(label);
+    if (status == SG_OK)
+        *out = rows;
+    else
+        sg_rows_free(&rows);
+    return status;
 }
 
 /* As are_indices, of rows that may lack a label or have one that is none. */
@@ -309,13 +347,14 @@ static char *find_file(const struct sg_study *s, const struct sg_task *t, const 
     return named;
 }
 
-/* n rows of no content, all different, classes in turn. */
+/* n rows of no content, all different, classes in turn, as long as the task file says. */
 static sg_status assume_rows(const struct sg_study *s, const struct sg_task *t, int64_t n, const char *part,
                              struct sg_rows *rows, int32_t **label, struct sg_err *err)
 {
     int64_t max_tokens = t->max_tokens ? t->max_tokens : s->generator->max_tokens;
     /* As sg_pool_estimate: completions use 0.6 of their limit; a token is 4.5 bytes of English. */
-    int64_t n_bytes = max_tokens * 6 / 10 * 9 / 2 / (t->second ? 2 : 1);
+    int64_t n_bytes = t->source.row_bytes ? t->source.row_bytes : max_tokens * 6 / 10 * 9 / 2;
+    n_bytes /= t->second ? 2 : 1;
     n_bytes = n_bytes < 40 ? 40 : n_bytes > 20000 ? 20000 : n_bytes;
     char *text = sg_alloc((size_t)n_bytes + 1, 1);
     if (!text || !(*label = sg_alloc((size_t)n, sizeof **label))) {
@@ -344,16 +383,21 @@ static sg_status read_part(const struct sg_study *s, const struct sg_task *t, co
     sg_status status = read_rows(s, t, path, part, rows, label, lacks ? &why : err);
     if (status == SG_OK || !lacks)
         return status;
+    char fetch[400];
+    say_fetch(s, t, part, fetch);
     SG_TRY(sg_file_exists(path) ? sg_lacks_add(lacks, "rows", 1, err, "%s", why.text)
-                                : sg_lacks_add(lacks, "rows", 0, err, "task %s: no file %s with %s rows",
-                                               t->name, path, part->what));
+                                : sg_lacks_add(lacks, "rows", 0, err, "task %s: no file %s with %s rows%s",
+                                               t->name, path, part->what, fetch));
     sg_rows_free(rows);
     sg_free(*label);
     *label = NULL;
     *is_assumed = 1;
-    int64_t n = s->eval.rows > 0 ? s->eval.rows : SG_ASSUMED_TEST_ROWS;
-    if (part->is_training)
+    int64_t n_known = part->is_set ? 0 : part->is_training ? t->source.n_train : t->source.n_test;
+    int64_t n = n_known ? n_known : s->eval.rows > 0 ? s->eval.rows : SG_ASSUMED_TEST_ROWS;
+    if (part->is_training) {
         n = s->n_raw ? s->raw[s->n_raw - 1] : 100;
+        n = n_known && n_known < n ? n_known : n;
+    }
     return assume_rows(s, t, n < t->n_classes ? t->n_classes : n, part->what, rows, label, err);
 }
 

@@ -74,6 +74,30 @@ static const struct sg_setting table[] = {
              "texts), auto (told apart by the "
              "whole file)"},
     {"data.hf", SG_SET_TEXT, SG_SET_NULL, TASK(hf_id), .help = "the data set's name on the Hugging Face Hub"},
+    {"source.hf", SG_SET_TEXT, SG_SET_NULL, TASK(source.hf), .check = check_line, .unit = "owner/name",
+     .help = "what `synthgrid fetch data` gets from the Hub; empty: data.hf"},
+    {"source.config", SG_SET_TEXT, SG_SET_NULL, TASK(source.config), .check = check_line, .unit = "a name",
+     .help = "which of the data set's configurations; empty: it has one"},
+    {"source.revision", SG_SET_TEXT, SG_SET_NULL, TASK(source.revision), .check = check_line,
+     .unit = "a commit", .help = "the state that is fetched; empty: main, as it is the first time"},
+    {"source.train", SG_SET_TEXT, 0, TASK(source.train_split), .check = check_line, .initial = "train",
+     .unit = "a split", .help = "the split of the training rows"},
+    {"source.test", SG_SET_TEXT, 0, TASK(source.test_split), .check = check_line, .initial = "test",
+     .unit = "a split", .help = "the split of the test rows"},
+    {"source.train_rows", SG_SET_INT, SG_SET_NULL, TASK(source.n_train), .min = 1, .max = 1e9, .unit = "rows",
+     .help = "how many training rows there must be; `plan` estimates with it"},
+    {"source.test_rows", SG_SET_INT, SG_SET_NULL, TASK(source.n_test), .min = 1, .max = 1e9, .unit = "rows",
+     .help = "the same of the test rows"},
+    {"source.row_bytes", SG_SET_INT, SG_SET_NULL, TASK(source.row_bytes), .min = 1, .max = 1e6,
+     .unit = "bytes", .help = "mean length of a row's texts; `plan` estimates with it"},
+    {"source.train_sha256", SG_SET_TEXT, SG_SET_NULL, TASK(source.train_sha256), .check = check_line,
+     .unit = "64 hex digits", .help = "of the training rows' file that fetch writes"},
+    {"source.test_sha256", SG_SET_TEXT, SG_SET_NULL, TASK(source.test_sha256), .check = check_line,
+     .unit = "64 hex digits", .help = "the same of the test rows"},
+    {"source.licence", SG_SET_TEXT, SG_SET_NULL, TASK(source.licence), .check = check_line,
+     .help = "of the data set; fetch says it"},
+    {"source.elsewhere", SG_SET_TEXT, SG_SET_NULL, TASK(source.elsewhere), .check = check_line,
+     .help = "where the rows are that no data set on the Hub has; fetch says it"},
     {"max_tokens", SG_SET_INT, SG_SET_NULL, TASK(max_tokens), .min = 1, .max = 1e6, .unit = "tokens",
      .help = "of one completion; empty: generator.max_tokens"},
     {"marks.first", SG_SET_TEXT, 0, TASK(first_mark), .check = check_line, .initial = "Text",
@@ -471,10 +495,12 @@ static sg_status own(const struct sg_task *in, struct sg_task *out, struct sg_er
 }
 
 /* Of the text without the groups that only some studies use: their wordings enter the ids of their own pools and probes alone
- * (gen/pool/pool_id.c, gen/pool/contamination.c), the test sets' rows those of the cells and pools (sg_task_data). A group ends where the next line begins with another key. */
+ * (gen/pool/pool_id.c, gen/pool/contamination.c), the test sets' rows those of the cells and pools (sg_task_data), as
+ * the rows do that came from a source. A group ends where the next line begins with another key. */
 static sg_status digest_of(const char *text, size_t n, char hex[SG_HEX], struct sg_err *err)
 {
-    static const char *const group[] = {"unconditioned:", "prompt_variants:", "test_sets:", "contamination:"};
+    static const char *const group[] = {
+        "unconditioned:", "prompt_variants:", "test_sets:", "contamination:", "source:"};
     enum { N_GROUPS = sizeof group / sizeof group[0] };
     struct sg_sha256_stream *sha = sg_sha256_create();
     if (!sha)

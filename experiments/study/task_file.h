@@ -21,4 +21,7 @@ sg_status sg_task_read(const char *path, struct sg_task *out, struct sg_err *err
 sg_status sg_task_find(const char *entry, const char *study_dir, const struct sg_yaml *at, char **path,
                        struct sg_err *err) SG_MUST_USE;
 
+/* Local. The names of the tasks that there are in those places, sorted: at most `max` of them, each in new memory. Returns how many. */
+int sg_task_names(const char *study_dir, char *name[], int max);
+
 #endif

@@ -24,10 +24,10 @@ static int by_text(const void *a, const void *b)
 }
 
 /* Adds the tasks of a folder to the list, once each. */
-static void list_folder(const char *dir, char **name, int *n)
+static void list_folder(const char *dir, char **name, int *n, int max)
 {
     DIR *d = opendir(dir);
-    for (struct dirent *e; d && (e = readdir(d)) && *n < MAX_KNOWN;) {
+    for (struct dirent *e; d && (e = readdir(d)) && *n < max;) {
         if (!ends_in(e->d_name, ".yaml") || e->d_name[0] == '.')
             continue;
         char *found = sg_strndup(e->d_name, strlen(e->d_name) - 5);
@@ -43,14 +43,40 @@ static void list_folder(const char *dir, char **name, int *n)
         closedir(d);
 }
 
-static sg_status fail_unknown(const char *entry, char *const place[N_PLACES], const struct sg_yaml *at,
+/* Where a task's file is looked for by its name; 0 without memory. */
+static int places_of(const char *study_dir, char *place[N_PLACES])
+{
+    char *share = sg_path_share();
+    place[0] = sg_path_join(study_dir, "tasks");
+    place[1] = sg_strdup("experiments/tasks");
+    place[2] = share ? sg_path_join(share, "experiments/tasks") : NULL;
+    sg_free(share);
+    return place[0] && place[1] && place[2];
+}
+
+static void free_places(char *place[N_PLACES])
+{
+    for (int i = 0; i < N_PLACES; i++)
+        sg_free(place[i]);
+}
+
+int sg_task_names(const char *study_dir, char *name[], int max)
+{
+    char *place[N_PLACES];
+    int n = 0;
+    if (places_of(study_dir, place))
+        for (int i = 0; i < N_PLACES; i++)
+            list_folder(place[i], name, &n, max);
+    free_places(place);
+    qsort(name, (size_t)n, sizeof name[0], by_text);
+    return n;
+}
+
+static sg_status fail_unknown(const char *entry, const char *study_dir, const struct sg_yaml *at,
                               struct sg_err *err)
 {
     char *name[MAX_KNOWN];
-    int n = 0;
-    for (int i = 0; i < N_PLACES; i++)
-        list_folder(place[i], name, &n);
-    qsort(name, (size_t)n, sizeof name[0], by_text);
+    int n = sg_task_names(study_dir, name, MAX_KNOWN);
     struct sg_buf b = sg_buf_make(sizeof err->text);
     sg_buf_puts(&b, "unknown task \"");
     sg_buf_safe(&b, entry, 64);
@@ -95,10 +121,8 @@ sg_status sg_task_find(const char *entry, const char *study_dir, const struct sg
 {
     if (strchr(entry, '/') || ends_in(entry, ".yaml") || ends_in(entry, ".yml"))
         return find_path(entry, study_dir, at, path, err);
-    char *share = sg_path_share();
-    char *place[N_PLACES] = {sg_path_join(study_dir, "tasks"), sg_strdup("experiments/tasks"),
-                             share ? sg_path_join(share, "experiments/tasks") : NULL};
-    sg_status status = place[0] && place[1] && place[2] ? SG_OK : sg_fail_memory(err, strlen(entry));
+    char *place[N_PLACES];
+    sg_status status = places_of(study_dir, place) ? SG_OK : sg_fail_memory(err, strlen(entry));
     int done = 0;
     for (int i = 0; status == SG_OK && !done && i < N_PLACES; i++) {
         char *file = sg_strf("%s/%s.yaml", place[i], entry);
@@ -111,9 +135,7 @@ sg_status sg_task_find(const char *entry, const char *study_dir, const struct sg
             sg_free(file);
     }
     if (status == SG_OK && !done)
-        status = fail_unknown(entry, place, at, err);
-    for (int i = 0; i < N_PLACES; i++)
-        sg_free(place[i]);
-    sg_free(share);
+        status = fail_unknown(entry, study_dir, at, err);
+    free_places(place);
     return status;
 }

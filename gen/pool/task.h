@@ -45,6 +45,17 @@ struct sg_test_set_file {
     char *name, *file; /* file: as train_file */
 };
 
+/* source: what `synthgrid fetch data` gets, and what is known of it before that. Texts may be NULL, numbers 0: not said. */
+struct sg_task_source {
+    char *hf;                /* the data set on the Hub; NULL: hf_id */
+    char *config, *revision; /* its part; the commit */
+    char *train_split, *test_split;
+    char *train_sha256, *test_sha256; /* of the files that `fetch data` writes */
+    char *licence;
+    char *elsewhere;                    /* a sentence: the rows are not on the Hub, and where they are */
+    int64_t n_train, n_test, row_bytes; /* row_bytes: mean of a row's texts together */
+};
+
 struct sg_task {
     char *name, *title;
     char *first, *second; /* column names in the encoder's order; second NULL for a single text */
@@ -59,7 +70,8 @@ struct sg_task {
     int n_test_sets;
     struct sg_test_set_file *test_set; /* test_sets:, in the order of their names */
     char *hf_id;                       /* Hugging Face data set, for people and `fetch`; may be NULL */
-    int64_t max_tokens;                /* of one completion; 0: the study's */
+    struct sg_task_source source;
+    int64_t max_tokens; /* of one completion; 0: the study's */
     /* The names that stand before the texts in prompts and completions ("Premise", "Hypothesis"), in the
      * order in which the LLM is to write them (BoolQ: passage, then question). Single texts: first_mark only.
      */
@@ -75,7 +87,7 @@ struct sg_task {
         char *data_set, *split, *guided, *general;
     } contamination;
     char *text; /* of the file, as it was read */
-    /* SHA-256 of the file's text without `unconditioned:`, `prompt_variants:`, `contamination:` and `test_sets:`, so that new wordings leave the pools of
+    /* SHA-256 of the file's text without `unconditioned:`, `prompt_variants:`, `contamination:`, `test_sets:` and `source:`, so that new wordings leave the pools of
      * the others as they are, and another test set leaves what the LLM was asked. */
     char digest[65];
 };

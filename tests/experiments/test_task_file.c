@@ -200,6 +200,31 @@ static void test_wordings(void **state)
     }
 }
 
+/* Where rows come from is no part of the digest either. */
+static void test_source(void **state)
+{
+    (void)state;
+    struct sg_task plain, t;
+    struct sg_err err = {0};
+    put("t.yaml", HEAD "title: T\n");
+    assert_int_equal(sg_task_read("t.yaml", &plain, &err), SG_OK);
+    assert_true(!plain.source.hf && !plain.source.revision && !plain.source.n_train);
+    assert_string_equal(plain.source.test_split, "test");
+    put("t.yaml", HEAD "source:\n  # a remark\n  hf: me/rows\n  test: validation\n  train_rows: 12\n  "
+                       "licence: mine\ntitle: T\n");
+    assert_int_equal(sg_task_read("t.yaml", &t, &err), SG_OK);
+    assert_string_equal(t.digest, plain.digest);
+    assert_string_equal(t.source.hf, "me/rows");
+    assert_string_equal(t.source.train_split, "train");
+    assert_string_equal(t.source.test_split, "validation");
+    assert_string_equal(t.source.licence, "mine");
+    assert_int_equal(t.source.n_train, 12);
+    sg_task_free(&t);
+    sg_task_free(&plain);
+    put("t.yaml", HEAD "source: {rows: 3}\n");
+    assert_int_equal(sg_task_read("t.yaml", &t, &err), SG_INPUT);
+}
+
 /* Further test sets: by name, whatever their order, and no part of the digest. */
 static void test_test_sets(void **state)
 {
@@ -338,10 +363,11 @@ static void test_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_single),      cmocka_unit_test(test_pair),
-        cmocka_unit_test(test_bad),         cmocka_unit_test(test_wordings),
-        cmocka_unit_test(test_test_sets),   cmocka_unit_test(test_contamination),
-        cmocka_unit_test(test_class_forms), cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_single),        cmocka_unit_test(test_pair),
+        cmocka_unit_test(test_bad),           cmocka_unit_test(test_wordings),
+        cmocka_unit_test(test_source),        cmocka_unit_test(test_test_sets),
+        cmocka_unit_test(test_contamination), cmocka_unit_test(test_class_forms),
+        cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, scratch_enter, scratch_leave);
 }
