@@ -20,9 +20,10 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
-    if os.environ.get(name) and not os.environ.get("SSL_CERT_FILE"):
-        os.environ["SSL_CERT_FILE"] = os.environ[name]
+# 2.x reads SSL_CERT_FILE, 0.36 (requests) REQUESTS_CA_BUNDLE: whichever is set counts for both.
+bundle = next(filter(None, map(os.environ.get, ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"))), None)
+if bundle:
+    os.environ.update(SSL_CERT_FILE=bundle, REQUESTS_CA_BUNDLE=bundle)
 
 import huggingface_hub  # noqa: E402
 from huggingface_hub import constants, errors  # noqa: E402
@@ -99,7 +100,7 @@ class Repository:
         self.is_terminal = request.get("terminal", False)
         self.folder = pathlib.Path(constants.HF_HUB_CACHE) / f"{FOLDER[kind]}--{self.name.replace('/', '--')}"
         self.page = f"{constants.ENDPOINT}/{'datasets/' if kind == 'dataset' else ''}{self.name}"
-        self.n_fetched = 0
+        self.n_fetched, self.seconds = 0, 0.0
 
     def look_up(self):
         """The commit and the licence; then the list of files."""
@@ -204,7 +205,9 @@ class Repository:
             if blob.exists():  # another process was at it
                 part.unlink(missing_ok=True)
                 return progress.add(file.size)
+            begun = time.monotonic()
             Download(self, file, part, f, progress).run()
+            self.seconds += time.monotonic() - begun
             os.fsync(f.fileno())
             os.replace(part, blob)
 
@@ -375,7 +378,7 @@ def weights_of(r):
 
 def fetch_model(request):
     r = Repository("model", request)
-    begun, commit = time.monotonic(), r.known_commit()
+    commit = r.known_commit()
     if commit and not request.get("update") and is_whole(r.snapshot(commit)):
         files = [p for p in r.snapshot(commit).iterdir() if p.is_file()]
         if all([r.check_cached(p) for p in files]):
@@ -395,14 +398,13 @@ def fetch_model(request):
     r.set_ref()
     paths = [*names, "config.json"]
     return {"path": str(r.snapshot(r.commit)), "commit": r.commit, "kept": False, "files": len(paths), "bytes": sum(r.files[p].size for p in paths),
-            "fetched": r.n_fetched, "seconds": time.monotonic() - begun, "licence": r.licence}
+            "fetched": r.n_fetched, "seconds": r.seconds, "licence": r.licence}
 
 
 # ---- data sets ----
 
 def fetch_data(request):
     r = Repository("dataset", request)
-    begun = time.monotonic()
     r.look_up()
     chosen = {part: rows.files_of(r, split, request.get("config")) for part, split in request["splits"].items()}
     names = [p for paths in chosen.values() for p in paths]
@@ -412,7 +414,7 @@ def fetch_data(request):
     for part, paths in chosen.items():
         cached = [r.snapshot(r.commit) / p for p in paths]
         written[part] = rows.write(r, cached, pathlib.Path(request["scratch"]) / f"{part}.jsonl")
-    return {"commit": r.commit, "licence": r.licence, "fetched": r.n_fetched, "seconds": time.monotonic() - begun, "rows": written,
+    return {"commit": r.commit, "licence": r.licence, "fetched": r.n_fetched, "seconds": r.seconds, "rows": written,
             "files": [{"path": p, "digest": r.blob_name(r.files[p]), "bytes": r.files[p].size} for p in sorted(set(names))]}
 
 

@@ -91,14 +91,14 @@ static sg_status talk(const char *python, const char *program, const char *kind,
                       struct hearing *h, struct sg_err *err)
 {
     const char *const argv[] = {python, "-B", program, kind, NULL};
-    char locale[] = "LC_ALL=C.UTF-8", quiet[] = "HF_HUB_DISABLE_PROGRESS_BARS=1",
-         *environment[MAX_VARIABLES + 3];
+    const char *environment[MAX_VARIABLES + 3];
+
     int n = 0, code = 0;
     for (char **v = environ; *v && n < MAX_VARIABLES; v++)
         if (is_passed(*v) && strncmp(*v, "HF_TOKEN=", 9) != 0)
             environment[n++] = *v;
-    environment[n++] = locale;
-    environment[n++] = quiet;
+    environment[n++] = "LC_ALL=C.UTF-8";
+    environment[n++] = "HF_HUB_DISABLE_PROGRESS_BARS=1";
     environment[n] = NULL;
     SG_TRY(sg_child_talk(argv, environment, request, strlen(request), hear, h, &code, err));
     if (sg_tell_is_terminal())

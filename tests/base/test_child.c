@@ -89,10 +89,44 @@ static void failures_are_told(void **state)
     assert_false(sg_child_exists("sg-there-is-no-such-program"));
 }
 
+struct heard {
+    int n;
+    char text[200];
+};
+
+static void hear(void *arg, const char *text)
+{
+    struct heard *h = arg;
+    h->n++;
+    snprintf(h->text + strlen(h->text), sizeof h->text - strlen(h->text), "[%s]", text);
+}
+
+/* Lines as they come, an environment of the caller's, and the exit code. */
+static void lines_are_heard(void **state)
+{
+    (void)state;
+    static const char *const shell[] = {"sh", NULL}, *const missing[] = {"sg-there-is-no-such-program", NULL};
+    char path[4096], name[] = "SG_TEST_NAME=x y";
+    snprintf(path, sizeof path, "PATH=%s", getenv("PATH"));
+    const char *const environment[] = {path, name, NULL};
+    static const char script[] = "echo one; printf 'two'; printf '\\n\\n'; echo "
+                                 "\"$SG_TEST_NAME$SG_TEST_API_KEY\"; printf rest; exit 3";
+    struct heard h = {0};
+    int code = -1;
+    setenv("SG_TEST_API_KEY", "sk-secret", 1);
+    OK(sg_child_talk(shell, environment, script, strlen(script), hear, &h, &code, &err));
+    assert_string_equal(h.text, "[one][two][][x y]");
+    assert_int_equal(h.n, 4);
+    assert_int_equal(code, 3);
+    FAILS(SG_INPUT, "cannot be started", sg_child_talk(missing, environment, "", 0, hear, &h, &code, &err));
+    FAILS(SG_FAILED, "signal 9", sg_child_talk(shell, environment, "kill -9 $$", 10, hear, &h, &code, &err));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_goes_in_and_comes_out), cmocka_unit_test(its_environment_has_no_keys),
-        cmocka_unit_test(it_can_be_asked), cmocka_unit_test(failures_are_told)};
+        cmocka_unit_test(it_can_be_asked), cmocka_unit_test(failures_are_told),
+        cmocka_unit_test(lines_are_heard)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

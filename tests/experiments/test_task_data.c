@@ -233,6 +233,42 @@ static void test_bad(void **state)
     sg_study_destroy(s);
 }
 
+/* A file that `synthgrid fetch` can write is asked for with its command; one that it cannot is not. */
+static void test_fetch_hint(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *override, *more, *says;
+    } row[] = {
+        {"data.dir=none", "source: {hf: me/x}\n", "; `synthgrid fetch data single --dir none` gets it"},
+        {NULL, "source: {hf: me/x}\ndata: {train: train.jsonl}\n", "; `synthgrid fetch data single` gets it"},
+        {NULL, "source: {hf: me/x}\ndata: {train: other.jsonl}\n", NULL},
+        {NULL, "", NULL},
+        {NULL, "source: {elsewhere: the rows are in a drawer}\n", "; the rows are in a drawer"},
+    };
+    char text[2000];
+    assert_int_equal(rename("data/single", "data/away"), 0);
+    for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
+        struct sg_task_data d;
+        struct sg_lacks lacks = {0};
+        struct sg_err err = {0};
+        snprintf(text, sizeof text, "%s%s", single_task, row[i].more);
+        put("tasks/single.yaml", text);
+        struct sg_study *s = make(row[i].override);
+        assert_int_equal(sg_task_data_read(s, 0, &d, &err), SG_INPUT);
+        assert_int_equal(sg_task_data_assume(s, 0, &d, &lacks, &err), SG_OK);
+        int in_error = strstr(err.text, row[i].says ? row[i].says : "; `synthgrid") != NULL,
+            in_lacks = strstr(lacks.item[0].text, row[i].says ? row[i].says : "; `synthgrid") != NULL;
+        if (in_error != (row[i].says != NULL) || in_lacks != in_error)
+            fail_msg("%zu: %s / %s", i, err.text, lacks.item[0].text);
+        sg_task_data_free(&d);
+        sg_lacks_free(&lacks);
+        sg_study_destroy(s);
+    }
+    put("tasks/single.yaml", single_task);
+    assert_int_equal(rename("data/away", "data/single"), 0);
+}
+
 enum { K = 3, N = 40 };
 
 /* 10 rows of class 0, 25 of class 1, 5 of class 2. */
@@ -529,19 +565,13 @@ static void test_test_draw(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_test_draw),
-        cmocka_unit_test(test_read),
-        cmocka_unit_test(test_as_elsewhere),
-        cmocka_unit_test(test_quotes),
-        cmocka_unit_test(test_digest),
-        cmocka_unit_test(test_bad),
-        cmocka_unit_test(test_draw),
-        cmocka_unit_test(test_draw_too_many),
-        cmocka_unit_test(test_draw_class_order),
-        cmocka_unit_test(test_draw_shares),
-        cmocka_unit_test(test_beside),
-        cmocka_unit_test(test_sets_of_rows),
-        cmocka_unit_test(test_bad_sets),
+        cmocka_unit_test(test_test_draw),     cmocka_unit_test(test_read),
+        cmocka_unit_test(test_as_elsewhere),  cmocka_unit_test(test_quotes),
+        cmocka_unit_test(test_digest),        cmocka_unit_test(test_bad),
+        cmocka_unit_test(test_fetch_hint),    cmocka_unit_test(test_draw),
+        cmocka_unit_test(test_draw_too_many), cmocka_unit_test(test_draw_class_order),
+        cmocka_unit_test(test_draw_shares),   cmocka_unit_test(test_beside),
+        cmocka_unit_test(test_sets_of_rows),  cmocka_unit_test(test_bad_sets),
     };
     return cmocka_run_group_tests(tests, enter, scratch_leave);
 }

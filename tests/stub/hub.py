@@ -31,12 +31,10 @@ class Fault:
 class Repository:
     def __init__(self, files, licence, gated, private, branches):
         self.files, self.licence, self.gated, self.private = files, licence, gated, private
-        self.commit = hashlib.sha1(repr(sorted(files.items())).encode()).hexdigest()
         self.branches = branches
-
-    def blob(self, path):
-        data = self.files[path]
-        return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
+        self.blob = {p: hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest() for p, data in files.items()}
+        self.digest = {p: hashlib.sha256(data).hexdigest() for p, data in files.items()}
+        self.commit = hashlib.sha1(repr(sorted(self.digest.items())).encode()).hexdigest()
 
 
 class Hub:
@@ -87,8 +85,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         path = urllib.parse.unquote(self.path.split("?")[0])
         self.hub.seen.append((self.command, path, self.headers.get("Range"), self.headers.get("Authorization"), self.headers.get("Host")))
         if found := re.fullmatch("/content/([0-9a-f]{64})/(.*)", path):
-            data = next((r.files[found[2]] for r in self.hub.repositories.values()
-                         if hashlib.sha256(r.files.get(found[2], b"")).hexdigest() == found[1]), None)
+            data = next((r.files[found[2]] for r in self.hub.repositories.values() if r.digest.get(found[2]) == found[1]), None)
             return self.file(found[2], data) if data is not None else self.reply(404)
         api = re.fullmatch("/api/(model|dataset)s/([^/]+/[^/]+)(?:/(revision|tree)/(.+?))?/?", path)
         if api:
@@ -126,9 +123,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         for path, data in r.files.items():
             if "/" in path and not recursive:
                 continue
-            entry = {"type": "file", "path": path, "size": len(data), "oid": r.blob(path)}
+            entry = {"type": "file", "path": path, "size": len(data), "oid": r.blob[path]}
             if len(data) >= LARGE:
-                entry["lfs"] = {"oid": hashlib.sha256(data).hexdigest(), "size": len(data), "pointerSize": 130}
+                entry["lfs"] = {"oid": r.digest[path], "size": len(data), "pointerSize": 130}
             tree.append(entry)
         return self.reply(200, json.dumps(tree).encode(), Content_Type="application/json")
 
@@ -140,8 +137,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.fail(404, "EntryNotFound", "Entry not found")
         data = r.files[path]
         if len(data) < LARGE:
-            return self.file(path, data, X_Repo_Commit=self.commit, ETag=f'"{r.blob(path)}"')
-        digest = hashlib.sha256(data).hexdigest()
+            return self.file(path, data, X_Repo_Commit=self.commit, ETag=f'"{r.blob[path]}"')
+        digest = r.digest[path]
         self.reply(302, X_Repo_Commit=self.commit, X_Linked_Etag=f'"{digest}"', X_Linked_Size=str(len(data)),
                    Location=f"{self.hub.at % 'localhost'}/content/{digest}/{urllib.parse.quote(path)}")
 
