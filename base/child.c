@@ -169,7 +169,8 @@ sg_status sg_child_ask(const char *const argv[], const char *const environment[]
     int in[2], back[2], status = 0, in_time = 0, ended = 0;
     double until = sg_now_s() + limit_s;
     pid_t pid = -1;
-    int bad = open_ends(in, back) ? start(argv, environment, in[0], back[1], environment ? back[1] : -1, &pid) : errno;
+    int bad = open_ends(in, back) ? start(argv, environment, in[0], back[1], environment ? back[1] : -1, &pid)
+                                  : errno;
     close_end(&in[0]);
     close_end(&back[1]);
     if (!bad) {
@@ -203,8 +204,9 @@ sg_status sg_child_run(const char *const argv[], const char *input, size_t n, do
                                    : status;
 }
 
-sg_status sg_child_talk(const char *const argv[], const char *const environment[], const char *input, size_t n,
-                        void (*line)(void *arg, const char *text), void *arg, int *code, struct sg_err *err)
+sg_status sg_child_talk(const char *const argv[], const char *const environment[], const char *input,
+                        size_t n, void (*line)(void *arg, const char *text), void *arg, int *code,
+                        struct sg_err *err)
 {
     int in[2], back[2], status = 0;
     const struct listener listener = {line, arg};

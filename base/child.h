@@ -29,8 +29,8 @@ sg_status sg_child_ask(const char *const argv[], const char *const environment[]
 /* Local. As sg_child_run, of a program that works for long and says how far it is: its environment is the one given, its standard error is ours, no time
  * limits it, and each line that it writes goes to `line`, without its newline, at most 1 MiB long. Its exit code is in *code; SG_FAILED where it could
  * not be started, or a signal ended it. */
-sg_status sg_child_talk(const char *const argv[], const char *const environment[], const char *input, size_t n,
-                        void (*line)(void *arg, const char *text), void *arg, int *code,
+sg_status sg_child_talk(const char *const argv[], const char *const environment[], const char *input,
+                        size_t n, void (*line)(void *arg, const char *text), void *arg, int *code,
                         struct sg_err *err) SG_MUST_USE;
 
 #endif

@@ -124,9 +124,9 @@ static void lines_are_heard(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(text_goes_in_and_comes_out), cmocka_unit_test(its_environment_has_no_keys),
-        cmocka_unit_test(it_can_be_asked), cmocka_unit_test(failures_are_told),
-        cmocka_unit_test(lines_are_heard)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(text_goes_in_and_comes_out),
+                                       cmocka_unit_test(its_environment_has_no_keys),
+                                       cmocka_unit_test(it_can_be_asked), cmocka_unit_test(failures_are_told),
+                                       cmocka_unit_test(lines_are_heard)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
