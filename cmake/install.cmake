@@ -5,7 +5,7 @@ set(CMAKE_INSTALL_DEFAULT_COMPONENT_NAME synthgrid)
 
 install(TARGETS synthgrid DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(DIRECTORY experiments/ DESTINATION ${share}/experiments FILES_MATCHING PATTERN "*.yaml"
-        PATTERN study EXCLUDE PATTERN run EXCLUDE PATTERN buying EXCLUDE PATTERN bundle EXCLUDE)
+        PATTERN study EXCLUDE PATTERN run EXCLUDE PATTERN buying EXCLUDE PATTERN bundle EXCLUDE PATTERN fetch EXCLUDE)
 install(DIRECTORY data/sample data/recordings DESTINATION ${share}/data)
 install(FILES data/prices.yaml DESTINATION ${share}/data)
 install(DIRECTORY stub/ DESTINATION ${share}/stub FILES_MATCHING PATTERN "*.py" PATTERN __pycache__ EXCLUDE)
