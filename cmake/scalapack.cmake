@@ -12,8 +12,10 @@ if(NOT SCALAPACK_LIBRARY AND BLA_VENDOR MATCHES "^Intel")
   find_library(MKL_BLACS_LIBRARY NAMES mkl_blacs_${blacs}_lp64 libmkl_blacs_${blacs}_lp64.so.2 libmkl_blacs_${blacs}_lp64.so.3 HINTS ${mkl_folder} REQUIRED)
   set(SCALAPACK_LIBRARY ${MKL_SCALAPACK_LIBRARY} ${MKL_BLACS_LIBRARY})
 endif()
+list(GET MPI_C_LIBRARIES 0 mpi_library) # Rocky and openSUSE keep it beside the MPI
+get_filename_component(mpi_folder "${mpi_library}" DIRECTORY)
 find_library(SCALAPACK_LIBRARY NAMES scalapack-${SG_MPI_KIND} scalapack scalapack-openmpi scalapack-mpich REQUIRED
-             HINTS ENV SCALAPACK_ROOT ENV EBROOTSCALAPACK PATH_SUFFIXES lib lib64)
+             HINTS ${mpi_folder} ENV SCALAPACK_ROOT ENV EBROOTSCALAPACK PATH_SUFFIXES lib lib64)
 sg_same_mpi("ScaLAPACK" "${SG_MPI_NAME}" "${SG_MPI_SONAMES}"
             "load or install the ScaLAPACK of this MPI (Debian: libscalapack-openmpi-dev, libscalapack-mpich-dev), name it with -DSCALAPACK_LIBRARY=FILE, or build with its MPI: -DMPI_C_COMPILER=mpicc of that one"
             ${SCALAPACK_LIBRARY})
