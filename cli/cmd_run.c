@@ -1,4 +1,5 @@
 #include "base/lines.h"
+#include "base/text.h"
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "experiments/bundle/bundle.h"
@@ -80,11 +81,23 @@ static sg_status run_bundle(const struct sg_team *world, struct sg_run_options *
     return sg_bundle_run(world, o, results, digest, err);
 }
 
+/* "2/8" */
+static sg_status read_share(const char *text, struct sg_run_options *o, struct sg_err *err)
+{
+    char number[24];
+    size_t n = strcspn(text, "/");
+    snprintf(number, sizeof number, "%.*s", (int)(n < 20 ? n : 20), text);
+    if (text[n] && sg_parse_int64(number, &o->share) && sg_parse_int64(text + n + 1, &o->n_shares) &&
+        o->n_shares >= 1 && o->n_shares <= 1000000 && o->share >= 1 && o->share <= o->n_shares)
+        return SG_OK;
+    return sg_fail(err, SG_INPUT, "--share %.60s: must be I/N, like 2/8: part 2 of 8", text);
+}
+
 /* The options that these commands share end up in the same struct; --results DIR is the override
  * results=DIR. */
 static int study_command(enum action action, int argc, char **argv)
 {
-    const char *results = NULL, *digest = NULL;
+    const char *results = NULL, *digest = NULL, *share = NULL;
     int as_json = 0, submit = 0, collect = 0, abandon = 0;
     int is_plan = action == PLAN;
     struct sg_run_options o = {.max_usd = -1, .buy_only = action == GENERATE, .check = sg_rehearsal_check};
@@ -157,6 +170,11 @@ static int study_command(enum action action, int argc, char **argv)
          .argument = "HEX",
          .help = "of a bundle: the seal that it must have",
          .text = &digest},
+        {.name = "share",
+         .type = SG_OPT_TEXT,
+         .argument = "I/N",
+         .help = "train the I-th of N parts of the cells alone; `merge` joins them",
+         .text = &share},
     };
     const struct sg_option generate_options[] = {
         option_results,
@@ -184,7 +202,9 @@ static int study_command(enum action action, int argc, char **argv)
     };
     const struct sg_option *const options[] = {
         [PLAN] = plan_options, [RUN] = run_options, [GENERATE] = generate_options};
-    const int n_options[] = {[PLAN] = 5, [RUN] = 8, [GENERATE] = 10};
+    const int n_options[] = {[PLAN] = sizeof plan_options / sizeof plan_options[0],
+                             [RUN] = sizeof run_options / sizeof run_options[0],
+                             [GENERATE] = sizeof generate_options / sizeof generate_options[0]};
     const struct sg_usage usage = {.command = actions[action].name,
                                    .positional = action == GENERATE ? "STUDY" : "STUDY|BUNDLE",
                                    .n_positional = 1,
@@ -211,6 +231,8 @@ static int study_command(enum action action, int argc, char **argv)
     if (status == SG_OK && o.with_llm && (o.offline || o.batch))
         status = sg_fail(&err, SG_INPUT, "--with-llm starts a server to be asked now: it does not go with %s",
                          o.offline ? "--offline" : "batches");
+    if (status == SG_OK && share)
+        status = read_share(share, &o, &err);
     o.study = args.n_positional ? args.positional[0] : "";
     o.n_overrides = overrides.n;
     o.overrides = overrides.item;
@@ -222,6 +244,9 @@ static int study_command(enum action action, int argc, char **argv)
     else if (is_bundle && o.with_llm && status == SG_OK)
         status =
             sg_fail(&err, SG_INPUT, "%s is a bundle, which asks nobody; hint: leave out --with-llm", o.study);
+    else if (is_bundle && share)
+        status = sg_fail(&err, SG_INPUT,
+                         "--share is for a study: the results of a bundle are compared as a whole");
     else if (digest && !is_bundle && status == SG_OK)
         status = sg_fail(&err, SG_INPUT, "--digest is for a bundle, and %s is none", o.study);
     if (status == SG_OK && is_plan)

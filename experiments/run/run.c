@@ -177,7 +177,7 @@ static sg_status work(struct sg_run *r, struct sg_err *err)
         status = engine_run(r, err);
     else if (r->world->rank == 0)
         status = batch_run(r, err);
-    return status == SG_OK && !r->options->buy_only ? measure(r, err) : status;
+    return status == SG_OK && !r->options->buy_only && !r->options->n_shares ? measure(r, err) : status;
 }
 
 static void free_all(struct sg_run *r)
@@ -193,6 +193,7 @@ static void free_all(struct sg_run *r)
     sg_cell_items_destroy(&r->items);
     sg_mask_head_destroy(r->head);
     sg_free(r->cell);
+    sg_free(r->is_ours_to_train);
     sg_free(r->h5_path);
     sg_prepared_destroy(r->p);
 }

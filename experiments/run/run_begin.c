@@ -10,6 +10,9 @@
 #include "results/h5/store.h"
 #include "results/ledger/ledger_attempts.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 /* What other studies have bought, before anything is asked for. */
 static sg_status open_cache(struct sg_run *r, struct sg_err *err)
 {
@@ -96,6 +99,34 @@ static sg_status open_ledger(struct sg_run *r, struct sg_err *err)
     return o->opened ? o->opened(o->context, r->ledger, err) : SG_OK;
 }
 
+static int by_id(const void *a, const void *b)
+{
+    return strcmp((*(const struct sg_cell *const *)a)->id, (*(const struct sg_cell *const *)b)->id);
+}
+
+/* --share: ids are hashes, so that each share has cells of all kinds, and all shares are alike to one cell. */
+static sg_status deal(struct sg_run *r, struct sg_err *err)
+{
+    const struct sg_run_options *o = r->options;
+    int64_t n = r->p->grid.n_cells, n_mine = 0;
+    if (!o->n_shares)
+        return SG_OK;
+    const struct sg_cell **cell = sg_alloc((size_t)n + 1, sizeof *cell);
+    r->is_ours_to_train = sg_alloc((size_t)n + 1, 1);
+    if (!cell || !r->is_ours_to_train) {
+        sg_free(cell);
+        return sg_fail_memory(err, (size_t)n * sizeof *cell);
+    }
+    for (int64_t i = 0; i < n; i++)
+        cell[i] = &r->p->grid.cell[i];
+    qsort(cell, (size_t)n, sizeof *cell, by_id);
+    for (int64_t i = o->share - 1; i < n; i += o->n_shares, n_mine++)
+        r->is_ours_to_train[cell[i] - r->p->grid.cell] = 1;
+    r->progress.n_cells = n_mine;
+    sg_free(cell);
+    return SG_OK;
+}
+
 static sg_status make(struct sg_run *r, struct sg_err *err)
 {
     const struct sg_study *s = r->p->study;
@@ -113,7 +144,7 @@ static sg_status make(struct sg_run *r, struct sg_err *err)
                                        .eta_s = -1,
                                        .n_ranks = r->world->size,
                                        .message = ""};
-    return SG_OK;
+    return deal(r, err);
 }
 
 /* --offline, and completions are missing: which, and the command that gets them. */

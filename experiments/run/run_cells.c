@@ -7,6 +7,8 @@ static sg_status add_cell(struct sg_run *r, int64_t i, struct sg_err *err)
 {
     const struct sg_cell *c = &r->p->grid.cell[i];
     char status[16];
+    if (r->is_ours_to_train && !r->is_ours_to_train[i])
+        return SG_OK;
     SG_TRY(sg_ledger_cell_status(r->ledger, c->id, status, err));
     if (sg_resume_is_over(&r->resume, status)) {
         r->progress.n_cells_done += status[0] == 'd';

@@ -159,7 +159,7 @@ static sg_status print_all(struct sg_run *r, const char *digest, struct sg_err *
     int quiet = r->options->quiet;
     if (!quiet) {
         sg_progress_show(&r->progress, 1);
-        if (sg_engine_stop_requested() < 2)
+        if (sg_engine_stop_requested() < 2 && !r->options->n_shares)
             SG_TRY(print_tables(r, err));
         SG_TRY(print_requests(r, err));
     }
@@ -167,7 +167,13 @@ static sg_status print_all(struct sg_run *r, const char *digest, struct sg_err *
         SG_TRY(print_degenerate(r, err));
     if (!quiet)
         sg_tell_result("results  %s\ndigest   %s", r->h5_path, digest);
-    if (!quiet && !r->options->buy_only && r->end == SG_OK)
+    if (r->options->n_shares)
+        sg_tell_result("share    %lld of %lld: %lld of %lld cells are done; `synthgrid merge` joins the "
+                       "shares, and a run in what it makes "
+                       "measures the pools",
+                       (long long)r->options->share, (long long)r->options->n_shares,
+                       (long long)r->progress.n_cells_done, (long long)r->p->grid.n_cells);
+    else if (!quiet && !r->options->buy_only && r->end == SG_OK)
         print_next(r);
     return SG_OK;
 }

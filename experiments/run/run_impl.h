@@ -55,7 +55,8 @@ struct sg_run {
     double budget_usd;       /* < 0: none */
     double started, cache_written, shown;
     struct sg_resume resume;
-    int64_t n_missing; /* completions when the run began */
+    int64_t n_missing;      /* completions when the run began */
+    char *is_ours_to_train; /* (n_cells); NULL: all are */
     char *h5_path;
 
     struct sg_companion *companion; /* NULL: none was started */

@@ -69,6 +69,8 @@ WRONG = [
     (["plan", "a.yaml", "b.yaml"], "one argument too many"),
     (["bundle", "a.yaml"], "bundle needs STUDY FILE"),
     (["run", "experiments/grid.yaml", "--digest", "ab"], "--digest is for a bundle"),
+    (["run", "experiments/grid.yaml", "--share", "3/2"], "must be I/N"),
+    (["submit"], "submit needs STUDY"),
     (["train", "\x1b[31mred"], "train: \"?[31mred\" is one argument too many"),
 ]
 

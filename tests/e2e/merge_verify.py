@@ -47,6 +47,20 @@ def merging(folder):
         for table in ("completions", "attempts"):
             sg.check(sg.ask(folder / "c", money + table) == sg.ask(folder / "whole", money + table), f"{table}: other numbers, or money")
 
+        # Three shares of the cells, each in a copy of a folder that has bought: all cells once, and together the undivided run.
+        sg.run("generate", *study, "tasks=[sst2,rte]", "--results", folder / "s0")
+        shares = [folder / f"s{i}" for i in (1, 2, 3)]
+        trained = []
+        for i, share in enumerate(shares, 1):
+            shutil.copytree(folder / "s0", share)
+            out, _ = sg.run("run", *study, "tasks=[sst2,rte]", "--offline", f"--share={i}/3", "--results", share)
+            sg.check(f"share    {i} of 3" in out and json.loads((share / "status.json").read_text())["phase"] == "done", out)
+            trained.append({row[0] for row in sg.ask(share, "SELECT id FROM cells WHERE status='done'")})
+        sg.check(sorted(map(len, trained)) == [3, 3, 4] and len(set.union(*trained)) == 10, f"shares of {list(map(len, trained))} cells")
+        sg.run("merge", *shares, "-o", folder / "s")
+        out, err = sg.run("run", *study, "tasks=[sst2,rte]", "--results", folder / "s", "--offline")
+        sg.check(sg.digest(out) == whole and "nothing is left to do" in err, "the shares are not the undivided run:\n" + err)
+
         # One clusters buys, its folder is copied, the other goes on: the same plan, so that results.h5 comes with the merge.
         sg.run("generate", *study, "tasks=[sst2,rte]", "--results", folder / "d")
         shutil.copytree(folder / "d", folder / "e")
