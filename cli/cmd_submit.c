@@ -24,7 +24,10 @@ struct given {
 static void print_scripts(const struct sg_submitted *s)
 {
     if (s->has_generate)
-        printf("%s\n# ---- %s, when that has ended well ----\n", s->generate.script, s->run.path);
+        printf("%s\n# ---- %s, when that has ended well ----\n", s->generate.script,
+               s->n_shares ? s->shares.path : s->run.path);
+    if (s->n_shares)
+        printf("%s\n# ---- %s, when all of them have ended ----\n", s->shares.script, s->run.path);
     fputs(s->run.script, stdout);
 }
 
@@ -36,6 +39,9 @@ static void print_job(const struct sg_submitted *s)
     if (s->has_generate)
         sg_tell_result("generate %s\n         script %s, log %s", s->generate.id, s->generate.path,
                        s->generate.log);
+    if (s->n_shares)
+        sg_tell_result("array    %s of %lld tasks, which the job behind it joins\n         script %s, log %s",
+                       s->shares.id, (long long)s->n_shares, s->shares.path, s->shares.log);
     sg_tell_result("job      %s", s->run.id);
     char mem[60] = "";
     if (z->mem_mb > 0)
@@ -51,10 +57,11 @@ static sg_status print_json(const struct sg_submitted *s, struct sg_err *err)
 {
     const struct sg_job_size *z = &s->size;
     return sg_cli_print_json(
-        json_pack("{s:s,s:s,s:s?,s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:f}", "scheduler", s->scheduler->name, "job",
-                  s->run.id, "generate_job", s->has_generate ? s->generate.id : NULL, "script", s->run.path,
-                  "log", s->run.log, "n_ranks", (json_int_t)z->n_ranks, "n_threads", (json_int_t)z->n_threads,
-                  "mem_mb_per_core", (json_int_t)z->mem_mb, "time_s", (json_int_t)z->time_s, "n_cells_left",
+        json_pack("{s:s,s:s,s:s?,s:s?,s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:f}", "scheduler", s->scheduler->name,
+                  "job", s->run.id, "generate_job", s->has_generate ? s->generate.id : NULL, "array_job",
+                  s->n_shares ? s->shares.id : NULL, "script", s->run.path, "log", s->run.log, "n_ranks",
+                  (json_int_t)z->n_ranks, "n_threads", (json_int_t)z->n_threads, "mem_mb_per_core",
+                  (json_int_t)z->mem_mb, "time_s", (json_int_t)z->time_s, "n_cells_left",
                   (json_int_t)s->n_cells_left, "core_h", s->core_h),
         "the job", err);
 }
@@ -161,6 +168,13 @@ int sg_cmd_submit(int argc, char **argv)
         FLAG("ahead", o.ahead, "queue each next job when one begins, not when its time is up"),
         TEXT("generate-on", "P", o.generate_on,
              "buy in a job of partition P first, train offline behind it (Slurm)"),
+        {.name = "array",
+         .type = SG_OPT_COUNT,
+         .argument = "N",
+         .help = "an array of N tasks, each for a share of the cells, and a job that joins them (Slurm)",
+         .count = &g.o.n_shares,
+         .min = 2,
+         .max = 1000000},
         FLAG("offline", o.offline, "the job opens no socket"),
         TEXT("scheduler", "S", o.scheduler, "slurm, pbs, lsf or auto: whichever is there (default)"),
         TEXT("site", "FILE", o.site,

@@ -101,9 +101,11 @@ static char *log_path(const struct sg_script *s, const char *sign)
 static void slurm_head(const struct sg_script *s, struct sg_buf *out)
 {
     const struct sg_job_size *z = &s->size;
-    char *log = log_path(s, "%j");
+    char *log = log_path(s, s->n_shares ? "%A_%a" : "%j");
     directive(s, out, "--job-name=", s->name);
     directive(s, out, "--output=", log);
+    if (s->n_shares)
+        sg_buf_printf(out, "#SBATCH --array=1-%lld\n", (long long)s->n_shares);
     if (z->n_nodes)
         sg_buf_printf(out, "#SBATCH --nodes=%lld\n", (long long)z->n_nodes);
     if (z->n_per_node)
@@ -212,6 +214,13 @@ static void settings(const struct sg_script *s, struct sg_buf *out)
     assign(out, "SYNTHGRID", s->program);
     assign(out, "SG_COMMAND", s->command);
     assign(out, "SG_RESULTS", s->results);
+    if (s->n_shares) {
+        assign(out, "SG_FROM", s->results);
+        sg_buf_puts(out, "SG_RESULTS=");
+        sg_script_quote(s->shares, out);
+        sg_buf_puts(out, "/$SLURM_ARRAY_TASK_ID\n");
+    } else
+        assign(out, "SG_SHARES", s->shares);
     if (s->scheduler->part) { /* what Slurm tells its jobs */
         assign(out, "SG_SCRIPT", s->path);
         sg_buf_printf(out, "SG_RANKS=%lld SG_THREADS=%lld\n", (long long)s->size.n_ranks,
@@ -243,6 +252,9 @@ static void settings(const struct sg_script *s, struct sg_buf *out)
         sg_buf_puts(out, " ");
         sg_script_quote(s->arg[i], out);
     }
+    if (s->n_shares)
+        sg_buf_printf(out, " \"--share=$SLURM_ARRAY_TASK_ID/%lld\" \"results=$SG_RESULTS\"",
+                      (long long)s->n_shares);
     sg_buf_puts(out, "\n\n");
 }
 
@@ -276,9 +288,12 @@ sg_status sg_script_write(const struct sg_script *s, struct sg_buf *out, struct 
 
 extern const char sg_embedded_pbs_part[], sg_embedded_lsf_part[];
 
-static int slurm_after(const char *id, const char **out, char *text)
+static int slurm_after(const char *ok, const char *any, const char **out, char *text)
 {
-    snprintf(text, 120, "--dependency=afterok:%.80s", id);
+    if (!ok && !any)
+        return 0;
+    snprintf(text, 240, "--dependency=%s%.80s%s%s%.80s", ok ? "afterok:" : "", ok ? ok : "",
+             ok && any ? "," : "", any ? "afterany:" : "", any ? any : "");
     out[0] = text;
     out[1] = "--kill-on-invalid-dep=yes";
     return 2;

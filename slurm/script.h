@@ -33,6 +33,9 @@ struct sg_script {
     struct sg_job_size size;
     int is_alone; /* one process, without a launcher */
     int ahead;    /* queues its successor when it begins */
+    int64_t
+        n_shares; /* an array, of which each task trains a share of the cells in a folder of its own below `shares`; 0: none */
+    const char *shares; /* with n_shares 0: the folder whose shares this job joins; NULL: none */
     const char *partition, *account, *qos, *constraint, *mail, *launcher, *env_file;
     int n_modules, n_options, n_extra, n_keys;
     char *const *module; /* to load */
@@ -51,8 +54,9 @@ struct sg_scheduler {
     /* Adds its directives, all but s->option and s->extra. */
     void (*head)(const struct sg_script *s, struct sg_buf *out);
     int reads_stdin; /* the script is its standard input; else its last argument */
-    /* Words before the script that have it wait for job `id`; out: (4) of the caller's, text: (120). How many. */
-    int (*after)(const char *id, const char **out, char *text);
+    /* Words before the script that have it wait until job `ok` has ended well and job `any` has ended, each NULL: for none; out: (4) of the
+     * caller's, text: (240). How many. */
+    int (*after)(const char *ok, const char *any, const char **out, char *text);
     /* The number in what it says, cut out in place; NULL: there is none. */
     const char *(*job_id)(char *said);
     int has_phases; /* its jobs keep their number when they start again, so that another can wait for one */

@@ -6,6 +6,7 @@
 #include "base/secret.h"
 #include "base/tell.h"
 #include "base/text.h"
+#include "results/ledger/merge.h"
 #include "slurm/script.h"
 
 #include <stdio.h>
@@ -19,14 +20,18 @@ enum { MAX_ARGS = 600, SUBMIT_LIMIT_S = 120, GENERATE_MEM_MB = 2000, GENERATE_LI
 
 void sg_submitted_free(struct sg_submitted *s)
 {
-    struct sg_submit_job *const job[] = {&s->generate, &s->run};
-    for (int i = 0; i < 2; i++) {
+    struct sg_submit_job *const job[] = {&s->generate, &s->shares, &s->run};
+    for (int i = 0; i < 3; i++) {
         sg_free(job[i]->script);
         sg_free(job[i]->path);
         sg_free(job[i]->log);
     }
     *s = (struct sg_submitted){0};
 }
+
+/* Runs a program of the batch system, with the few variables of ours that it may see. */
+static sg_status ask(const char *program, const char *const *argv, const char *input, struct sg_buf *said,
+                     struct sg_err *err);
 
 /* ---- make ---- */
 
@@ -159,6 +164,72 @@ static sg_status make_generate(const struct sg_submit_options *o, const struct s
     return write_script(&s, "generate", &out->generate, err);
 }
 
+/* What Slurm's configuration says of MaxArraySize (indices stay below it); its default where Slurm cannot be asked. */
+static int64_t max_array(void)
+{
+    static const char *const argv[] = {"scontrol", "show", "config", NULL};
+    int64_t max = 1001;
+    struct sg_buf said = sg_buf_make(1 << 20);
+    struct sg_err ignored;
+    char number[24];
+    if (ask(argv[0], argv, "", &said, &ignored) == SG_OK) {
+        const char *at = strstr(sg_buf_text(&said), "MaxArraySize"), *value = at ? strchr(at, '=') : NULL;
+        if (value) {
+            value += 1 + strspn(value + 1, " ");
+            snprintf(number, sizeof number, "%.*s", (int)strspn(value, "0123456789") % 20, value);
+            (void)sg_parse_int64(number, &max);
+        }
+    }
+    sg_buf_free(&said);
+    return max;
+}
+
+/* How many tasks the array gets: no more than Slurm takes, than `merge` joins beside the folder itself, and than cells are left. */
+static sg_status count_shares(const struct sg_submit_options *o, const struct sg_job_facts *f,
+                              int buys_before, struct sg_submitted *out, struct sg_err *err)
+{
+    if (o->n_shares <= 0)
+        return SG_OK;
+    if (!out->scheduler->has_phases)
+        return sg_fail(err, SG_INPUT,
+                       "--array is for Slurm alone; hint: more ranks (--ntasks) do the same in one job");
+    if (o->ahead)
+        return sg_fail(
+            err, SG_INPUT,
+            "--array and --ahead do not go together: each task goes back into the queue by itself");
+    if (f->n.n_missing && !buys_before)
+        return sg_fail(err, SG_INPUT,
+                       "--array trains on what is bought, and %lld %s missing; hint: --generate-on P buys "
+                       "first, or `synthgrid generate %s`",
+                       (long long)f->n.n_missing,
+                       sg_plural(f->n.n_missing, "completion is", "completions are"), o->study);
+    int64_t most = max_array() - 1, n = o->n_shares;
+    most = most < SG_MERGE_MAX - 1 ? most : SG_MERGE_MAX - 1;
+    most = most < out->n_cells_left ? most : out->n_cells_left;
+    if (most < 2)
+        return sg_fail(err, SG_INPUT,
+                       "--array %lld: there are no two cells left, or Slurm takes no array of two",
+                       (long long)n);
+    if (n > most)
+        sg_tell_warning("--array %lld: cut to %lld, as Slurm (MaxArraySize), `merge` (%d folders) and the "
+                        "cells that are left allow",
+                        (long long)n, (long long)most, SG_MERGE_MAX);
+    out->n_shares = n < most ? n : most;
+    return SG_OK;
+}
+
+/* Each task is a job of the size of one. */
+static sg_status make_shares(const struct sg_submit_options *o, const struct sg_script *run,
+                             struct sg_submitted *out, struct sg_err *err)
+{
+    const char *arg[MAX_ARGS];
+    struct sg_script s = *run;
+    s.n_shares = out->n_shares;
+    SG_TRY(list_args(o, 1, 1, arg, &s.n_args, err));
+    s.arg = arg;
+    return write_script(&s, "shares", &out->shares, err);
+}
+
 static sg_status make(const struct sg_submit_options *o, const struct sg_site *site, struct sg_job_facts *f,
                       struct sg_submitted *out, struct sg_err *err)
 {
@@ -172,6 +243,7 @@ static sg_status make(const struct sg_submit_options *o, const struct sg_site *s
     char program[4096], dir[4096], results[8400], about[300], hours[24];
     struct sg_site_key key[SG_MAX_GENERATORS];
     int n_keys = 0;
+    char *shares = NULL;
     SG_TRY(choose_scheduler(o, site, &out->scheduler, err));
     if (generate_on && o->offline)
         return sg_fail(err, SG_INPUT,
@@ -184,8 +256,9 @@ static sg_status make(const struct sg_submit_options *o, const struct sg_site *s
                        "`synthgrid submit %s --offline`",
                        o->study, o->study);
     SG_TRY(check_lacks(f, o->force, err));
-    SG_TRY(sg_job_choose(f, &o->wish, &limits, &out->size, err));
     out->n_cells_left = f->n.n_cells - f->n.n_cells_done;
+    SG_TRY(count_shares(o, f, generate_on != NULL, out, err));
+    SG_TRY(sg_job_choose(f, &o->wish, &limits, &out->size, err));
     out->n_missing = f->n.n_missing;
     out->core_h = f->n.cost / 3600;
     sg_format_duration(f->n.cost, hours);
@@ -219,15 +292,22 @@ static sg_status make(const struct sg_submit_options *o, const struct sg_site *s
     s.n_keys = n_keys;
     if (status == SG_OK && generate_on)
         status = make_generate(o, &s, generate_on, out, err);
-    if (status == SG_OK)
-        status = list_args(o, o->offline || generate_on, 1, arg, &s.n_args, err);
-    s.arg = arg;
-    if (o->offline || generate_on) /* what never buys needs no key */
+    int offline = o->offline || generate_on || out->n_shares;
+    if (offline) /* what never buys needs no key */
         s.n_keys = 0;
+    if (out->n_shares && !(shares = sg_strf("%s/shares", results)))
+        status = sg_fail_memory(err, sizeof results);
+    s.shares = shares;
+    if (status == SG_OK && out->n_shares)
+        status = make_shares(o, &s, out, err);
+    if (status == SG_OK)
+        status = list_args(o, offline, 1, arg, &s.n_args, err);
+    s.arg = arg;
     if (status == SG_OK)
         status = write_script(&s, "run", &out->run, err);
     for (int k = 0; k < n_keys; k++)
         free(key[k].path);
+    sg_free(shares);
     return status;
 }
 
@@ -271,8 +351,8 @@ static int may_pass(const char *entry)
     return 0;
 }
 
-static sg_status ask(const struct sg_scheduler *sched, const char *const *argv, const char *input,
-                     struct sg_buf *said, struct sg_err *err)
+static sg_status ask(const char *program, const char *const *argv, const char *input, struct sg_buf *said,
+                     struct sg_err *err)
 {
     size_t n = 0, k = 0;
     int code = 0;
@@ -289,30 +369,30 @@ static sg_status ask(const struct sg_scheduler *sched, const char *const *argv, 
     if (status == SG_OK && code) {
         struct sg_buf words = sg_buf_make(2000);
         sg_buf_foreign(&words, sg_buf_text(said), 600);
-        status = sg_fail(err, SG_FAILED, "%s refuses the job (exit code %d): %s", sched->program, code,
+        status = sg_fail(err, SG_FAILED, "%s refuses the job (exit code %d): %s", program, code,
                          sg_buf_text(&words));
         sg_buf_free(&words);
     }
     return status;
 }
 
-static sg_status send_one(const struct sg_scheduler *sched, struct sg_submit_job *job, const char *after,
-                          struct sg_err *err)
+static sg_status send_one(const struct sg_scheduler *sched, struct sg_submit_job *job, const char *ok,
+                          const char *any, struct sg_err *err)
 {
     const char *argv[12], *id = NULL;
-    char text[120];
+    char text[240];
     int n = 0;
     SG_TRY(sg_file_write(job->path, job->script, strlen(job->script), err));
     argv[n++] = sched->program;
     if (sched->has_phases)
         argv[n++] = "--parsable";
-    if (after)
-        n += sched->after(after, argv + n, text);
+    if (sched->after)
+        n += sched->after(ok, any, argv + n, text);
     if (!sched->reads_stdin)
         argv[n++] = job->path;
     argv[n] = NULL;
     struct sg_buf said = sg_buf_make(1 << 16);
-    sg_status status = ask(sched, argv, sched->reads_stdin ? job->script : "", &said, err);
+    sg_status status = ask(sched->program, argv, sched->reads_stdin ? job->script : "", &said, err);
     char *copy = status == SG_OK ? sg_strdup(sg_buf_text(&said)) : NULL;
     if (status == SG_OK && copy && (id = sched->job_id(copy)))
         snprintf(job->id, sizeof job->id, "%s", id);
@@ -329,11 +409,28 @@ sg_status sg_submit_send(struct sg_submitted *s, struct sg_err *err)
     char *folder = sg_path_dir(s->run.path);
     sg_status status = folder ? sg_mkdirs(folder, err) : sg_fail_memory(err, 1);
     sg_free(folder);
-    if (status == SG_OK && s->has_generate)
-        status = send_one(s->scheduler, &s->generate, NULL, err);
+    const char *bought = NULL, *trained = NULL;
+    if (status == SG_OK && s->n_shares) { /* those that are trained now are not joined yet */
+        char *joined =
+            sg_strf("%.*s/shares/joined", (int)(strrchr(s->run.path, '/') - s->run.path), s->run.path);
+        if (joined)
+            unlink(joined);
+        sg_free(joined);
+    }
+    if (status == SG_OK && s->has_generate) {
+        status = send_one(s->scheduler, &s->generate, NULL, NULL, err);
+        bought = s->generate.id;
+    }
+    if (status == SG_OK && s->n_shares) {
+        status = send_one(s->scheduler, &s->shares, bought, NULL, err);
+        trained = s->shares.id;
+    }
     if (status == SG_OK)
-        status = send_one(s->scheduler, &s->run, s->has_generate ? s->generate.id : NULL, err);
-    if (status != SG_OK && s->generate.id[0] && !s->run.id[0])
+        status = send_one(s->scheduler, &s->run, bought, trained, err);
+    if (status != SG_OK && s->shares.id[0])
+        return sg_err_at(err, "array %s, which trains, is submitted, but not the job that joins its shares",
+                         s->shares.id);
+    if (status != SG_OK && s->generate.id[0])
         return sg_err_at(err, "job %s, which buys, is submitted, but not the one that trains",
                          s->generate.id);
     return status;

@@ -21,6 +21,8 @@ struct sg_submit_options {
     struct sg_job_wish wish;
     const char *partition, *account, *qos, *constraint;
     const char *generate_on; /* a partition: buy there first, and train offline */
+    int64_t
+        n_shares; /* an array of so many tasks, each of which trains a share of the cells, and a job that joins them; 0: one job */
     int ahead;
     int offline;
     int force;    /* also where rows or the encoder are missing here */
@@ -40,8 +42,9 @@ struct sg_submitted {
     struct sg_job_size size;
     int64_t n_cells_left, n_missing; /* cells; completions */
     double core_h;
+    int64_t n_shares; /* as many as Slurm and the cells allow */
     int has_generate;
-    struct sg_submit_job generate, run;
+    struct sg_submit_job generate, shares, run; /* shares: where n_shares > 0; run joins them then */
 };
 
 /* Local. Makes the scripts and writes nothing. SG_INPUT for what the study, the site or the options have wrong, for a key file that others

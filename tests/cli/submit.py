@@ -116,6 +116,11 @@ def scripts():
     sg.check("--mem-per-cpu" not in printed("slurm", "--mem-per-cpu=0"), "memory is asked for")
     has(printed("slurm", "--offline", "--retry-failed", "--max-usd=2.5"),
         "set -- 'experiments/grid.yaml' '--offline' '--retry-failed' '--max-usd' '2.5' " + " ".join(f"'{w}'" for w in TINY[1:]))
+    generate, shares, run = printed("slurm", "--array=3", "--generate-on=dtn").split("\n# ---- ")
+    has(shares, "#SBATCH --array=1-3", f"SG_RESULTS='{sg.ROOT}/results/grid/shares'/$SLURM_ARRAY_TASK_ID", f"SG_FROM='{sg.ROOT}/results/grid'")
+    sg.check(' "--share=$SLURM_ARRAY_TASK_ID/3" "results=$SG_RESULTS"\n' in shares and "'--offline'" in shares, head(shares))
+    has(run, f"SG_SHARES='{sg.ROOT}/results/grid/shares'")
+    sg.check("--array" not in head(run) and "--array" not in head(generate) and "--share" not in head(run), "what is an array")
     both = printed("slurm", "--generate-on=dtn", "--partition=long")
     generate, run = both.split("\n# ---- ")
     has(generate, "#SBATCH --partition=dtn", "#SBATCH --ntasks=1", "SG_COMMAND='generate'", "SG_LAUNCH='env'")
@@ -180,6 +185,8 @@ def wrong(folder):
     for words, said in ((["--ntasks=9", "--nodes=2", "--ntasks-per-node=4"], "more than 2 nodes with 4 each"), (["--nodes=5", "--ntasks=2"], "more nodes than ranks"),
                         (["--time=soon"], "--time soon: must be like"), (["--mem-per-cpu=2T"], "--mem-per-cpu"), (["--scheduler=sge"], "must be auto, slurm"),
                         (["--generate-on=x", "--offline"], "only one of them"), (["--generate-on=x", "--scheduler=pbs"], "for Slurm alone"),
+                        (["--array=2", "--ahead"], "do not go together"), (["--array=2", "--scheduler=lsf"], "for Slurm alone"),
+                        (["--array=2", "seeds.train=1", "tasks=[sst2]"], "no two cells"), (["--array=1"], "from 2 to"),
                         (["train.epoch=3"], "did you mean"), (["train.encoder=/nowhere/bert"], "--force"), (["data.dir=/nowhere"], "--force"),
                         (["--partition=a\nb"], "line's end"), (["--", "--comment=a\nb"], "line's end")):
         extra = words.index("--") if "--" in words else len(words)

@@ -21,13 +21,7 @@ static const struct {
     const char *words;
 } rows[] = {
     {"nothing is known", {0}, {0}, 40, 0, {0, 0, 4, 4, 400, 54060}, NULL},
-    {"a node full, no more threads than lanes",
-     {0},
-     {.cores = 64},
-     40,
-     0,
-     {0, 0, 8, 8, 200, 13560},
-     NULL},
+    {"a node full, no more threads than lanes", {0}, {.cores = 64}, 40, 0, {0, 0, 8, 8, 200, 13560}, NULL},
     {"no more ranks than cells", {0}, {.cores = 64}, 3, 0, {0, 0, 3, 8, 200, 0}, NULL},
     {"a small node", {0}, {.cores = 6}, 40, 0, {0, 0, 1, 6, 300, 0}, NULL},
     {"memory for two ranks", {0}, {.cores = 64, .mem_bytes = 3e9}, 40, 0, {0, 0, 2, 8, 200, 0}, NULL},

@@ -162,6 +162,29 @@ def phases(folder):
     return None
 
 
+def array(folder):
+    """Shares of the cells as tasks of an array, one of which is requeued, and a job that joins them: the study's own folder as an undisturbed run leaves
+    it. With data that is bought first, and more tasks than MaxArraySize allows."""
+    job = submit(*STUDY, "--array=3", "--ntasks=1", "--cpus-per-task=1", "--time=10", f"results={folder / 'array'}", "--", "--nodelist=n3")
+    task = f"{job['array_job']}_2"
+    results = folder / "array/shares/2"
+    await_(60, "the second task trains", lambda: status(results).get("phase") == "training")
+    shell("scontrol", "requeue", task)
+    ended(job["job"])
+    sg.check(field(task, "Restarts") == "1", f"task {task} was not requeued alone: {field(task, 'Restarts')}")
+    sg.check("nothing is left to do" in log(job) and log(job).count(" of 3: ") >= 3, log(job))
+
+    more = submit(*sg.SMALL, "--array=9", "--generate-on=main", "--ntasks=1", "--cpus-per-task=1", f"results={folder / 'small'}", "--", "--nodelist=n3")
+    ended(more["job"])
+    tasks = sorted(p.name for p in (folder / "small/shares").iterdir() if p.is_dir())
+    sg.check(tasks == ["1", "2", "3", "4"], f"an array of {tasks}")
+    small = sg.digest(sg.run("run", *sg.SMALL, f"results={folder / 'small-plain'}")[0])
+    sg.check(digest_of(more) == small, f"array of bought data: {digest_of(more)}, undisturbed {small}")
+    err = submit(*sg.SMALL, "generator.recording=", "--array=2", f"results={folder / 'nothing'}", code=2)
+    sg.check("completions are missing" in err and "--generate-on" in err, err)
+    return sg.digest(sorted((folder / "array").glob("run-*.log"), key=lambda p: p.stat().st_mtime)[-1].read_text())
+
+
 def refused(folder):
     """Slurm's own words, and exit code 1; options behind -- reach it."""
     err = submit(*STUDY, "--partition=nowhere", f"results={folder / 'refused'}", code=1)
@@ -181,7 +204,7 @@ def doctor(folder):
     return None
 
 
-CASES = {f.__name__: f for f in (disturbed, ahead, phases, refused, doctor)}
+CASES = {f.__name__: f for f in (disturbed, ahead, phases, array, refused, doctor)}
 with sg.Folder() as folder:
     chosen = [CASES[name] for name in sys.argv[1:]] or list(CASES.values())
     found = []
