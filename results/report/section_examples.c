@@ -204,13 +204,6 @@ sg_status sg_section_examples(const struct sg_section_input *in, struct sg_doc *
             (long long)s.per_class, (long long)s.n_shown, (long long)s.n);
     if (s.n)
         examples(doc, in->d, &s);
-    double *p = sg_alloc((size_t)s.n + 1, sizeof *p);
-    if (!p) {
-        sg_sample_free(&s);
-        return sg_fail_memory(err, (size_t)s.n * sizeof *p);
-    }
-    probabilities(doc, in->d, &s, p);
-    sg_free(p);
     if (s.n_rejected > SG_SAMPLE_MAX_REJECTED)
         sg_doc_note(doc,
                     "Of %lld rejected near-duplicates %d are listed; /near_duplicates in results.h5 has all.",
@@ -221,6 +214,13 @@ sg_status sg_section_examples(const struct sg_section_input *in, struct sg_doc *
             "completion: the first %d digits of its key in the ledger. resembles: the Jaccard index of both "
             "texts' runs of three words, where that is high.",
             KEY_CHARS);
+    double *p = sg_alloc((size_t)s.n + 1, sizeof *p);
+    if (!p) {
+        sg_sample_free(&s);
+        return sg_fail_memory(err, (size_t)s.n * sizeof *p);
+    }
+    probabilities(doc, in->d, &s, p);
+    sg_free(p);
     status = sg_prompts_write(in->file, in->d, &s, doc, &n_prompts, err);
     if (status == SG_OK && n_prompts)
         sg_doc_note(doc, "Of the first example of each class of each pool, each text at most %d bytes of it.",
