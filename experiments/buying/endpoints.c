@@ -63,20 +63,42 @@ static sg_status check_money(const struct sg_generator *g, double budget_usd, st
     return SG_OK;
 }
 
+static sg_status fail_without_key(const struct sg_generator *g, int64_t n_missing, struct sg_err *err)
+{
+    return sg_fail(err, SG_INPUT,
+                   "%lld %s needed, but there is neither a recording that has %s, nor a "
+                   "key (%s is not set), nor "
+                   "a server; hint: export %s, or give generator.base_url=http://127.0.0.1:8080/v1 of a "
+                   "local server, or "
+                   "generator.recording",
+                   (long long)n_missing, sg_plural(n_missing, "completion is", "completions are"),
+                   sg_plural(n_missing, "it", "them"), g->api_key_env, g->api_key_env);
+}
+
+sg_status sg_endpoints_check_keys(const struct sg_study *s, struct sg_requests *r, struct sg_err *err)
+{
+    for (int i = 0; i < s->n_generators; i++) {
+        const struct sg_generator *g = &s->generator[i];
+        const char *key = getenv(g->api_key_env);
+        int64_t n = 0;
+        if ((key && key[0]) || sg_provider_address(g) || sg_provider_find(g->provider)->in_process)
+            continue;
+        SG_TRY(sg_requests_expect(r, i, &n, err));
+        if (!n)
+            continue;
+        sg_status status = fail_without_key(g, n, err);
+        return g->name ? sg_err_at(err, "generators.%s", g->name) : status;
+    }
+    return SG_OK;
+}
+
 static sg_status connect(struct sg_endpoint *e, int64_t n_missing, double budget_usd, struct sg_err *err)
 {
     const struct sg_generator *g = &e->generator;
     SG_TRY(sg_secret_take(g->api_key_env, &e->api_key, err));
     const char *address = sg_provider_address(g);
     if (!e->api_key && !address)
-        return sg_fail(err, SG_INPUT,
-                       "%lld %s needed, but there is neither a recording that has %s, nor a "
-                       "key (%s is not set), nor "
-                       "a server; hint: export %s, or give generator.base_url=http://127.0.0.1:8080/v1 of a "
-                       "local server, or "
-                       "generator.recording",
-                       (long long)n_missing, sg_plural(n_missing, "completion is", "completions are"),
-                       sg_plural(n_missing, "it", "them"), g->api_key_env, g->api_key_env);
+        return fail_without_key(g, n_missing, err);
     SG_TRY(check_money(g, budget_usd, err));
     /* Also where it is the provider's own: another rank's variable must not send the key elsewhere. */
     const char *resolved = address ? address : sg_provider_find(g->provider)->base_url;

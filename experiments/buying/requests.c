@@ -206,6 +206,21 @@ sg_status sg_requests_count(struct sg_requests *r, int64_t *n, int64_t *of, stru
     return status;
 }
 
+sg_status sg_requests_expect(struct sg_requests *r, int generator, int64_t *n, struct sg_err *err)
+{
+    int64_t sum = 0;
+    for (int64_t i = 0; i < r->n; i++) {
+        struct sg_request_list first = {.max = 1};
+        if (generator >= 0 && sg_requests_generator(r, i) != generator)
+            continue;
+        SG_TRY(sg_requests_advance(r, i, &first, err));
+        sum += first.n + first.n_behind;
+        sg_request_list_free(&first);
+    }
+    *n = sum;
+    return SG_OK;
+}
+
 const char **sg_requests_keys(const struct sg_set *s)
 {
     size_t n = (size_t)sg_set_n(s);

@@ -48,6 +48,10 @@ int sg_requests_is_complete(const struct sg_requests *r, int64_t i);
  * that waits for another consumer (a pool that rephrases another one, a verification) needs what it will ask for at least. */
 sg_status sg_requests_count(struct sg_requests *r, int64_t *n, int64_t *of, struct sg_err *err) SG_MUST_USE;
 
+/* About how many those that wait for none need next, of one generator (-1: of all), without making the requests: 0 where none is missing. */
+sg_status sg_requests_expect(struct sg_requests *r, int generator, int64_t *n,
+                             struct sg_err *err) SG_MUST_USE;
+
 /* Puts all answers of a recording into the ledger, and commits. without_failed: the failures that it has are left out. */
 sg_status sg_requests_import(struct sg_requests *r, const char *recording, int without_failed,
                              struct sg_err *err) SG_MUST_USE;

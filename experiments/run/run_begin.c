@@ -64,12 +64,15 @@ static sg_status resume(struct sg_run *r, struct sg_err *err)
 static sg_status count_missing(struct sg_run *r, struct sg_err *err)
 {
     const struct sg_study *s = r->p->study;
+    int64_t n;
     SG_TRY(sg_requests_create(r->p, r->ledger, &r->requests, err));
-    SG_TRY(sg_requests_count(r->requests, &r->n_missing, NULL, err));
-    if (r->n_missing && sg_study_reads_recording(s)) {
+    SG_TRY(sg_requests_expect(r->requests, -1, &n, err));
+    if (n && sg_study_reads_recording(s))
         SG_TRY(sg_requests_import(r->requests, s->generator->recording, retries(r), err));
-        SG_TRY(sg_requests_count(r->requests, &r->n_missing, NULL, err));
-    }
+    /* Millions of requests take a minute to make: not for who lacks a key. The cache may have what is missing. */
+    if (!s->cache && !r->options->offline && !r->options->batch)
+        SG_TRY(sg_endpoints_check_keys(s, r->requests, err));
+    SG_TRY(sg_requests_count(r->requests, &r->n_missing, NULL, err));
     return open_cache(r, err);
 }
 

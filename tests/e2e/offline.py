@@ -2,6 +2,7 @@
 """What says --offline opens no internet socket and starts no other program (strace sees all of it), and what lacks completions lists them before
 any work; `generate` needs no MPI launcher, and talks to its endpoint alone."""
 import re
+import resource
 import shutil
 import subprocess
 
@@ -54,6 +55,13 @@ with sg.Folder() as folder:
         for method in ("zero_shot", "few_shot_3"):
             sg.check(re.search(rf"^{task} +{method} ", out + err, re.M), f"{task} {method} is not in the list:\n{out}{err}")
     sg.check(not (folder / "none" / "results.h5").exists(), "a run without completions has results")
+    # A missing key is told before hundreds of thousands of requests are made: in less than the seconds of processor time that these take.
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    _, err = sg.run("run", *STUDY, "generator.recording=", "sizes=[200000]", "--results", folder / "no_key", code=2)
+    used = sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2]) - sum(before[:2])
+    sg.check("800000 completions are needed" in err and "OPENAI_API_KEY is not set" in err, err)
+    sg.check(used < 3, f"{used:.1f} s of processor time")
+
     # That end is told like any other; of a study that is refused there is nothing to tell in another's folder.
     out, _ = sg.run("status", folder / "none")
     sg.check("phase    stopped" in out and "40 completions are missing" in out, out)
