@@ -6,6 +6,7 @@
  * One study: the same name, rows and task files of each task that both have, encoder, and settings; but these may differ:
  *   which part of the grid    tasks, methods, conditioning, prompt_variants, rephrase, rephrase_tasks, sizes, raw, mixes, weighting, verify, classifiers, fine_tune_tasks, seeds.*, which
  *                             generators, llm_eval.shots, .rows and .seeds, contamination.rows: ids of pools and cells say what each comes from
+ *   what neither uses         probe.* without probes and views, train.* without fine-tuned cells, settings of questions that nobody asks
  *   where things are          data.dir, .train and .test, generator.base_url, .api_key_env, .recording, .timeout_s and .retries,
  *                             train.encoder: rows and encoder are compared by their digests
  * Where the settings differ, the plan of the result is that of the inputs one after the other, until a run puts it into its own order.

@@ -66,6 +66,72 @@ static sg_status meta(struct sg_merging *m, const char *schema, const char *name
     return status;
 }
 
+/* Whether a list of the settings has a word other than `but`. */
+static int lists(const json_t *settings, const char *key, const char *word, const char *but)
+{
+    const json_t *list = json_object_get(settings, key);
+    int yes = 0;
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *x = json_string_value(json_array_get(list, i));
+        yes |= x && (word ? strcmp(x, word) == 0 : strcmp(x, but) != 0);
+    }
+    return yes;
+}
+
+static int has_probe(const json_t *s)
+{
+    return lists(s, "classifiers", "probe", NULL) || lists(s, "weighting", NULL, "none") ||
+           lists(s, "verify", "raw_classifier", NULL);
+}
+
+static int is_fine_tuned(const json_t *s) /* older settings do not say it */
+{
+    return !json_object_get(s, "classifiers") || lists(s, "classifiers", "fine_tune", NULL);
+}
+
+static int asks_for_classes(const json_t *s)
+{
+    return json_array_size(json_object_get(json_object_get(s, "llm_eval"), "shots")) > 0;
+}
+
+static int has_llm_views(const json_t *s)
+{
+    return lists(s, "verify", "llm", NULL);
+}
+
+static int asks_for_class_names(const json_t *s)
+{
+    return asks_for_classes(s) || has_llm_views(s);
+}
+
+/* What no cell uses where no study of the two has what it is of. */
+static int is_unused(const json_t *a, const json_t *b, const char *path)
+{
+    static const struct {
+        const char *begins, *but;
+        int (*is_used)(const json_t *settings);
+    } table[] = {{"probe.", NULL, has_probe},
+                 {"train.", "train.max_length", is_fine_tuned},
+                 {"verify_generator", NULL, has_llm_views},
+                 {"llm_eval.max_tokens", NULL, asks_for_class_names},
+                 {"llm_eval.temperature", NULL, asks_for_classes}};
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
+        if (strncmp(path, table[i].begins, strlen(table[i].begins)) == 0 &&
+            !(table[i].but && strcmp(path, table[i].but) == 0))
+            return !table[i].is_used(a) && !table[i].is_used(b);
+    return 0;
+}
+
+/* Settings whose null is a choice of the program's (experiments/study/settings.c, none_word). */
+static int is_auto(const char *path)
+{
+    static const char *const name[] = {"probe.c", "train.lr", "train.lanes", "train.threads"};
+    for (size_t i = 0; i < sizeof name / sizeof name[0]; i++)
+        if (strcmp(path, name[i]) == 0)
+            return 1;
+    return 0;
+}
+
 static void shorten(const json_t *value, char out[80])
 {
     char *text = value ? json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
@@ -89,8 +155,23 @@ static int is_free_generator(const char *path, int is_in_both)
     return is_free(alike);
 }
 
-/* The first setting that differs, "" when none does; a and b are objects. */
-static void difference(const json_t *a, const json_t *b, const char *above, char found[400])
+static void shorten_setting(const char *path, const json_t *value, char out[80])
+{
+    if (json_is_null(value))
+        snprintf(out, 80, "%s", is_auto(path) ? "auto" : "empty");
+    else
+        shorten(value, out);
+}
+
+/* An older program does not know the setting that another one left empty. */
+static int is_alike(const json_t *x, const json_t *y)
+{
+    return json_equal(x, y) || ((!x || json_is_null(x)) && (!y || json_is_null(y)));
+}
+
+/* The first setting that differs, "" when none does; a and b are objects, of the settings all[0] and all[1]. */
+static void difference(const json_t *const all[2], const json_t *a, const json_t *b, const char *above,
+                       char found[400])
 {
     const json_t *both[] = {a, b};
     for (int side = 0; side < 2 && !found[0]; side++) {
@@ -100,15 +181,15 @@ static void difference(const json_t *a, const json_t *b, const char *above, char
             const json_t *x = json_object_get(a, key), *y = json_object_get(b, key);
             char path[160], left[80], right[80];
             snprintf(path, sizeof path, "%.100s%s%.50s", above, above[0] ? "." : "", key);
-            if (found[0] || (side && x) || json_equal(x, y) || is_free(path) ||
-                is_free_generator(path, x && y))
+            if (found[0] || (side && x) || is_alike(x, y) || is_free(path) ||
+                is_free_generator(path, x && y) || is_unused(all[0], all[1], path))
                 continue;
             if (json_is_object(x) && json_is_object(y)) {
-                difference(x, y, path, found);
+                difference(all, x, y, path, found);
                 continue;
             }
-            shorten(x, left);
-            shorten(y, right);
+            shorten_setting(path, x, left);
+            shorten_setting(path, y, right);
             snprintf(found, 400, "%s is %s and %s", path, left, right);
         }
     }
@@ -140,7 +221,7 @@ static sg_status check_settings(struct sg_merging *m, const char *mine, const ch
     if (status == SG_OK)
         status = parse(theirs, "settings", m->from, &b, err);
     if (status == SG_OK)
-        difference(a, b, "", found);
+        difference((const json_t *const[]){a, b}, a, b, "", found);
     if (found[0])
         status = other_study(m, found, err);
     json_decref(a);

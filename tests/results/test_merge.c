@@ -531,6 +531,53 @@ static void another_study_is_refused(void **state)
     sg_ledger_close(c);
 }
 
+/* What only cells use that neither half has is no difference, and an empty setting is none that an older program lacks. */
+static void settings_that_no_cell_uses(void **state)
+{
+    (void)state;
+    static const char tuned[] =
+        "\"classifiers\":[\"fine_tune\"],\"verify\":[\"none\"],\"weighting\":[\"none\"]",
+                      probed[] = "\"classifiers\":[\"probe\"],\"verify\":[\"none\"],\"weighting\":[\"none\"]",
+                      viewed[] = "\"classifiers\":[\"fine_tune\"],\"verify\":[\"none\",\"raw_classifier\"]",
+                      said[] = "\"classifiers\":[\"fine_tune\"],\"verify\":[\"llm\"]";
+    static const struct {
+        const char *both, *mine, *theirs, *says; /* says NULL: they are of one study */
+    } table[] = {
+        {tuned, "\"probe\":{\"c\":1}", "\"probe\":{\"c\":null}", NULL},
+        {viewed, "\"probe\":{\"c\":1}", "\"probe\":{\"c\":null}", "probe.c is 1 and auto"},
+        {probed, "\"probe\":{\"c\":1}", "\"probe\":{\"c\":2}", "probe.c is 1 and 2"},
+        {probed, "\"train\":{\"epochs\":1}", "\"train\":{\"epochs\":2}", NULL},
+        {probed, "\"train\":{\"max_length\":1}", "\"train\":{\"max_length\":2}",
+         "train.max_length is 1 and 2"},
+        {tuned, "\"train\":{\"lr\":0.5}", "\"train\":{\"lr\":null}", "train.lr is 0.5 and auto"},
+        {tuned, "\"train\":{\"steps\":3}", "\"train\":{\"steps\":null}", "train.steps is 3 and empty"},
+        {tuned, "\"verify_generator\":null", "\"x\":null", NULL},
+        {tuned, "\"verify_generator\":\"a\"", "\"verify_generator\":\"b\"", NULL},
+        {said, "\"verify_generator\":\"a\"", "\"verify_generator\":\"b\"",
+         "verify_generator is \"a\" and \"b\""},
+        {tuned, "\"llm_eval\":{\"max_tokens\":3}", "\"llm_eval\":{\"max_tokens\":4}", NULL},
+        {said, "\"llm_eval\":{\"max_tokens\":3}", "\"llm_eval\":{\"max_tokens\":4}",
+         "llm_eval.max_tokens is 3 and 4"},
+    };
+    make("u", &(struct fake){0}, -1);
+    for (int i = 0; i < (int)(sizeof table / sizeof table[0]); i++) {
+        char name[2][16], sql[600], out[16];
+        for (int k = 0; k < 2; k++) {
+            snprintf(name[k], sizeof name[k], "u%d-%d", i, k);
+            make_copy("u", name[k]);
+            snprintf(sql, sizeof sql, "INSERT INTO meta VALUES('settings', '{%s,%s}')", table[i].both,
+                     k ? table[i].theirs : table[i].mine);
+            alter(name[k], sql);
+        }
+        const char *in[] = {at(name[0]), at(name[1])};
+        snprintf(out, sizeof out, "u%d", i);
+        struct sg_merge_options o = options(in, 2, at(out));
+        assert_int_equal(merge(&o), table[i].says ? SG_INPUT : SG_OK);
+        if (table[i].says && !strstr(err.text, table[i].says))
+            fail_msg("not \"%s\": %s", table[i].says, err.text);
+    }
+}
+
 static void a_run_keeps_its_folder(void **state)
 {
     (void)state;
@@ -650,6 +697,7 @@ int main(void)
         cmocka_unit_test(the_better_record_is_taken),
         cmocka_unit_test(batches_come_along),
         cmocka_unit_test(another_study_is_refused),
+        cmocka_unit_test(settings_that_no_cell_uses),
         cmocka_unit_test(a_run_keeps_its_folder),
         cmocka_unit_test(a_kill_leaves_no_result),
         cmocka_unit_test(what_is_there_is_not_written_over),
