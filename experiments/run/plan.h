@@ -32,7 +32,7 @@ struct sg_plan_counts {
     int64_t n_classify;      /* of n_requests, those that ask for the class of a test row */
     int64_t n_contamination; /* those that ask to complete one */
     int64_t n_verify;        /* and those that ask for the class of a synthetic example */
-    int64_t n_cells, n_cells_done, n_raw_only;
+    int64_t n_cells, n_cells_done, n_raw_only, n_probes;
     int64_t n_stale; /* cells that were done on other texts: to be trained again */
     struct sg_batches_out batches;
     int64_t n_few;     /* cells of too few steps to learn much */

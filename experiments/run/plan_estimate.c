@@ -2,6 +2,7 @@
 #include "base/text.h"
 #include "experiments/run/cell_items.h"
 #include "experiments/run/plan_job.h"
+#include "experiments/run/raw_models.h"
 #include "experiments/run/texts.h"
 #include "experiments/run/vectors.h"
 
@@ -90,12 +91,13 @@ sg_status sg_plan_count_cells(struct sg_prepared *p, struct sg_plan_sources *fro
         status = is_done(from, texts, c, n, &done, err);
         n->n_cells_done += done;
         n->n_raw_only += c->pool < 0;
+        n->n_probes += c->classifier == SG_PROBE;
         count_few(p, c, n);
         if (!done)
             add_cost(p, c, n);
     }
     if (n->n_cells > n->n_cells_done)
-        n->cost += sg_vectors_cost(p);
+        n->cost += sg_vectors_cost(p) + sg_raw_models_cost(p);
     sg_texts_destroy(texts);
     return status;
 }

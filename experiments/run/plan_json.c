@@ -117,6 +117,9 @@ sg_status sg_plan_json(const struct sg_prepared *p, const struct sg_plan_counts 
                                             "n_requests_contamination", (json_int_t)n->n_contamination,
                                             "n_requests_verify", (json_int_t)n->n_verify));
     if (o)
+        json_object_update_new(o, json_pack("{s:I,s:I}", "n_cells_probe", (json_int_t)n->n_probes,
+                                            "n_cells_fine_tuned", (json_int_t)(n->n_cells - n->n_probes)));
+    if (o)
         json_object_set_new(o, "n_free_pools", json_integer(sg_plan_n_free_pools(p)));
     if (o)
         json_object_set_new(o, "n_imported_pools", json_integer(sg_plan_n_imported_pools(p)));

@@ -196,12 +196,10 @@ static void print_lacks(const struct sg_prepared *p, const struct sg_plan_counts
 }
 
 /* Where there are probes. */
-static void tell_classifiers(const struct sg_prepared *p, struct sg_buf *out)
+static void tell_classifiers(const struct sg_prepared *p, const struct sg_plan_counts *n, struct sg_buf *out)
 {
     const struct sg_study *s = p->study;
-    int64_t n_probes = 0;
-    for (int64_t i = 0; i < p->grid.n_cells; i++)
-        n_probes += p->grid.cell[i].classifier == SG_PROBE;
+    int64_t n_probes = n->n_probes;
     if (!n_probes)
         return;
     sg_buf_printf(out, "train    %lld %s (%s pooling, C %s%.4g), %lld fine-tuned%s", (long long)n_probes,
@@ -285,7 +283,7 @@ void sg_plan_text(const struct sg_prepared *p, const struct sg_plan_sources *fro
                           (long long)p->data[t].set[i].rows.n,
                           sg_plural(p->data[t].set[i].rows.n, "row", "rows"), p->data[t].set[i].path);
     }
-    tell_classifiers(p, out);
+    tell_classifiers(p, n, out);
     tell_views(p, out);
     if (s->seeds_generation * s->seeds_data * s->seeds_train == 1)
         sg_buf_puts(out,

@@ -66,6 +66,27 @@ static struct sg_vectors_part rows_of(int task)
     return (struct sg_vectors_part){SG_VECTORS_TRAIN, task};
 }
 
+static struct sg_cell as_much_work(const struct sg_cell *c)
+{
+    return (struct sg_cell){.task = c->task, .classifier = SG_PROBE, .raw = c->raw};
+}
+
+double sg_raw_models_cost(const struct sg_prepared *p)
+{
+    double cost = 0;
+    for (int64_t i = 0; i < p->grid.n_cells; i++) {
+        const struct sg_cell *c = &p->grid.cell[i];
+        int is_first = sg_arm_needs_raw_model(&c->arm);
+        for (int64_t k = i - 1; k >= 0 && is_first && p->grid.cell[k].task == c->task; k--) {
+            const struct sg_cell *x = &p->grid.cell[k];
+            is_first = !sg_arm_needs_raw_model(&x->arm) || x->raw != c->raw || x->seed_data != c->seed_data;
+        }
+        struct sg_cell probe = as_much_work(c);
+        cost += is_first ? sg_cell_cost(p, &probe) : 0;
+    }
+    return cost;
+}
+
 /* What others wait for goes before all that does. */
 enum { PRIORITY = 2 };
 
@@ -77,7 +98,7 @@ static sg_status queue(struct sg_raw_models *m, struct sg_engine *e, int kind_of
     if (!x)
         return sg_fail_memory(err, sizeof *x);
     *x = (struct model){.of = m, .task = c->task, .raw = c->raw, .seed_data = c->seed_data};
-    struct sg_cell probe = {.task = c->task, .classifier = SG_PROBE, .raw = c->raw}; /* as much work */
+    struct sg_cell probe = as_much_work(c);
     sg_status status = sg_vectors_need(m->vectors, e, kind_of_vectors, sg_vectors_train(c), &after, err);
     struct sg_item item = {.kind = kind,
                            .cost = sg_cell_cost(m->p, &probe),

@@ -38,4 +38,7 @@ sg_status sg_raw_models_get(const struct sg_raw_models *m, const struct sg_cell 
 /* The settings of the study's probes. */
 struct sg_logistic_settings sg_probe_settings(double c);
 
+/* What fitting all of a study's takes, as sg_cell_cost: each once, whoever shares it. */
+double sg_raw_models_cost(const struct sg_prepared *p);
+
 #endif

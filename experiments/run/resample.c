@@ -44,14 +44,27 @@ static sg_status note(struct resample *r, char *text, struct sg_err *err)
     return sg_json_add_sentence(r->o->misfits, text, err);
 }
 
-/* "sst2, synthetic, zero_shot, 30 synthetic, 0 raw" */
-static void name_cell(const struct resample *r, const struct sg_cell *c, char name[SG_ARM_NAME + 200])
+enum { NAME = SG_ARM_NAME + 300 };
+
+/* ", seed_data 1"; nothing where no seed of that kind changes the cell. */
+static void add_seed(const char *what, int64_t seed, char name[NAME])
+{
+    size_t n = strlen(name);
+    if (seed >= 0)
+        snprintf(name + n, NAME - n, ", %s %lld", what, (long long)seed);
+}
+
+/* "sst2, probe, synthetic, zero_shot, 30 synthetic, 0 raw, seed_generation 0" */
+static void name_cell(const struct resample *r, const struct sg_cell *c, char name[NAME])
 {
     char arm[SG_ARM_NAME] = "";
     sg_arm_name(r->p->study, &c->arm, arm);
-    snprintf(name, SG_ARM_NAME + 200, "%.64s, %s%s%s, %lld synthetic, %lld raw",
-             r->p->study->task[c->task].name, sg_mix_name(c->mix), arm[0] ? ", " : "", arm,
+    snprintf(name, NAME, "%.64s, %s, %s%s%s, %lld synthetic, %lld raw", r->p->study->task[c->task].name,
+             sg_cell_classifier_name(c->classifier), sg_mix_name(c->mix), arm[0] ? ", " : "", arm,
              (long long)c->size, (long long)c->raw);
+    add_seed("seed_generation", c->seed_generation, name);
+    add_seed("seed_data", c->seed_data, name);
+    add_seed("seed_train", c->seed_train, name);
 }
 
 /* ---- which ---- */
@@ -103,7 +116,7 @@ static sg_status choose(struct resample *r, struct sg_err *err)
 static sg_status check_texts(struct resample *r, const struct again *a, int *fits, struct sg_err *err)
 {
     const struct sg_cell *c = a->item.cell;
-    char name[SG_ARM_NAME + 200];
+    char name[NAME];
     name_cell(r, c, name);
     *fits = sg_cell_is_ready(r->p, c);
     if (!*fits)
@@ -151,7 +164,7 @@ static sg_status on_done(void *context, void *user, const struct sg_outcome *o, 
                          struct sg_err *err)
 {
     struct again *a = user;
-    char name[SG_ARM_NAME + 200];
+    char name[NAME];
     size_t at;
     json_t *head;
     (void)context, (void)e;

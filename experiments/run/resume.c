@@ -4,6 +4,7 @@
 #include "base/tell.h"
 #include "base/text.h"
 #include "experiments/run/measure.h"
+#include "experiments/run/raw_models.h"
 #include "experiments/run/vectors.h"
 #include "results/ledger/ledger_contamination.h"
 #include "results/ledger/ledger_trained.h"
@@ -115,8 +116,8 @@ sg_status sg_resume_count(struct sg_resume *r, int buy_only, struct sg_err *err)
             r->cost += sg_cell_cost(p, c);
         r->n_to_train += !fits || open || !sg_resume_is_over(r, before);
     }
-    /* Embedding is the engine's work, too. */
-    r->cost += r->n_to_train ? sg_vectors_cost(p) : 0;
+    /* Embedding, and fitting what views share, are the engine's work, too. */
+    r->cost += r->n_to_train ? sg_vectors_cost(p) + sg_raw_models_cost(p) : 0;
     tell(r, r->n_reset + n_stale, buy_only);
     return SG_OK;
 }

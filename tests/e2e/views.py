@@ -56,8 +56,11 @@ with sg.Folder() as folder:
         sg.check((result["weights_sha256"] != unweighted["weights_sha256"]) == ("dimp" in method), f"{task} {classifier} {method}: weights as without")
 
     # All of them are trained again to the same weights.
-    out, _ = sg.run("verify", folder / "r1", "--sample", "100%", ranks=2)
+    out, told = sg.run("verify", folder / "r1", "--sample", "100%", ranks=2)
     sg.check("18 of 18" in out, out)
+    for cell in ("(sst2, fine_tune, raw+synthetic, zero_shot dimp, 30 synthetic, 40 raw, seed_generation 0, seed_data 0, seed_train 0): the same",
+                 "(emotion, probe, raw, 0 synthetic, 40 raw, seed_data 0): the same"):
+        sg.check(told.count(cell) == 1, f"{cell} is not in\n{told}")
 
     # The report counts them by class, of the classifier that is shown.
     text, _ = sg.run("report", folder / "r1", "--classifier", "probe", "--section", "removed", "--format", "csv")
@@ -73,6 +76,13 @@ with sg.Folder() as folder:
 
     out, _ = sg.run("plan", *STUDY, *VIEWS)
     sg.check("views    9 of the cells" in out, out)
+    plan, without = (json.loads(sg.run("plan", *STUDY, *views, "classifiers=[probe]", "fine_tune_tasks=", "probe.c=auto", "--json")[0])
+                     for views in (["weighting=[dimp]"], ["weighting=[none]"]))
+    sg.check((plan["n_cells_probe"], plan["n_cells_fine_tuned"]) == (6, 0), f"{plan['n_cells_probe']} probes")
+    # Two fits that cells share: of the same cells and texts, as many fits of raw rows as two raw-only cells, but for their test rows.
+    sg.check(plan["core_s"] > 1.1 * without["core_s"] > 0, f"{plan['core_s']} core s with views, {without['core_s']} without")
+    plan = json.loads(sg.run("plan", *STUDY, *VIEWS, "--json")[0])
+    sg.check((plan["n_cells_probe"], plan["n_cells_fine_tuned"]) == (12, 6), f"{plan['n_cells_probe']} probes")
     _, error = sg.run("plan", *STUDY, "mixes=[raw,synthetic]", "weighting=[none,dimp]", code=2)
     sg.check("raw+synthetic" in error, error)
     _, error = sg.run("plan", *STUDY, "verify=[oracle]", code=2)
