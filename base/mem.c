@@ -1,5 +1,6 @@
 #include "base/mem.h"
 
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -8,8 +9,33 @@
 #include <string.h>
 #include <sys/mman.h>
 
-/* A block is [slack][size, offset][data]; data is aligned. */
-enum { ALIGN = 64, HEADER = 2 * sizeof(size_t) };
+/* A block is [slack][size, offset, capacity][data]; data is aligned. Capacity is 0 for what is not kept when it is freed. */
+enum { SIZE, OFFSET, CAPACITY, N_WORDS };
+enum { ALIGN = 64, HEADER = N_WORDS * sizeof(size_t) };
+
+/* A sanitizer that looks for blocks in use after they were freed must see them go. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED
+#endif
+#elif defined(__SANITIZE_ADDRESS__)
+#define SANITIZED
+#endif
+#ifdef SANITIZED
+enum { MAX_KEPT = 0 };
+#else
+enum { MAX_KEPT = 16 };
+#endif
+enum { KEPT_LEAST = 1 << 20 };
+
+static struct {
+    char *data;
+    size_t capacity;
+} kept[MAX_KEPT + 1];
+static int n_kept;
+static pthread_mutex_t kept_lock = PTHREAD_MUTEX_INITIALIZER;
+static atomic_size_t
+    idle_bytes; /* of what is kept, and of blocks in use that are smaller than their capacity */
 
 static atomic_size_t now_bytes, peak_bytes;
 static atomic_long fail_in;
@@ -48,28 +74,143 @@ static void want_huge_pages(char *data, size_t bytes)
 #endif
 }
 
-void *sg_alloc(size_t n, size_t size)
+static size_t *header_of(void *data)
 {
-    if ((size && n > (SIZE_MAX - 2 * ALIGN) / size) || should_fail())
+    return (size_t *)(void *)((char *)data - HEADER);
+}
+
+static void give_back(char *data)
+{
+    free(data - header_of(data)[OFFSET]);
+}
+
+/* Under the lock. */
+static char *remove_kept(int i)
+{
+    char *data = kept[i].data;
+    atomic_fetch_sub(&idle_bytes, kept[i].capacity);
+    kept[i] = kept[--n_kept];
+    return data;
+}
+
+/* The smallest kept block that holds `bytes` and is at most twice as large, or NULL. */
+static char *reuse(size_t bytes)
+{
+    int best = -1;
+    char *data = NULL;
+    if (bytes < KEPT_LEAST || atomic_load(&idle_bytes) == 0)
         return NULL;
-    size_t bytes = n * size;
+    pthread_mutex_lock(&kept_lock);
+    for (int i = 0; i < n_kept; i++)
+        if (kept[i].capacity >= bytes && kept[i].capacity / 2 <= bytes &&
+            (best < 0 || kept[i].capacity < kept[best].capacity))
+            best = i;
+    if (best >= 0) {
+        data = remove_kept(best);
+        atomic_fetch_add(&idle_bytes, header_of(data)[CAPACITY] - bytes);
+    }
+    pthread_mutex_unlock(&kept_lock);
+    return data;
+}
+
+/* Gives back what is kept until `bytes` more in use leave the process no larger than it has been: first the largest block that
+ * is too small, most likely what the new one is instead of; else the smallest. */
+static void make_room(size_t bytes)
+{
+    while (atomic_load(&idle_bytes) > 0) {
+        size_t use = atomic_load(&now_bytes) + bytes, peak = atomic_load(&peak_bytes);
+        if (use + atomic_load(&idle_bytes) <= peak)
+            return;
+        int out = -1;
+        pthread_mutex_lock(&kept_lock);
+        for (int i = 0; i < n_kept; i++) {
+            size_t a = kept[i].capacity, b = out < 0 ? 0 : kept[out].capacity;
+            if (out < 0 || (a < bytes && (b >= bytes || a > b)) || (a >= bytes && b >= bytes && a < b))
+                out = i;
+        }
+        char *data = out < 0 ? NULL : remove_kept(out);
+        pthread_mutex_unlock(&kept_lock);
+        if (!data)
+            return;
+        give_back(data);
+    }
+}
+
+static int keep(char *data)
+{
+    size_t capacity = header_of(data)[CAPACITY], bytes = header_of(data)[SIZE];
+    if (capacity == 0)
+        return 0;
+    pthread_mutex_lock(&kept_lock);
+    int room = n_kept < MAX_KEPT;
+    atomic_fetch_sub(&idle_bytes, capacity - bytes);
+    if (room) {
+        kept[n_kept].data = data;
+        kept[n_kept++].capacity = capacity;
+        atomic_fetch_add(&idle_bytes, capacity);
+    }
+    pthread_mutex_unlock(&kept_lock);
+    return room;
+}
+
+void sg_mem_trim(void)
+{
+    pthread_mutex_lock(&kept_lock);
+    while (n_kept > 0)
+        give_back(remove_kept(n_kept - 1));
+    pthread_mutex_unlock(&kept_lock);
+}
+
+static char *fresh_block(size_t bytes)
+{
     /* Large blocks come from calloc's fresh pages without touching them; aligned_alloc would need a memset.
      */
     char *raw = calloc(1, bytes + HEADER + ALIGN);
     if (!raw)
         return NULL;
     char *data = (char *)(((uintptr_t)raw + HEADER + ALIGN - 1) / ALIGN * ALIGN);
-    size_t *header = (size_t *)(void *)(data - HEADER);
-    header[0] = bytes;
-    header[1] = (size_t)(data - raw);
+    header_of(data)[OFFSET] = (size_t)(data - raw);
+    header_of(data)[CAPACITY] = bytes < KEPT_LEAST ? 0 : bytes;
     want_huge_pages(data, bytes);
+    return data;
+}
+
+static void *allocate(size_t n, size_t size, int is_zeroed)
+{
+    if ((size && n > (SIZE_MAX - 2 * ALIGN) / size) || should_fail())
+        return NULL;
+    size_t bytes = n * size;
+    char *data = reuse(bytes);
+    if (data && is_zeroed)
+        memset(data, 0, bytes);
+    if (!data) {
+        make_room(bytes);
+        data = fresh_block(bytes);
+    }
+    if (!data) {
+        sg_mem_trim();
+        data = fresh_block(bytes);
+    }
+    if (!data)
+        return NULL;
+    header_of(data)[SIZE] = bytes;
     count_up(bytes);
     return data;
 }
 
+void *sg_alloc(size_t n, size_t size)
+{
+    return allocate(n, size, 1);
+}
+
+void *sg_alloc_unset(size_t n, size_t size)
+{
+    return allocate(n, size, 0);
+}
+
 static size_t size_of(void *p)
 {
-    return ((size_t *)(void *)((char *)p - HEADER))[0];
+    return header_of(p)[SIZE];
 }
 
 void *sg_realloc(void *p, size_t n, size_t size)
@@ -92,9 +233,9 @@ void sg_free(void *p)
 {
     if (!p)
         return;
-    size_t *header = (size_t *)(void *)((char *)p - HEADER);
-    atomic_fetch_sub(&now_bytes, header[0]);
-    free((char *)p - header[1]);
+    atomic_fetch_sub(&now_bytes, size_of(p));
+    if (!keep(p))
+        give_back(p);
 }
 
 char *sg_strndup(const char *text, size_t n)

@@ -1,7 +1,11 @@
 /* The one allocator: 64-byte aligned (a cache line, an AVX-512 register), zeroed, counted, and able to fail
  * for tests.
  *
- * Everything that synthgrid allocates itself comes from here; libraries keep their own heaps. Thread-safe. */
+ * Everything that synthgrid allocates itself comes from here; libraries keep their own heaps. Thread-safe.
+ *
+ * Blocks of a megabyte and more that are freed are kept for the next ones, as the arrays of one cell follow those of another: the
+ * system clears a page each time that it gives it out. What is kept and what is in use are together never more than
+ * sg_mem_peak, so that no process becomes larger by it. */
 #ifndef SG_BASE_MEM_H
 #define SG_BASE_MEM_H
 
@@ -11,6 +15,9 @@
 /* Zeroed memory for n things of `size` bytes, or NULL (also when n*size overflows). n = 0 gives a valid
  * pointer. */
 void *sg_alloc(size_t n, size_t size);
+
+/* The same, but what it holds is not defined: for large arrays that are written before they are read. */
+void *sg_alloc_unset(size_t n, size_t size);
 
 /* As realloc: keeps what was there, zeroes what is new; on NULL the old block is untouched. `p` may be NULL.
  */
@@ -22,6 +29,9 @@ void *sg_grown(void *p, int64_t n, size_t size);
 
 /* NULL is fine. */
 void sg_free(void *p);
+
+/* Gives back to the system what is kept: before others need the memory. */
+void sg_mem_trim(void);
 
 /* A copy of a string (NULL gives NULL), or NULL without memory. */
 char *sg_strdup(const char *text);

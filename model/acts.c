@@ -108,7 +108,7 @@ sg_status sg_acts_create(const struct sg_shape *s, int64_t T, int64_t B, int lan
     struct sg_acts a = {.training = training, .full = full};
     a.n_bytes = sg_acts_bytes(s, T, B, lanes, training, full);
     a.layer = sg_alloc((size_t)s->L, sizeof *a.layer);
-    a.arena = sg_alloc(a.n_bytes, 1);
+    a.arena = sg_alloc_unset(a.n_bytes, 1);
     if (!a.layer || !a.arena) {
         sg_acts_destroy(&a);
         return sg_fail_memory(err, a.n_bytes);

@@ -103,7 +103,7 @@ sg_status sg_adamw_create(const struct sg_ops *ops, const struct sg_layout *layo
     SG_TRY_DONE(create_shard(&o, err));
     o.m = sg_alloc((size_t)o.n_state, sizeof *o.m);
     o.v = sg_alloc((size_t)o.n_state, sizeof *o.v);
-    o.g = sg_alloc((size_t)(o.n_dense + slots * layout->shape.C), sizeof *o.g);
+    o.g = sg_alloc_unset((size_t)(o.n_dense + slots * layout->shape.C), sizeof *o.g);
     o.partial = sg_alloc((size_t)(o.n_blocks + slots), sizeof *o.partial);
     o.step = sg_alloc((size_t)n_steps, sizeof *o.step);
     if (!o.m || !o.v || !o.g || !o.partial || !o.step)

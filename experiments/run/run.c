@@ -177,6 +177,7 @@ static sg_status work(struct sg_run *r, struct sg_err *err)
         status = engine_run(r, err);
     else if (r->world->rank == 0)
         status = batch_run(r, err);
+    sg_mem_trim(); /* of cells' arrays: measuring and writing results.h5 take memory that is not ours to count */
     return status == SG_OK && !r->options->buy_only && !r->options->n_shares ? measure(r, err) : status;
 }
 

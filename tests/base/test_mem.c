@@ -1,5 +1,7 @@
 #include "check.h"
 
+#include <unistd.h>
+
 static void blocks_are_aligned_zeroed_and_counted(void **state)
 {
     (void)state;
@@ -80,6 +82,89 @@ static void the_nth_allocation_fails_once(void **state)
     assert_false(sg_mem_fail_at(0));
 }
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED
+#endif
+#elif defined(__SANITIZE_ADDRESS__)
+#define SANITIZED
+#endif
+
+static void large_blocks_are_used_again(void **state)
+{
+    (void)state;
+#ifdef SANITIZED
+    skip(); /* it wants to see blocks go */
+#endif
+    const size_t mb = 1 << 20;
+    unsigned char *other = sg_alloc(9, mb), *a = sg_alloc(8, mb), *b = sg_alloc(3, mb);
+    void *as = a, *bs = b;
+    size_t peak = sg_mem_peak(), now = sg_mem_now();
+    memset(a, 0xff, 8 * mb);
+    memset(b, 0xff, 3 * mb);
+    sg_free(a);
+    sg_free(b);
+    sg_free(other);
+    assert_int_equal(sg_mem_now(), now - 20 * mb);
+
+    b = sg_alloc(2, mb); /* the smallest that is large enough, zeroed */
+    assert_ptr_equal(b, bs);
+    for (size_t i = 0; i < 2 * mb; i++)
+        assert_int_equal(b[i], 0);
+    a = sg_alloc_unset(8, mb);
+    assert_ptr_equal(a, as);
+    assert_int_equal(a[8 * mb - 1], 0xff);
+    assert_int_equal(sg_mem_now(), now - 10 * mb);
+    assert_int_equal(sg_mem_peak(), peak);
+
+    unsigned char *c = sg_alloc(3, mb); /* none of 3 to 6 MB is there */
+    assert_int_equal(c[3 * mb - 1], 0);
+    sg_free(a);
+    sg_free(b);
+    sg_free(c);
+    sg_mem_trim();
+    a = sg_alloc_unset(8, mb); /* from the system again */
+    assert_int_equal(a[8 * mb - 1], 0);
+    sg_free(a);
+    sg_mem_trim();
+}
+
+static size_t resident_bytes(void)
+{
+    size_t pages = 0;
+    FILE *f = fopen("/proc/self/statm", "r");
+    if (!f || fscanf(f, "%*s %zu", &pages) != 1)
+        pages = 0;
+    if (f)
+        fclose(f);
+    return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* Ever larger blocks, one after the other, of which none fits where the last one was. */
+static void what_is_kept_never_adds_to_the_peak(void **state)
+{
+    (void)state;
+    const size_t mb = 1 << 20;
+    size_t before = resident_bytes(), now = sg_mem_now(), most = 0;
+    if (!before)
+        skip(); /* no /proc */
+    for (size_t n = 10; n < 60; n += 5) {
+        char *p = sg_alloc(n, mb), *q = sg_alloc(n, mb);
+        assert_true(p && q);
+        memset(p, 1, n * mb);
+        memset(q, 1, n * mb);
+        size_t used = resident_bytes() - before;
+        most = used > most ? used : most;
+        sg_free(p);
+        sg_free(q);
+    }
+    assert_int_equal(sg_mem_now(), now);
+#ifndef SANITIZED
+    assert_true(most < (2 * 55 + 16) * mb); /* all blocks ever: 650 MB; with those of the round before: 210 */
+#endif
+    sg_mem_trim();
+}
+
 static void strings(void **state)
 {
     (void)state;
@@ -101,6 +186,8 @@ int main(void)
         cmocka_unit_test(lists_grow_one_by_one),
         cmocka_unit_test(sizes_that_overflow_are_refused),
         cmocka_unit_test(the_nth_allocation_fails_once),
+        cmocka_unit_test(large_blocks_are_used_again),
+        cmocka_unit_test(what_is_kept_never_adds_to_the_peak),
         cmocka_unit_test(strings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
