@@ -81,7 +81,7 @@ static int only_snapshot(const char *repo, char commit[65])
     int n = 0;
     for (struct dirent *e; d && (e = readdir(d));)
         if (is_part(e->d_name, strlen(e->d_name), "") && strlen(e->d_name) < 65 && ++n == 1)
-            snprintf(commit, 65, "%s", e->d_name);
+            snprintf(commit, 65, "%.64s", e->d_name);
     if (d)
         closedir(d);
     sg_free(path);

@@ -256,7 +256,7 @@ static int64_t locked_rows(const struct job *j, int i)
     return sg_json_int_or(json_object_get(j->lock, part_name[i]), "rows", 0);
 }
 
-static sg_status fetch_job(struct job *j, struct sg_err *err)
+static sg_status fetch_job(struct job *j, int update, struct sg_err *err)
 {
     int kept = 0;
     const char *locked = sg_json_text_or(j->lock, "commit", ""),
@@ -264,7 +264,7 @@ static sg_status fetch_job(struct job *j, struct sg_err *err)
                *from = sg_json_text_or(j->lock, "data_set", "");
     SG_TRY(all_kept(j, &kept, err));
     if (kept && j->revision && strcmp(from, j->repo) == 0 &&
-        (strcmp(j->revision, locked) == 0 || strcmp(j->revision, asked) == 0)) {
+        (strcmp(j->revision, locked) == 0 || (!update && strcmp(j->revision, asked) == 0))) {
         tell_task(j, locked, locked_rows(j, TRAIN), locked_rows(j, TEST),
                   sg_json_text_or(j->lock, "licence", "none stated"));
         return SG_OK;
@@ -309,7 +309,7 @@ static sg_status fetch_task(const char *text, const struct sg_fetch_options *o, 
     if (status == SG_OK)
         status = choose_revision(&j, text[n] ? text + n + 1 : NULL, o->update, err);
     if (status == SG_OK)
-        status = fetch_job(&j, err);
+        status = fetch_job(&j, o->update, err);
     job_free(&j);
     sg_free(name);
     return status;

@@ -221,6 +221,9 @@ def data(folder):
     n = len(p.hub.seen)
     sg.check(p.fetch("data", "reviews.yaml")[0] == out and len(p.hub.seen) == n, "asked again")
     sg.check(f"at {commit[:12]}" not in p.fetch("data", "reviews.yaml", "--update")[0], "--update")
+    n = len(p.hub.seen)
+    sg.check(p.fetch("data", "reviews.yaml@main")[0] and len(p.hub.seen) == n and p.fetch("data", "reviews.yaml@main", "--update") and len(p.hub.seen) > n,
+             "@main")
     # A user's own files, and changed ones, are never written over.
     (written / "test.jsonl").write_text('{"text": "mine", "label": "negative"}\n')
     p.expect(["test.jsonl is there and is not what `fetch` wrote: it was changed since", "--dir"], "data", "reviews.yaml")
