@@ -46,6 +46,19 @@ def without_model(*names, **more):
     return {k: v for k, v in {**MODEL, "README.md": b"# tiny\n", "pytorch_model.bin": b"x" * 5000, **more}.items() if k not in names}
 
 
+# Several requests in one process, for what the Python alone decides.
+ASK = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+import fetch, hub
+for kind, request in json.load(sys.stdin):
+    try:
+        print(json.dumps({"done": hub.answer_of(kind, request)}))
+    except fetch.Failure as e:
+        print(json.dumps({"fail": str(e), "code": e.code}))
+"""
+
+
 class Place:
     """A folder with a cache and a Hub of its own."""
 
@@ -65,6 +78,15 @@ class Place:
     def expect(self, words, *arguments, code=2, **env):
         out, err = self.fetch(*arguments, code=code, **env)
         sg.check(all(w in err for w in words) and "hint: " in err and out == "", f"{arguments}: not {words} in: {err}")
+
+    def ask(self, *cases, env={}):
+        """(words, kind, request) each: the request fails with these words."""
+        done = subprocess.run([PYTHON, "-c", ASK, sg.ROOT / "fetch"], input=json.dumps([case[1:] for case in cases]), stdout=subprocess.PIPE, text=True,
+                              env={**sg.ENVIRONMENT, **self.env, **env}, timeout=280)
+        answers = [a for a in map(json.loads, done.stdout.splitlines()) if "say" not in a]
+        sg.check(len(answers) == len(cases), f"{len(cases)} requests: {done.stdout}")
+        for (words, *_), a in zip(cases, answers):
+            sg.check(all(w in a.get("fail", "") for w in (*words, "hint: ")) and a["code"] == 2, f"not {words} in: {a}")
 
     def cache(self, name="models--me--tiny"):
         return self.path / "hf/hub" / name
@@ -127,12 +149,12 @@ def models(folder):
     sg.run("tokenize", "--encoder", "me/shards@v1", "--input", rows, env=p.env)
     # What cannot be used is refused before its weights come.
     p.hub.put("model", "me/torch", without_model("model.safetensors"))
-    p.expect(["no model.safetensors", "it has pytorch_model.bin", "save_pretrained"], "model", "me/torch")
     p.hub.put("model", "me/other", without_model(**{"config.json": b'{"model_type": "t5"}'}))
+    p.hub.put("model", "me/data", {"README.md": b"x"})
+    p.ask((["no model.safetensors", "it has pytorch_model.bin", "save_pretrained"], "model", {"repo": "me/torch"}),
+          (["no config.json"], "model", {"repo": "me/data"}))
     p.expect(["model_type t5", "bert"], "model", "me/other")
     sg.check(not p.hub.ranges("me/other/resolve/main/model.safetensors") and not list(p.cache("models--me--other").rglob("config.json")), "weights of t5")
-    p.hub.put("model", "me/data", {"README.md": b"x"})
-    p.expect(["no config.json"], "model", "me/data")
     p.expect(["is no name on the Hub"], "model", "roberta")
     p.expect(["neither model nor data"], "modle", "me/tiny")
 
@@ -142,14 +164,15 @@ def who_may(folder):
     p.hub.put("model", "me/gated", without_model(), gated=True)
     p.hub.put("model", "me/closed", without_model(), gated="closed")
     p.hub.put("model", "me/private", without_model(), private=True)
-    for words, name, env in ((["is gated", f"accept them at {p.hub.url}/me/gated", "set HF_TOKEN"], "me/gated", {}),
-                             (["is gated", "check that HF_TOKEN is of that account"], "me/closed", {"HF_TOKEN": TOKEN}),
-                             (["knows no model me/private", "HF_TOKEN where it is private"], "me/private", {}),
-                             (["knows no model me/nothing", "check the name"], "me/nothing", {"HF_TOKEN": TOKEN}),
-                             (["does not accept the token (401)"], "me/private", {"HF_TOKEN": "hf_wrong0123456789"}),
-                             (["no revision v9"], "me/gated@v9", {"HF_TOKEN": TOKEN}),
-                             (["HF_HUB_OFFLINE allows no look"], "me/gated", {"HF_HUB_OFFLINE": "1"})):
-        p.expect(words, "model", name, **env)
+    p.ask(*((words, "model", {"repo": name, "revision": revision, "token": token}) for words, name, revision, token in (
+        (["is gated", f"accept them at {p.hub.url}/me/gated", "set HF_TOKEN"], "me/gated", None, None),
+        (["is gated", "check that HF_TOKEN is of that account"], "me/closed", None, TOKEN),
+        (["knows no model me/private", "HF_TOKEN where it is private"], "me/private", None, None),
+        (["knows no model me/nothing", "check the name"], "me/nothing", None, TOKEN),
+        (["does not accept the token (401)"], "me/private", None, "hf_wrong0123456789"),
+        (["no revision v9"], "me/gated", "v9", TOKEN))))
+    p.ask((["HF_HUB_OFFLINE allows no look"], "model", {"repo": "me/gated"}), env={"HF_HUB_OFFLINE": "1"})
+    p.expect(["is gated", "set HF_TOKEN"], "model", "me/gated")
     p.expect(["127.0.0.1:9 cannot be reached", "HF_ENDPOINT"], "model", "me/x", code=1, HF_ENDPOINT="http://127.0.0.1:9")
     sg.check(not list(p.path.rglob("config.json")), f"something was kept: {p.files()}")
     p.fetch("model", "me/gated", HF_TOKEN=TOKEN)
@@ -242,17 +265,17 @@ def data(folder):
     new = ("data", "reviews.yaml", "--dir", "new")
     for words, change in ((["has 6 training rows, and the task file says 7", "source.train_rows"], {"rows": "train_rows: 7"}),
                           (["do not fit the task file", 'unknown label "negative"'], {"names": "awful: bad"}),
-                          (["knows no data set me/nothing"], {"hf": "me/nothing"}),
-                          (['no file of split "dev"', "source.config", "data/train-00000"], {"split": "dev"}),
                           (["have the digest", "source.test_sha256"], {"more": f"test_sha256: {'0' * 64}"}),
                           (["names no data set on the Hub"], {"hf": "null"})):
         task(**change)
         p.expect(words, *new)
-    p.hub.put("dataset", "me/reviews", {**PARQUET, "data/validation-00000-of-00001.parquet": b"PAR1 and no more"})
-    task()
-    p.expect(["cannot be read as Parquet"], *new)
+    p.hub.put("dataset", "me/broken", {**PARQUET, "data/validation-00000-of-00001.parquet": b"PAR1 and no more"})
     p.hub.put("dataset", "me/reviews", {**PARQUET, **{k.replace("data", "other"): v for k, v in PARQUET.items()}})
-    p.expect(["are in data, other", "source.config"], *new)
+    p.ask(*((words, "data", {"repo": name, "splits": {"train": "train", "test": split}, "scratch": str(p.path)}) for words, name, split in (
+        (["knows no data set me/nothing"], "me/nothing", "validation"),
+        (['no file of split "dev"', "source.config", "data/train-00000"], "me/broken", "dev"),
+        (["cannot be read as Parquet"], "me/broken", "validation"),
+        (["are in data, other", "source.config"], "me/reviews", "validation"))))
     sg.check(not (p.path / "new").exists(), "something was written")
     task(more="config: other, licence: ours")
     p.fetch(*new)
