@@ -173,7 +173,7 @@ static void tell_model(const char *name, const json_t *done)
             name, commit, (long long)sg_json_int_or(done, "files", 0), mb);
     else
         sg_tell(
-            "synthgrid: %s at commit %s: %lld files, %.0f MB, of which %.0f MB came in %.1f s; licence: %s",
+            "synthgrid: %s at commit %s: %lld files, %.0f MB, of which %.0f MB came in %.2f s; licence: %s",
             name, commit, (long long)sg_json_int_or(done, "files", 0), mb,
             sg_json_number_or(done, "fetched", 0) / 1e6, sg_json_number_or(done, "seconds", 0),
             licence ? licence : "not stated");
