@@ -22,6 +22,32 @@ proc prepend-path {name value} { puts "$name=$value" }
 source $ModulesCurrentModulefile
 """
 
+MODULE_LUA = """
+function help() end
+function whatis() end
+function conflict() end
+function myFileName() return arg[1] end
+function pathJoin(a, b) return a .. "/" .. b end
+function isFile(name) local f = io.open(name); if f then f:close() end; return f ~= nil end
+function LmodError(text) error(text) end
+function prepend_path(name, value) print(name .. "=" .. value) end
+dofile(arg[1])
+"""
+
+
+def modulefiles(prefix, folder):
+    """Each says the folders of the moved tree, and refuses a tree that is not one. What its language lacks without a module system is made here."""
+    for suffix, interpreter, text in ((".tcl", "tclsh", MODULE), (".lua", "lua5.3", MODULE_LUA)):
+        if not shutil.which(interpreter):
+            continue
+        script, file = folder / f"module{suffix}", prefix / f"share/synthgrid/modulefiles/synthgrid{suffix}"
+        script.write_text(text)
+        out = subprocess.run([interpreter, script, file], stdout=subprocess.PIPE, text=True).stdout
+        sg.check(f"PATH={prefix}/bin\n" in out and f"MANPATH={prefix}/share/man\n" in out, f"{file.name} says {out}")
+        elsewhere = shutil.copy(file, folder)
+        done = subprocess.run([interpreter, script, elsewhere], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        sg.check("PATH" not in done.stdout and "there is no bin/synthgrid in" in done.stderr, f"a copy of {file.name}: {done.stdout}{done.stderr}")
+
 
 def installed_studies(prefix, elsewhere):
     """The study is found by its name, and so are its tasks, rows and recording; the encoder is one of the tests."""
@@ -63,10 +89,7 @@ with sg.Folder() as folder:
     (folder / "elsewhere").mkdir()
     installed_studies(prefix, folder / "elsewhere")
     manuals(prefix)
-    if shutil.which("tclsh"):
-        (folder / "module.tcl").write_text(MODULE)
-        out = subprocess.run(["tclsh", folder / "module.tcl", prefix / "share/synthgrid/modulefiles/synthgrid.tcl"], stdout=subprocess.PIPE, text=True).stdout
-        sg.check(f"PATH={prefix}/bin\n" in out and f"MANPATH={prefix}/share/man\n" in out, f"the modulefile says {out}")
+    modulefiles(prefix, folder)
     if shutil.which("man"):
         page = subprocess.run(["man", "-M", prefix / "share/man", "-w", "synthgrid-run"], stdout=subprocess.PIPE, text=True,
                               env=dict(os.environ, LC_ALL="C")).stdout
