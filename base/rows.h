@@ -39,9 +39,11 @@ struct sg_fields {
     /* A task's columns: one that the file lacks is looked for under the known names, and texts stay what the task has: a
      * pair where `second` is given, else single ones. 0: exactly these columns. */
     int is_task;
-    /* Rows may lack what they are read for: a text that is missing, null, empty or no text is "", such a label NULL. For texts that a
+    /* Rows may lack what they are read for: a text that is missing, null, empty, no text or with \u0000 in it is "", such a label NULL. For texts that a
      * program has written, where that is data too. A column that no row has is an error all the same. */
     int may_lack;
+    const char
+        *way; /* how the person names columns here, for messages; NULL: with --fields, or in a task file */
 };
 
 struct sg_row {

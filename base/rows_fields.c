@@ -198,18 +198,20 @@ static void add_names(struct sg_buf *b, const struct sg_columns *c, int texts_on
 }
 
 /* What a person types: for a command, and for a task. */
-#define THE_WAY                                                                                              \
-    "--fields first=NAME,second=NAME,label=NAME (fields: {first: NAME, second: NAME, label: NAME} in a "     \
-    "task "                                                                                                  \
-    "file; a single text has no second)"
+static const char *the_way(const struct sg_rows_reader *in)
+{
+    return in->fields.way ? in->fields.way
+                          : "--fields first=NAME,second=NAME,label=NAME (fields: {first: NAME, second: NAME, "
+                            "label: NAME} in a task file; a single text has no second)";
+}
 
 static sg_status fail_many(struct sg_rows_reader *in, const char *what, const char *a, const char *b,
                            struct sg_err *err)
 {
     struct sg_buf names = sg_buf_make(1000);
     add_names(&names, &in->columns, 1);
-    sg_status status = sg_fail(err, SG_INPUT, "%s: %s (%s%s%s%s); hint: " THE_WAY, in->path, what,
-                               a ? a : sg_buf_text(&names), b ? " and " : "", b ? b : "", "");
+    sg_status status = sg_fail(err, SG_INPUT, "%s: %s (%s%s%s); hint: %s", in->path, what,
+                               a ? a : sg_buf_text(&names), b ? " and " : "", b ? b : "", the_way(in));
     sg_buf_free(&names);
     return status;
 }
@@ -266,8 +268,8 @@ static sg_status fail_none(struct sg_rows_reader *in, int is_table, int64_t line
     else
         status = sg_fail(err, SG_INPUT,
                          "%s:%lld: no text field among %s; hint: name the columns `text`, or as a pair "
-                         "(`sentence1` and `sentence2`), or say which they are: " THE_WAY "%s",
-                         in->path, (long long)line, sg_buf_text(&names),
+                         "(`sentence1` and `sentence2`), or say which they are: %s%s",
+                         in->path, (long long)line, sg_buf_text(&names), the_way(in),
                          is_table ? "; a table's first line names its columns" : "");
     sg_buf_free(&names);
     return status;
@@ -286,6 +288,10 @@ static sg_status find_texts(struct sg_rows_reader *in, int is_table, int64_t lin
         return fail_none(in, is_table, line, err);
     const char *first = single ? single : by_name(&in->columns, pairs[pair].first)->name;
     const char *second = single ? NULL : by_name(&in->columns, pairs[pair].second)->name;
+    if (f->way && ((second && !f->second) || (single && f->second)))
+        return sg_fail(err, SG_INPUT, "%s: %s%s%s%s, but the task has %s; hint: %s", in->path,
+                       second ? "pairs of `" : "single texts (`", first, second ? "` and `" : "`)",
+                       second ? second : "", f->second ? "pairs" : "single texts", f->way);
     if (f->is_task && second && !f->second)
         return sg_fail(err, SG_INPUT,
                        "%s: pairs of `%s` and `%s`, but the task has single texts; hint: fields: {first: %s, "
@@ -329,8 +335,8 @@ static sg_status fail_absent(struct sg_rows_reader *in, int64_t line, const char
     struct sg_buf names = sg_buf_make(1000);
     add_names(&names, &in->columns, 0);
     sg_status status =
-        sg_fail(err, SG_INPUT, "%s:%lld: field \"%s\" is missing; the columns are %s; hint: " THE_WAY,
-                in->path, (long long)line, name, sg_buf_text(&names));
+        sg_fail(err, SG_INPUT, "%s:%lld: field \"%s\" is missing; the columns are %s; hint: %s", in->path,
+                (long long)line, name, sg_buf_text(&names), the_way(in));
     sg_buf_free(&names);
     return status;
 }

@@ -136,9 +136,23 @@ static sg_status fail_json(const struct sg_rows_reader *in, const struct place *
                    o ? "nested too deep, or more than one value a line" : why.text);
 }
 
-/* New memory: the string that is written at s, quotes and all. */
-static sg_status decode(const struct sg_rows_reader *in, int64_t line, const char *name, const char *s,
-                        size_t n, char **out, struct sg_err *err)
+/* Of a text with \u0000, which ends texts here: the row has none, where rows may lack one; that is noted of the first. */
+static sg_status take_nul(struct sg_rows_reader *in, int64_t line, const char *name, struct sg_err *err)
+{
+    static const char what[] = "holds the character \\u0000";
+    if (!in->fields.may_lack)
+        return sg_fail(err, SG_INPUT, "%s:%lld: field \"%s\" %s, which no text has; hint: take it out",
+                       in->path, (long long)line, name, what);
+    if (!in->rows.notes || !strstr(in->rows.notes, what))
+        sg_rows_note(&in->rows, in->path,
+                     "field \"%s\" of line %lld %s: it counts as empty, as others like it do", name,
+                     (long long)line, what);
+    return SG_OK;
+}
+
+/* New memory: the string that is written at s, quotes and all; NULL of one that counts as none. */
+static sg_status decode(struct sg_rows_reader *in, int64_t line, const char *name, const char *s, size_t n,
+                        char **out, struct sg_err *err)
 {
     if (!memchr(s, '\\', n)) {
         if (!sg_utf8_valid(s + 1, n - 2))
@@ -151,6 +165,8 @@ static sg_status decode(const struct sg_rows_reader *in, int64_t line, const cha
     }
     json_error_t why;
     json_t *v = json_loadb(s, n, JSON_DECODE_ANY, &why);
+    if (!v && json_error_code(&why) == json_error_null_character)
+        return take_nul(in, line, name, err);
     if (!v)
         return sg_fail(err, SG_INPUT, "%s:%lld: not JSON: field \"%s\": %s", in->path, (long long)line, name,
                        why.text);

@@ -291,7 +291,15 @@ static sg_status check_column(const struct sg_rows *rows, const char *path, cons
 static sg_status read_file(struct importing *in, const char *path, struct sg_err *err)
 {
     const struct sg_task *t = in->task;
-    struct sg_fields fields = {.cut = t->cut, .quotes = t->quotes, .may_lack = 1, .is_task = !in->x->first};
+    struct sg_fields fields = {
+        .cut = t->cut,
+        .quotes = t->quotes,
+        .may_lack = 1,
+        .is_task = !in->x->first,
+        .way = t->second ? "name its columns where the study names the pool: {name: ..., pool: "
+                           "..., text: NAME, text_pair: NAME, label: NAME}"
+                         : "name its columns where the study names the pool: {name: ..., pool: "
+                           "..., text: NAME, label: NAME}"};
     fields.first = in->x->first ? in->x->first : t->first;
     fields.second = in->x->first ? in->x->second : t->second;
     fields.label = in->x->label ? in->x->label : in->x->first ? "label" : t->label;
@@ -305,8 +313,12 @@ static sg_status read_file(struct importing *in, const char *path, struct sg_err
         status = check_column(&rows, path, &fields, 1, err);
     if (status == SG_OK)
         status = take_rows(&in->out->rows, &rows, err);
-    for (const char *s = rows.notes; s && *s; s += strcspn(s, "\n"), s += *s == '\n')
-        sg_rows_note(&in->out->rows, path, "%.*s", (int)strcspn(s, "\n"), s);
+    size_t n_path =
+        strlen(path) + 2; /* "<path>: ", with which each begins, and which is put before it again */
+    for (const char *s = rows.notes; s && *s; s += strcspn(s, "\n"), s += *s == '\n') {
+        size_t n = strcspn(s, "\n"), from = n > n_path && strncmp(s, path, n_path - 2) == 0 ? n_path : 0;
+        sg_rows_note(&in->out->rows, path, "%.*s", (int)(n - from), s + from);
+    }
     for (int64_t i = 0; i < rows.n; i++)
         sg_row_free(&rows.row[i]);
     rows.n = 0;

@@ -204,15 +204,23 @@ static void short_ones(void **state)
               "{\"label\":\"negative\"}\n{\"text\":\"What a mess of a film this has become.\"}\n"
               "{\"text\":\"A second one that is good.\",\"label\":\"positive\"}\n"
               "{\"text\":\"a SECOND one, that is good\",\"label\":\"negative\"}\n"
-              "{\"text\":\"Third.\",\"label\":\"positive\"}\n");
+              "{\"text\":\"Third.\",\"label\":\"positive\"}\n"
+              "{\"text\":\"An \\u0000 end\",\"label\":\"negative\"}\n"
+              "{\"text\":\"A fine film\",\"label\":\"nega\\u0000tive\"}\n");
     snprintf(methods, sizeof methods, "methods=[{name: few, pool: '%s/{task}.jsonl'}]", dir);
     struct sg_prepared *p = filled(methods, "tasks=[sst2]", "sizes=[4]", "mixes=[synthetic]");
     const struct sg_pool *pool = pool_of(p, "few");
     const int64_t *n = sg_pool_rejects(pool);
     assert_int_equal(sg_pool_n(pool), 2);
-    assert_true(n[SG_REJECT_EMPTY] == 3 && n[SG_REJECT_WRONG_LABEL] == 1 && n[SG_REJECT_DUPLICATE] == 1 &&
+    assert_true(n[SG_REJECT_EMPTY] == 4 && n[SG_REJECT_WRONG_LABEL] == 2 && n[SG_REJECT_DUPLICATE] == 1 &&
                 n[SG_REJECT_SURPLUS] == 1 && n[SG_ACCEPTED] == 2);
-    assert_non_null(strstr(sg_pool_shortfall(pool), "class negative: 0 of 2 after 2 attempts"));
+    assert_non_null(strstr(sg_pool_shortfall(pool), "class negative: 0 of 2 after 3 attempts"));
+    const char *notes = p->imported[0].rows.notes, *nul = strstr(notes, "\\u0000");
+    char said[200];
+    snprintf(said, sizeof said,
+             "%s: field \"text\" of line 9 holds the character \\u0000: it counts as empty", path);
+    assert_int_equal(strncmp(notes, said, strlen(said)), 0); /* the path once, and of the first alone */
+    assert_null(strstr(nul + 1, "\\u0000"));
     sg_prepared_destroy(p);
     assert_int_equal(remove(path), 0);
     assert_int_equal(remove(dir), 0);
@@ -235,7 +243,15 @@ static void bad(void **state)
         {"a.jsonl", "{\"text\":{\"a\":\"b\"},\"label\":\"positive\"}\n", "[{name: a, pool: %s, text: text}]",
          "tasks=[sst2]", "a.jsonl:1: no row has a text in column \"text\""},
         {"a.jsonl", "{\"txt\":\"a\",\"label\":\"positive\"}\n", "[{name: a, pool: %s, text: text}]",
-         "tasks=[sst2]", "a.jsonl:1: field \"text\" is missing; the columns are"},
+         "tasks=[sst2]",
+         "a.jsonl:1: field \"text\" is missing; the columns are txt, label; hint: name its columns where the "
+         "study names the pool: {name: ..., pool: ..., text: NAME, label: NAME}"},
+        {"a.jsonl", "{\"txt\":\"a\",\"label\":\"positive\"}\n", "[{name: a, pool: %s}]", "tasks=[sst2]",
+         "or say which they are: name its columns where the study names the pool"},
+        {"a.jsonl", "{\"text\":\"a\",\"label\":\"entailment\"}\n", "[{name: a, pool: %s}]", "tasks=[rte]",
+         "a.jsonl: single texts (`text`), but the task has pairs; hint: name its columns where the study "
+         "names "
+         "the pool: {name: ..., pool: ..., text: NAME, text_pair: NAME, label: NAME}"},
         {"a.csv", "text,label\n", "[{name: a, pool: %s}]", "tasks=[sst2]", "a.csv: no rows in it"},
         {"a.parquet", "PAR1xxxxxxxxPAR1", "[{name: a, pool: %s}]", "tasks=[sst2]", "to_json"},
         {NULL, NULL, "[{name: a, pool: nowhere.jsonl}]", "tasks=[sst2]",
