@@ -74,9 +74,9 @@ def answer_text(body, digest):
     choices = re.search(r"Reply with one of: (.*)\.$", prompt, re.M)
     if choices:
         return verdict(body, digest, choices.group(1).split("; "))
-    if "response_format" not in body and (several := re.search(r"^Do this (\d+) times, .* with its probability, a number from 0 to 1", prompt, re.M)):
+    if "response_format" not in body and (several := re.search(r"^Write (\d+) answers to the request below, .* its probability, a number from 0 to 1", prompt)):
         return verbalized(body, digest, int(several.group(1)))
-    many = re.search(r"^Do this (\d+) times, ", prompt, re.M)
+    many = re.search(r"^(?:Do this|Write) (\d+) (?:times|answers to the request below), ", prompt, re.M)
     data = re.findall(r"<text>(.*?)</text>", prompt, re.S)  # to be said in other words; one in six comes back as it was
     if data and "response_format" not in body:
         if hashlib.sha256(f"{digest}/same".encode()).digest()[0] % 6 == 0:

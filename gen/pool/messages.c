@@ -23,15 +23,27 @@ sg_status sg_message_add(json_t *messages, const char *role, const char *pattern
     return status;
 }
 
-sg_status sg_message_end_with(json_t *messages, char *more, struct sg_err *err)
+/* Takes over before and behind; NULL is lack of memory. */
+static sg_status put_around(json_t *messages, char *before, char *behind, struct sg_err *err)
 {
     json_t *last = json_array_get(messages, json_array_size(messages) - 1);
     const char *content = sg_json_text_or(last, "content", NULL);
-    char *text = more ? sg_strf("%s%s", content ? content : "", more) : NULL;
+    char *text = before && behind ? sg_strf("%s%s%s", before, content ? content : "", behind) : NULL;
     int bad = !text || json_object_set_new(last, "content", json_string(text));
     sg_free(text);
-    sg_free(more);
+    sg_free(before);
+    sg_free(behind);
     return bad ? sg_fail_memory(err, 1 << 16) : SG_OK;
+}
+
+sg_status sg_message_begin_with(json_t *messages, char *more, struct sg_err *err)
+{
+    return put_around(messages, more, sg_strdup(""), err);
+}
+
+sg_status sg_message_end_with(json_t *messages, char *more, struct sg_err *err)
+{
+    return put_around(messages, sg_strdup(""), more, err);
 }
 
 int64_t sg_draw_seed(struct sg_rng r)

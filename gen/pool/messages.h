@@ -15,7 +15,8 @@ enum { SG_MAX_PROMPT_BYTES = 4 << 20 };
 sg_status sg_message_add(json_t *messages, const char *role, const char *pattern,
                          const struct sg_template_values *v, struct sg_err *err) SG_MUST_USE;
 
-/* Adds `more` to the end of the last message, and takes it over; NULL is lack of memory. */
+/* Adds `more` to the beginning, or the end, of the last message, and takes it over; NULL is lack of memory. */
+sg_status sg_message_begin_with(json_t *messages, char *more, struct sg_err *err) SG_MUST_USE;
 sg_status sg_message_end_with(json_t *messages, char *more, struct sg_err *err) SG_MUST_USE;
 
 /* A sampling seed from the stream: servers take 31 bits everywhere. */

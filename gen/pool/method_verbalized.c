@@ -17,7 +17,8 @@ static char *form_of(const struct sg_prompter *p)
                    t->second_comes_first ? t->first_mark : t->second_mark, label);
 }
 
-/* The paper's prompt ends so, in other words: the number of answers, how they are drawn, and the tags. */
+/* The paper's prompt begins so, in other words: the number of answers, how they are drawn, and the tags. The request itself comes last:
+ * small models that do not see what is asked of the form then still answer it (measured with SmolLM2). */
 static char *wish(const struct sg_prompter *p)
 {
     char drawn[160] = "from the full distribution of all that could be written, likely or not";
@@ -26,17 +27,16 @@ static char *wish(const struct sg_prompter *p)
                  "from the tails of the distribution of all that could be written, so that each one has a "
                  "probability below %g",
                  p->spec.below);
-    char *ask = sg_strf(
-             "\n\nDo this %lld times, each time differently: sample at random %s. Give each text with its "
-             "probability, a number from 0 to 1.",
-             (long long)p->spec.n_examples, drawn),
-         *form = p->spec.structured ? NULL : form_of(p), *all = NULL;
-    if (ask && p->spec.structured)
-        return ask;
+    char *ask = sg_strf("Write %lld answers to the request below, each time differently: sample them at "
+                        "random %s. Give each "
+                        "one its probability, a number from 0 to 1.",
+                        (long long)p->spec.n_examples, drawn),
+         *form = p->spec.structured ? sg_strdup("") : form_of(p), *all = NULL;
     if (ask && form)
-        all = sg_strf("%s Write all of them in this form:\n<response>\n<text>%s</text>\n"
-                      "<probability>...</probability>\n</response>",
-                      ask, form);
+        all = p->spec.structured ? sg_strf("%s\n\nRequest: ", ask)
+                                 : sg_strf("%s Write all of them in this form:\n<response>\n<text>%s</text>\n"
+                                           "<probability>...</probability>\n</response>\n\nRequest: ",
+                                           ask, form);
     sg_free(ask);
     sg_free(form);
     return all;
@@ -47,7 +47,7 @@ static sg_status ask(const struct sg_prompter *p, const struct sg_draw *d, struc
 {
     (void)d;
     SG_TRY(sg_message_add(messages, "user", p->prompt.zero_shot, &v, err));
-    return sg_message_end_with(messages, wish(p), err);
+    return sg_message_begin_with(messages, wish(p), err);
 }
 
 const struct sg_method_row sg_method_verbalized = {

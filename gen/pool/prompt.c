@@ -244,32 +244,51 @@ static sg_status finish_list(const struct sg_prompter *p, json_t *messages, sg_s
                   SG_TOPICS_MAX_TOKENS, out, err);
 }
 
-/* What divides a topic, and keeps out of its siblings; new memory, NULL without. */
-static char *division(const struct sg_topics *top, int64_t branch)
+/* Ends the last message with the wish for topics that exclude each other. */
+static sg_status ask_for_parts(json_t *messages, struct sg_err *err)
+{
+    return sg_message_end_with(
+        messages,
+        sg_strdup(" Each must be another one, so that nothing belongs to two of them, and together "
+                  "they must cover all of it. Write only a numbered list of short names."),
+        err);
+}
+
+/* The first level as the LLM might have answered; new memory, NULL without. */
+static char *numbered(const struct sg_topics *top)
 {
     struct sg_buf b = sg_buf_make(SG_MAX_PROMPT_BYTES);
-    if (branch >= 0) {
-        sg_buf_printf(&b, "\n\nEach of them must be a kind or a part of this: %s", top->item[branch]);
-        for (int64_t i = 0, n = 0; i < top->n; i++)
-            if (i != branch)
-                sg_buf_printf(&b, "%s%s", n++ ? "; " : ". None may belong to: ", top->item[i]);
-        sg_buf_puts(&b, ".");
-    }
-    sg_buf_puts(
-        &b, "\n\nThey must exclude each other, so that nothing belongs to two of them, and cover all of it "
-            "together. Write only a numbered list of short names.");
+    for (int64_t i = 0; i < top->n; i++)
+        sg_buf_printf(&b, "%s%lld. %s", i ? "\n" : "", (long long)i + 1, top->item[i]);
     return sg_buf_take(&b);
 }
 
+/* What follows the first level's question: its answer, and the wish for parts of one topic in it. */
+static sg_status ask_for_branch(json_t *messages, const struct sg_topics *top, int64_t branch, int64_t n,
+                                struct sg_err *err)
+{
+    char *answer = numbered(top);
+    char *ask = sg_strf("List %lld kinds or parts of %s.", (long long)n, top->item[branch]);
+    int bad = !answer || !ask ||
+              json_array_append_new(messages, json_pack("{ss ss}", "role", "assistant", "content", answer)) ||
+              json_array_append_new(messages, json_pack("{ss ss}", "role", "user", "content", ask));
+    sg_free(answer);
+    sg_free(ask);
+    return bad ? sg_fail_memory(err, 1 << 16) : ask_for_parts(messages, err);
+}
+
+/* A dialogue: small models that are told of the other topics in one prompt list those (measured with SmolLM2). */
 sg_status sg_prompter_tree(const struct sg_prompter *p, const struct sg_topics *top, int64_t branch,
                            int64_t n, int64_t index, struct sg_request *out, struct sg_err *err)
 {
-    struct sg_template_values v = {.classes = p->classes, .n = n};
+    struct sg_template_values v = {.classes = p->classes, .n = branch < 0 ? n : top->n};
     json_t *messages = json_array();
     sg_status status =
         messages ? sg_message_add(messages, "user", p->prompt.topics, &v, err) : sg_fail_memory(err, 1024);
     if (status == SG_OK)
-        status = sg_message_end_with(messages, division(top, branch), err);
+        status = ask_for_parts(messages, err);
+    if (status == SG_OK && branch >= 0)
+        status = ask_for_branch(messages, top, branch, n, err);
     return finish_list(p, messages, status, (branch + 1) * SG_MAX_TREE_LISTS + index, out, err);
 }
 
