@@ -244,14 +244,11 @@ static sg_status finish_list(const struct sg_prompter *p, json_t *messages, sg_s
                   SG_TOPICS_MAX_TOKENS, out, err);
 }
 
-/* Ends the last message with the wish for topics that exclude each other. */
+/* Ends the last message with the wish for topics that exclude each other. No more words: with "cover all of it together" and "only a list of
+ * short names" small models make one name of several (measured with SmolLM2). */
 static sg_status ask_for_parts(json_t *messages, struct sg_err *err)
 {
-    return sg_message_end_with(
-        messages,
-        sg_strdup(" Each must be another one, so that nothing belongs to two of them, and together "
-                  "they must cover all of it. Write only a numbered list of short names."),
-        err);
+    return sg_message_end_with(messages, sg_strdup(" No two of them may overlap."), err);
 }
 
 /* The first level as the LLM might have answered; new memory, NULL without. */
