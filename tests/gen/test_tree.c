@@ -31,7 +31,8 @@ static void leaves_exclude_each_other(void **state)
     read_list(&t, "Here are three:\n1. Drama\n2. Comedy\n3. **drama**\n4. Horror\n5. Western");
     assert_int_equal(t.top.n, 3); /* Western is one too many */
     assert_int_equal(t.branch, 0);
-    read_list(&t, "1. Courtroom drama\n2. Drama\n3. Family drama\n4. courtroom DRAMA!\n5. War drama\n6. Sea drama");
+    read_list(
+        &t, "1. Courtroom drama\n2. Drama\n3. Family drama\n4. courtroom DRAMA!\n5. War drama\n6. Sea drama");
     read_list(&t, "1. Family drama\n2. Horror\n3. Slapstick\n4. Satire"); /* a cousin's name, a topic's */
     assert_false(sg_tree_is_done(&t));
     read_list(&t, "[\"Ghosts\", \"Slapstick\", \"Slashers\", \"Zombies\"]");
@@ -108,7 +109,8 @@ static void rounds_of_a_pool(void **state)
     (void)state;
     struct sg_task t = mood_task();
     struct sg_generator g = some_generator();
-    struct sg_pool_spec spec = {.task = &t, .method = SG_TREE_TOPIC, .generator = &g, .n = 18, .n_topics = 3, .n_subtopics = 3};
+    struct sg_pool_spec spec = {
+        .task = &t, .method = SG_TREE_TOPIC, .generator = &g, .n = 18, .n_topics = 3, .n_subtopics = 3};
     struct world *w = sg_alloc(1, sizeof *w);
     struct sg_pool *p = NULL;
     int64_t n, in, out;
