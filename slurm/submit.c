@@ -239,7 +239,10 @@ static sg_status make(const struct sg_submit_options *o, const struct sg_site *s
                                          .mem_bytes = site->max_mem_gb * 1e9,
                                          .time_s = site->max_time_s,
                                          .source = site->path};
-    const char *generate_on = o->generate_on ? o->generate_on : site->generate_partition, *arg[MAX_ARGS];
+    const char *generate_on = o->generate_on ? o->generate_on
+                              : o->with_llm  ? NULL /* the job buys from its own server */
+                                             : site->generate_partition,
+               *arg[MAX_ARGS];
     char program[4096], dir[4096], results[8400], about[300], hours[24];
     struct sg_site_key key[SG_MAX_GENERATORS];
     int n_keys = 0;
@@ -249,6 +252,10 @@ static sg_status make(const struct sg_submit_options *o, const struct sg_site *s
         return sg_fail(err, SG_INPUT,
                        "--offline buys nothing, and --generate-on %s buys first: only one of them",
                        generate_on);
+    if (o->with_llm && (o->offline || o->generate_on))
+        return sg_fail(err, SG_INPUT,
+                       "--with-llm starts a server in the job that trains: it does not go with %s",
+                       o->offline ? "--offline" : "--generate-on");
     if (generate_on && !out->scheduler->has_phases)
         return sg_fail(err, SG_INPUT,
                        "--generate-on is for Slurm alone; hint: `synthgrid generate %s` on a machine with a "
@@ -315,8 +322,11 @@ sg_status sg_submit_make(const struct sg_submit_options *o, struct sg_submitted 
 {
     struct sg_site *site = NULL;
     struct sg_job_facts facts = {0};
-    const struct sg_run_options plan = {
-        .study = o->study, .n_overrides = o->n_overrides, .overrides = o->overrides, .max_usd = -1};
+    const struct sg_run_options plan = {.study = o->study,
+                                        .n_overrides = o->n_overrides,
+                                        .overrides = o->overrides,
+                                        .max_usd = -1,
+                                        .with_llm = o->with_llm};
     *out = (struct sg_submitted){0};
     sg_status status = sg_site_read(o->site, &site, err);
     if (status == SG_OK)

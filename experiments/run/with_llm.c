@@ -1,5 +1,6 @@
 #include "experiments/run/with_llm.h"
 
+#include "base/secret.h"
 #include "experiments/study/generators.h"
 #include "gen/llm/http.h"
 #include "gen/llm/provider.h"
@@ -74,8 +75,12 @@ void sg_with_llm_point(struct sg_generator *g, enum sg_companion_place place, co
 {
     g->base_url = url;
     if (place != SG_COMPANION_GIVEN &&
-        strcmp(g->api_key_env, sg_provider_find(g->provider)->api_key_env) == 0)
+        strcmp(g->api_key_env, sg_provider_find(g->provider)->api_key_env) == 0) {
+        const char *unused;
+        struct sg_err ignored; /* it leaves the environment all the same, where it is wrong, too */
+        (void)!sg_secret_take(g->api_key_env, &unused, &ignored);
         g->api_key_env = NO_KEY;
+    }
     if (g->price_source || g->usd_per_1m_input < 0 || g->usd_per_1m_output < 0) {
         g->usd_per_1m_input = g->usd_per_1m_cached_input = g->usd_per_1m_output = 0;
         g->price_source = g->price_as_of = NULL;

@@ -164,6 +164,14 @@ static int shows_key(const char *value, const struct sg_companion_settings *s)
     return yes;
 }
 
+/* The variable that holds a key, or names its file (base/secret.h). */
+static int is_key(const char *name, size_t n, const char *hidden)
+{
+    size_t n_hidden = strlen(hidden);
+    return strncmp(name, hidden, n_hidden) == 0 &&
+           (n == n_hidden || (n == n_hidden + 5 && strncmp(name + n_hidden, "_FILE", 5) == 0));
+}
+
 static int is_for_server(const char *variable, const struct sg_companion_settings *s)
 {
     size_t n = strcspn(variable, "=");
@@ -171,7 +179,7 @@ static int is_for_server(const char *variable, const struct sg_companion_setting
         if (strncmp(variable, of_launcher[i], strlen(of_launcher[i])) == 0)
             return 0;
     for (int i = 0; i < s->n_hidden; i++)
-        if (strlen(s->hidden[i]) == n && strncmp(variable, s->hidden[i], n) == 0)
+        if (is_key(variable, n, s->hidden[i]))
             return 0;
     return variable[n] == '=' && !shows_key(variable + n + 1, s);
 }

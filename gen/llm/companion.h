@@ -15,7 +15,7 @@
  * its group from here). The keeper is spawned, not forked, so that it may be
  * started under MPI.
  *
- * Neither inherits a file. The environment is this process's without API keys (the variables `hidden`, and whatever holds the value of one
+ * Neither inherits a file. The environment is this process's without API keys (the variables `hidden`, those that name their files, and whatever holds the value of one
  * or looks like one) and without what a launcher tells its ranks: a server that uses MPI is no rank of ours. */
 #ifndef SG_GEN_LLM_COMPANION_H
 #define SG_GEN_LLM_COMPANION_H

@@ -180,6 +180,13 @@ with sg.Folder() as folder:
         out, _ = sg.run("plan", *STUDY, "budget.usd=1", "--with-llm", "false {socket}")
         sg.check("about 0.0000 USD" in out and "missing" not in out, out)
         sg.check("missing  key" in sg.run("plan", *STUDY, code=(0, 2))[0], "a plan without a server misses no key")
+        # A job's script has it, quoted, and no key.
+        out, _ = sg.run("submit", *STUDY, f"results={place}", "--scheduler", "slurm", "--print", "--with-llm", "vllm 'a b' --uds {socket}",
+                        env={"OPENAI_API_KEY": KEY})
+        sg.check(r"""'--with-llm' 'vllm '\''a b'\'' --uds {socket}'""" in out and KEY not in out, out)
+        for more in (["--offline"], ["--generate-on", "net"]):
+            _, err = sg.run("submit", *STUDY, f"results={place}", "--scheduler", "slurm", "--print", "--with-llm", "x {port}", *more, code=2)
+            sg.check(f"it does not go with {more[0]}" in err, err)
         for command, words in (("run --offline", "--offline"), ("generate --batch", "batches")):
             _, err = sg.run(*command.split()[:1], *STUDY, *command.split()[1:], "--with-llm", "x {port}", code=2)
             sg.check(f"it does not go with {words}" in err, err)

@@ -139,11 +139,15 @@ static void test_environment(void **state)
     setenv("TEST_COPY", "Bearer:k-0123456789", 1);
     setenv("TEST_LOOKS", "sk-abcdefghij0123456789", 1);
     setenv("OMPI_COMM_WORLD_RANK", "1", 1);
+    setenv("TEST_KEY_FILE", "/somewhere", 1);
+    setenv("TEST_KEYS", "none", 1);
     setenv("TEST_FINE", "hf_value", 1);
     gone_with("env; exit 1; {port}", "exit code 1");
     char *text = read_log();
     assert_non_null(strstr(text, "TEST_FINE=hf_value\n"));
-    assert_null(strstr(text, "TEST_KEY"));
+    assert_non_null(strstr(text, "TEST_KEYS=none\n"));
+    assert_null(strstr(text, "TEST_KEY="));
+    assert_null(strstr(text, "TEST_KEY_FILE"));
     assert_null(strstr(text, "TEST_COPY"));
     assert_null(strstr(text, "TEST_LOOKS"));
     assert_null(strstr(text, "OMPI_COMM"));
