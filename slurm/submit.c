@@ -252,10 +252,12 @@ static sg_status make(const struct sg_submit_options *o, const struct sg_site *s
         return sg_fail(err, SG_INPUT,
                        "--offline buys nothing, and --generate-on %s buys first: only one of them",
                        generate_on);
-    if (o->with_llm && (o->offline || o->generate_on))
+    if (o->with_llm && (o->offline || o->generate_on || o->n_shares > 0))
         return sg_fail(err, SG_INPUT,
                        "--with-llm starts a server in the job that trains: it does not go with %s",
-                       o->offline ? "--offline" : "--generate-on");
+                       o->offline       ? "--offline"
+                       : o->generate_on ? "--generate-on"
+                                        : "--array, whose tasks buy nothing");
     if (generate_on && !out->scheduler->has_phases)
         return sg_fail(err, SG_INPUT,
                        "--generate-on is for Slurm alone; hint: `synthgrid generate %s` on a machine with a "

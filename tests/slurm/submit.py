@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -204,7 +205,46 @@ def doctor(folder):
     return None
 
 
-CASES = {f.__name__: f for f in (disturbed, ahead, phases, array, refused, doctor)}
+def beside(folder):
+    """With an LLM server of the job's own: requeued, ended by TERM, the server killed. The digest is that of another server; what is in the ledger is
+    not asked for again; nothing runs any more."""
+    place = folder / "beside"
+    place.mkdir()
+    results, asked, n_flying = place / "r", place / "log", 2
+    stub = f"{sys.executable} -S {sg.ROOT / 'stub/llm_stub.py'}"
+    study = [*sg.QUICKSTART, "tasks=[sst2]", "methods=[zero_shot]", "sizes=[60]", "mixes=[synthetic]", "train.steps=1", "train.max_length=32", "generator.recording=",
+             f"generator.connections={n_flying}"]
+
+    def answered():
+        return [r["key"] for r in map(json.loads, open(asked)) if r["status"] == 200] if asked.exists() else []
+
+    def more_are_bought(job, restarts):
+        await_(60, f"it buys after {restarts} restarts", lambda: field(job, "JobState") == "RUNNING" and field(job, "Restarts") == str(restarts))
+        n = len(answered())
+        await_(60, f"it buys after {restarts} restarts", lambda: len(answered()) > n + 3)
+
+    job = submit(*study, "--ntasks=1", "--cpus-per-task=1", "--time=10", f"results={results}", "--with-llm",
+                 f"echo pid $$ >> {place}/pids; exec {stub} --uds {{socket}} --latency 0.4 --log {asked}", "--", "--nodelist=n3")
+    number = job["job"]
+    more_are_bought(number, 0)
+    shell("scontrol", "requeue", number)
+    more_are_bought(number, 1)
+    shell("scancel", "--signal=TERM", number)
+    more_are_bought(number, 2)
+    os.kill(int((place / "pids").read_text().split()[-1]), signal.SIGKILL)
+    ended(number, 2)
+    sg.check("it is started again (1 of 3)" in log(job), log(job))
+    sg.check(not any(str(asked) in line for line in sg.command_lines()), "the server is left")
+    no_key(place, SLURM)
+    with sg.Stub(place) as other:
+        plain = sg.digest(sg.run("run", *study, f"generator.base_url={other.url}", f"results={place / 'plain'}")[0])
+        known = {r["key"] for r in other.requests()}
+    sg.check(digest_of(job) == plain, "another digest than with a server of one's own")
+    sg.check(set(answered()) == known and len(answered()) <= len(known) + 3 * n_flying, f"{len(answered())} answers for {len(known)} requests")
+    return None
+
+
+CASES = {f.__name__: f for f in (disturbed, ahead, phases, array, refused, doctor, beside)}
 with sg.Folder() as folder:
     chosen = [CASES[name] for name in sys.argv[1:]] or list(CASES.values())
     found = []
