@@ -79,14 +79,21 @@ sg_status sg_endpoints_check_keys(const struct sg_study *s, struct sg_requests *
 {
     for (int i = 0; i < s->n_generators; i++) {
         const struct sg_generator *g = &s->generator[i];
-        const char *key = getenv(g->api_key_env);
+        const char *key = NULL;
+        struct sg_err why = {0};
         int64_t n = 0;
-        if ((key && key[0]) || sg_provider_address(g) || sg_provider_find(g->provider)->in_process)
+        if (sg_provider_address(g) || sg_provider_find(g->provider)->in_process)
+            continue;
+        sg_status status = sg_secret_take(g->api_key_env, &key, &why); /* or from a file */
+        if (status == SG_OK && key)
             continue;
         SG_TRY(sg_requests_expect(r, i, &n, err));
         if (!n)
             continue;
-        sg_status status = fail_without_key(g, n, err);
+        if (status == SG_OK)
+            status = fail_without_key(g, n, err);
+        else
+            *err = why;
         return g->name ? sg_err_at(err, "generators.%s", g->name) : status;
     }
     return SG_OK;

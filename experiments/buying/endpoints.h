@@ -52,7 +52,7 @@ struct sg_endpoints_settings {
 sg_status sg_endpoints_open(struct sg_endpoints *e, const struct sg_endpoints_settings *s,
                             struct sg_err *err) SG_MUST_USE;
 
-/* Rank 0, before the keys are taken. SG_INPUT, in the words of sg_endpoints_open, where a generator has neither a key nor an address, and
+/* Rank 0. SG_INPUT, in the words of sg_endpoints_open, where a generator has neither a key nor an address, and
  * something is missing of it (sg_requests_expect): what takes seconds where opening the endpoints, which needs the true number, takes minutes. */
 sg_status sg_endpoints_check_keys(const struct sg_study *s, struct sg_requests *r,
                                   struct sg_err *err) SG_MUST_USE;

@@ -70,7 +70,7 @@ static sg_status count_missing(struct sg_run *r, struct sg_err *err)
     if (n && sg_study_reads_recording(s))
         SG_TRY(sg_requests_import(r->requests, s->generator->recording, retries(r), err));
     /* Millions of requests take a minute to make: not for who lacks a key. The cache may have what is missing. */
-    if (!s->cache && !r->options->offline && !r->options->batch)
+    if (!s->cache && !r->options->offline && !r->options->batch && !r->options->with_llm)
         SG_TRY(sg_endpoints_check_keys(s, r->requests, err));
     SG_TRY(sg_requests_count(r->requests, &r->n_missing, NULL, err));
     return open_cache(r, err);
