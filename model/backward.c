@@ -8,9 +8,10 @@
 static double cross_entropy(int64_t K, const float *logits, int32_t label, float quality, int64_t n,
                             float *dlogits)
 {
-    double largest = -INFINITY, sum = 0.0;
+    float most = -INFINITY; /* as double gcc 12 for aarch64 ends in an internal error of its vectoriser */
     for (int64_t k = 0; k < K; k++)
-        largest = fmax(largest, (double)logits[k]);
+        most = fmaxf(most, logits[k]);
+    double largest = (double)most, sum = 0.0;
     for (int64_t k = 0; k < K; k++)
         sum += exp((double)logits[k] - largest);
     for (int64_t k = 0; k < K; k++)
