@@ -102,10 +102,6 @@ static sg_status complete(struct given *g, struct sg_err *err)
         pass(g, "--max-usd");
         pass(g, g->usd);
     }
-    if (g->o.with_llm) {
-        pass(g, "--with-llm");
-        pass(g, g->o.with_llm);
-    }
     g->o.n_passed = g->n_passed;
     g->o.passed = g->passed;
     return SG_OK;
@@ -180,7 +176,7 @@ int sg_cmd_submit(int argc, char **argv)
          .min = 2,
          .max = 1000000},
         TEXT("with-llm", "COMMAND", o.with_llm,
-             "start this LLM server in the job and ask it, as `run --with-llm`"),
+             "an LLM server that the job which buys starts and ends (docs/servers.md)"),
         FLAG("offline", o.offline, "the job opens no socket"),
         TEXT("scheduler", "S", o.scheduler, "slurm, pbs, lsf or auto: whichever is there (default)"),
         TEXT("site", "FILE", o.site,

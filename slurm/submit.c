@@ -110,18 +110,22 @@ static sg_status choose_scheduler(const struct sg_submit_options *o, const struc
     return *out ? SG_OK : sg_scheduler_detect(out, err);
 }
 
-/* STUDY, options, key=value: (MAX_ARGS) of the caller's. */
-static sg_status list_args(const struct sg_submit_options *o, int offline, int passes, const char **arg,
-                           int *n, struct sg_err *err)
+/* STUDY, options, key=value: (MAX_ARGS) of the caller's. What buys gets the LLM server. */
+static sg_status list_args(const struct sg_submit_options *o, int offline, const char **arg, int *n,
+                           struct sg_err *err)
 {
     *n = 0;
-    if (o->n_overrides + o->n_passed + 2 > MAX_ARGS)
+    if (o->n_overrides + o->n_passed + 4 > MAX_ARGS)
         return sg_fail(err, SG_INPUT, "more than %d settings; hint: write them into a study file",
-                       MAX_ARGS - 2);
+                       MAX_ARGS - 4);
     arg[(*n)++] = o->study;
     if (offline)
         arg[(*n)++] = "--offline";
-    for (int i = 0; i < o->n_passed && passes; i++)
+    if (!offline && o->with_llm) {
+        arg[(*n)++] = "--with-llm";
+        arg[(*n)++] = o->with_llm;
+    }
+    for (int i = 0; i < o->n_passed; i++)
         arg[(*n)++] = o->passed[i];
     for (int i = 0; i < o->n_overrides; i++)
         arg[(*n)++] = o->overrides[i];
@@ -156,9 +160,12 @@ static sg_status make_generate(const struct sg_submit_options *o, const struct s
     s.size.time_s = out->size.time_s > GENERATE_LIMIT_S ? out->size.time_s : GENERATE_LIMIT_S;
     s.is_alone = 1;
     s.ahead = 0;
-    s.n_extra = 0;
     s.n_options = 0;
-    SG_TRY(list_args(o, 0, 0, arg, &s.n_args, err));
+    if (o->with_llm) /* which takes what the person says behind -- */
+        s.size.mem_mb = SG_JOB_NO_MEM;
+    else
+        s.n_extra = 0;
+    SG_TRY(list_args(o, 0, arg, &s.n_args, err));
     s.arg = arg;
     out->has_generate = 1;
     return write_script(&s, "generate", &out->generate, err);
@@ -225,9 +232,20 @@ static sg_status make_shares(const struct sg_submit_options *o, const struct sg_
     const char *arg[MAX_ARGS];
     struct sg_script s = *run;
     s.n_shares = out->n_shares;
-    SG_TRY(list_args(o, 1, 1, arg, &s.n_args, err));
+    SG_TRY(list_args(o, 1, arg, &s.n_args, err));
     s.arg = arg;
     return write_script(&s, "shares", &out->shares, err);
+}
+
+/* Slurm takes one word on memory alone; and how much a server takes that runs beside the ranks is the person's to say. */
+static int says_memory(const struct sg_submit_options *o, const struct sg_site *site)
+{
+    int says = 0;
+    for (int i = 0; i < o->n_extra; i++)
+        says |= strncmp(o->extra[i], "--mem", 5) == 0;
+    for (int i = 0; i < site->n_options; i++)
+        says |= strncmp(site->option[i], "--mem", 5) == 0;
+    return says;
 }
 
 static sg_status make(const struct sg_submit_options *o, const struct sg_site *site, struct sg_job_facts *f,
@@ -252,22 +270,24 @@ static sg_status make(const struct sg_submit_options *o, const struct sg_site *s
         return sg_fail(err, SG_INPUT,
                        "--offline buys nothing, and --generate-on %s buys first: only one of them",
                        generate_on);
-    if (o->with_llm && (o->offline || o->generate_on || o->n_shares > 0))
-        return sg_fail(err, SG_INPUT,
-                       "--with-llm starts a server in the job that trains: it does not go with %s",
-                       o->offline       ? "--offline"
-                       : o->generate_on ? "--generate-on"
-                                        : "--array, whose tasks buy nothing");
     if (generate_on && !out->scheduler->has_phases)
         return sg_fail(err, SG_INPUT,
                        "--generate-on is for Slurm alone; hint: `synthgrid generate %s` on a machine with a "
                        "network, then "
                        "`synthgrid submit %s --offline`",
                        o->study, o->study);
+    if (o->with_llm && (o->offline || (o->n_shares && !generate_on)))
+        return sg_fail(
+            err, SG_INPUT,
+            "--with-llm starts a server to be asked, and %s asks nobody; hint: --generate-on P buys first",
+            o->offline ? "--offline" : "--array");
     SG_TRY(check_lacks(f, o->force, err));
     out->n_cells_left = f->n.n_cells - f->n.n_cells_done;
     SG_TRY(count_shares(o, f, generate_on != NULL, out, err));
-    SG_TRY(sg_job_choose(f, &o->wish, &limits, &out->size, err));
+    struct sg_job_wish wish = o->wish;
+    if (!wish.mem_mb && (says_memory(o, site) || (o->with_llm && !generate_on)))
+        wish.mem_mb = SG_JOB_NO_MEM;
+    SG_TRY(sg_job_choose(f, &wish, &limits, &out->size, err));
     out->n_missing = f->n.n_missing;
     out->core_h = f->n.cost / 3600;
     sg_format_duration(f->n.cost, hours);
@@ -307,10 +327,12 @@ static sg_status make(const struct sg_submit_options *o, const struct sg_site *s
     if (out->n_shares && !(shares = sg_strf("%s/shares", results)))
         status = sg_fail_memory(err, sizeof results);
     s.shares = shares;
+    if (generate_on && o->with_llm)
+        s.n_extra = 0;
     if (status == SG_OK && out->n_shares)
         status = make_shares(o, &s, out, err);
     if (status == SG_OK)
-        status = list_args(o, offline, 1, arg, &s.n_args, err);
+        status = list_args(o, offline, arg, &s.n_args, err);
     s.arg = arg;
     if (status == SG_OK)
         status = write_script(&s, "run", &out->run, err);

@@ -23,10 +23,10 @@ struct sg_submit_options {
     const char *generate_on; /* a partition: buy there first, and train offline */
     int64_t
         n_shares; /* an array of so many tasks, each of which trains a share of the cells, and a job that joins them; 0: one job */
-    const char *with_llm; /* the command of the job's own LLM server (experiments/run/run.h) */
     int ahead;
     int offline;
-    int force;    /* also where rows or the encoder are missing here */
+    int force;            /* also where rows or the encoder are missing here */
+    const char *with_llm; /* the command of an LLM server beside the job that buys (docs/servers.md) */
     int n_passed; /* options that go to `run` as they are, each a word: "--retry-failed", "--max-usd", "5" */
     const char *const *passed;
     int n_extra; /* words for the batch system */

@@ -121,6 +121,12 @@ def scripts():
     sg.check(' "--share=$SLURM_ARRAY_TASK_ID/3" "results=$SG_RESULTS"\n' in shares and "'--offline'" in shares, head(shares))
     has(run, f"SG_SHARES='{sg.ROOT}/results/grid/shares'")
     sg.check("--array" not in head(run) and "--array" not in head(generate) and "--share" not in head(run), "what is an array")
+    llm = "llama-server --host {socket}"
+    has(printed("slurm", f"--with-llm={llm}", "--", "--gres=gpu:1"), "#SBATCH --gres=gpu:1", f"set -- '{TINY[0]}' '--with-llm' '{llm}' " + " ".join(f"'{w}'" for w in TINY[1:]))
+    sg.check("--mem" not in head(printed("slurm", f"--with-llm={llm}")) and "--mem-per-cpu" not in head(printed("slurm", "--", "--mem=8G")), "memory is said twice")
+    generate, run = printed("slurm", f"--with-llm={llm}", "--generate-on=gpu", "--max-usd=3", "--", "--gres=gpu:1").split("\n# ---- ")
+    sg.check("--gres" in generate and "--gres" not in run and "'--with-llm'" in generate and "'--with-llm'" not in run, "where the server runs")
+    sg.check("'--max-usd' '3'" in generate and "--mem" not in head(generate), head(generate))
     both = printed("slurm", "--generate-on=dtn", "--partition=long")
     generate, run = both.split("\n# ---- ")
     has(generate, "#SBATCH --partition=dtn", "#SBATCH --ntasks=1", "SG_COMMAND='generate'", "SG_LAUNCH='env'")
@@ -185,7 +191,7 @@ def wrong(folder):
     for words, said in ((["--ntasks=9", "--nodes=2", "--ntasks-per-node=4"], "more than 2 nodes with 4 each"), (["--nodes=5", "--ntasks=2"], "more nodes than ranks"),
                         (["--time=soon"], "--time soon: must be like"), (["--mem-per-cpu=2T"], "--mem-per-cpu"), (["--scheduler=sge"], "must be auto, slurm"),
                         (["--generate-on=x", "--offline"], "only one of them"), (["--generate-on=x", "--scheduler=pbs"], "for Slurm alone"),
-                        (["--array=2", "--ahead"], "do not go together"), (["--array=2", "--scheduler=lsf"], "for Slurm alone"),
+                        (["--array=2", "--ahead"], "do not go together"), (["--with-llm=x {port}", "--offline"], "asks nobody"), (["--with-llm=x {port}", "--array=2"], "asks nobody"), (["--array=2", "--scheduler=lsf"], "for Slurm alone"),
                         (["--array=2", "seeds.train=1", "tasks=[sst2]"], "no two cells"), (["--array=1"], "from 2 to"),
                         (["train.epoch=3"], "did you mean"), (["train.encoder=/nowhere/bert"], "--force"), (["data.dir=/nowhere"], "--force"),
                         (["--partition=a\nb"], "line's end"), (["--", "--comment=a\nb"], "line's end")):
