@@ -256,8 +256,13 @@ static void write_task(const struct init *i, struct sg_buf *b)
         "  example: |-\n    %s\n"
         "  topics: |-\n    List {n} topics that such texts are about.\n"
         "  rephrase: |-\n    Say this %s of the class \"{class}\" in other words:\n\n    %s\n"
-        "  classify: |-\n    Which class is this %s? Reply with one of: {classes}.\n\n    %s\n    Class:\n",
-        noun, form, noun, form, noun, texts, noun, texts, noun, texts);
+        "  classify: |-\n    Which class is this %s? Reply with one of: {classes}.\n\n    %s\n    Class:\n"
+        "method_prompts:\n"
+        "  error_driven: |-\n    A classifier gets %ss like these wrong:\n\n    {examples}\n\n"
+        "    All of them are of the class \"{class}\". Write one more %s of this class that it would get "
+        "wrong, "
+        "too.%s\n",
+        noun, form, noun, form, noun, texts, noun, texts, noun, texts, noun, noun, form);
 }
 
 static void write_study(const struct init *i, struct sg_buf *b)

@@ -46,6 +46,11 @@ static const char *quotes_choice(int i)
     {                                                                                                        \
         "prompts." #name, SG_SET_TEXT, SG_SET_NULL, TASK(prompt.name), .unit = "a template", .help = use     \
     }
+#define METHOD_PROMPT(name, use)                                                                             \
+    {                                                                                                        \
+        "method_prompts." #name, SG_SET_TEXT, SG_SET_NULL, TASK(prompt.name), .unit = "a template",          \
+                                                                              .help = use                    \
+    }
 
 static const struct sg_setting table[] = {
     {"task", SG_SET_TEXT, SG_SET_REQUIRED, TASK(name), .check = sg_settings_check_name, .unit = "a name",
@@ -114,6 +119,8 @@ static const struct sg_setting table[] = {
     PROMPT(topics, "asks for a list of {n} topics"),
     PROMPT(rephrase, "asks to say an example in other words"),
     PROMPT(classify, "asks for the class of a row"),
+    METHOD_PROMPT(error_driven,
+                  "asks for an example of {class} after {examples} that a classifier gets wrong"),
     UNCONDITIONED(zero_shot,
                   "asks for an example and, in a last line \"Label: ...\", which of {classes} it is"),
     UNCONDITIONED(zero_shot_topic, "the same, about {topic}"),
@@ -148,6 +155,7 @@ static const struct sg_setting variant_table[] = {
     VARIANT("few_shot", prompt.few_shot),
     VARIANT("example", prompt.example),
     VARIANT("topics", prompt.topics),
+    VARIANT("error_driven", prompt.error_driven),
     VARIANT("unconditioned.zero_shot", unconditioned.zero_shot),
     VARIANT("unconditioned.zero_shot_topic", unconditioned.zero_shot_topic),
     VARIANT("unconditioned.few_shot", unconditioned.few_shot),
@@ -176,6 +184,8 @@ static const struct {
      "first second"},
     {"prompts.classify", offsetof(struct sg_variant, prompt.classify), "classes first second text",
      "classes first second"},
+    {"method_prompts.error_driven", offsetof(struct sg_variant, prompt.error_driven),
+     "class classes examples", "class examples"},
     {"unconditioned.zero_shot", offsetof(struct sg_variant, unconditioned.zero_shot), "classes", "classes"},
     {"unconditioned.zero_shot_topic", offsetof(struct sg_variant, unconditioned.zero_shot_topic),
      "classes topic", "classes topic"},
@@ -213,11 +223,12 @@ static void add_placeholders(struct sg_buf *b, const char *list, int is_pair)
     }
 }
 
-/* As `r` calls the template: a variant's key has no "prompts." before it. */
+/* As `r` calls the template: a variant's key has no "prompts." or "method_prompts." before it. */
 static const char *key_of(const struct sg_reading *r, int t)
 {
-    const char *key = templates[t].key;
-    return r->schema == &variant_schema && strncmp(key, "prompts.", 8) == 0 ? key + 8 : key;
+    const char *key = templates[t].key, *dot = strchr(key, '.');
+    return r->schema == &variant_schema && strncmp(dot - strlen("prompts"), "prompts.", 8) == 0 ? dot + 1
+                                                                                                : key;
 }
 
 static sg_status fail_template(const struct sg_reading *r, int t, int is_pair, const char *path,
@@ -500,7 +511,7 @@ static sg_status own(const struct sg_task *in, struct sg_task *out, struct sg_er
 static sg_status digest_of(const char *text, size_t n, char hex[SG_HEX], struct sg_err *err)
 {
     static const char *const group[] = {
-        "unconditioned:", "prompt_variants:", "test_sets:", "contamination:", "source:"};
+        "unconditioned:", "prompt_variants:", "method_prompts:", "test_sets:", "contamination:", "source:"};
     enum { N_GROUPS = sizeof group / sizeof group[0] };
     struct sg_sha256_stream *sha = sg_sha256_create();
     if (!sha)

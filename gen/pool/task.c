@@ -45,7 +45,7 @@ int sg_task_wording(const struct sg_task *t, const char *variant, enum sg_condit
         lay_over(out, &v->prompt);
     if (c == SG_BY_NONE) {
         /* A prompt that names a class cannot stand in for one that must not. */
-        out->zero_shot = out->zero_shot_topic = out->few_shot = out->example = NULL;
+        out->zero_shot = out->zero_shot_topic = out->few_shot = out->example = out->error_driven = NULL;
         lay_over(out, v ? &v->unconditioned : &t->unconditioned);
     }
     return 1;

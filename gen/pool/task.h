@@ -27,6 +27,7 @@ struct sg_prompts {
     char *topics;          /* {n} */
     char *rephrase;        /* {class} {first} {second} */
     char *classify;        /* {classes} {first} {second} */
+    char *error_driven;    /* {class} {examples}; of method_prompts: */
 };
 
 /* Another wording of the same task: what it does not say is as in the task. */
@@ -87,7 +88,7 @@ struct sg_task {
         char *data_set, *split, *guided, *general;
     } contamination;
     char *text; /* of the file, as it was read */
-    /* SHA-256 of the file's text without `unconditioned:`, `prompt_variants:`, `contamination:`, `test_sets:` and `source:`, so that new wordings leave the pools of
+    /* SHA-256 of the file's text without `unconditioned:`, `prompt_variants:`, `method_prompts:`, `contamination:`, `test_sets:` and `source:`, so that new wordings leave the pools of
      * the others as they are, and another test set leaves what the LLM was asked. */
     char digest[65];
 };

@@ -135,6 +135,12 @@ static void test_wordings(void **state)
     static const char more[] = "unconditioned:\n"
                                "  zero_shot: One of {classes}.\n"
                                "# a remark inside\n"
+                               "method_prompts:\n"
+                               "  error_driven: |-\n"
+                               "    Wrong:\n"
+                               "\n"
+                               "    {examples}\n"
+                               "    One {class} one.\n"
                                "prompt_variants:\n"
                                "  formal:\n"
                                "    system: You are formal.\n"
@@ -160,12 +166,15 @@ static void test_wordings(void **state)
         assert_true(sg_task_wording(&t, "default", SG_BY_LABEL, &w));
         assert_string_equal(w.zero_shot, "A {class} one.");
         assert_null(w.system);
+        assert_string_equal(w.error_driven, "Wrong:\n\n{examples}\nOne {class} one.");
         assert_true(sg_task_wording(&t, "default", SG_BY_NONE, &w));
+        assert_null(w.error_driven);
         assert_string_equal(w.zero_shot, "One of {classes}.");
         assert_true(sg_task_wording(&t, "formal", SG_BY_LABEL, &w));
         assert_string_equal(w.zero_shot, "Sir, a {class} one.");
         assert_string_equal(w.system, "You are formal.");
         assert_string_equal(w.topics, "{n} things"); /* the task's own */
+        assert_non_null(w.error_driven);
         assert_true(sg_task_wording(&t, "formal", SG_BY_NONE, &w));
         assert_string_equal(w.zero_shot, "Sir: {classes}.");
         assert_true(sg_task_wording(&t, "terse", SG_BY_NONE, &w));
@@ -183,6 +192,9 @@ static void test_wordings(void **state)
         const char *text, *message;
     } bad[] = {
         {"unconditioned: {zero_shot: 'A {class} one of {classes}'}\n", "unknown placeholder {class}"},
+        {"method_prompts: {error_driven: 'A {class} one'}\n",
+         "method_prompts.error_driven does not use {examples}"},
+        {"prompt_variants: {v: {error_driven: '{examples}'}}\n", "error_driven does not use {class}"},
         {"unconditioned: {zero_shot: 'Any.'}\n", "unconditioned.zero_shot does not use {classes}"},
         {"prompt_variants: {x: {zero_shot: 'Any.'}}\n", "zero_shot does not use {class}"},
         {"prompt_variants: {default: {zero_shot: '{class}'}}\n", "another name"},
