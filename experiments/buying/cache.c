@@ -168,16 +168,23 @@ static sg_status read_folder(struct sg_cache *c, struct sg_err *err)
 
 /* ---- what is wanted ---- */
 
+sg_status sg_cache_want_key(struct sg_cache *c, const char *key, struct sg_err *err)
+{
+    struct wanted *more = c && key[0] ? sg_grown(c->wanted, c->n_wanted, sizeof *more) : NULL;
+    if (!c || !key[0])
+        return SG_OK;
+    if (!more)
+        return sg_fail_memory(err, (size_t)c->n_wanted * sizeof *more);
+    c->wanted = more;
+    memcpy(c->wanted[c->n_wanted].key, key, SG_HEX);
+    c->wanted[c->n_wanted++].found = 0;
+    return SG_OK;
+}
+
 sg_status sg_cache_want(struct sg_cache *c, const struct sg_request_list *missing, struct sg_err *err)
 {
-    for (int64_t i = 0; c && i < missing->n; i++) {
-        struct wanted *more = sg_grown(c->wanted, c->n_wanted, sizeof *more);
-        if (!more)
-            return sg_fail_memory(err, (size_t)c->n_wanted * sizeof *more);
-        c->wanted = more;
-        memcpy(c->wanted[c->n_wanted].key, missing->item[i].key, SG_HEX);
-        c->wanted[c->n_wanted++].found = 0;
-    }
+    for (int64_t i = 0; c && i < missing->n; i++)
+        SG_TRY(sg_cache_want_key(c, missing->item[i].key, err));
     return SG_OK;
 }
 
@@ -282,6 +289,7 @@ sg_status sg_cache_import(struct sg_cache *c, struct sg_requests *r, struct sg_l
                 sg_request_list_free(&slice);
                 SG_TRY(status);
             } while (slice.next);
+            SG_TRY(sg_cache_want_key(c, sg_requests_fit_key(r, i), err));
         }
         SG_TRY(sg_cache_fetch(c, put_one, l, &found, err));
     }

@@ -29,6 +29,9 @@ void sg_cache_close(struct sg_cache *c);
 sg_status sg_cache_want(struct sg_cache *c, const struct sg_request_list *missing,
                         struct sg_err *err) SG_MUST_USE;
 
+/* The same of one key; "": none. */
+sg_status sg_cache_want_key(struct sg_cache *c, const char *key, struct sg_err *err) SG_MUST_USE;
+
 /* Hands on each wanted answer that is there, once, with "cache <file>"; forgets what was wanted. The first one reads the folder;
  * later ones only the files that have something of it. */
 typedef sg_status (*sg_cache_each)(void *context, const char *source, const struct sg_request *q,

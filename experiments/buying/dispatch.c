@@ -120,6 +120,11 @@ sg_status sg_dispatch_add_take(struct sg_dispatch *d, int generator, int64_t con
     return sg_queue_add_take(&d->queue[generator], consumer, q, err);
 }
 
+void sg_dispatch_expect(struct sg_dispatch *d, int generator, int by)
+{
+    d->queue[generator].n_expected += by;
+}
+
 static void leave_queues(struct worker_slot *s)
 {
     s->is_ready = 0;
@@ -152,7 +157,7 @@ sg_status sg_dispatch_turn(struct sg_dispatch *d, struct sg_err *err)
     for (int g = 0; g < d->s.n_generators;
          g++) { /* after all turns: one may have asked for more of another */
         struct sg_limiter_state s = sg_limiter_state(d->queue[g].limiter);
-        n_left += s.n_waiting + s.n_flying;
+        n_left += s.n_waiting + s.n_flying + (s.dead == SG_OK ? d->queue[g].n_expected : 0);
     }
     return n_left ? SG_OK : close_slots(d, err);
 }

@@ -57,6 +57,9 @@ void sg_dispatch_attach(struct sg_dispatch *d, struct sg_engine *e, int kind,
 sg_status sg_dispatch_add_take(struct sg_dispatch *d, int generator, int64_t consumer, struct sg_request *q,
                                struct sg_err *err) SG_MUST_USE;
 
+/* More requests of a generator will come (by: 1), or did (-1), though it has none now: the ranks' work goes on while it is open. */
+void sg_dispatch_expect(struct sg_dispatch *d, int generator, int by);
+
 /* Every few milliseconds: sends what may leave; ends the ranks' work when nothing is left. */
 sg_status sg_dispatch_turn(struct sg_dispatch *d, struct sg_err *err) SG_MUST_USE;
 

@@ -85,7 +85,8 @@ struct sg_endpoint_queue {
     struct sg_slot_load *slot; /* (n_slots) */
     int64_t *leaving;          /* (connections) scratch */
     int is_swept, has_warned_of_timeouts;
-    int is_held; /* nothing leaves */
+    int is_held;    /* nothing leaves */
+    int n_expected; /* sg_dispatch_expect */
 };
 
 /* *q: zero. destroy also after a failure. */

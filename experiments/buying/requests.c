@@ -12,8 +12,10 @@ static sg_status make_consumers(struct sg_requests *r, struct sg_err *err)
     r->consumer = sg_alloc((size_t)r->n + 1, sizeof *r->consumer);
     if (!r->consumer)
         return sg_fail_memory(err, (size_t)r->n * sizeof *r->consumer);
-    for (int64_t i = 0; i < r->n; i++)
+    for (int64_t i = 0; i < r->n; i++) {
         SG_TRY(sg_set_create(&r->consumer[i].used, err));
+        SG_TRY(sg_set_create(&r->consumer[i].fits, err));
+    }
     return sg_set_create(&r->asked, err);
 }
 
@@ -36,8 +38,10 @@ void sg_requests_destroy(struct sg_requests *r)
 {
     if (!r)
         return;
-    for (int64_t i = 0; r->consumer && i < r->n; i++)
+    for (int64_t i = 0; r->consumer && i < r->n; i++) {
         sg_set_destroy(r->consumer[i].used);
+        sg_set_destroy(r->consumer[i].fits);
+    }
     sg_acceptance_destroy(r->acceptance);
     sg_set_destroy(r->asked);
     sg_free(r->shared);
@@ -66,7 +70,9 @@ static sg_status lookup(void *context, const char *key, struct sg_found *out, st
         out->status = (sg_status)a.status;
         out->text = a.text;
         out->finish_reason = a.finish_reason;
-        SG_TRY(sg_set_add_hex(l->requests->consumer[l->consumer].used, key, err));
+        struct sg_consumer *c = &l->requests->consumer[l->consumer];
+        int is_fit = strcmp(key, sg_requests_fit_key(l->requests, l->consumer)) == 0;
+        SG_TRY(sg_set_add_hex(is_fit ? c->fits : c->used, key, err));
     }
     return SG_OK;
 }
@@ -131,6 +137,11 @@ int sg_requests_is_complete(const struct sg_requests *r, int64_t i)
     return e ? sg_evaluation_complete(e) : sg_pool_complete(r->p->pool[i]);
 }
 
+const char *sg_requests_fit_key(const struct sg_requests *r, int64_t i)
+{
+    return sg_requests_evaluation(r, i) ? "" : sg_pool_fit_key(r->p->pool[i]);
+}
+
 void sg_requests_name(const struct sg_requests *r, int64_t i, struct sg_buf *out)
 {
     const char *task;
@@ -175,7 +186,9 @@ static sg_status count_one(struct sg_requests *r, int64_t i, struct sg_set *seen
         sg_request_list_free(&slice);
         SG_TRY(status);
     } while (slice.next);
-    *n_new = sg_set_n(seen) - before;
+    int64_t behind = sg_requests_evaluation(r, i) ? 0 : sg_pool_n_behind(r->p->pool[i]);
+    *n += behind;
+    *n_new = sg_set_n(seen) - before + behind;
     if (source >= 0 && !sg_requests_is_complete(r, source)) {
         const struct sg_evaluation *e = sg_requests_evaluation(r, i);
         if (e)
@@ -242,8 +255,9 @@ const char **sg_requests_keys(const struct sg_set *s)
 static sg_status add_used(const struct sg_requests *r, struct sg_set *all, struct sg_err *err)
 {
     sg_status status = SG_OK;
-    for (int64_t i = 0; status == SG_OK && i < r->n; i++) {
-        const struct sg_set *used = r->consumer[i].used;
+    for (int64_t i = 0; status == SG_OK && i < 2 * r->n; i++) {
+        const struct sg_consumer *c = &r->consumer[i / 2];
+        const struct sg_set *used = i % 2 ? c->fits : c->used;
         const char **key = sg_requests_keys(used);
         status = key ? SG_OK : sg_fail_memory(err, 64);
         for (int64_t k = 0; status == SG_OK && k < sg_set_n(used); k++)

@@ -44,8 +44,12 @@ sg_status sg_requests_advance(struct sg_requests *r, int64_t i, struct sg_reques
                               struct sg_err *err) SG_MUST_USE;
 int sg_requests_is_complete(const struct sg_requests *r, int64_t i);
 
+/* What consumer i waits for that is no LLM's answer (sg_pool_fit_key); "": nothing. */
+const char *sg_requests_fit_key(const struct sg_requests *r, int64_t i);
+
 /* Advances all; *n: what they need next, altogether, what several need once; of (sg_requests_n_consumers), where not NULL: each. One
- * that waits for another consumer (a pool that rephrases another one, a verification) needs what it will ask for at least. */
+ * that waits for another consumer (a pool that rephrases another one, a verification) needs what it will ask for at least, and so does one that
+ * is made in rounds of those to come. */
 sg_status sg_requests_count(struct sg_requests *r, int64_t *n, int64_t *of, struct sg_err *err) SG_MUST_USE;
 
 /* About how many those that wait for none need next, of one generator (-1: of all), without making the requests: 0 where none is missing. */
@@ -77,6 +81,19 @@ sg_status sg_requests_end_complete(struct sg_requests *r, sg_requests_complete c
 /* Whom to buy from, and who hears of consumers that are complete, once of each. All borrowed. */
 sg_status sg_requests_attach(struct sg_requests *r, struct sg_dispatch *d, sg_requests_complete complete,
                              void *context, struct sg_err *err) SG_MUST_USE;
+
+/* Consumer i, a pool that is made in rounds, waits for a classifier (sg_requests_fit_key): told once each time. Then sg_requests_put_fit, in
+ * the end, and sg_requests_go_on. Where nobody is attached such pools stay where they are. */
+typedef sg_status (*sg_requests_fit)(void *context, int64_t i, struct sg_err *err);
+void sg_requests_attach_fits(struct sg_requests *r, sg_requests_fit fit, void *context);
+
+/* What the classifier says, logits (n,K) of the pool's raw rows (sg_pool_fit_answer), goes into the ledger, and is durable. rank: that
+ * computed it. */
+sg_status sg_requests_put_fit(struct sg_requests *r, int64_t i, const float *logits, int rank,
+                              struct sg_err *err) SG_MUST_USE;
+
+/* Consumer i, which waited, moves on: as sg_requests_start. */
+sg_status sg_requests_go_on(struct sg_requests *r, int64_t i, struct sg_err *err) SG_MUST_USE;
 
 /* Moves all consumers on that wait for no other: from the ledger, then they are complete, or what they miss is queued as far as the
  * prefetch windows go; commits. */

@@ -10,6 +10,8 @@
 /* What a consumer has used, and its prefetch window. */
 struct sg_consumer {
     struct sg_set *used;    /* keys of the completions that it has looked at */
+    struct sg_set *fits;    /* keys of what classifiers have said that it has looked at */
+    int is_fitting;         /* whoever fits was told that it waits */
     int64_t n_open;         /* requests of its window that are not over */
     int64_t next, n_behind; /* those of it that are not made yet: as in struct sg_request_list */
 };
@@ -31,6 +33,8 @@ struct sg_requests {
     struct sg_acceptance *acceptance;
     sg_requests_complete complete;
     void *context;
+    sg_requests_fit fit; /* NULL: nobody is attached */
+    void *fit_context;
     int64_t n_left;
     int64_t n_queued[SG_MAX_GENERATORS]; /* requests whose text is in memory */
     struct sg_set *asked;                /* keys of this run: one that is still missing is on its way */

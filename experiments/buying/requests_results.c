@@ -1,11 +1,13 @@
 #include "experiments/buying/requests_impl.h"
 
 #include "base/mem.h"
+#include "experiments/buying/completion.h"
 #include "results/ledger/ledger_contamination.h"
 
 #include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* "near" of struct sg_ledger_pool's rejects. */
 static json_t *near_json(const struct sg_pool *pool)
@@ -40,6 +42,15 @@ static json_t *probability_json(const struct sg_pool *pool)
     return list;
 }
 
+/* "round" of struct sg_ledger_pool's rejects; NULL for a pool that is not made in rounds. */
+static json_t *round_json(const struct sg_pool *pool)
+{
+    json_t *list = sg_pool_n(pool) && sg_pool_get(pool, 0).round >= 0 ? json_array() : NULL;
+    for (int64_t j = 0; list && j < sg_pool_n(pool); j++)
+        json_array_append_new(list, json_integer(sg_pool_get(pool, j).round));
+    return list;
+}
+
 static char *rejects_json(const struct sg_pool *pool)
 {
     const int64_t *n = sg_pool_rejects(pool);
@@ -54,6 +65,9 @@ static char *rejects_json(const struct sg_pool *pool)
     json_t *probability = probability_json(pool);
     if (probability)
         json_object_set_new(o, "probability", probability);
+    json_t *round = round_json(pool);
+    if (round)
+        json_object_set_new(o, "round", round);
     char *text = json_dumps(o, JSON_SORT_KEYS | JSON_COMPACT);
     json_decref(o);
     return text;
@@ -129,6 +143,27 @@ static sg_status store_contamination(struct sg_requests *r, const struct sg_eval
     sg_status status = sg_ledger_contamination_put(r->ledger, sg_evaluation_id(e), rows, n, err);
     sg_free(rows);
     return status;
+}
+
+sg_status sg_requests_put_fit(struct sg_requests *r, int64_t i, const float *logits, int rank,
+                              struct sg_err *err)
+{
+    const struct sg_pool *pool = r->p->pool[i];
+    struct sg_answer a = {.status = SG_OK, .finish_reason = (char *)(uintptr_t)SG_LEDGER_COMPUTED};
+    char *question = sg_pool_fit_question(pool);
+    struct sg_consumer *c = &r->consumer[i];
+    if (c->is_fitting)
+        sg_dispatch_expect(r->dispatch, sg_requests_generator(r, i), -1);
+    c->is_fitting = 0;
+    if (!question)
+        return sg_fail_memory(err, 1024);
+    memcpy(a.key, sg_pool_fit_key(pool), SG_HEX);
+    sg_status status = sg_pool_fit_answer(pool, logits, &a.text, err);
+    if (status == SG_OK)
+        status = sg_completion_put(r->ledger, question, &a, SG_LEDGER_COMPUTED, rank, err);
+    sg_free(a.text);
+    sg_free(question);
+    return status == SG_OK ? sg_ledger_commit(r->ledger, err) : status;
 }
 
 sg_status sg_requests_store(struct sg_requests *r, int64_t i, struct sg_err *err)

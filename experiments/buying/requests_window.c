@@ -77,6 +77,18 @@ static sg_status end_consumer(struct sg_requests *r, int64_t i, struct sg_err *e
     return SG_OK;
 }
 
+/* Whoever fits hears of a consumer that waits for that, unless nothing could be asked of its generator afterwards. */
+static sg_status ask_for_fit(struct sg_requests *r, int64_t i, struct sg_err *err)
+{
+    struct sg_consumer *c = &r->consumer[i];
+    int g = sg_requests_generator(r, i);
+    if (!sg_requests_fit_key(r, i)[0] || c->is_fitting || !r->fit || !sg_dispatch_is_open(r->dispatch, g))
+        return SG_OK;
+    c->is_fitting = 1;
+    sg_dispatch_expect(r->dispatch, g, 1);
+    return r->fit(r->fit_context, i, err);
+}
+
 /* Moves a consumer on: from the ledger, then it is complete, or what it misses is queued. */
 static sg_status step(struct sg_requests *r, int64_t i, struct sg_err *err)
 {
@@ -88,7 +100,14 @@ static sg_status step(struct sg_requests *r, int64_t i, struct sg_err *err)
     while (c->next && r->n_queued[g] < most_queued(r, g));
     if (goes_on && !c->n_open && !c->next) /* what was left of its window has come by another way */
         return step(r, i, err);
+    SG_TRY(ask_for_fit(r, i, err));
     return sg_requests_is_complete(r, i) ? end_consumer(r, i, err) : SG_OK;
+}
+
+sg_status sg_requests_go_on(struct sg_requests *r, int64_t i, struct sg_err *err)
+{
+    SG_TRY(step(r, i, err));
+    return sg_ledger_commit(r->ledger, err);
 }
 
 sg_status sg_requests_start(struct sg_requests *r, struct sg_err *err)
@@ -184,7 +203,17 @@ sg_status sg_requests_attach(struct sg_requests *r, struct sg_dispatch *d, sg_re
     return SG_OK;
 }
 
+void sg_requests_attach_fits(struct sg_requests *r, sg_requests_fit fit, void *context)
+{
+    r->fit = fit;
+    r->fit_context = context;
+}
+
 int64_t sg_requests_n_left(const struct sg_requests *r)
 {
-    return r->n_left;
+    int64_t n = r->n_left;
+    for (int64_t i = 0; i < r->p->grid.n_pools; i++)
+        n += sg_dispatch_is_open(r->dispatch, sg_requests_generator(r, i)) ? sg_pool_n_behind(r->p->pool[i])
+                                                                           : 0;
+    return n;
 }

@@ -77,7 +77,7 @@ static sg_status want(struct sg_prepared *p, int64_t i, struct sg_plan_sources *
         sg_request_list_free(&slice);
         SG_TRY(status);
     } while (slice.next);
-    return SG_OK;
+    return i < p->grid.n_pools ? sg_cache_want_key(c, sg_pool_fit_key(p->pool[i]), err) : SG_OK;
 }
 
 static sg_status look_into_cache(struct sg_prepared *p, struct sg_plan_sources *from, struct sg_err *err)
@@ -122,6 +122,21 @@ static sg_status count_new(struct sg_prepared *p, int64_t i, struct sg_plan_sour
     return SG_OK;
 }
 
+/* Whether another pool has asked for its first round: a zero_shot one, or another draw's of its method. */
+static int shares_round(const struct sg_prepared *p, int64_t i)
+{
+    const struct sg_pool_key *k = &p->grid.pool[i], *x;
+    for (int64_t j = 0; sg_method_has_rounds((enum sg_method)k->arm.method) && j < p->grid.n_pools; j++) {
+        x = &p->grid.pool[j];
+        int asks = x->arm.method == SG_ZERO_SHOT || (x->arm.method == k->arm.method && j < i);
+        if (asks && x->task == k->task && x->seed_generation == k->seed_generation && x->source < 0 &&
+            x->arm.generator == k->arm.generator && x->arm.variant == k->arm.variant &&
+            x->arm.conditioning == k->arm.conditioning)
+            return 1;
+    }
+    return 0;
+}
+
 static sg_status count_pools(struct sg_prepared *p, struct sg_plan_sources *from, struct sg_plan_counts *n,
                              struct sg_err *err)
 {
@@ -134,6 +149,7 @@ static sg_status count_pools(struct sg_prepared *p, struct sg_plan_sources *from
         sg_pool_estimate(p->pool[i], &requests, &in, &out);
         if (list[0] && sg_set_n(n->lists) == lists) /* another pool has the same lists */
             requests -= sg_pool_n_lists(p->pool[i]);
+        requests -= shares_round(p, i) ? sg_pool_n_plain(p->pool[i]) : 0;
         n->n_requests += requests;
         n->tokens_in += requests * in;
         n->tokens_out += requests * out;
@@ -141,6 +157,7 @@ static sg_status count_pools(struct sg_prepared *p, struct sg_plan_sources *from
         /* A pool that still lacks its topic list, or its source, lacks all its examples, too. */
         if (sg_pool_waits(p->pool[i]))
             left = left < requests ? requests : left;
+        left += sg_pool_n_behind(p->pool[i]);
         add_missing(n, p->grid.pool[i].arm.generator, left, in, out);
     }
     return SG_OK;

@@ -23,6 +23,30 @@ static sg_status on_complete(void *context, int64_t i, struct sg_err *err)
     return sg_run_add_cells(r, i, err);
 }
 
+/* Consumer i is a pool whose next round waits for a classifier. */
+static sg_status on_fit(void *context, int64_t i, struct sg_err *err)
+{
+    struct sg_run *r = context;
+    return sg_round_work_add(r->rounds, r->engine, SG_RUN_CELLS + SG_CELL_VECTORS, SG_RUN_ROUNDS, i, err);
+}
+
+/* Where answers come by batches: the pool moves on as far as the ledger has them. */
+static sg_status look_again(struct sg_run *r, int64_t pool, struct sg_err *err)
+{
+    struct sg_request_list some = {.max = 1};
+    sg_status status = sg_requests_advance(r->requests, pool, &some, err);
+    sg_request_list_free(&some);
+    return status == SG_OK && sg_requests_fit_key(r->requests, pool)[0] ? on_fit(r, pool, err) : status;
+}
+
+/* It is there, and the pool's next requests are made. */
+static sg_status on_fitted(void *context, int64_t pool, const float *logits, int rank, struct sg_err *err)
+{
+    struct sg_run *r = context;
+    SG_TRY(sg_requests_put_fit(r->requests, pool, logits, rank, err));
+    return r->options->batch ? look_again(r, pool, err) : sg_requests_go_on(r->requests, pool, err);
+}
+
 static sg_status queue_all(struct sg_run *r, struct sg_err *err)
 {
     SG_TRY(sg_run_add_cells(r, -1, err));
@@ -52,17 +76,26 @@ static sg_status can_train(const struct sg_run *r, struct sg_err *err)
 }
 
 /* Collective. */
+static sg_status engine_create(struct sg_run *r, struct sg_engine **out, struct sg_err *err)
+{
+    struct sg_kind kinds[SG_RUN_N_KINDS] = {[SG_RUN_BUY] = sg_dispatch_kind(&r->endpoints.sender)};
+    sg_cell_items_kinds(&r->items, sg_run_cell_done, &kinds[SG_RUN_CELLS]);
+    kinds[SG_RUN_ROUNDS] = sg_round_work_kind(r->rounds, on_fitted, r);
+    SG_TRY(sg_engine_create(r->world, kinds, SG_RUN_N_KINDS, out, err));
+    r->engine = *out;
+    return SG_OK;
+}
+
+/* Collective. */
 static sg_status engine_run(struct sg_run *r, struct sg_err *err)
 {
     const struct sg_team *world = r->world;
-    struct sg_kind kinds[SG_RUN_N_KINDS] = {[SG_RUN_BUY] = sg_dispatch_kind(&r->endpoints.sender)};
     struct sg_engine *engine = NULL;
-    sg_cell_items_kinds(&r->items, sg_run_cell_done, &kinds[SG_RUN_CELLS]);
-    SG_TRY(sg_engine_create(world, kinds, SG_RUN_N_KINDS, &engine, err));
+    SG_TRY(engine_create(r, &engine, err));
     sg_status status = SG_OK;
     if (world->rank == 0) {
-        r->engine = engine;
         sg_dispatch_attach(r->dispatch, engine, SG_RUN_BUY, &r->endpoints);
+        sg_requests_attach_fits(r->requests, on_fit, r);
         r->started = r->cache_written = sg_now_s();
         status = queue_all(r, err);
     }
@@ -73,6 +106,19 @@ static sg_status engine_run(struct sg_run *r, struct sg_err *err)
     if (status == SG_OK)
         status = sg_engine_run(engine, world->rank == 0 ? &hooks : NULL, err);
     sg_engine_destroy(engine);
+    return status;
+}
+
+/* Collective. The classifiers that the next batches wait for. */
+static sg_status fit_for_batches(struct sg_run *r, struct sg_engine *engine, struct sg_err *err)
+{
+    sg_status status = r->world->rank == 0 ? sg_run_begin_phase(r, "classifiers", err) : SG_OK;
+    for (int64_t i = 0; r->world->rank == 0 && status == SG_OK && i < r->p->grid.n_pools; i++)
+        status = look_again(r, i, err);
+    status = sg_agree(r->world, status, err);
+    if (status == SG_OK)
+        status = sg_engine_run(engine, NULL, err);
+    sg_run_end_phase(r);
     return status;
 }
 
@@ -87,16 +133,56 @@ static sg_status batch_run(struct sg_run *r, struct sg_err *err)
                                .ledger = r->ledger,
                                .endpoints = &r->endpoints,
                                .budget_usd = r->budget_usd};
-    struct sg_batches_out out;
     r->progress.phase = "batches"; /* which say on stderr what becomes of them */
     SG_TRY(sg_progress_keep(&r->progress, r->p->study->results, r->started, 1, &r->keeper, err));
     sg_status status = sg_batch_run(&job, &r->batch_outcome, &r->batch_why, err);
     sg_run_end_phase(r);
-    SG_TRY(status);
+    return status;
+}
+
+/* What the batches have come to. */
+static sg_status batch_end(struct sg_run *r, struct sg_err *err)
+{
+    struct sg_batches_out out;
     SG_TRY(sg_requests_count(r->requests, &r->progress.n_requests_left, NULL, err));
     SG_TRY(sg_requests_end_complete(r->requests, on_complete, r, err));
     r->n_cached = -1; /* what was collected is for others, too */
     return sg_run_note_batches(r, &out, err);
+}
+
+/* Whether the batches that were waited for have filled a round. */
+static int has_next_round(const struct sg_run *r)
+{
+    int waits = 0;
+    for (int64_t i = 0; i < r->p->grid.n_pools; i++)
+        waits |= sg_requests_fit_key(r->requests, i)[0] != 0;
+    return waits && r->options->wait && r->options->batch == SG_BATCH_SUBMIT &&
+           r->batch_outcome == SG_STOPPED && !sg_engine_stop_requested();
+}
+
+/* Collective. A round of a pool is a batch. */
+static sg_status rounds_by_batches(struct sg_run *r, struct sg_engine *engine, struct sg_err *err)
+{
+    for (int again = 1; again;) {
+        if (engine)
+            SG_TRY(fit_for_batches(r, engine, err));
+        sg_status status = r->world->rank == 0 ? batch_run(r, err) : SG_OK;
+        SG_TRY(sg_agree(r->world, status, err));
+        again = r->world->rank == 0 && has_next_round(r);
+        SG_TRY(sg_mpi_check(MPI_Bcast(&again, 1, MPI_INT, 0, r->world->comm), "MPI_Bcast", err));
+    }
+    return SG_OK;
+}
+
+/* Collective. */
+static sg_status batches_run(struct sg_run *r, struct sg_err *err)
+{
+    struct sg_engine *engine = NULL;
+    if (r->options->batch == SG_BATCH_SUBMIT && sg_study_has_rounds(r->p->study))
+        SG_TRY(engine_create(r, &engine, err));
+    sg_status status = rounds_by_batches(r, engine, err);
+    sg_engine_destroy(engine);
+    return status == SG_OK && r->world->rank == 0 ? batch_end(r, err) : status;
 }
 
 /* Collective. */
@@ -121,10 +207,12 @@ static sg_status prepare(struct sg_run *r, struct sg_err *err)
     if (status == SG_OK && r->world->rank == 0 && o->check)
         status = o->check(o->context, r->p, err);
     SG_TRY(sg_agree(r->world, status, err));
-    SG_TRY(sg_same_ranks_of_study(r->world, r->p, !o->buy_only, err));
-    if (o->buy_only)
+    /* What is bought may depend on what a classifier says, whichever rank fits it. */
+    int takes_encoder = !o->buy_only || sg_study_has_rounds(r->p->study);
+    SG_TRY(sg_same_ranks_of_study(r->world, r->p, takes_encoder, err));
+    if (!takes_encoder)
         return SG_OK;
-    if (sg_study_needs_words(r->p->study))
+    if (!o->buy_only && sg_study_needs_words(r->p->study))
         SG_TRY(sg_agree(r->world, sg_mask_head_load(r->p->encoder, &r->head, err), err));
     return sg_encoder_read(r->p->encoder, r->world, err);
 }
@@ -136,6 +224,8 @@ static sg_status begin(struct sg_run *r, struct sg_err *err)
     if (!is_rank_0)
         sg_endpoints_take_keys(r->p->study);
     sg_status status = sg_cell_items_create(r->p, SG_RUN_CELLS, &r->items, err);
+    if (status == SG_OK)
+        status = sg_round_work_create(r->p, r->items.vectors, &r->rounds, err);
     if (status == SG_OK)
         status = sg_endpoints_create(r->p->study, &r->endpoints, err);
     if (status == SG_OK && is_rank_0)
@@ -173,10 +263,7 @@ static sg_status work(struct sg_run *r, struct sg_err *err)
     sg_status status = SG_OK;
     if (r->head)
         SG_TRY(fill_words(r, err));
-    if (!r->options->batch)
-        status = engine_run(r, err);
-    else if (r->world->rank == 0)
-        status = batch_run(r, err);
+    status = r->options->batch ? batches_run(r, err) : engine_run(r, err);
     sg_mem_trim(); /* of cells' arrays: measuring and writing results.h5 take memory that is not ours to count */
     return status == SG_OK && !r->options->buy_only && !r->options->n_shares ? measure(r, err) : status;
 }
@@ -191,6 +278,7 @@ static void free_all(struct sg_run *r)
     sg_cache_close(r->cache);
     sg_resume_free(&r->resume);
     sg_ledger_close(r->ledger);
+    sg_round_work_destroy(r->rounds);
     sg_cell_items_destroy(&r->items);
     sg_mask_head_destroy(r->head);
     sg_free(r->cell);

@@ -55,7 +55,8 @@ void sg_run_describe_work(void *context, const struct sg_engine_silence *s, char
     const char *other = s->kind == SG_RUN_BUY                          ? "it buys completions"
                         : s->kind == SG_RUN_CELLS + SG_CELL_VECTORS    ? "it embeds texts"
                         : s->kind == SG_RUN_CELLS + SG_CELL_RAW_MODELS ? "it fits a classifier of raw rows"
-                                                                       : NULL;
+                        : s->kind == SG_RUN_ROUNDS ? "it fits a classifier for a pool's next round"
+                                                   : NULL;
     if (other) {
         snprintf(text, n, "%s", other);
         return;

@@ -11,6 +11,7 @@
 #include "experiments/run/fill_words.h"
 #include "experiments/run/progress.h"
 #include "experiments/run/resume.h"
+#include "experiments/run/round_work.h"
 #include "experiments/run/run.h"
 #include "experiments/run/watch.h"
 #include "gen/llm/companion.h"
@@ -19,7 +20,8 @@
 enum {
     SG_RUN_BUY,
     SG_RUN_CELLS /* the first of cell_items.h */,
-    SG_RUN_N_KINDS = SG_RUN_CELLS + SG_CELL_N_KINDS
+    SG_RUN_ROUNDS = SG_RUN_CELLS + SG_CELL_N_KINDS,
+    SG_RUN_N_KINDS
 };
 
 struct sg_run;
@@ -37,8 +39,9 @@ struct sg_run {
     struct sg_prepared *p;
     struct sg_endpoints endpoints;
     struct sg_watch watch;
-    struct sg_cell_items items; /* of every rank */
-    struct sg_mask_head *head;  /* of every rank, where free pools need it; else NULL */
+    struct sg_cell_items items;   /* of every rank, */
+    struct sg_round_work *rounds; /* and this */
+    struct sg_mask_head *head;    /* of every rank, where free pools need it; else NULL */
 
     struct sg_ledger *ledger;
     struct sg_engine *engine;

@@ -20,7 +20,7 @@ struct part {
     int64_t *row;   /* (n) of the file, ascending; NULL: all */
     int64_t *place; /* (rows of the file) where in row; -1: not there. NULL: the same */
     float *x;       /* (n,C) */
-    struct chunk *chunk;
+    struct chunk **chunk;
     int64_t *item; /* (n_chunks) */
     int64_t n_chunks, n_failed;
     int is_queued;
@@ -28,7 +28,8 @@ struct part {
 struct sg_vectors {
     const struct sg_prepared *p;
     int c;
-    struct part *part; /* (2 n_tasks + n_pools): training rows, held-out rows, pools */
+    struct part
+        *part; /* (2 n_tasks + n_pools + n_tasks n_draws): training rows, held-out rows, pools, shots */
     int64_t n;
 };
 
@@ -37,8 +38,9 @@ sg_status sg_vectors_create(const struct sg_prepared *p, struct sg_vectors **out
     struct sg_vectors *v = sg_alloc(1, sizeof *v);
     if (!v)
         return sg_fail_memory(err, sizeof *v);
-    *v = (struct sg_vectors){
-        .p = p, .c = sg_encoder_channels(p->encoder), .n = 2 * p->study->n_tasks + p->grid.n_pools};
+    *v = (struct sg_vectors){.p = p,
+                             .c = sg_encoder_channels(p->encoder),
+                             .n = 2 * p->study->n_tasks + p->grid.n_pools + p->study->n_tasks * p->n_draws};
     v->part = sg_alloc((size_t)v->n + 1, sizeof *v->part);
     if (!v->part) {
         sg_free(v);
@@ -54,6 +56,8 @@ void sg_vectors_destroy(struct sg_vectors *v)
         sg_free(v->part[i].row);
         sg_free(v->part[i].place);
         sg_free(v->part[i].x);
+        for (int64_t k = 0; k < v->part[i].n_chunks; k++)
+            sg_free(v->part[i].chunk[k]);
         sg_free(v->part[i].chunk);
         sg_free(v->part[i].item);
     }
@@ -64,24 +68,28 @@ void sg_vectors_destroy(struct sg_vectors *v)
 
 static struct part *find(const struct sg_vectors *v, struct sg_vectors_part what)
 {
-    int64_t n_tasks = v->p->study->n_tasks, base[] = {0, n_tasks, 2 * n_tasks};
+    int64_t n_tasks = v->p->study->n_tasks,
+            base[] = {0, n_tasks, 2 * n_tasks, 2 * n_tasks + v->p->grid.n_pools};
     return &v->part[base[what.of] + what.index];
 }
 
 static struct sg_row row_of(const struct sg_vectors *v, const struct part *x, int64_t i)
 {
-    const struct sg_task_data *d = x->what.of == SG_VECTORS_POOL ? NULL : &v->p->data[x->what.index];
     if (x->what.of == SG_VECTORS_TRAIN)
-        return d->train.row[x->row[i]];
+        return v->p->data[x->what.index].train.row[x->row[i]];
     if (x->what.of == SG_VECTORS_HELD_OUT)
-        return d->held_out.row[i];
+        return v->p->data[x->what.index].held_out.row[i];
+    if (x->what.of == SG_VECTORS_SHOTS)
+        return v->p->shots[x->what.index].row[i];
     struct sg_pool_example e = sg_pool_get(v->p->pool[x->what.index], i);
     return (struct sg_row){.first = (char *)(uintptr_t)e.first, .second = (char *)(uintptr_t)e.second};
 }
 
 static int task_of(const struct sg_prepared *p, struct sg_vectors_part what)
 {
-    return what.of == SG_VECTORS_POOL ? p->grid.pool[what.index].task : (int)what.index;
+    return what.of == SG_VECTORS_POOL    ? p->grid.pool[what.index].task
+           : what.of == SG_VECTORS_SHOTS ? (int)(what.index / p->n_draws)
+                                         : (int)what.index;
 }
 
 /* Marks the training rows that some draw takes, and those that are measured. used: (rows), 0 or 1. */
@@ -105,35 +113,31 @@ static sg_status mark_rows(const struct sg_prepared *p, int task, char *used, st
     return status;
 }
 
-static sg_status choose_rows(const struct sg_prepared *p, struct part *x, struct sg_err *err)
+/* *n_chosen: how many. */
+static sg_status choose_rows(const struct sg_prepared *p, struct part *x, int64_t *n_chosen,
+                             struct sg_err *err)
 {
     int64_t n = p->data[x->what.index].train.n;
+    *n_chosen = 0;
     char *used = sg_alloc((size_t)n + 1, 1);
     x->row = sg_alloc((size_t)n + 1, sizeof *x->row);
     x->place = sg_alloc((size_t)n + 1, sizeof *x->place);
     sg_status status = used && x->row && x->place ? mark_rows(p, (int)x->what.index, used, err)
                                                   : sg_fail_memory(err, 17 * (size_t)n);
     for (int64_t i = 0; status == SG_OK && i < n; i++) {
-        x->place[i] = used[i] ? x->n : -1;
+        x->place[i] = used[i] ? *n_chosen : -1;
         if (used[i])
-            x->row[x->n++] = i;
+            x->row[(*n_chosen)++] = i;
     }
     sg_free(used);
     return status;
 }
 
-static sg_status lay_out(struct sg_vectors *v, struct part *x, struct sg_err *err)
+static int64_t rows_now(const struct sg_vectors *v, struct sg_vectors_part what)
 {
-    if (x->what.of == SG_VECTORS_TRAIN)
-        SG_TRY(choose_rows(v->p, x, err));
-    else
-        x->n = x->what.of == SG_VECTORS_POOL ? sg_pool_n(v->p->pool[x->what.index])
-                                             : v->p->data[x->what.index].held_out.n;
-    x->n_chunks = (x->n + CHUNK_ROWS - 1) / CHUNK_ROWS;
-    x->x = sg_alloc((size_t)(x->n * v->c) + 1, sizeof *x->x);
-    x->chunk = sg_alloc((size_t)x->n_chunks + 1, sizeof *x->chunk);
-    x->item = sg_alloc((size_t)x->n_chunks + 1, sizeof *x->item);
-    return x->x && x->chunk && x->item ? SG_OK : sg_fail_memory(err, 4 * (size_t)(x->n * v->c));
+    return what.of == SG_VECTORS_POOL    ? sg_pool_n(v->p->pool[what.index])
+           : what.of == SG_VECTORS_SHOTS ? v->p->shots[what.index].n
+                                         : v->p->data[what.index].held_out.n;
 }
 
 static double row_cost(const struct sg_prepared *p, struct sg_vectors_part what)
@@ -144,19 +148,48 @@ static double row_cost(const struct sg_prepared *p, struct sg_vectors_part what)
            SG_CORE_FLOPS;
 }
 
-static sg_status queue(struct sg_vectors *v, struct part *x, struct sg_engine *e, int kind,
+/* Room for n rows, and for the chunks of those that there was none for. */
+static sg_status make_room(struct sg_vectors *v, struct part *x, int64_t n, struct sg_err *err)
+{
+    int64_t n_chunks = x->n_chunks + (n - x->n + CHUNK_ROWS - 1) / CHUNK_ROWS;
+    float *rows = sg_realloc(x->x, (size_t)(n * v->c) + 1, sizeof *rows);
+    x->x = rows ? rows : x->x;
+    struct chunk **chunk = sg_realloc(x->chunk, (size_t)n_chunks + 1, sizeof(struct chunk *));
+    x->chunk = chunk ? chunk : x->chunk;
+    int64_t *item = sg_realloc(x->item, (size_t)n_chunks + 1, sizeof *item);
+    x->item = item ? item : x->item;
+    return rows && chunk && item ? SG_OK : sg_fail_memory(err, 4 * (size_t)(n * v->c));
+}
+
+/* What buying waits for goes before what cells wait for. */
+static int priority(const struct sg_vectors *v, struct sg_vectors_part what)
+{
+    int is_open = what.of == SG_VECTORS_SHOTS ||
+                  (what.of == SG_VECTORS_POOL && !sg_pool_complete(v->p->pool[what.index]));
+    return is_open ? 2 : 1;
+}
+
+/* Rows [x->n, n) as items. */
+static sg_status queue(struct sg_vectors *v, struct part *x, int64_t n, struct sg_engine *e, int kind,
                        struct sg_err *err)
 {
-    SG_TRY(lay_out(v, x, err));
-    for (int64_t i = 0; i < x->n_chunks; i++) {
-        int64_t from = i * CHUNK_ROWS, to = from + CHUNK_ROWS < x->n ? from + CHUNK_ROWS : x->n;
-        x->chunk[i] = (struct chunk){v, x, from, to};
+    SG_TRY(make_room(v, x, n, err));
+    for (int64_t from = x->n; from < n; from = x->n) {
+        int64_t to = from + CHUNK_ROWS < n ? from + CHUNK_ROWS : n;
+        struct chunk *k = sg_alloc(1, sizeof *k);
+        if (!k)
+            return sg_fail_memory(err, sizeof *k);
+        *k = (struct chunk){v, x, from, to};
         struct sg_item item = {.kind = kind,
                                .cost = (double)(to - from) * row_cost(v->p, x->what),
-                               .priority = 1,
+                               .priority = priority(v, x->what),
                                .max_ranks = 1,
-                               .user = &x->chunk[i]};
-        SG_TRY(sg_engine_add(e, &item, &x->item[i], err));
+                               .user = k};
+        x->chunk[x->n_chunks] = k;
+        sg_status status = sg_engine_add(e, &item, &x->item[x->n_chunks], err);
+        x->n_chunks++; /* it is freed with the others */
+        SG_TRY(status);
+        x->n = to;
     }
     return SG_OK;
 }
@@ -177,11 +210,17 @@ sg_status sg_vectors_need(struct sg_vectors *v, struct sg_engine *e, int kind, s
                           struct sg_vectors_after *after, struct sg_err *err)
 {
     struct part *x = find(v, part);
+    int64_t n = x->n;
     if (!x->is_queued) {
         x->what = part;
         x->is_queued = 1;
-        SG_TRY(queue(v, x, e, kind, err));
+        if (part.of == SG_VECTORS_TRAIN)
+            SG_TRY(choose_rows(v->p, x, &n, err));
     }
+    if (part.of != SG_VECTORS_TRAIN)
+        n = rows_now(v, part);
+    if (n > x->n || !x->x)
+        SG_TRY(queue(v, x, n, e, kind, err));
     return sg_vectors_after_add(after, x->item, x->n_chunks, err);
 }
 

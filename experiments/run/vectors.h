@@ -7,7 +7,8 @@
  *     sg_vectors_get(v, part, i)                        when these items are done
  *
  * Parts: a task's held-out rows (as cells predict them); its training rows, of which those have an embedding that a draw of the study
- * takes or that are measured (experiments/run/measure.h); a pool, which is complete. */
+ * takes or that are measured (experiments/run/measure.h); the rows that prompts of a draw show (sg_prepared_shots); a pool: its examples at
+ * the time, more when it is needed again and has grown. */
 #ifndef SG_EXPERIMENTS_RUN_VECTORS_H
 #define SG_EXPERIMENTS_RUN_VECTORS_H
 
@@ -16,10 +17,10 @@
 
 #include <jansson.h>
 
-enum sg_vectors_of { SG_VECTORS_TRAIN, SG_VECTORS_HELD_OUT, SG_VECTORS_POOL };
+enum sg_vectors_of { SG_VECTORS_TRAIN, SG_VECTORS_HELD_OUT, SG_VECTORS_POOL, SG_VECTORS_SHOTS };
 struct sg_vectors_part {
     enum sg_vectors_of of;
-    int64_t index; /* of the task, or of the pool */
+    int64_t index; /* of the task, or of the pool; SHOTS: task x n_draws + draw */
 };
 
 /* Those of a cell: of its task, and of its pool. */

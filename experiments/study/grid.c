@@ -80,6 +80,16 @@ static void add_seeds(struct expansion *e, struct sg_cell c, int first_pool)
             }
 }
 
+int sg_study_has_rounds(const struct sg_study *s)
+{
+    int has_pools = 0, has = 0;
+    for (int i = 0; i < s->n_mixes; i++)
+        has_pools |= s->mix[i] != SG_MIX_RAW;
+    for (int i = 0; i < s->n_methods; i++)
+        has |= sg_method_has_rounds(s->method[i]);
+    return has_pools && has;
+}
+
 static int has_mix(const struct sg_study *s, enum sg_mix mix)
 {
     for (int i = 0; i < s->n_mixes; i++)

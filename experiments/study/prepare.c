@@ -107,6 +107,7 @@ static sg_status make_pool(struct sg_prepared *p, int64_t i, struct sg_err *err)
         .raw_draw = k->seed_data > 0 ? k->seed_data : 0,
         .test = s->filter_leakage ? &p->data[k->task].held_out : NULL,
         .check_duplicates = s->filter_duplicates,
+        .rounds = {s->error_rounds, s->size[0], p->classifier},
         .near = p->near[k->task],
         .near_filter = s->filter_near,
         .encoder_digest = sg_encoder_digest(p->encoder),
@@ -226,6 +227,14 @@ static sg_status fill(struct sg_prepared *p, int assume, struct sg_err *err)
         SG_TRY(make_near(p, t, err));
         SG_TRY(read_imports(p, t, assume, err));
     }
+    p->classifier =
+        s->probe.c == SG_PROBE_C_AUTO
+            ? sg_strf("probe of %s, %s pooling, %lld tokens, C chosen", sg_encoder_digest(p->encoder),
+                      sg_pooling_name(s->probe.pooling), (long long)s->train.max_length)
+            : sg_strf("probe of %s, %s pooling, %lld tokens, C %.17g", sg_encoder_digest(p->encoder),
+                      sg_pooling_name(s->probe.pooling), (long long)s->train.max_length, s->probe.c);
+    if (!p->classifier)
+        return sg_fail_memory(err, 1024);
     SG_TRY(sg_grid_expand(s, &p->grid, err));
     p->pool = sg_alloc((size_t)p->grid.n_pools + 1, sizeof(struct sg_pool *));
     if (!p->pool)
@@ -348,6 +357,7 @@ void sg_prepared_destroy(struct sg_prepared *p)
     sg_free(p->length);
     sg_lacks_free(&p->lacks);
     sg_free(p->shots);
+    sg_free(p->classifier);
     sg_free(p->near);
     sg_encoder_destroy(p->encoder);
     sg_study_destroy(p->study);
@@ -517,6 +527,11 @@ char *sg_pool_settings(const struct sg_prepared *p, int64_t i)
     if (o) {
         name_generator(o, g);
         sg_generator_put_more(g, o);
+    }
+    if (o && sg_method_has_rounds((enum sg_method)k->arm.method)) {
+        json_object_set_new(o, "rounds", json_integer(s->error_rounds));
+        json_object_set_new(o, "rounds_of", json_integer(s->size[0]));
+        json_object_set_new(o, "classifier", json_string(p->classifier));
     }
     if (o && k->source >= 0)
         json_object_set_new(o, "source", json_string(sg_pool_id(p->pool[k->source])));

@@ -23,6 +23,7 @@ struct sg_prepared {
     struct sg_lacks lacks;         /* with SG_PREPARE_ASSUME: what is missing or wrong */
     char assumed[SG_ASSUMED];      /* of the encoder, where that is missing; else "" */
     struct sg_row_lengths *length; /* (n_tasks) */
+    char *classifier;              /* struct sg_rounds's: the study's probe */
     int64_t n_draws;               /* of the raw rows, that have few-shot pools of their own */
     struct sg_rows *shots;         /* (n_tasks, n_draws), see sg_prepared_shots */
     struct sg_imported *

@@ -246,6 +246,11 @@ static const struct sg_setting table[] = {
      .help = "method tree_topic: topics that exclude each other, into which the LLM divides a task"},
     {"tree_topic.subtopics", SG_SET_INT, 0, STUDY(tree_subtopics), RANGE(2, SG_N_TOPICS), .initial = "5",
      .unit = "topics", .help = "method tree_topic: into so many it then divides each of them"},
+    {"error_driven.rounds", SG_SET_INT, 0, STUDY(error_rounds), RANGE(2, 20), .unit = "rounds",
+     .initial = "3",
+     .help = "of method error_driven: in so many the smallest size is filled; behind it a round ends "
+             "whenever the "
+             "pool has doubled"},
     {"sizes", SG_SET_INTS, SG_SET_NULL, LIST(size, n_sizes), RANGE(1, 1e7), .unit = "examples",
      .help = "synthetic training examples, like sizes: [100, 500]: prefixes of one pool; needed by every mix "
              "but raw"},

@@ -56,9 +56,17 @@ static sg_status check_wording(const struct sg_study *s, const struct sg_task *t
             at, err, "task %s has no prompt variant \"%s\"; hint: add it to prompt_variants in the task file",
             t->name, variant);
     for (int i = 0; i < s->n_methods; i++) {
+        if (c == SG_BY_NONE && sg_method_has_rounds(s->method[i]))
+            return sg_yaml_fail(
+                at, err,
+                "method %s asks for examples of a class that a classifier gets wrong, and the LLM cannot "
+                "choose "
+                "the class; hint: conditioning: [label], or a study of its own for conditioning: [none]",
+                sg_method_name(s->method[i]));
         const char *lacks = sg_method_lacks(s->method[i], &w);
-        const char *group =
-            lacks && strcmp(lacks, "topics") != 0 && c == SG_BY_NONE ? "unconditioned" : "prompts";
+        const char *group = lacks && strcmp(lacks, "error_driven") == 0                ? "method_prompts"
+                            : lacks && strcmp(lacks, "topics") != 0 && c == SG_BY_NONE ? "unconditioned"
+                                                                                       : "prompts";
         if (lacks && strcmp(variant, "default") != 0)
             return sg_yaml_fail(at, err,
                                 "prompt variant \"%s\" of task %s has no %s.%s, which method %s needs; hint: "

@@ -90,6 +90,7 @@ struct sg_study {
     double verbalized_below;  /* 0: any probability */
     int64_t tree_topics, tree_subtopics; /* of method tree_topic: asked for in a list */
     int structured_output;
+    int64_t error_rounds; /* error_driven.rounds */
     int n_sizes;
     int64_t *size; /* ascending, distinct */
     int n_raw;
@@ -170,6 +171,8 @@ struct sg_arm sg_arm_get(const struct sg_study *s, int64_t i);
 /* How many draws of the raw rows have pools of their own: those whose prompts show raw rows, where the study says so. 1: the pools
  * are shared by all draws, or show rows of the first alone. */
 int64_t sg_arm_draws(const struct sg_study *s, const struct sg_arm *a);
+/* Whether it has pools that are made in rounds, which take the encoder's weights before they are bought. */
+int sg_study_has_rounds(const struct sg_study *s);
 /* The most of any arm. */
 int64_t sg_study_draws(const struct sg_study *s);
 /* Whether the arm's cells see its pool by a classifier of their raw rows or by an LLM; whether they need that classifier. */

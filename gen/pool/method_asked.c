@@ -20,9 +20,8 @@ static struct sg_template_values values_of_row(const struct sg_prompter *p, int6
                                        .second = x->second ? x->second : ""};
 }
 
-/* All examples in the one message that asks. */
-static sg_status add_shots_inside(const struct sg_prompter *p, const int64_t *shot, int n_shots,
-                                  struct sg_template_values v, json_t *messages, struct sg_err *err)
+sg_status sg_prompter_show(const struct sg_prompter *p, const char *pattern, const int64_t *shot, int n_shots,
+                           struct sg_template_values v, json_t *messages, struct sg_err *err)
 {
     struct sg_buf b = sg_buf_make(SG_MAX_PROMPT_BYTES);
     sg_status status = SG_OK;
@@ -35,7 +34,7 @@ static sg_status add_shots_inside(const struct sg_prompter *p, const int64_t *sh
         status = sg_buf_check(&b, "the examples of a prompt", err);
     v.examples = sg_buf_text(&b);
     if (status == SG_OK)
-        status = sg_message_add(messages, "user", p->prompt.few_shot, &v, err);
+        status = sg_message_add(messages, "user", pattern, &v, err);
     sg_buf_free(&b);
     return status;
 }
@@ -73,7 +72,7 @@ static sg_status ask_with_shots(const struct sg_prompter *p, const struct sg_dra
     int64_t shot[SG_MAX_SHOTS];
     int n_shots = sg_prompter_shots(p, d->class_, d->draw, shot);
     return strstr(p->prompt.few_shot, "{examples}")
-               ? add_shots_inside(p, shot, n_shots, v, messages, err)
+               ? sg_prompter_show(p, p->prompt.few_shot, shot, n_shots, v, messages, err)
                : add_shots_as_dialogue(p, shot, n_shots, v, messages, err);
 }
 

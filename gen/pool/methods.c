@@ -30,6 +30,11 @@ int sg_method_is_free(enum sg_method m)
     return !methods[m]->ask;
 }
 
+int sg_method_has_rounds(enum sg_method m)
+{
+    return methods[m]->has_rounds;
+}
+
 int sg_method_needs_words(enum sg_method m)
 {
     return methods[m]->gaps != NULL;

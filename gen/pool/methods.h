@@ -27,7 +27,8 @@
     X(SG_TREE_TOPIC, sg_method_tree_topic)                                                                   \
     X(SG_EDA, sg_method_eda)                                                                                 \
     X(SG_MLM_INSERT, sg_method_mlm_insert)                                                                   \
-    X(SG_MLM_REPLACE, sg_method_mlm_replace)
+    X(SG_MLM_REPLACE, sg_method_mlm_replace)                                                                 \
+    X(SG_ERROR_DRIVEN, sg_method_error_driven)
 
 #define SG_METHOD_CONSTANT(constant, row) constant,
 enum sg_method { SG_METHODS(SG_METHOD_CONSTANT) SG_N_METHODS };
@@ -37,7 +38,7 @@ enum sg_method { SG_METHODS(SG_METHOD_CONSTANT) SG_N_METHODS };
  * know this one by a name. */
 enum { SG_IMPORTED = SG_N_METHODS };
 
-enum { SG_MAX_SHOTS = 50, SG_MAX_NEEDS = 2 };
+enum { SG_MAX_SHOTS = 50, SG_MAX_NEEDS = 3 };
 
 struct sg_prompter;
 struct sg_template_values;
@@ -45,12 +46,15 @@ struct sg_topics;
 struct sg_maker;
 struct sg_made;
 struct sg_gaps;
+struct sg_hard_rows;
 
 /* What a draw is for: an example of class_ (-1 where the LLM chooses it), the draw-th such one. */
 struct sg_draw {
     int class_;
     int64_t draw;
     const struct sg_topics *topics; /* NULL or empty: there are none */
+    const struct sg_hard_rows
+        *hard; /* what a round's prompts show (gen/pool/rounds.h); NULL: of no such method */
 };
 
 struct sg_method_row {
@@ -62,6 +66,9 @@ struct sg_method_row {
     int has_tree;   /* its topics are the leaves of a tree of topics (gen/pool/tree.h), taken in turn */
     int has_probabilities; /* asks for several texts at once, each with its probability (gen/pool/parse_verbal.h) */
     int is_same;           /* the prompts of a class are all the same: only number and sampling seed differ */
+    /* Made in rounds (gen/pool/rounds.h): the first asks what zero_shot asks, request for request; prompts of later ones show n_shots rows
+     * of those that a classifier gets wrong. Such a method asks for a class. */
+    int has_rounds;
     struct {
         const char *name; /* as in a task file, under prompts: */
         size_t at;        /* in struct sg_prompts */
@@ -91,6 +98,9 @@ int sg_method_of(const char *name); /* -1 when unknown */
 
 /* Whether its examples cost nothing and ask nobody. */
 int sg_method_is_free(enum sg_method m);
+
+/* Whether its pools are made in rounds, which takes the encoder's weights. */
+int sg_method_has_rounds(enum sg_method m);
 
 /* Whether it needs the encoder's masked-LM head. */
 int sg_method_needs_words(enum sg_method m);

@@ -37,7 +37,12 @@ static sg_status make_prompter(struct sg_pool *p, struct sg_err *err)
                                   .n_examples = spec->n_examples,
                                   .below = spec->below,
                                   .structured = spec->structured};
-    return sg_prompter_create(&ps, &p->prompter, err);
+    SG_TRY(sg_prompter_create(&ps, &p->prompter, err));
+    if (!p->method->has_rounds || spec->source)
+        return SG_OK;
+    ps.method = SG_ZERO_SHOT;
+    SG_TRY(sg_prompter_create(&ps, &p->plain, err));
+    return sg_pool_rounds_create(p, err);
 }
 
 static sg_status make_maker(struct sg_pool *p, struct sg_err *err)
@@ -64,6 +69,7 @@ sg_status sg_pool_create(const struct sg_pool_spec *spec, struct sg_pool **out, 
                  : spec->source   ? &sg_fill_by_rephrasing
                                   : &sg_fill_by_draws;
     p->topics_done = !p->method->has_topics || spec->source;
+    p->round_end = spec->n;
     p->example = sg_alloc((size_t)spec->n + 1, sizeof *p->example);
     p->filled = sg_alloc((size_t)spec->n + 1, sizeof *p->filled);
     p->spec.n_examples = spec->n_examples > 1 && !spec->source ? spec->n_examples : 1;
@@ -118,6 +124,7 @@ void sg_pool_destroy(struct sg_pool *p)
     }
     sg_free(p->queue);
     sg_prompter_destroy(p->prompter);
+    sg_pool_rounds_free(p);
     sg_maker_destroy(p->maker);
     sg_topics_free(&p->topics);
     sg_tree_free(&p->tree);

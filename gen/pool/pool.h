@@ -21,6 +21,10 @@
  * holds one of these marks is not rephrased. What the source lacks is lacking here too. Until the source is complete such
  * a pool asks for nothing.
  *
+ * A pool may be made in rounds (gen/pool/rounds.h): the prompts of a round show raw rows that a classifier of the raw rows and the pool so far
+ * gets wrong. Whoever drives the pool has that computed: when a round is full, and the answer is not found by lookup, the pool waits for
+ * it (sg_pool_fit_key) and misses nothing. The answer is looked up as a completion is, so it can be kept beside them.
+ *
  * The pool of a free method (gen/pool/make.h) is filled by the draws of its `make` in the same way, at the first call of sg_pool_advance: it
  * looks nothing up and misses nothing.
  *
@@ -35,6 +39,7 @@
 #include "gen/pool/near.h"
 #include "gen/pool/prompt.h"
 #include "gen/pool/reject.h"
+#include "gen/pool/rounds.h"
 #include "gen/pool/task.h"
 
 struct sg_pool;
@@ -65,6 +70,7 @@ struct sg_pool_spec {
     const struct sg_pool *
         source; /* a pool of the same task, to be rephrased; NULL: none. n and n_examples: at most the source's
                                      n; 1 */
+    struct sg_rounds rounds;    /* of a method that has them; its text is borrowed */
     const char *encoder_digest; /* of what fills the gaps of a method that has some */
     const char *near_digest;    /* of the rows in `near`: with a filter the content depends on them */
 };
@@ -84,6 +90,7 @@ struct sg_pool_example {
     const char *key;            /* of the completion it came from; "": from none */
     int64_t source;             /* index of the source's example that it rephrases; -1: none */
     double probability;         /* that the LLM gave it; NaN: not asked for, or not known */
+    int64_t round;              /* in which it was asked for, from 0; -1: the pool is not made in rounds */
 };
 
 /* SG_INPUT when a method needs examples and `raw` has none. The spec is copied, what it points to is borrowed
@@ -103,6 +110,29 @@ const char *sg_pool_id(const struct sg_pool *p);
 sg_status sg_pool_advance(struct sg_pool *p, sg_completion_lookup lookup, void *context,
                           struct sg_request_list *missing, struct sg_err *err) SG_MUST_USE;
 int sg_pool_complete(const struct sg_pool *p);
+
+/* ---- pools that are made in rounds ---- */
+
+/* The key under which it looks for what a classifier says of the raw rows: SHA-256 of what that depends on. "": it looks for nothing.
+ * While lookup is asked for this key, it is that of the question; afterwards the pool waits for it. */
+const char *sg_pool_fit_key(const struct sg_pool *p);
+
+/* The text of which that key is the hash, as a request's: sg_free. NULL without memory, or where it waits for nothing. */
+char *sg_pool_fit_question(const struct sg_pool *p);
+
+/* The classes of its raw rows, (n of spec.raw). */
+const int32_t *sg_pool_raw_labels(const struct sg_pool *p);
+
+/* The answer, as lookup is to give it: *text (sg_free) from logits (n,K) of the raw rows, each by the classifier of the other half
+ * (sg_rounds_halves) and of the pool's examples so far. */
+sg_status sg_pool_fit_answer(const struct sg_pool *p, const float *logits, char **text,
+                             struct sg_err *err) SG_MUST_USE;
+
+/* Requests that it will ask for at least when rounds are over that are open, or wait. 0 of pools that are not made in rounds. */
+int64_t sg_pool_n_behind(const struct sg_pool *p);
+
+/* Requests of its first round if none is rejected, which are those of a zero_shot pool. Likewise. */
+int64_t sg_pool_n_plain(const struct sg_pool *p);
 
 /* ---- free pools that need words of the encoder's masked-LM head ---- */
 

@@ -99,8 +99,9 @@ static sg_status advance_topics(struct sg_pool *p, sg_completion_lookup lookup, 
 static sg_status make_request(const struct sg_pool *p, int class_, int64_t draw, struct sg_request *out,
                               struct sg_err *err)
 {
-    struct sg_draw d = {asked_class(p, class_), draw, &p->topics};
-    return sg_prompter_draw(p->prompter, &d, out, err);
+    int is_plain = p->plain && p->round == 0;
+    struct sg_draw d = {asked_class(p, class_), draw, &p->topics, p->plain && !is_plain ? &p->hard : NULL};
+    return sg_prompter_draw(is_plain ? p->plain : p->prompter, &d, out, err);
 }
 
 static sg_status take_draw(struct sg_pool *p, const struct sg_request *q, const struct sg_found *f,
@@ -177,7 +178,7 @@ static sg_status list_missing(struct sg_pool *p, sg_completion_lookup lookup, vo
     int64_t from = sg_request_list_begin(missing), at = 0;
     for (int s = 0; s < streams; s++) {
         int64_t need = 0;
-        for (int64_t j = p->position; j < p->spec.n; j++) {
+        for (int64_t j = p->position; j < p->round_end; j++) {
             int class_ = (int)(j % k);
             if (streams > 1 && class_ != s)
                 continue;
@@ -202,6 +203,10 @@ static sg_status fill(struct sg_pool *p, sg_completion_lookup lookup, void *cont
         SG_TRY(advance_topics(p, lookup, context, missing, err));
     while (p->topics_done && p->position < p->spec.n) {
         int state = 0;
+        if (!goes_on)
+            SG_TRY(sg_pool_begin_round(p, lookup, context, err));
+        if (p->fit_key[0])
+            return SG_OK;
         if (!goes_on)
             SG_TRY(fill_position(p, lookup, context, &state, err));
         if (state == 0)
@@ -249,7 +254,13 @@ static sg_status specimen(const struct sg_pool *p, struct sg_request *out, struc
 {
     char word[] = "a topic of a few words", *item[] = {word};
     struct sg_topics one = {1, item};
-    return sg_prompter_draw(p->prompter, &(struct sg_draw){asked_class(p, 0), 0, &one}, out, err);
+    struct sg_hard_rows some = {0};
+    if (p->plain)
+        SG_TRY(sg_pool_some_rows(p, &some, err));
+    struct sg_draw d = {asked_class(p, 0), 0, &one, p->plain ? &some : NULL};
+    sg_status status = sg_prompter_draw(p->prompter, &d, out, err);
+    sg_hard_rows_free(&some);
+    return status;
 }
 
 /* As many as the draws of each class need if each gives all its examples. */

@@ -61,6 +61,23 @@ static void add_near(struct sg_sha256_stream *sha, const struct sg_pool_spec *s)
     sg_sha256_add_text(sha, s->near_digest);
 }
 
+/* What only pools that are made in rounds depend on. */
+static void add_rounds(struct sg_sha256_stream *sha, const struct sg_pool *p)
+{
+    const struct sg_rounds *r = &p->spec.rounds;
+    struct sg_prompts w;
+    char numbers[120];
+    if (!p->plain)
+        return;
+    snprintf(numbers, sizeof numbers, "%lld rounds of the first %lld, %d rows shown of %d at least",
+             (long long)r->n, (long long)r->first, SG_ROUNDS_SHOWN, SG_ROUNDS_LEAST);
+    sg_sha256_add_text(sha, numbers);
+    sg_sha256_add_text(sha, r->classifier);
+    if (sg_task_wording(p->spec.task, p->spec.variant ? p->spec.variant : "default", p->spec.conditioning,
+                        &w))
+        sg_sha256_add_text(sha, w.error_driven);
+}
+
 /* What an LLM would be told does not count, nor which one the study has. */
 static void add_free(struct sg_sha256_stream *sha, const struct sg_pool *p)
 {
@@ -106,6 +123,7 @@ sg_status sg_pool_make_id(struct sg_pool *p, struct sg_err *err)
     add_rows(sha, s->raw);
     add_rows(sha, s->test);
     add_arm(sha, s);
+    add_rounds(sha, p);
     struct sg_buf more = sg_buf_make((size_t)1 << 24);
     sg_generator_more(s->generator, &more);
     if (more.len) /* else the id is what it was before there was such a thing */

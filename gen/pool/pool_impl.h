@@ -1,4 +1,5 @@
-/* Inside of a pool. pool.c makes one and drives the way in which it is filled: pool_draws.c (draws for a class), rephrase.c (draws for an
+/* Inside of a pool. pool.c makes one and drives the way in which it is filled: pool_draws.c (draws for a class; pool_rounds.c where they
+ * are made in rounds), rephrase.c (draws for an
  * example of another pool) or pool_make.c (made of labelled rows, free). All build upon pool_queue.c (good examples wait for their position), pool_checks.c (what makes an
  * example a good one) and pool_read.c (what a pool holds). pool_id.c: what its content depends on. */
 #ifndef SG_GEN_POOL_POOL_IMPL_H
@@ -18,6 +19,7 @@ struct example {
     int64_t source;     /* index of the example that it rephrases; -1: none */
     double probability; /* NaN: not known */
     int64_t ordinal;    /* among all good examples of the pool, in the order of the draws */
+    int64_t round;      /* of its draw; -1: there are none */
 };
 
 /* Good examples of one class that wait for their position. */
@@ -82,11 +84,31 @@ struct sg_pool {
     int64_t n_pairs;
     struct sg_pool_near *pair;
     int64_t n_tries; /* of a pool of rephrasings: draws for `position` so far */
+    /* Of a pool that is made in rounds; of others plain is NULL, and the one round is the whole pool. */
+    struct sg_prompter *plain; /* of the first round */
+    int32_t *raw_label;        /* (n of spec.raw) */
+    int64_t round, round_end;  /* round_end: the first position behind it */
+    struct sg_hard_rows hard;  /* of the round; empty in the first */
+    char fit_key[SG_HEX];      /* "": it does not wait for the next round's */
     int64_t rejects[SG_N_REJECTS], n_draws;
     char shortfall[1000];
 };
 
 void sg_pool_prompts_free(struct prompt_cache *c);
+
+/* ---- pool_rounds.c ---- */
+
+/* Where the method has rounds: what they take. Needs the prompter. */
+sg_status sg_pool_rounds_create(struct sg_pool *p, struct sg_err *err) SG_MUST_USE;
+void sg_pool_rounds_free(struct sg_pool *p);
+
+/* Where the round is full: the next one, if its rows are there; else p->fit_key is set. */
+sg_status sg_pool_begin_round(struct sg_pool *p, sg_completion_lookup lookup, void *context,
+                              struct sg_err *err) SG_MUST_USE;
+
+/* Some rows of each class, for estimates before there are any. */
+sg_status sg_pool_some_rows(const struct sg_pool *p, struct sg_hard_rows *out,
+                            struct sg_err *err) SG_MUST_USE;
 
 /* ---- pool_draws.c ---- */
 

@@ -27,7 +27,8 @@ static sg_status enqueue(struct sg_pool *p, int class_, const char *key, struct 
                           .second = c->x.second,
                           .source = -1,
                           .ordinal = p->n_good++,
-                          .probability = sg_pool_has_probabilities(p) ? c->probability : (double)NAN};
+                          .probability = sg_pool_has_probabilities(p) ? c->probability : (double)NAN,
+                          .round = p->plain ? p->round : -1};
     snprintf(e->key, SG_HEX, "%s", key);
     c->x = (struct sg_parsed){0};
     return SG_OK;

@@ -28,7 +28,8 @@ int64_t sg_pool_n(const struct sg_pool *p)
 struct sg_pool_example sg_pool_get(const struct sg_pool *p, int64_t j)
 {
     const struct example *e = &p->example[j];
-    return (struct sg_pool_example){e->label, e->first, e->second, e->key, e->source, e->probability};
+    return (struct sg_pool_example){e->label,  e->first,       e->second, e->key,
+                                    e->source, e->probability, e->round};
 }
 
 int sg_pool_has_probabilities(const struct sg_pool *p)

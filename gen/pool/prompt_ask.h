@@ -21,4 +21,8 @@ struct sg_prompter {
 uint64_t sg_prompter_seed(const struct sg_prompter *p, const char *purpose, int class_);
 struct sg_rng sg_prompter_rng(const struct sg_prompter *p, const char *purpose, int class_, int64_t draw);
 
+/* Adds the user's message of a template that holds {examples}: the rows `shot`, each as the wording's `example` writes it. */
+sg_status sg_prompter_show(const struct sg_prompter *p, const char *pattern, const int64_t *shot, int n_shots,
+                           struct sg_template_values v, json_t *messages, struct sg_err *err) SG_MUST_USE;
+
 #endif

@@ -59,9 +59,9 @@ static sg_status fill_near(struct fill *f, int64_t at, const json_t *near, struc
     return SG_OK;
 }
 
-static int64_t source_of(const json_t *source, int64_t position)
+static int64_t number_of(const json_t *list, int64_t position)
 {
-    const json_t *x = position < 0 ? NULL : json_array_get(source, (size_t)position);
+    const json_t *x = position < 0 ? NULL : json_array_get(list, (size_t)position);
     return json_is_integer(x) ? (int64_t)json_integer_value(x) : -1;
 }
 
@@ -76,7 +76,7 @@ static sg_status fill_examples(struct fill *f, int64_t at, const json_t *rejects
 {
     const struct pool *p = &f->pool[at];
     struct task *t = find_task(f, p->task);
-    const json_t *source = json_object_get(rejects, "source"),
+    const json_t *source = json_object_get(rejects, "source"), *round = json_object_get(rejects, "round"),
                  *probability = json_object_get(rejects, "probability");
     sqlite3_stmt *s = NULL;
     int more = 0;
@@ -98,8 +98,9 @@ static sg_status fill_examples(struct fill *f, int64_t at, const json_t *rejects
             [SG_EXAMPLES_text].text = column(s, 2),
             [SG_EXAMPLES_text_pair].text = column(s, 3),
             [SG_EXAMPLES_completion].text = column(s, 4),
-            [SG_EXAMPLES_source].i = source_of(source, sqlite3_column_int64(s, 0)),
+            [SG_EXAMPLES_source].i = number_of(source, sqlite3_column_int64(s, 0)),
             [SG_EXAMPLES_probability].x = probability_of(probability, sqlite3_column_int64(s, 0)),
+            [SG_EXAMPLES_round].i = number_of(round, sqlite3_column_int64(s, 0)),
         };
         SG_TRY_DONE(sg_h5_table_add(f->table[SG_T_EXAMPLES], row, err));
     }

@@ -116,7 +116,9 @@
     X(completion, TEXT, "", 0, "key of the completion in the ledger: SHA-256 of the request")                \
     X(source, INT, "", SG_LATER, "of a rephrased pool: position in the other pool; -1: none")                \
     X(probability, REAL, "1", SG_LATER,                                                                      \
-      "that the LLM gave it (method verbalized), as written; NaN: not known")
+      "that the LLM gave it (method verbalized), as written; NaN: not known")                                \
+    X(round, INT, "", SG_LATER,                                                                              \
+      "of a pool that is made in rounds: that it was asked for in, from 0; -1: none")
 
 #define SG_CLASSES(X)                                                                                        \
     X(task, TEXT, "", 0, "task")                                                                             \

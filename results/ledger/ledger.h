@@ -81,6 +81,10 @@ struct sg_ledger_completion {
         source; /* "live <origin>"; "control": no part of the study (gen/llm/control.h); or what others have bought: "recording <file>", "cache <file>" */
     int rank;
 };
+/* finish_reason, and of the run that did it the source, of what is no LLM's answer: what a classifier says of raw rows, which decides the
+ * prompts of a pool that is made in rounds (gen/pool/rounds.h). It is kept among the answers since a replay needs it as it needs them;
+ * counts of completions leave it out. */
+#define SG_LEDGER_COMPUTED "computed"
 /* Whether this study did not buy what has that source. */
 int sg_ledger_is_imported(const char *source);
 sg_status sg_ledger_completion_put(struct sg_ledger *l, const struct sg_ledger_completion *c,
@@ -124,7 +128,8 @@ struct sg_ledger_pool {
     const char *status;   /* "complete" | "short" | "failed" */
     /* JSON: reason -> count; "n_attempts"; "near": each near-duplicate as [completion's key, position or -1 (rejected),
      * "raw" | "test" | "pool", its row or position, similarity]; "source" of a pool of rephrasings: the position in the other pool of
-     * what each example says in other words; "probability" of a pool of method verbalized: what the LLM gave each example, or null. */
+     * what each example says in other words; "probability" of a pool of method verbalized: what the LLM gave each example, or null;
+     * "round" of a pool that is made in rounds: that of each example, from 0. */
     const char *rejects;
     const char *shortfall;
     int64_t n;

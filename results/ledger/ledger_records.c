@@ -547,7 +547,7 @@ sg_status sg_ledger_totals(struct sg_ledger *l, struct sg_ledger_totals *out, st
         " total(status=0 AND cost_usd IS NULL) AS unknown,"
         " total(cost_usd) AS usd, total(CASE WHEN source IS NULL OR NOT " IMPORTED
         " THEN cost_usd END) AS usd_own"
-        " FROM completions)";
+        " FROM completions WHERE finish_reason IS NOT '" SG_LEDGER_COMPUTED "')";
     struct sg_ledger_totals t;
     int64_t *count[] = {&t.n_completions, &t.n_failed_completions, &t.n_imported,
                         &t.tokens_in,     &t.tokens_out,           &t.n_cost_unknown,

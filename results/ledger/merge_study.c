@@ -32,6 +32,7 @@ static const char *const free_settings[] = {"tasks",
                                             "generator.api_key_env",
                                             "generator.recording",
                                             "contamination.rows",
+                                            "error_driven.rounds",
                                             "generator.retries",
                                             "generator.timeout_s"};
 

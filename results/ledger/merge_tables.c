@@ -14,7 +14,8 @@
     "key, request, status, reason, text, finish_reason, model, request_id, http_status, attempts, "          \
     "tokens_in, tokens_out, tokens_estimated, latency_s, cost_usd, source, rank, created"
 #define BOUGHT(x)                                                                                            \
-    "(" x ".source IS NULL OR NOT (" x ".source LIKE 'recording %' OR " x ".source LIKE 'cache %'))"
+    "(" x ".finish_reason IS NOT '" SG_LEDGER_COMPUTED "' AND (" x ".source IS NULL OR NOT (" x              \
+    ".source LIKE 'recording %' OR " x ".source LIKE 'cache %')))"
 #define BOTH      " FROM src.completions s JOIN main.completions m ON m.key=s.key WHERE s.status=0 AND m.status=0"
 #define SAME_TEXT "(s.text IS m.text AND s.finish_reason IS m.finish_reason)"
 

@@ -344,7 +344,7 @@ static void test_resolved(void **state)
         s->resolved,
         "{\"classifiers\":[\"fine_tune\"],\"conditioning\":[\"label\"],\"contamination\":{\"max_tokens\":256,"
         "\"rows\":0},"
-        "\"data\":{\"dir\":\"data\",\"test\":null,\"train\":null},\"few_shot_"
+        "\"data\":{\"dir\":\"data\",\"test\":null,\"train\":null},\"error_driven\":{\"rounds\":3},\"few_shot_"
         "rows\":\"own\",\"filter\":{"
         "\"duplicates\":true,"
         "\"leakage\":true,\"near_duplicates\":null},\"fine_tune_tasks\":[],"
@@ -455,7 +455,7 @@ static void test_bad(void **state)
         {"wholly_unheard_of: 3\n", NULL,
          "s.yaml:5:1: unknown setting \"wholly_unheard_of\"; hint: known here: study, tasks, methods, "
          "conditioning, "
-         "prompt_variants, rephrase, rephrase_tasks, verbalized.*, tree_topic.*, sizes, "
+         "prompt_variants, rephrase, rephrase_tasks, verbalized.*, tree_topic.*, error_driven.*, sizes, "
          "raw, raw_draw, few_shot_rows, mixes, weighting, verify, verify_generator, classifiers, "
          "fine_tune_tasks, probe.*, "
          "seeds.*, data.*, generator.*, generators, cache, budget.*, filter.*, llm_eval.*, contamination.*, "
@@ -509,6 +509,17 @@ static void test_bad(void **state)
          "s.yaml:2:9: task single has no unconditioned.zero_shot, which method zero_shot needs; hint: add it "
          "to the "
          "task file"},
+        {"methods: [zero_shot, error_driven]\n", NULL,
+         "s.yaml:2:9: task single has no method_prompts.error_driven, which method error_driven needs; hint: "
+         "add it "
+         "to the task file"},
+        {"methods: [error_driven]\nconditioning: [none]\n", NULL,
+         "s.yaml:2:9: method error_driven asks for examples of a class that a classifier gets wrong, and the "
+         "LLM "
+         "cannot choose the class; hint: conditioning: [label], or a study of its own for conditioning: "
+         "[none]"},
+        {"error_driven: {rounds: 1}\n", NULL,
+         "s.yaml:5:24: error_driven.rounds must be a whole number from 2 to 20 rounds, not \"1\""},
         {"conditioning: [nothing]\n", NULL,
          "s.yaml:5:16: conditioning must be a list [...] of label, none, not \"nothing\""},
         {"generator: {examples_per_request: 51}\n", NULL,
@@ -530,7 +541,7 @@ static void test_bad(void **state)
         {"mixes: [raw, raw]\n", NULL, "s.yaml:5:14: mixes holds raw twice; hint: keep one"},
         {"methods: []\n", NULL,
          "s.yaml:5:10: methods must be a list [...] of zero_shot, zero_shot_topic, one_shot, few_shot_3, "
-         "few_shot_5, verbalized, tree_topic, eda, mlm_insert, mlm_replace, not an "
+         "few_shot_5, verbalized, tree_topic, eda, mlm_insert, mlm_replace, error_driven, not an "
          "empty list"},
         {"sizes: [1]\n", NULL, "s.yaml:5:1: \"sizes\" stands twice, first in line 3; hint: keep one of them"},
         {"train.epochs: 3\ntrain: {epochs: 4}\n", NULL,

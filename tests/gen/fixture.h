@@ -24,22 +24,24 @@ static struct sg_class pair_class[] = {{TEXT("false"), TEXT("no")}, {TEXT("true"
 
 static inline struct sg_task mood_task(void)
 {
-    return (struct sg_task){.name = TEXT("mood"),
-                            .first = TEXT("text"),
-                            .label = TEXT("label"),
-                            .n_classes = 2,
-                            .class_ = mood_class,
-                            .max_tokens = 48,
-                            .first_mark = TEXT("Review"),
-                            .prompt = {.system = TEXT("You are a critic."),
-                                       .zero_shot = TEXT("Write a {class} review."),
-                                       .zero_shot_topic = TEXT("Write a {class} review about {topic}."),
-                                       .few_shot = TEXT("{examples}\n\nWrite one more {class} review."),
-                                       .example = TEXT("{class}: {text}"),
-                                       .topics = TEXT("List {n} things."),
-                                       .rephrase = TEXT("Say {text}"),
-                                       .classify = TEXT("{classes}? {text}")},
-                            .digest = "0123"};
+    return (struct sg_task){
+        .name = TEXT("mood"),
+        .first = TEXT("text"),
+        .label = TEXT("label"),
+        .n_classes = 2,
+        .class_ = mood_class,
+        .max_tokens = 48,
+        .first_mark = TEXT("Review"),
+        .prompt = {.system = TEXT("You are a critic."),
+                   .zero_shot = TEXT("Write a {class} review."),
+                   .zero_shot_topic = TEXT("Write a {class} review about {topic}."),
+                   .few_shot = TEXT("{examples}\n\nWrite one more {class} review."),
+                   .example = TEXT("{class}: {text}"),
+                   .topics = TEXT("List {n} things."),
+                   .rephrase = TEXT("Say {text}"),
+                   .classify = TEXT("{classes}? {text}"),
+                   .error_driven = TEXT("Wrong:\n\n{examples}\n\nOne more {class} review.")},
+        .digest = "0123"};
 }
 
 /* Question and passage: the LLM writes the passage first. */

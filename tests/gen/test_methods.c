@@ -47,6 +47,8 @@ static void missing_templates_are_named(void **state)
         {SG_VERBALIZED, {.few_shot = text}, "zero_shot"},
         {SG_FEW_SHOT_5, {.few_shot = text}, "example"},
         {SG_FEW_SHOT_5, {.few_shot = text, .example = text}, NULL},
+        {SG_ERROR_DRIVEN, {.zero_shot = text, .example = text}, "error_driven"},
+        {SG_ERROR_DRIVEN, {.error_driven = text, .example = text}, "zero_shot"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const char *lacks = sg_method_lacks(cases[i].method, &cases[i].has);
@@ -65,6 +67,8 @@ static void each_asks(void **state)
     struct sg_rows raw = some_rows(60);
     char a[] = "the sea", *item[] = {a};
     struct sg_topics topics = {1, item};
+    int64_t wrong[] = {2, 4, 8, 1}, start[] = {0, 3, 4}; /* three rows of the class that is asked for */
+    const struct sg_hard_rows hard = {.row = wrong, .start = start};
     struct sg_err err;
     for (int m = 0; m < SG_N_METHODS; m++) {
         const struct sg_method_row *row = sg_method_row((enum sg_method)m);
@@ -77,12 +81,12 @@ static void each_asks(void **state)
             continue;
         assert_int_equal(sg_prompter_create(&spec, &p, &err), SG_OK);
         assert_int_equal(sg_prompter_shots(p, 0, 0, shot), row->n_shots);
-        assert_int_equal(sg_prompter_draw(p, &(struct sg_draw){0, 0, &topics}, &q, &err), SG_OK);
-        assert_int_equal(sg_prompter_draw(p, &(struct sg_draw){0, 1, &topics}, &next, &err), SG_OK);
+        assert_int_equal(sg_prompter_draw(p, &(struct sg_draw){0, 0, &topics, &hard}, &q, &err), SG_OK);
+        assert_int_equal(sg_prompter_draw(p, &(struct sg_draw){0, 1, &topics, &hard}, &next, &err), SG_OK);
         assert_string_not_equal(q.key, next.key);
         assert_int_equal(strstr(q.canonical, "the sea") != NULL, row->has_topics);
         for (int i = 0; i < row->n_shots; i++)
-            assert_non_null(strstr(q.canonical, raw.row[shot[i]].first));
+            assert_non_null(strstr(q.canonical, raw.row[row->has_rounds ? wrong[i] : shot[i]].first));
         sg_free(q.canonical);
         sg_free(next.canonical);
         sg_prompter_destroy(p);

@@ -8,7 +8,7 @@ static struct sg_request ask(const struct sg_prompter *p, int class_, int64_t dr
 {
     struct sg_request q = {0};
     struct sg_err err;
-    assert_int_equal(sg_prompter_draw(p, &(struct sg_draw){class_, draw, topics}, &q, &err), SG_OK);
+    assert_int_equal(sg_prompter_draw(p, &(struct sg_draw){class_, draw, topics, NULL}, &q, &err), SG_OK);
     return q;
 }
 
