@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 static const double GRACE_S = 5; /* from SIGTERM to SIGKILL */
-enum { LOOK_MS = 100, PIECE = 4096, MOST_FILES = 65536 };
+enum { LOOK_MS = 100, PIECE = 4096, MOST_FILES = 65536, MOST_PIECES = 64 };
 
 /* Between fork and exec: nothing here takes a lock. The errno of what failed goes through `told`. */
 static void become(const struct sg_job *job, pid_t parent, int n_files, int out, int told)
@@ -91,11 +91,11 @@ static void keep(struct sg_buf *b, const char *text, size_t n)
     sg_buf_add(b, text, n);
 }
 
-/* What it has written so far; 0 once nothing more will come. */
+/* What it has written so far, or a part of it: who writes without an end is asked to stop all the same. 0 once nothing more will come. */
 static int listen_to(int out, struct sg_buf *last_words)
 {
     char piece[PIECE];
-    for (;;) {
+    for (int i = 0; i < MOST_PIECES; i++) {
         ssize_t n = read(out, piece, sizeof piece);
         if (n > 0)
             keep(last_words, piece, (size_t)n);
@@ -104,6 +104,7 @@ static int listen_to(int out, struct sg_buf *last_words)
         else if (errno != EINTR)
             return errno == EAGAIN || errno == EWOULDBLOCK;
     }
+    return 1;
 }
 
 sg_status sg_job_run(const struct sg_job *job, struct sg_buf *last_words, struct sg_err *err)

@@ -13,7 +13,7 @@
 #include "base/err.h"
 
 struct sg_job {
-    const char *const *argv;        /* ends in NULL; the program is looked for in PATH of `environment` */
+    const char *const *argv;        /* ends in NULL; the program is looked for in our PATH */
     const char *const *environment; /* "NAME=value", ends in NULL: all that it has */
     int (*stopping)(void *context); /* asked several times a second; NULL: never */
     void *context;

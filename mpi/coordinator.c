@@ -5,6 +5,7 @@
 #include "mpi/items.h"
 #include "mpi/policy.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -184,6 +185,15 @@ done:
     return status;
 }
 
+/* For the policy. While something is asked for, what is computed with the answers may not be queued yet: then nothing is known of it. */
+static double cost_left(const struct sg_coordinator *c, enum sg_slot slot)
+{
+    const int64_t *n = c->items.n_state[SG_SLOT_NETWORK];
+    if (slot != SG_SLOT_COMPUTE || n[SG_ITEM_WAITING] + n[SG_ITEM_READY] + n[SG_ITEM_RUNNING])
+        return HUGE_VAL;
+    return c->items.cost_all - c->items.cost_over;
+}
+
 static void hand_out(struct sg_coordinator *c, enum sg_slot slot)
 {
     if (c->level || !c->n_free[slot] || !c->items.ready[slot].n)
@@ -193,9 +203,8 @@ static void hand_out(struct sg_coordinator *c, enum sg_slot slot)
      * it. */
     int n_ready = sg_items_take(&c->items, slot, n_free, c->ready);
     int64_t n_unfinished = c->items.n_state[slot][SG_ITEM_WAITING] + c->items.n_state[slot][SG_ITEM_RUNNING];
-    int n =
-        sg_policy_assign(c->ready, n_ready, c->free_ranks, n_free, c->s.n_ranks, n_unfinished,
-                         slot == SG_SLOT_COMPUTE ? c->items.cost_all - c->items.cost_over : 0, c->assigned);
+    int n = sg_policy_assign(c->ready, n_ready, c->free_ranks, n_free, c->s.n_ranks, n_unfinished,
+                             cost_left(c, slot), c->assigned);
     for (int i = 0; i < n; i++) {
         const struct sg_assignment *a = &c->assigned[i];
         struct sg_policy_item *item = &c->ready[a->item];

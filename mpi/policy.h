@@ -29,7 +29,8 @@ struct sg_assignment {
 /* ready: any order; where there are more than n_free, the n_free longest of them give the same answer.
  * free_ranks: ascending. n_unfinished: items waiting or running now (their ranks come free later, and they
  * may release more work): as many free ranks are kept from teams as these items outnumber the busy ranks. A
- * team takes neighbours in free_ranks. cost_left: of all items of this kind of rank that are not done, those that run included.
+ * team takes neighbours in free_ranks. cost_left: of all items of this kind of rank that are not done, those that run included; HUGE_VAL where
+ * there may be more than is known.
  * Writes at most n_free assignments; returns how many. Deterministic. */
 int sg_policy_assign(const struct sg_policy_item *ready, int64_t n_ready, const int *free_ranks, int n_free,
                      int n_ranks_all, int64_t n_unfinished, double cost_left, struct sg_assignment *out);

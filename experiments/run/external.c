@@ -256,6 +256,7 @@ static void add_last_words(const struct sg_buf *words, struct sg_err *err)
         sg_buf_foreign(&said, own, 300);
     struct sg_err before = *err;
     sg_fail(err, SG_FAILED, "%.600s: %.350s", before.text, sg_buf_text(&said));
+    sg_text_whole(err->text);
     sg_buf_free(&said);
     sg_free(own);
 }

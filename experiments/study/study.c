@@ -15,8 +15,6 @@
 #include <unistd.h>
 #include <wordexp.h>
 
-static const size_t MOST_OF_A_SCRIPT = (size_t)1 << 30;
-
 static int uses(const struct sg_study *s, enum sg_mix mix)
 {
     for (int i = 0; i < s->n_mixes; i++)
@@ -229,19 +227,21 @@ static sg_status digest_external(const struct sg_reading *r, struct sg_study *s,
     sg_status status = SG_OK;
     if (!s->external)
         return SG_OK;
-    if (wordexp(s->external, &words, WRDE_NOCMD | WRDE_UNDEF) != 0)
+    if (strchr(s->external, '$') || wordexp(s->external, &words, WRDE_NOCMD | WRDE_UNDEF) != 0)
         return sg_schema_fail(r, "train.external", s->path, err,
                               "train.external cannot be split into words; hint: a program and its arguments, "
                               "quoted as in a shell, "
-                              "without $(...), pipes or redirections");
+                              "without $, pipes or redirections");
     for (size_t i = 0; status == SG_OK && i < words.we_wordc; i++) {
-        char *text = words.we_wordv[i], *read = NULL;
-        size_t n = strlen(text);
-        if (sg_file_exists(text) && !sg_dir_exists(text))
-            status = sg_file_read(text, MOST_OF_A_SCRIPT, &read, &n, err);
-        sg_sha256(read ? read : text, n, chain + 32);
+        const char *text = words.we_wordv[i];
+        char of_file[SG_HEX];
+        if (sg_file_exists(text) && !sg_dir_exists(text)) {
+            status = sg_sha256_file(text, of_file, err);
+            text = of_file;
+        }
+        if (status == SG_OK)
+            sg_sha256(text, strlen(text), chain + 32);
         sg_sha256(chain, sizeof chain, chain);
-        sg_free(read);
     }
     if (status == SG_OK && words.we_wordc == 0)
         status = sg_schema_fail(r, "train.external", s->path, err,
