@@ -111,6 +111,8 @@ static sg_status submit(struct given *g, const struct sg_args *args, struct sg_e
 {
     struct sg_cli_overrides overrides;
     struct sg_submitted s = {0};
+    if (g->print && g->json)
+        return sg_fail(err, SG_INPUT, "--print shows the script as it is: it does not go with --json");
     SG_TRY(complete(g, err));
     SG_TRY(sg_cli_overrides(args, g->results, &overrides, err));
     g->o.study = args->positional[0];

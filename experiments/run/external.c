@@ -12,8 +12,10 @@
 #include <ftw.h>
 #include <jansson.h>
 #include <math.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <wordexp.h>
 
@@ -196,8 +198,16 @@ static sg_status read_predictions(const char *dir, int64_t n, int K, float *logi
     size_t n_text = 0;
     if (!path)
         return sg_fail_memory(err, 100);
-    sg_status status = sg_file_read(path, FILE_MAX, &text, &n_text, &why);
+    struct stat st;
+    int is_there = lstat(path, &st) == 0,
+        is_file =
+            is_there && S_ISREG(st.st_mode); /* no pipe that nobody writes, no link to what has no end */
+    sg_status status = is_file ? sg_file_read(path, FILE_MAX, &text, &n_text, &why) : SG_FAILED;
     sg_free(path);
+    if (is_there && !is_file)
+        return sg_fail(err, SG_FAILED, "train.external: predictions.jsonl is no regular file");
+    if (is_file && status != SG_OK)
+        return sg_fail(err, SG_FAILED, "train.external: %s", why.text);
     if (status != SG_OK)
         return sg_fail(err, SG_FAILED, "train.external: the program has ended without predictions.jsonl");
     int64_t row = 0;
@@ -207,7 +217,12 @@ static sg_status read_predictions(const char *dir, int64_t n, int K, float *logi
         size_t len = (size_t)((stop ? stop : end) - at);
         json_error_t bad;
         json_t *o = row < n && len <= LINE_MAX_BYTES ? json_loadb(at, len, 0, &bad) : NULL;
-        const char *wrong = row >= n ? NULL : o ? read_line(o, K, logits + row * K) : "not a JSON object";
+        const char *wrong =
+            row >= n ? NULL
+            : o      ? read_line(o, K, logits + row * K)
+            : len > LINE_MAX_BYTES
+                ? "a line of more than 1 MiB"
+                : "not JSON, which has no NaN and no Infinity either; has the training diverged?";
         json_decref(o);
         if (wrong)
             status = sg_fail(err, SG_FAILED, "train.external: predictions.jsonl:%lld: %s", (long long)row + 1,
@@ -250,7 +265,9 @@ static void add_last_words(const struct sg_buf *words, struct sg_err *err)
         line--;
     if (line == end)
         return;
-    char *own = sg_strndup(line, (size_t)(end - line));
+    char *own = sg_alloc((size_t)(end - line) + 1, 1);
+    for (ptrdiff_t i = 0; own && i < end - line; i++)
+        own[i] = line[i] ? line[i] : ' ';
     struct sg_buf said = sg_buf_make(1000);
     if (own)
         sg_buf_foreign(&said, own, 300);

@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* A variable that nobody sets: OpenAI's key is not for a server of one's own. */
-static const char NO_KEY[] = "SYNTHGRID_NO_KEY";
+static const char NO_KEY[] = "LOCAL_LLM_KEY";
 
 static const char *name_of(const struct sg_generator *g)
 {

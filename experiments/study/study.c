@@ -227,6 +227,15 @@ static sg_status digest_external(const struct sg_reading *r, struct sg_study *s,
     sg_status status = SG_OK;
     if (!s->external)
         return SG_OK;
+    for (int g = 0; g < s->n_generators; g++) {
+        const char *key = getenv(s->generator[g].api_key_env);
+        if (key && strlen(key) >= 8 && strstr(s->external, key))
+            return sg_schema_fail(
+                r, "train.external", s->path, err,
+                "train.external holds the API key of %s, which would stand in ledger and results; hint: let "
+                "the program read a file of yours",
+                s->generator[g].api_key_env);
+    }
     if (strchr(s->external, '$') || wordexp(s->external, &words, WRDE_NOCMD | WRDE_UNDEF) != 0)
         return sg_schema_fail(r, "train.external", s->path, err,
                               "train.external cannot be split into words; hint: a program and its arguments, "

@@ -99,6 +99,10 @@ with sg.Folder() as folder:
                         ("open(__import__('sys').argv[1] + '/predictions.jsonl', 'w').write('{\"logits\": [0, 1e99]}\\n' * 60)", "predictions.jsonl:1: a value that is no finite"),
                         ("open(__import__('sys').argv[1] + '/predictions.jsonl', 'w').write('{\"probabilities\": [0, 0]}\\n' * 60)", "all zero"),
                         ("open(__import__('sys').argv[1] + '/predictions.jsonl', 'w').write('{\"probabilities\": [1]}\\n' * 60)", "not a number for each class"),
+                        ("open(__import__('sys').argv[1] + '/predictions.jsonl', 'w').write('{\"logits\": [NaN, 1]}\\n' * 60)", "has the training diverged"),
+                        ("import os, sys; os.mkfifo(sys.argv[1] + '/predictions.jsonl')", "no regular file"),
+                        ("import os, sys; os.symlink('/dev/zero', sys.argv[1] + '/predictions.jsonl')", "no regular file"),
+                        ("import sys; sys.stderr.buffer.write(b'\\x00\\xffred'); sys.exit(1)", "red"),
                         ("import os; os.kill(os.getpid(), 9)", "ended by signal 9")):
         bad = folder / "bad.py"
         bad.write_text(text)
@@ -130,6 +134,9 @@ with sg.Folder() as folder:
     sg.check("does not tell" in error, error)
     _, error = sg.run("plan", *STUDY, "train.external=python3 'x", code=2)
     sg.check("split into words" in error, error)
+
+    _, error = sg.run("plan", *STUDY, command(script, "--key", "canary-1234567890"), code=2, env=secret)
+    sg.check("holds the API key of OPENAI_API_KEY" in error and "canary" not in error, error)
 
     # A bundle starts no program that its user has not named.
     sg.run("bundle", *study[:1], folder / "s.bundle", *study[1:], f"results={folder / 'r1'}")
