@@ -142,7 +142,8 @@ static sg_status write_script(struct sg_script *s, const char *name, struct sg_s
 
 /* One process that waits for a server most of the time. */
 static sg_status make_generate(const struct sg_submit_options *o, const struct sg_script *run,
-                               const char *partition, struct sg_submitted *out, struct sg_err *err)
+                               const char *partition, int64_t max_time_s, struct sg_submitted *out,
+                               struct sg_err *err)
 {
     const char *arg[MAX_ARGS];
     struct sg_script s = *run;
@@ -151,6 +152,8 @@ static sg_status make_generate(const struct sg_submit_options *o, const struct s
     s.constraint = NULL;
     s.size = (struct sg_job_size){.n_ranks = 1, .n_threads = 2, .mem_mb = GENERATE_MEM_MB};
     s.size.time_s = out->size.time_s > GENERATE_LIMIT_S ? out->size.time_s : GENERATE_LIMIT_S;
+    if (max_time_s > 0 && s.size.time_s > max_time_s)
+        s.size.time_s = max_time_s;
     s.is_alone = 1;
     s.ahead = 0;
     s.n_options = 0;
@@ -313,7 +316,7 @@ static sg_status make(const struct sg_submit_options *o, const struct sg_site *s
         status = find_keys(study, site, key, &n_keys, err);
     s.n_keys = n_keys;
     if (status == SG_OK && generate_on)
-        status = make_generate(o, &s, generate_on, out, err);
+        status = make_generate(o, &s, generate_on, site->max_time_s, out, err);
     int offline = o->offline || generate_on || out->n_shares;
     if (offline) /* what never buys needs no key */
         s.n_keys = 0;

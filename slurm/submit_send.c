@@ -7,9 +7,10 @@
 #include "base/secret.h"
 #include "slurm/script.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 extern char **environ;
 
@@ -89,18 +90,42 @@ static sg_status send_one(const struct sg_scheduler *sched, struct sg_submit_job
     return status;
 }
 
+/* Shares that are in the study's own folder already go to shares.1, shares.2, ...: those that are trained now begin with what that folder
+ * has by then, and are not joined yet. */
+static sg_status set_joined_aside(const char *shares, struct sg_err *err)
+{
+    struct stat st;
+    char *joined = sg_path_join(shares, "joined"), *aside = NULL;
+    sg_status status = joined ? SG_OK : sg_fail_memory(err, strlen(shares));
+    if (status == SG_OK && lstat(joined, &st) == 0) {
+        for (int i = 1; !aside && status == SG_OK; i++) {
+            aside = sg_strf("%s.%d", shares, i);
+            if (!aside)
+                status = sg_fail_memory(err, strlen(shares));
+            else if (lstat(aside, &st) == 0) {
+                sg_free(aside);
+                aside = NULL;
+            }
+        }
+        if (status == SG_OK && rename(shares, aside) != 0)
+            status = sg_fail(err, SG_FAILED, "%s: shares of an earlier array cannot be renamed to %s: %s",
+                             shares, aside, strerror(errno));
+    }
+    sg_free(aside);
+    sg_free(joined);
+    return status;
+}
+
 sg_status sg_submit_send(struct sg_submitted *s, struct sg_err *err)
 {
     char *folder = sg_path_dir(s->run.path);
     sg_status status = folder ? sg_mkdirs(folder, err) : sg_fail_memory(err, 1);
     sg_free(folder);
     const char *bought = NULL, *trained = NULL;
-    if (status == SG_OK && s->n_shares) { /* those that are trained now are not joined yet */
-        char *joined =
-            sg_strf("%.*s/shares/joined", (int)(strrchr(s->run.path, '/') - s->run.path), s->run.path);
-        if (joined)
-            unlink(joined);
-        sg_free(joined);
+    if (status == SG_OK && s->n_shares) {
+        char *shares = sg_strf("%.*s/shares", (int)(strrchr(s->run.path, '/') - s->run.path), s->run.path);
+        status = shares ? set_joined_aside(shares, err) : sg_fail_memory(err, 1);
+        sg_free(shares);
     }
     if (status == SG_OK && s->has_generate) {
         status = send_one(s->scheduler, &s->generate, NULL, NULL, err);

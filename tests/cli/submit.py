@@ -7,8 +7,10 @@ import os
 import pathlib
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
+import threading
 import time
 
 import sg
@@ -161,6 +163,8 @@ limits: {{time: "2:00:00", cores: 6, mem_gb: 12, nodes: 2}}
     sg.check(KEY not in out and "OTHER" not in out, "what the study needs not is in its job")
     has(submit(*words, "--scheduler=slurm", "--cpus-per-task=2")[0], "#SBATCH --ntasks=3")
     sg.check("OPENAI_API_KEY_FILE=" not in submit(*words, "--offline")[0], "a key for a job that buys nothing")
+    generate, _ = submit(*words, "--scheduler=slurm", "--generate-on=dtn")[0].split("\n# ---- ")
+    sg.check("#SBATCH --time=2:00:00\n" in generate, f"generate's time is not the site's limit:\n{head(generate)}")
     for wrong, said in ((["--cpus-per-task=7"], f"{site} allows 6 cores a node"), (["--nodes=3"], "allows 2 nodes"), (["--time=3:00:00"], "allows 7200 seconds"),
                         (["--mem-per-cpu=9G", "--cpus-per-task=6"], "allows 12000 MB a node")):
         err = submit(*words, *wrong, code=2)[1]
@@ -202,6 +206,134 @@ def wrong(folder):
     sg.check("neither sbatch nor qsub nor bsub" in submit(*TINY, code=2, env=bare)[1], "no batch system")
     submit(*TINY, f"results={folder}/forced", "--scheduler=slurm", "--print", "train.encoder=/nowhere/bert", "--force")
     sg.check(not (folder / "wrong").exists() and not (folder / "forced").exists(), "something is written")
+
+
+# Stands for the program in study.sbatch: `merge` makes what $MERGED says, all else ends with $CODE; and for sleep.
+PROGRAM = """#!/bin/sh
+[ "$1" = merge ] || exit "${CODE:-0}"
+echo "$@" >>"$0.merges"
+for out; do :; done
+mkdir "$out" && cp "$MERGED" "$out/ledger.sqlite"
+[ -z "${BEGINS:-}" ] || { mkdir "$BEGINS" && echo 1 >"$BEGINS/beat"; }
+"""
+
+
+def killed(folder, rows, in_log):
+    """A ledger as a run that is killed leaves it: rows in the file, and in_log in the log alone."""
+    folder.mkdir(parents=True)
+    with sg.Folder() as made:
+        db = sqlite3.connect(made / "ledger.sqlite", isolation_level=None)
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute("PRAGMA wal_autocheckpoint=0")
+        db.execute("CREATE TABLE cells(name)")
+        for row in rows:
+            db.execute("INSERT INTO cells VALUES (?)", [row])
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        for row in in_log:
+            db.execute("INSERT INTO cells VALUES (?)", [row])
+        for file in made.glob("ledger.sqlite*"):
+            if not file.name.endswith("-shm") and (in_log or file.name == "ledger.sqlite"):
+                shutil.copy(file, folder)
+        db.close()
+
+
+def rows_of(folder):
+    db = sqlite3.connect(folder / "ledger.sqlite")
+    sg.check(db.execute("PRAGMA integrity_check").fetchall() == [("ok",)], f"{folder}: a damaged ledger")
+    found = [row for row, in db.execute("SELECT name FROM cells ORDER BY rowid")]
+    db.close()
+    return found
+
+
+def jobs(folder):
+    """study.sbatch without Slurm: what a task of an array copies, and what the job behind it joins, of runs that were killed or are at work; how buying
+    ends."""
+    bin_ = folder / "jobs/bin"
+    bin_.mkdir(parents=True)
+    for name, text in (("program", PROGRAM), ("sleep", "#!/bin/sh\nexec /bin/sleep 0.02\n"), ("sbatch", "#!/bin/sh\necho 7\n")):
+        (bin_ / name).write_text(text)
+        (bin_ / name).chmod(0o755)
+    merges = bin_ / "program.merges"
+
+    def job(code, **env):
+        env = {"PATH": f"{bin_}:{os.environ['PATH']}", "SLURM_JOB_ID": "7", "SG_LAUNCH": "env", "SYNTHGRID": str(bin_ / "program")} | {k: str(v) for k, v in env.items()}
+        done = subprocess.run(["bash", str(sg.ROOT / "slurm/study.sbatch"), "x.yaml"], env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60)
+        sg.check(done.returncode == code, f"ends with {done.returncode}, not {code}:\n{done.stdout}")
+        return done.stdout
+
+    def lock(at, beat=True):
+        (at / "lock").mkdir()
+        (at / "lock/holder").write_text("{}")
+        if beat:
+            (at / "lock/beat").write_text("1")
+
+    @contextlib.contextmanager
+    def beating(at):
+        ends = threading.Event()
+
+        def beats():
+            n = 1
+            while not ends.wait(0.05):
+                (at / "lock/beat").write_text(str(n := n + 1))
+
+        thread = threading.Thread(target=beats)
+        thread.start()
+        yield
+        ends.set()
+        thread.join()
+
+    # A task begins with all that was committed, of a folder that nobody works in.
+    study = folder / "jobs/study"
+    killed(study, ["a"], ["b", "c"])
+    job(0, SG_FROM=study, SG_RESULTS=study / "shares/1")
+    sg.check(rows_of(study / "shares/1") == ["a", "b", "c"], f"a task begins with {rows_of(study / 'shares/1')}")
+    lock(study)
+    said = job(0, SG_FROM=study, SG_RESULTS=study / "shares/2")
+    sg.check("waits up to" in said and rows_of(study / "shares/2") == ["a", "b", "c"], said)
+    with beating(study):
+        said = job(2, SG_FROM=study, SG_RESULTS=study / "shares/3")
+    sg.check("a run is at work" in said and not (study / "shares/3/ledger.sqlite").exists(), said)
+
+    # The joined ledger takes the place of the old one and of its log; not that of a run that is at work, or begins meanwhile.
+    killed(folder / "jobs/all", [f"joined {i}" for i in range(500)], [])
+    join = {"SG_RESULTS": study, "SG_SHARES": study / "shares", "MERGED": folder / "jobs/all/ledger.sqlite"}
+    before = [(study / f"ledger.sqlite{end}").read_bytes() for end in ("", "-wal")]
+
+    def refuses(said):
+        after = [(study / f"ledger.sqlite{end}").read_bytes() for end in ("", "-wal")]
+        sg.check(before == after and not (study / "shares/joined").exists() and f"sbatch {study}/run.sbatch" in said, said)
+
+    with beating(study):
+        refuses(job(2, **join))
+    shutil.rmtree(study / "lock")
+    lock(study, beat=False)
+    refuses(job(2, **join))
+    sg.check(not merges.exists(), "shares are merged with what a run writes")
+    shutil.rmtree(study / "lock")
+    refuses(job(2, **join, BEGINS=study / "lock"))
+    sg.check(not (study / "shares/all").exists(), "a join that was refused leaves its ledger, which is older than the run")
+    job(0, **join)
+    sg.check(merges.read_text().splitlines()[-1] == f"merge --live {study} {study}/shares/1 {study}/shares/2 -o {study}/shares/all", merges.read_text())
+    sg.check(len(rows_of(study)) == 500 and (study / "shares/joined").exists(), f"joined: {len(rows_of(study))} rows")
+
+    # A second array begins anew.
+    study = folder / "jobs/again"
+    (study / "shares").mkdir(parents=True)
+    (study / "shares/joined").touch()
+    array = [*TINY, "--scheduler=slurm", "--array=2", f"results={study}"]
+    for n in (1, 2):
+        submit(*array, env={"PATH": f"{bin_}:{os.environ['PATH']}"})
+        sg.check((study / f"shares.{n}/joined").exists() and not (study / "shares").exists(), f"{n}: joined shares stay")
+        (study / "shares/1").mkdir(parents=True)
+        submit(*array, env={"PATH": f"{bin_}:{os.environ['PATH']}"})
+        sg.check((study / "shares/1").exists() and not (study / f"shares.{n + 1}").exists(), "shares that are not joined are set aside")
+        (study / "shares/joined").touch()
+
+    said = job(0, SG_COMMAND="generate", CODE=4)
+    sg.check("some pools are short or empty" in said and "synthgrid ended with 4" in said, said)
+    for code in (1, 2, 3):
+        job(code, SG_COMMAND="generate", CODE=code)
+    job(4, CODE=4)
 
 
 def play(kind, folder, *words, ahead):
@@ -252,7 +384,7 @@ def play(kind, folder, *words, ahead):
 
 with sg.Folder() as folder:
     found = []
-    sg.at_once(scripts, lambda: sites(folder), lambda: wrong(folder))
+    sg.at_once(scripts, lambda: sites(folder), lambda: wrong(folder), lambda: jobs(folder))
     sg.at_once(lambda: found.append(play("pbs", folder / "pbs", ahead=False)), lambda: found.append(play("lsf", folder / "lsf", ahead=True)))
     study, digest = found[0]
     plain = sg.digest(sg.run("run", *study[:-1], "--offline", f"results={folder / 'plain'}", ranks=2)[0])
