@@ -216,6 +216,16 @@ void sg_redact(char *text)
         }
 }
 
+int sg_secret_is_in(const char *text)
+{
+    int yes = 0;
+    pthread_mutex_lock(&known.lock);
+    for (int i = 0; i < known.n; i++)
+        yes |= strlen(known.item[i].key) >= MIN_SECRET && strstr(text, known.item[i].key);
+    pthread_mutex_unlock(&known.lock);
+    return yes;
+}
+
 void sg_buf_foreign(struct sg_buf *b, const char *text, size_t max_chars)
 {
     char *copy = sg_strdup(text);

@@ -33,6 +33,9 @@ sg_status sg_secret_remember(const char *key, const char **kept, struct sg_err *
  * and "Bearer ..." with a digit or 20 characters behind it). In place. */
 void sg_redact(char *text);
 
+/* Whether a known key of 8 characters or more is in `text`. */
+int sg_secret_is_in(const char *text);
+
 /* Adds what others have written for a message: redacted before it is cut (half a key is not found any more), then as
  * sg_buf_safe. Nothing without memory. */
 void sg_buf_foreign(struct sg_buf *b, const char *text, size_t max_chars);

@@ -1,6 +1,7 @@
 #include "cli/common.h"
 
 #include "base/file.h"
+#include "base/launcher.h"
 #include "base/secret.h"
 #include "base/tell.h"
 #include "base/text.h"
@@ -14,21 +15,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* What launchers tell a process before MPI has started: Open MPI, PMIx, PMI (MPICH, Intel), Slurm. */
-static const char *const size_variable[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_NTASKS"};
-static const char *const rank_variable[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"};
-
-static int64_t first_of(const char *const *variable, int n, int64_t otherwise)
-{
-    int64_t value;
-    for (int i = 0; i < n; i++) {
-        const char *text = getenv(variable[i]);
-        if (text && sg_parse_int64(text, &value))
-            return value;
-    }
-    return otherwise;
-}
-
 int64_t sg_cli_peak_rss(void)
 {
     struct rusage use;
@@ -37,14 +23,14 @@ int64_t sg_cli_peak_rss(void)
 
 int64_t sg_cli_launched_rank(void)
 {
-    return first_of(rank_variable, 4, 0);
+    return sg_launcher_rank();
 }
 
 int sg_cli_begin(const struct sg_usage *usage, int argc, char **argv, struct sg_args *args,
                  struct sg_team *world, int *code)
 {
     struct sg_err err = {0};
-    int64_t size = first_of(size_variable, 3, 1), rank = sg_cli_launched_rank();
+    int64_t size = sg_launcher_size(), rank = sg_launcher_rank();
     *args = (struct sg_args){0};
     *code = SG_OK;
     if (sg_usage_shown(usage))

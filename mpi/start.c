@@ -1,5 +1,6 @@
 /* Start and end of MPI, and how many cores a rank may use. */
 #include "base/cores.h"
+#include "base/launcher.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "mpi/blas.h"
@@ -62,22 +63,9 @@ static int n_singletons(void)
  * own setting stays. Under a launcher that is none of these, ranks of one node still find each other. */
 static void need_no_network(void)
 {
-    static const char *const launched[] = {"OMPI_COMM_WORLD_SIZE",
-                                           "PMIX_RANK",
-                                           "PMIX_NAMESPACE",
-                                           "PMI_RANK",
-                                           "PMI_SIZE",
-                                           "PMI_FD",
-                                           "MPI_LOCALNRANKS",
-                                           "SLURM_PROCID",
-                                           "SLURM_STEP_ID",
-                                           "ALPS_APP_PE",
-                                           "FLUX_TASK_RANK",
-                                           "JSM_NAMESPACE_RANK"};
     setenv("HWLOC_COMPONENTS", "-gl", 0);
-    for (size_t i = 0; i < sizeof launched / sizeof launched[0]; i++)
-        if (getenv(launched[i]))
-            return;
+    if (sg_launcher_started())
+        return;
     setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);
     setenv("OMPI_MCA_pml", "ob1", 0);
     setenv("OMPI_MCA_btl", "self,vader", 0); /* Open MPI 5 knows its sm by this name, too */

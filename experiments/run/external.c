@@ -5,6 +5,7 @@
 #include "base/cores.h"
 #include "base/file.h"
 #include "base/job.h"
+#include "base/launcher.h"
 #include "base/mem.h"
 #include "base/secret.h"
 #include "base/text.h"
@@ -52,19 +53,6 @@ static int is_passed(const char *entry)
     return 0;
 }
 
-/* This rank's number on its node, as its launcher says; a program with GPUs chooses one by it. */
-static const char *local_rank(void)
-{
-    static const char *const name[] = {"OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID", "PMI_LOCAL_RANK",
-                                       "SLURM_LOCALID"};
-    for (size_t i = 0; i < sizeof name / sizeof *name; i++) {
-        const char *text = getenv(name[i]);
-        if (text && *text)
-            return text;
-    }
-    return "0";
-}
-
 /* "NAME=value" each, borrowed from ours; the list is new memory, and so are the first two texts. */
 static const char **make_environment(int threads)
 {
@@ -73,7 +61,7 @@ static const char **make_environment(int threads)
         n++;
     const char **list = sg_alloc(n + N_FIXED, sizeof *list);
     char *count = sg_strf("OMP_NUM_THREADS=%d", threads),
-         *rank = sg_strf("SYNTHGRID_LOCAL_RANK=%s", local_rank());
+         *rank = sg_strf("SYNTHGRID_LOCAL_RANK=%s", sg_launcher_local_rank());
     if (!list || !count || !rank) {
         sg_free(list);
         sg_free(count);

@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/cores.h"
 #include "base/file.h"
+#include "base/launcher.h"
 #include "base/mem.h"
 #include "base/secret.h"
 #include "base/text.h"
@@ -144,18 +145,28 @@ static sg_status choose_place(const struct sg_companion_settings *s, struct sg_c
 
 /* ---- its environment ---- */
 
-/* What Open MPI, MPICH, Intel MPI and PMIx tell a rank. */
-static const char *const of_launcher[] = {"OMPI_", "PMIX_",  "PMI_",      "PRTE_",
-                                          "OPAL_", "HYDRA_", "MPI_LOCAL", "I_MPI_"};
+/* Of n characters: what holds paths, in which /opt/sk-learn-1.3 is no key. */
+static int has_paths(const char *name, size_t n)
+{
+    static const char *const end[] = {"PATH", "HOME", "DIR", "ROOT", "PREFIX", "PWD", "VIRTUAL_ENV"};
+    for (size_t i = 0; i < sizeof end / sizeof end[0]; i++) {
+        size_t n_end = strlen(end[i]);
+        if (n >= n_end && strncmp(name + n - n_end, end[i], n_end) == 0)
+            return 1;
+    }
+    return 0;
+}
 
 /* Copies of a key count as it does: `export MY_KEY=$OPENAI_API_KEY`. */
-static int shows_key(const char *value, const struct sg_companion_settings *s)
+static int shows_key(const char *value, int is_path, const struct sg_companion_settings *s)
 {
     for (int i = 0; i < s->n_hidden; i++) {
         const char *key = getenv(s->hidden[i]);
         if (key && strlen(key) >= 8 && strstr(value, key))
             return 1;
     }
+    if (is_path)
+        return sg_secret_is_in(value);
     char *copy = sg_strdup(value);
     if (copy)
         sg_redact(copy);
@@ -175,13 +186,12 @@ static int is_key(const char *name, size_t n, const char *hidden)
 static int is_for_server(const char *variable, const struct sg_companion_settings *s)
 {
     size_t n = strcspn(variable, "=");
-    for (size_t i = 0; i < sizeof of_launcher / sizeof of_launcher[0]; i++)
-        if (strncmp(variable, of_launcher[i], strlen(of_launcher[i])) == 0)
-            return 0;
+    if (sg_launcher_is_of_rank(variable))
+        return 0;
     for (int i = 0; i < s->n_hidden; i++)
         if (is_key(variable, n, s->hidden[i]))
             return 0;
-    return variable[n] == '=' && !shows_key(variable + n + 1, s);
+    return variable[n] == '=' && !shows_key(variable + n + 1, has_paths(variable, n), s);
 }
 
 /* (n + NULL) borrowed strings in new memory; NULL without. */

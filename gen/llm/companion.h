@@ -9,14 +9,14 @@
  * port of 127.0.0.1; without either it listens where the study says.
  *
  * The server is not this process's child. Between both stands the keeper, a process of this program that does nothing else: it starts the
- * server, asks for its health (GET /health; where there is none, /v1/models), keeps the end of its output in a file, and starts it again
+ * server, asks for its health (GET /health; where there is none, /v1/models, which may want a key), keeps the end of its output in a file, and starts it again
  * when it dies. It ends the server, with all that it has started, when this process closes its end of a pipe, which the kernel does however
  * this process ends. A keeper that is killed takes the server along (PR_SET_PDEATHSIG, and SIGKILL to
  * its group from here). The keeper is spawned, not forked, so that it may be
  * started under MPI.
  *
  * Neither inherits a file. The environment is this process's without API keys (the variables `hidden`, those that name their files, and whatever holds the value of one
- * or looks like one) and without what a launcher tells its ranks: a server that uses MPI is no rank of ours. */
+ * or, but for variables of paths, looks like one) and without what a launcher tells its ranks (base/launcher.h): a server that uses MPI is no rank of ours. */
 #ifndef SG_GEN_LLM_COMPANION_H
 #define SG_GEN_LLM_COMPANION_H
 

@@ -142,8 +142,34 @@ static void test_environment(void **state)
     setenv("TEST_KEY_FILE", "/somewhere", 1);
     setenv("TEST_KEYS", "none", 1);
     setenv("TEST_FINE", "hf_value", 1);
+    static const char *const of_rank[] = {"SLURM_PROCID",         "SLURM_LOCALID",  "SLURM_STEP_ID",
+                                          "SLURM_STEP_NUM_TASKS", "SLURM_TASK_PID", "SLURM_NTASKS",
+                                          "SLURM_MPI_TYPE",       "PMI2_FD",        "MV2_COMM_WORLD_RANK",
+                                          "ALPS_APP_PE",          "PALS_RANKID",    "FLUX_TASK_RANK",
+                                          "JSM_NAMESPACE_RANK"},
+                             *const kept[] = {"SLURM_JOB_ID",         "SLURM_TMPDIR",
+                                              "SLURM_GPUS_ON_NODE",   "SLURM_CPUS_PER_TASK",
+                                              "CUDA_VISIBLE_DEVICES", "FLUX_URI"};
+    static const int n_of_rank = sizeof of_rank / sizeof of_rank[0], n_kept = sizeof kept / sizeof kept[0];
+    char more[4096];
+    for (int i = 0; i < n_of_rank + n_kept; i++)
+        setenv(i < n_of_rank ? of_rank[i] : kept[i - n_of_rank], "7", 1);
+    /* A word of a path is no key, and a key in one is. */
+    snprintf(more, sizeof more, "%.4000s:/opt/sk-learn-1.3-20240101/bin", getenv("PATH"));
+    setenv("PATH", more, 1);
+    setenv("TEST_PATH", "/home/k-0123456789/bin", 1);
     gone_with("env; exit 1; {port}", "exit code 1");
     char *text = read_log();
+    for (int i = 0; i < n_of_rank + n_kept; i++) {
+        snprintf(more, sizeof more, "\n%s=", i < n_of_rank ? of_rank[i] : kept[i - n_of_rank]);
+        if ((strstr(text, more) != NULL) != (i >= n_of_rank))
+            fail_msg("%s is %s", more + 1, i < n_of_rank ? "there" : "missing");
+        *strchr(more, '=') = 0;
+        unsetenv(more + 1);
+    }
+    /* The log redacts what it shows. */
+    assert_non_null(strstr(text, "/opt/sk-"));
+    assert_null(strstr(text, "TEST_PATH"));
     assert_non_null(strstr(text, "TEST_FINE=hf_value\n"));
     assert_non_null(strstr(text, "TEST_KEYS=none\n"));
     assert_null(strstr(text, "TEST_KEY="));
@@ -213,6 +239,32 @@ static void test_ready_and_again(void **state)
     sg_companion_end(c, 20);
 }
 
+/* Something that answers and knows neither place is not it; what minds that we have no key is. */
+static void test_not_found_is_not_ready(void **state)
+{
+    (void)state;
+    unlink(log_path);
+    struct sg_companion *c = start(
+        "exec python3 -S -c 'import http.server as h; H = h.SimpleHTTPRequestHandler; n = [404] * 4 + [200]; "
+        "H.do_GET = lambda s: (s.send_response(n.pop(0)), s.end_headers()); "
+        "h.HTTPServer((\"127.0.0.1\", {port}), H).serve_forever()'",
+        0);
+    assert_int_equal(until_not_loading(c), SG_COMPANION_READY);
+    sg_companion_end(c, 20);
+    char *text = read_log();
+    assert_non_null(strstr(text, "GET /v1/models HTTP/1.1\" 404"));
+    assert_non_null(strstr(text, "GET /health HTTP/1.1\" 200"));
+    sg_free(text);
+    unlink(log_path);
+    c = start(
+        "exec python3 -S -c 'import http.server as h; H = h.SimpleHTTPRequestHandler; "
+        "H.do_GET = lambda s: (s.send_response(401 if \"models\" in s.path else 404), s.end_headers()); "
+        "h.HTTPServer((\"127.0.0.1\", {port}), H).serve_forever()'",
+        0);
+    assert_int_equal(until_not_loading(c), SG_COMPANION_READY);
+    sg_companion_end(c, 20);
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1 && strcmp(argv[1], SG_COMPANION_KEEPER) == 0)
@@ -221,10 +273,13 @@ int main(int argc, char **argv)
     if (!mkdtemp(folder))
         return 1;
     snprintf(log_path, sizeof log_path, "%s/log", folder);
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_last_words),      cmocka_unit_test(test_place),
-        cmocka_unit_test(test_environment),     cmocka_unit_test(test_log_is_bounded),
-        cmocka_unit_test(test_nothing_is_left), cmocka_unit_test(test_ready_and_again)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_last_words),
+                                       cmocka_unit_test(test_place),
+                                       cmocka_unit_test(test_environment),
+                                       cmocka_unit_test(test_log_is_bounded),
+                                       cmocka_unit_test(test_nothing_is_left),
+                                       cmocka_unit_test(test_ready_and_again),
+                                       cmocka_unit_test(test_not_found_is_not_ready)};
     int n_failed = cmocka_run_group_tests(tests, NULL, NULL);
     unlink(log_path);
     rmdir(folder);
