@@ -33,7 +33,7 @@ static sg_status open_cache(struct sg_run *r, struct sg_err *err)
 static int retries(const struct sg_run *r)
 {
     const struct sg_run_options *o = r->options;
-    return (o->retry_failed || o->retry_refused) && !o->offline &&
+    return (o->retry_failed || o->retry_refused) && !o->offline && !o->n_shares &&
            (o->batch == SG_BATCH_NONE || o->batch == SG_BATCH_SUBMIT);
 }
 
@@ -70,7 +70,8 @@ static sg_status count_missing(struct sg_run *r, struct sg_err *err)
     if (n && sg_study_reads_recording(s))
         SG_TRY(sg_requests_import(r->requests, s->generator->recording, retries(r), err));
     /* Millions of requests take a minute to make: not for who lacks a key. The cache may have what is missing. */
-    if (!s->cache && !r->options->offline && !r->options->batch && !r->options->with_llm)
+    if (!s->cache && !r->options->offline && !r->options->batch && !r->options->with_llm &&
+        !r->options->n_shares)
         SG_TRY(sg_endpoints_check_keys(s, r->requests, err));
     SG_TRY(sg_requests_count(r->requests, &r->n_missing, NULL, err));
     return open_cache(r, err);
@@ -162,6 +163,18 @@ static sg_status print_missing(struct sg_run *r, struct sg_err *err)
                    r->p->study->results, sg_plural(n, "it", "them"));
 }
 
+/* --share, and completions are missing: each share has a folder of its own, and would buy all of them. */
+static sg_status refuse_to_buy(struct sg_run *r, struct sg_err *err)
+{
+    int64_t n;
+    SG_TRY(sg_pools_text_tell_missing(r->p, r->requests, &n, err));
+    return sg_fail(err, SG_INPUT,
+                   "--share trains on what is bought, and %lld %s missing, which each share would buy for "
+                   "itself; hint: `synthgrid generate %s` with the same key=value settings buys, then each "
+                   "share runs in a copy of its results folder",
+                   (long long)n, sg_plural(n, "completion is", "completions are"), r->p->study->path);
+}
+
 sg_status sg_run_note_batches(struct sg_run *r, struct sg_batches_out *out, struct sg_err *err)
 {
     SG_TRY(sg_batch_count(r->ledger, out, err));
@@ -197,6 +210,8 @@ sg_status sg_run_open_endpoints(struct sg_run *r, struct sg_err *err)
         return SG_OK;
     if (r->options->offline)
         return print_missing(r, err);
+    if (r->options->n_shares)
+        return refuse_to_buy(r, err);
     if (!r->options->batch)
         SG_TRY(sg_batch_refuse(r->ledger, r->p->study, err));
     if (r->options->with_llm)

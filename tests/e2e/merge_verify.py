@@ -50,10 +50,13 @@ def merging(folder):
         # Three shares of the cells, each in a copy of a folder that has bought: all cells once, and together the undivided run.
         sg.run("generate", *study, "tasks=[sst2,rte]", "--results", folder / "s0")
         shares = [folder / f"s{i}" for i in (1, 2, 3)]
+        asked = len(stub.requests())
+        _, err = sg.run("run", *study, "tasks=[sst2,rte]", "--share=1/3", "--retry-failed", "--results", folder / "poor", code=2)
+        sg.check("--share trains on what is bought" in err and "`synthgrid generate" in err and len(stub.requests()) == asked, "a share buys: " + err)
         trained = []
         for i, share in enumerate(shares, 1):
             shutil.copytree(folder / "s0", share)
-            out, _ = sg.run("run", *study, "tasks=[sst2,rte]", "--offline", f"--share={i}/3", "--results", share)
+            out, _ = sg.run("run", *study, "tasks=[sst2,rte]", *["--offline"][: i < 3], f"--share={i}/3", "--results", share)
             sg.check(f"share    {i} of 3" in out and json.loads((share / "status.json").read_text())["phase"] == "done", out)
             trained.append({row[0] for row in sg.ask(share, "SELECT id FROM cells WHERE status='done'")})
         sg.check(sorted(map(len, trained)) == [3, 3, 4] and len(set.union(*trained)) == 10, f"shares of {list(map(len, trained))} cells")
