@@ -91,12 +91,19 @@ def has_modules(kind):
     return all(importlib.util.find_spec(name) for name in needed(kind))
 
 
+def forget_pip():
+    """An index's address may hold a password, which only pip needs."""
+    for name in [name for name in os.environ if name.startswith("PIP_")]:
+        del os.environ[name]
+
+
 def use_modules(kind):
     if has_modules(kind):
-        return
+        return forget_pip()
     if os.environ.get("SYNTHGRID_FETCH_INSIDE"):
         raise Failure("the virtual environment of `synthgrid fetch` lacks its packages; hint: remove the folders fetch-* in ~/.cache/synthgrid", FAILED)
     python = environment(kind)
+    forget_pip()
     os.environ["SYNTHGRID_FETCH_INSIDE"] = "1"
     os.execv(python, [python, *sys.argv])
 

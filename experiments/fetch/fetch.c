@@ -21,7 +21,25 @@ extern char **environ;
 
 enum { MAX_VARIABLES = 400 };
 
-/* Whether a variable, NAME=value, goes to the program: what Python, pip, the network and the Hub's client need, and no keys. */
+/* The name alone says that it holds a secret, and neither pip nor the Hub's client needs it. The three name a file, a way, and whether. */
+static int is_secret(const char *variable, size_t n)
+{
+    static const char *const word[] = {"TOKEN", "KEY", "PASSWORD", "SECRET"};
+    static const char *const harmless[] = {
+        "HF_TOKEN_PATH=", "HF_HUB_DISABLE_IMPLICIT_TOKEN=", "PIP_KEYRING_PROVIDER="};
+    for (size_t i = 0; i < sizeof harmless / sizeof *harmless; i++)
+        if (strncmp(variable, harmless[i], strlen(harmless[i])) == 0)
+            return 0;
+    for (size_t i = 0; i < sizeof word / sizeof *word; i++) {
+        const char *at = strstr(variable, word[i]);
+        if (at && (size_t)(at - variable) < n)
+            return 1;
+    }
+    return 0;
+}
+
+/* Whether a variable, NAME=value, goes to the program: what Python, pip, the network and the Hub's client need. No key of an LLM, and not HF_TOKEN, which
+ * goes another way. A proxy's password and that of pip's index, which are part of their addresses (HTTPS_PROXY, PIP_INDEX_URL), go with them. */
 static int is_passed(const char *variable)
 {
     static const char *const name[] = {"PATH",
@@ -56,7 +74,7 @@ static int is_passed(const char *variable)
             return 1;
     for (size_t i = 0; i < sizeof prefix / sizeof *prefix; i++)
         if (strncmp(variable, prefix[i], strlen(prefix[i])) == 0)
-            return 1;
+            return !is_secret(variable, n);
     return 0;
 }
 
@@ -95,7 +113,7 @@ static sg_status talk(const char *python, const char *program, const char *kind,
 
     int n = 0, code = 0;
     for (char **v = environ; *v && n < MAX_VARIABLES; v++)
-        if (is_passed(*v) && strncmp(*v, "HF_TOKEN=", 9) != 0)
+        if (is_passed(*v))
             environment[n++] = *v;
     environment[n++] = "LC_ALL=C.UTF-8";
     environment[n++] = "HF_HUB_DISABLE_PROGRESS_BARS=1";

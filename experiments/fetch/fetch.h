@@ -2,12 +2,13 @@
  *
  * fetch/fetch.py does it, in Python, with huggingface_hub: $SYNTHGRID_PYTHON or python3. HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_HUB_OFFLINE, HF_TOKEN (and the token that
  * `hf auth login` keeps), proxies, SSL_CERT_FILE and pip's own variables are heeded. HF_TOKEN is taken out of the environment and goes to the
- * program through its standard input; API keys of LLMs do not go to it.
+ * program through its standard input; API keys of LLMs do not go to it, and neither does another variable of HF_ or PIP_ whose name has TOKEN, KEY, PASSWORD or
+ * SECRET. Proxies and PIP_INDEX_URL go to it as they are, with a password that is in them.
  *
  * A model stays in the Hub's cache (base/hub.h), where `train.encoder: owner/name` finds it. A task's rows are written as
  *     <dir>/<task>/train.jsonl, test.jsonl    in the task's own columns, labels as its classes are called
  *     <dir>/<task>/fetched.json               the commit, its files' digests, those of the two files, row counts, licence
- * and fetched.json is the lock: what `main` was once is fetched again, until `update`. Files that were not fetched are never written over. */
+ * and fetched.json is the lock: what `main` was once is fetched again, until `update`. While files are replaced it has the digests of the old ones, too. Files that were not fetched are never written over. */
 #ifndef SG_EXPERIMENTS_FETCH_FETCH_H
 #define SG_EXPERIMENTS_FETCH_FETCH_H
 

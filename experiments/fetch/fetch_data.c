@@ -25,7 +25,8 @@ struct part {
     size_t n_bytes;
     int64_t n_rows, n_wanted; /* n_wanted: as the task file says; 0: it does not */
     const char *wanted_sha256;
-    char sha256[SG_HEX];
+    char sha256[SG_HEX],
+        found[SG_HEX]; /* found: of the file that is there, which an earlier fetch wrote; or "" */
 };
 
 struct job {
@@ -122,27 +123,30 @@ static sg_status choose_revision(struct job *j, const char *given, int update, s
                          j->revision, j->repo);
 }
 
-/* Whether an earlier fetch has left a file just so; SG_INPUT for one that is there and is not its. */
-static sg_status is_kept(const struct job *j, int i, int *kept, struct sg_err *err)
+/* Whether an earlier fetch has left a file just so; SG_INPUT for one that is there and is not its. Not kept, and not refused: the file that a fetch was about
+ * to replace when it ended (`before`). */
+static sg_status is_kept(struct job *j, int i, int *kept, struct sg_err *err)
 {
     const char *path = j->part[i].path;
-    const char *wanted = sg_json_text_or(json_object_get(j->lock, part_name[i]), "sha256", NULL);
-    char hex[SG_HEX];
+    const json_t *locked = json_object_get(j->lock, part_name[i]);
+    const char *wanted = sg_json_text_or(locked, "sha256", NULL),
+               *before = sg_json_text_or(locked, "before", "");
+    char *hex = j->part[i].found;
     *kept = 0;
     if (access(path, F_OK) != 0)
         return SG_OK;
     SG_TRY(sg_sha256_file(path, hex, err));
-    if (!wanted || strcmp(hex, wanted) != 0)
+    *kept = wanted && strcmp(hex, wanted) == 0;
+    if (!*kept && strcmp(hex, before) != 0)
         return sg_fail(
             err, SG_INPUT,
             "%s is there and is not what `fetch` %s; nothing was changed; hint: move it away, or --dir names "
             "another folder",
             path, wanted ? "wrote: it was changed since" : "writes");
-    *kept = 1;
     return SG_OK;
 }
 
-static sg_status all_kept(const struct job *j, int *kept, struct sg_err *err)
+static sg_status all_kept(struct job *j, int *kept, struct sg_err *err)
 {
     *kept = 1;
     for (int i = 0; i < N_PARTS; i++) {
@@ -221,27 +225,41 @@ static const char *licence_of(const struct job *j, const json_t *done)
     return licence ? licence : "none stated";
 }
 
-/* fetched.json first: whoever ends between the three has files that are known for what they are. */
-static sg_status write_all(const struct job *j, const json_t *done, struct sg_err *err)
+/* What the file had before, where it is another; NULL where not. */
+static const char *replaced(const struct part *p)
 {
+    return p->found[0] && strcmp(p->found, p->sha256) != 0 ? p->found : NULL;
+}
+
+static sg_status write_lock(const struct job *j, const json_t *done, int is_before, struct sg_err *err)
+{
+    const struct part *p = j->part;
     char now[21];
     sg_utc(now);
     json_t *lock =
-        json_pack("{s:s,s:s?,s:s,s:s,s:s,s:s,s:O,s:{s:I,s:s},s:{s:I,s:s}}", "data_set", j->repo, "config",
-                  j->task.source.config, "commit", sg_json_text_or(done, "commit", ""), "asked",
+        json_pack("{s:s,s:s?,s:s,s:s,s:s,s:s,s:O,s:{s:I,s:s,s:s*},s:{s:I,s:s,s:s*}}", "data_set", j->repo,
+                  "config", j->task.source.config, "commit", sg_json_text_or(done, "commit", ""), "asked",
                   j->revision ? j->revision : "main", "fetched", now, "licence", licence_of(j, done), "files",
-                  json_object_get(done, "files"), part_name[TRAIN], "rows", (json_int_t)j->part[TRAIN].n_rows,
-                  "sha256", j->part[TRAIN].sha256, part_name[TEST], "rows", (json_int_t)j->part[TEST].n_rows,
-                  "sha256", j->part[TEST].sha256);
+                  json_object_get(done, "files"), part_name[TRAIN], "rows", (json_int_t)p[TRAIN].n_rows,
+                  "sha256", p[TRAIN].sha256, "before", is_before ? replaced(&p[TRAIN]) : NULL,
+                  part_name[TEST], "rows", (json_int_t)p[TEST].n_rows, "sha256", p[TEST].sha256, "before",
+                  is_before ? replaced(&p[TEST]) : NULL);
     char *text = lock ? json_dumps(lock, JSON_INDENT(1) | JSON_PRESERVE_ORDER) : NULL;
-    sg_status status = text ? sg_mkdirs(j->folder, err) : sg_fail_memory(err, 1024);
-    if (status == SG_OK)
-        status = sg_file_write(j->lock_path, text, strlen(text), err);
-    for (int i = 0; status == SG_OK && i < N_PARTS; i++)
-        status = sg_file_write(j->part[i].path, j->part[i].text, j->part[i].n_bytes, err);
+    sg_status status =
+        text ? sg_file_write(j->lock_path, text, strlen(text), err) : sg_fail_memory(err, 1024);
     free(text);
     json_decref(lock);
     return status;
+}
+
+/* fetched.json first: whoever ends between the three has files that are known for what they are, also those that are still to be replaced. */
+static sg_status write_all(const struct job *j, const json_t *done, struct sg_err *err)
+{
+    SG_TRY(sg_mkdirs(j->folder, err));
+    SG_TRY(write_lock(j, done, 1, err));
+    for (int i = 0; i < N_PARTS; i++)
+        SG_TRY(sg_file_write(j->part[i].path, j->part[i].text, j->part[i].n_bytes, err));
+    return replaced(&j->part[TRAIN]) || replaced(&j->part[TEST]) ? write_lock(j, done, 0, err) : SG_OK;
 }
 
 static void tell_task(const struct job *j, const char *commit, int64_t n_train, int64_t n_test,

@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -112,9 +113,10 @@ def models(folder):
     wrapper = p.path / "python"
     wrapper.write_text(f'#!/bin/sh\necho "$@" >{p.path}/arguments\nenv >{p.path}/environment\nexec {PYTHON} "$@"\n')
     wrapper.chmod(0o755)
-    out, err = p.fetch("model", "me/tiny", SYNTHGRID_PYTHON=str(wrapper), HF_TOKEN=TOKEN)
+    out, err = p.fetch("model", "me/tiny", SYNTHGRID_PYTHON=str(wrapper), HF_TOKEN=TOKEN, HF_TOKEN_OF_MINE="out", PIP_PASSWORD="out", HF_SECRET_X="out", HF_API_KEY="out",
+                       HF_TOKEN_PATH=str(p.path / "none"), PIP_INDEX_URL="http://me:word@127.0.0.1:9/")
     given = (p.path / "arguments").read_text() + (p.path / "environment").read_text()
-    sg.check(TOKEN not in given and OTHER_KEY not in given and "HF_HOME=" in given, given)
+    sg.check(TOKEN not in given and OTHER_KEY not in given and "HF_HOME=" in given and "=out" not in given and "HF_TOKEN_PATH=" in given, given)
     at = pathlib.Path(out.strip())
     sg.check(at == p.cache() / "snapshots" / commit and same(at, MODEL) and sorted(f.name for f in at.iterdir()) == sorted(MODEL), f"{out} {list(at.iterdir())}")
     sg.check("licence: mit" in err and commit in err and "3 files" in err, err)
@@ -218,6 +220,28 @@ def breaks(folder):
         sg.check(same(out.strip(), {"model.safetensors": weights}) and not part.exists(), f"{fault.__dict__} {p.files()}")
 
 
+def killed_update(p):
+    """An --update that ends between two of its files: what is there is known for what it is, and the next fetch goes on."""
+    if not shutil.which("strace") or subprocess.run(["strace", "-o", "/dev/null", "true"], stderr=subprocess.DEVNULL).returncode != 0:
+        return print("fetch: strace may not trace here, so that no --update is killed between its files")
+    (p.path / "moved.yaml").write_text(TASK.replace("reviews", "moved").replace("test: validation, train_rows: 6, test_rows: 4", "test: train"))
+    lines = ["".join(json.dumps({"text": f"{kind} row {i}", "label": i % 2}) + "\n" for i in range(6)) for kind in ("old", "new")]
+    p.hub.put("dataset", "me/moved", {"train.jsonl": lines[0].encode()})
+    p.fetch("data", "moved.yaml")
+    written = p.path / "data/moved"
+    for n in (2, 3, 4):  # the renames: fetched.json, train.jsonl, test.jsonl, fetched.json
+        old = {f: (written / f).read_bytes() for f in ("train.jsonl", "test.jsonl", "fetched.json")}
+        p.hub.put("dataset", "me/moved", {"train.jsonl": lines[1].replace("new", f"new {n}").encode()})
+        killed = subprocess.run(["strace", "-o", "/dev/null", "-e", "trace=/^rename", "-e", f"inject=/^rename:signal=KILL:when={n}", *sg.command("fetch", "data", "moved.yaml", "--update")],
+                                cwd=p.path, env={**sg.ENVIRONMENT, **p.env}, capture_output=True, text=True)
+        lock = json.loads((written / "fetched.json").read_text())
+        sg.check(killed.returncode != 0 and lock["test"]["before"] == hashlib.sha256(old["test.jsonl"]).hexdigest(), f"{n}: {killed} {lock}")
+        p.fetch("data", "moved.yaml")
+        lock = json.loads((written / "fetched.json").read_text())
+        sg.check(f"new {n} row 5" in (written / "train.jsonl").read_text() and f"new {n} row 5" in (written / "test.jsonl").read_text(), f"{n}: not gone on")
+        sg.check("before" not in lock["train"] or n == 4, f"{n}: {lock}")
+
+
 def data(folder):
     p = Place("data", folder)
     (p.path / "reviews.yaml").write_text(TASK)
@@ -254,6 +278,8 @@ def data(folder):
     (p.path / "own/reviews/train.jsonl").write_text("mine")
     p.expect(["own/reviews/train.jsonl is there and is not what `fetch` writes"], "data", "reviews.yaml", "--dir", "own")
     sg.check((p.path / "own/reviews/train.jsonl").read_text() == "mine" and not (p.path / "own/reviews/fetched.json").exists(), "written over")
+
+    killed_update(p)
 
     # What does not fit the task file is not written; another revision than the file's has other counts.
     def task(**change):
