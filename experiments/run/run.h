@@ -29,7 +29,7 @@ struct sg_run_options {
     int retry_refused;    /* ask again what the server has refused in an earlier run */
     int64_t share,
         n_shares; /* n_shares > 0: of the cells in the order of their ids each n_shares-th, from number `share` (1 to n_shares) on.
-                                Pools are not measured: who merges the shares does that. */
+                                Pools are not measured: who merges the shares does that. SG_INPUT where completions are missing: each share would buy them. */
     int quiet;    /* no progress, no closing table */
     /* A run that is begun anew each time: what its end at once is answered with, where a signal asks for it, in place of that the same
      * command goes on; its caller says what runs. Static text; NULL: a study's own run, which goes on. */

@@ -184,9 +184,9 @@ with sg.Folder() as folder:
         out, _ = sg.run("submit", *STUDY, f"results={place}", "--scheduler", "slurm", "--print", "--with-llm", "vllm 'a b' --uds {socket}",
                         env={"OPENAI_API_KEY": KEY})
         sg.check(r"""'--with-llm' 'vllm '\''a b'\'' --uds {socket}'""" in out and KEY not in out, out)
-        for more in (["--offline"], ["--generate-on", "net"]):
+        for more in (["--offline"], ["--array", "3"]):
             _, err = sg.run("submit", *STUDY, f"results={place}", "--scheduler", "slurm", "--print", "--with-llm", "x {port}", *more, code=2)
-            sg.check(f"it does not go with {more[0]}" in err, err)
+            sg.check(f"{more[0]} asks nobody" in err, err)
         for command, words in (("run --offline", "--offline"), ("generate --batch", "batches")):
             _, err = sg.run(*command.split()[:1], *STUDY, *command.split()[1:], "--with-llm", "x {port}", code=2)
             sg.check(f"it does not go with {words}" in err, err)
