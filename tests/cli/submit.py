@@ -278,9 +278,11 @@ def jobs(folder):
 
         thread = threading.Thread(target=beats)
         thread.start()
-        yield
-        ends.set()
-        thread.join()
+        try:
+            yield
+        finally:
+            ends.set()
+            thread.join()
 
     # A task begins with all that was committed, of a folder that nobody works in.
     study = folder / "jobs/study"
