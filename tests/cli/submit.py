@@ -386,8 +386,8 @@ def play(kind, folder, *words, ahead):
 
 with sg.Folder() as folder:
     found = []
-    sg.at_once(scripts, lambda: sites(folder), lambda: wrong(folder), lambda: jobs(folder))
-    sg.at_once(lambda: found.append(play("pbs", folder / "pbs", ahead=False)), lambda: found.append(play("lsf", folder / "lsf", ahead=True)))
+    sg.at_once(lambda: jobs(folder), lambda: found.append(play("pbs", folder / "pbs", ahead=False)),
+               lambda: found.append(play("lsf", folder / "lsf", ahead=True)), (scripts, lambda: sites(folder), lambda: wrong(folder)))
     study, digest = found[0]
     plain = sg.digest(sg.run("run", *study[:-1], "--offline", f"results={folder / 'plain'}", ranks=2)[0])
     sg.check([d for _, d in found] == [plain, plain], f"digests {[d for _, d in found]}, without a batch system {plain}")
