@@ -163,7 +163,7 @@ int main(int argc, char **argv)
     CHECK_OK(sg_mpi_start(&argc, &argv, &world, &err), err);
     static char name[K][2] = {"a", "b", "c"}, prompt[] = "Write {class}.", shown[] = "{examples} {class}",
                 example[] = "{text}", mark[] = "Text";
-    char text[N][12];
+    char text[N][24];
     struct sg_row row[N] = {0};
     struct sg_class class_[K];
     for (int k = 0; k < K; k++)
