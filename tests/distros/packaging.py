@@ -51,6 +51,6 @@ if debian.exists() and debian.read_text().startswith("12.") and shutil.which("ob
     for library in re.findall(r"NEEDED +(\S+)", said):
         path = subprocess.run(["dpkg-query", "-S", f"*/{library}"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
         packages = {line.split(":")[0] for line in path.splitlines()} - {"libc6"}
-        check(not path or not packages or any(p in definition.split() for p in packages) or library.startswith(("libm.", "libc.", "ld-")),
+        check(not path or not packages or any(p in definition.split() for p in packages) or library.startswith(("libm.", "libc.", "ld-", "libasan.", "libubsan.")),
               f"apptainer: no package of {library}: {packages}")
 print("ok")

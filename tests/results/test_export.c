@@ -191,6 +191,7 @@ static void every_value_of_every_table_reads_back(void **state)
     assert_string_equal(whole, alone);
     sg_free(whole);
     sg_free(alone);
+    sg_free(missing);
 }
 
 static void unpack(const char *from, const char *to)
