@@ -114,9 +114,8 @@ static sg_status store_evaluation(struct sg_requests *r, const struct sg_evaluat
     struct sg_ledger_evaluation_row *rows = sg_alloc((size_t)n + 1, sizeof *rows);
     if (!rows)
         return sg_fail_memory(err, (size_t)n * sizeof *rows);
-    int verifies = sg_evaluation_pool(e) >= 0;
     for (int64_t i = 0; i < n; i++) {
-        struct sg_evaluation_row x = verifies ? sg_evaluation_get_verified(e, i) : sg_evaluation_get(e, i);
+        struct sg_evaluation_row x = sg_evaluation_get(e, i);
         rows[i] = (struct sg_ledger_evaluation_row){x.row, x.gold, x.predicted, x.outcome, x.key};
     }
     sg_status status = sg_ledger_evaluation_put(r->ledger, sg_evaluation_id(e), rows, n, err);

@@ -128,7 +128,7 @@ static sg_status digest_verdicts(const struct sg_evaluation *e, int64_t n, char 
         return sg_fail_memory(err, 256);
     for (int64_t j = 0; j < n; j++) {
         char said[40];
-        snprintf(said, sizeof said, "%d", sg_evaluation_get_verified(e, j).predicted);
+        snprintf(said, sizeof said, "%d", sg_evaluation_get(e, j).predicted);
         sg_sha256_add_text(h, said);
     }
     sg_sha256_finish_hex(h, hex);

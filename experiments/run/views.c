@@ -62,7 +62,7 @@ static int32_t said_of(const struct sg_ops *ops, const struct sg_cell *c, const 
     if (k->logits)
         sg_view_softmax(ops, k->logits + i * K, K, k->p, &largest);
     if (c->arm.verify == SG_VERIFY_LLM)
-        return (int32_t)sg_evaluation_get_verified(k->verdicts, i).predicted;
+        return (int32_t)sg_evaluation_get(k->verdicts, i).predicted;
     return c->arm.verify == SG_VERIFY_RAW_CLASSIFIER ? largest : -1;
 }
 

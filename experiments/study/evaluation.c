@@ -176,6 +176,11 @@ int64_t sg_evaluation_n_unparsable(const struct sg_evaluation *e)
     return n;
 }
 
+struct sg_evaluation_row sg_evaluation_get(const struct sg_evaluation *e, int64_t i)
+{
+    return e->kind->get(e, i);
+}
+
 int64_t sg_evaluation_seed(const struct sg_evaluation *e)
 {
     return e->kind->seed(e);

@@ -60,8 +60,8 @@ void sg_evaluation_name(const struct sg_evaluation *e, const char **task, char w
 /* A JSON object for the ledger (sg_free): what is asked. NULL without memory. */
 char *sg_evaluation_settings(const struct sg_evaluation *e);
 
-/* Whether it is a contamination probe: then what it came to is in sg_evaluation_get_probed. Which pool of the grid's it verifies: then that
- * is in sg_evaluation_get_verified; -1: none, and it is in sg_evaluation_get. */
+/* Whether it is a contamination probe: then what it came to is in sg_evaluation_get_probed. Which pool of the grid's it verifies;
+ * -1: none, its rows are test rows. */
 int sg_evaluation_is_contamination(const struct sg_evaluation *e);
 int64_t sg_evaluation_pool(const struct sg_evaluation *e);
 
@@ -73,7 +73,6 @@ struct sg_evaluation_row {
     const char *key;     /* of the completion */
 };
 struct sg_evaluation_row sg_evaluation_get(const struct sg_evaluation *e, int64_t i);
-struct sg_evaluation_row sg_evaluation_get_verified(const struct sg_evaluation *e, int64_t i);
 
 /* The same of a contamination probe: row i of half as many, with its replies to the general and to the guided instruction. */
 struct sg_evaluation_probed {

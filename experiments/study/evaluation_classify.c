@@ -1,24 +1,15 @@
 #include "experiments/study/evaluation_impl.h"
 
-struct own {
-    struct sg_classifier_spec spec;
-    struct sg_classifier *classifier;
-    struct {
-        enum sg_class_answer outcome;
-        int class_;
-    } * answer; /* (n) */
-};
-
-static void destroy(struct sg_evaluation *e)
+void sg_evaluation_destroy_classes(struct sg_evaluation *e)
 {
-    struct own *o = e->own;
+    struct sg_evaluation_classes *o = e->own;
     sg_classifier_destroy(o->classifier);
     sg_free(o->answer);
 }
 
 static void make_id(struct sg_evaluation *e)
 {
-    const struct own *o = e->own;
+    const struct sg_evaluation_classes *o = e->own;
     char text[300];
     int n = snprintf(text, sizeof text, "synthgrid evaluation 1\nclassifier %s\ndata %s\nrows %lld\n",
                      sg_classifier_id(o->classifier), e->data->digest, (long long)e->n);
@@ -29,7 +20,7 @@ static sg_status make(const struct sg_evaluation_source *from, struct sg_evaluat
                       int64_t seed, struct sg_err *err)
 {
     const struct sg_study *s = from->study;
-    struct own *o = e->own;
+    struct sg_evaluation_classes *o = e->own;
     int64_t n_test = e->data->test.n, n = s->eval.rows && s->eval.rows < n_test ? s->eval.rows : n_test;
     o->spec = (struct sg_classifier_spec){.task = e->task,
                                           .generator = e->generator,
@@ -72,8 +63,8 @@ sg_status sg_evaluations_classify(const struct sg_evaluation_source *from, struc
             for (int i = 0; i < s->eval.n_shots; i++)
                 for (int64_t seed = 0; seed < n_seeds(&s->eval, (int)s->eval.shots[i]); seed++) {
                     struct sg_evaluation *e;
-                    SG_TRY(sg_evaluation_begin(&sg_evaluation_classify, from, t, g, sizeof(struct own), &e,
-                                               err));
+                    SG_TRY(sg_evaluation_begin(&sg_evaluation_classify, from, t, g,
+                                               sizeof(struct sg_evaluation_classes), &e, err));
                     sg_status status = make(from, e, t, (int)s->eval.shots[i], seed, err);
                     if (status != SG_OK) {
                         sg_evaluation_destroy(e);
@@ -88,13 +79,14 @@ sg_status sg_evaluations_classify(const struct sg_evaluation_source *from, struc
 
 static sg_status request(const struct sg_evaluation *e, int64_t i, struct sg_request *out, struct sg_err *err)
 {
-    const struct own *o = e->own;
+    const struct sg_evaluation_classes *o = e->own;
     return sg_classifier_request(o->classifier, e->row[i], &e->data->test.row[e->row[i]], out, err);
 }
 
-static sg_status read_answer(struct sg_evaluation *e, int64_t i, const struct sg_found *f, struct sg_err *err)
+sg_status sg_evaluation_read_class(struct sg_evaluation *e, int64_t i, const struct sg_found *f,
+                                   struct sg_err *err)
 {
-    struct own *o = e->own;
+    struct sg_evaluation_classes *o = e->own;
     o->answer[i].outcome = SG_CLASS_FAILED;
     o->answer[i].class_ = -1;
     return f->status == SG_OK ? sg_classify_answer(e->task, f->text, f->finish_reason, &o->answer[i].outcome,
@@ -116,9 +108,9 @@ sg_status sg_evaluation_preview_class(const struct sg_evaluation *e, const struc
     return SG_OK;
 }
 
-static int is_unparsable(const struct sg_evaluation *e, int64_t i)
+int sg_evaluation_is_no_class(const struct sg_evaluation *e, int64_t i)
 {
-    const struct own *o = e->own;
+    const struct sg_evaluation_classes *o = e->own;
     return o->answer[i].class_ < 0;
 }
 
@@ -132,40 +124,47 @@ int64_t sg_evaluation_tokens_of_class(const struct sg_evaluation *e)
 
 static int64_t seed(const struct sg_evaluation *e)
 {
-    const struct own *o = e->own;
+    const struct sg_evaluation_classes *o = e->own;
     return o->spec.seed;
 }
 
 static void name(const struct sg_evaluation *e, char *what, size_t size)
 {
-    const struct own *o = e->own;
+    const struct sg_evaluation_classes *o = e->own;
     snprintf(what, size, "classifier, %d %s", o->spec.n_shots, sg_plural(o->spec.n_shots, "shot", "shots"));
 }
 
 static json_t *settings(const struct sg_evaluation *e)
 {
-    const struct own *o = e->own;
+    const struct sg_evaluation_classes *o = e->own;
     return json_pack("{s:I, s:I, s:I, s:f, s:I, s:b}", "shots", (json_int_t)o->spec.n_shots, "seed",
                      (json_int_t)o->spec.seed, "n", (json_int_t)e->n, "temperature", o->spec.temperature,
                      "max_tokens", (json_int_t)o->spec.max_tokens, "structured", o->spec.structured);
 }
 
-struct sg_evaluation_row sg_evaluation_get(const struct sg_evaluation *e, int64_t i)
+struct sg_evaluation_row sg_evaluation_class_row(const struct sg_evaluation *e, int64_t i, int64_t row,
+                                                 int gold)
 {
-    const struct own *o = e->own;
-    return (struct sg_evaluation_row){.row = e->row[i],
-                                      .gold = e->data->test_label[e->row[i]],
+    const struct sg_evaluation_classes *o = e->own;
+    return (struct sg_evaluation_row){.row = row,
+                                      .gold = gold,
                                       .predicted = o->answer[i].class_,
                                       .outcome = sg_class_answer_name(o->answer[i].outcome),
                                       .key = e->asked[i].key};
 }
 
-const struct sg_evaluation_kind sg_evaluation_classify = {.destroy = destroy,
+static struct sg_evaluation_row get(const struct sg_evaluation *e, int64_t i)
+{
+    return sg_evaluation_class_row(e, i, e->row[i], e->data->test_label[e->row[i]]);
+}
+
+const struct sg_evaluation_kind sg_evaluation_classify = {.destroy = sg_evaluation_destroy_classes,
                                                           .request = request,
-                                                          .read = read_answer,
+                                                          .read = sg_evaluation_read_class,
                                                           .preview = sg_evaluation_preview_class,
-                                                          .is_unparsable = is_unparsable,
+                                                          .is_unparsable = sg_evaluation_is_no_class,
                                                           .tokens_out = sg_evaluation_tokens_of_class,
                                                           .seed = seed,
                                                           .name = name,
-                                                          .settings = settings};
+                                                          .settings = settings,
+                                                          .get = get};

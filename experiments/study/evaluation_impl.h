@@ -28,6 +28,8 @@ struct sg_evaluation_kind {
     int64_t (*seed)(const struct sg_evaluation *e);
     void (*name)(const struct sg_evaluation *e, char *what, size_t size); /* without the generator's */
     json_t *(*settings)(const struct sg_evaluation *e);                   /* its own, beside what all have */
+    /* sg_evaluation_get; NULL: a contamination probe has none. */
+    struct sg_evaluation_row (*get)(const struct sg_evaluation *e, int64_t i);
 };
 extern const struct sg_evaluation_kind sg_evaluation_classify, sg_evaluation_contaminate,
     sg_evaluation_verify;
@@ -71,9 +73,24 @@ int64_t sg_evaluations_verify_most(const struct sg_evaluation_source *from);
 sg_status sg_evaluations_verify(const struct sg_evaluation_source *from, struct sg_evaluation **list,
                                 int64_t *n, struct sg_err *err) SG_MUST_USE;
 
-/* What kinds that ask for a class share: sg_evaluation_preview, and the tokens of an answer. */
+/* What kinds that ask for a class share: the first member of their `own`, and members of struct sg_evaluation_kind. */
+struct sg_evaluation_classes {
+    struct sg_classifier_spec spec;
+    struct sg_classifier *classifier;
+    struct {
+        enum sg_class_answer outcome;
+        int class_;
+    } * answer; /* (n) */
+};
+void sg_evaluation_destroy_classes(struct sg_evaluation *e);
+sg_status sg_evaluation_read_class(struct sg_evaluation *e, int64_t i, const struct sg_found *f,
+                                   struct sg_err *err) SG_MUST_USE;
 sg_status sg_evaluation_preview_class(const struct sg_evaluation *e, const struct sg_found *f,
                                       enum sg_reject *reason, struct sg_err *err) SG_MUST_USE;
+int sg_evaluation_is_no_class(const struct sg_evaluation *e, int64_t i);
 int64_t sg_evaluation_tokens_of_class(const struct sg_evaluation *e);
+/* Row i of this number and class, with its answer. */
+struct sg_evaluation_row sg_evaluation_class_row(const struct sg_evaluation *e, int64_t i, int64_t row,
+                                                 int gold);
 
 #endif

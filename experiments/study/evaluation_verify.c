@@ -1,30 +1,18 @@
 #include "experiments/study/evaluation_impl.h"
 
 struct own {
-    struct sg_classifier_spec spec;
-    struct sg_classifier *classifier;
-    struct sg_pool *pool; /* borrowed */
-    int64_t i_pool;       /* its place in the grid */
+    struct sg_evaluation_classes c; /* first */
+    struct sg_pool *pool;           /* borrowed */
+    int64_t i_pool;                 /* its place in the grid */
     char arm[SG_ARM_NAME];
-    struct {
-        enum sg_class_answer outcome;
-        int class_;
-    } * answer; /* (n) */
 };
-
-static void destroy(struct sg_evaluation *e)
-{
-    struct own *o = e->own;
-    sg_classifier_destroy(o->classifier);
-    sg_free(o->answer);
-}
 
 static void make_id(struct sg_evaluation *e)
 {
     const struct own *o = e->own;
     char text[300];
     int n = snprintf(text, sizeof text, "synthgrid verification 1\nclassifier %s\npool %s\n",
-                     sg_classifier_id(o->classifier), sg_pool_id(o->pool));
+                     sg_classifier_id(o->c.classifier), sg_pool_id(o->pool));
     sg_sha256_hex(text, (size_t)n, e->id);
 }
 
@@ -33,16 +21,16 @@ static sg_status make(const struct sg_evaluation_source *from, struct sg_evaluat
 {
     const struct sg_study *s = from->study;
     struct own *o = e->own;
-    o->spec = (struct sg_classifier_spec){.task = e->task,
-                                          .generator = e->generator,
-                                          .temperature = 0,
-                                          .max_tokens = s->eval.max_tokens,
-                                          .structured = s->structured_output};
+    o->c.spec = (struct sg_classifier_spec){.task = e->task,
+                                            .generator = e->generator,
+                                            .temperature = 0,
+                                            .max_tokens = s->eval.max_tokens,
+                                            .structured = s->structured_output};
     o->pool = from->pool[pool];
     o->i_pool = pool;
     e->n_expected = s->size[s->n_sizes - 1];
     sg_arm_name(s, &from->grid->pool[pool].arm, o->arm);
-    SG_TRY(sg_classifier_create(&o->spec, &o->classifier, err));
+    SG_TRY(sg_classifier_create(&o->c.spec, &o->c.classifier, err));
     make_id(e);
     return SG_OK;
 }
@@ -90,8 +78,8 @@ static sg_status open_(struct sg_evaluation *e, struct sg_err *err)
     if (!sg_pool_complete(o->pool))
         return SG_OK;
     int64_t n = sg_pool_n(o->pool);
-    if (!o->answer && !(o->answer = sg_alloc((size_t)n + 1, sizeof *o->answer)))
-        return sg_fail_memory(err, (size_t)n * sizeof *o->answer);
+    if (!o->c.answer && !(o->c.answer = sg_alloc((size_t)n + 1, sizeof *o->c.answer)))
+        return sg_fail_memory(err, (size_t)n * sizeof *o->c.answer);
     SG_TRY(sg_evaluation_make_room(e, n, err));
     for (int64_t i = 0; i < n; i++)
         e->row[i] = i;
@@ -103,27 +91,11 @@ static sg_status request(const struct sg_evaluation *e, int64_t i, struct sg_req
 {
     const struct own *o = e->own;
     if (!e->is_open)
-        return e->data->train.n ? sg_classifier_request(o->classifier, i, &e->data->train.row[0], out, err)
+        return e->data->train.n ? sg_classifier_request(o->c.classifier, i, &e->data->train.row[0], out, err)
                                 : sg_fail(err, SG_FAILED, "there are no rows to estimate a request by");
     struct sg_pool_example x = sg_pool_get(o->pool, i);
     struct sg_row row = {.first = (char *)(uintptr_t)x.first, .second = (char *)(uintptr_t)x.second};
-    return sg_classifier_request(o->classifier, i, &row, out, err);
-}
-
-static sg_status read_answer(struct sg_evaluation *e, int64_t i, const struct sg_found *f, struct sg_err *err)
-{
-    struct own *o = e->own;
-    o->answer[i].outcome = SG_CLASS_FAILED;
-    o->answer[i].class_ = -1;
-    return f->status == SG_OK ? sg_classify_answer(e->task, f->text, f->finish_reason, &o->answer[i].outcome,
-                                                   &o->answer[i].class_, err)
-                              : SG_OK;
-}
-
-static int is_unparsable(const struct sg_evaluation *e, int64_t i)
-{
-    const struct own *o = e->own;
-    return o->answer[i].class_ < 0;
+    return sg_classifier_request(o->c.classifier, i, &row, out, err);
 }
 
 /* ---- what there is ---- */
@@ -144,8 +116,8 @@ static json_t *settings(const struct sg_evaluation *e)
 {
     const struct own *o = e->own;
     return json_pack("{s:s, s:s, s:I, s:f, s:I, s:b}", "pool", sg_pool_id(o->pool), "method", o->arm, "n",
-                     (json_int_t)e->n_expected, "temperature", o->spec.temperature, "max_tokens",
-                     (json_int_t)o->spec.max_tokens, "structured", o->spec.structured);
+                     (json_int_t)e->n_expected, "temperature", o->c.spec.temperature, "max_tokens",
+                     (json_int_t)o->c.spec.max_tokens, "structured", o->c.spec.structured);
 }
 
 int64_t sg_evaluation_pool(const struct sg_evaluation *e)
@@ -154,23 +126,20 @@ int64_t sg_evaluation_pool(const struct sg_evaluation *e)
     return e->kind == &sg_evaluation_verify ? o->i_pool : -1;
 }
 
-struct sg_evaluation_row sg_evaluation_get_verified(const struct sg_evaluation *e, int64_t i)
+static struct sg_evaluation_row get(const struct sg_evaluation *e, int64_t i)
 {
     const struct own *o = e->own;
-    return (struct sg_evaluation_row){.row = i,
-                                      .gold = sg_pool_get(o->pool, i).label,
-                                      .predicted = o->answer[i].class_,
-                                      .outcome = sg_class_answer_name(o->answer[i].outcome),
-                                      .key = e->asked[i].key};
+    return sg_evaluation_class_row(e, i, i, sg_pool_get(o->pool, i).label);
 }
 
-const struct sg_evaluation_kind sg_evaluation_verify = {.destroy = destroy,
+const struct sg_evaluation_kind sg_evaluation_verify = {.destroy = sg_evaluation_destroy_classes,
                                                         .open = open_,
                                                         .request = request,
-                                                        .read = read_answer,
+                                                        .read = sg_evaluation_read_class,
                                                         .preview = sg_evaluation_preview_class,
-                                                        .is_unparsable = is_unparsable,
+                                                        .is_unparsable = sg_evaluation_is_no_class,
                                                         .tokens_out = sg_evaluation_tokens_of_class,
                                                         .seed = seed,
                                                         .name = name,
-                                                        .settings = settings};
+                                                        .settings = settings,
+                                                        .get = get};

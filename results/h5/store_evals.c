@@ -4,28 +4,10 @@
 #include "results/stats/metrics.h"
 #include "results/stats/stats.h"
 
-/* The rows of one evaluation. */
-struct verdicts {
-    int64_t n, n_none;
-    int32_t *gold, *predicted; /* (n) */
-};
-
-static sg_status add_verdict(struct verdicts *v, int64_t gold, int64_t predicted, struct sg_err *err)
-{
-    int32_t *a = sg_grown(v->gold, v->n, sizeof *a);
-    v->gold = a ? a : v->gold;
-    int32_t *b = a ? sg_grown(v->predicted, v->n, sizeof *b) : NULL;
-    v->predicted = b ? b : v->predicted;
-    if (!b)
-        return sg_fail_memory(err, 16 * (size_t)v->n);
-    v->gold[v->n] = (int32_t)gold;
-    v->predicted[v->n++] = (int32_t)predicted;
-    v->n_none += predicted < 0;
-    return SG_OK;
-}
-
-static sg_status fill_verdicts(struct fill *f, const char *id, int64_t at, int64_t n_classes,
-                               struct verdicts *v, struct sg_err *err)
+sg_status sg_fill_verdicts(struct fill *f, const char *what, const char *id, int64_t n_classes,
+                           sg_status (*each)(struct fill *f, const struct verdict *v, void *context,
+                                             struct sg_err *err),
+                           void *context, struct sg_err *err)
 {
     sqlite3_stmt *s = NULL;
     int more = 0;
@@ -39,26 +21,54 @@ static sg_status fill_verdicts(struct fill *f, const char *id, int64_t at, int64
         SG_TRY_DONE(next(f, s, &more, err));
         if (!more)
             break;
-        int64_t gold = sqlite3_column_int64(s, 1), predicted = sqlite3_column_int64(s, 2);
-        if (gold < 0 || gold >= n_classes || predicted < -1 || predicted >= n_classes) {
+        struct verdict v = {s, sqlite3_column_int64(s, 0), sqlite3_column_int64(s, 1),
+                            sqlite3_column_int64(s, 2)};
+        if (v.gold < 0 || v.gold >= n_classes || v.predicted < -1 || v.predicted >= n_classes) {
             status =
-                sg_fail(err, SG_FAILED, "the ledger is damaged: evaluation %s has a class that is none", id);
+                sg_fail(err, SG_FAILED, "the ledger is damaged: %s %s has a class that is none", what, id);
             goto done;
         }
-        SG_TRY_DONE(add_verdict(v, gold, predicted, err));
-        union sg_value row[SG_N_LLM_PREDICTIONS] = {
-            [SG_LLM_PREDICTIONS_evaluation].i = at,
-            [SG_LLM_PREDICTIONS_row].i = sqlite3_column_int64(s, 0),
-            [SG_LLM_PREDICTIONS_gold].i = gold,
-            [SG_LLM_PREDICTIONS_predicted].i = predicted,
-            [SG_LLM_PREDICTIONS_verdict].text = column(s, 3),
-            [SG_LLM_PREDICTIONS_completion].text = column(s, 4),
-        };
-        SG_TRY_DONE(sg_h5_table_add(f->table[SG_T_LLM_PREDICTIONS], row, err));
+        SG_TRY_DONE(each(f, &v, context, err));
     }
 done:
     sqlite3_finalize(s);
     return status;
+}
+
+/* The rows of one evaluation. */
+struct verdicts {
+    int64_t at; /* the evaluation's number */
+    int64_t n, n_none;
+    int32_t *gold, *predicted; /* (n) */
+};
+
+static sg_status count_verdict(struct verdicts *v, int64_t gold, int64_t predicted, struct sg_err *err)
+{
+    int32_t *a = sg_grown(v->gold, v->n, sizeof *a);
+    v->gold = a ? a : v->gold;
+    int32_t *b = a ? sg_grown(v->predicted, v->n, sizeof *b) : NULL;
+    v->predicted = b ? b : v->predicted;
+    if (!b)
+        return sg_fail_memory(err, 16 * (size_t)v->n);
+    v->gold[v->n] = (int32_t)gold;
+    v->predicted[v->n++] = (int32_t)predicted;
+    v->n_none += predicted < 0;
+    return SG_OK;
+}
+
+static sg_status add_verdict(struct fill *f, const struct verdict *v, void *context, struct sg_err *err)
+{
+    struct verdicts *of = context;
+    SG_TRY(count_verdict(of, v->gold, v->predicted, err));
+    union sg_value row[SG_N_LLM_PREDICTIONS] = {
+        [SG_LLM_PREDICTIONS_evaluation].i = of->at,
+        [SG_LLM_PREDICTIONS_row].i = v->row,
+        [SG_LLM_PREDICTIONS_gold].i = v->gold,
+        [SG_LLM_PREDICTIONS_predicted].i = v->predicted,
+        [SG_LLM_PREDICTIONS_verdict].text = column(v->s, 3),
+        [SG_LLM_PREDICTIONS_completion].text = column(v->s, 4),
+    };
+    return sg_h5_table_add(f->table[SG_T_LLM_PREDICTIONS], row, err);
 }
 
 /* s: id, settings, status. */
@@ -67,7 +77,7 @@ static sg_status fill_evaluation(struct fill *f, sqlite3_stmt *s, int64_t at, st
     static const char keys[] = "SELECT completion, 0 FROM evaluation_rows WHERE evaluation=?1";
     const char *id = column(s, 0);
     json_t *settings = NULL;
-    struct verdicts v = {0};
+    struct verdicts v = {.at = at};
     struct spend x = {0};
     struct sg_metrics m;
     sg_status status = object_of(column(s, 1), "an evaluation's settings", &settings, err);
@@ -76,7 +86,7 @@ static sg_status fill_evaluation(struct fill *f, sqlite3_stmt *s, int64_t at, st
     if (status == SG_OK && (n_classes < 1 || n_classes > SG_MAX_CLASSES))
         status = sg_fail(err, SG_FAILED, "the ledger is damaged: an evaluation's settings name no classes");
     if (status == SG_OK && done)
-        status = fill_verdicts(f, id, at, n_classes, &v, err);
+        status = sg_fill_verdicts(f, "evaluation", id, n_classes, add_verdict, &v, err);
     if (status == SG_OK)
         status = sg_fill_sum(f, keys, id, &x, err);
     if (status == SG_OK) {

@@ -177,6 +177,17 @@ sg_status sg_fill_attempts(struct fill *f, struct sg_err *err) SG_MUST_USE;
 /* /llm_eval and /llm_predictions, after the cells. */
 sg_status sg_fill_evaluations(struct fill *f, struct sg_err *err) SG_MUST_USE;
 
+/* A row of an evaluation or verification: a class that is, and the one that was said (-1: none). s: the texts verdict and completion at 3 and 4. */
+struct verdict {
+    sqlite3_stmt *s;
+    int64_t row, gold, predicted;
+};
+/* Each of them, in their order. what: "evaluation". SG_FAILED for a class that is none of n_classes. */
+sg_status sg_fill_verdicts(struct fill *f, const char *what, const char *id, int64_t n_classes,
+                           sg_status (*each)(struct fill *f, const struct verdict *v, void *context,
+                                             struct sg_err *err),
+                           void *context, struct sg_err *err) SG_MUST_USE;
+
 /* /verification and /verdicts, after the pools. */
 sg_status sg_fill_verifications(struct fill *f, struct sg_err *err) SG_MUST_USE;
 

@@ -2,46 +2,25 @@
 
 /* What the rows of one verification come to. */
 struct tally {
+    int64_t at; /* the verification's number */
     int64_t n, n_other, n_none;
 };
 
-static sg_status fill_rows(struct fill *f, const char *id, int64_t at, int64_t n_classes, struct tally *t,
-                           struct sg_err *err)
+static sg_status add_verdict(struct fill *f, const struct verdict *v, void *context, struct sg_err *err)
 {
-    sqlite3_stmt *s = NULL;
-    int more = 0;
-    sg_status status = SG_OK;
-    SG_TRY_DONE(
-        query(f,
-              "SELECT row, gold, predicted, verdict, completion FROM evaluation_rows WHERE evaluation=?1 "
-              "ORDER BY row",
-              id, &s, err));
-    for (;;) {
-        SG_TRY_DONE(next(f, s, &more, err));
-        if (!more)
-            break;
-        int64_t label = sqlite3_column_int64(s, 1), said = sqlite3_column_int64(s, 2);
-        if (label < 0 || label >= n_classes || said < -1 || said >= n_classes) {
-            status = sg_fail(err, SG_FAILED,
-                             "the ledger is damaged: verification %s has a class that is none", id);
-            goto done;
-        }
-        t->n++;
-        t->n_none += said < 0;
-        t->n_other += said >= 0 && said != label;
-        union sg_value row[SG_N_VERDICTS] = {
-            [SG_VERDICTS_verification].i = at,
-            [SG_VERDICTS_position].i = sqlite3_column_int64(s, 0),
-            [SG_VERDICTS_label].i = label,
-            [SG_VERDICTS_predicted].i = said,
-            [SG_VERDICTS_verdict].text = column(s, 3),
-            [SG_VERDICTS_completion].text = column(s, 4),
-        };
-        SG_TRY_DONE(sg_h5_table_add(f->table[SG_T_VERDICTS], row, err));
-    }
-done:
-    sqlite3_finalize(s);
-    return status;
+    struct tally *t = context;
+    t->n++;
+    t->n_none += v->predicted < 0;
+    t->n_other += v->predicted >= 0 && v->predicted != v->gold;
+    union sg_value row[SG_N_VERDICTS] = {
+        [SG_VERDICTS_verification].i = t->at,
+        [SG_VERDICTS_position].i = v->row,
+        [SG_VERDICTS_label].i = v->gold,
+        [SG_VERDICTS_predicted].i = v->predicted,
+        [SG_VERDICTS_verdict].text = column(v->s, 3),
+        [SG_VERDICTS_completion].text = column(v->s, 4),
+    };
+    return sg_h5_table_add(f->table[SG_T_VERDICTS], row, err);
 }
 
 /* s: id, settings, status. */
@@ -50,13 +29,13 @@ static sg_status fill_verification(struct fill *f, sqlite3_stmt *s, int64_t at, 
     static const char keys[] = "SELECT completion, 0 FROM evaluation_rows WHERE evaluation=?1";
     const char *id = column(s, 0);
     json_t *settings = NULL;
-    struct tally t = {0};
+    struct tally t = {.at = at};
     struct spend x = {0};
     sg_status status = object_of(column(s, 1), "a verification's settings", &settings, err);
     int64_t n_classes = (int64_t)json_array_size(json_object_get(settings, "class_names"));
     int done = strcmp(column(s, 2), "complete") == 0;
     if (status == SG_OK && done)
-        status = fill_rows(f, id, at, n_classes, &t, err);
+        status = sg_fill_verdicts(f, "verification", id, n_classes, add_verdict, &t, err);
     if (status == SG_OK)
         status = sg_fill_sum(f, keys, id, &x, err);
     if (status == SG_OK) {

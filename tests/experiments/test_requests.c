@@ -229,7 +229,7 @@ static void an_llm_verifies_a_pool(void **state)
     assert_int_equal(n_distinct(), 24);
     assert_int_equal(sg_evaluation_n_unparsable(e), 4);
     for (int i = 0; i < 12; i++) {
-        struct sg_evaluation_row x = sg_evaluation_get_verified(e, i);
+        struct sg_evaluation_row x = sg_evaluation_get(e, i);
         assert_int_equal(x.row, i);
         assert_int_equal(x.gold, sg_pool_get(f.p->pool[0], i).label);
         assert_int_equal(x.predicted, i % 3 == 0   ? sg_task_class(&f.p->study->task[0], "positive")
