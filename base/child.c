@@ -32,6 +32,18 @@ int sg_child_exists(const char *name)
     return 0;
 }
 
+int sg_child_is_one_of(const char *variable, const char *const names[])
+{
+    size_t n = strcspn(variable, "=");
+    for (; *names; names++) {
+        size_t len = strlen(*names), is_beginning = len && (*names)[len - 1] == '*';
+        len -= is_beginning;
+        if ((is_beginning ? n >= len : n == len) && strncmp(variable, *names, len) == 0)
+            return 1;
+    }
+    return 0;
+}
+
 /* Sockets instead of pipes: a write to a program that has ended is an error then (MSG_NOSIGNAL), no signal to us. */
 static int open_ends(int in[2], int out[2])
 {

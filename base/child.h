@@ -16,6 +16,9 @@
 /* Whether PATH has a program of this name that can be started. */
 int sg_child_exists(const char *name);
 
+/* Local. Whether a variable, NAME=value, is one of the names; one that ends in '*' is a beginning. names ends in NULL. */
+int sg_child_is_one_of(const char *variable, const char *const names[]);
+
 /* Local. Appends to `out`, whose ceiling holds. SG_INPUT where there is no such program; SG_FAILED where it ends in anything but 0, or does
  * not end within limit_s: it is killed then. `out` may hold a part of what it wrote after a failure. */
 sg_status sg_child_run(const char *const argv[], const char *input, size_t n, double limit_s,

@@ -66,16 +66,11 @@ static int is_passed(const char *variable)
                                        "TRANSFORMERS_OFFLINE",
                                        "PYTHONPATH",
                                        "PYTHONHOME",
-                                       "VIRTUAL_ENV"};
-    static const char *const prefix[] = {"HF_", "PIP_"};
-    size_t n = strcspn(variable, "=");
-    for (size_t i = 0; i < sizeof name / sizeof *name; i++)
-        if (strlen(name[i]) == n && strncmp(variable, name[i], n) == 0)
-            return 1;
-    for (size_t i = 0; i < sizeof prefix / sizeof *prefix; i++)
-        if (strncmp(variable, prefix[i], strlen(prefix[i])) == 0)
-            return !is_secret(variable, n);
-    return 0;
+                                       "VIRTUAL_ENV",
+                                       NULL};
+    static const char *const beginning[] = {"HF_*", "PIP_*", NULL};
+    return sg_child_is_one_of(variable, name) ||
+           (sg_child_is_one_of(variable, beginning) && !is_secret(variable, strcspn(variable, "=")));
 }
 
 struct hearing {

@@ -2,6 +2,7 @@
 
 #include "experiments/run/external.h"
 
+#include "base/child.h"
 #include "base/cores.h"
 #include "base/file.h"
 #include "base/job.h"
@@ -29,28 +30,23 @@ extern char **environ;
 
 /* What others' programs need of ours; one that ends in '*' is a beginning. A name with TOKEN or KEY in it never goes on. */
 static const char *const passed[] = {
-    "PATH",  "HOME",  "USER",    "LOGNAME",  "LANG",        "LC_*",           "TZ",         "TMPDIR",
-    "TERM",  "LD_*",  "PYTHON*", "CONDA_*",  "VIRTUAL_ENV", "CUDA_*",         "NVIDIA_*",   "ROCR_*",
-    "HIP_*", "HSA_*", "ZE_*",    "ONEAPI_*", "HF_*",        "TRANSFORMERS_*", "TORCH*",     "PYTORCH_*",
-    "XDG_*", "MKL_*", "OMP_*",   "KMP_*",    "R_*",         "JULIA_*",        "SSL_CERT_*", "SYNTHGRID_*",
+    "PATH",  "HOME",     "USER",    "LOGNAME",        "LANG",        "LC_*",      "TZ",     "TMPDIR", "TERM",
+    "LD_*",  "PYTHON*",  "CONDA_*", "VIRTUAL_ENV",    "CUDA_*",      "NVIDIA_*",  "ROCR_*", "HIP_*",  "HSA_*",
+    "ZE_*",  "ONEAPI_*", "HF_*",    "TRANSFORMERS_*", "TORCH*",      "PYTORCH_*", "XDG_*",  "MKL_*",  "OMP_*",
+    "KMP_*", "R_*",      "JULIA_*", "SSL_CERT_*",     "SYNTHGRID_*", NULL,
 };
 
-static int is_passed(const char *entry)
+static int is_passed(const char *variable)
 {
-    size_t n = strcspn(entry, "=");
+    static const char *const own[] = {"OMP_NUM_THREADS", "SYNTHGRID_LOCAL_RANK", NULL};
     char name[128];
+    size_t n = strcspn(variable, "=");
     if (n >= sizeof name)
         return 0;
-    memcpy(name, entry, n);
+    memcpy(name, variable, n);
     name[n] = 0;
-    if (strstr(name, "TOKEN") || strstr(name, "KEY") || strcmp(name, "OMP_NUM_THREADS") == 0)
-        return 0;
-    for (size_t i = 0; i < sizeof passed / sizeof *passed; i++) {
-        size_t len = strlen(passed[i]);
-        if (passed[i][len - 1] == '*' ? strncmp(name, passed[i], len - 1) == 0 : strcmp(name, passed[i]) == 0)
-            return 1;
-    }
-    return 0;
+    return !strstr(name, "TOKEN") && !strstr(name, "KEY") && sg_child_is_one_of(variable, passed) &&
+           !sg_child_is_one_of(variable, own);
 }
 
 /* "NAME=value" each, borrowed from ours; the list is new memory, and so are the first two texts. */
@@ -72,7 +68,7 @@ static const char **make_environment(int threads)
     list[at++] = count;
     list[at++] = rank;
     for (size_t i = 0; i < n; i++)
-        if (is_passed(environ[i]) && strncmp(environ[i], "SYNTHGRID_LOCAL_RANK=", 21) != 0)
+        if (is_passed(environ[i]))
             list[at++] = environ[i];
     list[at] = NULL;
     return list;

@@ -67,6 +67,17 @@ static void it_can_be_asked(void **state)
     sg_buf_free(&out);
 }
 
+static void variables_are_chosen_by_names_and_beginnings(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"PATH", "HF_*", NULL}, *const none[] = {NULL};
+    assert_true(sg_child_is_one_of("PATH=/bin", names) && sg_child_is_one_of("PATH", names));
+    assert_true(sg_child_is_one_of("HF_HOME=x", names) && sg_child_is_one_of("HF_=", names));
+    assert_false(sg_child_is_one_of("PATHS=/bin", names) || sg_child_is_one_of("PAT=PATH", names));
+    assert_false(sg_child_is_one_of("HF=HF_HOME", names) || sg_child_is_one_of("", names));
+    assert_false(sg_child_is_one_of("PATH=/bin", none));
+}
+
 static void failures_are_told(void **state)
 {
     (void)state;
@@ -126,7 +137,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(text_goes_in_and_comes_out),
                                        cmocka_unit_test(its_environment_has_no_keys),
-                                       cmocka_unit_test(it_can_be_asked), cmocka_unit_test(failures_are_told),
+                                       cmocka_unit_test(variables_are_chosen_by_names_and_beginnings),
+                                       cmocka_unit_test(it_can_be_asked),
+                                       cmocka_unit_test(failures_are_told),
                                        cmocka_unit_test(lines_are_heard)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
