@@ -53,10 +53,10 @@ static void count_few(const struct sg_prepared *p, const struct sg_cell *c, stru
 
 static void add_cost(const struct sg_prepared *p, const struct sg_cell *c, struct sg_plan_counts *n)
 {
-    double cost = sg_cell_cost(p, c);
-    n->left[n->n_left] = sg_cell_as_item(p, c);
-    n->left[n->n_left].id = n->n_left;
-    n->n_left++;
+    struct sg_policy_item item = sg_cell_as_item(p, c);
+    double cost = item.cost;
+    item.id = n->n_left;
+    n->left[n->n_left++] = item;
     n->cost += cost;
     n->longest = cost > n->longest ? cost : n->longest;
 }
