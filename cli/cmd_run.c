@@ -4,6 +4,7 @@
 #include "cli/common.h"
 #include "experiments/bundle/bundle.h"
 #include "experiments/run/rehearsal.h"
+#include "experiments/run/watch.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -212,6 +213,8 @@ static int study_command(enum action action, int argc, char **argv)
                                    .about = actions[action].about,
                                    .option = options[action],
                                    .n_options = n_options[action]};
+    if (!is_plan)
+        sg_watch_early_signals();
     struct sg_args args;
     struct sg_team world;
     struct sg_err err = {0};

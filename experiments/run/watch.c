@@ -59,15 +59,28 @@ static void on_signal(int signal_number)
     }
 }
 
-void sg_watch_signals(const struct sg_team *world, const char *when_dropped)
+static void catch (int signal_number)
 {
     struct sigaction a = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    sigemptyset(&a.sa_mask);
+    sigaction(signal_number, &a, NULL);
+}
+
+void sg_watch_early_signals(void)
+{
+    catch (SIGUSR1);
+    catch (SIGUSR2);
+}
+
+void sg_watch_signals(const struct sg_team *world, const char *when_dropped)
+{
     const int stop[] = {SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGHUP};
     speaks = world->rank == 0;
     dropped = when_dropped ? when_dropped : goes_on;
-    sigemptyset(&a.sa_mask);
     for (size_t i = 0; i < sizeof stop / sizeof stop[0]; i++)
-        sigaction(stop[i], &a, NULL);
+        catch (stop[i]);
+    if (speaks && last_signal)
+        (void)!write(STDERR_FILENO, drains, strlen(drains));
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a write over the file size limit then fails with EFBIG */
 }

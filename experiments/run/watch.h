@@ -10,6 +10,10 @@
 void sg_watch_begin(const struct sg_team *world, const char *study, int n_overrides,
                     const char *const *overrides, int buy_only);
 
+/* Before MPI starts. SIGUSR1 and SIGUSR2, by which a launcher or a batch system says that the time is over, end no process that is still
+ * starting: the run will know of them when it begins. SIGINT and SIGTERM end it at once, as there is nothing to keep. */
+void sg_watch_early_signals(void);
+
 /* All ranks. From now on SIGINT, SIGHUP, SIGUSR1 and SIGUSR2 end the run when what runs is done; a second one, and SIGTERM (mpirun sends
  * SIGKILL a second after it), at once. Rank 0 answers on stderr from within the handler: to the former that the run drains, to the
  * latter with when_dropped (static text; NULL: that what is finished is kept, and the same command goes on). */

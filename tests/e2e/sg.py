@@ -112,13 +112,24 @@ def command_lines():
             yield path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
 
 
+def wait(process, timeout=120):
+    """The exit code of what was told to end; what does not end is killed, with all that it started, and fails the test."""
+    try:
+        return process.wait(timeout)
+    except subprocess.TimeoutExpired:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.kill()
+        fail(f"{' '.join(map(str, process.args))} has not ended in {timeout} s")
+
+
 def kill_all(process, results):
     """SIGKILL for what `begin` has started, and waits until nothing runs that names the folder."""
     try:
         os.killpg(process.pid, signal.SIGKILL)
     except ProcessLookupError:
         pass
-    process.wait()
+    wait(process)
     # mpirun puts the ranks into groups of their own: they end when it is gone, within seconds.
     for _ in range(100):
         if not any(str(results) in line for line in command_lines()):

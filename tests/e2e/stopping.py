@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """A run answers at once: its first line, a Ctrl-C, a reader that has gone, and `status` of one that is gone."""
+import pathlib
 import re
 import signal
 import subprocess
@@ -84,6 +85,21 @@ with sg.Folder() as folder, sg.Stub(folder, "--latency", "0.3") as stub:
         code, rest = run.end()
         sg.check(code == 3 and "the same command goes on" in rest, f"exit code {code}:\n{rest}")
 
+    def early(_):
+        """SIGUSR1 while MPI starts: the run knows of it when it begins."""
+        run = Running("run", *study, "--results", folder / "early")
+        caught = 0
+        while not caught >> (signal.SIGUSR1 - 1) & 1:
+            status = pathlib.Path(f"/proc/{run.process.pid}/status").read_text()
+            found = re.search(r"^SigCgt:\s*([0-9a-f]+)$", status, re.M)
+            sg.check(found, "it ended before it caught the signal")
+            caught = int(found.group(1), 16)
+        sg.check(not (folder / "early").exists(), "it has begun already")
+        run.process.send_signal(signal.SIGUSR1)
+        run.until("stopping after what runs")
+        code, rest = run.end()
+        sg.check(code == 3 and "the same command goes on" in rest, f"exit code {code}:\n{rest}")
+
     def killed(_):
         run = begun(0, "killed")
         run.process.kill()
@@ -93,7 +109,7 @@ with sg.Folder() as folder, sg.Stub(folder, "--latency", "0.3") as stub:
         out, _ = sg.run("report", folder / "killed")
         sg.check("of 1 cell so far; its run was cut off" in out, out)
 
-    sg.side_by_side(lambda part: part(None), [once, twice, launched, forwarded, killed])
+    sg.side_by_side(lambda part: part(None), [once, twice, launched, forwarded, early, killed])
 
     # What is cut by its reader says nothing; a disk that is full is an error still.
     sg.run("generate", *study, "sizes=[10]", "--results", folder / "small")

@@ -149,7 +149,7 @@ with sg.Folder() as folder:
         process = sg.begin("run", *STUDY, "--results", place / "r", "--with-llm", command_of(place), ranks=2)
         until("some are answered", lambda: len(asked(place / "log")) > 4)
         os.kill(find(process, place), signal.SIGKILL)
-        process.wait()
+        sg.wait(process)
         goes_on(place, what)
 
     def keeper(process, place):
