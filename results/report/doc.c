@@ -346,10 +346,16 @@ void sg_doc_int(struct sg_doc *doc, int64_t value)
     sg_doc_number(doc, (double)value, "%lld", (long long)value);
 }
 
+/* So small that its decimals are all 0: a zero, which has no sign. */
+static double plain_zero(double x, int decimals)
+{
+    return fabs(x) < 0.5 * pow(10, -decimals) ? 0 : x;
+}
+
 void sg_doc_real(struct sg_doc *doc, double value, int decimals)
 {
     if (isfinite(value))
-        sg_doc_number(doc, value, "%.*f", decimals, value);
+        sg_doc_number(doc, value, "%.*f", decimals, plain_zero(value, decimals));
     else
         sg_doc_number(doc, NAN, "-");
 }
@@ -369,7 +375,8 @@ void sg_doc_estimate(struct sg_doc *doc, double value, double low, double high, 
     /* Room for %f of any double. */
     char text[1100], above[400], below[400];
     double x = value * scale, a = low * scale, b = high * scale;
-    int n = isfinite(x) ? snprintf(text, sizeof text, "%.*f", decimals, x) : snprintf(text, sizeof text, "-");
+    int n = isfinite(x) ? snprintf(text, sizeof text, "%.*f", decimals, plain_zero(x, decimals))
+                        : snprintf(text, sizeof text, "-");
     if (isfinite(x) && isfinite(a) && isfinite(b)) {
         snprintf(above, sizeof above, "%.*f", decimals, b - x);
         snprintf(below, sizeof below, "%.*f", decimals, x - a);

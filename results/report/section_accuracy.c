@@ -228,8 +228,13 @@ static sg_status needed(const struct sg_scores *s, const struct sg_score_group *
         if (n[f] > 0 && at < size)
             at += (size_t)snprintf(text + at, size - at, "%s%lld %s", at ? " or " : "", (long long)n[f],
                                    name[f]);
+    int n_seen = 0;
+    for (int f = 0; f < SG_N_AXES; f++)
+        n_seen += n[f] != 0;
     if (!at)
-        snprintf(text, size, "more than any one of rows and seeds alone can bring");
+        snprintf(text, size,
+                 n_seen ? "more than any one of rows and seeds alone can bring"
+                        : "what cannot be reckoned: all of its predictions are right, or wrong");
     return SG_OK;
 }
 

@@ -236,7 +236,8 @@ static void table_of_each(const struct places *a, const struct sg_report_data *d
             sg_answer_effect_cell(doc, &p->each[k], sg_answer_told(p->p_each[k]) ? "*" : "");
             sg_answer_p_cell(doc, p->p_each[k]);
         }
-    sg_doc_note(doc, "*: p < 0.05, Holm over the %lld of this table.", (long long)a->all.n_each);
+    if (a->all.n_each > 0)
+        sg_doc_note(doc, "*: p < 0.05, Holm over the %lld of this table.", (long long)a->all.n_each);
 }
 
 /* Bars: tasks, side by side by raw size. */

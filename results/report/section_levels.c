@@ -441,11 +441,12 @@ static void table(const struct sides *a, const struct sg_report_data *d, struct 
     sg_doc_note(doc, "Detectable: the true difference to the best that shows in 80 of 100 such studies, "
                      "after the correction.");
     for (int64_t t = 0; t < a->n; t++)
-        if (a->side[t].task >= 0 && a->side[t].best >= 0)
+        if (a->side[t].task >= 0 && a->side[t].best >= 0 &&
+            strcmp(sg_answer_needed(a->side[t].needed, text), "-") != 0)
             sg_doc_note(doc,
                         "On %s an interval of \xc2\xb1"
                         "1 point of a difference takes %s.",
-                        d->task[a->side[t].task].name, sg_answer_needed(a->side[t].needed, text));
+                        d->task[a->side[t].task].name, text);
 }
 
 static void figure(const struct sides *a, const struct sg_report_data *d, struct sg_doc *doc)

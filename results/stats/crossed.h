@@ -87,7 +87,7 @@ sg_status sg_crossed_spread(const struct sg_crossed *y, struct sg_spread *out,
 double sg_effect_detectable(const struct sg_effect *e);
 
 /* How many levels of each axis a 95 % interval of +-half takes when the other axes stay as they are; -1: not even a million is enough;
- * 0: the axis cannot be seen. */
+ * 0: the axis cannot be seen, or there is no spread to reckon from. */
 sg_status sg_crossed_needed(const struct sg_crossed *y, double half, int64_t needed[SG_N_AXES],
                             struct sg_err *err) SG_MUST_USE;
 

@@ -115,7 +115,10 @@ sg_status sg_crossed_needed(const struct sg_crossed *y, double half, int64_t nee
     double u[SG_N_SETS];
     SG_TRY(sg_mean_squares_of(y, NULL, &m, err));
     sg_components(&m, u);
+    double largest = 0;
+    for (unsigned set = 0; set < SG_N_SETS; set++)
+        largest = fmax(largest, u[set]);
     for (int axis = 0; axis < SG_N_AXES; axis++)
-        needed[axis] = needed_of(&m, u, axis, half);
+        needed[axis] = largest > 0 ? needed_of(&m, u, axis, half) : 0;
     return SG_OK;
 }

@@ -269,6 +269,8 @@ static void needed_levels(void **state)
     /* The same less nothing. */
     const float zero[100] = {0};
     struct sg_crossed none = {.n = {1, 1, 1, 100}, .y = zero}, less;
+    assert_int_equal(sg_crossed_needed(&none, 0.01, needed, &err), SG_OK);
+    assert_int_equal(needed[SG_AXIS_ROWS], 0); /* no spread: nothing to reckon from */
     assert_int_equal(sg_crossed_subtract(&d, &none, &less, &err), SG_OK);
     for (int axis = 0; axis < SG_N_AXES; axis++)
         assert_int_equal(less.n[axis], d.n[axis]);

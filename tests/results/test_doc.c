@@ -20,6 +20,8 @@ static void fill(struct sg_doc *doc)
     sg_doc_estimate(doc, 0.642, 0.501, 0.763, 100, 1, "");
     sg_doc_textf(doc, "%s", "none");
     sg_doc_estimate(doc, NAN, NAN, NAN, 100, 1, NULL);
+    sg_doc_text(doc, "no sign of nothing");
+    sg_doc_estimate(doc, -0.0004, -0.0334, 0.0326, 100, 1, NULL);
     sg_doc_note(doc, "a note");
     sg_doc_figure(
         doc, &(struct sg_figure_spec){.name = "f", .title = "F", .kind = SG_FIGURE_BARS, .zero_line = 0});
@@ -41,7 +43,7 @@ static void what_is_written_is_there(void **state)
     assert_string_equal(s->block[0].text, "few_shot_3 is best.");
     const struct sg_doc_table *t = s->block[1].table;
     assert_string_equal(t->name, "method-sst2");
-    assert_int_equal(t->n_rows, 3);
+    assert_int_equal(t->n_rows, 4);
     assert_string_equal(t->cell[1].text, "64.2 \xc2\xb1"
                                          "3.1 =");
     assert_int_equal(t->cell[1].mark_at, 10);
@@ -51,6 +53,8 @@ static void what_is_written_is_there(void **state)
     assert_int_equal(t->cell[3].mark_at, -1);
     assert_string_equal(t->cell[5].text, "-");
     assert_true(isnan(t->cell[5].value) && isnan(t->cell[4].value));
+    assert_string_equal(t->cell[7].text, "0.0 \xc2\xb1"
+                                         "3.3");
     assert_string_equal(s->block[3].figure->series[0], "one");
     assert_true(s->block[3].figure->point[0].y == 2 && s->block[3].figure->point[0].series == 0);
     assert_string_equal(s->block[4].text, "and so on");
