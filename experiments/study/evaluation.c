@@ -113,8 +113,13 @@ sg_status sg_evaluation_advance(struct sg_evaluation *e, sg_completion_lookup lo
         SG_TRY(e->kind->open(e, err));
     for (int64_t i = sg_request_list_begin(missing); i < e->n; i++) {
         struct asked *a = &e->asked[i];
-        if (a->known || !sg_request_list_has_room(missing, i))
+        if (a->known)
             continue;
+        if (!sg_request_list_has_room(missing, i)) {
+            int64_t n_open = e->n - e->n_answered;
+            sg_request_list_set_behind(missing, n_open < e->n - i ? n_open : e->n - i);
+            break;
+        }
         struct sg_request q = {0};
         struct sg_found f = {0};
         SG_TRY(e->kind->request(e, i, &q, err));

@@ -46,6 +46,11 @@ int sg_request_list_has_room(struct sg_request_list *list, int64_t at)
     return 0;
 }
 
+void sg_request_list_set_behind(struct sg_request_list *list, int64_t n)
+{
+    list->n_behind = n;
+}
+
 static double max_tokens(const struct sg_request *q)
 {
     json_t *o = json_loads(q->canonical, 0, NULL);

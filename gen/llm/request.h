@@ -77,6 +77,8 @@ void sg_request_list_free(struct sg_request_list *r); /* leaves it empty; it kee
 int64_t sg_request_list_begin(struct sg_request_list *list);
 /* Whether candidate `at` is of this part: else it is behind it. */
 int sg_request_list_has_room(struct sg_request_list *list, int64_t at);
+/* For who stops at the first that is behind it, so that a part takes no longer than it is: how many are (n_behind, >= 1). */
+void sg_request_list_set_behind(struct sg_request_list *list, int64_t n);
 
 /* What a request counts of a limit on tokens: an estimate of its prompt (4 bytes a token) and all of max_tokens, as
  * OpenAI counts it. */

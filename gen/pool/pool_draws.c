@@ -169,28 +169,72 @@ static sg_status list_draw(struct sg_pool *p, int class_, int64_t draw, sg_compl
     return status;
 }
 
+/* Where the draws of stream s begin: its first open position. */
+static void begin_stream(const struct sg_pool *p, int s, struct listing *l)
+{
+    int64_t k = p->spec.task->n_classes;
+    l->stream = s;
+    l->need = 0;
+    l->j = p->position + (p->spec.conditioning == SG_BY_NONE ? 0 : (s - p->position % k + k) % k);
+}
+
+/* The next draw of those that list_missing lists; 0: there is none. */
+static int next_draw(const struct sg_pool *p, struct listing *l, int64_t *draw)
+{
+    int k = p->spec.task->n_classes, streams = p->spec.conditioning == SG_BY_NONE ? 1 : k;
+    while (l->stream < streams) {
+        while (l->j < p->round_end) {
+            int64_t j = l->j, before = (j - p->position) / k; /* open positions of its class before j */
+            l->j += streams > 1 ? k : 1;
+            if (before < sg_pool_n_waiting(p, (int)(j % k)))
+                continue;
+            *draw = p->cursor[l->stream] + l->need / p->spec.n_examples;
+            if (l->need++ % p->spec.n_examples == 0 && *draw < sg_pool_draws_cap(p, j))
+                return 1;
+        }
+        begin_stream(p, l->stream + 1, l);
+    }
+    return 0;
+}
+
+/* The list's beginning, or where its last part has ended: a part must not take as long as the list. */
+static struct listing listing_for(const struct sg_pool *p, int64_t from)
+{
+    struct listing l = p->listing;
+    if (from && l.at == from && l.position == p->position && l.n_draws == p->n_draws &&
+        l.round_end == p->round_end)
+        return l;
+    l = (struct listing){.position = p->position, .n_draws = p->n_draws, .round_end = p->round_end};
+    begin_stream(p, 0, &l);
+    return l;
+}
+
+static int64_t n_from(const struct sg_pool *p, struct listing l)
+{
+    int64_t n = 0, draw;
+    while (next_draw(p, &l, &draw))
+        n++;
+    return n;
+}
+
 /* As many draws as the open positions need if each gives all its examples: those that are not there yet. What waits in a
  * queue needs none. Each draw is counted for the position that it would fill, whose cap holds. */
 static sg_status list_missing(struct sg_pool *p, sg_completion_lookup lookup, void *context,
                               struct sg_request_list *missing, struct sg_err *err)
 {
-    int k = p->spec.task->n_classes, streams = p->spec.conditioning == SG_BY_NONE ? 1 : k;
-    int64_t from = sg_request_list_begin(missing), at = 0;
-    for (int s = 0; s < streams; s++) {
-        int64_t need = 0;
-        for (int64_t j = p->position; j < p->round_end; j++) {
-            int class_ = (int)(j % k);
-            if (streams > 1 && class_ != s)
-                continue;
-            int64_t before = (j - p->position) / k; /* open positions of this class before j */
-            if (before < sg_pool_n_waiting(p, class_))
-                continue;
-            int64_t draw = p->cursor[s] + need / p->spec.n_examples;
-            if (need++ % p->spec.n_examples != 0 || draw >= sg_pool_draws_cap(p, j) || at++ < from)
-                continue;
-            if (sg_request_list_has_room(missing, at - 1))
-                SG_TRY(list_draw(p, s, draw, lookup, context, missing, err));
+    int64_t from = sg_request_list_begin(missing), draw;
+    struct listing l = listing_for(p, from), here = l;
+    for (; next_draw(p, &l, &draw); here = l) {
+        int64_t at = l.at++;
+        if (at < from)
+            continue;
+        if (!sg_request_list_has_room(missing, at)) {
+            here.n = here.n ? here.n : at + n_from(p, here);
+            p->listing = here;
+            sg_request_list_set_behind(missing, here.n - at);
+            return SG_OK;
         }
+        SG_TRY(list_draw(p, l.stream, draw, lookup, context, missing, err));
     }
     return SG_OK;
 }

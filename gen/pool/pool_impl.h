@@ -38,6 +38,14 @@ struct prompt_cache {
     int next;
 };
 
+/* A place in the list of the draws that a pool lacks, and whether the pool is still as it was then. */
+struct listing {
+    int64_t at, n;                        /* the next one; all of them, 0: not counted */
+    int64_t position, n_draws, round_end; /* of the pool */
+    int stream;                           /* the class whose draws are listed, */
+    int64_t j, need;                      /* its next position, and how many of it came before */
+};
+
 /* A way of filling a pool, as functions. */
 struct sg_filling {
     /* Fills what the completions at hand allow, and lists what is missing: as sg_pool_advance. */
@@ -91,6 +99,7 @@ struct sg_pool {
     struct sg_hard_rows hard;  /* of the round; empty in the first */
     char fit_key[SG_HEX];      /* "": it does not wait for the next round's */
     int64_t rejects[SG_N_REJECTS], n_draws;
+    struct listing listing; /* where the last part of a list has ended */
     char shortfall[1000];
 };
 

@@ -194,9 +194,13 @@ static sg_status fill(struct sg_pool *p, sg_completion_lookup lookup, void *cont
         p->filled[++p->position] = p->n;
     }
     int64_t from = sg_request_list_begin(missing);
-    for (int64_t j = from ? from : p->position; j < p->spec.n; j++)
-        if (sg_request_list_has_room(missing, j))
-            SG_TRY(list_position(p, j, lookup, context, missing, err));
+    for (int64_t j = from ? from : p->position; j < p->spec.n; j++) {
+        if (!sg_request_list_has_room(missing, j)) {
+            sg_request_list_set_behind(missing, p->spec.n - j);
+            break;
+        }
+        SG_TRY(list_position(p, j, lookup, context, missing, err));
+    }
     return SG_OK;
 }
 
