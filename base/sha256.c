@@ -4,11 +4,15 @@
 #include <openssl/evp.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+/* Texts are gathered: a call of EVP_DigestUpdate takes as long as hashing a hundred bytes. */
 struct sg_sha256_stream {
-    int unused;
-}; /* an EVP_MD_CTX behind a name of our own */
+    EVP_MD_CTX *context;
+    size_t n;
+    unsigned char waiting[4096];
+};
 
 void sg_hex(const unsigned char digest[32], char hex[SG_HEX])
 {
@@ -79,17 +83,34 @@ void sg_sha256_hex(const void *data, size_t n, char hex[SG_HEX])
 
 struct sg_sha256_stream *sg_sha256_create(void)
 {
-    EVP_MD_CTX *c = EVP_MD_CTX_new();
-    if (c && !EVP_DigestInit_ex(c, md(), NULL)) {
+    struct sg_sha256_stream *s = malloc(sizeof *s);
+    EVP_MD_CTX *c = s ? EVP_MD_CTX_new() : NULL;
+    if (!c || !EVP_DigestInit_ex(c, md(), NULL)) {
         EVP_MD_CTX_free(c);
-        c = NULL;
+        free(s);
+        return NULL;
     }
-    return (struct sg_sha256_stream *)c;
+    s->context = c;
+    s->n = 0;
+    return s;
+}
+
+static void pass_on(struct sg_sha256_stream *s)
+{
+    EVP_DigestUpdate(s->context, s->waiting, s->n);
+    s->n = 0;
 }
 
 void sg_sha256_add(struct sg_sha256_stream *s, const void *data, size_t n)
 {
-    EVP_DigestUpdate((EVP_MD_CTX *)s, data, n);
+    if (n > sizeof s->waiting - s->n)
+        pass_on(s);
+    if (n > sizeof s->waiting) {
+        EVP_DigestUpdate(s->context, data, n);
+    } else if (n) {
+        memcpy(s->waiting + s->n, data, n);
+        s->n += n;
+    }
 }
 
 void sg_sha256_add_text(struct sg_sha256_stream *s, const char *text)
@@ -100,8 +121,10 @@ void sg_sha256_add_text(struct sg_sha256_stream *s, const char *text)
 void sg_sha256_finish_hex(struct sg_sha256_stream *s, char hex[SG_HEX])
 {
     unsigned char digest[32];
-    EVP_DigestFinal_ex((EVP_MD_CTX *)s, digest, NULL);
-    EVP_MD_CTX_free((EVP_MD_CTX *)s);
+    pass_on(s);
+    EVP_DigestFinal_ex(s->context, digest, NULL);
+    EVP_MD_CTX_free(s->context);
+    free(s);
     sg_hex(digest, hex);
 }
 

@@ -49,6 +49,15 @@ static sg_status make_near(struct sg_prepared *p, int task, struct sg_err *err)
     return SG_OK;
 }
 
+/* What no example may repeat. */
+static sg_status make_texts(struct sg_prepared *p, int task, struct sg_err *err)
+{
+    const struct sg_rows *test = p->study->filter_leakage ? &p->data[task].held_out : NULL;
+    for (int64_t d = 0; d < p->n_draws; d++)
+        SG_TRY(sg_folded_create(sg_prepared_shots(p, task, d), &p->raw_folded[task * p->n_draws + d], err));
+    return sg_folded_create(test, &p->test_folded[task], err);
+}
+
 int sg_study_needs_words(const struct sg_study *s)
 {
     int has_pools = 0, needs = 0;
@@ -106,6 +115,8 @@ static sg_status make_pool(struct sg_prepared *p, int64_t i, struct sg_err *err)
         .raw = sg_prepared_shots(p, k->task, k->seed_data > 0 ? k->seed_data : 0),
         .raw_draw = k->seed_data > 0 ? k->seed_data : 0,
         .test = s->filter_leakage ? &p->data[k->task].held_out : NULL,
+        .raw_folded = p->raw_folded[k->task * p->n_draws + (k->seed_data > 0 ? k->seed_data : 0)],
+        .test_folded = p->test_folded[k->task],
         .check_duplicates = s->filter_duplicates,
         .rounds = {s->error_rounds, s->size[0], p->classifier},
         .near = p->near[k->task],
@@ -207,9 +218,11 @@ static sg_status fill(struct sg_prepared *p, int assume, struct sg_err *err)
     p->n_draws = sg_study_draws(s);
     p->shots = sg_alloc((size_t)(s->n_tasks * p->n_draws), sizeof *p->shots);
     p->near = sg_alloc((size_t)s->n_tasks, sizeof(struct sg_near *));
+    p->raw_folded = sg_alloc((size_t)(s->n_tasks * p->n_draws), sizeof(struct sg_folded *));
+    p->test_folded = sg_alloc((size_t)s->n_tasks, sizeof(struct sg_folded *));
     p->length = sg_alloc((size_t)s->n_tasks, sizeof *p->length);
     p->imported = sg_alloc((size_t)(s->n_tasks * s->n_imports) + 1, sizeof *p->imported);
-    if (!p->data || !p->shots || !p->near || !p->length || !p->imported)
+    if (!p->data || !p->shots || !p->near || !p->length || !p->imported || !p->raw_folded || !p->test_folded)
         return sg_fail_memory(err, (size_t)s->n_tasks * sizeof *p->data);
     for (int t = 0; t < s->n_tasks; t++) {
         SG_TRY(assume ? sg_task_data_assume(s, t, &p->data[t], &p->lacks, err)
@@ -225,6 +238,7 @@ static sg_status fill(struct sg_prepared *p, int assume, struct sg_err *err)
         for (int64_t d = 0; d < p->n_draws; d++)
             SG_TRY(read_shots(p, t, d, assume, err));
         SG_TRY(make_near(p, t, err));
+        SG_TRY(make_texts(p, t, err));
         SG_TRY(read_imports(p, t, assume, err));
     }
     p->classifier =
@@ -347,6 +361,10 @@ void sg_prepared_destroy(struct sg_prepared *p)
             sg_task_data_free(&p->data[t]);
         for (int64_t d = 0; p->shots && d < p->n_draws; d++)
             sg_rows_free(&p->shots[t * p->n_draws + d]);
+        for (int64_t d = 0; p->raw_folded && d < p->n_draws; d++)
+            sg_folded_destroy(p->raw_folded[t * p->n_draws + d]);
+        if (p->test_folded)
+            sg_folded_destroy(p->test_folded[t]);
         if (p->near)
             sg_near_destroy(p->near[t]);
         for (int i = 0; p->imported && i < p->study->n_imports; i++)
@@ -359,6 +377,8 @@ void sg_prepared_destroy(struct sg_prepared *p)
     sg_free(p->shots);
     sg_free(p->classifier);
     sg_free(p->near);
+    sg_free(p->raw_folded);
+    sg_free(p->test_folded);
     sg_encoder_destroy(p->encoder);
     sg_study_destroy(p->study);
     sg_free(p);

@@ -29,6 +29,8 @@ struct sg_prepared {
     struct sg_imported *
         imported; /* (n_tasks, n_imports) rows of pools that others have made; empty where there are none for the task */
     struct sg_near **near; /* (n_tasks): training and test rows, where near-duplicates are looked for */
+    struct sg_folded **raw_folded,
+        **test_folded; /* (n_tasks, n_draws), (n_tasks): what no example may repeat */
     struct sg_grid grid;
     struct sg_pool **pool; /* (grid.n_pools) */
     int64_t n_evaluations;

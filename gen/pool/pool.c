@@ -7,10 +7,14 @@
 #include <stdio.h>
 #include <string.h>
 
-static sg_status remember_rows(struct sg_set *set, const struct sg_rows *rows, struct sg_err *err)
+/* What the spec does not share the pool makes for itself. */
+static sg_status make_texts(const struct sg_rows *rows, struct sg_folded **shared, struct sg_folded **own,
+                            struct sg_err *err)
 {
-    for (int64_t i = 0; rows && i < rows->n; i++)
-        SG_TRY(sg_pool_remember(set, rows->row[i].first, rows->row[i].second, err));
+    if (*shared)
+        return SG_OK;
+    SG_TRY(sg_folded_create(rows, own, err));
+    *shared = *own;
     return SG_OK;
 }
 
@@ -81,7 +85,9 @@ sg_status sg_pool_create(const struct sg_pool_spec *spec, struct sg_pool **out, 
     if (status == SG_OK)
         status = sg_set_create(&p->taken, err);
     if (status == SG_OK)
-        status = sg_set_create(&p->test, err);
+        status = make_texts(spec->raw, &p->spec.raw_folded, &p->own_raw, err);
+    if (status == SG_OK)
+        status = make_texts(spec->test, &p->spec.test_folded, &p->own_test, err);
     if (status == SG_OK)
         status = p->method->make ? make_maker(p, err) : spec->imported ? SG_OK : make_prompter(p, err);
     if (status == SG_OK && !p->topics_done && p->method->has_tree)
@@ -89,10 +95,6 @@ sg_status sg_pool_create(const struct sg_pool_spec *spec, struct sg_pool **out, 
     if (status == SG_OK)
         status = sg_pool_make_id(p, err);
     note_short_rows(p);
-    if (status == SG_OK && spec->check_duplicates)
-        status = remember_rows(p->taken, spec->raw, err);
-    if (status == SG_OK)
-        status = remember_rows(p->test, spec->test, err);
     if (status == SG_OK && spec->near)
         status = sg_near_create(sg_near_threshold(spec->near), &p->near, err);
     if (status == SG_OK && spec->near)
@@ -134,7 +136,8 @@ void sg_pool_destroy(struct sg_pool *p)
     sg_near_destroy(p->near);
     sg_free(p->pair);
     sg_set_destroy(p->taken);
-    sg_set_destroy(p->test);
+    sg_folded_destroy(p->own_raw);
+    sg_folded_destroy(p->own_test);
     sg_pool_prompts_free(&p->prompts);
     sg_buf_free(&p->folded);
     sg_free(p);

@@ -34,6 +34,7 @@
 
 #include "base/rows.h"
 #include "gen/llm/request.h"
+#include "gen/pool/folded.h"
 #include "gen/pool/imported.h"
 #include "gen/pool/methods.h"
 #include "gen/pool/near.h"
@@ -60,7 +61,9 @@ struct sg_pool_spec {
         *raw; /* labelled rows that few-shot examples are drawn from; all known to the task */
     int64_t
         raw_draw; /* which draw of the raw rows that is: two may hold the same rows, and their pools are two all the same */
-    const struct sg_rows *test;         /* for the leakage check; NULL: no check */
+    const struct sg_rows *test; /* for the leakage check; NULL: no check */
+    /* What no example may repeat, of `raw` and of `test`, shared by the pools of the same rows; NULL: the pool makes its own. */
+    struct sg_folded *raw_folded, *test_folded;
     const struct sg_imported *imported; /* of SG_IMPORTED: its rows; else NULL */
     int check_duplicates;               /* against raw, examples of the prompt and earlier positions */
     /* Near-duplicates of training rows, test rows and earlier positions. `near` holds the rows, shared by the pools of a

@@ -15,16 +15,6 @@ static sg_status fold(const char *first, const char *second, struct sg_buf *b, s
     return sg_buf_check(b, "a text", err);
 }
 
-sg_status sg_pool_remember(struct sg_set *set, const char *first, const char *second, struct sg_err *err)
-{
-    struct sg_buf b = sg_buf_make((size_t)1 << 26);
-    sg_status status = fold(first, second, &b, err);
-    if (status == SG_OK)
-        status = sg_set_add(set, sg_buf_text(&b), b.len, err);
-    sg_buf_free(&b);
-    return status;
-}
-
 /* ---- what is in the prompt ---- */
 
 void sg_pool_prompts_free(struct prompt_cache *c)
@@ -161,10 +151,21 @@ struct outcome {
     struct sg_near_text text;   /* what was looked for (sg_near_text_free), empty where nothing was */
 };
 
+/* Whether it repeats an earlier position or a raw row. */
+static sg_status is_taken(const struct sg_pool *p, const unsigned char digest[32], int *yes,
+                          struct sg_err *err)
+{
+    *yes = 0;
+    if (!p->spec.check_duplicates)
+        return SG_OK;
+    *yes = sg_set_has_digest(p->taken, digest);
+    return *yes ? SG_OK : sg_folded_have(p->spec.raw_folded, digest, yes, err);
+}
+
 static sg_status check(struct sg_pool *p, const struct sg_request *q, const struct sg_parsed *x,
                        enum sg_reject *reason, struct outcome *o, struct sg_err *err)
 {
-    int echo = 0;
+    int echo = 0, leaks, taken;
     *o = (struct outcome){0};
     *reason = SG_ACCEPTED;
     if (q)
@@ -172,12 +173,9 @@ static sg_status check(struct sg_pool *p, const struct sg_request *q, const stru
     if (x->second || !q)
         SG_TRY(fold(x->first, x->second, &p->folded, err));
     sg_sha256(sg_buf_text(&p->folded), p->folded.len, o->digest);
-    if (echo)
-        *reason = SG_REJECT_ECHO;
-    else if (sg_set_has_digest(p->test, o->digest))
-        *reason = SG_REJECT_LEAKAGE;
-    else if (p->spec.check_duplicates && sg_set_has_digest(p->taken, o->digest))
-        *reason = SG_REJECT_DUPLICATE;
+    SG_TRY(sg_folded_have(p->spec.test_folded, o->digest, &leaks, err));
+    SG_TRY(is_taken(p, o->digest, &taken, err));
+    *reason = echo ? SG_REJECT_ECHO : leaks ? SG_REJECT_LEAKAGE : taken ? SG_REJECT_DUPLICATE : SG_ACCEPTED;
     if (*reason != SG_ACCEPTED || !p->near)
         return SG_OK;
     SG_TRY(sg_near_read(p->near, sg_buf_text(&p->folded), &o->text, err));

@@ -83,8 +83,8 @@ struct sg_pool {
     struct queue *queue;     /* (K) */
     int finished;            /* all positions are filled or given up */
     int64_t n_good;          /* examples that queued up, used or not */
-    struct sg_set *taken;    /* folded texts of raw rows and earlier positions */
-    struct sg_set *test;     /* folded texts of test rows */
+    struct sg_set *taken;    /* folded texts of earlier positions */
+    struct sg_folded *own_raw, *own_test; /* where the spec has none to share */
     struct prompt_cache prompts;
     int one_word[2];      /* raw rows have texts of a single word: first, second */
     struct sg_buf folded; /* of the example that is checked */
@@ -130,10 +130,6 @@ int64_t sg_pool_draws_cap(const struct sg_pool *p, int64_t j);
 sg_status sg_pool_make_id(struct sg_pool *p, struct sg_err *err) SG_MUST_USE;
 
 /* ---- pool_checks.c ---- */
-
-/* Adds the text of an example to a set of folded texts. */
-sg_status sg_pool_remember(struct sg_set *set, const char *first, const char *second,
-                           struct sg_err *err) SG_MUST_USE;
 
 /* Whether an example that was parsed is a good one, without leaving anything behind: SG_ACCEPTED in *reason, or why not. q, here and
  * below: what was asked; NULL: nobody was. */
