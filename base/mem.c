@@ -161,21 +161,21 @@ void sg_mem_trim(void)
     pthread_mutex_unlock(&kept_lock);
 }
 
-static char *fresh_block(size_t bytes)
+static char *fresh_block(size_t bytes, size_t align)
 {
     /* Large blocks come from calloc's fresh pages without touching them; aligned_alloc would need a memset.
      */
-    char *raw = calloc(1, bytes + HEADER + ALIGN);
+    char *raw = calloc(1, bytes + HEADER + align - 1);
     if (!raw)
         return NULL;
-    char *data = (char *)(((uintptr_t)raw + HEADER + ALIGN - 1) / ALIGN * ALIGN);
+    char *data = (char *)(((uintptr_t)raw + HEADER + align - 1) / align * align);
     header_of(data)[OFFSET] = (size_t)(data - raw);
     header_of(data)[CAPACITY] = bytes < KEPT_LEAST ? 0 : bytes;
     want_huge_pages(data, bytes);
     return data;
 }
 
-static void *allocate(size_t n, size_t size, int is_zeroed)
+static void *allocate(size_t n, size_t size, int is_zeroed, size_t align)
 {
     if ((size && n > (SIZE_MAX - 2 * ALIGN) / size) || should_fail())
         return NULL;
@@ -185,11 +185,11 @@ static void *allocate(size_t n, size_t size, int is_zeroed)
         memset(data, 0, bytes);
     if (!data) {
         make_room(bytes);
-        data = fresh_block(bytes);
+        data = fresh_block(bytes, align);
     }
     if (!data) {
         sg_mem_trim();
-        data = fresh_block(bytes);
+        data = fresh_block(bytes, align);
     }
     if (!data)
         return NULL;
@@ -200,12 +200,12 @@ static void *allocate(size_t n, size_t size, int is_zeroed)
 
 void *sg_alloc(size_t n, size_t size)
 {
-    return allocate(n, size, 1);
+    return allocate(n, size, 1, ALIGN);
 }
 
 void *sg_alloc_unset(size_t n, size_t size)
 {
-    return allocate(n, size, 0);
+    return allocate(n, size, 0, ALIGN);
 }
 
 static size_t size_of(void *p)
@@ -238,9 +238,15 @@ void sg_free(void *p)
         give_back(p);
 }
 
+/* A million rows have two texts each, and no kernel reads one. A block that may be kept for an array is aligned as such. */
+static char *text_block(size_t n)
+{
+    return allocate(n, 1, 1, n < KEPT_LEAST ? sizeof(size_t) : ALIGN);
+}
+
 char *sg_strndup(const char *text, size_t n)
 {
-    char *copy = sg_alloc(n + 1, 1);
+    char *copy = text_block(n + 1);
     if (copy && n)
         memcpy(copy, text, n);
     return copy;
@@ -257,7 +263,7 @@ char *sg_strf(const char *format, ...)
     va_start(args, format);
     int n = vsnprintf(NULL, 0, format, args);
     va_end(args);
-    char *text = n < 0 ? NULL : sg_alloc((size_t)n + 1, 1);
+    char *text = n < 0 ? NULL : text_block((size_t)n + 1);
     if (text) {
         va_start(args, format);
         vsnprintf(text, (size_t)n + 1, format, args);

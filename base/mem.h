@@ -33,7 +33,7 @@ void sg_free(void *p);
 /* Gives back to the system what is kept: before others need the memory. */
 void sg_mem_trim(void);
 
-/* A copy of a string (NULL gives NULL), or NULL without memory. */
+/* A copy of a string (NULL gives NULL), or NULL without memory. Texts are aligned to 8 bytes: the rest would be half of a row. */
 char *sg_strdup(const char *text);
 char *sg_strndup(const char *text, size_t n);
 

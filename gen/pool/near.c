@@ -16,7 +16,7 @@ struct text {
     int32_t n;     /* shingles */
     uint32_t seen; /* the last search that compared it */
     int64_t index;
-    uint64_t *shingle; /* (n) ascending, distinct */
+    int64_t at; /* its shingles in the list of all: (n) ascending, distinct */
 };
 
 struct sg_near {
@@ -27,10 +27,12 @@ struct sg_near {
     uint64_t place;            /* odd, drawn anew for each table */
     int64_t n, room, expected; /* texts, and how many there is memory for, and will be */
     struct text *text;
-    uint32_t *band; /* (room, n_bands): hash of each band */
-    int32_t *next;  /* (room, n_bands): the next of its chain, or -1 */
-    int32_t *head;  /* (n_slots): text * n_bands + band, or -1 */
-    int slot_bits;  /* 2^slot_bits slots */
+    int64_t n_shingles, shingle_room;
+    uint64_t *shingle; /* (n_shingles) of all texts, one after the other */
+    uint32_t *band;    /* (room, n_bands): hash of each band */
+    int32_t *next;     /* (room, n_bands): the next of its chain, or -1 */
+    int32_t *head;     /* (n_slots): text * n_bands + band, or -1 */
+    int slot_bits;     /* 2^slot_bits slots */
     uint32_t n_searches;
     struct {
         enum sg_near_kind kind;
@@ -73,9 +75,8 @@ void sg_near_destroy(struct sg_near *n)
 {
     if (!n)
         return;
-    for (int64_t i = 0; i < n->n; i++)
-        sg_free(n->text[i].shingle);
     sg_free(n->text);
+    sg_free(n->shingle);
     sg_free(n->band);
     sg_free(n->next);
     sg_free(n->head);
@@ -258,13 +259,28 @@ void sg_near_text_free(struct sg_near_text *t)
     t->shingle = NULL;
 }
 
-sg_status sg_near_keep(struct sg_near *n, enum sg_near_kind kind, int64_t index, struct sg_near_text *t,
+static sg_status keep_shingles(struct sg_near *n, const struct sg_near_text *t, struct sg_err *err)
+{
+    if (n->n_shingles + t->n > n->shingle_room) {
+        int64_t room = 2 * n->shingle_room + t->n;
+        uint64_t *more = sg_realloc(n->shingle, (size_t)room, sizeof *more);
+        if (!more)
+            return sg_fail_memory(err, (size_t)room * sizeof *more);
+        n->shingle = more;
+        n->shingle_room = room;
+    }
+    memcpy(n->shingle + n->n_shingles, t->shingle, (size_t)t->n * sizeof *t->shingle);
+    n->n_shingles += t->n;
+    return SG_OK;
+}
+
+sg_status sg_near_keep(struct sg_near *n, enum sg_near_kind kind, int64_t index, const struct sg_near_text *t,
                        struct sg_err *err)
 {
     if (n->n == n->room)
         SG_TRY(grow(n, err));
-    n->text[n->n] = (struct text){.kind = kind, .index = index, .n = t->n, .shingle = t->shingle};
-    t->shingle = NULL;
+    SG_TRY(keep_shingles(n, t, err));
+    n->text[n->n] = (struct text){.kind = kind, .index = index, .n = t->n, .at = n->n_shingles - t->n};
     memcpy(n->band + n->n * n->n_bands, t->band, (size_t)n->n_bands * sizeof *t->band);
     chain(n, n->n++);
     return SG_OK;
@@ -296,6 +312,7 @@ void sg_near_add_rows(struct sg_near *n, enum sg_near_kind kind, const struct sg
 {
     n->pending[n->n_pending].kind = kind;
     n->pending[n->n_pending++].rows = rows;
+    n->expected += rows->n;
 }
 
 static sg_status add_pending(struct sg_near *n, struct sg_err *err)
@@ -348,7 +365,7 @@ sg_status sg_near_search(struct sg_near *n, const struct sg_near_text *t, struct
             if (x->seen == n->n_searches)
                 continue;
             x->seen = n->n_searches;
-            double index = jaccard(t->shingle, t->n, x->shingle, x->n);
+            double index = jaccard(t->shingle, t->n, n->shingle + x->at, x->n);
             if (index >= n->threshold && (index > similarity || (index == similarity && i < best))) {
                 similarity = index;
                 best = i;

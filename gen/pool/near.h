@@ -62,8 +62,8 @@ void sg_near_fold(const char *first, const char *second, struct sg_buf *out);
 void sg_near_text_free(struct sg_near_text *t);
 sg_status sg_near_search(struct sg_near *n, const struct sg_near_text *t, struct sg_near_match *out,
                          struct sg_err *err) SG_MUST_USE;
-/* Adds it, and takes its shingles. */
-sg_status sg_near_keep(struct sg_near *n, enum sg_near_kind kind, int64_t index, struct sg_near_text *t,
+/* Adds it, with a copy of its shingles. */
+sg_status sg_near_keep(struct sg_near *n, enum sg_near_kind kind, int64_t index, const struct sg_near_text *t,
                        struct sg_err *err) SG_MUST_USE;
 
 /* Adds all rows, borrowed until then, before the next search: a study whose pools are never filled pays nothing. At most
