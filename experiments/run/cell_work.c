@@ -360,17 +360,20 @@ static void set_origin(json_t *o, const struct sg_cell_origin *from)
         json_object_set_new(o, "verdicts_sha256", json_string(from->verdicts));
 }
 
-/* What it failed on is kept, too: with other texts it is tried again. */
+/* What it failed on is kept, too: with other texts it is tried again. And where: a node may be what is wrong. */
 static sg_status store_failed(struct sg_ledger *l, const struct sg_cell *c, const struct sg_cell_origin *from,
-                              const char *reason, struct sg_err *err)
+                              const struct sg_outcome *outcome, struct sg_err *err)
 {
-    json_t *o = json_object();
+    json_t *o = json_pack("{s:i,s:i,s:f}", "rank", outcome->rank, "ranks", outcome->n_ranks, "wall_s",
+                          outcome->wall_s);
     set_origin(o, from);
+    if (from->host)
+        json_object_set_new(o, "host", json_string(from->host));
     char *text = o ? json_dumps(o, JSON_SORT_KEYS | JSON_COMPACT) : NULL;
     json_decref(o);
     if (!text)
         return sg_fail_memory(err, 1024);
-    struct sg_ledger_cell cell = {.id = c->id, .status = "failed", .reason = reason, .result = text};
+    struct sg_ledger_cell cell = {.id = c->id, .status = "failed", .reason = outcome->reason, .result = text};
     sg_status status = sg_ledger_cell_finish(l, &cell, err);
     free(text);
     return status;
@@ -399,7 +402,7 @@ sg_status sg_cell_store(struct sg_ledger *l, const struct sg_cell *c, const stru
 {
     struct sg_ledger_cell cell = {.id = c->id, .status = "done"};
     if (o->status != SG_OK)
-        return store_failed(l, c, from, o->reason, err);
+        return store_failed(l, c, from, o, err);
     int64_t n_synthetic = from->n_synthetic;
     size_t at;
     json_t *head;
@@ -412,6 +415,8 @@ sg_status sg_cell_store(struct sg_ledger *l, const struct sg_cell *c, const stru
         return sg_fail(err, SG_FAILED, "the result of a cell arrived damaged");
     }
     int64_t n_kept = n_synthetic - sg_json_int_or(json_object_get(head, "view"), "n_removed", 0);
+    json_object_set_new(head, "rank", json_integer(o->rank));
+    json_object_set_new(head, "wall_s", json_real(o->wall_s));
     json_object_set_new(head, "n_raw", json_integer(from->n_raw));
     json_object_set_new(head, "n_synthetic", json_integer(n_kept));
     json_object_set_new(head, "n_train", json_integer(from->n_raw + n_kept));

@@ -53,7 +53,8 @@ struct sg_cell_origin {
     int64_t n_raw, n_synthetic;
     const struct sg_task_data *data; /* of its task: which of the rows that it predicts are of which set */
     const char *rows, *examples,
-        *verdicts; /* digests (experiments/run/texts.h); verdicts: "" but with verify: llm */
+        *verdicts;    /* digests (experiments/run/texts.h); verdicts: "" but with verify: llm */
+    const char *host; /* of the team's first rank, as rank 0 knows it; NULL: it does not */
 };
 /* Rank 0. Puts a done or failed cell into the ledger (uncommitted). */
 sg_status sg_cell_store(struct sg_ledger *l, const struct sg_cell *c, const struct sg_cell_origin *from,

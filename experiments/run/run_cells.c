@@ -37,6 +37,7 @@ sg_status sg_run_cell_done(void *context, void *user, const struct sg_outcome *o
     const struct sg_cell *c = u->item.cell;
     struct sg_cell_origin from = {.n_raw = c->raw, .data = &r->p->data[c->task]};
     from.n_synthetic = c->pool >= 0 ? sg_pool_prefix(r->p->pool[c->pool], c->size) : 0;
+    from.host = o->rank < r->watch.n_ranks ? r->watch.host[o->rank] : NULL;
     SG_TRY(sg_texts_rows(r->resume.texts, c, &from.rows, err));
     SG_TRY(sg_texts_examples(r->resume.texts, c, &from.examples, err));
     SG_TRY(sg_texts_verdicts(r->resume.texts, c, &from.verdicts, err));

@@ -346,6 +346,7 @@ static sg_status fill_cell(struct fill *f, sqlite3_stmt *s, struct sg_err *err)
         [SG_CELLS_examples_sha256].text = sg_json_text_or(result, "examples_sha256", ""),
         [SG_CELLS_peak_mem_bytes].x = real_of(result, "peak_mem_bytes"),
         [SG_CELLS_host].text = sg_json_text_or(result, "host", ""),
+        [SG_CELLS_rank].x = real_of(result, "rank"),
         [SG_CELLS_recorded].text = column(s, 6),
         [SG_CELLS_pool].i = pool,
         [SG_CELLS_classifier].text = sg_json_text_or(settings, "classifier", "fine_tune"),

@@ -49,6 +49,7 @@
     X(examples_sha256, TEXT, "", SG_LATER, "of the examples trained on, with their labels; empty: none")     \
     X(peak_mem_bytes, REAL, "byte", SG_COL_VOLATILE, "largest memory of a rank")                             \
     X(host, TEXT, "", SG_COL_VOLATILE, "host of the team's first rank")                                      \
+    X(rank, REAL, "", SG_LATER, "the lowest MPI rank of those that trained it")                              \
     X(recorded, TEXT, "", SG_COL_VOLATILE, "UTC time of its last change in the ledger")                      \
     X(pool, INT, "", 0, "ordinal in /pools; -1 for raw-only cells")                                          \
     X(classifier, TEXT, "", SG_LATER, "fine_tune or probe; empty in older files: fine_tune")                 \

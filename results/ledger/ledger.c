@@ -49,7 +49,11 @@ static const char *const sql[N_SQL] = {
         " ON CONFLICT(id) DO UPDATE SET ordinal=excluded.ordinal, settings=excluded.settings, "
         "pool=excluded.pool",
     [SQL_CELL_STATUS] = "SELECT status FROM cells WHERE id=?1",
-    [SQL_CELL_FINISH] = "UPDATE cells SET status=?2, reason=?3, result=?4, created=?5 WHERE id=?1",
+    [SQL_CELL_FINISH] = "UPDATE cells SET status=?2, reason=?3, created=?5, result=iif(json_valid(?4), "
+                        "json_set(?4, '$.attempts',"
+                        " 1 + coalesce(json_extract(iif(json_valid(result), result, '{}'), '$.attempts'), "
+                        "status='failed')), ?4)"
+                        " WHERE id=?1",
     [SQL_CELL_TRAINED] =
         "SELECT status, json_extract(r,'$.rows_sha256'), json_extract(r,'$.examples_sha256'),"
         " json_extract(r,'$.n_synthetic'), json_extract(r,'$.weights_sha256'), json_extract(r,'$.rounding'),"

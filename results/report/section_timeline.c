@@ -1,5 +1,5 @@
-/* When the cells were trained. /cells has the time of each one's record, how long it took, its host and how many ranks trained it, but not which: cells of a
- * host that overlap are drawn in rows below one another. */
+/* When the cells were trained, and by which rank: a row a rank. Older files do not say which; cells of a host that overlap are then drawn in
+ * rows below one another. */
 #include "results/report/section.h"
 
 #include "base/mem.h"
@@ -19,13 +19,16 @@ static const double PAUSE_S = 900;
 enum { MAX_LANES = 200 };
 
 struct span {
-    double begin, end, train_s, eval_s, ranks;
+    double begin, end, train_s, eval_s, ranks, rank; /* rank: NaN: not known */
     int64_t task, host, lane;
 };
 struct host {
     char *name;
     int64_t n_cells, n_lanes;
     double train_s, eval_s, ranks, until[MAX_LANES];
+    int64_t n_rows;        /* of the figure: its ranks, or lanes */
+    double row[MAX_LANES]; /* (n_rows) the ranks, ascending; n_unknown > 0: not used */
+    int64_t n_unknown;     /* cells whose rank is not known */
 };
 struct timeline {
     const struct sg_report_data *d;
@@ -80,6 +83,7 @@ static sg_status read_cell(void *context, int64_t at, const union sg_value *row,
                                  .train_s = train_s,
                                  .eval_s = eval_s,
                                  .ranks = row[SG_CELLS_ranks].x,
+                                 .rank = row[SG_CELLS_rank].x,
                                  .task = l->d->cell[at].task,
                                  .host = host};
     return SG_OK;
@@ -134,6 +138,49 @@ static void place(struct timeline *l)
     }
 }
 
+static void note_rank(struct host *h, double rank)
+{
+    int64_t i = 0;
+    if (isnan(rank)) {
+        h->n_unknown++;
+        return;
+    }
+    while (i < h->n_rows && h->row[i] < rank)
+        i++;
+    if ((i < h->n_rows && h->row[i] == rank) || h->n_rows == MAX_LANES)
+        return;
+    memmove(h->row + i + 1, h->row + i, (size_t)(h->n_rows - i) * sizeof *h->row);
+    h->row[i] = rank;
+    h->n_rows++;
+}
+
+/* The figure's rows: a rank each where all cells of the host say theirs, else what `place` has found. */
+static void take_rows(struct timeline *l)
+{
+    for (int64_t i = 0; i < l->n; i++)
+        note_rank(&l->host[l->span[i].host], l->span[i].rank);
+    for (int64_t h = 0; h < l->n_hosts; h++)
+        if (l->host[h].n_unknown)
+            l->host[h].n_rows = l->host[h].n_lanes;
+    for (int64_t i = 0; i < l->n; i++) {
+        struct span *s = &l->span[i];
+        const struct host *h = &l->host[s->host];
+        if (h->n_unknown)
+            continue;
+        for (s->lane = 0; s->lane < h->n_rows - 1 && h->row[s->lane] < s->rank; s->lane++)
+            ;
+    }
+}
+
+static void row_name(const struct host *h, int64_t row, char *name, size_t n)
+{
+    if (h->n_unknown)
+        snprintf(name, n, "%.150s %lld", h->name, (long long)row + 1);
+    else
+        snprintf(name, n, "%.150s rank %.0f", h->name, h->row[row]);
+    sg_text_whole(name);
+}
+
 static void draw(struct sg_doc *doc, const struct timeline *l, double length_s)
 {
     static const struct {
@@ -150,9 +197,8 @@ static void draw(struct sg_doc *doc, const struct timeline *l, double length_s)
                                                 .kind = SG_FIGURE_SPANS,
                                                 .zero_line = NAN});
     for (int64_t h = 0; h < l->n_hosts; h++)
-        for (int64_t lane = 0; lane < l->host[h].n_lanes; lane++) {
-            snprintf(name, sizeof name, "%.150s %lld", l->host[h].name, (long long)lane + 1);
-            sg_text_whole(name);
+        for (int64_t lane = 0; lane < l->host[h].n_rows; lane++) {
+            row_name(&l->host[h], lane, name, sizeof name);
             sg_doc_series(doc, name);
             for (int64_t i = 0; i < l->n; i++) {
                 const struct span *s = &l->span[i];
@@ -174,6 +220,10 @@ static void tell(struct sg_doc *doc, struct timeline *l)
     qsort(l->span, (size_t)l->n, sizeof *l->span, by_begin);
     int64_t n_pauses = cut_pauses(l, &paused_s);
     place(l);
+    take_rows(l);
+    int64_t n_unknown = 0;
+    for (int64_t h = 0; h < l->n_hosts; h++)
+        n_unknown += l->host[h].n_unknown;
     for (int64_t i = 0; i < l->n; i++)
         length_s = l->span[i].end > length_s ? l->span[i].end : length_s;
     sg_format_duration(length_s, length);
@@ -181,9 +231,13 @@ static void tell(struct sg_doc *doc, struct timeline *l)
     sg_doc_paragraph(doc, "%lld %s on %lld %s in %s.", (long long)l->n, sg_plural(l->n, "cell", "cells"),
                      (long long)l->n_hosts, sg_plural(l->n_hosts, "host", "hosts"), length);
     draw(doc, l, length_s);
-    sg_doc_note(doc, "A bar is a cell, from the start of its training to its record in the ledger. Which "
-                     "rank trained it is not "
-                     "recorded: the rows of a host hold cells that were at work at the same time.");
+    sg_doc_note(
+        doc,
+        "A bar is a cell, from the start of its training to its record in the ledger, in the row of the "
+        "rank that trained it: of several, the first.%s",
+        n_unknown ? " A host whose rows have no rank holds cells of a file that does not say which: "
+                    "its rows hold cells that were at work at the same time."
+                  : "");
     if (n_pauses)
         sg_doc_note(doc, "%lld %s of more than 15 minutes without a cell, %s together, left out of the axis.",
                     (long long)n_pauses, sg_plural(n_pauses, "pause is", "pauses are"), pause);

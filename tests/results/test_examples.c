@@ -283,15 +283,57 @@ static void cells_over_time(void **state)
     assert_int_equal(t->n_rows, 2);
     assert_string_equal(cell(t, 0, "at a time"), "2");
     assert_string_equal(cell(t, 1, "training"), "150.0");
+    assert_non_null(strstr(doc->section[0].block[2].text, "A host whose rows have no rank"));
+    sg_doc_destroy(doc);
+    sg_report_data_free(&d);
+}
+
+/* The same cells, whose ranks are known but for one of host b: a has a row a rank, b rows of cells that were at work at the same time. */
+static void cells_of_ranks(void **state)
+{
+    (void)state;
+    char path[400], sql[200];
+    struct sg_report_data d = {0};
+    struct sg_ledger *l = NULL;
+    sqlite3 *db = NULL;
+    make("ranks", 10, path, &d);
+    restamp("ranks");
+    snprintf(sql, sizeof sql, "%s/ledger.sqlite", in_scratch("ranks"));
+    assert_int_equal(sqlite3_open(sql, &db), SQLITE_OK);
+    static const struct {
+        const char *id;
+        int rank;
+    } row[] = {{"cell0", 12}, {"cell1", 12}, {"cell2", 3}, {"cell3", 5}};
+    for (int i = 0; i < N_OF(row); i++) {
+        snprintf(sql, sizeof sql, "UPDATE cells SET result=json_set(result,'$.rank',%d) WHERE id='%s'",
+                 row[i].rank, row[i].id);
+        assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    }
+    sqlite3_close(db);
+    OK(sg_ledger_open(in_scratch("ranks"), SG_LEDGER_WRITE, &l, &err));
+    OK(sg_store_write(l, path, NULL, &err));
+    sg_ledger_close(l);
+    struct sg_doc *doc = write_section(path, &d, "timeline");
+    const struct sg_figure *f = doc->section[0].block[1].figure;
+    assert_int_equal(f->n_series, 3);
+    assert_string_equal(f->series[0], "a rank 3");
+    assert_string_equal(f->series[1], "a rank 12");
+    assert_string_equal(f->series[2], "b 1");
+    assert_int_equal(f->point[0].series, 0);
+    assert_true(f->point[0].low == 10 && f->point[0].high == 70);
+    assert_int_equal(f->point[1].series, 1);
     sg_doc_destroy(doc);
     sg_report_data_free(&d);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_stands_beside_an_example), cmocka_unit_test(a_sample_that_fits),
-        cmocka_unit_test(requests_of_all_shapes),        cmocka_unit_test(without_a_ledger),
-        cmocka_unit_test(a_file_that_is_no_such),        cmocka_unit_test(cells_over_time)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(what_stands_beside_an_example),
+                                       cmocka_unit_test(a_sample_that_fits),
+                                       cmocka_unit_test(requests_of_all_shapes),
+                                       cmocka_unit_test(without_a_ledger),
+                                       cmocka_unit_test(a_file_that_is_no_such),
+                                       cmocka_unit_test(cells_over_time),
+                                       cmocka_unit_test(cells_of_ranks)};
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }
