@@ -179,6 +179,8 @@ static sg_status start(struct sg_coordinator *c, int64_t id, const int *ranks, i
         sg_mailbox_send_take(c->s.mailbox, ranks[i], sg_message_pop(&messages));
     }
     c->n_free[r->slot] -= n_ranks;
+    if (c->hooks.started)
+        c->hooks.started(c->hooks.context, r->item.kind, r->item.user, ranks, n_ranks);
 done:
     sg_message_free_all(&messages);
     sg_buf_free(&payload);
@@ -306,6 +308,22 @@ int sg_coordinator_silent(const struct sg_coordinator *c, double after_s, struct
         out->user = c->items.record[out->item].item.user;
     }
     return found;
+}
+
+int sg_coordinator_held(const struct sg_coordinator *c, int rank, enum sg_slot slot,
+                        struct sg_engine_held *out)
+{
+    int64_t item = rank >= 0 && rank < c->s.n_ranks ? c->holds[slot][rank] : -1;
+    if (item < 0)
+        return 0;
+    const struct sg_item_record *r = &c->items.record[item];
+    *out = (struct sg_engine_held){.item = item,
+                                   .kind = r->item.kind,
+                                   .user = r->item.user,
+                                   .for_s = sg_now_s() - r->start_s,
+                                   .n_ranks = r->n_ranks,
+                                   .first = r->rank};
+    return 1;
 }
 
 void sg_coordinator_message_take(struct sg_coordinator *c, struct sg_message *message)

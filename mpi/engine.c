@@ -262,6 +262,11 @@ struct sg_engine_state sg_engine_state(const struct sg_engine *e)
     return e->coordinator ? sg_coordinator_state(e->coordinator) : (struct sg_engine_state){0};
 }
 
+int sg_engine_held(const struct sg_engine *e, int rank, enum sg_slot slot, struct sg_engine_held *out)
+{
+    return e->coordinator ? sg_coordinator_held(e->coordinator, rank, slot, out) : 0;
+}
+
 int sg_engine_silent(const struct sg_engine *e, double after_s, struct sg_engine_silence *out)
 {
     return e->coordinator ? sg_coordinator_silent(e->coordinator, after_s, out) : 0;

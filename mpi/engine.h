@@ -110,6 +110,8 @@ struct sg_engine_hooks {
      * SG_STOPPED drains (no new items; those in hand finish), others end it. May be NULL. */
     sg_status (*tick)(void *context, const struct sg_engine *e, struct sg_err *err);
     double tick_s; /* 0: 0.2 s */
+    /* Rank 0, coordinator thread: an item was handed to these world ranks. May be NULL. */
+    void (*started)(void *context, int kind, void *user, const int *ranks, int n_ranks);
     void *context;
 };
 
@@ -159,6 +161,16 @@ struct sg_engine_silence {
     void *user;
 };
 int sg_engine_silent(const struct sg_engine *e, double after_s, struct sg_engine_silence *out);
+
+/* Rank 0, coordinator thread or hooks: what a rank has in a slot. 1: *out is filled; 0: nothing. */
+struct sg_engine_held {
+    int64_t item;
+    int kind;
+    void *user;
+    double for_s;       /* since it was handed out */
+    int n_ranks, first; /* of its team: how many, and the world rank of its rank 0 */
+};
+int sg_engine_held(const struct sg_engine *e, int rank, enum sg_slot slot, struct sg_engine_held *out);
 extern double sg_engine_heartbeat_s; /* between two of a rank: 5 s; tests shorten it */
 
 /* Any thread or a signal handler, any rank: ask for an orderly end. 1: drain (hand out no more); 2: quick

@@ -438,9 +438,34 @@ static void idle(void)
 
 /* --- what must be refused --- */
 
+static int n_started, started_rank, n_held;
+
+static void note_started(void *context, int kind, void *user, const int *ranks, int n_ranks)
+{
+    CHECK(context && kind == 1 && !user && n_ranks == 1);
+    n_started++;
+    started_rank = ranks[0];
+}
+
+/* What the ranks hold: the one item, on the rank that was told of, once it has started. */
+static void look_at_holds(const struct sg_engine *e)
+{
+    struct sg_engine_held h;
+    CHECK(!sg_engine_held(e, -1, SG_SLOT_NETWORK, &h) && !sg_engine_held(e, world.size, SG_SLOT_NETWORK, &h));
+    for (int r = 0; r < world.size; r++) {
+        CHECK(!sg_engine_held(e, r, SG_SLOT_COMPUTE, &h));
+        if (!sg_engine_held(e, r, SG_SLOT_NETWORK, &h))
+            continue;
+        CHECK(n_started == 1 && r == started_rank && h.item == 0 && h.kind == 1 && !h.user && h.first == r);
+        CHECK(h.n_ranks == 1 && h.for_s >= 0 && h.for_s < 30);
+        n_held++;
+    }
+}
+
 static sg_status state_tick(void *context, const struct sg_engine *e, struct sg_err *err)
 {
     (void)err;
+    look_at_holds(e);
     struct sg_engine_state s = sg_engine_state(e);
     CHECK(s.n_items == s.n_waiting + s.n_ready + s.n_running + s.n_done);
     ++*(int *)context;
@@ -479,9 +504,10 @@ static void refused(void)
 
     /* ticks while it sleeps, about five a second; and the engine runs again, with more in it */
     int n_ticks = 0;
-    struct sg_engine_hooks hooks = {.tick = state_tick, .context = &n_ticks};
+    struct sg_engine_hooks hooks = {.tick = state_tick, .started = note_started, .context = &n_ticks};
     CHECK_OK(sg_engine_run(e, world.rank ? NULL : &hooks, &err), err);
     CHECK(world.rank || (n_ticks >= 2 && n_ticks <= 15));
+    CHECK(world.rank || (n_started == 1 && n_held >= 1));
     if (world.rank == 0)
         CHECK(add(e, (struct sg_item){.max_ranks = 1}) == 1);
     CHECK_OK(sg_engine_run(e, NULL, &err), err);
