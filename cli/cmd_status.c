@@ -1,144 +1,122 @@
 #include "base/file.h"
-#include "base/json.h"
 #include "base/mem.h"
-#include "base/text.h"
 #include "cli/commands.h"
 #include "cli/common.h"
-#include "experiments/run/progress.h"
-#include "results/ledger/lease.h"
+#include "cli/status_text.h"
 
 #include <jansson.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <time.h>
+#include <unistd.h>
 
-static sg_status print_status(const json_t *o, const char *folder, const char *path, struct sg_err *err)
+enum { STATUS_BYTES = 1 << 20 };
+
+struct shown {
+    const char *folder;
+    char *path;
+    int as_json, watches;
+    char *before; /* what the file had when it was shown last; NULL: it was not */
+};
+
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int signal_number)
 {
-    if (!json_is_object(o) || !json_is_string(json_object_get(o, "phase")))
-        return sg_fail(err, SG_INPUT, "%s: not a status file of synthgrid", path);
-    char seal[SG_HEX];
-    if (sg_json_text_or(o, "sha256", "")[0] &&
-        (!sg_progress_seal(o, seal) || strcmp(seal, sg_json_text_or(o, "sha256", "")) != 0))
-        return sg_fail(
-            err, SG_INPUT,
-            "%s: its numbers are not those that a run wrote there; hint: the next run writes it anew", path);
-    struct sg_buf b = sg_buf_make(1 << 16);
-    char elapsed[24], eta[24];
-    sg_format_duration(sg_json_number_or(o, "elapsed_s", 0), elapsed);
-    sg_buf_puts(&b, "study    ");
-    sg_buf_safe(&b, sg_json_text_or(o, "study", ""), 200);
-    sg_buf_puts(&b, "\nphase    ");
-    sg_buf_safe(&b, sg_json_text_or(o, "phase", ""), 40);
-    sg_buf_printf(&b, " after %s", elapsed);
-    struct stat st;
-    int ended = strcmp(sg_json_text_or(o, "phase", ""), "done") == 0 ||
-                strcmp(sg_json_text_or(o, "phase", ""), "stopped") == 0;
-    double silent_s = stat(path, &st) == 0 ? difftime(time(NULL), st.st_mtime) : 0;
-    char *holder = ended ? NULL : sg_lease_holder(folder);
-    int hangs = silent_s > 30, gone = !ended && !holder; /* a run writes every 2 s */
-    double left = sg_json_number_or(o, "eta_s", 0);
-    if (left >= 0 && !hangs && !gone && !sg_json_text_or(o, "silent", "")[0] &&
-        strcmp(sg_json_text_or(o, "phase", ""), "done") != 0) {
-        sg_format_duration(left, eta);
-        sg_buf_printf(&b, ", about %s left", eta);
-    }
-    sg_buf_printf(&b, ", on %lld %s (written ", (long long)sg_json_int_or(o, "n_ranks", 0),
-                  sg_plural(sg_json_int_or(o, "n_ranks", 0), "rank", "ranks"));
-    sg_buf_safe(&b, sg_json_text_or(o, "updated", ""), 40);
-    sg_buf_printf(&b, ")\n");
-    sg_format_duration(silent_s, eta);
-    if (gone)
-        sg_buf_printf(&b, "         the run is gone: it %s, %s ago; run it again to resume\n",
-                      strcmp(sg_json_text_or(o, "phase", ""), "stopping") == 0
-                          ? "was told to stop"
-                          : "has ended without a word (killed, or its node went)",
-                      eta);
-    else if (!ended && hangs) {
-        sg_buf_printf(&b, "         no sign of it for %s: rank 0 hangs or is stopped (", eta);
-        sg_buf_safe(&b, holder, 200);
-        sg_buf_puts(&b, "), or its node went; a run that is started again finds out\n");
-    } else if (!ended && sg_json_text_or(o, "silent", "")[0]) {
-        sg_buf_puts(&b, "         ");
-        sg_buf_safe(&b, sg_json_text_or(o, "silent", ""), 400);
-        sg_buf_puts(&b, "\n");
-    }
-    sg_free(holder);
-    sg_buf_printf(&b, "cells    %lld of %lld done, %lld failed\npools    %lld of %lld filled\n",
-                  (long long)sg_json_int_or(o, "n_cells_done", 0), (long long)sg_json_int_or(o, "n_cells", 0),
-                  (long long)sg_json_int_or(o, "n_cells_failed", 0),
-                  (long long)sg_json_int_or(o, "n_pools_done", 0),
-                  (long long)sg_json_int_or(o, "n_pools", 0));
-    sg_buf_printf(&b, "LLM      %lld %s in this run, %lld asked for; %lld %s in, %lld out",
-                  (long long)sg_json_int_or(o, "n_completions", 0),
-                  sg_plural(sg_json_int_or(o, "n_completions", 0), "answer", "answers"),
-                  (long long)sg_json_int_or(o, "n_requests_left", 0),
-                  (long long)sg_json_int_or(o, "tokens_in", 0),
-                  sg_plural(sg_json_int_or(o, "tokens_in", 0), "token", "tokens"),
-                  (long long)sg_json_int_or(o, "tokens_out", 0));
-    if (sg_json_int_or(o, "n_given_up", 0) > 0)
-        sg_buf_printf(&b, "; %lld given up", (long long)sg_json_int_or(o, "n_given_up", 0));
-    double usd = sg_json_number_or(o, "cost_usd", 0);
-    if (usd > 0)
-        sg_buf_printf(&b, "; %.4f USD so far", usd);
-    sg_buf_puts(&b, "\n");
-    if (sg_json_text_or(o, "failure", "")[0] && !ended) {
-        sg_buf_puts(&b, "failure  the last one: ");
-        sg_buf_safe(&b, sg_json_text_or(o, "failure", ""), 300);
-        sg_buf_puts(&b, "\n");
-    }
-    if (sg_json_int_or(o, "n_batches", 0) > 0)
-        sg_buf_printf(
-            &b, "batches  %lld with the provider, %lld %s; synthgrid generate STUDY --collect fetches %s\n",
-            (long long)sg_json_int_or(o, "n_batches", 0), (long long)sg_json_int_or(o, "n_batch_requests", 0),
-            sg_plural(sg_json_int_or(o, "n_batch_requests", 0), "request", "requests"),
-            sg_plural(sg_json_int_or(o, "n_batch_requests", 0), "it", "them"));
-    if (sg_json_text_or(o, "message", "")[0]) {
-        sg_buf_puts(&b, "message  ");
-        sg_buf_safe(&b, sg_json_text_or(o, "message", ""), 600);
-        sg_buf_puts(&b, "\n");
-    }
-    sg_status status = sg_buf_check(&b, "the status", err);
-    if (status == SG_OK)
-        fputs(sg_buf_text(&b), stdout);
-    sg_buf_free(&b);
+    (void)signal_number;
+    interrupted = 1;
+}
+
+/* On a terminal in place of the block before; elsewhere below it, and in one line a JSON object. */
+static sg_status print_block(const struct shown *x, const json_t *o, const char *text, struct sg_err *err)
+{
+    int over = x->watches && isatty(STDOUT_FILENO);
+    if (x->as_json && x->watches)
+        return sg_cli_print_json(json_deep_copy(o), "the status", err);
+    fputs(over ? "\033[H\033[2J" : x->watches && x->before ? "\n" : "", stdout);
+    fputs(text, stdout);
+    if (x->as_json)
+        fputs("\n", stdout);
+    fflush(stdout);
+    return ferror(stdout) ? sg_fail(err, SG_FAILED, "standard output cannot be written") : SG_OK;
+}
+
+/* Reads the file, and shows it where it has news: on a terminal each time, since what runs goes on. */
+static sg_status show(struct shown *x, enum sg_status_end *end, struct sg_err *err)
+{
+    char *bytes = NULL;
+    struct sg_buf text = sg_buf_make(1 << 16);
+    SG_TRY(sg_file_read(x->path, STATUS_BYTES, &bytes, NULL, err));
+    json_t *o = json_loads(bytes, JSON_REJECT_DUPLICATES, NULL);
+    sg_status status = SG_OK;
+    int is_news = !x->before || strcmp(x->before, bytes) != 0;
+    if (!x->as_json || x->watches || !o)
+        status = sg_status_text(o, x->folder, x->path, &text, end, err);
+    /* A run that ends gives its lease back after its last word: what is gone was not just ending when it is so twice. */
+    if (status == SG_OK && x->watches && *end == SG_STATUS_GONE && is_news && x->before)
+        *end = SG_STATUS_ON;
+    if (status == SG_OK && (is_news || *end != SG_STATUS_ON || (isatty(STDOUT_FILENO) && !x->as_json)))
+        status = print_block(x, o, x->as_json ? bytes : sg_buf_text(&text), err);
+    json_decref(o);
+    sg_buf_free(&text);
+    sg_free(x->before);
+    x->before = bytes;
     return status;
+}
+
+/* Until the run ends, or Ctrl-C. */
+static sg_status watch(struct shown *x, struct sg_err *err)
+{
+    struct sigaction a = {.sa_handler = on_interrupt};
+    enum sg_status_end end = SG_STATUS_ON;
+    sigemptyset(&a.sa_mask);
+    sigaction(SIGINT, &a, NULL);
+    for (;;) {
+        SG_TRY(show(x, &end, err));
+        if (end != SG_STATUS_ON || interrupted)
+            return SG_OK;
+        for (int i = 0; i < 10 && !interrupted; i++)
+            sg_sleep_us(100000);
+        if (interrupted)
+            return SG_OK;
+    }
 }
 
 int sg_cmd_status(int argc, char **argv)
 {
-    int as_json = 0;
+    struct shown x = {0};
     const struct sg_option option[] = {
-        {.name = "json", .type = SG_OPT_FLAG, .help = "the status file as it is", .flag = &as_json},
+        {.name = "json", .type = SG_OPT_FLAG, .help = "the status file as it is", .flag = &x.as_json},
+        {.name = "watch",
+         .type = SG_OPT_FLAG,
+         .help = "again each second until the run ends; Ctrl-C ends it before",
+         .flag = &x.watches},
     };
-    const struct sg_usage usage = {
-        .command = "status",
-        .positional = "DIR",
-        .n_positional = 1,
-        .about =
-            "How far a run is: cells, ETA, money, failures. Reads one small file; never disturbs the run.",
-        .option = option,
-        .n_options = 1};
+    const struct sg_usage usage = {.command = "status",
+                                   .positional = "DIR",
+                                   .n_positional = 1,
+                                   .about =
+                                       "How far a run is: cells, what each rank does, ETA, money, failures. "
+                                       "Reads one small file; never disturbs the run. Of many ranks the "
+                                       "first 32 have a row.",
+                                   .option = option,
+                                   .n_options = 2};
     struct sg_args args;
     struct sg_err err = {0};
+    enum sg_status_end end = SG_STATUS_ON;
     int code;
     if (!sg_cli_begin(&usage, argc, argv, &args, NULL, &code))
         return code;
-    char *path = sg_path_join(args.positional[0], "status.json"), *bytes = NULL;
-    sg_status status = path ? SG_OK : sg_fail_memory(&err, 64);
-    if (status == SG_OK && !sg_file_exists(path))
-        status = sg_fail(&err, SG_INPUT,
-                         "%s: no run has written there; hint: give the `results` folder of a study",
-                         args.positional[0]);
+    x.folder = args.positional[0];
+    x.path = sg_path_join(x.folder, "status.json");
+    sg_status status = x.path ? SG_OK : sg_fail_memory(&err, 64);
+    if (status == SG_OK && !sg_file_exists(x.path))
+        status =
+            sg_fail(&err, SG_INPUT,
+                    "%s: no run has written there; hint: give the `results` folder of a study", x.folder);
     if (status == SG_OK)
-        status = sg_file_read(path, 1 << 20, &bytes, NULL, &err);
-    json_t *o = status == SG_OK ? json_loads(bytes, JSON_REJECT_DUPLICATES, NULL) : NULL;
-    if (status == SG_OK && as_json && o)
-        fputs(bytes, stdout), fputs("\n", stdout);
-    else if (status == SG_OK)
-        status = print_status(o, args.positional[0], path, &err);
-    json_decref(o);
-    sg_free(bytes);
-    sg_free(path);
+        status = x.watches ? watch(&x, &err) : show(&x, &end, &err);
+    sg_free(x.before);
+    sg_free(x.path);
     return sg_cli_end(&args, NULL, status, &err);
 }

@@ -269,6 +269,16 @@ struct sg_dispatch_count sg_dispatch_counted(const struct sg_dispatch *d, int ge
     return d->queue[generator].count;
 }
 
+int64_t sg_dispatch_in_flight(const struct sg_dispatch *d, int rank)
+{
+    int64_t n = 0;
+    for (int g = 0; g < d->s.n_generators; g++)
+        for (int i = 0; i < d->queue[g].n_slots; i++)
+            if (rank < 0 || d->queue[g].slot[i].rank == rank)
+                n += d->queue[g].slot[i].n_flying;
+    return n;
+}
+
 double sg_dispatch_spent_usd(const struct sg_dispatch *d)
 {
     return d->budget.spent_usd;

@@ -95,6 +95,9 @@ struct sg_dispatch_count sg_dispatch_counted(const struct sg_dispatch *d, int ge
 /* "12 answered, 3 sent again (2 rate limit, 1 network), 1 given up (refused)" */
 void sg_dispatch_count_text(const struct sg_dispatch_count *n, struct sg_buf *out);
 
+/* Requests that have left and have not come back, over all generators: of one of the job's ranks; of all (-1). */
+int64_t sg_dispatch_in_flight(const struct sg_dispatch *d, int rank);
+
 /* What was spent, or may have been. */
 double sg_dispatch_spent_usd(const struct sg_dispatch *d);
 /* The same as the ledger has it, once it is committed. */

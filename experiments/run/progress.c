@@ -103,6 +103,30 @@ int sg_progress_seal(const json_t *status, char seal[SG_HEX])
     return text != NULL;
 }
 
+/* jansson takes UTF-8 alone. */
+static json_t *safe_string(const char *text, size_t n)
+{
+    struct sg_buf b = sg_buf_make(8192);
+    sg_buf_safe(&b, text, n);
+    json_t *o = b.failed ? NULL : json_string(sg_buf_text(&b));
+    sg_buf_free(&b);
+    return o;
+}
+
+static json_t *ranks_json(const struct sg_progress *p)
+{
+    json_t *list = json_array();
+    for (int i = 0; i < p->n_ranks_shown; i++) {
+        const struct sg_progress_rank *x = &p->rank[i];
+        json_array_append_new(list, json_pack("{s:i,s:o,s:o,s:s,s:f,s:i,s:i,s:I}", "rank", x->rank, "host",
+                                              safe_string(x->host, sizeof x->host), "work",
+                                              safe_string(x->work, sizeof x->work), "cell", x->cell, "work_s",
+                                              x->work_s, "n_team", x->n_team, "team", x->first, "n_in_flight",
+                                              (json_int_t)x->n_in_flight));
+    }
+    return list;
+}
+
 sg_status sg_progress_write(const struct sg_progress *p, const char *dir, int last, struct sg_err *err)
 {
     static double written = -1e9;
@@ -136,6 +160,11 @@ sg_status sg_progress_write(const struct sg_progress *p, const char *dir, int la
         json_object_set_new(o, "silent", json_string(p->silent ? p->silent : ""));
     if (o)
         json_object_set_new(o, "signal", json_string(p->signal ? p->signal : ""));
+    if (o) {
+        json_object_set_new(o, "n_ranks_busy", json_integer(p->n_busy));
+        json_object_set_new(o, "n_in_flight", json_integer((json_int_t)p->n_in_flight));
+        json_object_set_new(o, "ranks", ranks_json(p));
+    }
     char seal[SG_HEX];
     char *text = sg_progress_seal(o, seal) && json_object_set_new(o, "sha256", json_string(seal)) == 0
                      ? json_dumps(o, JSON_INDENT(2))

@@ -9,6 +9,15 @@
 #include <jansson.h>
 #include <stdint.h>
 
+/* What one rank does. */
+struct sg_progress_rank {
+    int rank, n_team, first; /* n_team: ranks that work at it together, 0: idle; first: the first of them */
+    char host[64], work[240], cell[SG_HEX]; /* in words; the cell's id, "": no cell */
+    double work_s;                          /* so long */
+    int64_t n_in_flight;                    /* requests */
+};
+enum { SG_PROGRESS_RANKS = 32 }; /* so many are shown: the file stays small, whatever the job */
+
 struct sg_progress {
     const char *study,
         *phase; /* phase: "starting", "generating", "batches", "training", "diversity", "writing", "stopping"; at
@@ -19,12 +28,15 @@ struct sg_progress {
     int64_t n_given_up;                  /* requests of this run that are recorded as failed */
     int64_t n_batches, n_batch_requests; /* with the provider's batch API, not collected yet */
     int64_t tokens_in, tokens_out;
-    double cost_usd;         /* < 0: unknown */
-    double elapsed_s, eta_s; /* eta < 0: not known yet */
-    int n_ranks;
-    const char *silent;  /* NULL, "", or the sentence of a rank that gives no sign of life */
-    const char *message; /* why it stopped, or "" */
-    const char *signal;  /* what asked for the stop: "TERM", "INT"; NULL or "": no signal */
+    double cost_usd;                     /* < 0: unknown */
+    double elapsed_s, eta_s;             /* eta < 0: not known yet */
+    int n_ranks, n_busy;                 /* n_busy: that compute something */
+    int64_t n_in_flight;                 /* requests, of all ranks */
+    int n_ranks_shown;                   /* 0: nothing is known of them now */
+    const struct sg_progress_rank *rank; /* (n_ranks_shown) the first ones, borrowed */
+    const char *silent;                  /* NULL, "", or the sentence of a rank that gives no sign of life */
+    const char *message;                 /* why it stopped, or "" */
+    const char *signal;                  /* what asked for the stop: "TERM", "INT"; NULL or "": no signal */
     char failure
         [300]; /* the last attempt without an answer, "" before there was one; until failed_s (sg_now_s) it is news */
     double failed_s;

@@ -1,3 +1,4 @@
+#include "base/text.h"
 #include "experiments/run/run_impl.h"
 
 #include <stdio.h>
@@ -52,20 +53,12 @@ sg_status sg_run_cell_done(void *context, void *user, const struct sg_outcome *o
 void sg_run_describe_work(void *context, const struct sg_engine_silence *s, char *text, size_t n)
 {
     const struct sg_run *r = context;
-    char name[SG_ARM_NAME] = "";
-    const char *other = s->kind == SG_RUN_BUY                          ? "it buys completions"
-                        : s->kind == SG_RUN_CELLS + SG_CELL_VECTORS    ? "it embeds texts"
-                        : s->kind == SG_RUN_CELLS + SG_CELL_RAW_MODELS ? "it fits a classifier of raw rows"
-                        : s->kind == SG_RUN_ROUNDS ? "it fits a classifier for a pool's next round"
-                                                   : NULL;
-    if (other) {
-        snprintf(text, n, "%s", other);
-        return;
-    }
-    const struct sg_cell *c = ((const struct sg_run_cell *)s->user)->item.cell;
-    sg_arm_name(r->p->study, &c->arm, name);
-    snprintf(text, n, "it trains cell %lld (%s): %s %s%s%s, %lld synthetic, %lld raw",
-             (long long)(c - r->p->grid.cell), sg_cell_classifier_name(c->classifier),
-             r->p->study->task[c->task].name, sg_mix_name(c->mix), name[0] ? ", " : "", name,
-             (long long)c->size, (long long)c->raw);
+    const struct sg_cell *c = sg_run_cell_of(s->kind, s->user);
+    char words[240];
+    sg_run_work_words(r, s->kind, s->user, words, sizeof words);
+    if (c)
+        snprintf(text, n, "it trains cell %.12s: %s", c->id, words);
+    else
+        snprintf(text, n, "it %s", words);
+    sg_text_whole(text);
 }

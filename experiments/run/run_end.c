@@ -96,6 +96,8 @@ static sg_status write_end(struct sg_run *r, sg_status status, struct sg_err *wh
 {
     struct sg_progress *g = &r->progress;
     int asked = sg_engine_stop_requested();
+    g->n_ranks_shown = g->n_busy = 0;
+    g->n_in_flight = 0;
     if (status == SG_STOPPED && asked && !strstr(why->text, "hint:"))
         sg_fail(why, SG_STOPPED,
                 "%.900s; hint: the same command goes on; synthgrid status %s shows how far it is", why->text,

@@ -1,5 +1,6 @@
 /* Inside of a run: run.c (the order of things), run_begin.c (what there is, and what is to do), run_cells.c (cells as the engine's
- * work), run_turn.c (what is done and shown while the engine runs), run_companion.c (its LLM server), run_end.c (how it ends). */
+ * work), run_turn.c (what is done and shown while the engine runs), run_ranks.c (what each rank does), run_companion.c (its LLM server),
+ * run_end.c (how it ends). */
 #ifndef SG_EXPERIMENTS_RUN_RUN_IMPL_H
 #define SG_EXPERIMENTS_RUN_RUN_IMPL_H
 
@@ -69,6 +70,8 @@ struct sg_run {
     char *companion_log;
 
     struct sg_progress progress;
+    struct sg_progress_rank rank_row[SG_PROGRESS_RANKS];
+    double ranks_noted;                /* when: as often as status.json is written */
     struct sg_progress_keeper *keeper; /* of phases without turns; NULL: none */
     int has_warned;                    /* that status.json cannot be written */
     int shows_stop;                    /* status.json says that the run stops */
@@ -99,6 +102,17 @@ sg_status sg_run_cell_done(void *context, void *user, const struct sg_outcome *o
 
 /* For sg_watch_turn: what a silent rank has in hand. context: the run. */
 void sg_run_describe_work(void *context, const struct sg_engine_silence *s, char *text, size_t n);
+
+/* ---- run_ranks.c ---- */
+
+/* The cell that an item of the engine's is; NULL: it is none. */
+const struct sg_cell *sg_run_cell_of(int kind, const void *user);
+
+/* What such an item is, in words: of a cell experiments/run/cell_words.h. */
+void sg_run_work_words(const struct sg_run *r, int kind, const void *user, char *text, size_t n);
+
+/* What the first ranks do, and how many do something, into r->progress; at the pace of status.json. */
+void sg_run_note_ranks(struct sg_run *r, const struct sg_engine *e);
 
 /* ---- run_turn.c ---- */
 

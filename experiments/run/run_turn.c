@@ -41,6 +41,8 @@ sg_status sg_run_begin_phase(struct sg_run *r, const char *phase, struct sg_err 
 {
     r->progress.phase = phase;
     r->progress.eta_s = -1;
+    r->progress.n_ranks_shown = r->progress.n_busy = 0;
+    r->progress.n_in_flight = 0;
     return sg_progress_keep(&r->progress, r->p->study->results, r->started, r->options->quiet, &r->keeper,
                             err);
 }
@@ -56,6 +58,7 @@ static void note_progress(struct sg_run *r, const struct sg_engine *e, const str
 {
     struct sg_progress *g = &r->progress;
     sg_run_note_buying(r);
+    sg_run_note_ranks(r, e);
     g->elapsed_s = r->shown - r->started;
     g->cost_usd = sg_dispatch_spent_usd(r->dispatch);
     g->phase = s->draining ? "stopping"

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """A run answers at once: its first line, a Ctrl-C, a reader that has gone, and `status` of one that is gone."""
+import json
 import pathlib
 import re
 import signal
@@ -43,17 +44,40 @@ with sg.Folder() as folder, sg.Stub(folder, "--latency", "0.3") as stub:
             time.sleep(0.05)
         return run
 
+    def watch(name, *options):
+        return subprocess.Popen(sg.command("status", folder / name, "--watch", *options), cwd=sg.ROOT, env=sg.ENVIRONMENT, stdin=subprocess.DEVNULL,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def ranks_of(name, words):
+        """The rows of `status`, once they have these words."""
+        for _ in range(200):
+            out, _ = sg.run("status", folder / name)
+            if re.search(words, out):
+                return out
+            time.sleep(0.1)
+        sg.fail(f"status never said {words}:\n{out}")
+
     def once(_):
         """One Ctrl-C drains: the answer comes while requests are out, and the run can go on. Before it, the run is looked at."""
         run = begun(0, "once")
         out, _ = sg.run("report", folder / "once")
         sg.check("of 1 cell so far; a run is at work on it" in out, out)
+        ranks_of("once", r"ranks    0 are at work, 1 idle; [12] requests? in flight\n +0 \S+ +idle; [12] requests? in flight\n")
+        watching, as_json, cut = watch("once"), watch("once", "--json"), watch("once")
+        cut.stdout.readline()
+        cut.send_signal(signal.SIGINT)
+        sg.check(cut.wait(20) == 0, f"a Ctrl-C ends `status --watch` with {cut.returncode}")
         run.process.send_signal(signal.SIGINT)
         run.until("stopping after what runs; again to drop it")
         code, rest = run.end()
         sg.check(code == 3 and "the same command goes on" in rest, f"exit code {code}:\n{rest}")
         out, _ = sg.run("status", folder / "once")
-        sg.check("phase    stopped" in out and "the same command goes on" in out and "left" not in out, out)
+        sg.check("phase    stopped" in out and "the same command goes on" in out and "left" not in out and "ranks" not in out, out)
+        text, _ = watching.communicate(timeout=20)
+        blocks = text.split("\n\n")
+        sg.check(watching.returncode == 0 and len(blocks) >= 2 and blocks[-1] == out and "phase    stopped" in out, f"status --watch:\n{text}")
+        lines = [json.loads(line) for line in as_json.communicate(timeout=20)[0].splitlines()]
+        sg.check(as_json.returncode == 0 and len(lines) >= 2 and lines[-1]["phase"] == "stopped" and lines[0]["ranks"][0]["rank"] == 0, str(lines))
 
     def twice(_):
         run = begun(0, "twice")
@@ -80,6 +104,7 @@ with sg.Folder() as folder, sg.Stub(folder, "--latency", "0.3") as stub:
     def forwarded(_):
         """SIGUSR1 is passed on by mpirun, and drains."""
         run = begun(2, "forwarded")
+        ranks_of("forwarded", r"ranks    0 are at work, 2 idle; 2 requests in flight\n +0 \S+ +idle; 1 request in flight\n +1 \S+ +idle; 1 request in flight\n")
         run.process.send_signal(signal.SIGUSR1)
         run.until("stopping after what runs")
         code, rest = run.end()

@@ -56,6 +56,43 @@ static void test_time_left(void **state)
     }
 }
 
+/* A row a rank, in the sealed part of the file; names may be any bytes. */
+static void test_rows_of_ranks(void **state)
+{
+    (void)state;
+    static const struct sg_progress_rank row[] = {
+        {.rank = 0, .n_team = 2, .host = "n\xff", .work = "sst2 zero_shot", .cell = "abc", .work_s = 1.5},
+        {.rank = 1, .n_team = 2, .host = "n2", .n_in_flight = 7}};
+    struct sg_progress p = {.study = "small",
+                            .phase = "training",
+                            .message = "",
+                            .n_ranks = 10000,
+                            .n_busy = 9000,
+                            .n_in_flight = 7,
+                            .n_ranks_shown = 2,
+                            .rank = row};
+    struct sg_err err = {0};
+    char seal[SG_HEX];
+    if (sg_progress_write(&p, ".", 1, &err) != SG_OK)
+        fail_msg("%s", err.text);
+    json_t *o = json_load_file("status.json", 0, NULL), *list = json_object_get(o, "ranks"),
+           *first = json_array_get(list, 0), *second = json_array_get(list, 1);
+    assert_int_equal(json_array_size(list), 2);
+    assert_int_equal(json_integer_value(json_object_get(o, "n_ranks_busy")), 9000);
+    assert_int_equal(json_integer_value(json_object_get(o, "n_in_flight")), 7);
+    assert_string_equal(json_string_value(json_object_get(first, "host")), "n?");
+    assert_string_equal(json_string_value(json_object_get(first, "cell")), "abc");
+    assert_true(json_number_value(json_object_get(first, "work_s")) == 1.5);
+    assert_int_equal(json_integer_value(json_object_get(second, "team")), 0);
+    assert_int_equal(json_integer_value(json_object_get(second, "n_in_flight")), 7);
+    assert_true(sg_progress_seal(o, seal));
+    assert_string_equal(seal, json_string_value(json_object_get(o, "sha256")));
+    json_object_set_new(first, "work", json_string("nothing"));
+    assert_true(sg_progress_seal(o, seal));
+    assert_string_not_equal(seal, json_string_value(json_object_get(o, "sha256")));
+    json_decref(o);
+}
+
 static double written_elapsed_s(char phase[20])
 {
     json_t *o = json_load_file("status.json", 0, NULL);
@@ -93,7 +130,8 @@ static void test_phase_without_turns(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_message_of_any_bytes),
-                                       cmocka_unit_test(test_no_folder), cmocka_unit_test(test_time_left),
+                                       cmocka_unit_test(test_no_folder), cmocka_unit_test(test_rows_of_ranks),
+                                       cmocka_unit_test(test_time_left),
                                        cmocka_unit_test(test_phase_without_turns)};
     return cmocka_run_group_tests(tests, scratch_enter, scratch_leave);
 }
