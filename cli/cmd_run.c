@@ -130,6 +130,10 @@ static int study_command(enum action action, int argc, char **argv)
         .argument = "COMMAND",
         .help = "start this LLM server beside rank 0 and ask it; {socket} or {port}",
         .text = &o.with_llm};
+    const struct sg_option option_events = {.name = "json",
+                                            .type = SG_OPT_FLAG,
+                                            .help = "what happens, a JSON object a line on standard output",
+                                            .flag = &o.events};
     const struct sg_option plan_options[] = {
         option_results,
         option_llm,
@@ -160,6 +164,7 @@ static int study_command(enum action action, int argc, char **argv)
         option_usd,
         option_quiet,
         option_llm,
+        option_events,
         {.name = "offline",
          .type = SG_OPT_FLAG,
          .help = "open no socket; list first what is missing",
@@ -182,6 +187,7 @@ static int study_command(enum action action, int argc, char **argv)
         option_usd,
         option_quiet,
         option_llm,
+        option_events,
         {.name = "batch",
          .type = SG_OPT_FLAG,
          .help = "send what is missing to the batch API",
@@ -247,6 +253,10 @@ static int study_command(enum action action, int argc, char **argv)
     else if (is_bundle && o.with_llm && status == SG_OK)
         status =
             sg_fail(&err, SG_INPUT, "%s is a bundle, which asks nobody; hint: leave out --with-llm", o.study);
+    else if (is_bundle && o.events)
+        status =
+            sg_fail(&err, SG_INPUT,
+                    "--json is for a study: of a bundle's run the comparison is printed; hint: leave it out");
     else if (is_bundle && share)
         status = sg_fail(&err, SG_INPUT,
                          "--share is for a study: the results of a bundle are compared as a whole");

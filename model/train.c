@@ -121,8 +121,11 @@ static sg_status save(struct run *r, int64_t step, struct sg_err *why, struct sg
     SG_TRY(sg_snapshot_write(r->t, r->hooks->snapshot.path, &at, why, err));
     r->saved_s = sg_now_s();
     r->took_s = r->saved_s - begin_s;
-    if (why->status == SG_OK)
-        r->saved_step = step;
+    if (why->status != SG_OK)
+        return SG_OK;
+    r->saved_step = step;
+    if (r->hooks->saved && r->t->team->rank == 0)
+        r->hooks->saved(r->hooks->context, step);
     return SG_OK;
 }
 

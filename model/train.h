@@ -83,6 +83,7 @@ struct sg_train_hooks {
     void (*progress)(void *context, int64_t step, int64_t n_steps, double loss); /* team rank 0, after each step */
     int (*stopping)(void *context);                     /* any rank, before each step; the team agrees, then SG_STOPPED */
     void (*warn)(void *context, const char *text);      /* team rank 0: what a person should know, but ends no run */
+    void (*saved)(void *context, int64_t step);         /* team rank 0: the snapshot has so many steps */
     void *context;
     struct sg_train_snapshot snapshot;
 };

@@ -236,6 +236,8 @@ sg_status sg_cell_result(const struct sg_encoder *encoder, const struct sg_work 
         json_object_set_new(o, "n_tokens", json_integer((json_int_t)r->n_tokens));
         json_object_set_new(o, "lanes", json_integer((json_int_t)r->lanes));
     }
+    if (o && r->first_step)
+        json_object_set_new(o, "first_step", json_integer((json_int_t)r->first_step));
     if (o && more)
         json_object_update(o, more);
     SG_TRY(sg_json_put_head(result, o, err));
@@ -248,6 +250,13 @@ static int stopping(void *context)
 {
     const struct sg_work *w = context;
     return w->stopping(w);
+}
+
+/* Rank 0 of the job hears of it; the snapshot is there all the same if not. */
+static void saved(void *context, int64_t step)
+{
+    struct sg_err unsaid;
+    (void)!sg_work_emit(context, &step, sizeof step, &unsaid);
 }
 
 /* The test rows behind the head: read anew where they are not those of the task's cell before. */
@@ -274,6 +283,7 @@ static sg_status train_cell(struct sg_cells *cells, const json_t *o, const struc
     const char *path = sg_json_text_or(o, "snapshot", NULL);
     struct sg_train_hooks hooks = {
         .stopping = stopping,
+        .saved = saved,
         .context = (void *)(uintptr_t)w,
         .snapshot = {.path = path, .every_s = LONG_S, .least_s = LONG_S, .may_fail = 1}};
     sg_status status =

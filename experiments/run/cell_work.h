@@ -6,6 +6,8 @@
  * further test set), a JSON array like "train". Result: int64 length of a JSON header, the header, then
  * float32 loss (n_steps) and logits (n_eval, K).
  *
+ * What such work emits: an int64, the steps that its snapshot has now.
+ *
  * A cell that trains for longer than a minute is put into its snapshot file, so that a run that is stopped or
  * killed does not lose it. The file goes when the cell is done, and when a run begins whose study does not have
  * the cell. */

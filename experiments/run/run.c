@@ -4,8 +4,8 @@
 #include "base/mem.h"
 #include "base/tell.h"
 #include "base/text.h"
+#include "experiments/run/events.h"
 #include "experiments/run/measure.h"
-#include "experiments/run/run_impl.h"
 #include "experiments/run/same_ranks.h"
 #include "model/kernels/ops.h"
 
@@ -19,6 +19,7 @@ static sg_status on_complete(void *context, int64_t i, struct sg_err *err)
 {
     struct sg_run *r = context;
     r->progress.n_pools_done += i < r->p->grid.n_pools;
+    sg_event_filled(r, i);
     SG_TRY(sg_resume_settle(&r->resume, i, err));
     return sg_run_add_cells(r, i, err);
 }
@@ -80,6 +81,7 @@ static sg_status engine_create(struct sg_run *r, struct sg_engine **out, struct 
 {
     struct sg_kind kinds[SG_RUN_N_KINDS] = {[SG_RUN_BUY] = sg_dispatch_kind(&r->endpoints.sender)};
     sg_cell_items_kinds(&r->items, sg_run_cell_done, &kinds[SG_RUN_CELLS]);
+    kinds[SG_RUN_CELLS + SG_CELL_FINE_TUNE].event = sg_run_cell_event;
     kinds[SG_RUN_ROUNDS] = sg_round_work_kind(r->rounds, on_fitted, r);
     SG_TRY(sg_engine_create(r->world, kinds, SG_RUN_N_KINDS, out, err));
     r->engine = *out;
@@ -101,8 +103,10 @@ static sg_status engine_run(struct sg_run *r, struct sg_err *err)
     }
     status = sg_agree(world, status, err);
     /* All that is missing was asked for in queue_all: a run that has nothing to buy then never will. */
-    struct sg_engine_hooks hooks = {
-        .tick = sg_run_tick, .tick_s = r->progress.n_requests_left ? BUY_TURN_S : 0, .context = r};
+    struct sg_engine_hooks hooks = {.tick = sg_run_tick,
+                                    .tick_s = r->progress.n_requests_left ? BUY_TURN_S : 0,
+                                    .started = r->options->events ? sg_run_started : NULL,
+                                    .context = r};
     if (status == SG_OK)
         status = sg_engine_run(engine, world->rank == 0 ? &hooks : NULL, err);
     sg_engine_destroy(engine);
@@ -289,7 +293,7 @@ static void free_all(struct sg_run *r)
 
 sg_status sg_run(const struct sg_team *world, const struct sg_run_options *o, struct sg_err *err)
 {
-    struct sg_run r = {.options = o, .world = world, .started = sg_now_s()};
+    struct sg_run r = {.options = o, .world = world, .began = sg_now_s(), .started = sg_now_s()};
     if (!o->quiet && !o->when_dropped)
         sg_watch_begin(world, o->study, o->n_overrides, o->overrides, o->buy_only);
     sg_status status = SG_OK;
@@ -306,6 +310,8 @@ sg_status sg_run(const struct sg_team *world, const struct sg_run_options *o, st
 done:
     sg_run_end_phase(&r);
     sg_run_write_failure(&r, status, err);
+    if (r.has_end)
+        sg_event_run_ended(&r, status, err->text);
     if (world->rank == 0 && !o->quiet)
         sg_tell_progress("", 1);
     free_all(&r);

@@ -31,6 +31,7 @@ struct sg_run_options {
         n_shares; /* n_shares > 0: of the cells in the order of their ids each n_shares-th, from number `share` (1 to n_shares) on.
                                 Pools are not measured: who merges the shares does that. SG_INPUT where completions are missing: each share would buy them. */
     int quiet;    /* no progress, no closing table */
+    int events; /* what happens as JSON on standard output (experiments/run/events.h), in place of all else there */
     /* A run that is begun anew each time: what its end at once is answered with, where a signal asks for it, in place of that the same
      * command goes on; its caller says what runs. Static text; NULL: a study's own run, which goes on. */
     const char *when_dropped;

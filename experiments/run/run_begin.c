@@ -2,11 +2,11 @@
 #include "base/mem.h"
 #include "base/tell.h"
 #include "base/text.h"
+#include "experiments/run/events.h"
 #include "experiments/run/own_data.h"
 #include "experiments/run/own_sets.h"
 #include "experiments/run/pools_text.h"
 #include "experiments/run/provenance.h"
-#include "experiments/run/run_impl.h"
 #include "results/h5/store.h"
 #include "results/ledger/ledger_attempts.h"
 
@@ -199,7 +199,9 @@ sg_status sg_run_begin(struct sg_run *r, sg_requests_complete complete, struct s
                                                              .budget_usd = r->budget_usd,
                                                              .n_ranks = r->world->size},
                               &r->dispatch, err));
-    return sg_requests_attach(r->requests, r->dispatch, complete, r, err);
+    SG_TRY(sg_requests_attach(r->requests, r->dispatch, complete, r, err));
+    sg_event_run_started(r);
+    return SG_OK;
 }
 
 sg_status sg_run_open_endpoints(struct sg_run *r, struct sg_err *err)

@@ -1,7 +1,8 @@
 #include "base/text.h"
-#include "experiments/run/run_impl.h"
+#include "experiments/run/events.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* Unless it is over. */
 static sg_status add_cell(struct sg_run *r, int64_t i, struct sg_err *err)
@@ -47,7 +48,29 @@ sg_status sg_run_cell_done(void *context, void *user, const struct sg_outcome *o
     r->progress.n_cells_failed += o->status != SG_OK;
     r->n_probes_over += c->classifier == SG_PROBE;
     r->n_probes_now += c->classifier == SG_PROBE;
-    return sg_ledger_commit(r->ledger, err);
+    SG_TRY(sg_ledger_commit(r->ledger, err));
+    sg_event_cell_over(r, c, o);
+    return SG_OK;
+}
+
+void sg_run_started(void *context, int kind, void *user, const int *ranks, int n_ranks)
+{
+    const struct sg_cell *c = sg_run_cell_of(kind, user);
+    if (c)
+        sg_event_cell_started(context, c, ranks, n_ranks);
+}
+
+sg_status sg_run_cell_event(void *context, void *user, const void *bytes, size_t n, struct sg_engine *e,
+                            struct sg_err *err)
+{
+    (void)context, (void)e, (void)err;
+    const struct sg_run_cell *u = user;
+    int64_t step;
+    if (n != sizeof step)
+        return SG_OK;
+    memcpy(&step, bytes, sizeof step);
+    sg_event_checkpoint(u->run, u->item.cell, step);
+    return SG_OK;
 }
 
 void sg_run_describe_work(void *context, const struct sg_engine_silence *s, char *text, size_t n)

@@ -84,7 +84,7 @@ static sg_status print_degenerate(const struct sg_run *r, struct sg_err *err)
              "train.min_steps, train.lr",
              (long long)n, (long long)n_done, sg_plural(n_done, "cell", "cells"),
              sg_plural(n, "predicts", "predict"));
-    if (r->options->quiet)
+    if (r->options->quiet || r->options->events)
         sg_tell_warning("%s", text);
     else
         sg_tell_result("one class %s", text);
@@ -158,9 +158,10 @@ static void print_next(const struct sg_run *r)
 /* Lines and tables for people. */
 static sg_status print_all(struct sg_run *r, const char *digest, struct sg_err *err)
 {
-    int quiet = r->options->quiet;
-    if (!quiet) {
+    int quiet = r->options->quiet || r->options->events; /* of standard output */
+    if (!r->options->quiet)
         sg_progress_show(&r->progress, 1);
+    if (!quiet) {
         if (sg_engine_stop_requested() < 2 && !r->options->n_shares)
             SG_TRY(print_tables(r, err));
         SG_TRY(print_requests(r, err));
@@ -169,13 +170,13 @@ static sg_status print_all(struct sg_run *r, const char *digest, struct sg_err *
         SG_TRY(print_degenerate(r, err));
     if (!quiet)
         sg_tell_result("results  %s\ndigest   %s", r->h5_path, digest);
-    if (r->options->n_shares)
+    if (r->options->n_shares && !r->options->events)
         sg_tell_result("share    %lld of %lld: %lld of %lld cells are done; `synthgrid merge` joins the "
                        "shares, and a run in what it makes "
                        "measures the pools",
                        (long long)r->options->share, (long long)r->options->n_shares,
                        (long long)r->progress.n_cells_done, (long long)r->p->grid.n_cells);
-    else if (!quiet && !r->options->buy_only && r->end == SG_OK)
+    else if (!r->options->n_shares && !quiet && !r->options->buy_only && r->end == SG_OK)
         print_next(r);
     return SG_OK;
 }
@@ -203,7 +204,7 @@ static sg_status check_whole(const struct sg_run *r, struct sg_err *err)
 
 sg_status sg_run_finish(struct sg_run *r, sg_status status, struct sg_err *err)
 {
-    char digest[SG_HEX] = "";
+    char *digest = r->digest;
     struct sg_err second = {0};
     sg_run_note_buying(r); /* the last answers came after the last turn */
     if (status != SG_OK && status != SG_STOPPED)

@@ -54,10 +54,10 @@ struct sg_run {
     struct sg_cache *cache; /* NULL: none */
     int64_t
         n_cached; /* of progress.n_completions: those that the cache has already; -1: it has no file of this study */
-    sg_status batch_outcome; /* of buying by batches, */
-    struct sg_err batch_why; /* and its sentence */
-    double budget_usd;       /* < 0: none */
-    double started, cache_written, shown;
+    sg_status batch_outcome;                     /* of buying by batches, */
+    struct sg_err batch_why;                     /* and its sentence */
+    double budget_usd;                           /* < 0: none */
+    double began, started, cache_written, shown; /* began: the command; started: the engine */
     struct sg_resume resume;
     int64_t n_missing;      /* completions when the run began */
     char *is_ours_to_train; /* (n_cells); NULL: all are */
@@ -71,13 +71,16 @@ struct sg_run {
 
     struct sg_progress progress;
     struct sg_progress_rank rank_row[SG_PROGRESS_RANKS];
-    double ranks_noted;                /* when: as often as status.json is written */
-    struct sg_progress_keeper *keeper; /* of phases without turns; NULL: none */
-    int has_warned;                    /* that status.json cannot be written */
-    int shows_stop;                    /* status.json says that the run stops */
-    int is_ours;                       /* the folder: it is this study's, and the lease is ours */
-    sg_status end;                     /* the end that status.json has, */
-    int has_end;                       /* if it has one */
+    double ranks_noted;                       /* when: as often as status.json is written */
+    struct sg_progress_keeper *keeper;        /* of phases without turns; NULL: none */
+    int has_warned;                           /* that status.json cannot be written */
+    const char *told_phase;                   /* of events: the last one, */
+    int64_t told_failures[SG_MAX_GENERATORS]; /* attempts without an answer, */
+    char digest[SG_HEX];                      /* and the content digest of results.h5, once it is written */
+    int shows_stop;                           /* status.json says that the run stops */
+    int is_ours;                              /* the folder: it is this study's, and the lease is ours */
+    sg_status end;                            /* the end that status.json has, */
+    int has_end;                              /* if it has one */
 };
 
 /* ---- run_begin.c ---- */
@@ -99,6 +102,11 @@ sg_status sg_run_add_cells(struct sg_run *r, int64_t consumer, struct sg_err *er
 /* What a cell's work has come to, into the ledger: `done` of cell_items.h; user: a struct sg_run_cell. */
 sg_status sg_run_cell_done(void *context, void *user, const struct sg_outcome *o, struct sg_engine *e,
                            struct sg_err *err) SG_MUST_USE;
+
+/* The engine's `started` and a cell's `event` (experiments/run/cell_work.h): told as events. context of the former: the run. */
+void sg_run_started(void *context, int kind, void *user, const int *ranks, int n_ranks);
+sg_status sg_run_cell_event(void *context, void *user, const void *bytes, size_t n, struct sg_engine *e,
+                            struct sg_err *err) SG_MUST_USE;
 
 /* For sg_watch_turn: what a silent rank has in hand. context: the run. */
 void sg_run_describe_work(void *context, const struct sg_engine_silence *s, char *text, size_t n);

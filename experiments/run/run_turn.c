@@ -1,7 +1,7 @@
 #include "base/file.h"
 #include "base/tell.h"
 #include "base/text.h"
-#include "experiments/run/run_impl.h"
+#include "experiments/run/events.h"
 #include "results/h5/store.h"
 
 #include <stdio.h>
@@ -27,6 +27,7 @@ void sg_run_note_buying(struct sg_run *r)
         g->n_given_up += n.n_failed + n.n_refused;
         g->tokens_in += n.tokens_in;
         g->tokens_out += n.tokens_out;
+        sg_event_failures(r, i, &n);
         if (!n.failure[0] || n.failed_s <= g->failed_s)
             continue;
         snprintf(g->failure, sizeof g->failure, "%s%s%.250s", name ? name : "", name ? ": " : "", n.failure);
@@ -41,6 +42,7 @@ sg_status sg_run_begin_phase(struct sg_run *r, const char *phase, struct sg_err 
 {
     r->progress.phase = phase;
     r->progress.eta_s = -1;
+    sg_event_phase(r);
     r->progress.n_ranks_shown = r->progress.n_busy = 0;
     r->progress.n_in_flight = 0;
     return sg_progress_keep(&r->progress, r->p->study->results, r->started, r->options->quiet, &r->keeper,
@@ -79,6 +81,9 @@ static void show_progress(struct sg_run *r, int is_stopping)
     struct sg_err later = {0};
     int is_news = is_stopping && !r->shows_stop; /* at once: mpirun may leave a second */
     r->shows_stop |= is_stopping;
+    if (is_news)
+        sg_event_stopping(r);
+    sg_event_phase(r);
     if (!r->options->quiet)
         sg_progress_show(&r->progress, 0);
     if (sg_progress_write(&r->progress, r->p->study->results, is_news, &later) == SG_OK || r->has_warned)
@@ -107,7 +112,7 @@ static sg_status first_verdict(struct sg_run *r, struct sg_err *err)
     const struct sg_prepared *p = r->p;
     int64_t n_predictions = 0,
             n_open = r->progress.n_cells - r->progress.n_cells_done - r->progress.n_cells_failed;
-    if (!r->n_probes_now || r->n_probes_over < r->n_probes || r->options->quiet)
+    if (!r->n_probes_now || r->n_probes_over < r->n_probes || r->options->quiet || r->options->events)
         return SG_OK;
     r->n_probes_now = 0;
     for (int64_t i = 0; i < p->grid.n_cells; i++)

@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
 """A live run against the stub server: pools are bought once, spend is recorded, a second run asks nothing, the key stays secret."""
+import csv
+import json
 import pathlib
 
 import sg
@@ -29,8 +31,28 @@ with sg.Folder() as folder, sg.Stub(folder) as stub:
 
     @parts.append
     def other_ranks():
-        other, _ = sg.run("run", *study, "--results", folder / "other", ranks=3, env={"OPENAI_API_KEY": KEY})
-        sg.check(sg.digest(other) == digest, "three ranks buy other pools than two")
+        out, _ = sg.run("run", *study, "--results", folder / "other", "--json", ranks=3, env={"OPENAI_API_KEY": KEY})
+        events = [json.loads(line) for line in out.splitlines()]
+        named = lambda name: [e for e in events if e["event"] == name]
+        first, last = events[0], events[-1]
+        sg.check(last["event"] == "run_ended" and last["digest"] == digest, f"three ranks buy other pools than two: {last}")
+        cells, = sg.ask(folder / "other", "SELECT count(*), sum(status='done') FROM cells")
+        sg.check(last["exit_code"] == 0 and last["n_cells_done"] == cells[1] == cells[0] and last["why"] == "", str(last))
+        sg.check([e["event"] for e in events].count("run_started") == 1 and named("run_started")[0]["n_ranks"] == 3 and
+                 named("run_started")[0]["n_cells_to_train"] == cells[0], str(first))
+        sg.check({e["pool"]: e["n"] for e in named("pool_filled")} == dict(sg.ask(folder / "other", "SELECT id, n FROM pools")), str(named("pool_filled")))
+        begun, done = {e["cell"]: e for e in named("cell_started")}, {e["cell"]: e for e in named("cell_done")}
+        sg.check(len(named("cell_started")) == len(begun) == cells[0] and begun.keys() == done.keys(), "cells start and are done once")
+        for id, e in done.items():
+            b = begun[id]
+            sg.check(all(b[k] == e[k] for k in b if k not in ("event", "time", "elapsed_s")) and b["elapsed_s"] <= e["elapsed_s"] and e["wall_s"] > 0, f"{b} {e}")
+        with_rank = sg.ask(folder / "other", "SELECT id, json_extract(result,'$.rank'), json_extract(result,'$.ranks') FROM cells")
+        sg.check(sorted(with_rank) == sorted((id, e["rank"], e["n_ranks"]) for id, e in done.items()), "the ledger has other ranks than the events")
+        sg.check([e["phase"] for e in named("phase")][-3:] == ["training", "diversity", "writing"], str(named("phase")))
+        sg.run("export", folder / "other", "--format", "csv", "-o", folder / "csv")
+        with open(folder / "csv" / "cells.csv", newline="") as file:
+            accuracy = {row["id"]: float(row["accuracy"]) for row in csv.DictReader(file)}
+        sg.check(accuracy.keys() == done.keys() and all(abs(accuracy[id] - e["accuracy"]) < 1e-6 for id, e in done.items()), "accuracies differ from results.h5's")
 
     # A limit below what the requests could cost at worst, but above what they do cost, buys everything; a lower one stops.
     @parts.append
@@ -49,8 +71,12 @@ with sg.Folder() as folder, sg.Stub(folder) as stub:
         (folder / "down").mkdir()
         with sg.Stub(folder / "down", "--script", str(script)) as down:
             gone = [f"generator.base_url={down.url}" if a.startswith("generator.base_url") else a for a in study]
-            _, err = sg.run("run", *gone, "generator.retries=1", "--results", folder / "gone", ranks=2, code=3)
+            out, err = sg.run("run", *gone, "generator.retries=1", "--results", folder / "gone", "--json", ranks=2, code=3)
             sg.check("run again" in err, "it does not say how to go on:\n" + err)
+            events = [json.loads(line) for line in out.splitlines()]
+            failures = [e for e in events if e["event"] == "request_failures"]
+            sg.check(failures and "503" in failures[0]["last"] and failures[-1]["n_sent_again"] >= sum(e["n_new"] for e in failures) > 0, str(failures))
+            sg.check(events[-1]["event"] == "run_ended" and events[-1]["exit_code"] == 3 and "run again" in events[-1]["why"], str(events[-1]))
         back, _ = sg.run("run", *study, "--results", folder / "gone", ranks=2, env={"OPENAI_API_KEY": KEY})
         sg.check(sg.digest(back) == digest, "a server that was away for a while shows in the results")
 

@@ -359,15 +359,28 @@ static void count_warning(void *context, const char *text)
     ++*(int *)context;
 }
 
-/* A snapshot of this run after 3 steps, in new memory. */
+static int64_t saved_last;
+
+static void note_saved(void *context, int64_t step)
+{
+    (void)context;
+    assert_true(step > saved_last);
+    saved_last = step;
+}
+
+/* A snapshot of this run after 3 steps, in new memory; who trains hears of it. */
 static void take_snapshot(const struct sg_train_settings *s, const char *path, char **bytes, size_t *n)
 {
     struct sg_examples x = tiny_examples(&rows, label);
     struct sg_train_result r;
     int asked = 0;
-    struct sg_train_hooks hooks = {
-        .stopping = stop_after_three, .context = &asked, .snapshot = {.path = path, .every_s = 0}};
+    struct sg_train_hooks hooks = {.stopping = stop_after_three,
+                                   .saved = note_saved,
+                                   .context = &asked,
+                                   .snapshot = {.path = path, .every_s = 0}};
+    saved_last = 0;
     assert_int_equal(sg_train(encoder, s, &x, NULL, &alone, &hooks, NULL, &r, &err), SG_STOPPED);
+    assert_int_equal(saved_last, 3);
     assert_int_equal(sg_file_read(path, 1 << 24, bytes, n, &err), SG_OK);
 }
 
