@@ -17,6 +17,7 @@ int sg_cmd_plan(int argc, char **argv);
 int sg_cmd_submit(int argc, char **argv);
 int sg_cmd_rehearse(int argc, char **argv);
 int sg_cmd_status(int argc, char **argv);
+int sg_cmd_explain(int argc, char **argv);
 int sg_cmd_report(int argc, char **argv);
 int sg_cmd_verify(int argc, char **argv);
 int sg_cmd_merge(int argc, char **argv);

@@ -24,6 +24,8 @@ const struct sg_command sg_command[] = {
     {"rehearse", "STUDY [key=value...]", "the whole study against a stub server: no money, no key",
      sg_cmd_rehearse},
     {"status", "DIR", "how far a run is", sg_cmd_status},
+    {"explain", "DIR [CELL] [key=value...]", "why a cell waits or failed, where it ran, what it cost",
+     sg_cmd_explain},
     {"report", "DIR|results.h5", "what a study found: answers, tables, figures", sg_cmd_report},
     {"verify", "DIR|results.h5", "whether results.h5 is whole, complete and what the ledger says",
      sg_cmd_verify},

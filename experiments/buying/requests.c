@@ -116,6 +116,22 @@ int64_t sg_requests_waits_for(const struct sg_requests *r, int64_t i)
     return e ? sg_evaluation_pool(e) : r->p->grid.pool[i].source;
 }
 
+struct sg_requests_need sg_requests_need(const struct sg_requests *r, int64_t i)
+{
+    const struct sg_evaluation *e = sg_requests_evaluation(r, i);
+    const struct sg_study *s = r->p->study;
+    int64_t before = sg_requests_waits_for(r, i);
+    return (struct sg_requests_need){.id = e ? sg_evaluation_id(e) : sg_pool_id(r->p->pool[i]),
+                                     .n_have = e ? sg_evaluation_n_answered(e) : sg_pool_n(r->p->pool[i]),
+                                     .n_wanted = e            ? sg_evaluation_n(e)
+                                                 : s->n_sizes ? s->size[s->n_sizes - 1]
+                                                              : 0,
+                                     .n_missing = r->consumer[i].n_open + r->consumer[i].n_behind,
+                                     .waits_for =
+                                         before >= 0 && !sg_requests_is_complete(r, before) ? before : -1,
+                                     .waits_for_fit = sg_requests_fit_key(r, i)[0] != 0};
+}
+
 int sg_requests_generator(const struct sg_requests *r, int64_t i)
 {
     const struct sg_evaluation *e = sg_requests_evaluation(r, i);

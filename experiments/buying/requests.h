@@ -99,6 +99,19 @@ sg_status sg_requests_go_on(struct sg_requests *r, int64_t i, struct sg_err *err
  * prefetch windows go; commits. */
 sg_status sg_requests_start(struct sg_requests *r, struct sg_err *err) SG_MUST_USE;
 
+/* Adds "sst2 zero_shot", or "sst2 classifier, 3 shots". */
+void sg_requests_name(const struct sg_requests *r, int64_t i, struct sg_buf *out);
+
+/* What consumer i still needs, as far as it is known; valid until it moves on. */
+struct sg_requests_need {
+    const char *id;           /* of its pool or evaluation */
+    int64_t n_have, n_wanted; /* examples of a pool, answers of an evaluation */
+    int64_t n_missing;        /* requests of its prefetch window that are not over */
+    int64_t waits_for;        /* the consumer that has to be complete before; -1: none */
+    int waits_for_fit;        /* it waits for a classifier */
+};
+struct sg_requests_need sg_requests_need(const struct sg_requests *r, int64_t i);
+
 /* Requests that are known to be missing still, at most. */
 int64_t sg_requests_n_left(const struct sg_requests *r);
 

@@ -54,9 +54,6 @@ int64_t sg_requests_waits_for(const struct sg_requests *r, int64_t i);
  * point to. NULL without memory. */
 const char **sg_requests_keys(const struct sg_set *s);
 
-/* Adds "sst2 zero_shot", or "sst2 classifier, 3 shots". */
-void sg_requests_name(const struct sg_requests *r, int64_t i, struct sg_buf *out);
-
 /* What would become of an answer to consumer i, without leaving anything behind: as sg_pool_preview; of an evaluation SG_ACCEPTED
  * where it names a class. */
 sg_status sg_requests_preview(struct sg_requests *r, int64_t i, const struct sg_request *q,

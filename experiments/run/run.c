@@ -20,6 +20,7 @@ static sg_status on_complete(void *context, int64_t i, struct sg_err *err)
     struct sg_run *r = context;
     r->progress.n_pools_done += i < r->p->grid.n_pools;
     sg_event_filled(r, i);
+    SG_TRY(sg_run_waits_no_more(r, i, err));
     SG_TRY(sg_resume_settle(&r->resume, i, err));
     return sg_run_add_cells(r, i, err);
 }
@@ -285,6 +286,7 @@ static void free_all(struct sg_run *r)
     sg_round_work_destroy(r->rounds);
     sg_cell_items_destroy(&r->items);
     sg_mask_head_destroy(r->head);
+    sg_free(r->waited);
     sg_free(r->cell);
     sg_free(r->is_ours_to_train);
     sg_free(r->h5_path);

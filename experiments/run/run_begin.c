@@ -14,7 +14,7 @@
 #include <string.h>
 
 /* What other studies have bought, before anything is asked for. */
-static sg_status open_cache(struct sg_run *r, struct sg_err *err)
+static sg_status open_cache(struct sg_run *r, int64_t *missing_of, struct sg_err *err)
 {
     int64_t n = 0;
     SG_TRY(sg_cache_open(r->p->study, &r->cache, err));
@@ -26,7 +26,7 @@ static sg_status open_cache(struct sg_run *r, struct sg_err *err)
     if (n && !r->options->quiet)
         sg_tell("%lld %s in the cache (%s)", (long long)n, sg_plural(n, "completion is", "completions are"),
                 r->p->study->cache);
-    return n ? sg_requests_count(r->requests, &r->n_missing, NULL, err) : SG_OK;
+    return n ? sg_requests_count(r->requests, &r->n_missing, missing_of, err) : SG_OK;
 }
 
 /* --retry-failed, --retry-refused: what was given up on is asked for again, where this run asks. */
@@ -73,8 +73,16 @@ static sg_status count_missing(struct sg_run *r, struct sg_err *err)
     if (!s->cache && !r->options->offline && !r->options->batch && !r->options->with_llm &&
         !r->options->n_shares)
         SG_TRY(sg_endpoints_check_keys(s, r->requests, err));
-    SG_TRY(sg_requests_count(r->requests, &r->n_missing, NULL, err));
-    return open_cache(r, err);
+    int64_t *of = sg_alloc((size_t)sg_requests_n_consumers(r->requests) + 1, sizeof *of);
+    if (!of)
+        return sg_fail_memory(err, 1000);
+    sg_status status = sg_requests_count(r->requests, &r->n_missing, of, err);
+    if (status == SG_OK)
+        status = open_cache(r, of, err);
+    if (status == SG_OK)
+        status = sg_run_begin_waits(r, of, err);
+    sg_free(of);
+    return status;
 }
 
 /* What killed runs have left half written: the lease is ours, so that nobody else is at work on them. */

@@ -1,5 +1,5 @@
 /* Inside of a run: run.c (the order of things), run_begin.c (what there is, and what is to do), run_cells.c (cells as the engine's
- * work), run_turn.c (what is done and shown while the engine runs), run_ranks.c (what each rank does), run_companion.c (its LLM server),
+ * work), run_turn.c (what is done and shown while the engine runs), run_ranks.c (what each rank does), run_waits.c (what cells wait for), run_companion.c (its LLM server),
  * run_end.c (how it ends). */
 #ifndef SG_EXPERIMENTS_RUN_RUN_IMPL_H
 #define SG_EXPERIMENTS_RUN_RUN_IMPL_H
@@ -58,6 +58,8 @@ struct sg_run {
     struct sg_err batch_why;                     /* and its sentence */
     double budget_usd;                           /* < 0: none */
     double began, started, cache_written, shown; /* began: the command; started: the engine */
+    struct sg_run_waited *waited; /* (consumers) what the ledger has of what they wait for (run_waits.c) */
+    double waits_noted;
     struct sg_resume resume;
     int64_t n_missing;      /* completions when the run began */
     char *is_ours_to_train; /* (n_cells); NULL: all are */
@@ -121,6 +123,14 @@ void sg_run_work_words(const struct sg_run *r, int kind, const void *user, char 
 
 /* What the first ranks do, and how many do something, into r->progress; at the pace of status.json. */
 void sg_run_note_ranks(struct sg_run *r, const struct sg_engine *e);
+
+/* ---- run_waits.c ---- */
+
+/* What consumers (experiments/buying/requests.h) lack, for who asks the ledger: when the run begins, n_missing (consumers); commits. In
+ * turns, at the pace of status.json; consumer i is complete (uncommitted). */
+sg_status sg_run_begin_waits(struct sg_run *r, const int64_t *n_missing, struct sg_err *err) SG_MUST_USE;
+sg_status sg_run_note_waits(struct sg_run *r, struct sg_err *err) SG_MUST_USE;
+sg_status sg_run_waits_no_more(struct sg_run *r, int64_t i, struct sg_err *err) SG_MUST_USE;
 
 /* ---- run_turn.c ---- */
 

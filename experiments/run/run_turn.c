@@ -150,6 +150,8 @@ sg_status sg_run_tick(void *context, const struct sg_engine *e, struct sg_err *e
         return SG_OK;
     r->shown = now;
     note_progress(r, e, &s);
+    if (!s.draining)
+        SG_TRY(sg_run_note_waits(r, err));
     keep_cache(r);
     show_progress(r, s.draining);
     return s.draining ? SG_OK : first_verdict(r, err);

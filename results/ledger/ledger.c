@@ -65,6 +65,11 @@ static const char *const sql[N_SQL] = {
     [SQL_EXAMPLES_FIRST] =
         "SELECT label, first, second FROM examples WHERE pool=?1 ORDER BY position LIMIT ?2",
     [SQL_DIVERSITY_CLEAR] = "DELETE FROM diversity WHERE pool=?1",
+    [SQL_WAITING_CLEAR] = "DELETE FROM waiting",
+    [SQL_WAITING_DROP] = "DELETE FROM waiting WHERE consumer=?1",
+    [SQL_WAITING_PUT] =
+        "INSERT OR REPLACE INTO waiting(consumer, what, n_have, n_wanted, n_missing, waits_for, "
+        "updated) VALUES(?1,?2,?3,?4,?5,?6,?7)",
     [SQL_CELLS_RETIRE] = "UPDATE cells SET ordinal=-1",
     [SQL_TEST_ROWS_FORGET] = "DELETE FROM test_rows",
     [SQL_TEST_SET_ROWS_FORGET] = "DELETE FROM test_set_rows",

@@ -29,6 +29,7 @@
  *   evaluation_rows   evaluation, row = gold, predicted, verdict, completion      row: of the test rows, or the place in the pool
  *   contaminations, contamination_rows                              contamination probes: results/ledger/ledger_contamination.h
  *   attempts, sent                                                  every request that left: results/ledger/ledger_attempts.h
+ *   waiting                                                     what cells wait for: results/ledger/ledger_look.h
  *   batches           part = state, id, input_file, status, n, n_answered, usd, refused, created, generator
  *   batch_requests    part, key = request, usd                      both: results/ledger/ledger_batches.h
  *

@@ -58,6 +58,9 @@ enum sg_ledger_sql {
     SQL_TEXT_STATS_RETIRE,
     SQL_DIVERSITY_PUT,
     SQL_DIVERSITY_GET,
+    SQL_WAITING_CLEAR,
+    SQL_WAITING_PUT,
+    SQL_WAITING_DROP,
     N_SQL
 };
 

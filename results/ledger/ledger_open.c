@@ -88,6 +88,10 @@ static const char later_schema[] =
     " first TEXT NOT NULL, second TEXT, PRIMARY KEY(task, test_set, position)) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS set_predictions(cell TEXT, test_set TEXT, n INTEGER NOT NULL,"
     " n_classes INTEGER NOT NULL, logits BLOB NOT NULL, PRIMARY KEY(cell, test_set));"
+    "CREATE TABLE IF NOT EXISTS waiting(consumer TEXT PRIMARY KEY, what TEXT NOT NULL, n_have INTEGER NOT "
+    "NULL,"
+    " n_wanted INTEGER NOT NULL, n_missing INTEGER NOT NULL, waits_for TEXT NOT NULL, updated TEXT) "
+    "WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS bias(id TEXT PRIMARY KEY, ordinal INTEGER NOT NULL, result TEXT NOT NULL) "
     "WITHOUT ROWID; COMMIT";
 

@@ -5,7 +5,7 @@ import subprocess
 
 import sg
 
-COMMANDS = ("run", "generate", "plan", "rehearse", "status", "report", "verify", "merge", "export", "recording", "bundle", "train", "predict", "tokenize",
+COMMANDS = ("run", "generate", "plan", "rehearse", "status", "explain", "report", "verify", "merge", "export", "recording", "bundle", "train", "predict", "tokenize",
             "doctor", "settings", "init", "fetch", "submit", "completion", "manual")
 
 out, err = sg.run("--help")

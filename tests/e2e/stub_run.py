@@ -3,6 +3,7 @@
 import csv
 import json
 import pathlib
+import re
 
 import sg
 
@@ -52,6 +53,21 @@ with sg.Folder() as folder, sg.Stub(folder) as stub:
         sg.run("export", folder / "other", "--format", "csv", "-o", folder / "csv")
         with open(folder / "csv" / "cells.csv", newline="") as file:
             accuracy = {row["id"]: float(row["accuracy"]) for row in csv.DictReader(file)}
+        id = next(id for id, e in done.items() if e["mix"] == "raw+synthetic" and e["task"] == "sst2" and e["method"] == "zero_shot")
+        text, _ = sg.run("explain", folder / "other", id[:9])
+        told = json.loads(sg.run("explain", folder / "other", "task=sst2", "method=zero_shot", "mix=raw+synthetic", "train.steps=2", "--json")[0])
+        sg.check(told["cell"] == id and told["status"] == "done" and told["in_study"] and told["where"]["rank"] == done[id]["rank"] and
+                 told["where"]["attempts"] == 1 and abs(told["result"]["accuracy"] - accuracy[id]) < 1e-6 and told["snapshot"] is None, str(told))
+        pool, = sg.ask(folder / "other", f"SELECT pool, json_extract(result, '$.rows_sha256') FROM cells WHERE id='{id}'")
+        used, = sg.ask(folder / "other", f"SELECT count(*), total(tokens_in) FROM completions WHERE key IN (SELECT completion FROM pool_completions WHERE pool='{pool[0]}')")
+        sg.check(told["pool"]["id"] == pool[0] and told["pool"]["n_cells"] == 2 and told["trained_on"]["rows_sha256"] == pool[1] and
+                 (told["pool"]["n_requests"], told["pool"]["tokens_in"]) == used, str(told))
+        sg.check(f"cell     {id}\n" in text and f"rank {done[id]['rank']}" in text and f"accuracy {accuracy[id]:.4f}" in text and "waits" not in text, text)
+        several, _ = sg.run("explain", folder / "other", "task=boolq")
+        sg.check(len(several.splitlines()) == sum(e["task"] == "boolq" for e in done.values()), several)
+        for wrong, words in ((["ffffffffffffffff"], "no cell is that"), (["nothing=1"], "no cell has \"nothing\""), (["size=5"], "no cell is that")):
+            _, err = sg.run("explain", folder / "other", *wrong, code=2)
+            sg.check(words in err, err)
         sg.check(accuracy.keys() == done.keys() and all(abs(accuracy[id] - e["accuracy"]) < 1e-6 for id, e in done.items()), "accuracies differ from results.h5's")
 
     # A limit below what the requests could cost at worst, but above what they do cost, buys everything; a lower one stops.
@@ -76,6 +92,10 @@ with sg.Folder() as folder, sg.Stub(folder) as stub:
             events = [json.loads(line) for line in out.splitlines()]
             failures = [e for e in events if e["event"] == "request_failures"]
             sg.check(failures and "503" in failures[0]["last"] and failures[-1]["n_sent_again"] >= sum(e["n_new"] for e in failures) > 0, str(failures))
+            out, _ = sg.run("explain", folder / "gone", "status=planned")
+            waiting = out if out.startswith("cell") else sg.run("explain", folder / "gone", out.split()[0])[0]
+            sg.check(re.search(r"waits    for its pool \w+ zero_shot.*, which has \d of 4 examples and lacks at least \d+ answers?; no run is at work here", waiting) and
+                     "failure  the last request without an answer, " in waiting and "503" in waiting, waiting)
             sg.check(events[-1]["event"] == "run_ended" and events[-1]["exit_code"] == 3 and "run again" in events[-1]["why"], str(events[-1]))
         back, _ = sg.run("run", *study, "--results", folder / "gone", ranks=2, env={"OPENAI_API_KEY": KEY})
         sg.check(sg.digest(back) == digest, "a server that was away for a while shows in the results")

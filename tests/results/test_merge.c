@@ -199,7 +199,7 @@ static void every_table_has_its_rule(void **state)
             "SELECT count(*) FROM sqlite_master WHERE type='table' AND name NOT IN ('meta', 'completions', "
             "'pools', 'examples', 'pool_completions', 'cells', 'predictions', 'curves', 'test_rows', "
             "'test_set_rows', 'set_predictions', 'diversity', 'bias', 'evaluations', 'evaluation_rows', "
-            "'contaminations', 'contamination_rows', 'attempts', 'batches', 'batch_requests', "
+            "'contaminations', 'contamination_rows', 'attempts', 'batches', 'batch_requests', 'waiting', "
             "'sqlite_sequence')"),
         0);
     sg_ledger_close(l);
