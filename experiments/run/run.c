@@ -54,6 +54,7 @@ static sg_status queue_all(struct sg_run *r, struct sg_err *err)
     SG_TRY(sg_run_add_cells(r, -1, err));
     SG_TRY(sg_requests_start(r->requests, err));
     sg_run_note_buying(r);
+    SG_TRY(sg_run_check_failed(r, NULL, err));
     int64_t there = r->progress.n_cells_done + r->progress.n_cells_failed;
     if (!r->options->quiet && there)
         sg_tell("%lld of %lld %s there already%s", (long long)there, (long long)r->progress.n_cells,

@@ -149,6 +149,7 @@ static sg_status make(struct sg_run *r, struct sg_err *err)
     for (int64_t i = 0; i < r->p->grid.n_cells; i++)
         r->n_probes += r->p->grid.cell[i].classifier == SG_PROBE;
     r->budget_usd = r->options->max_usd >= 0 ? r->options->max_usd : s->budget_usd;
+    r->max_failed = sg_max_failed(s->max_failed, r->p->grid.n_cells);
     r->progress = (struct sg_progress){.study = s->name,
                                        .phase = "starting",
                                        .n_cells = r->p->grid.n_cells,

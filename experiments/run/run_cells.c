@@ -30,6 +30,19 @@ sg_status sg_run_add_cells(struct sg_run *r, int64_t consumer, struct sg_err *er
     return SG_OK;
 }
 
+sg_status sg_run_check_failed(const struct sg_run *r, const char *last, struct sg_err *err)
+{
+    long long n = (long long)r->progress.n_cells_failed;
+    if (r->max_failed < 0 || n <= r->max_failed)
+        return SG_OK;
+    return sg_fail(
+        err, SG_STOPPED,
+        "%lld %s failed%s, and max_failed allows %lld%s%.300s; hint: synthgrid explain %s status=failed "
+        "says why, --retry-failed trains %s again, and a larger max_failed goes on",
+        n, n == 1 ? "cell has" : "cells have", last ? "" : " in earlier runs", (long long)r->max_failed,
+        last ? "; the last one: " : "", last ? last : "", r->p->study->results, sg_plural(n, "it", "them"));
+}
+
 sg_status sg_run_cell_done(void *context, void *user, const struct sg_outcome *o, struct sg_engine *e,
                            struct sg_err *err)
 {
@@ -50,7 +63,7 @@ sg_status sg_run_cell_done(void *context, void *user, const struct sg_outcome *o
     r->n_probes_now += c->classifier == SG_PROBE;
     SG_TRY(sg_ledger_commit(r->ledger, err));
     sg_event_cell_over(r, c, o);
-    return SG_OK;
+    return o->status == SG_OK ? SG_OK : sg_run_check_failed(r, o->reason, err);
 }
 
 void sg_run_started(void *context, int kind, void *user, const int *ranks, int n_ranks)

@@ -57,6 +57,7 @@ struct sg_run {
     sg_status batch_outcome;                     /* of buying by batches, */
     struct sg_err batch_why;                     /* and its sentence */
     double budget_usd;                           /* < 0: none */
+    int64_t max_failed;                          /* cells; < 0: any */
     double began, started, cache_written, shown; /* began: the command; started: the engine */
     struct sg_run_waited *waited; /* (consumers) what the ledger has of what they wait for (run_waits.c) */
     double waits_noted;
@@ -100,6 +101,9 @@ sg_status sg_run_note_batches(struct sg_run *r, struct sg_batches_out *out, stru
 
 /* Queues the cells that waited for a consumer (sg_cell_waits_for; -1: for none) and are not over; counts those that are. */
 sg_status sg_run_add_cells(struct sg_run *r, int64_t consumer, struct sg_err *err) SG_MUST_USE;
+
+/* SG_STOPPED where more cells have failed than the study allows; last: why one did, NULL: in earlier runs. */
+sg_status sg_run_check_failed(const struct sg_run *r, const char *last, struct sg_err *err) SG_MUST_USE;
 
 /* What a cell's work has come to, into the ledger: `done` of cell_items.h; user: a struct sg_run_cell. */
 sg_status sg_run_cell_done(void *context, void *user, const struct sg_outcome *o, struct sg_engine *e,

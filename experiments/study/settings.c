@@ -174,6 +174,30 @@ static sg_status check_variable(const struct sg_yaml *at, const char *key, const
                         key);
 }
 
+int64_t sg_max_failed(const char *text, int64_t n_cells)
+{
+    size_t n = text ? strlen(text) : 0;
+    char *end;
+    if (!n)
+        return -1;
+    if (text[n - 1] != '%') {
+        int64_t count;
+        return sg_parse_int64(text, &count) && count >= 0 ? count : -1;
+    }
+    double share = strtod(text, &end);
+    return isdigit((unsigned char)text[0]) && end == text + n - 1 && share <= 100
+               ? (int64_t)((double)n_cells * share / 100)
+               : -1;
+}
+
+static sg_status check_max_failed(const struct sg_yaml *at, const char *key, const char *text,
+                                  struct sg_err *err)
+{
+    if (!text[0] || sg_max_failed(text, 1) >= 0)
+        return SG_OK;
+    return sg_yaml_fail(at, err, "%s must be a number of cells, like 10, or a share of them, like 5%%", key);
+}
+
 /* What a request is made of besides: set by settings of their own, or what would make answers that are not read. */
 static sg_status check_extra(const struct sg_yaml *at, const char *key, const char *name, struct sg_err *err)
 {
@@ -406,6 +430,11 @@ static const struct sg_setting table[] = {
     {"budget.usd", SG_SET_REAL, SG_SET_NULL | SG_SET_PLACE, STUDY(budget_usd), RANGE(0, 1e9), .none = -1,
      .unit = PRICE,
      .help = "a hard limit on what the study may spend; needed where the endpoint has a price"},
+    {"max_failed", SG_SET_TEXT, SG_SET_NULL | SG_SET_PLACE, STUDY(max_failed), .check = check_max_failed,
+     .unit = "cells, or a share like 5%",
+     .help = "a run stops in good order when more cells than that have failed, since what fails so often "
+             "fails for "
+             "one reason; empty: it goes on to the end"},
     {"filter.duplicates", SG_SET_FLAG, 0, STUDY(filter_duplicates), .initial = "true",
      .help = "drop synthetic examples that repeat an earlier one or a raw one"},
     {"filter.leakage", SG_SET_FLAG, 0, STUDY(filter_leakage), .initial = "true",

@@ -116,6 +116,7 @@ struct sg_study {
     int n_generators;             /* at least one */
     struct sg_generator *generator; /* an axis; several are in the order of their names */
     double budget_usd;              /* < 0: none set */
+    char *max_failed;               /* for sg_max_failed */
     int filter_duplicates, filter_leakage;
     double filter_near; /* Jaccard index from which near-duplicates are dropped; 0: none are */
     char *encoder;      /* folder */
@@ -202,6 +203,9 @@ int sg_study_task_of(const struct sg_study *s, const char *name);
 
 /* Whether the task has cells of this classifier. */
 int sg_task_has_classifier(const struct sg_study *s, int task, enum sg_cell_classifier c);
+
+/* How many of so many cells may fail: text is a number or a share ("5%"), NULL or empty: any (-1). */
+int64_t sg_max_failed(const char *text, int64_t n_cells);
 
 /* One training run of the grid. */
 struct sg_cell {

@@ -114,6 +114,32 @@ with sg.Folder() as folder:
     sg.run("run", *STUDY, "tasks=[sst2]", "mixes=[raw]", "train.external=sg-no-such-program", "--results", folder / "bad", code=(1, 4))
     sg.check("cannot be started" in reasons(folder / "bad")[0], reasons(folder / "bad"))
 
+    # More failures than the study allows stop it, and stop the next run before it trains; what failed is tried again where that is asked for.
+    flaky, well = folder / "flaky.py", folder / "well"
+    flaky.write_text(f"import os, sys\nif not os.path.exists({str(well)!r}): sys.exit('the disk is full')\n" + TRAINER)
+    limited = [*STUDY, command(flaky, seen), "train.threads=1", "--results", folder / "flaky"]
+    count = lambda: sg.ask(folder / "flaky", "SELECT sum(status='done'), sum(status='failed') FROM cells")[0]
+    out, err = sg.run("run", *limited, "max_failed=1", "--json", code=3)
+    sg.check(count() == (0, 2) and "2 cells have failed, and max_failed allows 1; the last one: " in err and "the disk is full" in err, f"{count()}: {err}")
+    events = [json.loads(line) for line in out.splitlines()]
+    failed = [e for e in events if e["event"] == "cell_failed"]
+    sg.check(len(failed) == 2 and all("the disk is full" in e["reason"] for e in failed) and events[-1]["exit_code"] == 3, out)
+    out, _ = sg.run("explain", folder / "flaky", failed[0]["cell"])
+    sg.check("\nreason   " in out and "the disk is full" in out and "rank 0, 1 rank\n" in out and "; 1 attempt\n" in out, out)
+    _, err = sg.run("run", *limited, "max_failed=25%", code=3)
+    sg.check(count() == (0, 2) and "2 cells have failed in earlier runs, and max_failed allows 1; hint" in err, f"{count()}: {err}")
+    _, err = sg.run("run", *limited, "max_failed=1", "--retry-failed", code=3)
+    sg.check(count() == (0, 2), f"{count()}: {err}")
+    well.write_text("")
+    sg.run("run", *limited, "max_failed=2", code=4)
+    sg.check(count() == (2, 2), str(count()))
+    sg.run("run", *limited, "--retry-failed", "max_failed=0")
+    told = json.loads(sg.run("explain", folder / "flaky", failed[0]["cell"], "--json")[0])
+    sg.check(count() == (4, 0) and told["status"] == "done" and told["where"]["attempts"] == 3, f"{count()}: {told}")
+    for wrong in ("max_failed=-1", "max_failed=some", "max_failed=101%", "max_failed=x%"):
+        _, err = sg.run("plan", *limited, wrong, code=2)
+        sg.check("max_failed must be a number of cells" in err, err)
+
     # It ends with the run.
     slow, pid = folder / "slow.py", folder / "pid"
     slow.write_text("import os, sys, time\nopen(sys.argv[1], 'w').write(str(os.getpid()))\ntime.sleep(600)\n")

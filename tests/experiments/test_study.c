@@ -458,7 +458,8 @@ static void test_bad(void **state)
          "prompt_variants, rephrase, rephrase_tasks, verbalized.*, tree_topic.*, error_driven.*, sizes, "
          "raw, raw_draw, few_shot_rows, mixes, weighting, verify, verify_generator, classifiers, "
          "fine_tune_tasks, probe.*, "
-         "seeds.*, data.*, generator.*, generators, cache, budget.*, filter.*, llm_eval.*, contamination.*, "
+         "seeds.*, data.*, generator.*, generators, cache, budget.*, max_failed, filter.*, llm_eval.*, "
+         "contamination.*, "
          "train.*, results"},
         {"train: {seed: 3}\n", NULL,
          "s.yaml:5:9: train.seed cannot be set here; hint: the seed of `synthgrid train` alone; a study says "
