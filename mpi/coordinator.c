@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "mpi/items.h"
+#include "mpi/parts.h"
 #include "mpi/policy.h"
 
 #include <math.h>
@@ -19,6 +20,8 @@ struct sg_coordinator {
     int n_free[SG_N_SLOTS];
     int64_t *holds[SG_N_SLOTS]; /* by rank: the item in its slot, or -1 */
     double *heard_s;            /* by rank: when its last message came */
+    struct sg_part_table *parts;
+    int64_t preparing; /* the item whose `prepare` runs, or -1 */
 
     int level;                          /* 0, DRAIN or STOP_NOW */
     sg_status failed;                   /* of a callback, or SG_OK */
@@ -42,6 +45,7 @@ sg_status sg_coordinator_create(const struct sg_coordinator_settings *s, struct 
         return sg_fail_memory(err, sizeof *c);
     size_t n = (size_t)s->n_ranks;
     c->s = *s;
+    c->preparing = -1;
     pthread_mutex_init(&c->items.lock, NULL);
     c->free_ranks = sg_alloc(n, sizeof *c->free_ranks);
     c->ready = sg_alloc(n, sizeof *c->ready);
@@ -55,12 +59,13 @@ sg_status sg_coordinator_create(const struct sg_coordinator_settings *s, struct 
         for (size_t r = 0; c->holds[i] && r < n; r++)
             c->holds[i][r] = -1;
     }
-    if (!ok) {
+    sg_status status =
+        ok ? sg_part_table_create(s->n_ranks, &c->parts, err) : sg_fail_memory(err, n * sizeof *c->ready);
+    if (status == SG_OK)
+        *out = c;
+    else
         sg_coordinator_destroy(c);
-        return sg_fail_memory(err, n * sizeof *c->ready);
-    }
-    *out = c;
-    return SG_OK;
+    return status;
 }
 
 void sg_coordinator_destroy(struct sg_coordinator *c)
@@ -71,6 +76,7 @@ void sg_coordinator_destroy(struct sg_coordinator *c)
     pthread_mutex_destroy(&c->items.lock);
     for (int s = 0; s < SG_N_SLOTS; s++)
         sg_free(c->holds[s]);
+    sg_part_table_destroy(c->parts);
     sg_free(c->heard_s);
     sg_free(c->free_ranks);
     sg_free(c->ready);
@@ -151,40 +157,77 @@ static struct sg_message *work_message(const struct sg_item_record *r, int64_t i
     return message;
 }
 
+static sg_status prepare(struct sg_coordinator *c, int64_t id, struct sg_buf *payload, struct sg_err *err)
+{
+    struct sg_item_record *r = &c->items.record[id];
+    const struct sg_kind *kind = &c->s.kinds[r->item.kind];
+    r->needs.n = 0;
+    if (!kind->prepare)
+        return SG_OK;
+    c->preparing = id;
+    sg_status status =
+        kind->prepare(kind->context, r->item.user, payload, err); /* may add items: r is over */
+    c->preparing = -1;
+    return status == SG_OK ? sg_buf_check(payload, "the payload of an item", err) : status;
+}
+
+/* What goes to the i-th rank of the team: the parts that it lacks, then the work. */
+static sg_status add_messages(struct sg_coordinator *c, int64_t id, const int *ranks, int n_ranks, int i,
+                              const struct sg_buf *payload, struct sg_message_list *messages,
+                              struct sg_err *err)
+{
+    const struct sg_item_record *r = &c->items.record[id];
+    struct sg_message_list mine = {0};
+    sg_status status = SG_OK;
+    if (r->slot == SG_SLOT_COMPUTE)
+        status = sg_part_table_give(c->parts, ranks[i], &r->needs, &mine, err);
+    struct sg_message *work = status == SG_OK ? work_message(r, id, ranks, n_ranks, i, payload) : NULL;
+    if (status == SG_OK && !work)
+        status = sg_fail_memory(err, payload->len);
+    if (work)
+        sg_message_push(&mine, work);
+    for (struct sg_message *m; (m = sg_message_pop(&mine));) {
+        m->peer = ranks[i];
+        sg_message_push(messages, m);
+    }
+    return status;
+}
+
 /* Prepares an item and sends it to its team: to all ranks of it, or to none. */
 static sg_status start(struct sg_coordinator *c, int64_t id, const int *ranks, int n_ranks,
                        struct sg_err *err)
 {
-    const struct sg_item_record *r = &c->items.record[id];
-    const struct sg_kind *kind = &c->s.kinds[r->item.kind];
     struct sg_buf payload = sg_buf_make(SG_BODY_MAX);
     struct sg_message_list messages = {0};
-    sg_status status = SG_OK;
-    if (kind->prepare) {
-        SG_TRY_DONE(kind->prepare(kind->context, r->item.user, &payload, err));
-        SG_TRY_DONE(sg_buf_check(&payload, "the payload of an item", err));
-        r = &c->items.record[id]; /* prepare may have added items */
+    sg_status status = prepare(c, id, &payload, err);
+    enum sg_slot slot = c->items.record[id].slot;
+    for (int i = 0; i < n_ranks && status == SG_OK; i++)
+        status = add_messages(c, id, ranks, n_ranks, i, &payload, &messages, err);
+    if (status == SG_OK) {
+        sg_items_start(&c->items, id, ranks[0], n_ranks, sg_now_s());
+        for (int i = 0; i < n_ranks; i++)
+            c->holds[slot][ranks[i]] = id;
+        for (struct sg_message *m; (m = sg_message_pop(&messages));)
+            sg_mailbox_send_take(c->s.mailbox, m->peer, m);
+        c->n_free[slot] -= n_ranks;
+        const struct sg_item_record *r = &c->items.record[id];
+        if (c->hooks.started)
+            c->hooks.started(c->hooks.context, r->item.kind, r->item.user, ranks, n_ranks);
+    } else {
+        for (int i = 0; i < n_ranks; i++) /* what was to be sent is not */
+            sg_part_table_forget(c->parts, ranks[i]);
     }
-    for (int i = 0; i < n_ranks; i++) {
-        struct sg_message *message = work_message(r, id, ranks, n_ranks, i, &payload);
-        if (!message) {
-            status = sg_fail_memory(err, payload.len);
-            goto done;
-        }
-        sg_message_push(&messages, message);
-    }
-    sg_items_start(&c->items, id, ranks[0], n_ranks, sg_now_s());
-    for (int i = 0; i < n_ranks; i++) {
-        c->holds[r->slot][ranks[i]] = id;
-        sg_mailbox_send_take(c->s.mailbox, ranks[i], sg_message_pop(&messages));
-    }
-    c->n_free[r->slot] -= n_ranks;
-    if (c->hooks.started)
-        c->hooks.started(c->hooks.context, r->item.kind, r->item.user, ranks, n_ranks);
-done:
     sg_message_free_all(&messages);
     sg_buf_free(&payload);
     return status;
+}
+
+sg_status sg_coordinator_need(struct sg_coordinator *c, const struct sg_engine_part *part, struct sg_err *err)
+{
+    struct sg_item_record *r = c->preparing >= 0 ? &c->items.record[c->preparing] : NULL;
+    if (!r || r->slot != SG_SLOT_COMPUTE || part->number < 0)
+        return sg_fail(err, SG_FAILED, "sg_engine_need: only in `prepare` of an item of the compute slot");
+    return sg_part_needs_add(&r->needs, part, err);
 }
 
 /* For the policy. While something is asked for, what is computed with the answers may not be queued yet: then nothing is known of it. */
@@ -242,12 +285,15 @@ static void take_event(struct sg_coordinator *c, const struct sg_message *messag
     note_status(c, status, &err, "event");
 }
 
-static void free_ranks(struct sg_coordinator *c, const struct sg_item_record *r, int64_t id)
+/* failed: a rank may have lacked the memory for a part, and does not say which of them. */
+static void free_ranks(struct sg_coordinator *c, const struct sg_item_record *r, int64_t id, int failed)
 {
     for (int rank = r->rank, n = 0; n < r->n_ranks && rank < c->s.n_ranks; rank++) {
         if (c->holds[r->slot][rank] == id) {
             c->holds[r->slot][rank] = -1;
             n++;
+            if (failed && r->needs.n)
+                sg_part_table_forget(c->parts, rank);
         }
     }
     c->n_free[r->slot] += r->n_ranks;
@@ -267,7 +313,7 @@ static void take_result(struct sg_coordinator *c, struct sg_message *message)
                            .wall_s = message->head.wall_s,
                            .n_ranks = r->n_ranks,
                            .rank = r->rank};
-    free_ranks(c, r, id);
+    free_ranks(c, r, id, o.status != SG_OK && o.status != SG_STOPPED);
     if (message->head.n_body && !message->body) {
         o.status = sg_fail_memory(&err, (unsigned long long)message->head.n_body);
         o.n_result = 0;

@@ -30,10 +30,12 @@ int sg_coordinator_turn(struct sg_coordinator *c);
 /* How long until the next tick; 0: it is due. */
 double sg_coordinator_until_tick_s(const struct sg_coordinator *c);
 
-/* As sg_engine_add, _send, _silent, _held, _state. */
+/* As sg_engine_add, _send, _need, _silent, _held, _state. */
 sg_status sg_coordinator_add(struct sg_coordinator *c, const struct sg_item *item, int64_t *id,
                              struct sg_err *err) SG_MUST_USE;
 sg_status sg_coordinator_send(struct sg_coordinator *c, int64_t item, const void *bytes, size_t n,
+                              struct sg_err *err) SG_MUST_USE;
+sg_status sg_coordinator_need(struct sg_coordinator *c, const struct sg_engine_part *part,
                               struct sg_err *err) SG_MUST_USE;
 int sg_coordinator_silent(const struct sg_coordinator *c, double after_s, struct sg_engine_silence *out);
 int sg_coordinator_held(const struct sg_coordinator *c, int rank, enum sg_slot slot,

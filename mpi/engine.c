@@ -257,6 +257,13 @@ sg_status sg_engine_send(struct sg_engine *e, int64_t item, const void *bytes, s
     return sg_coordinator_send(e->coordinator, item, bytes, n, err);
 }
 
+sg_status sg_engine_need(struct sg_engine *e, const struct sg_engine_part *part, struct sg_err *err)
+{
+    if (!e || !e->coordinator)
+        return sg_fail(err, SG_FAILED, "sg_engine_need: only rank 0 may call it, and only in `prepare`");
+    return sg_coordinator_need(e->coordinator, part, err);
+}
+
 struct sg_engine_state sg_engine_state(const struct sg_engine *e)
 {
     return e->coordinator ? sg_coordinator_state(e->coordinator) : (struct sg_engine_state){0};

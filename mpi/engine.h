@@ -115,6 +115,33 @@ struct sg_engine_hooks {
     void *context;
 };
 
+/* Parts: bytes that the work of many items reads, such as the rows of a task. They are sent to a rank once, before the first work there that
+ * needs them, and stay; what an item's payload says of them is places in them.
+ *
+ *     sg_engine_need(e, &part, err);                in `prepare`: each rank of the team shall have it
+ *     const void *x = sg_work_part(w, 7, &n);       in `work`, on every rank of the team
+ *
+ * A part has a number, the same for all who need it. It may grow at its end: a rank that has less than n_bytes gets the rest. A rank keeps
+ * sg_engine_parts_max bytes of them; beyond that what it has not needed for the longest time goes, and is sent again when it is needed
+ * again. When an item fails, its ranks get their parts anew: one may have had no memory for them. */
+struct sg_engine_part {
+    int64_t number; /* 0 or more */
+    size_t n_bytes; /* of its beginning, that the item needs */
+    /* Rank 0, coordinator thread, after `prepare` has returned: adds bytes [from, to). A failure ends the run. */
+    sg_status (*write)(void *context, int64_t number, size_t from, size_t to, struct sg_buf *bytes,
+                       struct sg_err *err);
+    void *context; /* borrowed until the item is done */
+};
+extern size_t sg_engine_parts_max; /* of a rank: 512 MiB; tests shorten it */
+
+/* Rank 0, in `prepare` of a COMPUTE item alone: else SG_FAILED. */
+sg_status sg_engine_need(struct sg_engine *e, const struct sg_engine_part *part,
+                         struct sg_err *err) SG_MUST_USE;
+
+/* Local, each rank of the team, in `work` of a COMPUTE item: the part's bytes, 64-byte aligned, borrowed until the work returns; *n: how many,
+ * which may be more than the item needs. NULL: it is not there, as there was no memory for it, or it is empty. */
+const void *sg_work_part(const struct sg_work *w, int64_t number, size_t *n);
+
 /* Every rank. Collective (duplicates communicators). kinds are copied. Needs MPI_THREAD_MULTIPLE. */
 sg_status sg_engine_create(const struct sg_team *world, const struct sg_kind *kinds, int n_kinds,
                            struct sg_engine **out, struct sg_err *err) SG_MUST_USE;

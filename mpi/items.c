@@ -135,8 +135,10 @@ sg_status sg_items_add(struct sg_items *s, const struct sg_item *item, enum sg_s
 
 void sg_items_free(struct sg_items *s)
 {
-    for (int64_t i = 0; i < s->n; i++)
+    for (int64_t i = 0; i < s->n; i++) {
         sg_free(s->record[i].followers);
+        sg_free(s->record[i].needs.part);
+    }
     sg_free(s->record);
     sg_free(s->ready[0].id);
     sg_free(s->ready[1].id);
@@ -219,6 +221,8 @@ void sg_items_finish(struct sg_items *s, int64_t id, int failed, double wall_s, 
         }
     }
     sg_free(r->followers);
+    sg_free(r->needs.part);
+    r->needs = (struct sg_part_needs){0};
     r->followers = NULL;
     r->n_followers = r->cap_followers = 0;
     pthread_mutex_unlock(&s->lock);

@@ -7,6 +7,7 @@
 #define SG_MPI_ITEMS_H
 
 #include "mpi/engine.h"
+#include "mpi/parts.h"
 #include "mpi/policy.h"
 
 #include <pthread.h>
@@ -19,8 +20,9 @@ struct sg_item_record {
     enum sg_item_state state;
     int64_t n_missing; /* items that it still waits for */
     int64_t *followers, n_followers, cap_followers;
-    int n_ranks, rank; /* while it runs */
-    int broken;        /* one of its callbacks failed: no more of them */
+    int n_ranks, rank;          /* while it runs */
+    int broken;                 /* one of its callbacks failed: no more of them */
+    struct sg_part_needs needs; /* while it runs */
     double start_s;
 };
 

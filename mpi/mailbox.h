@@ -8,6 +8,8 @@
  *     rank 0 -> worker   WORK          kind, item, slot, n_ranks; body: if n_ranks > 1 the team's world ranks (padded to 64 bytes),
  *                                      then the payload (to the team's first rank only)
  *                        COMMAND       item, slot; body: what sg_engine_send was given
+ *                        PART          item: the part's number, how, from: where in it the body belongs (mpi/parts.h); before the WORK
+ *                                      that reads it
  *                        STOP_NOW      running work shall stop
  *                        END           status, text: the run's; the coordinator's last message
  *     worker -> rank 0   EVENT         item; body: what sg_work_emit was given
@@ -31,6 +33,7 @@
 enum sg_message_type {
     SG_MESSAGE_WORK,
     SG_MESSAGE_COMMAND,
+    SG_MESSAGE_PART,
     SG_MESSAGE_STOP_NOW,
     SG_MESSAGE_END,
     SG_MESSAGE_EVENT, /* from here on: for the coordinator */
@@ -45,7 +48,7 @@ enum sg_message_type {
 
 struct sg_message_head {
     int type, kind, slot, n_ranks, status, how;
-    int64_t item, n_body;
+    int64_t item, n_body, from;
     double wall_s;
     char text[sizeof((struct sg_err *)0)->text]; /* last: only what is used of it is sent */
 };

@@ -43,6 +43,7 @@ void sg_worker_close(struct sg_worker *w)
         if (w->wake_fd[s] >= 0)
             close(w->wake_fd[s]);
     }
+    sg_part_store_free(&w->parts);
     if (w->self != MPI_COMM_NULL)
         MPI_Comm_free(&w->self);
     if (w->teams != MPI_COMM_NULL)
@@ -124,6 +125,7 @@ void sg_worker_message_take(struct sg_worker *w, struct sg_message *message)
 {
     switch (message->head.type) {
     case SG_MESSAGE_WORK:
+    case SG_MESSAGE_PART: /* in their order: no part changes under work that reads it */
         pthread_mutex_lock(&w->lock);
         sg_message_push(&w->work[message->head.slot], message);
         pthread_cond_broadcast(&w->news);
@@ -262,8 +264,17 @@ static void do_work(struct sg_worker *w, enum sg_slot slot, struct sg_message *m
 void sg_worker_loop(struct sg_worker *w, enum sg_slot slot)
 {
     struct sg_message *message;
-    while ((message = next_work(w, slot)))
-        do_work(w, slot, message);
+    while ((message = next_work(w, slot))) {
+        if (message->head.type == SG_MESSAGE_PART)
+            sg_part_store_message_take(&w->parts, message);
+        else
+            do_work(w, slot, message);
+    }
+}
+
+const void *sg_work_part(const struct sg_work *w, int64_t number, size_t *n)
+{
+    return sg_part_store_get(&w->worker->parts, number, n);
 }
 
 sg_status sg_work_emit(const struct sg_work *w, const void *bytes, size_t n, struct sg_err *err)

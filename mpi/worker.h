@@ -4,6 +4,7 @@
 
 #include "mpi/engine.h"
 #include "mpi/mailbox.h"
+#include "mpi/parts.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -22,7 +23,8 @@ struct sg_worker {
     sg_status end_status;
     char end_text[sizeof((struct sg_err *)0)->text];
 
-    atomic_int stop_now; /* running work shall return */
+    struct sg_part_store parts; /* the compute slot's thread */
+    atomic_int stop_now;        /* running work shall return */
 };
 
 /* Collective over world (duplicates communicators), and agreed on. close also after a failure. */
