@@ -8,7 +8,7 @@ sg_status sg_cell_items_create(const struct sg_prepared *p, int first, struct sg
                                struct sg_err *err)
 {
     struct sg_cell_items x = {.p = p, .first = first};
-    sg_status status = sg_cells_create(p, &x.cells, err);
+    sg_status status = sg_shared_rows_create(p, &x.rows, err);
     if (status == SG_OK)
         status = sg_vectors_create(p, &x.vectors, err);
     if (status == SG_OK)
@@ -22,9 +22,9 @@ sg_status sg_cell_items_create(const struct sg_prepared *p, int first, struct sg
 
 void sg_cell_items_destroy(struct sg_cell_items *x)
 {
-    sg_cells_destroy(x->cells);
     sg_raw_models_destroy(x->models);
     sg_vectors_destroy(x->vectors);
+    sg_shared_rows_destroy(x->rows);
     *x = (struct sg_cell_items){0};
 }
 
@@ -60,6 +60,7 @@ sg_status sg_cell_items_add(struct sg_cell_items *x, struct sg_engine *e, struct
     struct sg_policy_item as = sg_cell_as_item(x->p, item->cell);
     struct sg_vectors_after after = {0};
     item->of = x;
+    x->engine = e;
     sg_status status = need(x, e, item->cell, &after, err);
     int kind = item->cell->classifier == SG_PROBE ? SG_CELL_PROBE : SG_CELL_FINE_TUNE;
     struct sg_item i = {.kind = x->first + kind,
@@ -81,20 +82,20 @@ static sg_status prepare(void *context, void *user, struct sg_buf *payload, stru
 {
     const struct sg_cell_items *x = context;
     const struct sg_cell_item *item = user;
-    return sg_cell_payload(x->cells, x->vectors, x->models, item->cell, payload, err);
+    return sg_cell_payload(x->rows, x->engine, x->vectors, x->models, x->p, item->cell, payload, err);
 }
 
 static sg_status work(void *context, const struct sg_work *w, struct sg_buf *result, struct sg_err *err)
 {
     const struct sg_cell_items *x = context;
-    return sg_cell_work(x->cells, w, result, err);
+    return sg_cell_work(x->p, w, result, err);
 }
 
 static sg_status prepare_probe(void *context, void *user, struct sg_buf *payload, struct sg_err *err)
 {
     const struct sg_cell_items *x = context;
     const struct sg_cell_item *item = user;
-    return sg_probe_payload(x->vectors, x->models, x->p, item->cell, payload, err);
+    return sg_probe_payload(x->rows, x->engine, x->vectors, x->models, x->p, item->cell, payload, err);
 }
 
 static sg_status work_probe(void *context, const struct sg_work *w, struct sg_buf *result, struct sg_err *err)

@@ -19,7 +19,8 @@ enum { SG_CELL_FINE_TUNE, SG_CELL_PROBE, SG_CELL_VECTORS, SG_CELL_RAW_MODELS, SG
 struct sg_cell_items {
     const struct sg_prepared *p; /* borrowed */
     int first;                   /* the engine's number of SG_CELL_FINE_TUNE */
-    struct sg_cells *cells;
+    struct sg_engine *engine;    /* rank 0: where cells were added */
+    struct sg_shared_rows *rows;
     struct sg_vectors *vectors;
     struct sg_raw_models *models;
 };

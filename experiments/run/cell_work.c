@@ -3,8 +3,8 @@
 #include "base/build.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "experiments/run/cell_message.h"
 #include "experiments/run/external.h"
-#include "experiments/run/views.h"
 
 #include <dirent.h>
 #include <jansson.h>
@@ -13,147 +13,46 @@
 
 #define SNAPSHOT ".run" /* after the cell's id */
 
-static const size_t MESSAGE_MAX = (size_t)1 << 31;
-
 enum { LONG_S = 60 }; /* of training that may be lost: a shorter one leaves nothing on disk */
 
-static json_t *rows_json(const struct sg_examples *x)
+/* Its seed, and its snapshot file, where the study has a results folder. */
+static sg_status name_it(const struct sg_prepared *p, const struct sg_cell *c, struct sg_cell_message *m,
+                         struct sg_err *err)
 {
-    json_t *list = json_array();
-    for (int64_t i = 0; i < x->n; i++) {
-        json_t *row = json_pack("[is]", x->label[i], x->row[i].first);
-        if (x->row[i].second)
-            json_array_append_new(row, json_string(x->row[i].second));
-        json_array_append_new(list, row);
-    }
-    return list;
-}
-
-static json_t *settings_json(const struct sg_train_settings *s)
-{
-    json_t *o = json_object();
-    if (o && sg_train_settings_pack(s, o)) {
-        json_decref(o);
-        return NULL;
-    }
-    return o;
-}
-
-struct sg_cells {
-    const struct sg_prepared *p;
-    struct test {
-        struct sg_buf sent;      /* rank 0: the JSON of its test rows */
-        struct sg_buf received;  /* this rank: the same, */
-        json_t *tree;            /* what was read of it, */
-        struct sg_examples rows; /* and the rows, which borrow from the tree */
-        void *memory;
-    } * test; /* (n_tasks) */
-};
-
-sg_status sg_cells_create(const struct sg_prepared *p, struct sg_cells **out, struct sg_err *err)
-{
-    size_t n = (size_t)p->study->n_tasks;
-    struct sg_cells *c = sg_alloc(1, sizeof *c);
-    if (!c || !(c->test = sg_alloc(n, sizeof *c->test))) {
-        sg_free(c);
-        return sg_fail_memory(err, n * sizeof *c->test);
-    }
-    c->p = p;
-    for (size_t t = 0; t < n; t++)
-        c->test[t] = (struct test){.sent = sg_buf_make(MESSAGE_MAX), .received = sg_buf_make(MESSAGE_MAX)};
-    *out = c;
-    return SG_OK;
-}
-
-static void forget_received(struct test *t)
-{
-    sg_buf_clear(&t->received);
-    json_decref(t->tree);
-    sg_free(t->memory);
-    t->tree = NULL;
-    t->memory = NULL;
-}
-
-void sg_cells_destroy(struct sg_cells *c)
-{
-    for (int t = 0; c && t < c->p->study->n_tasks; t++) {
-        forget_received(&c->test[t]);
-        sg_buf_free(&c->test[t].received);
-        sg_buf_free(&c->test[t].sent);
-    }
-    if (c)
-        sg_free(c->test);
-    sg_free(c);
-}
-
-/* Dumped once: the same rows go out with each cell of the task. */
-static sg_status test_rows_json(struct test *t, const struct sg_examples *x, struct sg_err *err)
-{
-    if (t->sent.len)
-        return SG_OK;
-    SG_TRY(sg_json_put(&t->sent, rows_json(x), err));
-    return sg_buf_check(&t->sent, "the test rows of a task", err);
-}
-
-static json_t *quality_json(const float *quality, int64_t n)
-{
-    json_t *list = json_array();
-    for (int64_t i = 0; i < n; i++)
-        json_array_append_new(list, json_real((double)quality[i]));
-    return list;
-}
-
-/* All of a cell's message but its test rows. */
-static json_t *head_json(const struct sg_prepared *p, const struct sg_cell *c, const struct sg_view *view,
-                         const struct sg_examples *train)
-{
-    struct sg_train_settings s = p->study->train;
-    s.seed = (uint64_t)c->seed_train;
-    json_t *o = json_pack("{s:o,s:i,s:i,s:i,s:o}", "settings", settings_json(&s), "task", c->task,
-                          "n_classes", train->n_classes, "cut", (int)train->cut, "train", rows_json(train));
     char *path = p->study->results ? sg_strf("%s/%s" SNAPSHOT, p->study->results, c->id) : NULL;
-    if (o && path)
-        json_object_set_new(o, "snapshot", json_string(path));
+    int is_lost = (p->study->results && !path) ||
+                  json_object_set_new(m->head, "seed", json_integer((json_int_t)c->seed_train)) != 0 ||
+                  (path && json_object_set_new(m->head, "snapshot", json_string(path)) != 0);
     sg_free(path);
-    if (o && view->told)
-        json_object_set(o, "view", view->told);
-    if (o && view->quality)
-        json_object_set_new(o, "quality", quality_json(view->quality, train->n));
-    return o;
+    return is_lost ? sg_fail_memory(err, 1024) : SG_OK;
 }
 
-/* A view that cannot be taken fails the cell, not the run. */
-static json_t *make_head(const struct sg_prepared *p, const struct sg_vectors *vectors,
-                         const struct sg_raw_models *models, const struct sg_cell *c,
-                         struct sg_cell_rows *rows)
+static sg_status need_rows(struct sg_shared_rows *rows, struct sg_engine *e, const struct sg_cell_message *m,
+                           struct sg_err *err)
 {
+    SG_TRY(sg_shared_rows_need(rows, e, SG_SHARED_HELD_OUT, m->task, err));
+    if (m->n_raw)
+        SG_TRY(sg_shared_rows_need(rows, e, SG_SHARED_TRAIN, m->task, err));
+    return m->n_synthetic ? sg_shared_rows_need(rows, e, SG_SHARED_POOL, m->pool, err) : SG_OK;
+}
+
+sg_status sg_cell_payload(struct sg_shared_rows *rows, struct sg_engine *e, const struct sg_vectors *vectors,
+                          const struct sg_raw_models *models, const struct sg_prepared *p,
+                          const struct sg_cell *c, struct sg_buf *payload, struct sg_err *err)
+{
+    struct sg_cell_message m;
     struct sg_err why = {0};
-    struct sg_view view = {0};
-    if (c->size && !rows->n_synthetic) /* raw rows alone would pass for raw rows with synthetic ones */
-        return json_pack("{s:i, s:s}", "task", c->task, "failed", SG_CELL_EMPTY_POOL);
-    if (sg_arm_is_view(&c->arm) && sg_view_take(p, vectors, models, c, rows, &view, &why) != SG_OK)
-        return json_pack("{s:i, s:s}", "task", c->task, "failed", why.text);
-    json_t *o = head_json(p, c, &view, &rows->train);
-    sg_view_free(&view);
-    return o;
-}
-
-sg_status sg_cell_payload(struct sg_cells *cells, const struct sg_vectors *vectors,
-                          const struct sg_raw_models *models, const struct sg_cell *c, struct sg_buf *payload,
-                          struct sg_err *err)
-{
-    struct sg_cell_rows rows;
-    struct test *t = &cells->test[c->task];
-    SG_TRY(sg_cell_rows_make(cells->p, c, &rows, err));
-    sg_status status = test_rows_json(t, &rows.test, err);
-    json_t *o = status == SG_OK ? make_head(cells->p, vectors, models, c, &rows) : NULL;
-    sg_cell_rows_free(&rows);
+    if (sg_cell_message_make(rows, vectors, models, p, c, 0, &m, &why) != SG_OK) /* it fails, not the run */
+        return sg_cell_message_put_failure(why.text, payload, err);
+    for (int64_t i = 0; i < m.n_raw; i++)
+        m.raw[i] = sg_shared_rows_place(rows, c->task, m.raw[i]);
+    sg_status status = name_it(p, c, &m, err);
     if (status == SG_OK)
-        status = sg_json_put_head(payload, o, err);
-    if (status != SG_OK)
-        return status;
-    sg_buf_add(payload, t->sent.data, t->sent.len);
-    return sg_buf_check(payload, "the message of a cell", err);
+        status = need_rows(rows, e, &m, err);
+    if (status == SG_OK)
+        status = sg_cell_message_put(&m, payload, err);
+    sg_cell_message_free(&m);
+    return status;
 }
 
 /* Whether a name in the results folder is that of a snapshot, or of what a killed writer has left of one (model/snapshot.h). */
@@ -199,25 +98,65 @@ sg_status sg_cell_tidy(const struct sg_prepared *p, struct sg_ledger *l, struct 
     return status;
 }
 
-/* Rows that borrow their text from the JSON tree. */
-static sg_status read_rows(const json_t *list, struct sg_examples *x, void **memory, struct sg_err *err)
+/* A cell's rows, their texts borrowed from the parts. */
+struct rows {
+    struct sg_examples train, test;
+    void *train_memory, *test_memory;
+};
+
+/* Room for n rows and labels. */
+static sg_status make_room(int64_t n, struct sg_row **row, int32_t **label, void **memory, struct sg_err *err)
 {
-    size_t n = json_array_size(list);
-    struct sg_row *row = sg_alloc(n + 1, sizeof *row + sizeof(int32_t));
-    if (!row)
-        return sg_fail_memory(err, n * sizeof *row);
-    int32_t *label = (int32_t *)(void *)(row + n + 1);
-    for (size_t i = 0; i < n; i++) {
-        const json_t *r = json_array_get(list, i);
-        label[i] = (int32_t)json_integer_value(json_array_get(r, 0));
-        row[i].first = (char *)(uintptr_t)json_string_value(json_array_get(r, 1));
-        row[i].second = (char *)(uintptr_t)json_string_value(json_array_get(r, 2));
-    }
-    *memory = row;
-    x->n = (int64_t)n;
-    x->row = row;
-    x->label = label;
+    *row = *memory = sg_alloc((size_t)n + 1, sizeof **row + sizeof **label);
+    *label = (int32_t *)(void *)(*row + n + 1);
+    return *memory ? SG_OK : sg_fail_memory(err, (size_t)n * sizeof **row);
+}
+
+static sg_status read_train(const struct sg_work *w, const struct sg_cell_message *m, struct rows *x,
+                            struct sg_err *err)
+{
+    struct sg_packed_rows raw = {0}, pool = {0};
+    struct sg_row *row;
+    int32_t *label;
+    int64_t n = sg_cell_message_rows(m);
+    if (m->n_raw)
+        SG_TRY(sg_shared_rows_get(w, SG_SHARED_TRAIN, m->task, &raw, err));
+    if (m->n_synthetic)
+        SG_TRY(sg_shared_rows_get(w, SG_SHARED_POOL, m->pool, &pool, err));
+    if (m->n_synthetic > (m->kept ? INT32_MAX : pool.n))
+        return sg_fail(err, SG_FAILED, "the message of a cell is damaged: its pool has not so many examples");
+    SG_TRY(make_room(n, &row, &label, &x->train_memory, err));
+    for (int64_t i = 0; i < m->n_raw; i++)
+        SG_TRY(sg_packed_rows_row(&raw, m->raw[i], &row[i], &label[i], err));
+    for (int64_t i = 0, at = m->n_raw; i < m->n_synthetic; i++, at++)
+        SG_TRY(sg_packed_rows_row(&pool, sg_cell_message_example(m, i), &row[at], &label[at], err));
+    x->train = (struct sg_examples){.n = n, .row = row, .label = label, .quality = m->quality};
     return SG_OK;
+}
+
+static sg_status read_test(const struct sg_work *w, const struct sg_cell_message *m, struct rows *x,
+                           struct sg_err *err)
+{
+    struct sg_packed_rows all;
+    struct sg_row *row;
+    int32_t *label;
+    SG_TRY(sg_shared_rows_get(w, SG_SHARED_HELD_OUT, m->task, &all, err));
+    SG_TRY(make_room(all.n, &row, &label, &x->test_memory, err));
+    for (int64_t i = 0; i < all.n; i++)
+        SG_TRY(sg_packed_rows_row(&all, i, &row[i], &label[i], err));
+    x->test = (struct sg_examples){.n = all.n, .row = row, .label = label};
+    return SG_OK;
+}
+
+static sg_status read_rows(const struct sg_prepared *p, const struct sg_work *w,
+                           const struct sg_cell_message *m, struct rows *x, struct sg_err *err)
+{
+    const struct sg_task *task = &p->study->task[m->task];
+    SG_TRY(read_train(w, m, x, err));
+    SG_TRY(read_test(w, m, x, err));
+    x->train.n_classes = x->test.n_classes = task->n_classes;
+    x->train.cut = x->test.cut = task->cut;
+    return x->train.n ? SG_OK : sg_fail(err, SG_FAILED, "%s", SG_CELL_EMPTY_POOL);
 }
 
 sg_status sg_cell_result(const struct sg_encoder *encoder, const struct sg_work *w,
@@ -259,45 +198,31 @@ static void saved(void *context, int64_t step)
     (void)!sg_work_emit(context, &step, sizeof step, &unsaid);
 }
 
-/* The test rows behind the head: read anew where they are not those of the task's cell before. */
-static sg_status receive_test_rows(struct test *t, const char *bytes, size_t n, struct sg_err *err)
-{
-    if (t->memory && t->received.len == n && memcmp(t->received.data, bytes, n) == 0)
-        return SG_OK;
-    forget_received(t);
-    json_error_t why;
-    sg_buf_add(&t->received, bytes, n);
-    SG_TRY(sg_buf_check(&t->received, "the test rows of a task", err));
-    t->tree = json_loadb(bytes, n, 0, &why);
-    return t->tree ? read_rows(t->tree, &t->rows, &t->memory, err)
-                   : sg_fail(err, SG_FAILED, "the test rows of a cell are damaged: %s", why.text);
-}
-
-static sg_status train_cell(struct sg_cells *cells, const json_t *o, const struct sg_examples *train,
-                            const struct sg_examples *test, const struct sg_work *w, struct sg_buf *result,
+static sg_status train_cell(const struct sg_prepared *p, const struct sg_cell_message *m,
+                            const struct rows *x, const struct sg_work *w, struct sg_buf *result,
                             struct sg_err *err)
 {
-    struct sg_train_settings s = {0};
+    const struct sg_study *study = p->study;
+    struct sg_train_settings s = study->train;
     struct sg_train_result r = {0};
     /* Where the folder is not seen by this node, a cell that was cut off starts from the start. */
-    const char *path = sg_json_text_or(o, "snapshot", NULL);
+    const char *path = sg_json_text_or(m->head, "snapshot", NULL);
     struct sg_train_hooks hooks = {
         .stopping = stopping,
         .saved = saved,
         .context = (void *)(uintptr_t)w,
         .snapshot = {.path = path, .every_s = LONG_S, .least_s = LONG_S, .may_fail = 1}};
-    sg_status status =
-        sg_agree(&w->team, sg_train_settings_unpack(json_object_get(o, "settings"), &s, err), err);
-    const struct sg_study *study = cells->p->study;
-    if (status == SG_OK && study->external)
-        status =
-            sg_external_train(study, &study->task[sg_json_int_or(o, "task", 0)], &s, train, test, w, &r, err);
-    else if (status == SG_OK)
-        status = sg_train(cells->p->encoder, &s, train, test, &w->team, &hooks, NULL, &r, err);
+    sg_status status;
+    s.seed = (uint64_t)sg_json_int_or(m->head, "seed", 0);
+    if (study->external)
+        status = sg_external_train(study, &study->task[m->task], &s, &x->train, &x->test, w, &r, err);
+    else
+        status = sg_train(p->encoder, &s, &x->train, &x->test, &w->team, &hooks, NULL, &r, err);
     if (status == SG_OK) {
-        json_t *view = json_object_get(o, "view"), *more = view ? json_pack("{s:O}", "view", view) : NULL;
+        json_t *view = json_object_get(m->head, "view"),
+               *more = view ? json_pack("{s:O}", "view", view) : NULL;
         if (w->team.rank == 0)
-            status = sg_cell_result(cells->p->encoder, w, &r, more, result, err);
+            status = sg_cell_result(p->encoder, w, &r, more, result, err);
         json_decref(more);
         status = sg_agree(&w->team, status, err);
     }
@@ -307,58 +232,20 @@ static sg_status train_cell(struct sg_cells *cells, const json_t *o, const struc
     return status;
 }
 
-/* The train rows' quality, if the message has it: new memory. */
-static sg_status read_quality(const json_t *o, int64_t n, float **out, struct sg_err *err)
-{
-    const json_t *list = json_object_get(o, "quality");
-    if (!list)
-        return SG_OK;
-    if ((int64_t)json_array_size(list) != n)
-        return sg_fail(err, SG_FAILED,
-                       "the message of a cell is damaged: its weights are not those of its rows");
-    float *x = sg_alloc((size_t)n + 1, sizeof *x);
-    if (!x)
-        return sg_fail_memory(err, (size_t)n * sizeof *x);
-    for (int64_t i = 0; i < n; i++)
-        x[i] = (float)json_number_value(json_array_get(list, (size_t)i));
-    *out = x;
-    return SG_OK;
-}
-
-sg_status sg_cell_work(struct sg_cells *cells, const struct sg_work *w, struct sg_buf *result,
+sg_status sg_cell_work(const struct sg_prepared *p, const struct sg_work *w, struct sg_buf *result,
                        struct sg_err *err)
 {
-    json_t *o = NULL;
-    size_t at = 0;
-    struct sg_examples train = {0}, test = {0};
-    void *memory = NULL;
-    float *quality = NULL;
-    sg_status status = sg_json_take_head(w->payload, w->n_payload, "the message of a cell", &o, &at, err);
-    const char *why = sg_json_text_or(o, "failed", NULL);
-    if (status == SG_OK && why)
-        status = sg_fail(err, SG_FAILED, "%s", why);
-    int64_t task = sg_json_int_or(o, "task", -1);
-    if (status == SG_OK && (task < 0 || task >= cells->p->study->n_tasks))
-        status = sg_fail(err, SG_FAILED, "the message of a cell is damaged: it is of no task");
+    struct sg_cell_message m = {0};
+    struct rows x = {0};
+    sg_status status = sg_cell_message_take(p, w, &m, err);
     if (status == SG_OK)
-        status = read_rows(json_object_get(o, "train"), &train, &memory, err);
-    if (status == SG_OK)
-        status = read_quality(o, train.n, &quality, err);
-    train.quality = quality;
-    if (status == SG_OK)
-        status = receive_test_rows(&cells->test[task], (const char *)w->payload + at, w->n_payload - at, err);
-    if (status == SG_OK)
-        test = cells->test[task].rows;
-    train.n_classes = test.n_classes = (int)sg_json_int_or(o, "n_classes", 0);
-    train.cut = test.cut = (enum sg_cut)sg_json_int_or(o, "cut", 0);
-    if (status == SG_OK && train.n == 0)
-        status = sg_fail(err, SG_FAILED, SG_CELL_EMPTY_POOL);
+        status = read_rows(p, w, &m, &x, err);
     status = sg_agree(&w->team, status, err);
     if (status == SG_OK)
-        status = train_cell(cells, o, &train, &test, w, result, err);
-    sg_free(memory);
-    sg_free(quality);
-    json_decref(o);
+        status = train_cell(p, &m, &x, w, result, err);
+    sg_cell_message_free(&m);
+    sg_free(x.train_memory);
+    sg_free(x.test_memory);
     return status;
 }
 

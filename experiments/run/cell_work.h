@@ -1,10 +1,7 @@
-/* A cell as work for a team: payload (rank 0) -> training (team) -> result (rank 0).
+/* A cell as work for a team: message (rank 0, experiments/run/cell_message.h) -> training (team) -> result (rank 0).
  *
- * Payload: int64 length of a head, the head, a JSON object {"settings": {...} (all of model/train_settings.h), "task", "n_classes", "cut", "train": [[label, first,
- * second?], ...], "snapshot": "<results>/<id>.run"}, (none where the
- * study has no results folder), then the task's held-out rows (the test rows, then those of each
- * further test set), a JSON array like "train". Result: int64 length of a JSON header, the header, then
- * float32 loss (n_steps) and logits (n_eval, K).
+ * The team has the settings from the study, which is the same on all ranks, and the rows as parts of the engine (shared_rows.h). Result:
+ * int64 length of a JSON header, the header, then float32 loss (n_steps) and logits (n_eval, K).
  *
  * What such work emits: an int64, the steps that its snapshot has now.
  *
@@ -14,34 +11,27 @@
 #ifndef SG_EXPERIMENTS_RUN_CELL_WORK_H
 #define SG_EXPERIMENTS_RUN_CELL_WORK_H
 
-#include "experiments/study/prepare.h"
-#include "mpi/engine.h"
+#include "experiments/run/shared_rows.h"
 #include "results/ledger/ledger.h"
 
 #include <jansson.h>
 
-/* What the cells of a study share, made once: their tasks' test rows, as they are sent (rank 0) and as they are read (each rank). p is
- * borrowed. The two sides may be used by two threads. */
-struct sg_cells;
-sg_status sg_cells_create(const struct sg_prepared *p, struct sg_cells **out, struct sg_err *err) SG_MUST_USE;
-void sg_cells_destroy(struct sg_cells *c); /* NULL is fine */
-
 /* Why a cell fails whose pool came to nothing. */
 #define SG_CELL_EMPTY_POOL "nothing to train on: the pool has no examples"
 
-/* Rank 0. vectors, models: for views (experiments/run/views.h). */
+/* Rank 0, in `prepare`. vectors, models: for views (experiments/run/views.h). */
 struct sg_vectors;
 struct sg_raw_models;
-sg_status sg_cell_payload(struct sg_cells *cells, const struct sg_vectors *vectors,
-                          const struct sg_raw_models *models, const struct sg_cell *c, struct sg_buf *payload,
-                          struct sg_err *err) SG_MUST_USE;
+sg_status sg_cell_payload(struct sg_shared_rows *rows, struct sg_engine *e, const struct sg_vectors *vectors,
+                          const struct sg_raw_models *models, const struct sg_prepared *p,
+                          const struct sg_cell *c, struct sg_buf *payload, struct sg_err *err) SG_MUST_USE;
 
 /* Rank 0, before any cell is trained. Removes the snapshot files that nothing will go on from: of cells that are done, or
  * not in this study. What cannot be removed stays. */
 sg_status sg_cell_tidy(const struct sg_prepared *p, struct sg_ledger *l, struct sg_err *err) SG_MUST_USE;
 
 /* Collective over w->team; the encoder is the same on each rank. */
-sg_status sg_cell_work(struct sg_cells *cells, const struct sg_work *w, struct sg_buf *result,
+sg_status sg_cell_work(const struct sg_prepared *p, const struct sg_work *w, struct sg_buf *result,
                        struct sg_err *err) SG_MUST_USE;
 
 /* The team's rank 0: what sg_cell_store reads. more: members that are added to the header; may be NULL. Where there were no steps (a

@@ -3,8 +3,8 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "experiments/run/cell_message.h"
 #include "experiments/run/cell_work.h"
-#include "experiments/run/views.h"
 #include "model/kernels/ops.h"
 #include "model/lanes.h"
 #include "model/logistic.h"
@@ -24,146 +24,100 @@ sg_status sg_probe_need(struct sg_vectors *v, struct sg_engine *e, int kind, con
 
 /* ---- rank 0 ---- */
 
-/* Adds a row's embedding; 0: it has none. */
-static int add_row(const struct sg_vectors *v, struct sg_vectors_part part, int64_t i, size_t n_bytes,
-                   struct sg_buf *payload)
+/* The team gets the embeddings; the raw rows' numbers become their places. */
+static sg_status share(struct sg_engine *e, struct sg_vectors *v, const struct sg_cell *c,
+                       struct sg_cell_message *m, struct sg_err *err)
 {
-    const float *x = sg_vectors_get(v, part, i);
-    if (x)
-        sg_buf_add(payload, x, n_bytes);
-    return x != NULL;
+    int64_t n = 0;
+    for (int64_t i = 0; i < m->n_raw; i++)
+        if ((m->raw[i] = (int32_t)sg_vectors_place(v, sg_vectors_train(c), m->raw[i])) < 0)
+            return sg_fail(err, SG_FAILED, "%s", SG_VECTORS_LACK);
+    for (int64_t i = 0; i < m->n_synthetic; i++) /* those that stay of a view stand in their order */
+        n = sg_cell_message_example(m, i) + 1;
+    SG_TRY(sg_vectors_share(v, e, sg_vectors_held_out(c), -1, err));
+    if (m->n_raw)
+        SG_TRY(sg_vectors_share(v, e, sg_vectors_train(c), -1, err));
+    return n ? sg_vectors_share(v, e, sg_vectors_pool(c), n, err) : SG_OK;
 }
 
-/* In the order of sg_cell_rows_make. kept: places of the synthetic ones in the pool; NULL: its first. */
-static int add_rows(const struct sg_vectors *v, const struct sg_cell *c, const struct sg_cell_rows *rows,
-                    const int64_t *kept, size_t n_bytes, struct sg_buf *payload)
+static sg_status add_message(struct sg_shared_rows *rows, struct sg_engine *e, struct sg_vectors *v,
+                             const struct sg_raw_models *models, const struct sg_prepared *p,
+                             const struct sg_cell *c, struct sg_buf *payload, struct sg_err *err)
 {
-    int all = 1;
-    for (int64_t i = 0; i < rows->n_raw && all; i++)
-        all = add_row(v, sg_vectors_train(c), rows->raw[i], n_bytes, payload);
-    for (int64_t i = 0; i < rows->n_synthetic && all; i++)
-        all = add_row(v, sg_vectors_pool(c), kept ? kept[i] : i, n_bytes, payload);
-    for (int64_t i = 0; i < rows->test.n && all; i++)
-        all = add_row(v, sg_vectors_held_out(c), i, n_bytes, payload);
-    return all;
-}
-
-/* Before gigabytes are copied: whether the labels and rows fit in, too. */
-static sg_status check_size(const struct sg_buf *payload, const struct sg_cell_rows *rows, size_t n_label,
-                            size_t n_row, struct sg_err *err)
-{
-    double n = (double)payload->len + (double)rows->train.n * (double)(n_label + n_row) +
-               (double)rows->test.n * (double)n_row;
-    if (n <= (double)payload->max)
-        return SG_OK;
-    return sg_fail(
-        err, SG_FAILED,
-        "the embeddings of its %lld training and %lld test rows take %.2f GB, and a rank can be sent "
-        "%.2f; hint: fewer rows (sizes, raw, test_sets), or no probe of this task",
-        (long long)rows->train.n, (long long)rows->test.n, n / 1e9, (double)payload->max / 1e9);
-}
-
-/* The message; where it has all embeddings, status is SG_OK. */
-static sg_status add_message(const struct sg_vectors *v, const struct sg_raw_models *m,
-                             const struct sg_prepared *p, const struct sg_cell *c, struct sg_cell_rows *rows,
-                             struct sg_buf *payload, struct sg_err *err)
-{
-    int channels = sg_encoder_channels(p->encoder);
-    double strength = p->study->probe.c;
-    struct sg_view view = {0};
-    if (c->size && !rows->n_synthetic)
-        return sg_fail(err, SG_FAILED, SG_CELL_EMPTY_POOL);
-    if (sg_arm_is_view(&c->arm))
-        SG_TRY(sg_view_take(p, v, m, c, rows, &view, err));
-    json_t *head = json_pack("{s:I,s:I,s:i,s:i,s:b,s:o}", "n_train", (json_int_t)rows->train.n, "n_eval",
-                             (json_int_t)rows->test.n, "channels", channels, "n_classes",
-                             rows->train.n_classes, "weighs", view.quality != NULL, "c",
-                             strength == SG_PROBE_C_AUTO ? json_null() : json_real(strength));
-    if (view.told)
-        json_object_set(head, "view", view.told);
-    sg_status status = sg_json_put_head(payload, head, err);
-    size_t n_label = sizeof *rows->train.label, n_quality = view.quality ? sizeof *view.quality : 0,
-           n_row = (size_t)channels * sizeof(float);
+    struct sg_cell_message m;
+    SG_TRY(sg_cell_message_make(rows, v, models, p, c, 1, &m, err));
+    sg_status status = share(e, v, c, &m, err);
     if (status == SG_OK)
-        status = check_size(payload, rows, n_label + n_quality, n_row, err);
-    if (status == SG_OK) {
-        sg_buf_add(payload, rows->train.label, (size_t)rows->train.n * n_label);
-        sg_buf_add(payload, view.quality, (size_t)rows->train.n * n_quality);
-        if (!add_rows(v, c, rows, view.kept, n_row, payload))
-            status = sg_fail(err, SG_FAILED, "%s", SG_VECTORS_LACK);
-    }
-    sg_view_free(&view);
-    return status == SG_OK ? sg_buf_check(payload, "the message of a cell", err) : status;
+        status = sg_cell_message_put(&m, payload, err);
+    sg_cell_message_free(&m);
+    return status;
 }
 
-sg_status sg_probe_payload(const struct sg_vectors *v, const struct sg_raw_models *m,
-                           const struct sg_prepared *p, const struct sg_cell *c, struct sg_buf *payload,
-                           struct sg_err *err)
+sg_status sg_probe_payload(struct sg_shared_rows *rows, struct sg_engine *e, struct sg_vectors *v,
+                           const struct sg_raw_models *m, const struct sg_prepared *p,
+                           const struct sg_cell *c, struct sg_buf *payload, struct sg_err *err)
 {
-    struct sg_cell_rows rows;
     struct sg_err why = {0};
-    SG_TRY(sg_cell_rows_make(p, c, &rows, err));
-    sg_status status = SG_OK;
-    if (add_message(v, m, p, c, &rows, payload, &why) != SG_OK) { /* the cell fails, not the run */
-        sg_buf_clear(payload);
-        status = sg_json_put_head(payload, json_pack("{s:s}", "failed", why.text), err);
-    }
-    sg_cell_rows_free(&rows);
-    return status == SG_OK ? sg_buf_check(payload, "the message of a cell", err) : status;
+    if (add_message(rows, e, v, m, p, c, payload, &why) == SG_OK)
+        return SG_OK;
+    return sg_cell_message_put_failure(why.text, payload, err); /* the cell fails, not the run */
 }
 
 /* ---- the team ---- */
 
 struct received {
-    json_t *head;
+    struct sg_cell_message m;
     int64_t n_train, n_eval;
     int channels, n_classes;
-    int32_t *label;
-    float *quality;      /* NULL: rows count alike */
-    float *train, *eval; /* copies, aligned */
+    const int32_t *label;
+    const float *quality; /* NULL: rows count alike */
+    float *train;         /* (n_train,C) gathered */
+    const float *eval;    /* (n_eval,C) of the part */
 };
 
-static sg_status receive(const struct sg_work *w, struct received *r, struct sg_err *err)
+/* (n_train,C): raw rows, then examples. */
+static sg_status gather(const struct sg_work *w, struct received *r, struct sg_err *err)
 {
-    size_t at;
-    SG_TRY(sg_json_take_head(w->payload, w->n_payload, "the message of a cell", &r->head, &at, err));
-    const char *why = sg_json_text_or(r->head, "failed", NULL);
-    if (why)
-        return sg_fail(err, SG_FAILED, "%s", why);
-    r->n_train = sg_json_int_or(r->head, "n_train", 0);
-    r->n_eval = sg_json_int_or(r->head, "n_eval", 0);
-    r->channels = (int)sg_json_int_or(r->head, "channels", 0);
-    r->n_classes = (int)sg_json_int_or(r->head, "n_classes", 0);
-    size_t n_label = (size_t)r->n_train * sizeof *r->label,
-           n_quality =
-               json_is_true(json_object_get(r->head, "weighs")) ? (size_t)r->n_train * sizeof *r->quality : 0,
-           n_train = (size_t)(r->n_train * r->channels) * sizeof(float),
-           n_eval = (size_t)(r->n_eval * r->channels) * sizeof(float);
-    if (w->n_payload != at + n_label + n_quality + n_train + n_eval)
-        return sg_fail(err, SG_FAILED, "the message of a cell is damaged: it is too short");
-    r->label = sg_alloc(n_label + 1, 1);
-    r->quality = n_quality ? sg_alloc(n_quality + 1, 1) : NULL;
-    r->train = sg_alloc(n_train + 1, 1);
-    r->eval = sg_alloc(n_eval + 1, 1);
-    if (!r->label || !r->train || !r->eval || (n_quality && !r->quality))
-        return sg_fail_memory(err, n_label + n_train + n_eval);
-    const char *bytes = w->payload;
-    memcpy(r->label, bytes + at, n_label);
-    if (n_quality)
-        memcpy(r->quality, bytes + at + n_label, n_quality);
-    at += n_label + n_quality;
-    memcpy(r->train, bytes + at, n_train);
-    memcpy(r->eval, bytes + at + n_train, n_eval);
+    const struct sg_cell_message *m = &r->m;
+    int64_t n_raw, n_pool;
+    int C = r->channels;
+    const float *raw = sg_vectors_shared(w, (struct sg_vectors_part){SG_VECTORS_TRAIN, m->task}, C, &n_raw),
+                *pool = sg_vectors_shared(w, (struct sg_vectors_part){SG_VECTORS_POOL, m->pool}, C, &n_pool);
+    r->train = sg_alloc((size_t)r->n_train * (size_t)C + 1, sizeof *r->train);
+    if (!r->train)
+        return sg_fail_memory(err, (size_t)r->n_train * (size_t)C * sizeof *r->train);
+    SG_TRY(sg_vectors_gather(raw, n_raw, C, m->raw, m->n_raw, r->train, err));
+    for (int64_t i = 0; i < m->n_synthetic; i++) {
+        int32_t place = (int32_t)sg_cell_message_example(m, i);
+        SG_TRY(sg_vectors_gather(pool, n_pool, C, &place, 1, r->train + (m->n_raw + i) * C, err));
+    }
     return SG_OK;
+}
+
+static sg_status receive(const struct sg_prepared *p, const struct sg_work *w, struct received *r,
+                         struct sg_err *err)
+{
+    SG_TRY(sg_cell_message_take(p, w, &r->m, err));
+    r->n_train = sg_cell_message_rows(&r->m);
+    r->channels = sg_encoder_channels(p->encoder);
+    r->n_classes = p->study->task[r->m.task].n_classes;
+    r->label = r->m.label;
+    r->quality = r->m.quality;
+    if (!r->label)
+        return sg_fail(err, SG_FAILED, "the message of a cell is damaged: it has no labels");
+    if (!r->n_train)
+        return sg_fail(err, SG_FAILED, "%s", SG_CELL_EMPTY_POOL);
+    r->eval = sg_vectors_shared(w, (struct sg_vectors_part){SG_VECTORS_HELD_OUT, r->m.task}, r->channels,
+                                &r->n_eval);
+    if (!r->eval)
+        return sg_fail(err, SG_FAILED, "%s", SG_VECTORS_DID_NOT_ARRIVE);
+    return gather(w, r, err);
 }
 
 static void forget(struct received *r)
 {
-    json_decref(r->head);
-    sg_free(r->label);
-    sg_free(r->quality);
+    sg_cell_message_free(&r->m);
     sg_free(r->train);
-    sg_free(r->eval);
 }
 
 static void digest(const struct sg_logistic *m, char hex[SG_HEX])
@@ -220,9 +174,8 @@ static sg_status fit(const struct sg_prepared *p, const struct sg_work *w, const
 {
     struct sg_logistic m = {0};
     const struct sg_ops *ops;
-    const json_t *c = json_object_get(in->head, "c"), *view = json_object_get(in->head, "view");
-    struct sg_logistic_settings s =
-        sg_probe_settings(json_is_number(c) ? json_number_value(c) : SG_PROBE_C_AUTO);
+    const json_t *view = json_object_get(in->m.head, "view");
+    struct sg_logistic_settings s = sg_probe_settings(p->study->probe.c);
     struct sg_train_result r = {.n_eval = in->n_eval, .n_classes = in->n_classes, .threads = 1};
     double began = sg_now_s();
     SG_TRY(sg_ops_choose(SG_FP32, &ops, err));
@@ -256,9 +209,7 @@ sg_status sg_probe_work(const struct sg_prepared *p, const struct sg_work *w, st
                         struct sg_err *err)
 {
     struct received in = {0};
-    sg_status status = receive(w, &in, err);
-    if (status == SG_OK && in.n_train == 0)
-        status = sg_fail(err, SG_FAILED, SG_CELL_EMPTY_POOL);
+    sg_status status = receive(p, w, &in, err);
     if (status == SG_OK)
         status = fit(p, w, &in, result, err);
     forget(&in);

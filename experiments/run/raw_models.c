@@ -29,6 +29,7 @@ struct model {
 struct sg_raw_models {
     const struct sg_prepared *p;
     struct sg_vectors *vectors;
+    struct sg_engine *engine; /* rank 0: theirs, once there are any */
     struct model *first;
 };
 
@@ -123,6 +124,7 @@ sg_status sg_raw_models_need(struct sg_raw_models *m, struct sg_engine *e, int k
                              const struct sg_cell *c, struct sg_vectors_after *after, struct sg_err *err)
 {
     struct model *x = find(m, c);
+    m->engine = e;
     if (!x)
         SG_TRY(queue(m, e, kind_of_vectors, kind, c, &x, err));
     return sg_vectors_after_add(after, &x->item, 1, err);
@@ -142,7 +144,7 @@ sg_status sg_raw_models_get(const struct sg_raw_models *m, const struct sg_cell 
 /* ---- the engine's callbacks ---- */
 
 struct rows_head {
-    int64_t n;
+    int64_t n, task;
     int32_t c_dim, n_classes;
     double c;
 };
@@ -158,20 +160,21 @@ static sg_status add_rows(const struct model *x, int64_t *index, struct sg_buf *
     const struct sg_prepared *p = x->of->p;
     const struct sg_task_data *d = &p->data[x->task];
     struct rows_head head = {.n = x->raw,
+                             .task = x->task,
                              .c_dim = sg_encoder_channels(p->encoder),
                              .n_classes = p->study->task[x->task].n_classes,
                              .c = p->study->probe.c};
-    size_t n_row = (size_t)head.c_dim * sizeof(float);
     SG_TRY(sg_raw_draw(d, head.n_classes, x->raw, x->seed_data, index, err));
     sg_buf_add(payload, &head, sizeof head);
     for (int64_t i = 0; i < x->raw; i++)
         sg_buf_add(payload, &d->train_label[index[i]], sizeof *d->train_label);
     for (int64_t i = 0; i < x->raw && !payload->failed; i++) {
-        const float *row = sg_vectors_get(x->of->vectors, rows_of(x->task), index[i]);
-        if (!row)
+        int32_t place = (int32_t)sg_vectors_place(x->of->vectors, rows_of(x->task), index[i]);
+        if (place < 0)
             return sg_fail(err, SG_FAILED, "%s", SG_VECTORS_LACK);
-        sg_buf_add(payload, row, n_row);
+        sg_buf_add(payload, &place, sizeof place);
     }
+    SG_TRY(sg_vectors_share(x->of->vectors, x->of->engine, rows_of(x->task), -1, err));
     return sg_buf_check(payload, "the message of a classifier of raw rows", err);
 }
 
@@ -203,6 +206,24 @@ static sg_status send_back(const struct sg_logistic *m, struct sg_buf *result, s
     return sg_buf_check(result, "a classifier of raw rows", err);
 }
 
+/* numbers: labels (n), places (n). */
+static sg_status fit(const struct sg_work *w, const struct rows_head *in, const int32_t *numbers,
+                     struct sg_logistic *m, struct sg_err *err)
+{
+    int64_t n_part;
+    struct sg_logistic_settings s = sg_probe_settings(in->c);
+    const float *part = sg_vectors_shared(w, rows_of((int)in->task), in->c_dim, &n_part);
+    size_t n_x = (size_t)in->n * (size_t)in->c_dim;
+    float *x = sg_alloc(n_x + 1, sizeof *x);
+    sg_status status = x ? SG_OK : sg_fail_memory(err, n_x * sizeof *x);
+    if (status == SG_OK)
+        status = sg_vectors_gather(part, n_part, in->c_dim, numbers + in->n, in->n, x, err);
+    if (status == SG_OK)
+        status = sg_logistic_fit(x, numbers, NULL, in->n, in->c_dim, in->n_classes, &s, m, err);
+    sg_free(x);
+    return status;
+}
+
 static sg_status work(void *context, const struct sg_work *w, struct sg_buf *result, struct sg_err *err)
 {
     struct rows_head in = {0};
@@ -212,27 +233,21 @@ static sg_status work(void *context, const struct sg_work *w, struct sg_buf *res
         return sg_fail(err, SG_FAILED, "the message of a classifier of raw rows is damaged");
     memcpy(&in, bytes, sizeof in);
     bytes += sizeof in;
-    size_t n = w->n_payload - sizeof in, n_label = (size_t)in.n * sizeof(int32_t),
-           n_x = (size_t)in.n * (size_t)in.c_dim * sizeof(float);
+    size_t n = w->n_payload - sizeof in;
     if (in.n == 0)
         return sg_fail(err, SG_FAILED, "%.*s", (int)n, bytes);
-    if (n != n_label + n_x)
+    if (in.n < 0 || (size_t)in.n > n || n != 2 * (size_t)in.n * sizeof(int32_t))
         return sg_fail(err, SG_FAILED, "the message of a classifier of raw rows is damaged");
-    struct sg_logistic_settings s = sg_probe_settings(in.c);
     struct sg_logistic m = {0};
-    int32_t *label = sg_alloc(n_label + 1, 1);
-    float *x = sg_alloc(n_x + 1, 1); /* a copy, aligned */
-    sg_status status = label && x ? SG_OK : sg_fail_memory(err, n);
-    if (status == SG_OK) {
-        memcpy(label, bytes, n_label);
-        memcpy(x, bytes + n_label, n_x);
-        status = sg_logistic_fit(x, label, NULL, in.n, in.c_dim, in.n_classes, &s, &m, err);
-    }
+    int32_t *numbers = sg_alloc(n + 1, 1); /* a copy, aligned */
+    if (!numbers)
+        return sg_fail_memory(err, n);
+    memcpy(numbers, bytes, n);
+    sg_status status = fit(w, &in, numbers, &m, err);
     if (status == SG_OK)
         status = send_back(&m, result, err);
     sg_logistic_free(&m);
-    sg_free(label);
-    sg_free(x);
+    sg_free(numbers);
     return status;
 }
 

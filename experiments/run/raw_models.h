@@ -8,8 +8,8 @@
  *
  * The classifier is the study's probe (probe.pooling, probe.c; model/logistic.h), on the embeddings of the cell's raw rows.
  *
- * Payload: a head {int64 rows, int32 channels, int32 classes, double c (SG_PROBE_C_AUTO: chosen)}, then int32 labels (n), float32
- * embeddings (n,C); 0 rows: why there is no classifier, in words. Result: a head {int64 Newton steps, double c, int32 classes present, int32
+ * Payload: a head {int64 rows, int64 task, int32 channels, int32 classes, double c (SG_PROBE_C_AUTO: chosen)}, then int32 labels (n), int32
+ * places of the rows' embeddings in the task's part (vectors.h); 0 rows: why there is no classifier, in words. Result: a head {int64 Newton steps, double c, int32 classes present, int32
  * vectors}, then int32 classes (n_present), doubles w (n_vectors,C) and b (n_vectors). */
 #ifndef SG_EXPERIMENTS_RUN_RAW_MODELS_H
 #define SG_EXPERIMENTS_RUN_RAW_MODELS_H

@@ -13,7 +13,8 @@ struct waiting {
 struct sg_round_work {
     const struct sg_prepared *p;
     struct sg_vectors *vectors;
-    struct waiting *pool; /* (n_pools) */
+    struct sg_engine *engine; /* rank 0: where pools have waited */
+    struct waiting *pool;     /* (n_pools) */
     sg_round_work_done done;
     void *context;
 };
@@ -66,6 +67,7 @@ sg_status sg_round_work_add(struct sg_round_work *w, struct sg_engine *e, int ki
                             int64_t pool, struct sg_err *err)
 {
     const struct sg_prepared *p = w->p;
+    w->engine = e;
     struct sg_vectors_after after = {0};
     struct sg_cell probe = {.task = p->grid.pool[pool].task, .classifier = SG_PROBE};
     probe.raw = sg_prepared_shots(p, probe.task, draw_of(p, pool))->n;
@@ -89,22 +91,10 @@ sg_status sg_round_work_add(struct sg_round_work *w, struct sg_engine *e, int ki
 /* ---- the engine's callbacks ---- */
 
 struct head {
-    int64_t n_raw, n;
+    int64_t n_raw, n, raw_part, part;
     int32_t c_dim, n_classes;
     double c;
 };
-
-static sg_status add_vectors(const struct sg_vectors *v, struct sg_vectors_part part, int64_t n,
-                             size_t n_bytes, struct sg_buf *payload, struct sg_err *err)
-{
-    for (int64_t i = 0; i < n && !payload->failed; i++) {
-        const float *x = sg_vectors_get(v, part, i);
-        if (!x)
-            return sg_fail(err, SG_FAILED, "%s", SG_VECTORS_LACK);
-        sg_buf_add(payload, x, n_bytes);
-    }
-    return SG_OK;
-}
 
 /* half: (n_raw), count: (K). */
 static sg_status add_message(const struct waiting *x, int32_t *half, int64_t *count, struct sg_buf *payload,
@@ -116,10 +106,11 @@ static sg_status add_message(const struct waiting *x, int32_t *half, int64_t *co
     const int32_t *label = sg_pool_raw_labels(pool);
     struct head h = {.n_raw = sg_prepared_shots(p, task, draw_of(p, x->pool))->n,
                      .n = sg_pool_n(pool),
+                     .raw_part = raw_of(p, x->pool).index,
+                     .part = x->pool,
                      .c_dim = sg_encoder_channels(p->encoder),
                      .n_classes = K,
                      .c = p->study->probe.c};
-    size_t n_row = (size_t)h.c_dim * sizeof(float);
     sg_rounds_halves(label, h.n_raw, K, count, half);
     sg_buf_add(payload, &h, sizeof h);
     sg_buf_add(payload, label, (size_t)h.n_raw * sizeof *label);
@@ -128,8 +119,8 @@ static sg_status add_message(const struct waiting *x, int32_t *half, int64_t *co
         sg_buf_add(payload, &of, sizeof of);
     }
     sg_buf_add(payload, half, (size_t)h.n_raw * sizeof *half);
-    SG_TRY(add_vectors(x->of->vectors, raw_of(p, x->pool), h.n_raw, n_row, payload, err));
-    SG_TRY(add_vectors(x->of->vectors, examples_of(x->pool), h.n, n_row, payload, err));
+    SG_TRY(sg_vectors_share(x->of->vectors, x->of->engine, raw_of(p, x->pool), h.n_raw, err));
+    SG_TRY(sg_vectors_share(x->of->vectors, x->of->engine, examples_of(x->pool), h.n, err));
     return sg_buf_check(payload, "the message of a round", err);
 }
 
@@ -154,7 +145,8 @@ static sg_status prepare(void *context, void *user, struct sg_buf *payload, stru
 struct fit {
     struct head in;
     int32_t *label, *half, *of; /* (n_raw + n), (n_raw), (n_raw + n) */
-    float *x, *train;           /* (n_raw + n, C) */
+    const float *raw, *pool;    /* (n_raw, C), (n, C) */
+    float *train;               /* (n_raw + n, C) */
     float *held, *logits;       /* (n_raw, C), (n_raw, K) */
     float *out;                 /* (n_raw, K) */
 };
@@ -164,7 +156,6 @@ static void fit_free(struct fit *f)
     sg_free(f->label);
     sg_free(f->half);
     sg_free(f->of);
-    sg_free(f->x);
     sg_free(f->train);
     sg_free(f->held);
     sg_free(f->logits);
@@ -178,23 +169,27 @@ static sg_status receive(const struct sg_work *w, struct fit *f, struct sg_err *
         memcpy(&f->in, bytes, sizeof f->in);
     size_t n_raw = (size_t)f->in.n_raw, n = n_raw + (size_t)f->in.n, C = (size_t)f->in.c_dim,
            K = (size_t)f->in.n_classes, n_label = n * sizeof *f->label, n_half = n_raw * sizeof *f->half,
-           n_x = n * C * sizeof *f->x;
-    if (!n_raw || w->n_payload != sizeof f->in + n_label + n_half + n_x)
+           n_x = n * C * sizeof *f->train;
+    int64_t n_rows, n_pool;
+    if (!n_raw || w->n_payload != sizeof f->in + n_label + n_half)
         return sg_fail(err, SG_FAILED, "the message of a round is damaged");
     f->label = sg_alloc(n_label + 1, 1);
     f->half = sg_alloc(n_half + 1, 1);
     f->of = sg_alloc(n_label + 1, 1);
-    f->x = sg_alloc(n_x + 1, 1);
     f->train = sg_alloc(n_x + 1, 1);
     f->held = sg_alloc(n_raw * C + 1, sizeof *f->held);
     f->logits = sg_alloc(n_raw * K + 1, sizeof *f->logits);
     f->out = sg_alloc(n_raw * K + 1, sizeof *f->out);
-    if (!f->label || !f->half || !f->of || !f->x || !f->train || !f->held || !f->logits || !f->out)
-        return sg_fail_memory(err, 2 * n_x);
+    if (!f->label || !f->half || !f->of || !f->train || !f->held || !f->logits || !f->out)
+        return sg_fail_memory(err, n_x);
     bytes += sizeof f->in;
     memcpy(f->label, bytes, n_label);
     memcpy(f->half, bytes + n_label, n_half);
-    memcpy(f->x, bytes + n_label + n_half, n_x);
+    f->raw =
+        sg_vectors_shared(w, (struct sg_vectors_part){SG_VECTORS_SHOTS, f->in.raw_part}, (int)C, &n_rows);
+    f->pool = sg_vectors_shared(w, examples_of(f->in.part), (int)C, &n_pool);
+    if (!f->raw || n_rows < f->in.n_raw || n_pool < f->in.n)
+        return sg_fail(err, SG_FAILED, "%s", SG_VECTORS_DID_NOT_ARRIVE);
     return SG_OK;
 }
 
@@ -206,8 +201,8 @@ static sg_status say_half(struct fit *f, int32_t half, struct sg_err *err)
     struct sg_logistic m = {0};
     for (int64_t i = 0; i < n_raw + f->in.n; i++) {
         int is_held = i < n_raw && f->half[i] == half;
-        memcpy((is_held ? f->held + n_held * C : f->train + n_train * C), f->x + i * C,
-               (size_t)C * sizeof *f->x);
+        memcpy((is_held ? f->held + n_held * C : f->train + n_train * C),
+               i < n_raw ? f->raw + i * C : f->pool + (i - n_raw) * C, (size_t)C * sizeof *f->train);
         if (!is_held)
             f->of[n_train] = f->label[i];
         *(is_held ? &n_held : &n_train) += 1;

@@ -5,8 +5,8 @@
  *     kinds[k] = sg_round_work_kind(w, done, context);                each rank
  *     sg_round_work_add(w, engine, kind_of_vectors, k, pool, err);    rank 0: when the pool waits; queues embeddings that there are none of, too
  *
- * Payload: a head {int64 raw rows, int64 examples, int32 channels, int32 classes, double c (SG_PROBE_C_AUTO: chosen)}, int32 labels of both
- * (n_raw + n), int32 halves (n_raw), float32 embeddings of both (n_raw + n, C); 0 raw rows: why there is no fit, in words.
+ * Payload: a head {int64 raw rows, int64 examples, int64 indices of their parts of embeddings (vectors.h), int32 channels, int32 classes, double c
+ * (SG_PROBE_C_AUTO: chosen)}, int32 labels of both (n_raw + n), int32 halves (n_raw).
  * Result: float32 logits (n_raw, K). The same bits whichever rank works. */
 #ifndef SG_EXPERIMENTS_RUN_ROUND_WORK_H
 #define SG_EXPERIMENTS_RUN_ROUND_WORK_H

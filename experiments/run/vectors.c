@@ -224,13 +224,69 @@ sg_status sg_vectors_need(struct sg_vectors *v, struct sg_engine *e, int kind, s
     return sg_vectors_after_add(after, x->item, x->n_chunks, err);
 }
 
-const float *sg_vectors_get(const struct sg_vectors *v, struct sg_vectors_part part, int64_t i)
+int64_t sg_vectors_place(const struct sg_vectors *v, struct sg_vectors_part part, int64_t i)
 {
     const struct part *x = v ? find(v, part) : NULL;
     if (!x || !x->x || x->n_failed)
-        return NULL;
+        return -1;
     int64_t at = x->place ? x->place[i] : i;
-    return at >= 0 && at < x->n ? x->x + at * v->c : NULL;
+    return at < x->n ? at : -1;
+}
+
+const float *sg_vectors_get(const struct sg_vectors *v, struct sg_vectors_part part, int64_t i)
+{
+    int64_t at = sg_vectors_place(v, part, i);
+    return at >= 0 ? find(v, part)->x + at * v->c : NULL;
+}
+
+static int64_t number_of(struct sg_vectors_part part)
+{
+    return sg_shared_number(SG_SHARED_VECTORS + (int)part.of, part.index);
+}
+
+static sg_status write_part(void *context, int64_t number, size_t from, size_t to, struct sg_buf *bytes,
+                            struct sg_err *err)
+{
+    const struct sg_vectors *v = context;
+    struct sg_vectors_part part = {(enum sg_vectors_of)((number >> 40) - SG_SHARED_VECTORS),
+                                   number & (((int64_t)1 << 40) - 1)};
+    (void)err;
+    sg_buf_add(bytes, (const char *)find(v, part)->x + from, to - from);
+    return SG_OK;
+}
+
+sg_status sg_vectors_share(struct sg_vectors *v, struct sg_engine *e, struct sg_vectors_part part, int64_t n,
+                           struct sg_err *err)
+{
+    const struct part *x = find(v, part);
+    n = n < 0 ? x->n : n;
+    if (!x->x || x->n_failed || n > x->n)
+        return sg_fail(err, SG_FAILED, "%s", SG_VECTORS_LACK);
+    return sg_engine_need(e,
+                          &(struct sg_engine_part){.number = number_of(part),
+                                                   .n_bytes = (size_t)(n * v->c) * sizeof(float),
+                                                   .write = write_part,
+                                                   .context = v},
+                          err);
+}
+
+const float *sg_vectors_shared(const struct sg_work *w, struct sg_vectors_part part, int C, int64_t *n)
+{
+    size_t n_bytes;
+    const float *x = sg_work_part(w, number_of(part), &n_bytes);
+    *n = (int64_t)(n_bytes / ((size_t)C * sizeof *x));
+    return x;
+}
+
+sg_status sg_vectors_gather(const float *part, int64_t n_part, int C, const int32_t *place, int64_t n,
+                            float *x, struct sg_err *err)
+{
+    for (int64_t i = 0; i < n; i++) {
+        if (!part || place[i] < 0 || place[i] >= n_part)
+            return sg_fail(err, SG_FAILED, "%s", SG_VECTORS_DID_NOT_ARRIVE);
+        memcpy(x + i * C, part + (int64_t)place[i] * C, (size_t)C * sizeof *x);
+    }
+    return SG_OK;
 }
 
 json_t *sg_vectors_text(const char *first, const char *second)

@@ -4,7 +4,9 @@
  *     sg_vectors_create(p, &v, err);
  *     kinds[k] = sg_vectors_kind(v);                    each rank
  *     sg_vectors_need(v, engine, k, part, &after, err); rank 0: queues what it takes, once
- *     sg_vectors_get(v, part, i)                        when these items are done
+ *     sg_vectors_get(v, part, i)                        when these items are done: rank 0
+ *     sg_vectors_share(v, engine, part, n, err)         then, in `prepare`: the team shall have the first n
+ *     sg_vectors_shared(w, part, C, &n)                 in `work`
  *
  * Parts: a task's held-out rows (as cells predict them); its training rows, of which those have an embedding that a draw of the study
  * takes or that are measured (experiments/run/measure.h); the rows that prompts of a draw show (sg_prepared_shots); a pool: its examples at
@@ -12,8 +14,7 @@
 #ifndef SG_EXPERIMENTS_RUN_VECTORS_H
 #define SG_EXPERIMENTS_RUN_VECTORS_H
 
-#include "experiments/study/prepare.h"
-#include "mpi/engine.h"
+#include "experiments/run/shared_rows.h"
 
 #include <jansson.h>
 
@@ -61,7 +62,24 @@ sg_status sg_vectors_need(struct sg_vectors *v, struct sg_engine *e, int kind, s
 /* Rank 0. (C) of a row: index into the file's rows or the pool's examples. NULL: it has none, or its work has failed. */
 const float *sg_vectors_get(const struct sg_vectors *v, struct sg_vectors_part part, int64_t i);
 
-/* Why a cell fails that gets NULL. */
+/* Rank 0. The place in the part of such a row, where ranks have its embedding; -1: it has none, or its work has failed. */
+int64_t sg_vectors_place(const struct sg_vectors *v, struct sg_vectors_part part, int64_t i);
+
+/* Rank 0, in `prepare`: the team gets the first n embeddings of the part (mpi/engine.h); n < 0: all of them. */
+sg_status sg_vectors_share(struct sg_vectors *v, struct sg_engine *e, struct sg_vectors_part part, int64_t n,
+                           struct sg_err *err) SG_MUST_USE;
+
+/* The team, in `work`: (n,C), borrowed until it returns; n may be more than was asked for. NULL: they are not there. */
+const float *sg_vectors_shared(const struct sg_work *w, struct sg_vectors_part part, int C, int64_t *n);
+
+/* Copies the rows at these places of such a part, one after the other. SG_FAILED where there are none. */
+sg_status sg_vectors_gather(const float *part, int64_t n_part, int C, const int32_t *place, int64_t n,
+                            float *x, struct sg_err *err) SG_MUST_USE;
+
+/* Why work fails that lacks a part which was sent, */
+#define SG_VECTORS_DID_NOT_ARRIVE                                                                            \
+    "embeddings that it needs did not arrive: there was no memory for them; hint: fewer ranks on the node"
+/* and why a cell fails that gets NULL. */
 #define SG_VECTORS_LACK                                                                                      \
     "some of its texts could not be embedded: the rank that was to do it had not the memory, or ended"
 

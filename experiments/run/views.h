@@ -4,7 +4,7 @@
  *
  *     if (sg_arm_is_view(&c->arm)) {
  *         sg_view_need(vectors, models, engine, kind_of_vectors, kind_of_models, c, &after, err);  rank 0: what the cell waits for
- *         sg_view_take(p, vectors, models, c, &rows, &view, err);                                  rank 0, when it is there
+ *         sg_view_take(p, vectors, models, c, n_synthetic, &view, err);                            rank 0, when it is there
  *     }
  *
  * The classifier (experiments/run/raw_models.h) is the study's probe, fitted to the cell's raw rows; cells of the same rows share it.
@@ -19,8 +19,9 @@
 #include <jansson.h>
 
 struct sg_view {
-    int64_t *kept;  /* (n_synthetic of the rows) places in the pool, ascending */
-    float *quality; /* (rows) in their order, -1 of raw ones; NULL without weighting */
+    int64_t n_kept;
+    int32_t *kept;  /* (n_kept) places in the pool, ascending */
+    float *quality; /* (raw rows, then those) -1 of raw ones; NULL without weighting */
     json_t *
         told; /* for the cell's result: {"n_removed": 2, "removed": [[place, label, class that was said], ...]}; verify llm: and
                  "n_unparsable", answers that name no class */
@@ -32,10 +33,9 @@ sg_status sg_view_need(struct sg_vectors *v, struct sg_raw_models *m, struct sg_
                        int kind_of_vectors, int kind_of_models, const struct sg_cell *c,
                        struct sg_vectors_after *after, struct sg_err *err) SG_MUST_USE;
 
-/* Rank 0. Takes the synthetic examples that do not stay out of rows (sg_cell_rows_make's). SG_FAILED where what it needs is
- * missing, with the reason. */
+/* Rank 0. Which of the first n_synthetic examples of the cell's pool stay. SG_FAILED where what it needs is missing, with the reason. */
 sg_status sg_view_take(const struct sg_prepared *p, const struct sg_vectors *v, const struct sg_raw_models *m,
-                       const struct sg_cell *c, struct sg_cell_rows *rows, struct sg_view *out,
+                       const struct sg_cell *c, int64_t n_synthetic, struct sg_view *out,
                        struct sg_err *err) SG_MUST_USE;
 void sg_view_free(struct sg_view *v); /* a zeroed one is fine */
 

@@ -384,54 +384,6 @@ void sg_prepared_destroy(struct sg_prepared *p)
     sg_free(p);
 }
 
-sg_status sg_cell_rows_make(const struct sg_prepared *p, const struct sg_cell *c, struct sg_cell_rows *out,
-                            struct sg_err *err)
-{
-    const struct sg_task *task = &p->study->task[c->task];
-    const struct sg_task_data *d = &p->data[c->task];
-    const struct sg_pool *pool = c->pool >= 0 ? p->pool[c->pool] : NULL;
-    int64_t n_synthetic = pool ? sg_pool_prefix(pool, c->size) : 0, n = c->raw + n_synthetic;
-    struct sg_row *row = sg_alloc((size_t)n + 1, sizeof *row + sizeof(int32_t) + sizeof(int64_t));
-    if (!row)
-        return sg_fail_memory(err, (size_t)n * sizeof *row);
-    int64_t *index = (int64_t *)(void *)(row + n + 1);
-    int32_t *label = (int32_t *)(void *)(index + n + 1);
-    sg_status status = c->raw ? sg_raw_draw(d, task->n_classes, c->raw, c->seed_data, index, err) : SG_OK;
-    if (status != SG_OK) {
-        sg_free(row);
-        return status;
-    }
-    for (int64_t i = 0; i < c->raw; i++) {
-        row[i] = d->train.row[index[i]];
-        label[i] = d->train_label[index[i]];
-    }
-    for (int64_t j = 0; j < n_synthetic; j++) {
-        struct sg_pool_example e = sg_pool_get(pool, j);
-        row[c->raw + j] =
-            (struct sg_row){.first = (char *)(uintptr_t)e.first, .second = (char *)(uintptr_t)e.second};
-        label[c->raw + j] = e.label;
-    }
-    *out = (struct sg_cell_rows){
-        .train = {.n = n, .row = row, .label = label, .cut = task->cut, .n_classes = task->n_classes},
-        .test = {.n = d->held_out.n,
-                 .row = d->held_out.row,
-                 .label = d->held_out_label,
-                 .cut = task->cut,
-                 .n_classes = task->n_classes},
-        .n_raw = c->raw,
-        .n_synthetic = n_synthetic,
-        .raw = index,
-        .memory = row,
-    };
-    return SG_OK;
-}
-
-void sg_cell_rows_free(struct sg_cell_rows *r)
-{
-    sg_free(r->memory);
-    *r = (struct sg_cell_rows){0};
-}
-
 static char *dump(json_t *o)
 {
     char *text = o ? json_dumps(o, JSON_SORT_KEYS | JSON_COMPACT) : NULL;

@@ -55,18 +55,6 @@ int sg_study_needs_words(const struct sg_study *s);
  * its raw size says. Evaluations of the LLM take those of draw 0. Borrowed. */
 const struct sg_rows *sg_prepared_shots(const struct sg_prepared *p, int task, int64_t draw);
 
-/* A cell's training rows: raw ones drawn by its data seed, then the pool's prefix; and what it predicts, the task's held_out rows; all
- * borrowed from `p`. */
-struct sg_cell_rows {
-    struct sg_examples train, test;
-    int64_t n_raw, n_synthetic;
-    const int64_t *raw; /* (n_raw) which of the training rows they are */
-    void *memory;
-};
-sg_status sg_cell_rows_make(const struct sg_prepared *p, const struct sg_cell *c, struct sg_cell_rows *out,
-                            struct sg_err *err) SG_MUST_USE;
-void sg_cell_rows_free(struct sg_cell_rows *r);
-
 /* What an LLM has said of the pool that the cell sees by it; NULL: it sees it otherwise. */
 const struct sg_evaluation *sg_cell_verification(const struct sg_prepared *p, const struct sg_cell *c);
 /* What it waits for, as experiments/buying/requests.h counts: its pool (the grid's), or the evaluation that verifies that; -1: nothing. */

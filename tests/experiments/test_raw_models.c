@@ -1,5 +1,5 @@
 /* Classifiers of raw rows: one for all cells of the same rows, the bits of a fit beside the engine, and reasons where there is none; and
- * a probe's message that is too large. In place of the encoder's embeddings stand numbers of the row. */
+ * a probe's message without embeddings. In place of the encoder's embeddings stand numbers of the row. */
 #include "experiments/run/raw_models.h"
 
 #include "base/json.h"
@@ -117,20 +117,20 @@ static void check_models(const struct sg_prepared *p, const struct sg_raw_models
     CHECK(n_fits == N_SEEDS && have[0] == have[1]);
 }
 
-/* A message that does not fit, and one that does. */
-static void check_large(const struct sg_prepared *p, const struct sg_vectors *v)
+/* A probe's message has no embedding, and where there are none it has the reason. */
+static void check_message(const struct sg_prepared *p, struct sg_vectors *v)
 {
     struct sg_err err = {0};
     struct sg_cell c = {.raw = RAW, .pool = -1, .classifier = SG_PROBE};
-    for (int fits = 0; fits < 2; fits++) {
-        struct sg_buf payload = sg_buf_make(fits ? 1 << 20 : RAW * C * sizeof(float));
-        CHECK_OK(sg_probe_payload(v, NULL, p, &c, &payload, &err), err);
-        const char *head = sg_buf_text(&payload) + sizeof(int64_t);
-        CHECK(payload.len > sizeof(int64_t) && strstr(head, "{\"failed\":"));
-        CHECK(strstr(head,
-                     fits ? SG_VECTORS_LACK : "40 training and 5 test rows")); /* no test row is embedded */
-        sg_buf_free(&payload);
-    }
+    struct sg_buf payload = sg_buf_make(1 << 20);
+    struct sg_shared_rows *rows;
+    CHECK_OK(sg_shared_rows_create(p, &rows, &err), err);
+    CHECK_OK(sg_probe_payload(rows, NULL, v, NULL, p, &c, &payload, &err), err);
+    const char *head = sg_buf_text(&payload) + sizeof(int64_t);
+    CHECK(payload.len > sizeof(int64_t) && payload.len < RAW * C);
+    CHECK(strstr(head, "{\"failed\":") && strstr(head, SG_VECTORS_LACK)); /* no test row is embedded */
+    sg_buf_free(&payload);
+    sg_shared_rows_destroy(rows);
 }
 
 static void fit(struct sg_prepared *p)
@@ -153,7 +153,7 @@ static void fit(struct sg_prepared *p)
     if (world.rank == 0)
         check_models(p, m);
     if (world.rank == 0)
-        check_large(p, v);
+        check_message(p, v);
     sg_engine_destroy(e);
     sg_raw_models_destroy(m);
     sg_vectors_destroy(v);
