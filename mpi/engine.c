@@ -13,23 +13,28 @@ struct sg_engine {
     struct sg_team world; /* on a communicator of our own, for messages */
     struct sg_kind *kinds;
     struct sg_mailbox mailbox;
-    int has_worker; /* that worker is open */
+    int has_mailbox, has_worker; /* that they are open */
     struct sg_worker worker;
     struct sg_coordinator *coordinator; /* rank 0 only */
     int requested;                      /* service thread: the request to stop that rank 0 has been sent */
     double heartbeat_s;                 /* service thread: when it last sent one */
 };
 
-/* Measured: probing every 200 us costs no visible arithmetic; but it costs a share of a core, and less often
- * loses no rate (`tests/bench/generate --only rate`). Rank 0 answers all others, so it probes more often than they do, and is awake when its tick is due. A rank alone
- * hears from no other, its own message wakes it, and a signal can wait for so long. */
-enum { NAP_ALONE_US = 20000, NAP_COORDINATOR_US = 500, NAP_WORKER_US = 1000 };
+/* Where ranks cannot ring each other (mpi/doorbell.h) they look. Measured: probing every 200 us costs no visible arithmetic; but it costs a
+ * share of a core, and less often loses no rate (`tests/bench/generate --only rate`). Rank 0 answers all others, so it looks more often than
+ * they do. In any case it is awake when its tick is due, and a signal can wait for NAP_US. */
+enum { NAP_US = 20000, LOOK_COORDINATOR_US = 500, LOOK_WORKER_US = 1000 };
 
-static long nap_us(const struct sg_engine *e)
+static void nap(struct sg_engine *e)
 {
-    long us = e->world.size == 1 ? NAP_ALONE_US : e->coordinator ? NAP_COORDINATOR_US : NAP_WORKER_US;
-    double until_tick_us = e->coordinator ? 1e6 * sg_coordinator_until_tick_s(e->coordinator) : us;
-    return until_tick_us < us ? (long)until_tick_us + 1 : us;
+    long look_us = e->world.size == 1 ? NAP_US
+                   : e->coordinator   ? LOOK_COORDINATOR_US
+                                      : LOOK_WORKER_US,
+         us = NAP_US;
+    double until_tick_us = e->coordinator ? 1e6 * sg_coordinator_until_tick_s(e->coordinator) : NAP_US;
+    if (until_tick_us < us)
+        us = (long)until_tick_us + 1;
+    sg_mailbox_wait(&e->mailbox, look_us < us ? look_us : us, us);
 }
 
 static atomic_int stop_request; /* the highest asked for; lock-free, so a signal handler may write it */
@@ -74,7 +79,6 @@ static sg_status create_local(struct sg_engine *e, const struct sg_kind *kinds, 
         return sg_fail_memory(err, (unsigned long long)n_kinds * sizeof *kinds);
     if (n_kinds)
         memcpy(e->kinds, kinds, (size_t)n_kinds * sizeof *kinds);
-    SG_TRY(sg_mailbox_open(&e->mailbox, e->world.comm, e->world.rank, err));
     if (e->world.rank != 0)
         return SG_OK;
     struct sg_coordinator_settings s = {
@@ -96,6 +100,8 @@ sg_status sg_engine_create(const struct sg_team *world, const struct sg_kind *ki
     SG_TRY_DONE(sg_comm_duplicate(world->comm, &e->world.comm, err));
     status = create_local(e, kinds, n_kinds, err);
     SG_TRY_DONE(sg_agree(world, status, err));
+    e->has_mailbox = 1;
+    SG_TRY_DONE(sg_mailbox_open(&e->mailbox, &e->world, err));
     e->has_worker = 1;
     SG_TRY_DONE(sg_worker_open(&e->worker, world, e->kinds, &e->mailbox, err));
     *out = e;
@@ -112,7 +118,8 @@ void sg_engine_destroy(struct sg_engine *e)
     sg_coordinator_destroy(e->coordinator);
     if (e->has_worker)
         sg_worker_close(&e->worker);
-    sg_mailbox_close(&e->mailbox);
+    if (e->has_mailbox)
+        sg_mailbox_close(&e->mailbox);
     if (e->world.comm != MPI_COMM_NULL)
         MPI_Comm_free(&e->world.comm);
     sg_free(e->kinds);
@@ -174,7 +181,7 @@ static sg_status serve(struct sg_engine *e, struct sg_err *err)
         else
             over = e->worker.ended; /* only this thread sets it now */
         if (!message && !over)
-            sg_mailbox_wait(&e->mailbox, nap_us(e));
+            nap(e);
     }
     return SG_OK;
 }

@@ -56,19 +56,11 @@ void sg_message_free_all(struct sg_message_list *list)
         sg_message_free(message);
 }
 
-sg_status sg_mailbox_open(struct sg_mailbox *mailbox, MPI_Comm comm, int rank, struct sg_err *err)
+sg_status sg_mailbox_open(struct sg_mailbox *mailbox, const struct sg_team *world, struct sg_err *err)
 {
-    *mailbox = (struct sg_mailbox){.comm = comm, .rank = rank};
-    pthread_condattr_t attr;
-    if (pthread_condattr_init(&attr) != 0)
-        return sg_fail(err, SG_FAILED, "cannot make a lock");
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    int rc = pthread_cond_init(&mailbox->woken, &attr);
-    pthread_condattr_destroy(&attr);
-    if (rc != 0)
-        return sg_fail(err, SG_FAILED, "cannot make a lock");
+    *mailbox = (struct sg_mailbox){.comm = world->comm, .rank = world->rank};
     pthread_mutex_init(&mailbox->lock, NULL);
-    return SG_OK;
+    return sg_doorbell_open(&mailbox->bell, world, err);
 }
 
 void sg_mailbox_close(struct sg_mailbox *mailbox)
@@ -76,7 +68,7 @@ void sg_mailbox_close(struct sg_mailbox *mailbox)
     sg_message_free_all(&mailbox->outbox);
     sg_message_free_all(&mailbox->local);
     sg_message_free_all(&mailbox->in_flight);
-    pthread_cond_destroy(&mailbox->woken);
+    sg_doorbell_close(&mailbox->bell);
     pthread_mutex_destroy(&mailbox->lock);
 }
 
@@ -85,8 +77,11 @@ void sg_mailbox_send_take(struct sg_mailbox *mailbox, int to, struct sg_message 
     message->peer = to;
     pthread_mutex_lock(&mailbox->lock);
     sg_message_push(&mailbox->outbox, message);
-    pthread_cond_signal(&mailbox->woken);
+    int is_waiting = mailbox->is_waiting;
+    mailbox->is_waiting = 0; /* one wakes it */
     pthread_mutex_unlock(&mailbox->lock);
+    if (is_waiting)
+        sg_doorbell_wake(&mailbox->bell);
 }
 
 /* Drops what has been sent. */
@@ -126,6 +121,7 @@ static sg_status send_one(struct sg_mailbox *mailbox, struct sg_message *message
         SG_TRY(sg_mpi_check(MPI_Isend(message->body, n_body, MPI_BYTE, message->peer, TAG_BODY, mailbox->comm,
                                       &message->request[1]),
                             "sending", err));
+    sg_doorbell_ring(&mailbox->bell, message->peer);
     return SG_OK;
 }
 
@@ -204,6 +200,7 @@ sg_status sg_mailbox_poll(struct sg_mailbox *mailbox, struct sg_message **out, s
                     n);
     if (s == SG_OK && message->head.n_body)
         s = receive_body(mailbox, message, err);
+    sg_doorbell_message_came(&mailbox->bell);
     if (s == SG_OK)
         *out = message;
     else
@@ -219,15 +216,17 @@ int sg_mailbox_idle(struct sg_mailbox *mailbox)
     return idle;
 }
 
-void sg_mailbox_wait(struct sg_mailbox *mailbox, long us)
+void sg_mailbox_wait(struct sg_mailbox *mailbox, long look_us, long us)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += us * 1000;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
     pthread_mutex_lock(&mailbox->lock);
-    if (!mailbox->outbox.first || mailbox->n_in_flight >= MAX_IN_FLIGHT)
-        pthread_cond_timedwait(&mailbox->woken, &mailbox->lock, &until);
+    int has_work = mailbox->outbox.first && mailbox->n_in_flight < MAX_IN_FLIGHT;
+    mailbox->is_waiting = !has_work;
+    pthread_mutex_unlock(&mailbox->lock);
+    if (has_work)
+        return;
+    /* What flies moves only when MPI is called. */
+    sg_doorbell_wait(&mailbox->bell, look_us, mailbox->n_in_flight && look_us < us ? look_us : us);
+    pthread_mutex_lock(&mailbox->lock);
+    mailbox->is_waiting = 0;
     pthread_mutex_unlock(&mailbox->lock);
 }

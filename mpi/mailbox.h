@@ -23,6 +23,7 @@
 #define SG_MPI_MAILBOX_H
 
 #include "base/err.h"
+#include "mpi/doorbell.h"
 
 #include <limits.h>
 #include <mpi.h>
@@ -69,8 +70,9 @@ struct sg_message_list {
 struct sg_mailbox {
     MPI_Comm comm;
     int rank;
-    pthread_mutex_t lock; /* of outbox */
-    pthread_cond_t woken; /* something came into the outbox */
+    pthread_mutex_t lock; /* of outbox and is_waiting */
+    int is_waiting;
+    struct sg_doorbell bell;
     struct sg_message_list outbox;
     struct sg_message_list local;     /* to this rank itself: never touches MPI */
     struct sg_message_list in_flight; /* sends that MPI has not finished */
@@ -83,8 +85,8 @@ struct sg_message *sg_message_new(enum sg_message_type type, int64_t item); /* N
 void sg_message_free(struct sg_message *message);
 void sg_message_free_all(struct sg_message_list *list);
 
-/* Takes comm for its own use (the caller frees it). SG_FAILED when a lock cannot be made. */
-sg_status sg_mailbox_open(struct sg_mailbox *mailbox, MPI_Comm comm, int rank,
+/* Collective. Takes the communicator for its own use (the caller frees it). SG_FAILED, on all ranks, when a descriptor cannot be made. */
+sg_status sg_mailbox_open(struct sg_mailbox *mailbox, const struct sg_team *world,
                           struct sg_err *err) SG_MUST_USE;
 void sg_mailbox_close(struct sg_mailbox *mailbox);
 
@@ -98,7 +100,8 @@ sg_status sg_mailbox_poll(struct sg_mailbox *mailbox, struct sg_message **out,
 /* Service thread: whether nothing waits and nothing flies. */
 int sg_mailbox_idle(struct sg_mailbox *mailbox);
 
-/* Service thread: sleeps so long, or until something comes into the outbox. */
-void sg_mailbox_wait(struct sg_mailbox *mailbox, long us);
+/* Service thread: sleeps until something comes into the outbox, or another rank rings; so long at most, and for look_us where a message
+ * may come, or has to go, without a ring. */
+void sg_mailbox_wait(struct sg_mailbox *mailbox, long look_us, long us);
 
 #endif
