@@ -111,6 +111,7 @@ static sg_status engine_run(struct sg_run *r, struct sg_err *err)
                                     .context = r};
     if (status == SG_OK)
         status = sg_engine_run(engine, world->rank == 0 ? &hooks : NULL, err);
+    sg_run_end_results(r);
     sg_engine_destroy(engine);
     return status;
 }

@@ -66,6 +66,11 @@ struct sg_run {
     char *is_ours_to_train; /* (n_cells); NULL: all are */
     char *h5_path;
 
+    struct sg_results_thread *results; /* that writes results.h5 while cells run; NULL: none does */
+    double results_due;                /* when the next one does; 0: not known yet */
+    int64_t n_in_results;              /* cells that were over for the last one */
+    int has_warned_of_results;         /* that results.h5 cannot be written meanwhile */
+
     struct sg_companion *companion; /* NULL: none was started */
     int asks_companion[SG_MAX_GENERATORS],
         companion_is_over;                       /* which generators ask it; it is no concern any more */
@@ -138,6 +143,9 @@ sg_status sg_run_waits_no_more(struct sg_run *r, int64_t i, struct sg_err *err) 
 
 /* ---- run_turn.c ---- */
 
+/* results.h5 is written so often while cells run, 300 s, where there is something new; seldom enough to take 5 % of a core. For tests. */
+extern double sg_results_every_s;
+
 /* A phase in which the engine takes no turns: status.json and the progress line go on all the same. */
 sg_status sg_run_begin_phase(struct sg_run *r, const char *phase, struct sg_err *err) SG_MUST_USE;
 void sg_run_end_phase(struct sg_run *r);
@@ -148,6 +156,9 @@ void sg_run_note_buying(struct sg_run *r);
 
 /* The cache is another study's gain: that it cannot be written ends no run. */
 void sg_run_write_cache(struct sg_run *r);
+
+/* Whoever writes results.h5 meanwhile is stopped, before others use HDF5. */
+void sg_run_end_results(struct sg_run *r);
 
 /* The engine's tick; context: the run. */
 sg_status sg_run_tick(void *context, const struct sg_engine *e, struct sg_err *err) SG_MUST_USE;

@@ -2,9 +2,11 @@
 #include "base/tell.h"
 #include "base/text.h"
 #include "experiments/run/events.h"
-#include "results/h5/store.h"
+#include "experiments/run/results_thread.h"
 
 #include <stdio.h>
+
+double sg_results_every_s = 300;
 
 void sg_run_write_cache(struct sg_run *r)
 {
@@ -103,35 +105,77 @@ static void keep_cache(struct sg_run *r)
         r->cache_written = sg_now_s();
 }
 
-/* Building results.h5 keeps the coordinator from its work for some seconds a million predictions. */
-enum { VERDICT_PREDICTIONS = 500000 };
+/* ---- results.h5 while cells run ---- */
 
-/* What the probes say, once, while cells are still fine-tuned: results.h5 of what there is, and the verdict on standard output. */
-static sg_status first_verdict(struct sg_run *r, struct sg_err *err)
+/* It takes a core for about a microsecond a prediction: 5 % of one at most, whatever their number. */
+static const double BUILD_SHARE = 0.05;
+
+/* What the probes say, once, while cells are still fine-tuned: due when the last of them is over. */
+static int verdict_is_due(struct sg_run *r)
 {
-    const struct sg_prepared *p = r->p;
-    int64_t n_predictions = 0,
-            n_open = r->progress.n_cells - r->progress.n_cells_done - r->progress.n_cells_failed;
+    const struct sg_progress *g = &r->progress;
     if (!r->n_probes_now || r->n_probes_over < r->n_probes || r->options->quiet || r->options->events)
-        return SG_OK;
+        return 0;
     r->n_probes_now = 0;
-    for (int64_t i = 0; i < p->grid.n_cells; i++)
-        n_predictions += p->data[p->grid.cell[i].task].held_out.n;
-    if (!n_open || n_predictions > VERDICT_PREDICTIONS)
+    return g->n_cells > g->n_cells_done + g->n_cells_failed;
+}
+
+/* It is for the eye alone: a full disk must not end the fine-tuning. */
+static void take_results(struct sg_run *r, int shows)
+{
+    struct sg_err why = {0};
+    struct sg_buf verdict = sg_buf_make((size_t)1 << 28);
+    const struct sg_progress *g = &r->progress;
+    double took_s;
+    sg_status status = sg_results_thread_end(r->results, &verdict, &took_s, &why);
+    r->results = NULL;
+    r->results_due =
+        sg_now_s() + (took_s / BUILD_SHARE > sg_results_every_s ? took_s / BUILD_SHARE : sg_results_every_s);
+    if (status != SG_OK && status != SG_STOPPED && !r->has_warned_of_results) {
+        sg_tell_warning("results.h5 of what there is cannot be written yet: %s", why.text);
+        r->has_warned_of_results = 1;
+    }
+    int64_t n_open = g->n_cells - g->n_cells_done - g->n_cells_failed;
+    if (status == SG_OK && verdict.len && shows && n_open) {
+        sg_tell_progress("", 1);
+        printf("%s\nThat is what the probes say; %lld %s still to be fine-tuned.\n\n", sg_buf_text(&verdict),
+               (long long)n_open, sg_plural(n_open, "cell is", "cells are"));
+        fflush(stdout);
+    }
+    sg_buf_free(&verdict);
+}
+
+/* Begins what is due: the probes' verdict, or every few minutes what has come. */
+static sg_status begin_results(struct sg_run *r, struct sg_err *err)
+{
+    int wants_verdict = verdict_is_due(r);
+    int64_t n_over = r->progress.n_cells_done + r->progress.n_cells_failed;
+    r->results_due = r->results_due > 0 ? r->results_due : r->started + sg_results_every_s;
+    if (!wants_verdict && (r->options->buy_only || n_over == r->n_in_results || sg_now_s() < r->results_due))
         return SG_OK;
     struct sg_err why = {0};
-    SG_TRY(sg_ledger_commit(r->ledger, err));
-    sg_tell_progress("", 1);
-    /* It is for the eye alone: a full disk must not end the fine-tuning. */
-    if (sg_store_write(r->ledger, r->h5_path, NULL, &why) != SG_OK ||
-        sg_run_print_verdict(r, &why) != SG_OK) {
-        sg_tell_warning("what the probes say cannot be shown yet: %s", why.text);
+    r->n_in_results = n_over;
+    SG_TRY(sg_ledger_commit(r->ledger, err)); /* which ends the run where it fails */
+    if (sg_results_thread_start(r->ledger, r->h5_path, wants_verdict, &r->results, &why) == SG_OK)
         return SG_OK;
-    }
-    printf("\nThat is what the probes say; %lld %s still to be fine-tuned.\n\n", (long long)n_open,
-           sg_plural(n_open, "cell is", "cells are"));
-    fflush(stdout);
+    r->results_due = sg_now_s() + sg_results_every_s;
+    sg_tell_warning("%s", why.text);
     return SG_OK;
+}
+
+static sg_status keep_results(struct sg_run *r, struct sg_err *err)
+{
+    if (!r->results)
+        return begin_results(r, err);
+    if (sg_results_thread_is_over(r->results))
+        take_results(r, 1);
+    return SG_OK;
+}
+
+void sg_run_end_results(struct sg_run *r)
+{
+    if (r->results)
+        take_results(r, 0);
 }
 
 sg_status sg_run_tick(void *context, const struct sg_engine *e, struct sg_err *err)
@@ -154,5 +198,5 @@ sg_status sg_run_tick(void *context, const struct sg_engine *e, struct sg_err *e
         SG_TRY(sg_run_note_waits(r, err));
     keep_cache(r);
     show_progress(r, s.draining);
-    return s.draining ? SG_OK : first_verdict(r, err);
+    return s.draining ? SG_OK : keep_results(r, err);
 }

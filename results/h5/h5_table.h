@@ -18,6 +18,7 @@
 #include "base/sha256.h"
 
 #include <hdf5.h>
+#include <stdatomic.h>
 #include <stdint.h>
 
 enum sg_column_type {
@@ -122,8 +123,9 @@ sg_status sg_h5_table_verify(hid_t file, const struct sg_h5_table_spec *spec, co
                              char content[SG_HEX], struct sg_err *err) SG_MUST_USE;
 
 /* Reads a table back that was just written, whole, and compares its sums, and the digests of its attributes, with what sg_h5_table_finish said.
- * SG_INPUT when they differ. */
+ * SG_INPUT when they differ, SG_STOPPED when *stop is set (NULL: never). */
 sg_status sg_h5_table_reread(hid_t file, const struct sg_h5_table_spec *spec, const char *path,
-                             const struct sg_h5_table_written *written, struct sg_err *err) SG_MUST_USE;
+                             const struct sg_h5_table_written *written, const atomic_int *stop,
+                             struct sg_err *err) SG_MUST_USE;
 
 #endif

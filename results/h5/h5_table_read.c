@@ -296,26 +296,35 @@ sg_status sg_h5_table_verify(hid_t file, const struct sg_h5_table_spec *spec, co
     return SG_OK;
 }
 
+struct summing {
+    struct sg_h5_table_sums sums;
+    const atomic_int *stop;
+};
+
 static sg_status sum_block(const struct reading *r, hsize_t from, hsize_t n, void *context,
                            struct sg_err *err)
 {
-    (void)from, (void)err;
-    sg_h5_sums_add(context, r->spec, &r->layout, r->block, (int64_t)n);
+    (void)from;
+    struct summing *s = context;
+    if (s->stop && atomic_load(s->stop))
+        return sg_fail(err, SG_STOPPED, "reading back was stopped");
+    sg_h5_sums_add(&s->sums, r->spec, &r->layout, r->block, (int64_t)n);
     return SG_OK;
 }
 
 sg_status sg_h5_table_reread(hid_t file, const struct sg_h5_table_spec *spec, const char *path,
-                             const struct sg_h5_table_written *written, struct sg_err *err)
+                             const struct sg_h5_table_written *written, const atomic_int *stop,
+                             struct sg_err *err)
 {
-    struct sg_h5_table_sums sums = {0};
+    struct summing s = {.stop = stop};
     struct reading r;
     if (!written->n_rows && is_absent(file, spec))
         return SG_OK;
     sg_status status = begin_reading(file, spec, path, &r, err);
     if (status == SG_OK)
-        status = each_block(&r, sum_block, &sums, err);
+        status = each_block(&r, sum_block, &s, err);
     if (status == SG_OK && ((int64_t)r.n != written->n_rows || r.present.spec.n_columns != spec->n_columns ||
-                            memcmp(&sums, &written->sums, sizeof sums) != 0))
+                            memcmp(&s.sums, &written->sums, sizeof s.sums) != 0))
         status = sg_fail(err, SG_INPUT, "%s: the table /%s reads back differently", path, spec->name);
     end_reading(&r);
     if (status == SG_OK)

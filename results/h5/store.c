@@ -195,13 +195,13 @@ static sg_status verify_digest(hid_t file, char table[SG_N_TABLES][SG_HEX], cons
     return status;
 }
 
-static sg_status reread(const char *path, struct written *w, struct sg_err *err)
+static sg_status reread(const char *path, struct written *w, const atomic_int *stop, struct sg_err *err)
 {
     hid_t file = -1;
     SG_TRY(sg_store_open(path, &file, err));
     sg_status status = SG_OK;
     for (int i = 0; i < SG_N_TABLES && status == SG_OK; i++)
-        status = sg_h5_table_reread(file, &sg_store_tables[i], path, &w->table[i], err);
+        status = sg_h5_table_reread(file, &sg_store_tables[i], path, &w->table[i], stop, err);
     if (status == SG_OK)
         status = verify_digest(file, w->hex, path, err);
     H5Fclose(file);
@@ -241,21 +241,39 @@ static sg_status write_with_small_cache(struct sg_ledger *l, const char *path, s
     return status;
 }
 
+static int is_stopped(void *stop)
+{
+    return atomic_load((const atomic_int *)stop);
+}
+
 sg_status sg_store_write(struct sg_ledger *l, const char *path, char digest[SG_HEX], struct sg_err *err)
 {
+    return sg_store_write_unless(l, path, NULL, digest, err);
+}
+
+sg_status sg_store_write_unless(struct sg_ledger *l, const char *path, const atomic_int *stop,
+                                char digest[SG_HEX], struct sg_err *err)
+{
+    enum { STEPS = 10000 }; /* of SQLite's virtual machine between two looks: less than a millisecond */
     struct written written = {0};
     sg_h5_quiet();
     SG_TRY(sg_ledger_commit(l, err)); /* results of what could still be lost are none */
     char *tmp = sg_strf("%s.tmp.%ld", path, (long)getpid());
     if (!tmp)
         return sg_fail_memory(err, strlen(path));
+    if (stop)
+        sqlite3_progress_handler(sg_ledger_handle(l), STEPS, is_stopped, (void *)(uintptr_t)stop);
     sg_status status = write_with_small_cache(l, tmp, &written, err);
-    if (status == SG_OK && reread(tmp, &written, err) != SG_OK) {
+    if (stop)
+        sqlite3_progress_handler(sg_ledger_handle(l), 0, NULL, NULL);
+    if (status == SG_OK && reread(tmp, &written, stop, err) != SG_OK) {
         sg_err_at(err, "what was just written cannot be read back");
         if (err)
             err->status = SG_FAILED; /* not the user's input: the disk or the library */
         status = SG_FAILED;
     }
+    if (stop && atomic_load(stop))
+        status = sg_fail(err, SG_STOPPED, "%s was being written, and it was stopped", path);
     if (status == SG_OK)
         status = sg_file_replace(tmp, path, err);
     if (status != SG_OK)

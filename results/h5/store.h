@@ -61,14 +61,20 @@
 #include "results/ledger/ledger.h"
 
 #include <jansson.h>
+#include <stdatomic.h>
 
 /* Rank 0 only. Commits what is pending in the ledger; writes <path>.tmp.<pid> with everything that it holds, checks every return code,
  * opens it again and compares each table with what was read from the ledger (SHA-256 of all rows), fsyncs, renames. It takes about
- * a microsecond a prediction: at the end of a run, not in the coordinator's turn. digest (may be NULL) gets the content digest: SHA-256 over all tables but the columns named in their
+ * a microsecond a prediction: at the end of a run, or in a thread of its own (experiments/run/results_thread.h), not in the coordinator's
+ * turn. digest (may be NULL) gets the content digest: SHA-256 over all tables but the columns named in their
  * attribute `volatile` (times, hosts, ranks, threads, kernels, memory, reasons, sources), and of the attributes study, encoder_sha256
  * and inputs: equal for equal studies on any number of ranks, killed or not. On failure `path` is as it was. */
 sg_status sg_store_write(struct sg_ledger *l, const char *path, char digest[SG_HEX],
                          struct sg_err *err) SG_MUST_USE;
+
+/* The same, but given up soon after *stop is set by another thread: SG_STOPPED, and `path` is as it was. NULL: never. */
+sg_status sg_store_write_unless(struct sg_ledger *l, const char *path, const atomic_int *stop,
+                                char digest[SG_HEX], struct sg_err *err) SG_MUST_USE;
 
 /* Rank 0 only, while nobody else writes there: removes `<path>.tmp.*`, which killed runs left behind. */
 void sg_store_tidy(const char *path);

@@ -271,6 +271,8 @@ void sg_ledger_close(struct sg_ledger *l)
         l->lost) /* the log may be another run's now, and without file locks SQLite would write it back and remove it */
         sqlite3_db_config(l->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, (int *)NULL);
     sqlite3_close(l->db);
+    if (l->fd >= 0) /* not before SQLite's: it would give back its locks */
+        close(l->fd);
     sg_lease_release(l->lease);
     sg_free(l->file[0].path);
     sg_free(l->file[1].path);

@@ -54,6 +54,14 @@ enum sg_ledger_mode { SG_LEDGER_WRITE, SG_LEDGER_READ, SG_LEDGER_COPY };
  * file: SG_INPUT. */
 sg_status sg_ledger_open(const char *dir, enum sg_ledger_mode mode, struct sg_ledger **out,
                          struct sg_err *err) SG_MUST_USE;
+/* For a thread that reads what there is while the ledger is written. hold, of who writes it: commits; until let_go nothing of its log goes
+ * into the database, and the log grows. open_held, of any thread meanwhile: as COPY, of what was committed at some moment since hold. `l`
+ * may not be closed meanwhile. */
+sg_status sg_ledger_hold(struct sg_ledger *l, struct sg_err *err) SG_MUST_USE;
+void sg_ledger_let_go(struct sg_ledger *l);
+sg_status sg_ledger_open_held(const struct sg_ledger *l, struct sg_ledger **out,
+                              struct sg_err *err) SG_MUST_USE;
+
 /* Commits nothing: what is uncommitted is lost. Gives the lease back. */
 void sg_ledger_close(struct sg_ledger *l);
 sg_status sg_ledger_commit(struct sg_ledger *l, struct sg_err *err) SG_MUST_USE;

@@ -30,7 +30,7 @@ static sg_status copy_bytes(int from, int to, const char *path, const char *copy
     char *block = sg_alloc(BLOCK_BYTES, 1);
     sg_status status = block ? SG_OK : sg_fail_memory(err, BLOCK_BYTES);
     ssize_t n = 1;
-    while (status == SG_OK && (n = read(from, block, BLOCK_BYTES)) > 0)
+    for (off_t begin = 0; status == SG_OK && (n = pread(from, block, BLOCK_BYTES, begin)) > 0; begin += n)
         for (ssize_t at = 0, some; at < n && status == SG_OK; at += some)
             if ((some = write(to, block + at, (size_t)(n - at))) < 0)
                 status = sg_fail(
@@ -43,10 +43,10 @@ static sg_status copy_bytes(int from, int to, const char *path, const char *copy
     return status;
 }
 
-/* is_log: it may not be there. */
-static sg_status copy_file(const char *path, const char *copy, int is_log, struct sg_err *err)
+/* fd: of path, which stays open; -1: there is none. is_log: it may not be there. */
+static sg_status copy_file(const char *path, int fd, const char *copy, int is_log, struct sg_err *err)
 {
-    int from = open(path, O_RDONLY | O_CLOEXEC), why = errno,
+    int from = fd >= 0 ? fd : open(path, O_RDONLY | O_CLOEXEC), why = errno,
         to = open(copy, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     sg_status status = SG_OK;
     if (to < 0)
@@ -55,14 +55,14 @@ static sg_status copy_file(const char *path, const char *copy, int is_log, struc
         status = copy_bytes(from, to, path, copy, err);
     else if (!is_log || why != ENOENT)
         status = sg_fail(err, SG_INPUT, "%s: cannot be read: %s", path, strerror(why));
-    if (from >= 0)
+    if (from >= 0 && from != fd)
         close(from);
     if (to >= 0)
         close(to);
     return status;
 }
 
-sg_status sg_ledger_copy(const char *path, const char *to, struct sg_err *err)
+sg_status sg_ledger_copy(const char *path, int fd, const char *to, struct sg_err *err)
 {
     char *log = sg_strf("%s-wal", path), *log_to = sg_strf("%s-wal", to);
     sg_status status = log && log_to ? SG_OK : sg_fail_memory(err, strlen(path));
@@ -71,8 +71,8 @@ sg_status sg_ledger_copy(const char *path, const char *to, struct sg_err *err)
     for (int i = 0; status == SG_OK && !is_whole && (i < N_TRIES || sg_now_s() < until); i++) {
         unsigned char before[HEAD_BYTES], copied[HEAD_BYTES], after[HEAD_BYTES];
         read_head(log, before);
-        SG_TRY_DONE(copy_file(path, to, 0, err));
-        SG_TRY_DONE(copy_file(log, log_to, 1, err));
+        SG_TRY_DONE(copy_file(path, fd, to, 0, err));
+        SG_TRY_DONE(copy_file(log, -1, log_to, 1, err));
         read_head(log_to, copied);
         read_head(log, after);
         is_whole = memcmp(before, copied, HEAD_BYTES) == 0 && memcmp(copied, after, HEAD_BYTES) == 0;

@@ -10,8 +10,8 @@
 
 #include "base/err.h"
 
-/* Local. Copies the SQLite file `path` and its log to `to` and `to`-wal. Not from a process that has the ledger open: closing a
- * descriptor gives back its locks (fcntl(2)). SG_FAILED when the log began anew in each try for half a minute (a log begins anew after 4 MiB of commits). */
-sg_status sg_ledger_copy(const char *path, const char *to, struct sg_err *err) SG_MUST_USE;
+/* Local. Copies the SQLite file `path` and its log to `to` and `to`-wal. fd: of `path`, for a process that has the ledger open, and that
+ * closes it no sooner than the ledger: closing a descriptor gives back all of the process's locks (fcntl(2)); -1: it has not. SG_FAILED when the log began anew in each try for half a minute (a log begins anew after 4 MiB of commits). */
+sg_status sg_ledger_copy(const char *path, int fd, const char *to, struct sg_err *err) SG_MUST_USE;
 
 #endif

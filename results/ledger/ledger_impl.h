@@ -68,6 +68,7 @@ struct sg_ledger {
     sqlite3 *db;
     struct sg_lease *lease; /* NULL in a reader */
     char *path;             /* of the SQLite file */
+    int fd;                 /* of the same, of who writes it, for sg_ledger_open_held; -1: none */
     int reading, version;   /* version: of the file; a reader may see an older one */
     int in_transaction;
     int lost; /* SQLite had to roll back by itself: what was pending is gone, so nothing may be committed any

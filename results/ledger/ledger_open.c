@@ -283,6 +283,8 @@ static sg_status open_writer(struct sg_ledger *l, const char *dir, struct sg_err
         return sg_fail(err, SG_INPUT, "%s: damaged (%s); hint: restore it from a copy, or use another folder",
                        l->path, word);
     SG_TRY(bring_up_to_date(l, err));
+    l->fd =
+        open(l->path, O_RDONLY | O_CLOEXEC); /* for sg_ledger_open_held, which says that it is not there */
     return note_place(l, err);
 }
 
@@ -375,10 +377,11 @@ static sg_status open_reader(struct sg_ledger *l, const char *dir, const char *h
 }
 
 /* The copy `file` is ours alone: its log is read without shared memory, and it may be brought up to date. */
-static sg_status open_file_copy(struct sg_ledger *l, const char *file, const char *dir, struct sg_err *err)
+static sg_status open_file_copy(struct sg_ledger *l, int fd, const char *file, const char *dir,
+                                struct sg_err *err)
 {
     int fresh = 0;
-    SG_TRY(sg_ledger_copy(l->path, file, err));
+    SG_TRY(sg_ledger_copy(l->path, fd, file, err));
     SG_TRY(connect(l, file, SQLITE_OPEN_READWRITE, NULL, dir, err));
     SG_TRY(sg_ledger_run(l, "PRAGMA locking_mode=EXCLUSIVE", "its copy cannot be read", err));
     SG_TRY(check_identity(l, dir, &fresh, err));
@@ -389,8 +392,8 @@ static sg_status open_file_copy(struct sg_ledger *l, const char *file, const cha
     return hold_view(l, err);
 }
 
-/* Its files have no name any more once they are open: nothing is left behind, however this program ends. */
-static sg_status open_copy(struct sg_ledger *l, const char *dir, struct sg_err *err)
+/* Its files have no name any more once they are open: nothing is left behind, however this program ends. fd: as sg_ledger_copy has it. */
+static sg_status open_copy(struct sg_ledger *l, int fd, const char *dir, struct sg_err *err)
 {
     static const char *const end[] = {"", "-wal", "-journal"};
     char *folder = NULL;
@@ -399,7 +402,7 @@ static sg_status open_copy(struct sg_ledger *l, const char *dir, struct sg_err *
         return no_ledger(l, err);
     SG_TRY(sg_temp_dir(&folder, err));
     char *file = sg_path_join(folder, "ledger.sqlite");
-    sg_status status = file ? open_file_copy(l, file, dir, err) : sg_fail_memory(err, strlen(folder));
+    sg_status status = file ? open_file_copy(l, fd, file, dir, err) : sg_fail_memory(err, strlen(folder));
     for (size_t i = 0; file && i < sizeof end / sizeof end[0]; i++) {
         char *path = sg_strf("%s%s", file, end[i]);
         if (path)
@@ -418,6 +421,7 @@ sg_status sg_ledger_open(const char *dir, enum sg_ledger_mode mode, struct sg_le
     struct sg_ledger *l = sg_alloc(1, sizeof *l);
     if (!l)
         return sg_fail_memory(err, sizeof *l);
+    l->fd = -1;
     l->row = sg_buf_make(ROW_MAX);
     l->path = sg_path_join(dir, "ledger.sqlite");
     sg_status status = SG_OK;
@@ -426,7 +430,7 @@ sg_status sg_ledger_open(const char *dir, enum sg_ledger_mode mode, struct sg_le
     else if (mode == SG_LEDGER_WRITE)
         status = open_writer(l, dir, err);
     else if (mode == SG_LEDGER_COPY)
-        status = open_copy(l, dir, err);
+        status = open_copy(l, -1, dir, err);
     else {
         char *holder = sg_lease_holder(dir);
         status = open_reader(l, dir, holder, err);
@@ -438,4 +442,40 @@ sg_status sg_ledger_open(const char *dir, enum sg_ledger_mode mode, struct sg_le
     }
     *out = l;
     return SG_OK;
+}
+
+/* ---- a copy of one's own ---- */
+
+sg_status sg_ledger_hold(struct sg_ledger *l, struct sg_err *err)
+{
+    SG_TRY(sg_ledger_commit(l, err));
+    sqlite3_wal_autocheckpoint(l->db, 0);
+    return SG_OK;
+}
+
+void sg_ledger_let_go(struct sg_ledger *l)
+{
+    enum { PAGES = 1000 }; /* SQLite's own */
+    sqlite3_wal_autocheckpoint(l->db, PAGES);
+}
+
+sg_status sg_ledger_open_held(const struct sg_ledger *l, struct sg_ledger **out, struct sg_err *err)
+{
+    if (l->fd < 0)
+        return sg_fail(err, SG_FAILED, "%s: cannot be opened a second time", l->path);
+    char *dir = sg_path_dir(l->path);
+    struct sg_ledger *copy = sg_alloc(1, sizeof *copy);
+    sg_status status = dir && copy ? SG_OK : sg_fail_memory(err, sizeof *copy);
+    if (status == SG_OK) {
+        copy->fd = -1;
+        copy->row = sg_buf_make(ROW_MAX);
+        copy->path = sg_strdup(l->path);
+        status = copy->path ? open_copy(copy, l->fd, dir, err) : sg_fail_memory(err, strlen(l->path));
+    }
+    sg_free(dir);
+    if (status == SG_OK)
+        *out = copy;
+    else
+        sg_ledger_close(copy);
+    return status;
 }

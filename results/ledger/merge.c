@@ -213,7 +213,7 @@ static sg_status copy_in(const struct sg_merging *m, const char *folder, const c
     SG_TRY(ledger_of(m->from, &path, err));
     sg_status status = sg_mkdirs(folder, err);
     if (status == SG_OK)
-        status = sg_ledger_copy(path, file, err);
+        status = sg_ledger_copy(path, -1, file, err);
     if (status == SG_OK && (status = sg_ledger_open(folder, SG_LEDGER_WRITE, &l, err)) != SG_OK)
         sg_err_at(err, "%s, whose copy is", m->from);
     sg_ledger_close(l);

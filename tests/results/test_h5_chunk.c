@@ -136,20 +136,20 @@ static void what_reads_back_differently_is_noticed(void **state)
     for (int i = 0; i < 2; i++) {
         hid_t file = make_table(&specs[i], path, -1, &written);
         assert_int_equal(written.n_rows, 40000);
-        assert_int_equal(sg_h5_table_reread(file, &specs[i], path, &written, &err), SG_OK);
+        assert_int_equal(sg_h5_table_reread(file, &specs[i], path, &written, NULL, &err), SG_OK);
         char right = written.content[0];
         written.content[0] = right == '0' ? '1' : '0'; /* the attribute's */
-        assert_int_equal(sg_h5_table_reread(file, &specs[i], path, &written, &err), SG_INPUT);
+        assert_int_equal(sg_h5_table_reread(file, &specs[i], path, &written, NULL, &err), SG_INPUT);
         written.content[0] = right;
         assert_true(H5Fclose(file) >= 0);
         file = make_table(&specs[i], path, 39998, &other);
         memcpy(written.content, other.content, SG_HEX);
         memcpy(written.all, other.all, SG_HEX);
-        assert_int_equal(sg_h5_table_reread(file, &specs[i], path, &other, &err), SG_OK);
-        assert_int_equal(sg_h5_table_reread(file, &specs[i], path, &written, &err), SG_INPUT);
+        assert_int_equal(sg_h5_table_reread(file, &specs[i], path, &other, NULL, &err), SG_OK);
+        assert_int_equal(sg_h5_table_reread(file, &specs[i], path, &written, NULL, &err), SG_INPUT);
         assert_non_null(strstr(err.text, "reads back differently"));
         assert_true(H5Ldelete(file, specs[i].name, H5P_DEFAULT) >= 0);
-        assert_int_equal(sg_h5_table_reread(file, &specs[i], path, &other, &err), SG_INPUT);
+        assert_int_equal(sg_h5_table_reread(file, &specs[i], path, &other, NULL, &err), SG_INPUT);
         assert_true(H5Fclose(file) >= 0);
     }
 }

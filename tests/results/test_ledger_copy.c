@@ -2,8 +2,11 @@
 #include "base/file.h"
 #include "results/ledger/ledger.h"
 
+#include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sqlite3.h>
+#include <stdatomic.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -85,6 +88,83 @@ static void copies_of_a_ledger_that_is_written(void **state)
     end_writer(child);
 }
 
+/* What a thread of its own process reads of a ledger that is written on. */
+struct reading {
+    struct sg_ledger *l;
+    int64_t n_before, n_read;
+    const char *wrong;
+    atomic_int is_over;
+};
+
+static void *read_held(void *context)
+{
+    struct reading *r = context;
+    struct sg_err why = {0};
+    for (int i = 0; i < 5 && !r->wrong; i++) {
+        struct sg_ledger *copy = NULL;
+        if (sg_ledger_open_held(r->l, &copy, &why) != SG_OK) {
+            r->wrong = "it cannot be opened";
+            break;
+        }
+        int64_t n = ledger_number(copy, "SELECT CAST(value AS INTEGER) FROM meta WHERE name='n'");
+        if (n < r->n_before || n != ledger_number(copy, "SELECT max(label) FROM test_rows") ||
+            ledger_number(copy, "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check='ok'") !=
+                1)
+            r->wrong = "it is no commit's";
+        r->n_read = n;
+        sg_ledger_close(copy);
+    }
+    atomic_store(&r->is_over, 1);
+    return NULL;
+}
+
+static void put_row(struct sg_ledger *l, int64_t i)
+{
+    char text[1000], n[24];
+    memset(text, 'x', sizeof text);
+    text[sizeof text - 1] = 0;
+    snprintf(n, sizeof n, "%lld", (long long)i);
+    OK(sg_ledger_meta_set(l, "n", n, &err));
+    OK(sg_ledger_test_row_put(l, "t", i % 2000, i, text, NULL, &err));
+    OK(sg_ledger_commit(l, &err));
+}
+
+/* Asked by another process: SQLite's lock on the file (its PENDING_BYTE and the bytes behind it). */
+static int is_locked(const char *path)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0x40000000, .l_len = 512};
+        int fd = open(path, O_RDWR);
+        _exit(fd >= 0 && fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK);
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    return WIFEXITED(status) && WEXITSTATUS(status) == 1;
+}
+
+static void copies_of_ones_own(void **state)
+{
+    (void)state;
+    struct reading r = {.n_before = 2000};
+    pthread_t thread;
+    OK(sg_ledger_open(in_scratch("own"), SG_LEDGER_WRITE, &r.l, &err));
+    assert_int_equal(sqlite3_exec(sg_ledger_handle(r.l), "PRAGMA synchronous=OFF", NULL, NULL, NULL),
+                     SQLITE_OK);
+    for (int64_t i = 1; i <= 2000; i++)
+        put_row(r.l, i);
+    OK(sg_ledger_hold(r.l, &err));
+    assert_int_equal(pthread_create(&thread, NULL, read_held, &r), 0);
+    for (int64_t i = 2001; !atomic_load(&r.is_over); i++)
+        put_row(r.l, i);
+    pthread_join(thread, NULL);
+    sg_ledger_let_go(r.l);
+    assert_null(r.wrong);
+    assert_true(r.n_read > 2000); /* it was written on meanwhile */
+    assert_true(is_locked(in_scratch("own/ledger.sqlite")));
+    sg_ledger_close(r.l);
+}
+
 /* A log of a killed run stays as it is, though the copy has all of it. */
 static void copies_of_a_killed_one(void **state)
 {
@@ -129,8 +209,8 @@ static void copies_of_older_ones(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(copies_of_a_ledger_that_is_written),
-                                       cmocka_unit_test(copies_of_a_killed_one),
-                                       cmocka_unit_test(copies_of_older_ones)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(copies_of_a_ledger_that_is_written), cmocka_unit_test(copies_of_a_killed_one),
+        cmocka_unit_test(copies_of_ones_own), cmocka_unit_test(copies_of_older_ones)};
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }
