@@ -76,6 +76,11 @@ sg_status sg_report_draw(const struct sg_report_source *s, const struct sg_repor
     SG_TRY(check_section(o->section, err));
     SG_TRY(choose(o->classifier, &classifier, err));
     SG_TRY_DONE(read_source(s, classifier, &d, &scores, err));
+    if (!d.n_cells)
+        SG_TRY_DONE(
+            sg_fail(err, SG_INPUT,
+                    "no cell of the study is planned yet: its run was cut off before that, or has just "
+                    "begun; hint: `synthgrid run` goes on"));
     if (!d.n_of[d.classifier])
         SG_TRY_DONE(
             sg_fail(err, SG_INPUT, "the study has no cells of %s", sg_report_classifier_name(d.classifier)));

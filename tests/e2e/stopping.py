@@ -40,13 +40,18 @@ with sg.Folder() as folder, sg.Stub(folder, "--latency", "0.3") as stub:
         run = Running("run", *study, "--results", folder / name, ranks=ranks)
         said = run.until("results in")
         sg.check(f"on {max(ranks, 1)} rank" in said and "thread" in said and name in said, said)
-        while not (folder / name / "status.json").exists():
+        while not (folder / name / "status.json").exists() or '"phase": "generating"' not in (folder / name / "status.json").read_text():
+            sg.check(run.process.poll() is None, "it ended before it asked anything")
             time.sleep(0.05)
         return run
 
     def watch(name, *options):
         return subprocess.Popen(sg.command("status", folder / name, "--watch", *options), cwd=sg.ROOT, env=sg.ENVIRONMENT, stdin=subprocess.DEVNULL,
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def when(text):
+        """Without the times, of which the closing lines of a run write the last."""
+        return re.sub(r"after \d+ s|written \S+", "", text).strip()
 
     def ranks_of(name, words):
         """The rows of `status`, once they have these words."""
@@ -64,7 +69,7 @@ with sg.Folder() as folder, sg.Stub(folder, "--latency", "0.3") as stub:
         sg.check("of 1 cell so far; a run is at work on it" in out, out)
         ranks_of("once", r"ranks    0 are at work, 1 idle; [12] requests? in flight\n +0 \S+ +idle; [12] requests? in flight\n")
         watching, as_json, cut = watch("once"), watch("once", "--json"), watch("once")
-        cut.stdout.readline()
+        first = [process.stdout.readline() for process in (watching, as_json, cut)]
         cut.send_signal(signal.SIGINT)
         sg.check(cut.wait(20) == 0, f"a Ctrl-C ends `status --watch` with {cut.returncode}")
         run.process.send_signal(signal.SIGINT)
@@ -73,11 +78,11 @@ with sg.Folder() as folder, sg.Stub(folder, "--latency", "0.3") as stub:
         sg.check(code == 3 and "the same command goes on" in rest, f"exit code {code}:\n{rest}")
         out, _ = sg.run("status", folder / "once")
         sg.check("phase    stopped" in out and "the same command goes on" in out and "left" not in out and "ranks" not in out, out)
-        text, _ = watching.communicate(timeout=20)
+        text = first[0] + watching.stdout.read()
         blocks = text.split("\n\n")
-        sg.check(watching.returncode == 0 and len(blocks) >= 2 and blocks[-1] == out and "phase    stopped" in out, f"status --watch:\n{text}")
-        lines = [json.loads(line) for line in as_json.communicate(timeout=20)[0].splitlines()]
-        sg.check(as_json.returncode == 0 and len(lines) >= 2 and lines[-1]["phase"] == "stopped" and lines[0]["ranks"][0]["rank"] == 0, str(lines))
+        sg.check(watching.wait(20) == 0 and len(blocks) >= 2 and when(blocks[-1]) == when(out) and "phase    stopped" in out, f"status --watch:\n{text}")
+        lines = [json.loads(line) for line in (first[1] + as_json.stdout.read()).splitlines()]
+        sg.check(as_json.wait(20) == 0 and len(lines) >= 2 and lines[-1]["phase"] == "stopped" and lines[0]["ranks"][0]["rank"] == 0, str(lines))
 
     def twice(_):
         run = begun(0, "twice")
