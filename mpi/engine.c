@@ -23,7 +23,7 @@ struct sg_engine {
 /* Where ranks cannot ring each other (mpi/doorbell.h) they look. Measured: probing every 200 us costs no visible arithmetic; but it costs a
  * share of a core, and less often loses no rate (`tests/bench/generate --only rate`). Rank 0 answers all others, so it looks more often than
  * they do. In any case it is awake when its tick is due, and a signal can wait for NAP_US. */
-enum { NAP_US = 20000, LOOK_COORDINATOR_US = 500, LOOK_WORKER_US = 1000 };
+enum { NAP_US = 50000, LOOK_COORDINATOR_US = 500, LOOK_WORKER_US = 1000 };
 
 static void nap(struct sg_engine *e)
 {

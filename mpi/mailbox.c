@@ -7,6 +7,8 @@
 #include <time.h>
 
 enum { TAG_HEAD = 1, TAG_BODY = 2 };
+/* A body comes or goes by calls of both sides. Whose head is here may be copied at once; else naps, each twice the one before. */
+enum { TESTS = 8, SHORTEST_US = 50, LONGEST_US = 400 };
 enum { MAX_IN_FLIGHT = 64 }; /* sends at a time: bounds what a flood of events takes from MPI */
 
 void sg_message_push(struct sg_message_list *list, struct sg_message *message)
@@ -111,6 +113,7 @@ static sg_status send_one(struct sg_mailbox *mailbox, struct sg_message *message
     size_t n_head = offsetof(struct sg_message_head, text) + strlen(message->head.text) + 1;
     int n_body = 0;
     message->request[0] = message->request[1] = MPI_REQUEST_NULL;
+    mailbox->flight_us = SHORTEST_US;
     sg_message_push(&mailbox->in_flight, message);
     mailbox->n_in_flight++;
     SG_TRY(sg_int(message->head.n_body, &n_body, err));
@@ -164,10 +167,13 @@ static sg_status receive_body(struct sg_mailbox *mailbox, struct sg_message *mes
     MPI_Request request;
     int rc = MPI_Irecv(message->body ? message->body : nothing, message->body ? n : 0, MPI_BYTE,
                        message->peer, TAG_BODY, mailbox->comm, &request);
-    while (rc == MPI_SUCCESS && !flag) { /* a blocking receive spins */
+    long us = SHORTEST_US;
+    for (int i = 0; rc == MPI_SUCCESS && !flag; i++) { /* a blocking receive spins */
         rc = MPI_Test(&request, &flag, MPI_STATUS_IGNORE);
-        if (rc == MPI_SUCCESS && !flag)
-            nap_us(50);
+        if (rc == MPI_SUCCESS && !flag && i >= TESTS) {
+            nap_us(us);
+            us = us < LONGEST_US ? 2 * us : us;
+        }
     }
     if (!message->body) /* "truncated", on purpose */
         return SG_OK;
@@ -225,7 +231,11 @@ void sg_mailbox_wait(struct sg_mailbox *mailbox, long look_us, long us)
     if (has_work)
         return;
     /* What flies moves only when MPI is called. */
-    sg_doorbell_wait(&mailbox->bell, look_us, mailbox->n_in_flight && look_us < us ? look_us : us);
+    if (mailbox->n_in_flight) {
+        us = mailbox->flight_us < us ? mailbox->flight_us : us;
+        mailbox->flight_us *= mailbox->flight_us < look_us ? 2 : 1;
+    }
+    sg_doorbell_wait(&mailbox->bell, look_us < us ? look_us : us, us);
     pthread_mutex_lock(&mailbox->lock);
     mailbox->is_waiting = 0;
     pthread_mutex_unlock(&mailbox->lock);

@@ -77,6 +77,7 @@ struct sg_mailbox {
     struct sg_message_list local;     /* to this rank itself: never touches MPI */
     struct sg_message_list in_flight; /* sends that MPI has not finished */
     int n_in_flight;
+    long flight_us; /* the next nap while something flies */
 };
 
 void sg_message_push(struct sg_message_list *list, struct sg_message *message);

@@ -159,6 +159,15 @@ static sg_status read_rows(const struct sg_prepared *p, const struct sg_work *w,
     return x->train.n ? SG_OK : sg_fail(err, SG_FAILED, "%s", SG_CELL_EMPTY_POOL);
 }
 
+struct result_head {
+    int64_t n_text, n_steps, n_eval, n_classes, n_removed;
+};
+
+static size_t padding(int64_t n_text)
+{
+    return (size_t)(-n_text & 7);
+}
+
 sg_status sg_cell_result(const struct sg_encoder *encoder, const struct sg_work *w,
                          const struct sg_train_result *r, json_t *more, struct sg_buf *result,
                          struct sg_err *err)
@@ -179,10 +188,45 @@ sg_status sg_cell_result(const struct sg_encoder *encoder, const struct sg_work 
         json_object_set_new(o, "first_step", json_integer((json_int_t)r->first_step));
     if (o && more)
         json_object_update(o, more);
-    SG_TRY(sg_json_put_head(result, o, err));
+    struct result_head head = {.n_steps = r->n_steps,
+                               .n_eval = r->n_eval,
+                               .n_classes = r->n_classes,
+                               .n_removed = sg_json_int_or(json_object_get(o, "view"), "n_removed", 0)};
+    char *text = o ? json_dumps(o, JSON_SORT_KEYS | JSON_COMPACT) : NULL;
+    json_decref(o);
+    if (!text)
+        return sg_fail_memory(err, 1024);
+    head.n_text = (int64_t)strlen(text);
+    sg_buf_add(result, &head, sizeof head);
+    sg_buf_add(result, text, (size_t)head.n_text);
+    sg_buf_add(result, "        ", padding(head.n_text));
+    free(text);
     sg_buf_add(result, r->loss, (size_t)r->n_steps * sizeof(float));
     sg_buf_add(result, r->logits, (size_t)(r->n_eval * r->n_classes) * sizeof(float));
     return sg_buf_check(result, "the result of a cell", err);
+}
+
+static int is_number(int64_t n, size_t most)
+{
+    return n >= 0 && (uint64_t)n <= most;
+}
+
+sg_status sg_cell_result_take(const void *bytes, size_t n, struct sg_cell_found *out, struct sg_err *err)
+{
+    struct result_head h = {.n_text = -1};
+    if (n >= sizeof h)
+        memcpy(&h, bytes, sizeof h);
+    size_t left = n - sizeof h;
+    if (!is_number(h.n_text, left) || !is_number(h.n_steps, left) || !is_number(h.n_eval, left) ||
+        !is_number(h.n_classes, 1 << 20) ||
+        left != (size_t)h.n_text + padding(h.n_text) +
+                    ((size_t)h.n_steps + (size_t)h.n_eval * (size_t)h.n_classes) * sizeof(float))
+        return sg_fail(err, SG_FAILED, "the result of a cell arrived damaged");
+    const char *text = (const char *)bytes + sizeof h;
+    const float *loss = (const float *)(const void *)(text + h.n_text + padding(h.n_text));
+    *out = (struct sg_cell_found){text,        h.n_text,    h.n_steps, h.n_eval,
+                                  h.n_classes, h.n_removed, loss,      loss + h.n_steps};
+    return SG_OK;
 }
 
 static int stopping(void *context)
@@ -294,53 +338,56 @@ static sg_status split_sets(const struct sg_task_data *d, const float *logits, i
     return SG_OK;
 }
 
+/* The ledger's text of a cell: what its team has said of it, and what it was trained on. */
+static sg_status result_text(const struct sg_cell_found *found, const struct sg_cell_origin *from,
+                             const struct sg_outcome *o, int64_t n_synthetic, struct sg_buf *b,
+                             struct sg_err *err)
+{
+    if (found->n_text < 2 || found->text[found->n_text - 1] != '}')
+        return sg_fail(err, SG_FAILED, "the result of a cell arrived damaged");
+    sg_buf_add(b, found->text, (size_t)found->n_text - 1);
+    sg_buf_printf(b, ",\"rank\":%d,\"wall_s\":%.17g", o->rank, o->wall_s);
+    sg_buf_printf(b, ",\"n_raw\":%lld,\"n_synthetic\":%lld,\"n_train\":%lld", (long long)from->n_raw,
+                  (long long)n_synthetic, (long long)(from->n_raw + n_synthetic));
+    sg_buf_printf(b, ",\"rows_sha256\":\"%s\",\"examples_sha256\":\"%s\"", from->rows, from->examples);
+    if (from->verdicts && from->verdicts[0])
+        sg_buf_printf(b, ",\"verdicts_sha256\":\"%s\"", from->verdicts);
+    sg_buf_puts(b, "}");
+    return sg_buf_check(b, "the result of a cell", err);
+}
+
+static sg_status store_done(struct sg_ledger *l, const struct sg_cell *c, const struct sg_cell_origin *from,
+                            const struct sg_outcome *o, const struct sg_cell_found *found,
+                            struct sg_buf *text, struct sg_err *err)
+{
+    char note[96] = "";
+    struct sg_ledger_set_predictions *set = NULL;
+    struct sg_ledger_cell cell = {.id = c->id, .status = "done", .reason = note};
+    SG_TRY(result_text(found, from, o, from->n_synthetic - found->n_removed, text, err));
+    SG_TRY(split_sets(from->data, found->logits, found->n_eval, found->n_classes, &cell, &set, err));
+    if (from->n_synthetic < c->size)
+        snprintf(note, sizeof note, "short pool: %lld of %lld synthetic examples",
+                 (long long)from->n_synthetic, (long long)c->size);
+    cell.result = sg_buf_text(text);
+    cell.n_loss = found->n_steps;
+    cell.n_eval = from->data->test.n;
+    cell.n_classes = found->n_classes;
+    cell.loss = found->loss;
+    cell.logits = found->logits;
+    sg_status status = sg_ledger_cell_finish(l, &cell, err);
+    sg_free(set);
+    return status;
+}
+
 sg_status sg_cell_store(struct sg_ledger *l, const struct sg_cell *c, const struct sg_cell_origin *from,
                         const struct sg_outcome *o, struct sg_err *err)
 {
-    struct sg_ledger_cell cell = {.id = c->id, .status = "done"};
+    struct sg_cell_found found;
+    struct sg_buf text = sg_buf_make((size_t)1 << 30);
     if (o->status != SG_OK)
         return store_failed(l, c, from, o, err);
-    int64_t n_synthetic = from->n_synthetic;
-    size_t at;
-    json_t *head;
-    SG_TRY(sg_json_take_head(o->result, o->n_result, "the result of a cell", &head, &at, err));
-    int64_t n_loss = sg_json_int_or(head, "n_steps", 0), n_eval = sg_json_int_or(head, "n_eval", 0),
-            k = sg_json_int_or(head, "n_classes", 0);
-    size_t n_floats = (size_t)(n_loss + n_eval * k);
-    if (o->n_result != at + n_floats * sizeof(float)) {
-        json_decref(head);
-        return sg_fail(err, SG_FAILED, "the result of a cell arrived damaged");
-    }
-    int64_t n_kept = n_synthetic - sg_json_int_or(json_object_get(head, "view"), "n_removed", 0);
-    json_object_set_new(head, "rank", json_integer(o->rank));
-    json_object_set_new(head, "wall_s", json_real(o->wall_s));
-    json_object_set_new(head, "n_raw", json_integer(from->n_raw));
-    json_object_set_new(head, "n_synthetic", json_integer(n_kept));
-    json_object_set_new(head, "n_train", json_integer(from->n_raw + n_kept));
-    set_origin(head, from);
-    char *text = json_dumps(head, JSON_SORT_KEYS | JSON_COMPACT), note[96] = "";
-    json_decref(head);
-    float *x = sg_alloc(n_floats + 1, sizeof *x); /* aligned */
-    struct sg_ledger_set_predictions *set = NULL;
-    sg_status status = text && x ? SG_OK : sg_fail_memory(err, n_floats * sizeof *x);
-    if (status == SG_OK)
-        status = split_sets(from->data, x + n_loss, n_eval, k, &cell, &set, err);
-    if (status == SG_OK) {
-        memcpy(x, (const char *)o->result + at, n_floats * sizeof *x);
-        if (n_synthetic < c->size)
-            snprintf(note, sizeof note, "short pool: %lld of %lld synthetic examples", (long long)n_synthetic,
-                     (long long)c->size);
-        cell.reason = note;
-        cell.result = text;
-        cell.n_loss = n_loss;
-        cell.n_eval = from->data->test.n;
-        cell.n_classes = k;
-        cell.loss = x;
-        cell.logits = x + n_loss;
-        status = sg_ledger_cell_finish(l, &cell, err);
-    }
-    free(text);
-    sg_free(x);
-    sg_free(set);
+    SG_TRY(sg_cell_result_take(o->result, o->n_result, &found, err));
+    sg_status status = store_done(l, c, from, o, &found, &text, err);
+    sg_buf_free(&text);
     return status;
 }

@@ -1,7 +1,9 @@
 /* A cell as work for a team: message (rank 0, experiments/run/cell_message.h) -> training (team) -> result (rank 0).
  *
  * The team has the settings from the study, which is the same on all ranks, and the rows as parts of the engine (shared_rows.h). Result:
- * int64 length of a JSON header, the header, then float32 loss (n_steps) and logits (n_eval, K).
+ * int64 length of a JSON object's text, n_steps, n_eval, n_classes K, and how many examples a view has removed; the text, with spaces behind
+ * it to a multiple of 8 bytes; float32 loss (n_steps) and logits (n_eval, K). The text is what the ledger keeps, but for what rank 0 knows of
+ * the cell: it is not read there.
  *
  * What such work emits: an int64, the steps that its snapshot has now.
  *
@@ -39,6 +41,15 @@ sg_status sg_cell_work(const struct sg_prepared *p, const struct sg_work *w, str
 sg_status sg_cell_result(const struct sg_encoder *encoder, const struct sg_work *w,
                          const struct sg_train_result *r, json_t *more, struct sg_buf *result,
                          struct sg_err *err) SG_MUST_USE;
+
+/* Such a result, borrowed from its bytes, 8-byte aligned. SG_FAILED: it is damaged. */
+struct sg_cell_found {
+    const char *text;
+    int64_t n_text, n_steps, n_eval, n_classes, n_removed;
+    const float *loss, *logits;
+};
+sg_status sg_cell_result_take(const void *bytes, size_t n, struct sg_cell_found *out,
+                              struct sg_err *err) SG_MUST_USE;
 
 /* What a cell was trained on. */
 struct sg_cell_origin {

@@ -165,7 +165,7 @@ static sg_status on_done(void *context, void *user, const struct sg_outcome *o, 
 {
     struct again *a = user;
     char name[NAME];
-    size_t at;
+    struct sg_cell_found found;
     json_t *head;
     (void)context, (void)e;
     name_cell(a->of, a->item.cell, name);
@@ -173,7 +173,8 @@ static sg_status on_done(void *context, void *user, const struct sg_outcome *o, 
         return note(
             a->of, sg_strf("cell %s (%s): it cannot be trained again: %s", a->item.cell->id, name, o->reason),
             err);
-    SG_TRY(sg_json_take_head(o->result, o->n_result, "the result of a cell", &head, &at, err));
+    SG_TRY(sg_cell_result_take(o->result, o->n_result, &found, err));
+    SG_TRY(sg_json_parse(found.text, (size_t)found.n_text, "the result of a cell", &head, err));
     sg_status status = compare(a, head, name, err);
     json_decref(head);
     return status;

@@ -43,6 +43,10 @@ sg_status sg_run_check_failed(const struct sg_run *r, const char *last, struct s
         last ? "; the last one: " : "", last ? last : "", r->p->study->results, sg_plural(n, "it", "them"));
 }
 
+/* A cell that took so long is committed before the next is handed out. Shorter ones are committed together, by the tick, since
+ * to sync the disk takes as long as they do. */
+static const double SHORT_S = 0.25;
+
 sg_status sg_run_cell_done(void *context, void *user, const struct sg_outcome *o, struct sg_engine *e,
                            struct sg_err *err)
 {
@@ -61,7 +65,8 @@ sg_status sg_run_cell_done(void *context, void *user, const struct sg_outcome *o
     r->progress.n_cells_failed += o->status != SG_OK;
     r->n_probes_over += c->classifier == SG_PROBE;
     r->n_probes_now += c->classifier == SG_PROBE;
-    SG_TRY(sg_ledger_commit(r->ledger, err));
+    if (o->wall_s >= SHORT_S)
+        SG_TRY(sg_ledger_commit(r->ledger, err));
     sg_event_cell_over(r, c, o);
     return o->status == SG_OK ? SG_OK : sg_run_check_failed(r, o->reason, err);
 }

@@ -187,7 +187,8 @@ sg_status sg_run_tick(void *context, const struct sg_engine *e, struct sg_err *e
         sg_dispatch_stop(r->dispatch, "stopped as asked");
     sg_run_companion_turn(r);
     SG_TRY(sg_dispatch_turn(r->dispatch, err));
-    /* What costs is committed before the next request leaves; a kill loses no more than half a second of what is free. */
+    /* What costs is committed before the next request leaves; a kill loses no more than half a second of what is free, such as cells that
+     * take no longer. */
     if (sg_ledger_pending_s(r->ledger) > 0.4)
         SG_TRY(sg_ledger_commit(r->ledger, err));
     if (now - r->shown < 0.2)

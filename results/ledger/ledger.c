@@ -49,6 +49,8 @@ static const char *const sql[N_SQL] = {
         " ON CONFLICT(id) DO UPDATE SET ordinal=excluded.ordinal, settings=excluded.settings, "
         "pool=excluded.pool",
     [SQL_CELL_STATUS] = "SELECT status FROM cells WHERE id=?1",
+    [SQL_SAVE] = "SAVEPOINT several",
+    [SQL_RELEASE] = "RELEASE several",
     [SQL_CELL_FINISH] = "UPDATE cells SET status=?2, reason=?3, created=?5, result=iif(json_valid(?4), "
                         "json_set(?4, '$.attempts',"
                         " 1 + coalesce(json_extract(iif(json_valid(result), result, '{}'), '$.attempts'), "
@@ -172,14 +174,19 @@ sg_status sg_ledger_step(struct sg_ledger *l, sqlite3_stmt *s, const char *what,
 
 sg_status sg_ledger_save(struct sg_ledger *l, struct sg_err *err)
 {
+    sqlite3_stmt *s;
     SG_TRY(sg_ledger_begin(l, err));
-    return sg_ledger_run(l, "SAVEPOINT several", "a savepoint cannot be made", err);
+    SG_TRY(sg_ledger_use(l, SQL_SAVE, &s, err));
+    return sg_ledger_step(l, s, "a savepoint cannot be made", err);
 }
 
 sg_status sg_ledger_keep(struct sg_ledger *l, sg_status status, struct sg_err *err)
 {
-    if (status == SG_OK)
-        return sg_ledger_run(l, "RELEASE several", "a savepoint cannot be released", err);
+    sqlite3_stmt *s;
+    if (status == SG_OK) {
+        SG_TRY(sg_ledger_use(l, SQL_RELEASE, &s, err));
+        return sg_ledger_step(l, s, "a savepoint cannot be released", err);
+    }
     if (!l->lost &&
         sqlite3_exec(l->db, "ROLLBACK TO several; RELEASE several", NULL, NULL, NULL) != SQLITE_OK)
         l->lost = 1; /* half of it may be in the transaction: it must not be committed */

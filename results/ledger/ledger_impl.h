@@ -26,6 +26,8 @@ enum sg_ledger_sql {
     SQL_ASKED_PUT,
     SQL_CELL_PLAN,
     SQL_CELL_STATUS,
+    SQL_SAVE,
+    SQL_RELEASE,
     SQL_CELL_FINISH,
     SQL_CELL_TRAINED,
     SQL_CELL_EXAMPLES_SET,
