@@ -55,34 +55,6 @@ int sg_train_settings_pack(const struct sg_train_settings *s, json_t *o)
     return bad;
 }
 
-static void set(struct sg_train_settings *s, const struct sg_train_field *f, const json_t *v)
-{
-    char *at = (char *)s + f->offset;
-    double real = json_number_value(v);
-    int64_t wide = json_integer_value(v);
-    int narrow = (int)wide;
-    if (f->kind == SG_TRAIN_REAL)
-        memcpy(at, &real, sizeof real);
-    else if (f->kind == SG_TRAIN_WHOLE)
-        memcpy(at, &wide, sizeof wide);
-    else
-        memcpy(at, &narrow, sizeof narrow);
-}
-
-sg_status sg_train_settings_unpack(const json_t *o, struct sg_train_settings *s, struct sg_err *err)
-{
-    struct sg_train_settings all = {0};
-    for (int i = 0; i < SG_N_TRAIN_FIELDS; i++) {
-        const struct sg_train_field *f = &sg_train_field[i];
-        const json_t *v = json_object_get(o, f->name);
-        if (f->kind == SG_TRAIN_REAL ? !json_is_number(v) : !json_is_integer(v))
-            return sg_fail(err, SG_FAILED, "the settings of a training lack %s", f->name);
-        set(&all, f, v);
-    }
-    *s = all;
-    return SG_OK;
-}
-
 int sg_train_settings_describe(const struct sg_train_settings *s, json_t *o)
 {
     int bad = 0;

@@ -79,12 +79,8 @@ enum {
 };
 extern const struct sg_train_field sg_train_field[SG_N_TRAIN_FIELDS];
 
-/* Local. Adds all of them to an object, for another rank. Returns whether that failed (memory). */
+/* Local. Adds all of them to an object, for a trainer of the user's own (train.external). Returns whether that failed (memory). */
 int sg_train_settings_pack(const struct sg_train_settings *s, json_t *o);
-
-/* Local. Back. SG_FAILED where one is missing: *s is then untouched. */
-sg_status sg_train_settings_unpack(const json_t *o, struct sg_train_settings *s,
-                                   struct sg_err *err) SG_MUST_USE;
 
 /* Local. Adds those that the ledger holds of a cell. Returns whether that failed. */
 int sg_train_settings_describe(const struct sg_train_settings *s, json_t *o);

@@ -132,7 +132,7 @@ struct sg_engine_part {
                        struct sg_err *err);
     void *context; /* borrowed until the item is done */
 };
-extern size_t sg_engine_parts_max; /* of a rank: 512 MiB; tests shorten it */
+extern size_t sg_engine_parts_max; /* of a rank: 256 MiB; tests shorten it */
 
 /* Rank 0, in `prepare` of a COMPUTE item alone: else SG_FAILED. */
 sg_status sg_engine_need(struct sg_engine *e, const struct sg_engine_part *part,

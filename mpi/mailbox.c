@@ -7,7 +7,8 @@
 #include <time.h>
 
 enum { TAG_HEAD = 1, TAG_BODY = 2 };
-/* A body comes or goes by calls of both sides. Whose head is here may be copied at once; else naps, each twice the one before. */
+/* A body comes or goes by calls of both sides. Whose head is here may be copied at once; else its sender is rung, and
+ * naps follow, each twice the one before. */
 enum { TESTS = 8, SHORTEST_US = 50, LONGEST_US = 400 };
 enum { MAX_IN_FLIGHT = 64 }; /* sends at a time: bounds what a flood of events takes from MPI */
 
@@ -170,6 +171,8 @@ static sg_status receive_body(struct sg_mailbox *mailbox, struct sg_message *mes
     long us = SHORTEST_US;
     for (int i = 0; rc == MPI_SUCCESS && !flag; i++) { /* a blocking receive spins */
         rc = MPI_Test(&request, &flag, MPI_STATUS_IGNORE);
+        if (rc == MPI_SUCCESS && !flag && i == TESTS)
+            sg_doorbell_ring(&mailbox->bell, message->peer);
         if (rc == MPI_SUCCESS && !flag && i >= TESTS) {
             nap_us(us);
             us = us < LONGEST_US ? 2 * us : us;

@@ -7,9 +7,9 @@
 /* What a PART message says in `how`. */
 enum { BYTES, DROP, DROP_ALL };
 
-static const size_t PIECE = (size_t)256 << 20; /* of a message: a larger part comes in several */
+static const size_t PIECE = (size_t)64 << 20; /* of a message: a larger part comes in several */
 
-size_t sg_engine_parts_max = (size_t)512 << 20;
+size_t sg_engine_parts_max = (size_t)256 << 20;
 
 sg_status sg_part_needs_add(struct sg_part_needs *x, const struct sg_engine_part *part, struct sg_err *err)
 {
