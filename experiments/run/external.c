@@ -11,10 +11,12 @@
 #include "base/secret.h"
 #include "base/text.h"
 
+#include <errno.h>
 #include <ftw.h>
 #include <jansson.h>
 #include <math.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -93,30 +95,42 @@ static sg_status write_json(const char *dir, const char *name, const char *text,
     return status;
 }
 
+/* One line; 0 without memory, or where it cannot be written (then errno is set). */
+static int write_row(FILE *f, const struct sg_examples *x, int64_t i, int with_label)
+{
+    json_t *o = json_pack("{s:s}", "text", x->row[i].first);
+    int good = o != NULL;
+    if (good && x->row[i].second)
+        good = json_object_set_new(o, "text_pair", json_string(x->row[i].second)) == 0;
+    if (good && with_label)
+        good = json_object_set_new(o, "label", json_integer(x->label[i])) == 0;
+    good = good && json_dumpf(o, f, JSON_COMPACT) == 0 && putc('\n', f) != EOF;
+    json_decref(o);
+    return good;
+}
+
+/* Line by line: test rows may be millions. */
 static sg_status write_rows(const char *dir, const char *name, const struct sg_examples *x, int with_labels,
                             struct sg_err *err)
 {
-    struct sg_buf b = sg_buf_make(FILE_MAX);
-    for (int64_t i = 0; i < x->n; i++) {
-        json_t *o = json_pack("{s:s}", "text", x->row[i].first);
-        if (o && x->row[i].second)
-            json_object_set_new(o, "text_pair", json_string(x->row[i].second));
-        if (o && with_labels)
-            json_object_set_new(o, "label", json_integer(x->label[i]));
-        char *line = o ? json_dumps(o, JSON_COMPACT) : NULL;
-        json_decref(o);
-        if (!line) {
-            sg_buf_free(&b);
-            return sg_fail_memory(err, 1000);
-        }
-        sg_buf_puts(&b, line);
-        sg_buf_puts(&b, "\n");
-        free(line);
+    char *path = sg_path_join(dir, name);
+    FILE *f = path ? fopen(path, "we") : NULL;
+    int good = f != NULL, why = errno;
+    for (int64_t i = 0; good && i < x->n; i++) {
+        errno = 0;
+        good = write_row(f, x, i, with_labels);
+        why = errno;
     }
-    sg_status status = sg_buf_check(&b, name, err);
-    if (status == SG_OK)
-        status = write_json(dir, name, sg_buf_text(&b), b.len, err);
-    sg_buf_free(&b);
+    if (f && fclose(f) != 0 && good) {
+        good = 0;
+        why = errno;
+    }
+    sg_status status = SG_OK;
+    if (!path || (!good && !why))
+        status = sg_fail_memory(err, 1000);
+    else if (!good)
+        status = sg_fail(err, SG_FAILED, "%s: cannot be written: %s", path, strerror(why));
+    sg_free(path);
     return status;
 }
 

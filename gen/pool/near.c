@@ -209,9 +209,11 @@ static void chain(struct sg_near *n, int64_t i)
 static sg_status grow(struct sg_near *n, struct sg_err *err)
 {
     int64_t room = n->room ? 2 * n->room : 64;
-    while (room < n->expected)
-        room *= 2;
-    size_t links = (size_t)room * (size_t)n->n_bands;
+    room = room < n->expected ? n->expected : room;
+    size_t links = (size_t)room * (size_t)n->n_bands, n_slots = 1;
+    int slot_bits = 0;
+    for (; n_slots < links / 2; slot_bits++)
+        n_slots *= 2; /* one or two links a slot */
     if (links > INT32_MAX)
         return sg_fail(
             err, SG_INPUT,
@@ -223,16 +225,15 @@ static sg_status grow(struct sg_near *n, struct sg_err *err)
     n->band = band ? band : n->band;
     int32_t *next = sg_realloc(n->next, links, sizeof *next);
     n->next = next ? next : n->next;
-    int32_t *head = sg_alloc(links, sizeof *head);
+    int32_t *head = sg_alloc(n_slots, sizeof *head);
     if (!text || !band || !next || !head) {
         sg_free(head);
         return sg_fail_memory(err, links * sizeof *head);
     }
     sg_free(n->head);
     n->head = head;
-    memset(head, 0xff, links * sizeof *head);
-    for (n->slot_bits = 0; (size_t)1 << n->slot_bits < links; n->slot_bits++)
-        ; /* 64 2^i texts of 32 or 64 bands: a power of two */
+    n->slot_bits = slot_bits;
+    memset(head, 0xff, n_slots * sizeof *head);
     n->room = room;
     for (int64_t i = 0; i < n->n; i++)
         chain(n, i);
