@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "experiments/buying/cache.h"
+#include "experiments/run/left_behind.h"
 #include "experiments/run/own_data.h"
 #include "experiments/run/own_sets.h"
 #include "experiments/run/run.h"
@@ -224,6 +225,7 @@ void sg_plan_counts_free(struct sg_plan_counts *n)
     sg_buf_free(&n->data);
     sg_free(n->left);
     sg_free(n->simulated);
+    sg_buf_free(&n->left_behind);
     sg_lacks_free(&n->lacks);
     sg_set_destroy(n->seen);
     sg_set_destroy(n->lists);
@@ -235,7 +237,7 @@ sg_status sg_plan_gather(const struct sg_run_options *o, struct sg_prepared **p_
 {
     *p_out = NULL;
     *from = (struct sg_plan_sources){.recorded = json_object()};
-    *n = (struct sg_plan_counts){.data = sg_buf_make(1 << 20)};
+    *n = (struct sg_plan_counts){.data = sg_buf_make(1 << 20), .left_behind = sg_buf_make(10000)};
     SG_TRY(sg_prepare(o->study, o->n_overrides, o->overrides, SG_PREPARE_NO_WEIGHTS | SG_PREPARE_ASSUME,
                       p_out, err));
     struct sg_prepared *p = *p_out;
@@ -271,6 +273,8 @@ sg_status sg_plan_gather(const struct sg_run_options *o, struct sg_prepared **p_
         SG_TRY(sg_plan_simulate(p->study, o->simulate, n, err));
     if (from->ledger)
         SG_TRY(count_spent(from, n, err));
+    if (from->ledger && !p->lacks.n) /* else the ids are of what stands for it */
+        SG_TRY(sg_left_behind(p, from->ledger, &n->n_left_behind, &n->left_behind, err));
     return sg_plan_needs(p->study, n, err);
 }
 

@@ -33,7 +33,9 @@ struct sg_plan_counts {
     int64_t n_contamination; /* those that ask to complete one */
     int64_t n_verify;        /* and those that ask for the class of a synthetic example */
     int64_t n_cells, n_cells_done, n_raw_only, n_probes;
-    int64_t n_stale; /* cells that were done on other texts: to be trained again */
+    int64_t n_stale;           /* cells that were done on other texts: to be trained again */
+    int64_t n_left_behind;     /* finished cells of the ledger that are no part of the study, */
+    struct sg_buf left_behind; /* and a sentence of them (experiments/run/left_behind.h) */
     struct sg_batches_out batches;
     int64_t n_few;     /* cells of too few steps to learn much */
     int64_t few_steps; /* the fewest of them */

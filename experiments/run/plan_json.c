@@ -124,6 +124,9 @@ sg_status sg_plan_json(const struct sg_prepared *p, const struct sg_plan_counts 
     if (o)
         json_object_set_new(o, "n_imported_pools", json_integer(sg_plan_n_imported_pools(p)));
     if (o)
+        json_object_update_new(o, json_pack("{s:I,s:s}", "n_cells_left_behind", (json_int_t)n->n_left_behind,
+                                            "left_behind", sg_buf_text((struct sg_buf *)&n->left_behind)));
+    if (o)
         add_job(p, n, o);
     if (o && n->n_simulated)
         json_object_set_new(o, "simulations", simulations_json(n));

@@ -387,6 +387,8 @@ void sg_plan_text(const struct sg_prepared *p, const struct sg_plan_sources *fro
     if (n->n_stale)
         sg_buf_printf(out, "         %lld of them %s trained on other texts than the study has now\n",
                       (long long)n->n_stale, sg_plural(n->n_stale, "was", "were"));
+    if (n->n_left_behind)
+        sg_buf_printf(out, "         %s\n", sg_buf_text(&n->left_behind));
     print_job(s, n, out);
     if (n->n_simulated)
         print_simulated(n, out);

@@ -3,6 +3,7 @@
 #include "base/tell.h"
 #include "base/text.h"
 #include "experiments/run/events.h"
+#include "experiments/run/left_behind.h"
 #include "experiments/run/own_data.h"
 #include "experiments/run/own_sets.h"
 #include "experiments/run/pools_text.h"
@@ -49,6 +50,17 @@ static sg_status revive(struct sg_run *r, struct sg_err *err)
     return SG_OK;
 }
 
+static sg_status tell_left_behind(const struct sg_run *r, struct sg_err *err)
+{
+    int64_t n = 0;
+    struct sg_buf sentence = sg_buf_make(10000);
+    sg_status status = r->options->quiet ? SG_OK : sg_left_behind(r->p, r->ledger, &n, &sentence, err);
+    if (status == SG_OK && n)
+        sg_tell("%s", sg_buf_text(&sentence));
+    sg_buf_free(&sentence);
+    return status;
+}
+
 /* What the ledger has of the study's cells, and whether it still fits. */
 static sg_status resume(struct sg_run *r, struct sg_err *err)
 {
@@ -57,6 +69,7 @@ static sg_status resume(struct sg_run *r, struct sg_err *err)
     r->resume.retry_failed = r->options->retry_failed;
     SG_TRY(revive(r, err));
     SG_TRY(sg_resume_enter(&r->resume, err));
+    SG_TRY(tell_left_behind(r, err));
     return sg_cell_tidy(r->p, r->ledger, err);
 }
 

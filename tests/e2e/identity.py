@@ -63,9 +63,15 @@ with sg.Folder() as folder:
 
     # What a pool's diversity depends on besides its texts: kept by pool, size and encoder alone, it would be that of the longer texts.
     shorter = [*study, "train.max_length=16", "mixes=[synthetic]"]
+    plan = json.loads(sg.run("plan", *shorter, "--results", results, "--json")[0])
+    sg.check(plan["n_cells_left_behind"] == 5 and plan["left_behind"] == "5 finished cells are in the ledger and no part of this study; they stay: "
+             "2 of train.max_length 32, 2 of mix raw+synthetic, 1 of mix raw", f"plan: {plan['left_behind']}")
     resumed, fresh = (sg.digest(sg.run("run", *shorter, "--results", path)[0]) for path in (results, folder / "shorter"))
     sg.check(resumed == fresh, "diversity is kept over another max_length")
-    sg.check(sg.digest(sg.run("run", *study, "--results", results)[0]) == calm, "and back")
+    out, err = sg.run("run", *study, "--results", results)
+    left = "2 finished cells of train.max_length 16 are in the ledger and no part of this study; they stay"
+    sg.check(sg.digest(out) == calm and err.count(left) == 1, f"and back: {err}")
+    sg.check(left in sg.run("plan", *study, "--results", results)[0] and "finished" not in sg.run("plan", *study, "--results", folder / "none")[0], "plan says otherwise")
 
     # A ledger of an older version: what its own copy of the pool vouches for stays, the rest is trained again.
     forget = "UPDATE cells SET result=json_remove(result, '$.rows_sha256', '$.examples_sha256')"
