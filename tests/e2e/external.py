@@ -6,6 +6,7 @@ import csv
 import json
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -142,12 +143,27 @@ with sg.Folder() as folder:
 
     # It ends with the run.
     slow, pid = folder / "slow.py", folder / "pid"
+    before = time.monotonic()
     slow.write_text("import os, sys, time\nopen(sys.argv[1], 'w').write(str(os.getpid()))\ntime.sleep(600)\n")
     run = sg.begin("run", *STUDY, "tasks=[sst2]", command(slow, pid), "--results", folder / "slow")
     for _ in range(600):
         if pid.exists() and pid.read_text():
             break
         time.sleep(0.05)
+    # Meanwhile `status` and `explain` know who trains what, and disturb nobody.
+    for _ in range(100):
+        out, _ = sg.run("status", folder / "slow")
+        row = re.search(r"\n +0 (\S+) +sst2 (?:raw, 40 raw|zero_shot raw\+synthetic, 10 synthetic \+ 40 raw), fine_tune, seeds \S+ \((\d+) s, cell ([0-9a-f]{12})\.\.\.\)\n", out)
+        if row:
+            break
+        time.sleep(0.1)
+    sg.check(row and int(row[2]) <= time.monotonic() - before + 1 and "ranks    1 is at work, 0 idle" in out, out)
+    out, _ = sg.run("explain", folder / "slow", row[3])
+    sg.check(f"\nwaits    for nothing: rank 0 on {row[1]} trains it, for " in out, out)
+    out, _ = sg.run("explain", folder / "slow", "status=planned")
+    other = next(line.split()[0] for line in out.splitlines() if not line.startswith(row[3]))
+    out, _ = sg.run("explain", folder / "slow", other)
+    sg.check("\nwaits    for a free rank: all that it needs is there\n" in out, out)
     run.send_signal(signal.SIGTERM)
     sg.check(run.wait(60) == 3, f"exit code {run.returncode}")
     for _ in range(100):

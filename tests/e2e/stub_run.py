@@ -79,6 +79,26 @@ with sg.Folder() as folder, sg.Stub(folder) as stub:
         _, err = sg.run("run", *priced, "budget.usd=0.0004", "--results", folder / "poor", ranks=2, env={"OPENAI_API_KEY": KEY}, code=3)
         sg.check("--max-usd" in err, "it does not say how to go on:\n" + err)
 
+    # What waits for what, as a run that could buy nothing has noted it.
+    @parts.append
+    def waits():
+        sg.run("run", *study, "tasks=[sst2]", "methods=[zero_shot]", "rephrase=[false,true]", "verify=[none,llm]", "--results", folder / "none", "--offline", code=2)
+        def of(*words):
+            return json.loads(sg.run("explain", folder / "none", "mix=raw+synthetic", *words, "--json")[0])["waits"]
+        plain = of("method=zero_shot")
+        sg.check(plain["for"] == "pool" and plain["n_have"] == 0 and plain["n_wanted"] == 4 and plain["n_missing"] == 4 and
+                 "for its pool sst2 zero_shot, which has 0 of 4 examples and lacks at least 4 answers; no run is at work here" in plain["words"], str(plain))
+        rephrased = of("method=zero_shot rephrased")
+        sg.check(rephrased["for"] == "pool" and rephrased["waits_for"] == plain["id"] and
+                 "that waits for sst2 zero_shot, which lacks at least 4 answers" in rephrased["words"], str(rephrased))
+        verified = of("method=zero_shot llm_verified")
+        sg.check(verified["for"] == "pool" and verified["id"] == plain["id"], str(verified))
+        sg.run("generate", *study, "tasks=[sst2]", "methods=[zero_shot]", "--results", folder / "none", env={"OPENAI_API_KEY": KEY})
+        sg.run("run", *study, "tasks=[sst2]", "methods=[zero_shot]", "verify=[none,llm]", "--results", folder / "none", "--offline", code=2)
+        verified, plain = of("method=zero_shot llm_verified"), of("method=zero_shot")
+        sg.check(verified["for"] == "evaluation" and verified["n_missing"] == 4 and "for what the LLM says of its pool:" in verified["words"], str(verified))
+        sg.check(plain["for"] == "run" and "all that it needs is there" in plain["words"], str(plain))
+
     # A server that goes away is no failed completion: what can be trained is, and a later run buys the rest.
     @parts.append
     def server_away():
