@@ -1,5 +1,6 @@
 #include "base/err.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +17,11 @@ sg_status sg_fail(struct sg_err *err, sg_status status, const char *format, ...)
         err->status = status;
     }
     return status;
+}
+
+sg_status sg_write_status(int error_number)
+{
+    return error_number == ENOSPC || error_number == EDQUOT || error_number == EFBIG ? SG_FULL : SG_FAILED;
 }
 
 sg_status sg_fail_memory(struct sg_err *err, unsigned long long n_bytes)

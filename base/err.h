@@ -16,6 +16,9 @@ typedef enum {
     SG_INPUT = 2,   /* wrong usage, study, data or model file */
     SG_STOPPED = 3, /* stopped at a limit (money, wall time, signal); running again resumes */
     SG_PARTIAL = 4, /* finished, but some cells failed */
+    SG_FULL =
+        5, /* a disk is full, or a quota or a limit on a file's size is reached: nothing is lost, and what was told to
+                     * write can be told again when there is room. As an exit code it is 3 */
 } sg_status;
 
 struct sg_err {
@@ -28,6 +31,9 @@ struct sg_err {
 
 /* Writes the sentence and returns `status`. `err` may be NULL. */
 sg_status sg_fail(struct sg_err *err, sg_status status, const char *format, ...) SG_PRINTF(3, 4);
+
+/* What a write that failed with this errno is: SG_FULL (ENOSPC, EDQUOT, EFBIG) or SG_FAILED. */
+sg_status sg_write_status(int error_number);
 
 /* "out of memory (N bytes)"; returns SG_FAILED. */
 sg_status sg_fail_memory(struct sg_err *err, unsigned long long n_bytes);

@@ -1,6 +1,7 @@
 #include "base/file.h"
 
 #include "base/buf.h"
+#include "base/crash.h"
 #include "base/mem.h"
 
 #include <dirent.h>
@@ -135,15 +136,18 @@ static int sync_path(const char *path, int flags)
 sg_status sg_file_replace(const char *tmp, const char *path, struct sg_err *err)
 {
     if (sync_path(tmp, O_RDONLY) != 0)
-        return sg_fail(err, SG_FAILED, "%s: cannot be made durable: %s", tmp, strerror(errno));
+        return sg_fail(err, sg_write_status(errno), "%s: cannot be made durable: %s", tmp, strerror(errno));
+    sg_crash_site("renaming", path);
     if (rename(tmp, path) != 0)
-        return sg_fail(err, SG_FAILED, "%s: cannot be renamed to %s: %s", tmp, path, strerror(errno));
+        return sg_fail(err, sg_write_status(errno), "%s: cannot be renamed to %s: %s", tmp, path,
+                       strerror(errno));
+    sg_crash_site("renamed", path);
     char *dir = sg_path_dir(path);
     if (!dir)
         return sg_fail_memory(err, strlen(path));
     /* Some file systems refuse fsync on a folder (EINVAL); the rename itself is done. */
     int bad = sync_path(dir, O_RDONLY | O_DIRECTORY) != 0 && errno != EINVAL && errno != EACCES;
-    sg_status status = bad ? sg_fail(err, SG_FAILED, "%s: %s", dir, strerror(errno)) : SG_OK;
+    sg_status status = bad ? sg_fail(err, sg_write_status(errno), "%s: %s", dir, strerror(errno)) : SG_OK;
     sg_free(dir);
     return status;
 }
@@ -156,18 +160,18 @@ sg_status sg_file_write(const char *path, const void *data, size_t n, struct sg_
     sg_status status = SG_OK;
     int fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (fd < 0)
-        status = sg_fail(err, SG_FAILED, "%s: %s", tmp, strerror(errno));
+        status = sg_fail(err, sg_write_status(errno), "%s: %s", tmp, strerror(errno));
     for (size_t at = 0; status == SG_OK && at < n;) {
         ssize_t k = write(fd, (const char *)data + at, n - at);
         if (k < 0 && errno == EINTR)
             continue;
         if (k < 0)
-            status = sg_fail(err, SG_FAILED, "%s: %s", tmp, strerror(errno));
+            status = sg_fail(err, sg_write_status(errno), "%s: %s", tmp, strerror(errno));
         else
             at += (size_t)k;
     }
     if (fd >= 0 && close(fd) != 0 && status == SG_OK)
-        status = sg_fail(err, SG_FAILED, "%s: %s", tmp, strerror(errno));
+        status = sg_fail(err, sg_write_status(errno), "%s: %s", tmp, strerror(errno));
     if (status == SG_OK)
         status = sg_file_replace(tmp, path, err);
     if (status != SG_OK)
@@ -212,7 +216,7 @@ sg_status sg_mkdirs(const char *path, struct sg_err *err)
         /* Read-only and automounted file systems may refuse (EROFS, EACCES) what is there already. */
         int why = mkdir(p, 0777) == 0 ? 0 : errno;
         if (why && why != EEXIST && !sg_dir_exists(p))
-            status = sg_fail(err, SG_FAILED, "%s: cannot be made: %s", p, strerror(why));
+            status = sg_fail(err, sg_write_status(why), "%s: cannot be made: %s", p, strerror(why));
         *s = kept;
         if (!kept)
             break;
@@ -230,9 +234,10 @@ sg_status sg_temp_dir(char **path, struct sg_err *err)
     if (!p)
         return sg_fail_memory(err, 100);
     if (!mkdtemp(p)) {
-        sg_status status = sg_fail(
-            err, SG_FAILED, "%s: a temporary folder cannot be made: %s; hint: TMPDIR names another place", p,
-            strerror(errno));
+        sg_status status =
+            sg_fail(err, sg_write_status(errno),
+                    "%s: a temporary folder cannot be made: %s; hint: TMPDIR names another place", p,
+                    strerror(errno));
         sg_free(p);
         return status;
     }

@@ -17,7 +17,7 @@ sg_status sg_file_read_gz(const char *path, size_t max_bytes, char **text, size_
                           struct sg_err *err) SG_MUST_USE;
 
 /* Writes `<path>.tmp.<pid>`, fsyncs it, renames it over path, fsyncs the folder. On failure path is as it
- * was. */
+ * was; a full disk is SG_FULL. */
 sg_status sg_file_write(const char *path, const void *data, size_t n, struct sg_err *err) SG_MUST_USE;
 
 /* The last half of it, for files that a library wrote: fsync(tmp), rename(tmp, path), fsync(folder). */

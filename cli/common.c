@@ -78,19 +78,21 @@ int sg_cli_end(struct sg_args *args, const struct sg_team *world, sg_status stat
         raise(SIGPIPE);
     }
     if (broken && status == SG_OK)
-        status = sg_fail(err, SG_FAILED, "standard output: %s", strerror(why));
+        status = sg_fail(err, sg_write_status(why), "standard output: %s", strerror(why));
     /* Only rank 0 writes, so only it can meet a full disk here. */
     if (world) {
         int code = (int)status;
         if (MPI_Bcast(&code, 1, MPI_INT, 0, world->comm) == MPI_SUCCESS && code != SG_OK && status == SG_OK)
             status = (sg_status)code;
     }
+    if (status == SG_FULL && !strstr(err->text, "hint:"))
+        sg_fail(err, SG_FULL, "%.900s; hint: make room there; the same command then goes on", err->text);
     if (status != SG_OK && speaks)
         sg_tell_sentence(err->text);
     sg_args_free(args);
     if (world)
         sg_mpi_end();
-    return (int)status;
+    return (int)(status == SG_FULL ? SG_STOPPED : status);
 }
 
 sg_status sg_cli_print_json(json_t *object, const char *what, struct sg_err *err)

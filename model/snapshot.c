@@ -1,5 +1,6 @@
 #include "model/snapshot.h"
 
+#include "base/crash.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "generated/version.h"
@@ -117,7 +118,7 @@ static void put(struct writer *w, const void *data, size_t n)
         return;
     sg_sha256_add(w->hash, data, n);
     if (fwrite(data, 1, n, w->file) != n)
-        w->status = sg_fail(w->err, SG_FAILED, "%s: %s", w->tmp, strerror(errno));
+        w->status = sg_fail(w->err, sg_write_status(errno), "%s: %s", w->tmp, strerror(errno));
 }
 
 static void open_writer(struct writer *w, struct sg_trainer *t, const struct sg_snapshot_at *at)
@@ -136,7 +137,7 @@ static void open_writer(struct writer *w, struct sg_trainer *t, const struct sg_
         return;
     w->file = fopen(w->tmp, "wb");
     if (!w->file) {
-        w->status = sg_fail(w->err, SG_FAILED, "%s: %s", w->tmp, strerror(errno));
+        w->status = sg_fail(w->err, sg_write_status(errno), "%s: %s", w->tmp, strerror(errno));
         return;
     }
     memcpy(head.magic, MAGIC, sizeof MAGIC);
@@ -156,7 +157,7 @@ static sg_status close_writer(struct writer *w)
         int bad = w->status == SG_OK && fwrite(digest, 1, 64, w->file) != 64;
         bad |= fclose(w->file) != 0;
         if (bad && w->status == SG_OK)
-            w->status = sg_fail(w->err, SG_FAILED, "%s: %s", w->tmp, strerror(errno));
+            w->status = sg_fail(w->err, sg_write_status(errno), "%s: %s", w->tmp, strerror(errno));
         if (w->status == SG_OK)
             w->status = sg_file_replace(w->tmp, w->path, w->err);
         if (w->status != SG_OK)
@@ -188,6 +189,7 @@ sg_status sg_snapshot_write(struct sg_trainer *t, const char *path, const struct
     const float *state[2] = {t->adamw.m, t->adamw.v};
     if (root)
         open_writer(&w, t, at);
+    sg_crash_site("snapshot_half", path);
     for (int k = 0; k < 2; k++) {
         sg_status status = gather_state(t, state[k], err);
         if (status != SG_OK) { /* MPI is gone */

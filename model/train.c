@@ -1,6 +1,7 @@
 #include "model/train.h"
 
 #include "base/cores.h"
+#include "base/crash.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "model/frozen.h"
@@ -187,6 +188,7 @@ static sg_status run_steps(struct run *r, struct sg_err *err)
             return stop_before(r, step, t->team->size == 1 ? word : (int)t->keep, err);
         double loss;
         int64_t n_tokens;
+        sg_crash_site("step_begins", NULL);
         t->keep = word;
         SG_TRY(sg_trainer_step(t, step, wish, &stop, &loss, &n_tokens, err));
         r->at.loss[step] = (float)loss;

@@ -319,9 +319,10 @@ static void take_result(struct sg_coordinator *c, struct sg_message *message)
         o.n_result = 0;
         snprintf(message->head.text, sizeof message->head.text, "%s", err.text);
     }
-    if (o.status == SG_STOPPED || r->broken) {
+    int met_limit = o.status == SG_STOPPED || o.status == SG_FULL;
+    if (met_limit || r->broken) {
         snprintf(err.text, sizeof err.text, "%s", message->head.text);
-        if (o.status == SG_STOPPED &&
+        if (met_limit &&
             c->level < STOP_NOW) /* a limit that the work has met; else we stopped it ourselves */
             note_status(c, SG_STOPPED, &err, "");
         sg_items_unstart(&c->items, id, sg_now_s());

@@ -19,7 +19,7 @@
  * handed to `event` and `done` as ever (it may have cost money), but nothing more of an item that one of them
  * failed on.
  *
- * SG_STOPPED is no failure. From `work`: the item is not done, `done` is not called, and it is ready again;
+ * SG_STOPPED is no failure. From `work` (where SG_FULL is the same): the item is not done, `done` is not called, and it is ready again;
  * where the run had not been told to stop, the work has met a limit, and the run drains with its words. From
  * `prepare`: the same, the item was not handed out. From `event`, `done`, `tick`: what was handed over is
  * taken; the run drains. */

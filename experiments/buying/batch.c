@@ -247,7 +247,7 @@ static sg_status abandon_one(struct sg_batches *all, struct sg_batch_endpoint *e
         status = sg_fail(&why, SG_INPUT, "no generator of the study asks for the like");
     else if (e->is_open)
         status = cancel(e, b, &is_over, &why);
-    if (status == SG_FAILED || (status == SG_STOPPED && sg_batch_is_stopping()))
+    if (status == SG_FAILED || status == SG_FULL || (status == SG_STOPPED && sg_batch_is_stopping()))
         return sg_fail(err, status, "%s", why.text);
     if (is_over)
         return SG_OK;

@@ -156,7 +156,8 @@ sg_status sg_batch_keep_failure(struct sg_batches *all, struct sg_batch_endpoint
                                 const struct sg_err *why, struct sg_err *err)
 {
     struct sg_err at = *why;
-    if (at.status == SG_FAILED || (at.status == SG_STOPPED && sg_batch_is_stopping())) {
+    if (at.status == SG_FAILED || at.status == SG_FULL ||
+        (at.status == SG_STOPPED && sg_batch_is_stopping())) {
         *err = at;
         return at.status;
     }

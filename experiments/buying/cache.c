@@ -1,5 +1,6 @@
 #include "experiments/buying/cache.h"
 
+#include "base/crash.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/tell.h"
@@ -372,7 +373,7 @@ static sg_status make_folder(const char *dir, struct sg_err *err)
     sg_status status = above ? sg_mkdirs(above, err) : sg_fail_memory(err, strlen(dir));
     sg_free(above);
     if (status == SG_OK && mkdir(dir, 0700) != 0 && errno != EEXIST)
-        status = sg_fail(err, SG_FAILED, "%s: cannot be made: %s", dir, strerror(errno));
+        status = sg_fail(err, sg_write_status(errno), "%s: cannot be made: %s", dir, strerror(errno));
     return status;
 }
 
@@ -384,6 +385,7 @@ static sg_status write_own(struct sg_cache *c, const char *path, struct own *o, 
     tidy(c);
     SG_TRY(sg_recording_create_private(path, &o->writer, err));
     sg_status status = sg_ledger_completions_each(o->ledger, add_one, o, err);
+    sg_crash_site("cache_half", NULL);
     sg_status finished = sg_recording_finish(o->writer, status == SG_OK && o->n ? err : NULL);
     return status == SG_OK ? finished : status;
 }

@@ -1,5 +1,6 @@
 #include "experiments/buying/dispatch_impl.h"
 
+#include "base/crash.h"
 #include "base/mem.h"
 #include "base/tell.h"
 #include "experiments/buying/completion.h"
@@ -51,7 +52,9 @@ sg_status sg_record_completion(struct sg_dispatch_record *r, const char *request
 {
     char source[300];
     snprintf(source, sizeof source, "live %s", r->origin ? r->origin : "");
-    return sg_completion_put(r->ledger, request, answer, is_control ? "control" : source, rank, err);
+    SG_TRY(sg_completion_put(r->ledger, request, answer, is_control ? "control" : source, rank, err));
+    sg_crash_site("answer_recorded", NULL);
+    return SG_OK;
 }
 
 /* ---- the endpoint ---- */

@@ -169,7 +169,7 @@ static sg_status open_for_batches(struct sg_endpoint *e, int64_t n_missing, int 
     if (!sg_batch_is_spoken(&e->generator) || !(has_batches || (is_submit && n_missing)))
         return SG_OK;
     sg_status status = open_one(e, n_missing, s, err);
-    if (status == SG_OK || status == SG_FAILED || (is_submit && n_missing))
+    if (status == SG_OK || status == SG_FAILED || status == SG_FULL || (is_submit && n_missing))
         return status;
     e->unreachable = *err;
     if (s->batch == SG_BATCH_ABANDON)

@@ -1,5 +1,6 @@
 #include "experiments/buying/sender.h"
 
+#include "base/crash.h"
 #include "base/mem.h"
 #include "experiments/study/generators.h"
 
@@ -88,6 +89,7 @@ static sg_status on_result(void *context, struct sg_client_result *r, struct sg_
 {
     struct event head = {.id = r->id, .attempt = r->attempt};
     char *json = sg_answer_to_json(&r->answer);
+    sg_crash_site("answer_came", NULL);
     if (!json)
         return sg_fail_memory(err, 1024);
     sg_status status = report(context, &head, json, err);

@@ -1,6 +1,7 @@
 #include "experiments/run/cell_work.h"
 
 #include "base/build.h"
+#include "base/crash.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "experiments/run/cell_message.h"
@@ -13,7 +14,14 @@
 
 #define SNAPSHOT ".run" /* after the cell's id */
 
-enum { LONG_S = 60 }; /* of training that may be lost: a shorter one leaves nothing on disk */
+/* Training that may be lost: a shorter one leaves nothing on disk. Tests shorten it. */
+static double long_s(void)
+{
+    const char *text = getenv("SG_SNAPSHOT_S");
+    char *end = NULL;
+    double s = text && *text ? strtod(text, &end) : 0;
+    return end && *end == 0 && s > 0 ? s : 60;
+}
 
 /* Its seed, and its snapshot file, where the study has a results folder. */
 static sg_status name_it(const struct sg_prepared *p, const struct sg_cell *c, struct sg_cell_message *m,
@@ -242,6 +250,13 @@ static void saved(void *context, int64_t step)
     (void)!sg_work_emit(context, &step, sizeof step, &unsaid);
 }
 
+static void visit(const char *site, int64_t item)
+{
+    char number[24];
+    snprintf(number, sizeof number, "%lld", (long long)item);
+    sg_crash_site(site, number);
+}
+
 static sg_status train_cell(const struct sg_prepared *p, const struct sg_cell_message *m,
                             const struct rows *x, const struct sg_work *w, struct sg_buf *result,
                             struct sg_err *err)
@@ -255,7 +270,7 @@ static sg_status train_cell(const struct sg_prepared *p, const struct sg_cell_me
         .stopping = stopping,
         .saved = saved,
         .context = (void *)(uintptr_t)w,
-        .snapshot = {.path = path, .every_s = LONG_S, .least_s = LONG_S, .may_fail = 1}};
+        .snapshot = {.path = path, .every_s = long_s(), .least_s = long_s(), .may_fail = 1}};
     sg_status status;
     s.seed = (uint64_t)sg_json_int_or(m->head, "seed", 0);
     if (study->external)
@@ -284,6 +299,7 @@ sg_status sg_cell_work(const struct sg_prepared *p, const struct sg_work *w, str
     sg_status status = sg_cell_message_take(p, w, &m, err);
     if (status == SG_OK)
         status = read_rows(p, w, &m, &x, err);
+    visit("cell_begins", w->item);
     status = sg_agree(&w->team, status, err);
     if (status == SG_OK)
         status = train_cell(p, &m, &x, w, result, err);
@@ -375,6 +391,7 @@ static sg_status store_done(struct sg_ledger *l, const struct sg_cell *c, const 
     cell.loss = found->loss;
     cell.logits = found->logits;
     sg_status status = sg_ledger_cell_finish(l, &cell, err);
+    visit("cell_over", o->item);
     sg_free(set);
     return status;
 }

@@ -1,5 +1,6 @@
 #include "results/export/out.h"
 
+#include "base/crash.h"
 #include "base/file.h"
 #include "base/mem.h"
 
@@ -29,7 +30,7 @@ sg_status sg_out_open(struct sg_out *o, const char *path, int is_file, struct sg
         status = above ? sg_mkdirs(above, err) : sg_fail_memory(err, n);
     sg_free(above);
     if (status == SG_OK && !is_file && mkdir(o->temporary, 0777) != 0)
-        status = sg_fail(err, SG_FAILED, "%s: %s", o->temporary, strerror(errno));
+        status = sg_fail(err, sg_write_status(errno), "%s: %s", o->temporary, strerror(errno));
     if (status != SG_OK) {
         sg_free(o->path);
         sg_free(o->temporary);
@@ -50,9 +51,10 @@ static sg_status make_folders(struct sg_out *o, const char *path, struct sg_err 
             o->folder[o->n_folders++] = folder;
             continue;
         }
-        sg_status status = !list             ? sg_fail_memory(err, strlen(path))
-                           : errno == EEXIST ? SG_OK
-                                             : sg_fail(err, SG_FAILED, "%s: %s", folder, strerror(errno));
+        sg_status status = !list ? sg_fail_memory(err, strlen(path))
+                           : errno == EEXIST
+                               ? SG_OK
+                               : sg_fail(err, sg_write_status(errno), "%s: %s", folder, strerror(errno));
         sg_free(folder);
         SG_TRY(status);
     }
@@ -75,7 +77,7 @@ sg_status sg_out_begin(struct sg_out *o, const char *path, struct sg_err *err)
     char *full = full_path(o, path), *name = sg_strdup(path);
     sg_status status = full && name ? SG_OK : sg_fail_memory(err, strlen(path));
     if (status == SG_OK && !(o->stream = fopen(full, "wbx")))
-        status = sg_fail(err, SG_FAILED, "%s: %s", full, strerror(errno));
+        status = sg_fail(err, sg_write_status(errno), "%s: %s", full, strerror(errno));
     if (status == SG_OK)
         o->file[o->n++] = (struct sg_out_file){.path = name};
     else
@@ -111,6 +113,7 @@ void sg_out_puts(struct sg_out *o, const char *text)
 sg_status sg_out_end(struct sg_out *o, struct sg_err *err)
 {
     struct sg_out_file *f = &o->file[o->n - 1];
+    sg_crash_site("export_half", o->path);
     sg_status status = sg_buf_check(&o->block, f->path, err);
     if (status == SG_OK)
         flush(o);
@@ -122,7 +125,8 @@ sg_status sg_out_end(struct sg_out *o, struct sg_err *err)
     sg_sha256_finish_hex(o->hash, f->sha256);
     o->hash = NULL;
     if (status == SG_OK && o->error)
-        status = sg_fail(err, SG_FAILED, "%s: %s: %s", o->temporary, f->path, strerror(o->error));
+        status =
+            sg_fail(err, sg_write_status(o->error), "%s: %s: %s", o->temporary, f->path, strerror(o->error));
     return status;
 }
 
@@ -153,7 +157,7 @@ static sg_status sync_folder(const char *path, struct sg_err *err)
 {
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int bad = fd < 0 || (fsync(fd) != 0 && errno != EINVAL);
-    sg_status status = bad ? sg_fail(err, SG_FAILED, "%s: %s", path, strerror(errno)) : SG_OK;
+    sg_status status = bad ? sg_fail(err, sg_write_status(errno), "%s: %s", path, strerror(errno)) : SG_OK;
     if (fd >= 0)
         close(fd);
     return status;
@@ -169,8 +173,9 @@ static sg_status put_in_place(struct sg_out *o, struct sg_err *err)
         status = sync_folder(o->temporary, err);
     if (status == SG_OK && lstat(o->path, &st) == 0) /* somebody else was faster */
         status = sg_fail(err, SG_INPUT, "%s: exists now, and is left as it is", o->path);
+    sg_crash_site("export_renaming", o->path);
     if (status == SG_OK && rename(o->temporary, o->path) != 0)
-        status = sg_fail(err, SG_FAILED, "%s: %s", o->path, strerror(errno));
+        status = sg_fail(err, sg_write_status(errno), "%s: %s", o->path, strerror(errno));
     if (status == SG_OK)
         status = sync_folder(above, err);
     sg_free(above);

@@ -1,5 +1,6 @@
 #include "results/h5/embeddings_impl.h"
 
+#include "base/crash.h"
 #include "base/file.h"
 #include "base/mem.h"
 
@@ -286,6 +287,7 @@ sg_status sg_embeddings_finish(struct sg_embeddings *e, char hex[SG_HEX], struct
                            ? sg_h5_fail(err, SG_FAILED, e->tmp, "cannot be closed")
                            : SG_OK;
     e->file = -1;
+    sg_crash_site("embeddings_half", NULL);
     status = sg_agree(e->team, status, err);
     if (status == SG_OK)
         status = sg_agree(e->team, verify(e, err), err);

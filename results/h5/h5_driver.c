@@ -188,5 +188,7 @@ hid_t sg_h5_create(const char *path, struct sg_h5_writing *w)
 
 sg_status sg_h5_writing_check(const struct sg_h5_writing *w, const char *path, struct sg_err *err)
 {
-    return w->error ? sg_fail(err, SG_FAILED, "%s: cannot be written: %s", path, strerror(w->error)) : SG_OK;
+    return w->error ? sg_fail(err, sg_write_status(w->error), "%s: cannot be written: %s", path,
+                              strerror(w->error))
+                    : SG_OK;
 }

@@ -1,5 +1,6 @@
 #include "results/h5/store.h"
 
+#include "base/crash.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "results/h5/h5_driver.h"
@@ -147,6 +148,7 @@ static sg_status write_tables(struct sg_ledger *l, hid_t file, const char *path,
     for (int i = 0; i < SG_N_TABLES; i++)
         SG_TRY_DONE(sg_h5_table_create(file, &sg_store_tables[i], path, &table[i], err));
     SG_TRY_DONE(sg_store_fill(l, table, err));
+    sg_crash_site("h5_half", path);
     for (int i = 0; i < SG_N_TABLES; i++) {
         struct sg_h5_table *t = table[i];
         table[i] = NULL; /* finish destroys it, failing or not */

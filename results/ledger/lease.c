@@ -1,6 +1,7 @@
 #include "results/ledger/lease.h"
 
 #include "base/buf.h"
+#include "base/crash.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -262,7 +263,9 @@ sg_status sg_lease_take(const char *dir, struct sg_lease **out, struct sg_err *e
     SG_TRY_DONE(sg_mkdirs(mine, err));
     SG_TRY_DONE(sg_file_write(file, text, strlen(text), err));
     SG_TRY_DONE(sg_lease_beat_start(mine, &l->beat, err));
+    sg_crash_site("lease_enters", NULL);
     status = enter(dir, l->lock, mine, me, err);
+    sg_crash_site("lease_taken", NULL);
 done:
     if (status != SG_OK) {
         sg_lease_beat_stop(l->beat);
@@ -290,6 +293,7 @@ void sg_lease_release(struct sg_lease *lease)
     json_t *holder = holder_read(lease->lock);
     if (holder && strcmp(sg_json_text_or(holder, "token", ""), lease->token) == 0)
         remove_lock(lease->lock);
+    sg_crash_site("lease_released", NULL);
     json_decref(holder);
     sg_free(lease->lock);
     sg_free(lease);

@@ -1,5 +1,6 @@
 #include "results/ledger/lease_beat.h"
 
+#include "base/crash.h"
 #include "base/file.h"
 #include "base/mem.h"
 
@@ -47,6 +48,7 @@ static void *beat_loop(void *context)
         if (b->stop)
             break;
         pthread_mutex_unlock(&b->lock); /* a file system that hangs does not hold the run's end */
+        sg_crash_site("lease_beats", NULL);
         beat_write(b->fd, n);
         pthread_mutex_lock(&b->lock);
     }
@@ -66,7 +68,7 @@ sg_status sg_lease_beat_start(const char *lock, struct sg_lease_beat **out, stru
     }
     b->fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
     if (b->fd < 0) {
-        sg_status status = sg_fail(err, SG_FAILED, "%s: %s", path, strerror(errno));
+        sg_status status = sg_fail(err, sg_write_status(errno), "%s: %s", path, strerror(errno));
         sg_free(path);
         sg_free(b);
         return status;

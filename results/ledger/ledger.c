@@ -1,5 +1,6 @@
 #include "results/ledger/ledger_impl.h"
 
+#include "base/crash.h"
 #include "base/file.h"
 #include "base/mem.h"
 
@@ -108,6 +109,14 @@ static const char *const sql[N_SQL] = {
     [SQL_DIVERSITY_GET] = "SELECT result FROM diversity WHERE pool=?1",
 };
 
+/* SQLite tells of ENOSPC by a code of its own; of a quota or a limit on a file's size by the system's. */
+int sg_ledger_is_full(const struct sg_ledger *l)
+{
+    int rc = l->db ? sqlite3_errcode(l->db) & 0xff : SQLITE_OK;
+    return rc == SQLITE_FULL ||
+           (rc == SQLITE_IOERR && sg_write_status(sqlite3_system_errno(l->db)) == SG_FULL);
+}
+
 sg_status sg_ledger_fail(struct sg_ledger *l, const char *what, struct sg_err *err)
 {
     /* Disk full and I/O errors make SQLite end the transaction by itself (sqlite.org/lang_transaction.html,
@@ -116,7 +125,7 @@ sg_status sg_ledger_fail(struct sg_ledger *l, const char *what, struct sg_err *e
         l->in_transaction = 0;
         l->lost = 1;
     }
-    return sg_fail(err, SG_FAILED, "%s: %s: %s", l->path, what,
+    return sg_fail(err, sg_ledger_is_full(l) ? SG_FULL : SG_FAILED, "%s: %s: %s", l->path, what,
                    l->db ? sqlite3_errmsg(l->db) : "out of memory");
 }
 
@@ -236,8 +245,10 @@ sg_status sg_ledger_commit(struct sg_ledger *l, struct sg_err *err)
     if (!l->in_transaction)
         return SG_OK;
     SG_TRY(check_lease(l, err));
+    sg_crash_site("ledger_commits", NULL);
     SG_TRY(sg_ledger_run(l, "COMMIT", "what was written cannot be committed", err));
     l->in_transaction = 0;
+    sg_crash_site("ledger_committed", NULL);
     int replaced;
     const char *path = misplaced(l, &replaced);
     if (!path)

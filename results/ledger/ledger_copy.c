@@ -50,7 +50,7 @@ static sg_status copy_file(const char *path, int fd, const char *copy, int is_lo
         to = open(copy, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     sg_status status = SG_OK;
     if (to < 0)
-        status = sg_fail(err, SG_FAILED, "%s: cannot be made: %s", copy, strerror(errno));
+        status = sg_fail(err, sg_write_status(errno), "%s: cannot be made: %s", copy, strerror(errno));
     else if (from >= 0)
         status = copy_bytes(from, to, path, copy, err);
     else if (!is_log || why != ENOENT)

@@ -89,6 +89,8 @@ struct sg_ledger {
 
 /* "<path>: <what>: <SQLite's words>"; notices a transaction that SQLite has rolled back. */
 sg_status sg_ledger_fail(struct sg_ledger *l, const char *what, struct sg_err *err);
+/* Whether the last call of SQLite failed since there is no room on the disk. */
+int sg_ledger_is_full(const struct sg_ledger *l);
 
 /* Runs statements that give no rows. */
 sg_status sg_ledger_run(struct sg_ledger *l, const char *text, const char *what,

@@ -151,7 +151,9 @@ static sg_status open_fail(struct sg_ledger *l, const char *dir, struct sg_err *
                        "%s: damaged, or no ledger (%s); hint: restore it from a copy, or use another folder",
                        l->path, sqlite3_errmsg(l->db));
     return sg_fail(err,
-                   rc == SQLITE_CANTOPEN || rc == SQLITE_PERM || rc == SQLITE_READONLY ? SG_INPUT : SG_FAILED,
+                   sg_ledger_is_full(l)                                                  ? SG_FULL
+                   : rc == SQLITE_CANTOPEN || rc == SQLITE_PERM || rc == SQLITE_READONLY ? SG_INPUT
+                                                                                         : SG_FAILED,
                    "%s: %s", l->path, sqlite3_errmsg(l->db));
 }
 
@@ -271,8 +273,8 @@ static sg_status open_writer(struct sg_ledger *l, const char *dir, struct sg_err
     SG_TRY(check_identity(l, dir, &fresh, err));
     char word[64] = "";
     if (!ask(l->db, "PRAGMA journal_mode=WAL", NULL, word, sizeof word) || strcmp(word, "wal") != 0)
-        return sg_fail(err, SG_FAILED, "%s: SQLite cannot use a write-ahead log here (%s)", l->path,
-                       sqlite3_errmsg(l->db));
+        return sg_fail(err, sg_ledger_is_full(l) ? SG_FULL : SG_FAILED,
+                       "%s: SQLite cannot use a write-ahead log here (%s)", l->path, sqlite3_errmsg(l->db));
     SG_TRY(sg_ledger_run(l, "PRAGMA synchronous=FULL", "fsync cannot be switched on", err));
     SG_TRY(sg_ledger_run(l, cache_size, "its cache cannot be set", err));
     if (fresh)

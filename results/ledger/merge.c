@@ -2,6 +2,7 @@
 
 #include "results/ledger/merge_impl.h"
 
+#include "base/crash.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/text.h"
@@ -290,6 +291,7 @@ static sg_status merge_all(struct sg_merging *m, const char *work, struct sg_err
     SG_TRY(sg_ledger_run(m->l, "CREATE INDEX main.attempts_key ON attempts(key)", "an index", err));
     for (m->k = 0; m->k < m->o->n; m->k++)
         SG_TRY(take_input(m, work, err));
+    sg_crash_site("merge_half", work);
     SG_TRY(conflicts(m, err));
     SG_TRY(sg_ledger_run(m->l, "PRAGMA main.synchronous=FULL", "fsync cannot be switched on", err));
     SG_TRY(sg_ledger_begin(m->l, err));

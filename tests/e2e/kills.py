@@ -6,53 +6,16 @@ must be those of an undisturbed run, and the server must have been paid once for
 flight at a kill: at most `connections` a kill."""
 import collections
 import os
-import pathlib
 import random
-import signal
 import sqlite3
 import sys
 import time
 
 import sg
+from killing import family, name, send, wait_gone
 
 CONNECTIONS = 4
 N_KILLS = int(sys.argv[1] if len(sys.argv) > 1 else os.environ.get("KILLS", "4"))
-
-
-def family(pid):
-    """The processes below pid, their own descendants too; read from /proc, since a killed launcher leaves orphans."""
-    parent = {}
-    for entry in pathlib.Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                parent[int(entry.name)] = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1])
-            except (OSError, ValueError):
-                pass
-    found = [pid]
-    for one in found:
-        found += [child for child, of in parent.items() if of == one]
-    return found[1:]
-
-
-def name(pid):
-    try:
-        return pathlib.Path(f"/proc/{pid}/comm").read_text().strip()
-    except OSError:
-        return ""
-
-
-def kill(pid):
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
-
-
-def gone(pids):
-    deadline = time.monotonic() + 30
-    while any(pathlib.Path(f"/proc/{p}/stat").exists() and " Z " not in pathlib.Path(f"/proc/{p}/stat").read_text() for p in pids):
-        sg.check(time.monotonic() < deadline, f"processes outlive their run: {pids}")
-        time.sleep(0.02)
 
 
 random.seed(20261124)
@@ -83,13 +46,13 @@ with sg.Folder() as folder, sg.Stub(folder, "--latency", "0.05") as stub:
         workers = [p for p in processes if name(p) == "synthgrid"]
         if random.random() < 0.5 and workers:
             victim = random.choice(workers)
-            kill(victim)
+            send(victim)
         else:
             for p in [run.pid, *processes]:
-                kill(p)
+                send(p)
         n_killed += 1
         run.wait(timeout=60)
-        gone(processes)
+        wait_gone(processes)
     sg.check(n_killed == N_KILLS, f"the buying was over after {n_killed} kills, not {N_KILLS}")
     ends, _ = sg.run("generate", *study, "--results", folder / "killed", ranks=random.choice((1, 2, 4)))
     sg.check(sg.digest(ends) == sg.digest(calm), "kills show in the pools")

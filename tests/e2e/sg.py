@@ -97,11 +97,11 @@ def at_once(*functions):
     side_by_side(lambda f: [g() for g in (f if isinstance(f, tuple) else (f,))], functions)
 
 
-def begin(*arguments, ranks=0):
+def begin(*arguments, ranks=0, env=None):
     """Starts the program in a session of its own, to be killed; what it prints goes nowhere. `run` tells why it has a folder of its own."""
     scratch = tempfile.mkdtemp(prefix="sg-")
     atexit.register(shutil.rmtree, scratch, ignore_errors=True)
-    return subprocess.Popen(command(*arguments, ranks=ranks), cwd=ROOT, env=ENVIRONMENT | {"TMPDIR": scratch}, start_new_session=True,
+    return subprocess.Popen(command(*arguments, ranks=ranks), cwd=ROOT, env=ENVIRONMENT | {"TMPDIR": scratch} | (env or {}), start_new_session=True,
                             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 

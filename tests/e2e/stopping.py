@@ -148,5 +148,5 @@ with sg.Folder() as folder, sg.Stub(folder, "--latency", "0.3") as stub:
     sg.check(done.stderr == "", done.stderr)
     done = subprocess.run(["bash", "-c", f"{sg.SYNTHGRID} report {folder}/small > /dev/full"], cwd=sg.ROOT, env=sg.ENVIRONMENT,
                           capture_output=True, text=True, timeout=60)
-    sg.check(done.returncode == 1 and "standard output" in done.stderr, done.stderr)
+    sg.check(done.returncode == 3 and "standard output" in done.stderr, done.stderr)
 print("ok")

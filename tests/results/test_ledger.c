@@ -759,7 +759,7 @@ static void a_full_disk(void **state)
     }
     if (status == SG_OK)
         status = sg_ledger_commit(l, &err);
-    assert_int_equal(status, SG_FAILED);
+    assert_int_equal(status, SG_FULL);
     setrlimit(RLIMIT_FSIZE, &old);
     sg_ledger_close(l);
     l = open_it(dir);

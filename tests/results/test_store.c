@@ -681,7 +681,7 @@ static void a_full_disk_leaves_the_old_file(void **state)
         setrlimit(RLIMIT_FSIZE, &small);
         sg_status status = sg_store_write(l, path, found, &err);
         setrlimit(RLIMIT_FSIZE, &old);
-        assert_int_equal(status, SG_FAILED);
+        assert_int_equal(status, SG_FULL);
         OK(sg_store_verify(path, &err));
         OK(sg_store_digest(path, found, &err));
         assert_string_equal(found, digest);
