@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "results/ledger/lease_beat.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <jansson.h>
 #include <signal.h>
@@ -238,6 +239,29 @@ static sg_status enter(const char *dir, const char *lock, const char *mine, cons
     return refuse(dir, lock, NULL, err);
 }
 
+/* What a process has left beside the lock that was killed while it took it, or a dead holder's away: where it is known to be gone. One that
+ * was killed before it had written its name is as old as that: an hour by the file system's own clock, which `now` was seen at. */
+static void tidy(const char *dir, const json_t *me, time_t now)
+{
+    DIR *d = opendir(dir);
+    for (const struct dirent *e; d && (e = readdir(d));) {
+        struct stat st;
+        if (strncmp(e->d_name, "lock.new.", 9) != 0 && strncmp(e->d_name, "lock.dead.", 10) != 0)
+            continue;
+        char *path = sg_path_join(dir, e->d_name);
+        json_t *holder = path ? holder_read(path) : NULL;
+        int is_old = path && stat(path, &st) == 0 && st.st_mtime < now - 3600;
+        if (path && (holder ? state_of(holder, me) == GONE : is_old)) {
+            sg_file_tidy(path, "holder");
+            remove_lock(path);
+        }
+        json_decref(holder);
+        sg_free(path);
+    }
+    if (d)
+        closedir(d);
+}
+
 sg_status sg_lease_take(const char *dir, struct sg_lease **out, struct sg_err *err)
 {
     sg_status status = SG_OK;
@@ -266,6 +290,9 @@ sg_status sg_lease_take(const char *dir, struct sg_lease **out, struct sg_err *e
     sg_crash_site("lease_enters", NULL);
     status = enter(dir, l->lock, mine, me, err);
     sg_crash_site("lease_taken", NULL);
+    struct stat st;
+    if (status == SG_OK && stat(l->lock, &st) == 0)
+        tidy(dir, me, st.st_mtime);
 done:
     if (status != SG_OK) {
         sg_lease_beat_stop(l->beat);
