@@ -1,6 +1,7 @@
 #include "base/crash.h"
 
 #include "base/file.h"
+#include "base/launcher.h"
 
 #include <fcntl.h>
 #include <fnmatch.h>
@@ -20,9 +21,9 @@ static struct {
 
 static void read_environment(void)
 {
-    const char *log = getenv("SG_CRASH_LOG"), *said = getenv("SG_CRASH");
+    const char *log = getenv("SG_CRASH_LOG"), *said = getenv("SG_CRASH"), *rank = getenv("SG_CRASH_RANK");
     crash.log_fd = log && log[0] ? open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666) : -1;
-    if (said && said[0]) {
+    if (said && said[0] && (!rank || strtol(rank, NULL, 10) == sg_launcher_rank())) {
         size_t n = strcspn(said, ":");
         char *end = NULL;
         snprintf(crash.pattern, sizeof crash.pattern, "%.*s", (int)n, said);

@@ -4,6 +4,7 @@
  *     SG_CRASH=SITE[:N[:SIGNAL]]   the N-th visit (1) of this process to a site that the pattern fits (fnmatch: "renaming/results.h5",
  *                                  "renaming/?*.run", "cell_begins"; a name alone fits whatever it is visited with) sends itself
  *                                  SIGKILL (9), or the signal of that number
+ *     SG_CRASH_RANK=R              that rank alone; otherwise each for itself
  *     SG_CRASH_LOG=FILE            each visit is a line there: seconds of the monotonic clock, process, site; written at once
  *
  *     sg_crash_site("renaming", path);

@@ -29,7 +29,7 @@ struct sg_coordinator {
     int n_stopped, n_ended, n_finished; /* ranks that were sent STOP_NOW, were sent END, have said BYE */
     int ending;
     sg_status end_status;
-    double begin_s, next_tick_s, end_s;
+    double begin_s, next_tick_s, end_s, turn_s; /* turn_s: of the last turn */
 
     /* scratch, n_ranks each */
     int *free_ranks;
@@ -92,7 +92,7 @@ void sg_coordinator_begin(struct sg_coordinator *c, const struct sg_engine_hooks
     c->why = (struct sg_err){0};
     c->items.busy_s = 0;
     c->end_s = 0;
-    c->begin_s = c->next_tick_s = sg_now_s();
+    c->begin_s = c->next_tick_s = c->turn_s = sg_now_s();
     for (int r = 0; r < c->s.n_ranks; r++)
         c->heard_s[r] = c->begin_s;
 }
@@ -450,8 +450,18 @@ static void conclude(struct sg_coordinator *c)
     }
 }
 
+/* Time in which nobody listened here is nobody's silence: a job that was suspended as a whole. */
+static void forgive(struct sg_coordinator *c)
+{
+    double now_s = sg_now_s(), gap_s = now_s - c->turn_s;
+    for (int r = 0; r < c->s.n_ranks && gap_s > 10; r++)
+        c->heard_s[r] += gap_s;
+    c->turn_s = now_s;
+}
+
 int sg_coordinator_turn(struct sg_coordinator *c)
 {
+    forgive(c);
     if (!c->ending) {
         tick(c);
         hand_out(c, SG_SLOT_COMPUTE);

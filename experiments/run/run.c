@@ -277,6 +277,7 @@ static sg_status work(struct sg_run *r, struct sg_err *err)
 
 static void free_all(struct sg_run *r)
 {
+    sg_alive_stop(r->alive);
     sg_watch_free(&r->watch);
     sg_run_companion_end(r);
     sg_endpoints_close(&r->endpoints);
@@ -301,6 +302,7 @@ sg_status sg_run(const struct sg_team *world, const struct sg_run_options *o, st
     if (!o->quiet && !o->when_dropped)
         sg_watch_begin(world, o->study, o->n_overrides, o->overrides, o->buy_only);
     sg_status status = SG_OK;
+    SG_TRY_DONE(sg_alive_start(world, &r.alive, err));
     SG_TRY_DONE(prepare(&r, err));
     sg_watch_signals(world, o->when_dropped);
     SG_TRY_DONE(sg_watch_create(&r.watch, world, err));

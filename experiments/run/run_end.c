@@ -113,6 +113,18 @@ static sg_status write_end(struct sg_run *r, sg_status status, struct sg_err *wh
     return sg_progress_write(g, r->p->study->results, 1, err);
 }
 
+_Noreturn void sg_run_end_lost(struct sg_run *r, const char *text)
+{
+    struct sg_err why, second = {0};
+    sg_fail(&why, SG_STOPPED, "%s", text);
+    if (sg_ledger_commit(r->ledger, &second) != SG_OK || write_end(r, SG_STOPPED, &why, &second) != SG_OK)
+        sg_tell_warning("%s", second.text);
+    sg_run_companion_end(r);
+    sg_ledger_close(r->ledger);
+    sg_tell_sentence(why.text);
+    sg_alive_abort(r->alive);
+}
+
 void sg_run_write_failure(struct sg_run *r, sg_status status, struct sg_err *why)
 {
     struct sg_err second;

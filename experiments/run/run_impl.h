@@ -8,6 +8,7 @@
 #include "experiments/buying/cache.h"
 #include "experiments/buying/endpoints.h"
 #include "experiments/buying/requests.h"
+#include "experiments/run/alive.h"
 #include "experiments/run/cell_items.h"
 #include "experiments/run/fill_words.h"
 #include "experiments/run/progress.h"
@@ -40,6 +41,7 @@ struct sg_run {
     struct sg_prepared *p;
     struct sg_endpoints endpoints;
     struct sg_watch watch;
+    struct sg_alive *alive;       /* of every rank */
     struct sg_cell_items items;   /* of every rank, */
     struct sg_round_work *rounds; /* and this */
     struct sg_mask_head *head;    /* of every rank, where free pools need it; else NULL */
@@ -185,6 +187,9 @@ sg_status sg_run_print_verdict(const struct sg_run *r, struct sg_err *err) SG_MU
 
 /* results.h5, status.json, the closing lines; how the command ends, given how the work did. */
 sg_status sg_run_finish(struct sg_run *r, sg_status status, struct sg_err *err) SG_MUST_USE;
+
+/* Ends the job, as a rank is lost: commits, says so in status.json and on stderr, gives the lease back. Does not return. */
+_Noreturn void sg_run_end_lost(struct sg_run *r, const char *text);
 
 /* The end of a run that broke, if status.json does not have it yet. Another run's folder is left alone. */
 void sg_run_write_failure(struct sg_run *r, sg_status status, struct sg_err *why);

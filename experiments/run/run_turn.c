@@ -182,7 +182,10 @@ sg_status sg_run_tick(void *context, const struct sg_engine *e, struct sg_err *e
 {
     struct sg_run *r = context;
     double now = sg_now_s();
+    char lost[500];
     struct sg_engine_state s = sg_engine_state(e);
+    if (sg_alive_lost(r->alive, lost, sizeof lost))
+        sg_run_end_lost(r, lost);
     if (s.draining)
         sg_dispatch_stop(r->dispatch, "stopped as asked");
     sg_run_companion_turn(r);

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/tell.h"
 #include "base/text.h"
+#include "experiments/run/alive.h"
 #include "experiments/study/study.h"
 #include "generated/version.h"
 
@@ -12,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A rank speaks every 5 s (mpi/engine.c): six times not heard. */
+/* A rank speaks every 5 s (mpi/engine.c): six times not heard. The end of the job is decided in alive.c. */
 static const double SILENT_S = 30;
 
 void sg_watch_begin(const struct sg_team *world, const char *study, int n_overrides,
@@ -144,8 +145,8 @@ void sg_watch_turn(struct sg_watch *w, const struct sg_engine *e,
     snprintf(w->silent, sizeof w->silent,
              "rank %d on %s has given no sign of life for %.0f s (%s); hint: is its node up, its process "
              "stopped or out of memory? "
-             "If it stays so, end the run and start it again",
-             s.rank, w->host[s.rank], s.silent_s, work);
+             "If it stays so, the job ends after %.0f s, and the same command goes on",
+             s.rank, w->host[s.rank], s.silent_s, work, sg_alive_limit_s());
     if (w->told != s.rank)
         sg_tell_warning("%s", w->silent);
     w->told = s.rank;
