@@ -17,9 +17,11 @@ struct head {
     int64_t n_bytes;
     char run[64];
     int64_t step, n_steps, n_tokens;
-    double train_s;
+    double train_s, rank_s;
+    int64_t n_teams, most_ranks;
 };
-static const char MAGIC[8] = {'S', 'G', 'S', 'N', 'A', 'P', '0', '1'};
+static const char MAGIC[8] = {'S', 'G', 'S', 'N', 'A', 'P', '0', '2'};
+enum { N_DIGEST = 64 };
 
 /* An array of the file, as it lies in memory. */
 struct span {
@@ -49,11 +51,16 @@ static void spans_of(struct sg_trainer *t, float *loss, struct span out[N_SPANS]
 static int64_t file_bytes(struct sg_trainer *t)
 {
     struct span span[N_SPANS];
-    size_t n = sizeof(struct head) + 2 * (size_t)t->adamw.n_dense * sizeof(float) + 64;
+    size_t n = sizeof(struct head) + 2 * (size_t)t->adamw.n_dense * sizeof(float) + N_DIGEST;
     spans_of(t, NULL, span);
     for (int i = 0; i < N_SPANS; i++)
         n += span[i].n;
     return (int64_t)n;
+}
+
+size_t sg_snapshot_bytes(struct sg_trainer *t)
+{
+    return sizeof(double) + (size_t)file_bytes(t) - N_DIGEST;
 }
 
 static void add_tokens(struct sg_sha256_stream *h, const struct sg_tokens *x, const struct sg_examples *rows)
@@ -108,6 +115,7 @@ struct writer {
     char *tmp;
     FILE *file;
     struct sg_sha256_stream *hash;
+    char *memory;     /* instead of these: where the next byte goes; there is room for all */
     sg_status status; /* sticky: the others of the team wait for this rank to take part */
     struct sg_err *err;
 };
@@ -116,12 +124,18 @@ static void put(struct writer *w, const void *data, size_t n)
 {
     if (w->status != SG_OK || n == 0)
         return;
+    if (w->memory) {
+        memcpy(w->memory, data, n);
+        w->memory += n;
+        return;
+    }
     sg_sha256_add(w->hash, data, n);
     if (fwrite(data, 1, n, w->file) != n)
         w->status = sg_fail(w->err, sg_write_status(errno), "%s: %s", w->tmp, strerror(errno));
 }
 
-static void open_writer(struct writer *w, struct sg_trainer *t, const struct sg_snapshot_at *at)
+/* All but the dense part of the optimiser. */
+static void put_begin(struct writer *w, struct sg_trainer *t, const struct sg_snapshot_at *at)
 {
     struct span span[N_SPANS];
     char run[SG_HEX];
@@ -129,23 +143,33 @@ static void open_writer(struct writer *w, struct sg_trainer *t, const struct sg_
                         .step = at->step,
                         .n_steps = t->n_steps,
                         .n_tokens = at->n_tokens,
-                        .train_s = at->train_s};
-    w->tmp = sg_strf("%s.tmp", w->path);
-    w->hash = sg_sha256_create();
-    w->status = w->tmp && w->hash ? run_of(t, run, w->err) : sg_fail_memory(w->err, strlen(w->path));
+                        .train_s = at->train_s,
+                        .rank_s = at->rank_s,
+                        .n_teams = at->n_teams,
+                        .most_ranks = at->most_ranks};
+    if (w->status == SG_OK)
+        w->status = run_of(t, run, w->err);
     if (w->status != SG_OK)
         return;
-    w->file = fopen(w->tmp, "wb");
-    if (!w->file) {
-        w->status = sg_fail(w->err, sg_write_status(errno), "%s: %s", w->tmp, strerror(errno));
-        return;
-    }
     memcpy(head.magic, MAGIC, sizeof MAGIC);
     memcpy(head.run, run, sizeof head.run);
     put(w, &head, sizeof head);
     spans_of(t, at->loss, span);
     for (int i = 0; i < N_SPANS; i++)
         put(w, span[i].at, span[i].n);
+}
+
+static void open_writer(struct writer *w)
+{
+    w->tmp = sg_strf("%s.tmp", w->path);
+    w->hash = sg_sha256_create();
+    if (!w->tmp || !w->hash) {
+        w->status = sg_fail_memory(w->err, strlen(w->path));
+        return;
+    }
+    w->file = fopen(w->tmp, "wb");
+    if (!w->file)
+        w->status = sg_fail(w->err, sg_write_status(errno), "%s: %s", w->tmp, strerror(errno));
 }
 
 static sg_status close_writer(struct writer *w)
@@ -181,29 +205,60 @@ static sg_status gather_state(struct sg_trainer *t, const float *state, struct s
     return sg_reduction_wait(t->reduction, err);
 }
 
+/* Collective. w: rank 0's. Only MPI makes it fail; else rank 0 has what came of it in w->status. */
+static sg_status put_all(struct sg_trainer *t, const struct sg_snapshot_at *at, struct writer *w,
+                         struct sg_err *err)
+{
+    int root = t->team->rank == 0;
+    const float *state[2] = {t->adamw.m, t->adamw.v};
+    if (root)
+        put_begin(w, t, at);
+    if (w->path)
+        sg_crash_site("snapshot_half", w->path);
+    for (int k = 0; k < 2; k++) {
+        SG_TRY(gather_state(t, state[k], err));
+        if (root)
+            put(w, t->adamw.g, (size_t)t->adamw.n_dense * sizeof *t->adamw.g);
+    }
+    return SG_OK;
+}
+
 sg_status sg_snapshot_write(struct sg_trainer *t, const char *path, const struct sg_snapshot_at *at,
                             struct sg_err *why, struct sg_err *err)
 {
     int root = t->team->rank == 0;
     struct writer w = {.path = path, .err = why};
-    const float *state[2] = {t->adamw.m, t->adamw.v};
     if (root)
-        open_writer(&w, t, at);
-    sg_crash_site("snapshot_half", path);
-    for (int k = 0; k < 2; k++) {
-        sg_status status = gather_state(t, state[k], err);
-        if (status != SG_OK) { /* MPI is gone */
-            if (root && w.status == SG_OK)
-                w.status = status;
-            if (root)
-                close_writer(&w);
-            return status;
-        }
-        if (root)
-            put(&w, t->adamw.g, (size_t)t->adamw.n_dense * sizeof *t->adamw.g);
-    }
-    why->status = sg_agree(t->team, root ? close_writer(&w) : SG_OK, why);
-    return SG_OK;
+        open_writer(&w);
+    sg_status status = put_all(t, at, &w, err);
+    if (status != SG_OK && w.status == SG_OK) /* MPI is gone */
+        w.status = status;
+    sg_status wrote = root ? close_writer(&w) : SG_OK;
+    if (status == SG_OK)
+        why->status = sg_agree(t->team, wrote, why);
+    return status;
+}
+
+sg_status sg_snapshot_keep(struct sg_trainer *t, const struct sg_snapshot_at *at, void **out,
+                           struct sg_err *why, struct sg_err *err)
+{
+    int root = t->team->rank == 0;
+    size_t n = sg_snapshot_bytes(t);
+    char *bytes = root ? sg_alloc(n, 1) : NULL;
+    struct writer w = {.memory = bytes, .err = why};
+    *out = NULL;
+    why->status = sg_agree(t->team, root && !bytes ? sg_fail_memory(why, n) : SG_OK, why);
+    if (why->status != SG_OK)
+        return SG_OK;
+    put(&w, &at->unsaved_s, root ? sizeof at->unsaved_s : 0);
+    sg_status status = put_all(t, at, &w, err);
+    if (status == SG_OK)
+        why->status = sg_agree(t->team, w.status, why);
+    if (status == SG_OK && why->status == SG_OK)
+        *out = bytes;
+    else
+        sg_free(bytes);
+    return status;
 }
 
 /* --- reading --- */
@@ -213,12 +268,32 @@ static sg_status damaged(const char *path, struct sg_err *err)
     return sg_fail(err, SG_INPUT, "%s: damaged or cut off; hint: delete it to train from the start", path);
 }
 
-static sg_status check_head(struct sg_trainer *t, FILE *f, const char *path, struct head *head,
-                            struct sg_err *err)
+/* Where team rank 0 reads: a file, or memory; neither on others. */
+struct source {
+    FILE *file;
+    const char *memory;
+    size_t n_memory;  /* left of it */
+    const char *path; /* or a name for it */
+};
+
+static int get(struct source *s, void *to, size_t n)
+{
+    if (!s->memory)
+        return fread(to, 1, n, s->file) == n;
+    if (s->n_memory < n)
+        return 0;
+    memcpy(to, s->memory, n);
+    s->memory += n;
+    s->n_memory -= n;
+    return 1;
+}
+
+static sg_status check_head(struct sg_trainer *t, struct source *s, struct head *head, struct sg_err *err)
 {
     char run[SG_HEX];
     struct stat st;
-    if (fread(head, sizeof *head, 1, f) != 1 || memcmp(head->magic, MAGIC, sizeof MAGIC) != 0)
+    const char *path = s->path;
+    if (!get(s, head, sizeof *head) || memcmp(head->magic, MAGIC, sizeof MAGIC) != 0)
         return sg_fail(err, SG_INPUT, "%s: no checkpoint of a training run; hint: another file name", path);
     SG_TRY(run_of(t, run, err));
     if (memcmp(head->run, run, sizeof head->run) != 0)
@@ -227,8 +302,11 @@ static sg_status check_head(struct sg_trainer *t, FILE *f, const char *path, str
             "%s: the checkpoint of a run with other rows, settings or encoder, or by another version "
             "of synthgrid; hint: delete it, or give another file name",
             path);
-    if (fstat(fileno(f), &st) != 0 || st.st_size != head->n_bytes || head->n_bytes != file_bytes(t) ||
-        head->n_steps != t->n_steps || head->step < 1 || head->step >= t->n_steps || head->n_tokens < 0)
+    int64_t n_bytes = (int64_t)(sizeof *head + s->n_memory) + N_DIGEST;
+    if (s->file)
+        n_bytes = fstat(fileno(s->file), &st) == 0 ? st.st_size : -1;
+    if (n_bytes != head->n_bytes || head->n_bytes != file_bytes(t) || head->n_steps != t->n_steps ||
+        head->step < 1 || head->step >= t->n_steps || head->n_tokens < 0)
         return damaged(path, err);
     return SG_OK;
 }
@@ -253,11 +331,14 @@ static int hash_span(FILE *f, struct sg_sha256_stream *hash, const struct span *
     return 1;
 }
 
-/* The whole file, before any of it is believed. */
-static sg_status check_file(struct sg_trainer *t, FILE *f, const char *path, struct head *head,
-                            struct sg_err *err)
+/* The whole file, before any of it is believed; what lies in memory we have put there. */
+static sg_status check_all(struct sg_trainer *t, struct source *source, struct head *head, struct sg_err *err)
 {
-    SG_TRY(check_head(t, f, path, head, err));
+    FILE *f = source->file;
+    const char *path = source->path;
+    SG_TRY(check_head(t, source, head, err));
+    if (!f)
+        return SG_OK;
     struct span span[N_SPANS + 1];
     char have[SG_HEX], want[64];
     struct sg_sha256_stream *hash = sg_sha256_create();
@@ -276,14 +357,13 @@ static sg_status check_file(struct sg_trainer *t, FILE *f, const char *path, str
                                                  : sg_fail(err, SG_FAILED, "%s: %s", path, strerror(errno));
 }
 
-/* Collective. n bytes of the file, from rank 0 to all. */
-static sg_status take(const struct sg_team *team, FILE *f, const char *path, void *to, size_t n,
-                      struct sg_err *err)
+/* Collective. The next n bytes, from rank 0 to all. */
+static sg_status take(const struct sg_team *team, struct source *from, void *to, size_t n, struct sg_err *err)
 {
     enum { PIECE = 1 << 30 };
     sg_status status = SG_OK;
-    if (f && n && fread(to, 1, n, f) != n)
-        status = sg_fail(err, SG_FAILED, "%s: cannot be read again", path);
+    if (team->rank == 0 && n && !get(from, to, n))
+        status = sg_fail(err, SG_FAILED, "%s: cannot be read again", from->path);
     SG_TRY(sg_agree(team, status, err));
     for (size_t at = 0; at < n && team->size > 1; at += PIECE)
         SG_TRY(sg_mpi_check(
@@ -292,45 +372,65 @@ static sg_status take(const struct sg_team *team, FILE *f, const char *path, voi
     return SG_OK;
 }
 
-static sg_status take_all(struct sg_trainer *t, FILE *f, const char *path, float *loss, struct sg_err *err)
+static sg_status take_all(struct sg_trainer *t, struct source *from, float *loss, struct sg_err *err)
 {
     struct span span[N_SPANS];
     spans_of(t, loss, span);
     for (int i = 0; i < N_SPANS; i++)
-        SG_TRY(take(t->team, f, path, span[i].at, span[i].n, err));
+        SG_TRY(take(t->team, from, span[i].at, span[i].n, err));
     float *state[2] = {t->adamw.m, t->adamw.v};
     for (int k = 0; k < 2; k++) {
-        SG_TRY(take(t->team, f, path, t->adamw.g, (size_t)t->adamw.n_dense * sizeof *t->adamw.g, err));
+        SG_TRY(take(t->team, from, t->adamw.g, (size_t)t->adamw.n_dense * sizeof *t->adamw.g, err));
         sg_adamw_collect(&t->adamw, t->adamw.g, state[k]);
     }
     return SG_OK;
 }
 
-sg_status sg_snapshot_read(struct sg_trainer *t, const char *path, struct sg_snapshot_at *at,
-                           struct sg_err *err)
+/* Local, team rank 0. head->step stays 0 where there is nothing. */
+static sg_status open_source(struct sg_trainer *t, struct source *s, struct head *head, double *unsaved_s,
+                             struct sg_err *err)
 {
-    FILE *f = t->team->rank == 0 ? fopen(path, "rb") : NULL;
-    struct head head = {0};
+    if (s->memory && !get(s, unsaved_s, sizeof *unsaved_s))
+        return damaged(s->path, err);
+    if (!s->memory && s->path)
+        s->file = fopen(s->path, "rb");
+    if (s->memory || s->file)
+        return check_all(t, s, head, err);
+    return s->path && errno != ENOENT ? sg_fail(err, SG_INPUT, "%s: %s", s->path, strerror(errno)) : SG_OK;
+}
+
+sg_status sg_snapshot_read(struct sg_trainer *t, const void *memory, size_t n, const char *path,
+                           struct sg_snapshot_at *at, struct sg_err *err)
+{
+    struct source from = {
+        .memory = memory, .n_memory = memory ? n : 0, .path = memory ? "what the team before left" : path};
+    struct {
+        struct head head;
+        double unsaved_s;
+        int is_memory;
+    } x = {.is_memory = memory != NULL};
     sg_status status = SG_OK;
-    if (f)
-        status = check_file(t, f, path, &head, err);
-    else if (t->team->rank == 0 && errno != ENOENT)
-        status = sg_fail(err, SG_INPUT, "%s: %s", path, strerror(errno));
+    if (t->team->rank == 0)
+        status = open_source(t, &from, &x.head, &x.unsaved_s, err);
     SG_TRY_DONE(sg_agree(t->team, status, err));
     if (t->team->size > 1)
-        SG_TRY_DONE(
-            sg_mpi_check(MPI_Bcast(&head, sizeof head, MPI_BYTE, 0, t->team->comm), "checkpoint", err));
-    if (head.step == 0)
+        SG_TRY_DONE(sg_mpi_check(MPI_Bcast(&x, sizeof x, MPI_BYTE, 0, t->team->comm), "checkpoint", err));
+    if (x.head.step == 0)
         goto done;
-    SG_TRY_DONE(take_all(t, f, path, at->loss, err));
-    at->step = t->adamw.n_done = head.step;
-    at->n_tokens = head.n_tokens;
-    at->train_s = head.train_s;
-    if (head.step % t->steps_per_epoch)
-        sg_trainer_shuffle(t, head.step / t->steps_per_epoch);
+    SG_TRY_DONE(take_all(t, &from, at->loss, err));
+    at->step = t->adamw.n_done = x.head.step;
+    at->n_tokens = x.head.n_tokens;
+    at->train_s = x.head.train_s;
+    at->rank_s = x.head.rank_s;
+    at->n_teams = x.head.n_teams;
+    at->most_ranks = x.head.most_ranks;
+    at->unsaved_s = x.unsaved_s;
+    at->is_memory = x.is_memory;
+    if (x.head.step % t->steps_per_epoch)
+        sg_trainer_shuffle(t, x.head.step / t->steps_per_epoch);
 done:
-    if (f)
-        fclose(f);
+    if (from.file)
+        fclose(from.file);
     return status;
 }
 

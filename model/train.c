@@ -4,6 +4,7 @@
 #include "base/crash.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/memory.h"
 #include "model/frozen.h"
 #include "model/snapshot.h"
 
@@ -90,12 +91,27 @@ struct run {
     const struct sg_train_hooks *hooks;
     struct sg_snapshot_at at;
     double begin_s, saved_s, took_s; /* took_s: of the last writing */
-    int64_t saved_step;
+    double setup_s;                  /* what it took until the first step */
+    int64_t first_step, saved_step;
     int is_warned; /* that it cannot be put there now */
+    int must_stay; /* there is no memory to hand it over */
 };
 
-/* Rank 0's word on the run's snapshot: not worth it yet; worth it if the run stops; due. */
-enum { KEEP_NONE, KEEP_AT_STOP, KEEP_NOW };
+/* Rank 0's word on the run's snapshot: not worth it yet; worth it if the run stops; due. Beside it: the team ends here, and another goes
+ * on. */
+enum { KEEP_NONE, KEEP_AT_STOP, KEEP_NOW, YIELD = 4 };
+
+/* Whether the team should become another one, and what is left of the run is worth it. A new team tokenizes and gathers anew. */
+static int yield_word(const struct run *r, int64_t step)
+{
+    const struct sg_train_handover *h = r->hooks->handover;
+    if (!h || !h->yielding || r->must_stay || r->t->team->rank != 0 || step == r->first_step ||
+        !h->yielding(r->hooks->context))
+        return 0;
+    double step_s = (sg_now_s() - r->begin_s) / (double)(step - r->first_step),
+           left_s = step_s * (double)(r->t->n_steps - step);
+    return h->least_s < 0 || left_s > fmax(h->least_s, 6.0 * r->setup_s) ? YIELD : 0;
+}
 
 static int keep_word(const struct run *r)
 {
@@ -109,6 +125,17 @@ static int keep_word(const struct run *r)
     return r->at.step > 0 || now_s - r->begin_s >= s->least_s ? KEEP_AT_STOP : KEEP_NONE;
 }
 
+static void note_teams(const struct run *r, int64_t step, struct sg_snapshot_at *at)
+{
+    double now_s = sg_now_s() - r->begin_s;
+    int64_t n_ranks = r->t->team->size;
+    at->step = step;
+    at->train_s += now_s;
+    at->rank_s += now_s * (double)n_ranks;
+    at->n_teams++;
+    at->most_ranks = at->most_ranks > n_ranks ? at->most_ranks : n_ranks;
+}
+
 /* Collective. What the disk refuses is in *why, on all ranks. */
 static sg_status save(struct run *r, int64_t step, struct sg_err *why, struct sg_err *err)
 {
@@ -116,8 +143,7 @@ static sg_status save(struct run *r, int64_t step, struct sg_err *why, struct sg
     *why = (struct sg_err){0};
     if (step == r->saved_step)
         return SG_OK;
-    at.step = step;
-    at.train_s += sg_now_s() - r->begin_s;
+    note_teams(r, step, &at);
     double begin_s = sg_now_s();
     SG_TRY(sg_snapshot_write(r->t, r->hooks->snapshot.path, &at, why, err));
     r->saved_s = sg_now_s();
@@ -161,14 +187,44 @@ static sg_status stop_before(struct run *r, int64_t step, int word, struct sg_er
                    (long long)r->t->n_steps);
 }
 
+/* Collective. The run is left to another team; without the memory for that it stays with this one. */
+static sg_status yield(struct run *r, int64_t step, struct sg_err *err)
+{
+    struct sg_snapshot_at at = r->at;
+    struct sg_err why = {0};
+    void *state;
+    double available = sg_mem_available(""), needs = (double)sg_snapshot_bytes(r->t);
+    int fits = r->t->team->rank != 0 || available < 0 || available > 2 * needs;
+    sg_status status = sg_agree(r->t->team, fits ? SG_OK : sg_fail_memory(&why, (size_t)needs), &why);
+    r->must_stay = status != SG_OK;
+    if (r->must_stay)
+        return SG_OK;
+    note_teams(r, step, &at);
+    at.unsaved_s = sg_now_s() - r->saved_s;
+    SG_TRY(sg_snapshot_keep(r->t, &at, &state, &why, err));
+    r->must_stay = why.status != SG_OK;
+    if (r->must_stay)
+        return SG_OK;
+    r->hooks->handover->state = state;
+    r->hooks->handover->n_state = (size_t)needs;
+    return sg_fail(err, SG_STOPPED, "another team goes on with the training before step %lld of %lld",
+                   (long long)step + 1, (long long)r->t->n_steps);
+}
+
 static sg_status resume(struct run *r, struct sg_err *err)
 {
     const struct sg_train_snapshot *s = &r->hooks->snapshot;
-    if (!s->path)
+    struct sg_train_handover *h = r->hooks->handover;
+    if (!s->path && !h)
         return SG_OK;
-    sg_status status = sg_snapshot_read(r->t, s->path, &r->at, err);
-    r->saved_step = r->at.step;
-    if (status != SG_INPUT || !s->may_fail)
+    void *state = h ? h->state : NULL;
+    if (h)
+        h->state = NULL;
+    sg_status status = sg_snapshot_read(r->t, state, h ? h->n_state : 0, s->path, &r->at, err);
+    sg_free(state);
+    r->first_step = r->at.step;
+    r->saved_step = r->at.is_memory ? 0 : r->at.step;
+    if (status != SG_INPUT || !s->may_fail || !s->path)
         return status;
     if (r->t->team->rank == 0)
         sg_train_snapshot_remove(s->path);
@@ -185,39 +241,48 @@ static sg_status run_steps(struct run *r, struct sg_err *err)
         /* A wish travels with the losses of the step that it came in; the team acts on it before the next
          * one. */
         if (stop || (t->team->size == 1 && wish))
-            return stop_before(r, step, t->team->size == 1 ? word : (int)t->keep, err);
+            return stop_before(r, step, t->team->size == 1 ? word : (int)t->keep & ~YIELD, err);
         double loss;
         int64_t n_tokens;
         sg_crash_site("step_begins", NULL);
-        t->keep = word;
+        t->keep = word | yield_word(r, step);
         SG_TRY(sg_trainer_step(t, step, wish, &stop, &loss, &n_tokens, err));
+        int keep = (int)t->keep & ~YIELD, yields = (int)t->keep & YIELD, is_last = step + 1 == t->n_steps;
         r->at.loss[step] = (float)loss;
         r->at.n_tokens += n_tokens;
-        if (t->keep >= KEEP_NOW && step + 1 < t->n_steps)
+        if (keep >= KEEP_NOW && !is_last)
             SG_TRY(save_in_passing(r, step + 1, err));
         if (h->progress && t->team->rank == 0)
             h->progress(h->context, step + 1, t->n_steps, loss);
+        if (yields && !stop && !is_last)
+            SG_TRY(yield(r, step + 1, err));
     }
     return SG_OK;
 }
 
-/* From the snapshot, where there is one, to the last step. */
-static sg_status fit(struct sg_trainer *t, const struct sg_train_hooks *hooks, struct sg_train_result *out,
-                     struct sg_err *err)
+/* From where it was left, if it was, to the last step. created_s: when this began. */
+static sg_status fit(struct sg_trainer *t, const struct sg_train_hooks *hooks, double created_s,
+                     struct sg_train_result *out, struct sg_err *err)
 {
     static const struct sg_train_hooks none = {0};
     struct run r = {.t = t, .hooks = hooks ? hooks : &none, .at = {.loss = out->loss}};
     SG_TRY(resume(&r, err));
     int64_t n_before = r.at.n_tokens;
     out->first_step = r.at.step;
-    r.begin_s = r.saved_s = sg_now_s();
+    r.begin_s = sg_now_s();
+    r.saved_s = r.begin_s - r.at.unsaved_s;
     SG_TRY(sg_trainer_freeze(t, err));
+    r.setup_s = sg_now_s() - created_s;
     SG_TRY(run_steps(&r, err));
     double now_s = sg_now_s() - r.begin_s;
+    note_teams(&r, t->n_steps, &r.at);
     struct sg_reduce_count more =
         t->reduction ? sg_reduction_count(t->reduction) : (struct sg_reduce_count){0};
     out->n_tokens = r.at.n_tokens;
-    out->train_s = r.at.train_s + now_s;
+    out->train_s = r.at.train_s;
+    out->rank_s = r.at.rank_s;
+    out->n_teams = r.at.n_teams;
+    out->most_ranks = r.at.most_ranks;
     out->tokens_per_s = now_s > 0.0 ? (double)(out->n_tokens - n_before) / now_s : 0.0;
     out->n_messages = t->count.n_messages + more.n_messages;
     out->n_sent_bytes = t->count.n_bytes + more.n_bytes;
@@ -364,6 +429,7 @@ sg_status sg_train(const struct sg_encoder *e, const struct sg_train_settings *s
     struct sg_trainer t;
     struct sg_train_result r = {0};
     struct sg_model *m = NULL;
+    double created_s = sg_now_s();
     sg_status status = sg_trainer_create(e, s, train, eval, team, &t, err);
     if (status == SG_OK)
         status = make_result(&t, &r, err);
@@ -371,7 +437,7 @@ sg_status sg_train(const struct sg_encoder *e, const struct sg_train_settings *s
         status = sg_model_create(e, t.config.L, train->n_classes, &m, err);
     SG_TRY_DONE(sg_agree(team, status, err));
     SG_TRY_DONE(same_arithmetic(&t, err));
-    SG_TRY_DONE(fit(&t, hooks, &r, err));
+    SG_TRY_DONE(fit(&t, hooks, created_s, &r, err));
     SG_TRY_DONE(sg_agree(team, finish(&t, m, r.digest, err), err));
     sg_trainer_end_steps(&t);
     if (eval)
@@ -383,6 +449,11 @@ sg_status sg_train(const struct sg_encoder *e, const struct sg_train_settings *s
         *out_model = m;
     m = NULL;
 done:
+    if (status != SG_STOPPED && hooks &&
+        hooks->handover) { /* it began with a state, and broke before it was read */
+        sg_free(hooks->handover->state);
+        hooks->handover->state = NULL;
+    }
     sg_trainer_destroy(&t);
     sg_model_destroy(m);
     sg_train_result_free(&r);

@@ -72,6 +72,18 @@ struct sg_train_snapshot {
                      else both are errors. A disk that fails before that ends no run: it is tried again */
 };
 
+/* For work whose team may become another one between two steps (mpi/engine.h): the run leaves its state in the memory of team rank 0 and
+ * returns SG_STOPPED; the next team, whose rank 0 is the same process, goes on from it with the same bits. On all ranks of a team or on none;
+ * but for `yielding` only rank 0's is looked at. */
+struct sg_train_handover {
+    void *
+        state; /* in: what the team before left, or NULL; freed by sg_train. out: what this one leaves (sg_free), or NULL: it does not */
+    size_t n_state;
+    int (*yielding)(void *context); /* team rank 0, before each step; context: the hooks' */
+    double
+        least_s; /* no yielding with less of training left than this, or than six times what beginning took; < 0: in any case */
+};
+
 /* Local. Makes the folder, and tries whether the file can be written there: else SG_INPUT. */
 sg_status sg_train_snapshot_check(const char *path, struct sg_err *err) SG_MUST_USE;
 
@@ -86,6 +98,7 @@ struct sg_train_hooks {
     void (*saved)(void *context, int64_t step);         /* team rank 0: the snapshot has so many steps */
     void *context;
     struct sg_train_snapshot snapshot;
+    struct sg_train_handover *handover;                 /* NULL: the team stays */
 };
 /* clang-format on */
 
@@ -94,6 +107,8 @@ struct sg_train_result {
     int64_t n_steps, n_tokens;            /* real tokens trained on, over all steps */
     double train_s, eval_s, tokens_per_s; /* train_s: with that of the runs that were resumed, and with the frozen layers' */
     int64_t first_step;                   /* resumed after so many steps; 0: from the start */
+    double rank_s;                        /* train_s, each team's times its ranks */
+    int64_t n_teams, most_ranks;          /* that trained it, one after the other (1: never resumed or handed over); of the largest */
     float *loss;                          /* (n_steps) mean cross-entropy of each step's batch, on every rank */
     float *logits;                        /* (n_eval, K), on every rank; NULL without eval */
     int64_t n_eval;

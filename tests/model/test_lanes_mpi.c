@@ -2,12 +2,14 @@
  * make teams of 2 and 1; 7 of 4, 2 and 1) trains with 1 and 2 threads; digest, losses and logits equal those
  * of one rank alone. Batches of 6 over 8 lanes leave lanes empty, and the last batch of an epoch has no
  * example for some ranks. */
+#include "base/mem.h"
 #include "model/checkpoint.h"
 #include "tiny.h"
 
 #include "model/kernels/ops.h"
 #include "mpi/reduce.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -259,6 +261,80 @@ static int stop_after(void *context)
     return ++s->asked > s->after && s->team->rank == s->team->size - 1;
 }
 
+static int yield_after_two(void *context)
+{
+    int *asked = context;
+    return ++*asked == 2;
+}
+
+/* A run that is handed from team to team by the memory of rank 0, on all ways between two sizes, ends with the bits of one that stayed;
+ * and says who trained it. */
+static void check_handover(int64_t freeze)
+{
+    struct sg_team alone = {.comm = MPI_COMM_SELF, .size = 1}, team;
+    struct sg_rows rows;
+    int32_t label[64];
+    struct sg_encoder *e;
+    struct sg_train_result one, r;
+    struct sg_train_settings s = tiny_settings();
+    assert_true(tiny_rows("roberta", &rows, label) > 8);
+    struct sg_examples x = tiny_examples(&rows, label);
+    s.lanes = 4;
+    s.freeze = freeze;
+    s.steps = 11;
+    assert_int_equal(sg_encoder_load(TINY "roberta", &e, &err), SG_OK);
+    assert_int_equal(sg_train(e, &s, &x, &x, &alone, NULL, NULL, &one, &err), SG_OK);
+    assert_true(one.n_teams == 1 && one.most_ranks == 1 && one.rank_s == one.train_s);
+    for (int first = 1; first <= world_size; first *= 2)
+        for (int second = 1; second <= world_size; second *= 2) {
+            const int size[] = {first, second, 1, first};
+            void *state = NULL;
+            size_t n_state = 0, left = sg_mem_now();
+            for (int part = 0; part < 4; part++) {
+                int asked = 0, is_last = part == 3;
+                struct sg_train_handover hand = {.state = state,
+                                                 .n_state = n_state,
+                                                 .yielding = is_last ? NULL : yield_after_two,
+                                                 .least_s = -1};
+                struct sg_train_hooks hooks = {.context = &asked, .handover = &hand};
+                if (!first_ranks(size[part], &team))
+                    continue;
+                assert_int_equal(sg_train(e, &s, &x, &x, &team, &hooks, NULL, &r, &err),
+                                 is_last ? SG_OK : SG_STOPPED);
+                assert_true(is_last || (hand.state != NULL) == (world_rank == 0));
+                assert_true(world_rank != 0 || asked == (is_last ? 0 : 2));
+                state = hand.state;
+                n_state = hand.n_state;
+                MPI_Comm_free(&team.comm);
+                if (!is_last)
+                    continue;
+                assert_null(state);
+                assert_int_equal(r.first_step, 9);
+                assert_int_equal(r.n_teams, 4);
+                assert_int_equal(r.most_ranks, first > second ? first : second);
+                assert_true(first + second == 2 ? fabs(r.rank_s - r.train_s) < 1e-9
+                                                : r.rank_s > r.train_s * 1.0001);
+                assert_string_equal(r.digest, one.digest);
+                assert_int_equal(r.n_tokens, one.n_tokens);
+                assert_memory_equal(r.loss, one.loss, (size_t)one.n_steps * sizeof *one.loss);
+                assert_memory_equal(r.logits, one.logits,
+                                    (size_t)(one.n_eval * TINY_CLASSES) * sizeof *one.logits);
+                sg_train_result_free(&r);
+            }
+            assert_int_equal(sg_mem_now(), left);
+        }
+    sg_train_result_free(&one);
+    sg_encoder_destroy(e);
+    sg_rows_free(&rows);
+}
+
+static void handed_over(void **state)
+{
+    (void)state;
+    check_handover(0);
+    check_handover(1);
+}
+
 /* A run stopped on one team goes on on another, in the middle of an epoch, and ends with the bits of one that
  * was never stopped. */
 static void check_resumes(int64_t freeze)
@@ -431,6 +507,7 @@ int main(int argc, char **argv)
                                        cmocka_unit_test(same_bits),
                                        cmocka_unit_test(mpi_allreduce_trains_too),
                                        cmocka_unit_test(resumes_on_any_team),
+                                       cmocka_unit_test(handed_over),
                                        cmocka_unit_test(goes_on_without_a_disk),
                                        cmocka_unit_test(all_leave_together)};
     int level;
