@@ -10,8 +10,8 @@
 
 /* What runs: when it ends, and its ranks as a list that begins at `first`. */
 struct running {
-    double end_s, cost;
-    int first;
+    double end_s, since_s, cost;
+    int first, n_ranks, max_ranks;
 };
 
 static int ends_first(const void *none, const struct running *a, const struct running *b)
@@ -32,6 +32,10 @@ struct simulator {
     struct running *heap;
     int64_t n_running;
     struct sg_assignment *assigned;
+    int is_elastic;
+    double next_change_s;
+    struct sg_policy_running *team; /* scratch, as long as the heap */
+    int *order;
 };
 
 /* As the engine's queue. */
@@ -65,9 +69,15 @@ static void start(struct simulator *s, const struct sg_assignment *a, struct sg_
     const int *rank = s->free_rank + a->first;
     for (int i = 0; i < a->n_ranks; i++)
         s->team_next[rank[i]] = i + 1 < a->n_ranks ? rank[i + 1] : -1;
-    double s_of = duration(s->item[s->next + a->item].cost, a->n_ranks, s->gain);
+    const struct sg_policy_item *item = &s->item[s->next + a->item];
     running_push(s->heap, &s->n_running,
-                 (struct running){s->now_s + s_of, s->item[s->next + a->item].cost, rank[0]}, NULL);
+                 (struct running){.end_s = s->now_s + duration(item->cost, a->n_ranks, s->gain),
+                                  .since_s = s->now_s,
+                                  .cost = item->cost,
+                                  .first = rank[0],
+                                  .n_ranks = a->n_ranks,
+                                  .max_ranks = item->max_ranks},
+                 NULL);
     out->n_teams += a->n_ranks > 1;
     out->largest_team = a->n_ranks > out->largest_team ? a->n_ranks : out->largest_team;
 }
@@ -113,6 +123,67 @@ static void end_one(struct simulator *s)
     s->n_free = n;
 }
 
+static int ascending(const void *x, const void *y)
+{
+    const int *a = x, *b = y;
+    return *a < *b ? -1 : *a > *b;
+}
+
+/* n free ranks join a team, whose list stays in order. */
+static void join(struct simulator *s, struct running *r, int n)
+{
+    int k = 0, *rank = s->merged;
+    for (int at = r->first; at >= 0; at = s->team_next[at])
+        rank[k++] = at;
+    memcpy(rank + k, s->free_rank, (size_t)n * sizeof *rank);
+    k += n;
+    qsort(rank, (size_t)k, sizeof *rank, ascending);
+    for (int i = 0; i < k; i++)
+        s->team_next[rank[i]] = i + 1 < k ? rank[i + 1] : -1;
+    r->first = rank[0];
+    s->n_free -= n;
+    memmove(s->free_rank, s->free_rank + n, (size_t)s->n_free * sizeof *s->free_rank);
+}
+
+/* The engine asks every fifth of a second; here as often as it could make a difference. */
+static void change(struct simulator *s, struct sg_simulation *out)
+{
+    if (!s->is_elastic || !s->n_free || s->next < s->n_items || s->now_s < s->next_change_s)
+        return;
+    int n = (int)s->n_running;
+    s->next_change_s = s->now_s + 0.5 * SG_POLICY_CHANGE_S;
+    double begin_s = sg_now_s();
+    for (int i = 0; i < n; i++) {
+        const struct running *r = &s->heap[i];
+        s->team[i] = (struct sg_policy_running){.left_s = r->end_s - s->now_s,
+                                                .since_s = s->now_s - r->since_s,
+                                                .n_ranks = r->n_ranks,
+                                                .max_ranks = r->max_ranks,
+                                                .base_ranks = r->n_ranks};
+    }
+    int n_changed = sg_policy_change(s->team, n, s->n_free, 0, SG_POLICY_CHANGE_S, s->order);
+    out->decide_s += sg_now_s() - begin_s;
+    for (int i = 0; i < n && n_changed; i++) {
+        struct running *r = &s->heap[i];
+        int more = s->team[i].want - r->n_ranks;
+        if (!more)
+            continue;
+        double left = (r->end_s - s->now_s) * pow(s->gain, doublings(r->n_ranks));
+        join(s, r, more);
+        out->n_teams += r->n_ranks == 1;
+        r->n_ranks = s->team[i].want;
+        r->since_s = s->now_s;
+        r->end_s = s->now_s + SG_POLICY_CHANGE_S + duration(left, r->n_ranks, s->gain);
+        out->largest_team = r->n_ranks > out->largest_team ? r->n_ranks : out->largest_team;
+        out->n_changes++;
+    }
+    int64_t n_heap = 0;
+    while (n_changed && n_heap < n) { /* in order again */
+        struct running r = s->heap[n_heap];
+        running_push(s->heap, &n_heap, r, NULL);
+    }
+}
+
 static double sum_of(const struct sg_policy_item *item, int64_t n)
 {
     double sum = 0;
@@ -148,7 +219,8 @@ static double first_come(struct simulator *s, const struct sg_policy_item *items
         if (s->n_running == s->n_ranks)
             at = running_pop(s->heap, &s->n_running, NULL).end_s;
         at += items[i].cost;
-        running_push(s->heap, &s->n_running, (struct running){at, 0, (int)(i % s->n_ranks)}, NULL);
+        running_push(s->heap, &s->n_running, (struct running){.end_s = at, .first = (int)(i % s->n_ranks)},
+                     NULL);
         last = at > last ? at : last;
     }
     s->n_running = 0;
@@ -167,23 +239,37 @@ static double waves(const struct simulator *s, const struct sg_policy_item *item
     return last;
 }
 
-static void play(struct simulator *s, const struct sg_policy_item *items, struct sg_simulation *out)
+static void play(struct simulator *s, struct sg_simulation *out)
 {
-    out->bound_s = bound(s);
-    out->first_come_s = first_come(s, items);
-    out->waves_s = waves(s, items);
+    s->n_running = s->next = 0;
+    s->now_s = s->next_change_s = 0;
     for (int r = 0; r < s->n_ranks; r++)
         s->free_rank[r] = r;
     s->n_free = s->n_ranks;
     s->cost_left = sum_of(s->item, s->n_items);
     hand_out(s, out);
+    change(s, out);
     while (s->n_running) {
         end_one(s);
         hand_out(s, out);
+        change(s, out);
     }
     out->makespan_s = s->now_s;
     if (s->now_s > 0)
         out->idle_share = 1 - sum_of(s->item, s->n_items) / (s->now_s * s->n_ranks);
+}
+
+/* The policy, without and with teams that grow, and others. */
+static void play_all(struct simulator *s, const struct sg_policy_item *items, struct sg_simulation *out)
+{
+    struct sg_simulation fixed = *out;
+    out->bound_s = bound(s);
+    out->first_come_s = first_come(s, items);
+    out->waves_s = waves(s, items);
+    play(s, &fixed);
+    out->fixed_s = fixed.makespan_s;
+    s->is_elastic = 1;
+    play(s, out);
 }
 
 sg_status sg_simulate(const struct sg_policy_item *items, int64_t n_items, int n_ranks, double gain,
@@ -198,11 +284,13 @@ sg_status sg_simulate(const struct sg_policy_item *items, int64_t n_items, int n
     s.merged = sg_alloc(n, sizeof *s.merged);
     s.heap = sg_alloc(n + 1, sizeof *s.heap);
     s.assigned = sg_alloc(n, sizeof *s.assigned);
-    int ok = s.item && s.free_rank && s.team_next && s.merged && s.heap && s.assigned;
+    s.team = sg_alloc(n + 1, sizeof *s.team);
+    s.order = sg_alloc(n + 1, sizeof *s.order);
+    int ok = s.item && s.free_rank && s.team_next && s.merged && s.heap && s.assigned && s.team && s.order;
     if (ok) {
         memcpy(s.item, items, (size_t)n_items * sizeof *items);
         qsort(s.item, (size_t)n_items, sizeof *s.item, by_queue);
-        play(&s, items, out);
+        play_all(&s, items, out);
     }
     sg_free(s.item);
     sg_free(s.free_rank);
@@ -210,5 +298,7 @@ sg_status sg_simulate(const struct sg_policy_item *items, int64_t n_items, int n
     sg_free(s.merged);
     sg_free(s.heap);
     sg_free(s.assigned);
+    sg_free(s.team);
+    sg_free(s.order);
     return ok ? SG_OK : sg_fail_memory(err, n * sizeof *s.heap);
 }

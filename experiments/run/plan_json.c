@@ -43,12 +43,13 @@ static json_t *simulations_json(const struct sg_plan_counts *n)
     json_t *list = json_array();
     for (int i = 0; i < n->n_simulated; i++) {
         const struct sg_simulation *s = &n->simulated[i];
-        json_array_append_new(list,
-                              json_pack("{s:i,s:I,s:f,s:f,s:f,s:f,s:f,s:f,s:I,s:i}", "n_ranks", s->n_ranks,
-                                        "n_cells", (json_int_t)s->n_items, "end_s", s->makespan_s, "bound_s",
-                                        s->bound_s, "first_come_s", s->first_come_s, "static_waves_s",
-                                        s->waves_s, "idle_share", s->idle_share, "decide_s", s->decide_s,
-                                        "n_teams", (json_int_t)s->n_teams, "largest_team", s->largest_team));
+        json_array_append_new(list, json_pack("{s:i,s:I,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:I,s:i,s:I}", "n_ranks",
+                                              s->n_ranks, "n_cells", (json_int_t)s->n_items, "end_s",
+                                              s->makespan_s, "bound_s", s->bound_s, "fixed_teams_s",
+                                              s->fixed_s, "first_come_s", s->first_come_s, "static_waves_s",
+                                              s->waves_s, "idle_share", s->idle_share, "decide_s",
+                                              s->decide_s, "n_teams", (json_int_t)s->n_teams, "largest_team",
+                                              s->largest_team, "n_grown", (json_int_t)s->n_changes));
     }
     return list;
 }

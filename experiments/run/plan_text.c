@@ -234,20 +234,23 @@ static void print_simulated(const struct sg_plan_counts *n, struct sg_buf *out)
     sg_buf_printf(
         out,
         "packing  %lld %s, when the last one ends; all that %s for is there, a team of twice as many "
-        "ranks is %.1f times as fast\n"
-        "           ranks           end         bound  of bound  idle  teams  largest  first come  static "
+        "ranks is %.1f times as fast,\n"
+        "         and grows when ranks fall idle (a change takes it %.0f s; fixed: none grows)\n"
+        "           ranks           end         bound  of bound  idle  teams  largest   fixed  first come  "
+        "static "
         "waves\n",
         (long long)n->n_left, sg_plural(n->n_left, "cell", "cells"),
-        sg_plural(n->n_left, "it waits", "they wait"), SG_POLICY_TEAM_GAIN);
+        sg_plural(n->n_left, "it waits", "they wait"), SG_POLICY_TEAM_GAIN, SG_POLICY_CHANGE_S);
     for (int i = 0; i < n->n_simulated; i++) {
         const struct sg_simulation *s = &n->simulated[i];
         char end[24], bound[24];
         double unit = s->bound_s > 0 ? s->bound_s : 1;
         sg_format_duration(s->makespan_s, end);
         sg_format_duration(s->bound_s, bound);
-        sg_buf_printf(out, "         %7d  %12s  %12s  %7.2fx %4.0f%%  %5lld  %7d  %9.2fx  %11.2fx\n",
+        sg_buf_printf(out, "         %7d  %12s  %12s  %7.2fx %4.0f%%  %5lld  %7d  %5.2fx  %9.2fx  %11.2fx\n",
                       s->n_ranks, end, bound, s->makespan_s / unit, 100 * s->idle_share,
-                      (long long)s->n_teams, s->largest_team, s->first_come_s / unit, s->waves_s / unit);
+                      (long long)s->n_teams, s->largest_team, s->fixed_s / unit, s->first_come_s / unit,
+                      s->waves_s / unit);
     }
 }
 
