@@ -1,41 +1,49 @@
-#include "mpi/coordinator.h"
+#include "mpi/coordinator_impl.h"
 
 #include "base/file.h"
 #include "base/mem.h"
-#include "mpi/items.h"
-#include "mpi/parts.h"
-#include "mpi/policy.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { DRAIN = 1, STOP_NOW = 2 };
 static const double TICK_S = 0.2; /* where the hooks do not say */
 
-struct sg_coordinator {
-    struct sg_coordinator_settings s;
-    struct sg_engine_hooks hooks;
-    struct sg_items items;
-    int n_free[SG_N_SLOTS];
-    int64_t *holds[SG_N_SLOTS]; /* by rank: the item in its slot, or -1 */
-    double *heard_s;            /* by rank: when its last message came */
-    struct sg_part_table *parts;
-    int64_t preparing; /* the item whose `prepare` runs, or -1 */
+static int *number_nodes(const int *first_of, int n_ranks, int *n_nodes)
+{
+    int *of = sg_alloc((size_t)n_ranks, sizeof *of);
+    *n_nodes = 0;
+    for (int r = 0; of && r < n_ranks; r++)
+        of[r] = first_of[r] == r ? (*n_nodes)++ : of[first_of[r]];
+    return of;
+}
 
-    int level;                          /* 0, DRAIN or STOP_NOW */
-    sg_status failed;                   /* of a callback, or SG_OK */
-    struct sg_err why;                  /* why it failed, or stops */
-    int n_stopped, n_ended, n_finished; /* ranks that were sent STOP_NOW, were sent END, have said BYE */
-    int ending;
-    sg_status end_status;
-    double begin_s, next_tick_s, end_s, turn_s; /* turn_s: of the last turn */
-
-    /* scratch, n_ranks each */
-    int *free_ranks;
-    struct sg_policy_item *ready;
-    struct sg_assignment *assigned;
-};
+static int create_scratch(struct sg_coordinator *c, const struct sg_coordinator_settings *s)
+{
+    size_t n = (size_t)s->n_ranks, n_kinds = (size_t)s->n_kinds + 1;
+    c->free_ranks = sg_alloc(n, sizeof *c->free_ranks);
+    c->order = sg_alloc(n, sizeof *c->order);
+    c->ready = sg_alloc(n, sizeof *c->ready);
+    c->assigned = sg_alloc(n, sizeof *c->assigned);
+    c->running = sg_alloc(n, sizeof *c->running);
+    c->running_id = sg_alloc(n, sizeof *c->running_id);
+    c->heard_s = sg_alloc(n, sizeof *c->heard_s);
+    c->nodes.of = number_nodes(s->first_of_node, s->n_ranks, &c->nodes.n);
+    c->nodes.n_free = sg_alloc(n, sizeof *c->nodes.n_free);
+    struct sg_items *items = &c->items;
+    items->n_kinds = s->n_kinds;
+    items->speed = sg_alloc(n_kinds, sizeof *items->speed);
+    items->factor = sg_alloc(4 * n_kinds, sizeof *items->factor);
+    if (!items->factor || !items->speed)
+        return 0;
+    items->ordered_by = items->factor + n_kinds;
+    items->kind_cost_all = items->ordered_by + n_kinds;
+    items->kind_cost_over = items->kind_cost_all + n_kinds;
+    for (int k = 0; k < s->n_kinds; k++)
+        items->factor[k] = items->ordered_by[k] = 1;
+    return c->free_ranks && c->order && c->ready && c->assigned && c->running && c->running_id &&
+           c->heard_s && c->nodes.of && c->nodes.n_free;
+}
 
 sg_status sg_coordinator_create(const struct sg_coordinator_settings *s, struct sg_coordinator **out,
                                 struct sg_err *err)
@@ -47,11 +55,7 @@ sg_status sg_coordinator_create(const struct sg_coordinator_settings *s, struct 
     c->s = *s;
     c->preparing = -1;
     pthread_mutex_init(&c->items.lock, NULL);
-    c->free_ranks = sg_alloc(n, sizeof *c->free_ranks);
-    c->ready = sg_alloc(n, sizeof *c->ready);
-    c->assigned = sg_alloc(n, sizeof *c->assigned);
-    c->heard_s = sg_alloc(n, sizeof *c->heard_s);
-    int ok = c->free_ranks && c->ready && c->assigned && c->heard_s;
+    int ok = create_scratch(c, s);
     for (int i = 0; i < SG_N_SLOTS; i++) {
         c->holds[i] = sg_alloc(n, sizeof *c->holds[i]);
         ok = ok && c->holds[i];
@@ -79,8 +83,15 @@ void sg_coordinator_destroy(struct sg_coordinator *c)
     sg_part_table_destroy(c->parts);
     sg_free(c->heard_s);
     sg_free(c->free_ranks);
+    sg_free(c->order);
     sg_free(c->ready);
     sg_free(c->assigned);
+    sg_free(c->running);
+    sg_free(c->running_id);
+    sg_free((void *)(uintptr_t)c->nodes.of);
+    sg_free(c->nodes.n_free);
+    sg_free(c->items.speed);
+    sg_free(c->items.factor);
     sg_free(c);
 }
 
@@ -91,15 +102,15 @@ void sg_coordinator_begin(struct sg_coordinator *c, const struct sg_engine_hooks
     c->failed = SG_OK;
     c->why = (struct sg_err){0};
     c->items.busy_s = 0;
-    c->end_s = 0;
+    c->end_s = c->next_look_s = 0;
+    c->n_changes = 0;
     c->begin_s = c->next_tick_s = c->turn_s = sg_now_s();
     for (int r = 0; r < c->s.n_ranks; r++)
         c->heard_s[r] = c->begin_s;
 }
 
-/* What a callback returned. SG_STOPPED drains the run, anything else ends it; the first words stay. */
-static void note_status(struct sg_coordinator *c, sg_status status, const struct sg_err *err,
-                        const char *where)
+void sg_coordinator_note(struct sg_coordinator *c, sg_status status, const struct sg_err *err,
+                         const char *where)
 {
     if (status == SG_OK || c->failed != SG_OK)
         return;
@@ -120,7 +131,12 @@ static void note_status(struct sg_coordinator *c, sg_status status, const struct
 
 /* --- handing out --- */
 
-static int list_free(const struct sg_coordinator *c, enum sg_slot slot)
+static int64_t n_in_state(const struct sg_items *s, enum sg_item_state state)
+{
+    return s->n_state[SG_SLOT_COMPUTE][state] + s->n_state[SG_SLOT_NETWORK][state];
+}
+
+int sg_coordinator_list_free(const struct sg_coordinator *c, enum sg_slot slot)
 {
     int n = 0;
     for (int r = 0; r < c->s.n_ranks && n < c->n_free[slot]; r++)
@@ -193,9 +209,8 @@ static sg_status add_messages(struct sg_coordinator *c, int64_t id, const int *r
     return status;
 }
 
-/* Prepares an item and sends it to its team: to all ranks of it, or to none. */
-static sg_status start(struct sg_coordinator *c, int64_t id, const int *ranks, int n_ranks,
-                       struct sg_err *err)
+sg_status sg_coordinator_start(struct sg_coordinator *c, int64_t id, const int *ranks, int n_ranks,
+                               struct sg_err *err)
 {
     struct sg_buf payload = sg_buf_make(SG_BODY_MAX);
     struct sg_message_list messages = {0};
@@ -236,34 +251,64 @@ static double cost_left(const struct sg_coordinator *c, enum sg_slot slot)
     const int64_t *n = c->items.n_state[SG_SLOT_NETWORK];
     if (slot != SG_SLOT_COMPUTE || n[SG_ITEM_WAITING] + n[SG_ITEM_READY] + n[SG_ITEM_RUNNING])
         return HUGE_VAL;
-    return c->items.cost_all - c->items.cost_over;
+    return sg_items_left_s(&c->items);
+}
+
+/* What cannot end before the run's time is over, nor be kept, is left for the next run. */
+static int fits(struct sg_coordinator *c, const struct sg_policy_item *item, int n_ranks)
+{
+    double left_s = c->hooks.until_s - sg_now_s(),
+           kept_s = c->s.kinds[c->items.record[item->id].item.kind].kept_after_s;
+    return c->hooks.until_s <= 0 || sg_policy_fits(item->cost, n_ranks, kept_s, left_s);
+}
+
+/* Nothing runs, and what is ready came to nothing. */
+static void note_time(struct sg_coordinator *c, const struct sg_policy_item *item)
+{
+    struct sg_err err;
+    if (n_in_state(&c->items, SG_ITEM_RUNNING) || c->level)
+        return;
+    sg_fail(&err, SG_STOPPED,
+            "the time of the run is over in %.0f s, and none of the work that is left can end in that (about "
+            "%.0f s)",
+            fmax(0, c->hooks.until_s - sg_now_s()), item->cost);
+    sg_coordinator_note(c, SG_STOPPED, &err, "");
 }
 
 static void hand_out(struct sg_coordinator *c, enum sg_slot slot)
 {
     if (c->level || !c->n_free[slot] || !c->items.ready[slot].n)
         return;
-    int n_free = list_free(c, slot);
+    int n_free = sg_coordinator_list_free(c, slot);
     /* With as many ready items as free ranks the policy takes the longest of them: more need not be shown to
      * it. */
     int n_ready = sg_items_take(&c->items, slot, n_free, c->ready);
     int64_t n_unfinished = c->items.n_state[slot][SG_ITEM_WAITING] + c->items.n_state[slot][SG_ITEM_RUNNING];
     int n = sg_policy_assign(c->ready, n_ready, c->free_ranks, n_free, c->s.n_ranks, n_unfinished,
                              cost_left(c, slot), c->assigned);
+    if (slot == SG_SLOT_COMPUTE)
+        sg_policy_place(c->assigned, n, c->free_ranks, n_free, &c->nodes, c->order);
+    const struct sg_policy_item *unfit = NULL;
     for (int i = 0; i < n; i++) {
         const struct sg_assignment *a = &c->assigned[i];
         struct sg_policy_item *item = &c->ready[a->item];
         struct sg_err err = {0};
         if (c->level)
             break;
-        sg_status status = start(c, item->id, c->free_ranks + a->first, a->n_ranks, &err);
-        note_status(c, status, &err, "prepare");
+        if (slot == SG_SLOT_COMPUTE && !fits(c, item, a->n_ranks)) {
+            unfit = item;
+            continue;
+        }
+        sg_status status = sg_coordinator_start(c, item->id, c->free_ranks + a->first, a->n_ranks, &err);
+        sg_coordinator_note(c, status, &err, "prepare");
         if (status == SG_OK)
             item->id = -1;
     }
     for (int i = 0; i < n_ready; i++)
         if (c->ready[i].id >= 0)
             sg_items_put_back(&c->items, c->ready[i].id);
+    if (unfit)
+        note_time(c, unfit);
 }
 
 /* --- taking in --- */
@@ -282,13 +327,14 @@ static void take_event(struct sg_coordinator *c, const struct sg_message *messag
         status = kind->event(kind->context, r->item.user, message->body, (size_t)message->head.n_body,
                              c->s.engine, &err);
     c->items.record[message->head.item].broken = status != SG_OK && status != SG_STOPPED;
-    note_status(c, status, &err, "event");
+    sg_coordinator_note(c, status, &err, "event");
 }
 
 /* failed: a rank may have lacked the memory for a part, and does not say which of them. */
 static void free_ranks(struct sg_coordinator *c, const struct sg_item_record *r, int64_t id, int failed)
 {
-    for (int rank = r->rank, n = 0; n < r->n_ranks && rank < c->s.n_ranks; rank++) {
+    for (int i = 0, n = 0; n < r->n_ranks && i < c->s.n_ranks; i++) {
+        int rank = (r->rank + i) % c->s.n_ranks; /* most often they are neighbours */
         if (c->holds[r->slot][rank] == id) {
             c->holds[r->slot][rank] = -1;
             n++;
@@ -310,9 +356,11 @@ static void take_result(struct sg_coordinator *c, struct sg_message *message)
                            .reason = message->head.text,
                            .result = message->body,
                            .n_result = (size_t)message->head.n_body,
-                           .wall_s = message->head.wall_s,
+                           .wall_s = r->before_s + message->head.wall_s,
+                           .rank_s = r->before_rank_s + message->head.wall_s * r->n_ranks,
                            .n_ranks = r->n_ranks,
-                           .rank = r->rank};
+                           .rank = r->rank,
+                           .n_teams = r->n_teams};
     free_ranks(c, r, id, o.status != SG_OK && o.status != SG_STOPPED);
     if (message->head.n_body && !message->body) {
         o.status = sg_fail_memory(&err, (unsigned long long)message->head.n_body);
@@ -320,20 +368,29 @@ static void take_result(struct sg_coordinator *c, struct sg_message *message)
         snprintf(message->head.text, sizeof message->head.text, "%s", err.text);
     }
     int met_limit = o.status == SG_STOPPED || o.status == SG_FULL;
+    if (o.status == SG_STOPPED && message->head.how && !r->broken) {
+        sg_coordinator_hand_over(c, id, message->head.wall_s);
+        return;
+    }
+    if (o.status != SG_OK && !met_limit && r->n_teams > 1 && !r->broken) {
+        c->items.record[id].stays = 1;
+        sg_items_unstart(&c->items, id, sg_now_s());
+        return;
+    }
     if (met_limit || r->broken) {
         snprintf(err.text, sizeof err.text, "%s", message->head.text);
         if (met_limit &&
             c->level < STOP_NOW) /* a limit that the work has met; else we stopped it ourselves */
-            note_status(c, SG_STOPPED, &err, "");
+            sg_coordinator_note(c, SG_STOPPED, &err, "");
         sg_items_unstart(&c->items, id, sg_now_s());
         return;
     }
     sg_status status = SG_OK;
     if (kind->done)
         status = kind->done(kind->context, r->item.user, &o, c->s.engine, &err);
-    note_status(c, status, &err, "done");
+    sg_coordinator_note(c, status, &err, "done");
     if (status == SG_OK || status == SG_STOPPED)
-        sg_items_finish(&c->items, id, o.status != SG_OK, o.wall_s, sg_now_s());
+        sg_items_finish(&c->items, id, o.status != SG_OK, message->head.wall_s, sg_now_s());
     else
         sg_items_unstart(&c->items, id, sg_now_s());
 }
@@ -388,6 +445,9 @@ void sg_coordinator_message_take(struct sg_coordinator *c, struct sg_message *me
         if (c->level < message->head.how)
             c->level = message->head.how >= STOP_NOW ? STOP_NOW : DRAIN;
         break;
+    case SG_MESSAGE_HEARTBEAT:
+        sg_coordinator_take_progress(c, message);
+        break;
     case SG_MESSAGE_FINISHED:
         c->n_finished++;
         break;
@@ -399,11 +459,6 @@ void sg_coordinator_message_take(struct sg_coordinator *c, struct sg_message *me
 
 /* --- ending --- */
 
-static int64_t n_in_state(const struct sg_items *s, enum sg_item_state state)
-{
-    return s->n_state[SG_SLOT_COMPUTE][state] + s->n_state[SG_SLOT_NETWORK][state];
-}
-
 static void tick(struct sg_coordinator *c)
 {
     double now_s = sg_now_s();
@@ -411,7 +466,7 @@ static void tick(struct sg_coordinator *c)
         return;
     struct sg_err err = {0};
     if (c->hooks.tick)
-        note_status(c, c->hooks.tick(c->hooks.context, c->s.engine, &err), &err, "tick");
+        sg_coordinator_note(c, c->hooks.tick(c->hooks.context, c->s.engine, &err), &err, "tick");
     c->next_tick_s = sg_now_s() + (c->hooks.tick_s > 0 ? c->hooks.tick_s : TICK_S);
 }
 
@@ -466,6 +521,7 @@ int sg_coordinator_turn(struct sg_coordinator *c)
         tick(c);
         hand_out(c, SG_SLOT_COMPUTE);
         hand_out(c, SG_SLOT_NETWORK);
+        sg_coordinator_look_at_teams(c);
     }
     if (c->level == STOP_NOW)
         send_to_all(c, SG_MESSAGE_STOP_NOW, &c->n_stopped, SG_OK, "");
@@ -523,6 +579,9 @@ struct sg_engine_state sg_coordinator_state(struct sg_coordinator *c)
         .cost_left = s->cost_all > s->cost_over ? s->cost_all - s->cost_over : 0,
         .cost_done = s->cost_done,
         .rank_s_done = s->rank_s_done,
+        .cost_all = s->cost_all,
+        .left_s = sg_items_left_s(s),
+        .n_changes = c->n_changes,
         .busy_s = s->busy_s + (double)s->n_busy * now_s - s->start_sum_s,
         .draining = c->level != 0,
     };

@@ -11,6 +11,7 @@ struct sg_coordinator;
 struct sg_coordinator_settings {
     int n_ranks, n_kinds;
     const struct sg_kind *kinds; /* borrowed */
+    const int *first_of_node;    /* by rank: the lowest rank of its node; borrowed by create alone */
     struct sg_mailbox *mailbox;  /* borrowed */
     struct sg_engine *engine;    /* what callbacks are given */
 };

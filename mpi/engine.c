@@ -3,10 +3,14 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "mpi/coordinator.h"
+#include "mpi/policy.h"
 #include "mpi/worker.h"
 
+#include <math.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct sg_engine {
@@ -17,7 +21,8 @@ struct sg_engine {
     struct sg_worker worker;
     struct sg_coordinator *coordinator; /* rank 0 only */
     int requested;                      /* service thread: the request to stop that rank 0 has been sent */
-    double heartbeat_s;                 /* service thread: when it last sent one */
+    double heartbeat_s;                 /* service thread: when it last sent one, */
+    double told_begin_s;                /* and of which work it said what is left of it */
 };
 
 /* Where ranks cannot ring each other (mpi/doorbell.h) they look. Measured: probing every 200 us costs no visible arithmetic; but it costs a
@@ -69,11 +74,29 @@ static sg_status check_kinds(const struct sg_kind *kinds, int n_kinds, struct sg
     return SG_OK;
 }
 
+/* Collective. Rank 0: by rank, the lowest rank of its node. */
+static sg_status learn_nodes(const struct sg_engine *e, int *first_of, struct sg_err *err)
+{
+    MPI_Comm node = MPI_COMM_NULL;
+    int first = e->world.rank;
+    SG_TRY(sg_mpi_check(MPI_Comm_split_type(e->world.comm, MPI_COMM_TYPE_SHARED, first, MPI_INFO_NULL, &node),
+                        "MPI_Comm_split_type", err));
+    sg_status status = sg_mpi_check(MPI_Bcast(&first, 1, MPI_INT, 0, node), "MPI_Bcast", err);
+    MPI_Comm_free(&node);
+    if (status == SG_OK)
+        status = sg_mpi_check(MPI_Gather(&first, 1, MPI_INT, first_of, 1, MPI_INT, 0, e->world.comm),
+                              "MPI_Gather", err);
+    return status;
+}
+
 /* What one rank can fail at alone; sg_engine_create agrees after it. */
 static sg_status create_local(struct sg_engine *e, const struct sg_kind *kinds, int n_kinds,
-                              struct sg_err *err)
+                              const int *first_of, struct sg_err *err)
 {
     SG_TRY(check_kinds(kinds, n_kinds, err));
+    const char *change = getenv("SG_TEAM_CHANGE_S");
+    if (change && !(sg_parse_double(change, &sg_engine_change_s) && sg_engine_change_s > 0))
+        return sg_fail(err, SG_INPUT, "SG_TEAM_CHANGE_S: \"%.40s\" is no number of seconds", change);
     e->kinds = sg_alloc((size_t)n_kinds, sizeof *kinds);
     if (!e->kinds)
         return sg_fail_memory(err, (unsigned long long)n_kinds * sizeof *kinds);
@@ -81,8 +104,12 @@ static sg_status create_local(struct sg_engine *e, const struct sg_kind *kinds, 
         memcpy(e->kinds, kinds, (size_t)n_kinds * sizeof *kinds);
     if (e->world.rank != 0)
         return SG_OK;
-    struct sg_coordinator_settings s = {
-        .n_ranks = e->world.size, .n_kinds = n_kinds, .kinds = e->kinds, .mailbox = &e->mailbox, .engine = e};
+    struct sg_coordinator_settings s = {.n_ranks = e->world.size,
+                                        .n_kinds = n_kinds,
+                                        .kinds = e->kinds,
+                                        .first_of_node = first_of,
+                                        .mailbox = &e->mailbox,
+                                        .engine = e};
     return sg_coordinator_create(&s, &e->coordinator, err);
 }
 
@@ -90,23 +117,27 @@ sg_status sg_engine_create(const struct sg_team *world, const struct sg_kind *ki
                            struct sg_engine **out, struct sg_err *err)
 {
     struct sg_engine *e = sg_alloc(1, sizeof *e);
-    sg_status status = e ? SG_OK : sg_fail_memory(err, sizeof *e);
+    int *first_of = sg_alloc((size_t)world->size, sizeof *first_of);
+    sg_status status = e && first_of ? SG_OK : sg_fail_memory(err, sizeof *e);
     status = sg_agree(world, status, err);
     if (status != SG_OK) {
         sg_free(e);
+        sg_free(first_of);
         return status;
     }
     e->world = (struct sg_team){MPI_COMM_NULL, world->rank, world->size};
     SG_TRY_DONE(sg_comm_duplicate(world->comm, &e->world.comm, err));
-    status = create_local(e, kinds, n_kinds, err);
+    SG_TRY_DONE(learn_nodes(e, first_of, err));
+    status = create_local(e, kinds, n_kinds, first_of, err);
     SG_TRY_DONE(sg_agree(world, status, err));
     e->has_mailbox = 1;
     SG_TRY_DONE(sg_mailbox_open(&e->mailbox, &e->world, err));
     e->has_worker = 1;
     SG_TRY_DONE(sg_worker_open(&e->worker, world, e->kinds, &e->mailbox, err));
     *out = e;
-    return SG_OK;
+    e = NULL;
 done:
+    sg_free(first_of);
     sg_engine_destroy(e);
     return status;
 }
@@ -140,18 +171,27 @@ static void forward_stop_request(struct sg_engine *e)
     sg_mailbox_send_take(&e->mailbox, 0, message);
 }
 
-double sg_engine_heartbeat_s = 5;
+double sg_engine_heartbeat_s = 5, sg_engine_change_s = SG_POLICY_CHANGE_S;
 
-/* Every 5 s; more ranks than some hundreds speak less often, so that rank 0 hears at most 80 a second. */
+/* Every 5 s; more ranks than some hundreds speak less often, so that rank 0 hears at most 80 a second. But of new work the first word comes
+ * sooner: ranks without work may wait to join it. */
 static void send_heartbeat(struct sg_engine *e)
 {
     double every_s = e->world.size > 400 ? e->world.size / 80.0 : sg_engine_heartbeat_s, now_s = sg_now_s();
-    if (e->coordinator || e->worker.ended || now_s - e->heartbeat_s < every_s)
+    if (e->world.size == 1 || e->worker.ended || now_s - e->heartbeat_s < fmin(every_s, 0.2))
         return;
-    struct sg_message *message = sg_message_new(SG_MESSAGE_HEARTBEAT, 0);
+    int64_t item;
+    double begun_s, left_s = sg_worker_left_s(&e->worker, &item, &begun_s);
+    int is_news = left_s >= 0 && begun_s != e->told_begin_s && now_s - begun_s > fmin(1, every_s);
+    if (now_s - e->heartbeat_s < every_s && !is_news)
+        return;
+    struct sg_message *message = sg_message_new(SG_MESSAGE_HEARTBEAT, left_s >= 0 ? item : -1);
     if (!message)
         return;
+    message->head.wall_s = left_s;
     e->heartbeat_s = now_s;
+    if (left_s >= 0)
+        e->told_begin_s = begun_s;
     sg_mailbox_send_take(&e->mailbox, 0, message);
 }
 

@@ -19,6 +19,12 @@
  * handed to `event` and `done` as ever (it may have cost money), but nothing more of an item that one of them
  * failed on.
  *
+ * A team may become another one while its item runs (COMPUTE items of kinds that say `yields`): ranks that fall idle join it, and leave it when
+ * other items become ready (mpi/policy.h). The coordinator asks by `yielding`; the work agrees on a moment, hands its state to
+ * sg_work_leave_take on the team's rank 0, and all return SG_STOPPED. Then the new team, whose rank 0 is the same, gets the item, prepared
+ * anew, and goes on from sg_work_state_take. What fails after that on some team is tried once more from the start, on a team that stays: a
+ * rank that joined may have had too little memory.
+ *
  * SG_STOPPED is no failure. From `work` (where SG_FULL is the same): the item is not done, `done` is not called, and it is ready again;
  * where the run had not been told to stop, the work has met a limit, and the run drains with its words. From
  * `prepare`: the same, the item was not handed out. From `event`, `done`, `tick`: what was handed over is
@@ -46,6 +52,8 @@ struct sg_work {
     /* Local, cheap, any thread: 1 once the run has to end quickly; work then returns SG_STOPPED soon. Ranks
      * of a team see it at different times: agree before acting on it. */
     int (*stopping)(const struct sg_work *w);
+    /* The team's rank 0, cheap, any thread: 1 once another team should go on with it. It may ignore that. */
+    int (*yielding)(const struct sg_work *w);
     struct sg_worker *worker; /* the engine's */
 };
 
@@ -56,8 +64,9 @@ struct sg_outcome {
     const char *reason; /* its sentence; "" when SG_OK */
     const void *result; /* what the team's rank 0 wrote; n_result may be 0 */
     size_t n_result;
-    double wall_s;
-    int n_ranks, rank; /* team size and the lowest world rank */
+    double wall_s, rank_s; /* of all its teams, one after the other; rank_s: each one's times its ranks */
+    int n_ranks, rank;     /* its last team's size, and the world rank of its rank 0 */
+    int n_teams;           /* that worked at it: 1, if none was changed */
 };
 
 struct sg_kind {
@@ -79,7 +88,21 @@ struct sg_kind {
     sg_status (*event)(void *context, void *user, const void *bytes, size_t n, struct sg_engine *e,
                        struct sg_err *err);
     void *context; /* each rank's own */
+    int yields;    /* COMPUTE: its work looks at `yielding` */
+    double
+        kept_after_s; /* work that has lasted so long can be gone on from when the run is started again; 0: never */
 };
+
+/* Local, on the team's rank 0, before it returns SG_STOPPED because of `yielding`: what the next team's rank 0 goes on from, in memory of
+ * sg_alloc. */
+void sg_work_leave_take(const struct sg_work *w, void *state, size_t n);
+
+/* Local, on the team's rank 0. What the team before left, the caller's (sg_free); NULL: nothing, it begins. */
+void *sg_work_state_take(const struct sg_work *w, size_t *n);
+
+/* Local, on the team's rank 0, cheap: how much of the work is done, 0 to 1. What does not say it gets no other team before an item
+ * of its kind has finished. */
+void sg_work_progress(const struct sg_work *w, double done);
 
 /* Local, on the team's rank 0, from the thread that runs `work`: sends bytes to the coordinator now (a paid
  * completion must be durable before its item ends). Copies them; returns without waiting for the coordinator.
@@ -113,6 +136,8 @@ struct sg_engine_hooks {
     /* Rank 0, coordinator thread: an item was handed to these world ranks. May be NULL. */
     void (*started)(void *context, int kind, void *user, const int *ranks, int n_ranks);
     void *context;
+    double
+        until_s; /* sg_now_s when the time of the run is over; 0: not known. What cannot end before that, nor be kept, does not begin */
 };
 
 /* Parts: bytes that the work of many items reads, such as the rows of a task. They are sent to a rank once, before the first work there that
@@ -169,9 +194,13 @@ sg_status sg_engine_run(struct sg_engine *e, const struct sg_engine_hooks *hooks
 struct sg_engine_state {
     int64_t n_items, n_waiting, n_ready, n_running, n_done; /* n_items is the sum of the others */
     int64_t n_failed;                                       /* of n_done */
-    double cost_left;      /* of COMPUTE items that are not done, in estimate units */
-    double cost_done;      /* of COMPUTE items that are done and did not fail */
-    double rank_s_done;    /* what these took: sum of wall_s * n_ranks */
+    double cost_left;   /* of COMPUTE items that are not done, in estimate units */
+    double cost_done;   /* of COMPUTE items that are done and did not fail */
+    double rank_s_done; /* what these took: sum of rank_s */
+    double cost_all;    /* of COMPUTE items, done or not */
+    double
+        left_s; /* rank-seconds that those not done will take, by what finished ones of their kind took (sg_policy_factor) */
+    int64_t n_changes;     /* of teams, in this run */
     double busy_s, idle_s; /* of COMPUTE slots, all ranks, in this run */
     int draining;          /* nothing is handed out any more: a request to stop, a limit or a failure */
 };
@@ -199,6 +228,8 @@ struct sg_engine_held {
 };
 int sg_engine_held(const struct sg_engine *e, int rank, enum sg_slot slot, struct sg_engine_held *out);
 extern double sg_engine_heartbeat_s; /* between two of a rank: 5 s; tests shorten it */
+extern double
+    sg_engine_change_s; /* SG_POLICY_CHANGE_S, or what $SG_TEAM_CHANGE_S said to sg_engine_create (for tests) */
 
 /* Any thread or a signal handler, any rank: ask for an orderly end. 1: drain (hand out no more); 2: quick
  * (also tells running work by `stopping`). It holds for every run of this process from now on; 0 takes it

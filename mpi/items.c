@@ -20,13 +20,33 @@ static int grow(void **p, int64_t n, int64_t *cap, size_t size)
     return 1;
 }
 
+static double ordered_cost(const struct sg_items *s, int64_t id)
+{
+    const struct sg_item *item = &s->record[id].item;
+    return s->ordered_by ? item->cost * s->ordered_by[item->kind] : item->cost;
+}
+
+double sg_items_cost(const struct sg_items *s, int64_t id)
+{
+    const struct sg_item *item = &s->record[id].item;
+    return s->factor ? item->cost * s->factor[item->kind] : item->cost;
+}
+
+double sg_items_left_s(const struct sg_items *s)
+{
+    double sum = 0;
+    for (int k = 0; s->factor && k < s->n_kinds; k++)
+        sum += fmax(0, s->kind_cost_all[k] - s->kind_cost_over[k]) * s->factor[k];
+    return sum;
+}
+
 /* By priority, longest first, then by id: the same order as the policy's. */
 static int before(const struct sg_items *s, const int64_t *a, const int64_t *b)
 {
     int first_a = s->record[*a].item.priority, first_b = s->record[*b].item.priority;
     if (first_a != first_b)
         return first_a > first_b;
-    double cost_a = s->record[*a].item.cost, cost_b = s->record[*b].item.cost;
+    double cost_a = ordered_cost(s, *a), cost_b = ordered_cost(s, *b);
     return cost_a > cost_b || (cost_a == cost_b && *a < *b);
 }
 
@@ -40,6 +60,33 @@ static void ready_push(struct sg_items *s, enum sg_slot slot, int64_t id)
 static int64_t ready_pop(struct sg_items *s, enum sg_slot slot)
 {
     return heap_pop(s->ready[slot].id, &s->ready[slot].n, s);
+}
+
+/* After a finished item. The queue is put in order again when a kind's factor has moved by a tenth: so it seldom is. */
+static void correct(struct sg_items *s, int kind, double cost, double took_s)
+{
+    int moved = 0;
+    if (!s->speed)
+        return;
+    s->speed[kind].n++;
+    s->speed[kind].cost += cost;
+    s->speed[kind].took_s += took_s;
+    s->speed_all.n++;
+    s->speed_all.cost += cost;
+    s->speed_all.took_s += took_s;
+    for (int k = 0; k < s->n_kinds; k++) {
+        s->factor[k] = sg_policy_factor(&s->speed[k], &s->speed_all);
+        moved |= fabs(s->factor[k] - s->ordered_by[k]) > 0.1 * s->ordered_by[k];
+    }
+    if (!moved)
+        return;
+    for (int k = 0; k < s->n_kinds; k++)
+        s->ordered_by[k] = s->factor[k];
+    struct sg_ready *q = &s->ready[SG_SLOT_COMPUTE];
+    for (int64_t n = 0; n < q->n;) {
+        int64_t id = q->id[n];
+        heap_push(q->id, &n, id, s);
+    }
 }
 
 static void set_state(struct sg_items *s, int64_t id, enum sg_item_state state)
@@ -117,6 +164,8 @@ static sg_status add_locked(struct sg_items *s, const struct sg_item *item, enum
     s->n++;
     if (slot == SG_SLOT_COMPUTE)
         s->cost_all += item->cost;
+    if (slot == SG_SLOT_COMPUTE && s->kind_cost_all)
+        s->kind_cost_all[item->kind] += item->cost;
     if (r->state == SG_ITEM_READY)
         ready_push(s, slot, s->n - 1);
     return SG_OK;
@@ -152,7 +201,7 @@ int sg_items_take(struct sg_items *s, enum sg_slot slot, int n_max, struct sg_po
         int64_t id = ready_pop(s, slot);
         const struct sg_item *item = &s->record[id].item;
         out[n] = (struct sg_policy_item){
-            .id = id, .cost = item->cost, .max_ranks = item->max_ranks, .priority = item->priority};
+            .id = id, .cost = sg_items_cost(s, id), .max_ranks = item->max_ranks, .priority = item->priority};
     }
     pthread_mutex_unlock(&s->lock);
     return n;
@@ -169,11 +218,19 @@ void sg_items_start(struct sg_items *s, int64_t id, int rank, int n_ranks, doubl
 {
     pthread_mutex_lock(&s->lock);
     struct sg_item_record *r = &s->record[id];
+    if (r->state != SG_ITEM_RUNNING) {
+        r->n_teams = 0;
+        r->base_ranks = n_ranks;
+        r->before_s = r->before_rank_s = 0;
+    }
     set_state(s, id, SG_ITEM_RUNNING);
     r->rank = rank;
     r->n_ranks = n_ranks;
     r->start_s = now_s;
     r->broken = 0;
+    r->n_teams++;
+    r->wanted_ranks = 0;
+    r->left_at_s = 0;
     if (r->slot == SG_SLOT_COMPUTE) {
         s->n_busy += n_ranks;
         s->start_sum_s += now_s * n_ranks;
@@ -188,6 +245,17 @@ static void leave_ranks(struct sg_items *s, const struct sg_item_record *r, doub
     s->n_busy -= r->n_ranks;
     s->start_sum_s -= r->start_s * r->n_ranks;
     s->busy_s += (now_s - r->start_s) * r->n_ranks;
+}
+
+void sg_items_leave(struct sg_items *s, int64_t id, double wall_s, double now_s)
+{
+    pthread_mutex_lock(&s->lock);
+    struct sg_item_record *r = &s->record[id];
+    leave_ranks(s, r, now_s);
+    r->before_s += wall_s;
+    r->before_rank_s += wall_s * r->n_ranks;
+    r->n_ranks = 0; /* nothing is counted twice */
+    pthread_mutex_unlock(&s->lock);
 }
 
 void sg_items_unstart(struct sg_items *s, int64_t id, double now_s)
@@ -208,11 +276,15 @@ void sg_items_finish(struct sg_items *s, int64_t id, int failed, double wall_s, 
     s->n_failed += failed;
     if (r->slot == SG_SLOT_COMPUTE) {
         s->cost_over += r->item.cost;
+        if (s->kind_cost_over)
+            s->kind_cost_over[r->item.kind] += r->item.cost;
         if (!failed) { /* what failed early says nothing about how fast work goes */
             s->cost_done += r->item.cost;
-            s->rank_s_done += wall_s * r->n_ranks;
+            s->rank_s_done += r->before_rank_s + wall_s * r->n_ranks;
         }
     }
+    if (r->slot == SG_SLOT_COMPUTE && !failed)
+        correct(s, r->item.kind, r->item.cost, r->before_rank_s + wall_s * r->n_ranks);
     for (int64_t i = 0; i < r->n_followers; i++) {
         struct sg_item_record *f = &s->record[r->followers[i]];
         if (--f->n_missing == 0) {

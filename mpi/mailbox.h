@@ -10,12 +10,13 @@
  *                        COMMAND       item, slot; body: what sg_engine_send was given
  *                        PART          item: the part's number, how, from: where in it the body belongs (mpi/parts.h); before the WORK
  *                                      that reads it
+ *                        YIELD         item: its work shall hand over to another team
  *                        STOP_NOW      running work shall stop
  *                        END           status, text: the run's; the coordinator's last message
  *     worker -> rank 0   EVENT         item; body: what sg_work_emit was given
- *                        RESULT        item, status, text, wall_s; body: the result
+ *                        RESULT        item, status, text, wall_s; how 1: it hands over; body: the result
  *                        STOP_REQUEST  how: a signal or a call asked this rank to end the run
- *                        HEARTBEAT     nothing: the rank's service thread works
+ *                        HEARTBEAT     the rank's service thread works; item, wall_s: what its work will still take; item -1: not known
  *                        FINISHED      a worker's last message, in answer to END
  */
 /* clang-format on */
@@ -35,6 +36,7 @@ enum sg_message_type {
     SG_MESSAGE_WORK,
     SG_MESSAGE_COMMAND,
     SG_MESSAGE_PART,
+    SG_MESSAGE_YIELD,
     SG_MESSAGE_STOP_NOW,
     SG_MESSAGE_END,
     SG_MESSAGE_EVENT, /* from here on: for the coordinator */

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,6 +45,7 @@ void sg_worker_close(struct sg_worker *w)
             close(w->wake_fd[s]);
     }
     sg_part_store_free(&w->parts);
+    sg_free(w->left.state);
     if (w->self != MPI_COMM_NULL)
         MPI_Comm_free(&w->self);
     if (w->teams != MPI_COMM_NULL)
@@ -56,6 +58,8 @@ void sg_worker_begin(struct sg_worker *w)
 {
     w->go = w->ended = 0;
     atomic_store(&w->stop_now, 0);
+    atomic_store(&w->yield, -1);
+    w->progress.item = -1;
 }
 
 void sg_worker_go(struct sg_worker *w)
@@ -79,6 +83,11 @@ int sg_worker_wait_go(struct sg_worker *w)
 static int is_stopping(const struct sg_work *w)
 {
     return atomic_load_explicit(&w->worker->stop_now, memory_order_relaxed);
+}
+
+static int is_yielding(const struct sg_work *w)
+{
+    return atomic_load_explicit(&w->worker->yield, memory_order_relaxed) == w->item;
 }
 
 void sg_worker_end(struct sg_worker *w, sg_status status, const char *text)
@@ -137,6 +146,9 @@ void sg_worker_message_take(struct sg_worker *w, struct sg_message *message)
         notify(w, message->head.slot);
         pthread_mutex_unlock(&w->lock);
         return;
+    case SG_MESSAGE_YIELD:
+        atomic_store(&w->yield, message->head.item);
+        break;
     case SG_MESSAGE_STOP_NOW:
         sg_worker_stop_now(w);
         break;
@@ -215,6 +227,74 @@ done:
     return status;
 }
 
+void sg_work_leave_take(const struct sg_work *w, void *state, size_t n)
+{
+    struct sg_worker *worker = w->worker;
+    sg_free(worker->left.state);
+    worker->left.item = w->item;
+    worker->left.state = state;
+    worker->left.n = n;
+}
+
+void *sg_work_state_take(const struct sg_work *w, size_t *n)
+{
+    struct sg_worker *worker = w->worker;
+    void *state = worker->left.state;
+    *n = worker->left.n;
+    worker->left.state = NULL;
+    return state;
+}
+
+void sg_work_progress(const struct sg_work *w, double done)
+{
+    struct sg_worker *worker = w->worker;
+    struct sg_worker_progress *p = &worker->progress;
+    pthread_mutex_lock(&worker->lock);
+    p->done = done;
+    p->done_s = sg_now_s();
+    if (p->item != w->item) {
+        p->item = w->item;
+        p->first = done;
+        p->first_s = p->done_s;
+    }
+    pthread_mutex_unlock(&worker->lock);
+}
+
+double sg_worker_left_s(struct sg_worker *w, int64_t *item, double *begun_s)
+{
+    pthread_mutex_lock(&w->lock);
+    struct sg_worker_progress p = w->progress;
+    pthread_mutex_unlock(&w->lock);
+    *item = p.item;
+    *begun_s = p.first_s;
+    if (p.item < 0 || !(p.done > p.first) || !(p.done_s > p.first_s))
+        return -1;
+    return fmax(0, (1 - p.done) * (p.done_s - p.first_s) / (p.done - p.first) - (sg_now_s() - p.done_s));
+}
+
+/* What it finds of a team before is the item's own: the coordinator hands such an item out at once. */
+static void begin_compute(struct sg_worker *w, int64_t item)
+{
+    if (w->left.item != item) {
+        sg_free(w->left.state);
+        w->left.state = NULL;
+    }
+}
+
+/* Returns whether the work hands over. */
+static int end_compute(struct sg_worker *w, sg_status status)
+{
+    atomic_store(&w->yield, -1);
+    pthread_mutex_lock(&w->lock);
+    w->progress.item = -1;
+    pthread_mutex_unlock(&w->lock);
+    if (status == SG_STOPPED && w->left.state)
+        return 1;
+    sg_free(w->left.state);
+    w->left.state = NULL;
+    return 0;
+}
+
 /* Turns the message that brought the work into the one that reports it, so that reporting needs no memory. */
 static void report_take(struct sg_worker *w, struct sg_message *message, sg_status status,
                         struct sg_buf *result, double wall_s, struct sg_err *err)
@@ -238,12 +318,19 @@ static void do_work(struct sg_worker *w, enum sg_slot slot, struct sg_message *m
 {
     struct sg_err err = {0};
     struct sg_buf result = sg_buf_make(SG_BODY_MAX);
-    struct sg_work work = {.item = message->head.item, .slot = slot, .stopping = is_stopping, .worker = w};
+    struct sg_work work = {.item = message->head.item,
+                           .slot = slot,
+                           .stopping = is_stopping,
+                           .yielding = is_yielding,
+                           .worker = w};
     work.team =
         (struct sg_team){.comm = slot == SG_SLOT_COMPUTE ? w->self : MPI_COMM_NULL, .rank = 0, .size = 1};
     int leader = message->head.n_ranks == 1;
     double start_s = sg_now_s();
     sg_status status = SG_OK;
+    int hands_over = 0;
+    if (slot == SG_SLOT_COMPUTE)
+        begin_compute(w, work.item);
     if (message->head.n_ranks > 1) {
         status = make_team(w, message, &work.team, &err);
         leader = status == SG_OK ? work.team.rank == 0 : message->head.how;
@@ -254,6 +341,9 @@ static void do_work(struct sg_worker *w, enum sg_slot slot, struct sg_message *m
         status = work_in_team(w, message, &work, &result, &err);
     if (message->head.n_ranks > 1 && work.team.comm != MPI_COMM_NULL)
         MPI_Comm_free(&work.team.comm);
+    if (slot == SG_SLOT_COMPUTE)
+        hands_over = end_compute(w, status);
+    message->head.how = hands_over;
     if (leader)
         report_take(w, message, status, &result, sg_now_s() - start_s, &err);
     else

@@ -25,6 +25,20 @@ struct sg_worker {
 
     struct sg_part_store parts; /* the compute slot's thread */
     atomic_int stop_now;        /* running work shall return */
+    atomic_int_fast64_t yield;  /* the COMPUTE item whose work shall hand over; -1: none */
+
+    /* The compute slot's thread: what work has left for its item's next team. */
+    struct {
+        int64_t item;
+        void *state;
+        size_t n;
+    } left;
+
+    /* Under the lock. Of the COMPUTE item in hand, as its work has said the first time and the last time; item -1: it has not. */
+    struct sg_worker_progress {
+        int64_t item;
+        double first, first_s, done, done_s;
+    } progress;
 };
 
 /* Collective over world (duplicates communicators), and agreed on. close also after a failure. */
@@ -44,6 +58,10 @@ void sg_worker_loop(struct sg_worker *w, enum sg_slot slot);
 
 /* Service thread: a message for a worker (sg_message_is_for_worker). */
 void sg_worker_message_take(struct sg_worker *w, struct sg_message *message);
+
+/* Service thread. How long the COMPUTE item in hand will take at the speed that it has had; *begun_s: tells its work from that before. < 0: not
+ * known. */
+double sg_worker_left_s(struct sg_worker *w, int64_t *item, double *begun_s);
 
 /* Tells running work to return. */
 void sg_worker_stop_now(struct sg_worker *w);

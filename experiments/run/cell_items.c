@@ -114,7 +114,9 @@ void sg_cell_items_kinds(struct sg_cell_items *x,
                                                 .prepare = prepare,
                                                 .work = work,
                                                 .done = done,
-                                                .context = x};
+                                                .context = x,
+                                                .yields = x->p->study->external == NULL,
+                                                .kept_after_s = sg_cell_kept_after_s(x->p)};
     kinds[SG_CELL_PROBE] = (struct sg_kind){.name = "probe",
                                             .slot = SG_SLOT_COMPUTE,
                                             .prepare = prepare_probe,

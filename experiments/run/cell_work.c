@@ -194,6 +194,11 @@ sg_status sg_cell_result(const struct sg_encoder *encoder, const struct sg_work 
     }
     if (o && r->first_step)
         json_object_set_new(o, "first_step", json_integer((json_int_t)r->first_step));
+    if (o && r->n_teams) {
+        json_object_set_new(o, "ranks", json_integer((json_int_t)r->most_ranks));
+        json_object_set_new(o, "teams", json_integer((json_int_t)r->n_teams));
+        json_object_set_new(o, "rank_s", json_real(r->rank_s));
+    }
     if (o && more)
         json_object_update(o, more);
     struct result_head head = {.n_steps = r->n_steps,
@@ -237,6 +242,11 @@ sg_status sg_cell_result_take(const void *bytes, size_t n, struct sg_cell_found 
     return SG_OK;
 }
 
+double sg_cell_kept_after_s(const struct sg_prepared *p)
+{
+    return p->study->external || !p->study->results ? 0 : LONG_S;
+}
+
 static int stopping(void *context)
 {
     const struct sg_work *w = context;
@@ -257,6 +267,18 @@ static void visit(const char *site, int64_t item)
     sg_crash_site(site, number);
 }
 
+static int yielding(void *context)
+{
+    const struct sg_work *w = context;
+    return w->yielding(w);
+}
+
+static void tell_progress(void *context, int64_t step, int64_t n_steps, double loss)
+{
+    (void)loss;
+    sg_work_progress(context, (double)step / (double)n_steps);
+}
+
 static sg_status train_cell(const struct sg_prepared *p, const struct sg_cell_message *m,
                             const struct rows *x, const struct sg_work *w, struct sg_buf *result,
                             struct sg_err *err)
@@ -266,17 +288,25 @@ static sg_status train_cell(const struct sg_prepared *p, const struct sg_cell_me
     struct sg_train_result r = {0};
     /* Where the folder is not seen by this node, a cell that was cut off starts from the start. */
     const char *path = sg_json_text_or(m->head, "snapshot", NULL);
+    struct sg_train_handover hand = {.yielding = yielding, .least_s = 2 * sg_engine_change_s};
     struct sg_train_hooks hooks = {
         .stopping = stopping,
         .saved = saved,
+        .progress = tell_progress,
         .context = (void *)(uintptr_t)w,
+        .handover = &hand,
         .snapshot = {.path = path, .every_s = long_s(), .least_s = long_s(), .may_fail = 1}};
     sg_status status;
     s.seed = (uint64_t)sg_json_int_or(m->head, "seed", 0);
-    if (study->external)
+    if (study->external) {
         status = sg_external_train(study, &study->task[m->task], &s, &x->train, &x->test, w, &r, err);
-    else
+    } else {
+        if (w->team.rank == 0)
+            hand.state = sg_work_state_take(w, &hand.n_state);
         status = sg_train(p->encoder, &s, &x->train, &x->test, &w->team, &hooks, NULL, &r, err);
+        if (hand.state)
+            sg_work_leave_take(w, hand.state, hand.n_state);
+    }
     if (status == SG_OK) {
         json_t *view = json_object_get(m->head, "view"),
                *more = view ? json_pack("{s:O}", "view", view) : NULL;

@@ -32,6 +32,9 @@ sg_status sg_cell_payload(struct sg_shared_rows *rows, struct sg_engine *e, cons
  * not in this study. What cannot be removed stays. */
 sg_status sg_cell_tidy(const struct sg_prepared *p, struct sg_ledger *l, struct sg_err *err) SG_MUST_USE;
 
+/* A cell that has trained for so long can be gone on from; 0: none can. */
+double sg_cell_kept_after_s(const struct sg_prepared *p);
+
 /* Collective over w->team; the encoder is the same on each rank. */
 sg_status sg_cell_work(const struct sg_prepared *p, const struct sg_work *w, struct sg_buf *result,
                        struct sg_err *err) SG_MUST_USE;

@@ -337,6 +337,8 @@ static sg_status fill_cell(struct fill *f, sqlite3_stmt *s, struct sg_err *err)
         [SG_CELLS_train_s].x = real_of(result, "train_s"),
         [SG_CELLS_eval_s].x = real_of(result, "eval_s"),
         [SG_CELLS_ranks].x = real_of(result, "ranks"),
+        [SG_CELLS_teams].x = real_of(result, "teams"),
+        [SG_CELLS_rank_s].x = real_of(result, "rank_s"),
         [SG_CELLS_threads].x = real_of(result, "threads"),
         [SG_CELLS_kernels].text = sg_json_text_or(result, "kernels", ""),
         [SG_CELLS_rounding].text = sg_json_text_or(result, "rounding", ""),

@@ -39,7 +39,9 @@
     X(weights_sha256, TEXT, "", 0, "SHA-256 of the final weights")                                           \
     X(train_s, REAL, "s", SG_COL_VOLATILE, "wall time of training")                                          \
     X(eval_s, REAL, "s", SG_COL_VOLATILE, "wall time of evaluation")                                         \
-    X(ranks, REAL, "ranks", SG_COL_VOLATILE, "MPI ranks that trained it together")                           \
+    X(ranks, REAL, "ranks", SG_COL_VOLATILE, "MPI ranks that trained it together, the most at a time")       \
+    X(teams, REAL, "teams", SG_LATER, "one after the other: it grew, shrank or was resumed; 1: none of it")  \
+    X(rank_s, REAL, "s", SG_LATER, "train_s of each team times its ranks")                                   \
     X(threads, REAL, "threads", SG_COL_VOLATILE, "threads a rank")                                           \
     X(kernels, TEXT, "", SG_LATER, "kernels of the team's first rank: avx512, avx2, base, ref")              \
     X(rounding, TEXT, "", SG_LATER, "of products: fused, plain, reference, bf16; equal bits need the same")  \

@@ -116,9 +116,18 @@ static void dependencies(void)
 {
     struct sg_err err = {0};
     int context = 77;
-    struct sg_kind kinds[2] = {
-        {"compute", SG_SLOT_COMPUTE, link_prepare, link_work, link_done, NULL, &context},
-        {"network", SG_SLOT_NETWORK, link_prepare, link_work, link_done, NULL, &context}};
+    struct sg_kind kinds[2] = {{.name = "compute",
+                                .slot = SG_SLOT_COMPUTE,
+                                .prepare = link_prepare,
+                                .work = link_work,
+                                .done = link_done,
+                                .context = &context},
+                               {.name = "network",
+                                .slot = SG_SLOT_NETWORK,
+                                .prepare = link_prepare,
+                                .work = link_work,
+                                .done = link_done,
+                                .context = &context}};
     CHECK_OK(run(kinds, 2, fill_links, &err), err);
     for (int i = 0; world.rank == 0 && i < N_CHAIN; i++)
         CHECK(links[i].done);
@@ -164,7 +173,7 @@ static void fill_seed(struct sg_engine *e)
 static void adaptive(void)
 {
     struct sg_err err = {0};
-    struct sg_kind kind = {"grow", SG_SLOT_COMPUTE, NULL, grow_work, grow_done, NULL, NULL};
+    struct sg_kind kind = {.name = "grow", .slot = SG_SLOT_COMPUTE, .work = grow_work, .done = grow_done};
     n_grown = 0;
     CHECK_OK(run(&kind, 1, fill_seed, &err), err);
     CHECK(world.rank != 0 || n_grown == 127);
@@ -231,7 +240,11 @@ static void fill_teams(struct sg_engine *e)
 static void teams(void)
 {
     struct sg_err err = {0};
-    struct sg_kind kind = {"team", SG_SLOT_COMPUTE, big_prepare, team_work, team_done, NULL, NULL};
+    struct sg_kind kind = {.name = "team",
+                           .slot = SG_SLOT_COMPUTE,
+                           .prepare = big_prepare,
+                           .work = team_work,
+                           .done = team_done};
     static const int cases[][2] = {{1, 8}, {1, 4}, {1, 5}, {12, 4}, {9, 8}}; /* items, max_ranks */
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
         n_team_items = cases[c][0];
@@ -293,7 +306,7 @@ static void fill_failing(struct sg_engine *e)
 static void failing_items(void)
 {
     struct sg_err err = {0};
-    struct sg_kind kind = {"fail", SG_SLOT_COMPUTE, NULL, fail_work, fail_done, NULL, NULL};
+    struct sg_kind kind = {.name = "fail", .slot = SG_SLOT_COMPUTE, .work = fail_work, .done = fail_done};
     n_failed_seen = n_after_failed = 0;
     CHECK_OK(run(&kind, 1, fill_failing, &err), err);
     CHECK(world.rank || (n_failed_seen == 5 && n_after_failed == 3));
@@ -362,8 +375,16 @@ static void fill_emitters(struct sg_engine *e)
 static void events(void)
 {
     struct sg_err err = {0};
-    struct sg_kind kinds[2] = {{"compute", SG_SLOT_COMPUTE, NULL, emit_work, emit_done, emit_event, NULL},
-                               {"network", SG_SLOT_NETWORK, NULL, emit_work, emit_done, emit_event, NULL}};
+    struct sg_kind kinds[2] = {{.name = "compute",
+                                .slot = SG_SLOT_COMPUTE,
+                                .work = emit_work,
+                                .done = emit_done,
+                                .event = emit_event},
+                               {.name = "network",
+                                .slot = SG_SLOT_NETWORK,
+                                .work = emit_work,
+                                .done = emit_done,
+                                .event = emit_event}};
     CHECK_OK(run(kinds, 2, fill_emitters, &err), err);
     for (int i = 0; world.rank == 0 && i < N_EMITTERS; i++)
         CHECK(emitters[i].done);
@@ -388,8 +409,8 @@ static sg_status tiny_work(void *context, const struct sg_work *w, struct sg_buf
 static void throughput(void)
 {
     struct sg_err err = {0};
-    struct sg_kind kinds[2] = {{"compute", SG_SLOT_COMPUTE, NULL, tiny_work, NULL, NULL, NULL},
-                               {"network", SG_SLOT_NETWORK, NULL, tiny_work, NULL, NULL, NULL}};
+    struct sg_kind kinds[2] = {{.name = "compute", .slot = SG_SLOT_COMPUTE, .work = tiny_work},
+                               {.name = "network", .slot = SG_SLOT_NETWORK, .work = tiny_work}};
     double start_s = MPI_Wtime();
     CHECK_OK(run(kinds, 2, fill_tiny, &err), err);
     double wall_s = MPI_Wtime() - start_s;
@@ -425,7 +446,7 @@ static double cpu_s(void)
 static void idle(void)
 {
     struct sg_err err = {0};
-    struct sg_kind kind = {"sleep", SG_SLOT_NETWORK, NULL, sleep_work, NULL, NULL, NULL};
+    struct sg_kind kind = {.name = "sleep", .slot = SG_SLOT_NETWORK, .work = sleep_work};
     double start_s = cpu_s();
     CHECK_OK(run(&kind, 1, fill_one, &err), err);
     double used_s = cpu_s() - start_s;
@@ -476,11 +497,11 @@ static void refused(void)
 {
     struct sg_err err = {0};
     struct sg_engine *e = NULL;
-    struct sg_kind broken = {"no work", SG_SLOT_COMPUTE, NULL, NULL, NULL, NULL, NULL};
+    struct sg_kind broken = {.name = "no work", .slot = SG_SLOT_COMPUTE};
     CHECK(sg_engine_create(&world, &broken, 1, &e, &err) == SG_FAILED && !e && strstr(err.text, "no work"));
 
-    struct sg_kind kinds[2] = {{"compute", SG_SLOT_COMPUTE, NULL, tiny_work, NULL, NULL, NULL},
-                               {"network", SG_SLOT_NETWORK, NULL, sleep_work, NULL, NULL, NULL}};
+    struct sg_kind kinds[2] = {{.name = "compute", .slot = SG_SLOT_COMPUTE, .work = tiny_work},
+                               {.name = "network", .slot = SG_SLOT_NETWORK, .work = sleep_work}};
     CHECK_OK(sg_engine_create(&world, kinds, 2, &e, &err), err);
     int64_t id = -7, later = 0, before = -1;
     const struct sg_item bad[] = {
@@ -520,8 +541,8 @@ static void refused(void)
 
 static void out_of_memory(void)
 {
-    struct sg_kind kinds[2] = {{"compute", SG_SLOT_COMPUTE, NULL, tiny_work, NULL, NULL, NULL},
-                               {"team", SG_SLOT_COMPUTE, NULL, fail_work, NULL, NULL, NULL}};
+    struct sg_kind kinds[2] = {{.name = "compute", .slot = SG_SLOT_COMPUTE, .work = tiny_work},
+                               {.name = "team", .slot = SG_SLOT_COMPUTE, .work = fail_work}};
     for (int n = 1; n <= 45; n++) {
         struct sg_err err = {0};
         struct sg_engine *e = NULL;
@@ -623,7 +644,8 @@ static void fill_talks(struct sg_engine *e)
 static void telling(void)
 {
     struct sg_err err = {0};
-    struct sg_kind kind = {"talk", SG_SLOT_NETWORK, NULL, talk_work, talk_done, talk_event, NULL};
+    struct sg_kind kind = {
+        .name = "talk", .slot = SG_SLOT_NETWORK, .work = talk_work, .done = talk_done, .event = talk_event};
     CHECK_OK(run(&kind, 1, fill_talks, &err), err);
     for (int i = 0; world.rank == 0 && i < world.size + 2; i++)
         CHECK(talks[i].is_over);

@@ -140,8 +140,18 @@ static struct sg_engine *make(work_function compute, work_function network, int 
 {
     struct sg_err err = {0};
     struct sg_engine *e = NULL;
-    struct sg_kind kinds[2] = {{"compute", SG_SLOT_COMPUTE, prepare, compute, done, event, NULL},
-                               {"network", SG_SLOT_NETWORK, prepare, network, done, event, NULL}};
+    struct sg_kind kinds[2] = {{.name = "compute",
+                                .slot = SG_SLOT_COMPUTE,
+                                .prepare = prepare,
+                                .work = compute,
+                                .done = done,
+                                .event = event},
+                               {.name = "network",
+                                .slot = SG_SLOT_NETWORK,
+                                .prepare = prepare,
+                                .work = network,
+                                .done = done,
+                                .event = event}};
     CHECK_OK(sg_engine_create(&world, kinds, 2, &e, &err), err);
     for (int i = 0; world.rank == 0 && i < n_items; i++) {
         int64_t last = i - 1; /* some wait for others */
@@ -326,7 +336,7 @@ static void silence(void)
         return;
     struct sg_err err = {0};
     struct sg_engine *e = NULL;
-    const struct sg_kind kind = {"stopped", SG_SLOT_COMPUTE, NULL, stopped_work, NULL, NULL, NULL};
+    const struct sg_kind kind = {.name = "stopped", .slot = SG_SLOT_COMPUTE, .work = stopped_work};
     int users[8];
     sg_engine_heartbeat_s = 0.05;
     longest.silent_s = 0;
