@@ -72,7 +72,7 @@ static void start(struct simulator *s, const struct sg_assignment *a, struct sg_
     const struct sg_policy_item *item = &s->item[s->next + a->item];
     running_push(s->heap, &s->n_running,
                  (struct running){.end_s = s->now_s + duration(item->cost, a->n_ranks, s->gain),
-                                  .since_s = s->now_s,
+                                  .since_s = -HUGE_VAL, /* it has not been changed */
                                   .cost = item->cost,
                                   .first = rank[0],
                                   .n_ranks = a->n_ranks,
@@ -145,7 +145,9 @@ static void join(struct simulator *s, struct running *r, int n)
     memmove(s->free_rank, s->free_rank + n, (size_t)s->n_free * sizeof *s->free_rank);
 }
 
-/* The engine asks every fifth of a second; here as often as it could make a difference. */
+static const double LOOK_S =
+    5 * SG_POLICY_CHANGE_S; /* the engine looks more often, which makes little difference */
+
 static void change(struct simulator *s, struct sg_simulation *out)
 {
     if (!s->is_elastic || !s->n_free || s->next < s->n_items || s->now_s < s->next_change_s)
@@ -250,8 +252,13 @@ static void play(struct simulator *s, struct sg_simulation *out)
     hand_out(s, out);
     change(s, out);
     while (s->n_running) {
-        end_one(s);
-        hand_out(s, out);
+        double look_s = s->now_s + LOOK_S;
+        if (s->is_elastic && s->n_free && s->next == s->n_items && s->heap[0].end_s > look_s) {
+            s->now_s = look_s; /* what was changed a moment ago may be changed again */
+        } else {
+            end_one(s);
+            hand_out(s, out);
+        }
         change(s, out);
     }
     out->makespan_s = s->now_s;

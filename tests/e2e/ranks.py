@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import signal
 import sqlite3
 import time
 
@@ -18,11 +19,44 @@ def cells_done(results):
         return 0
 
 
+def grows(folder):
+    """Five long cells on four ranks: those that are done with the others join the fifth. Stopped then, it goes on on two ranks; the digest is that of one."""
+    study = [*sg.QUICKSTART, "tasks=[sst2]", "mixes=[raw]", "raw=[8]", "seeds.data=5"]
+    os.environ["SG_TEAM_CHANGE_S"] = sg.ENVIRONMENT["SG_TEAM_CHANGE_S"] = "0.02"  # ranks join for less than seconds, too
+    for steps in (600, 1500, 4000):
+        longer, results = [*study, f"train.steps={steps}", "--offline"], folder / f"grown{steps}"
+        process = sg.begin("run", *longer, "--quiet", "--results", results, ranks=4)
+        while process.poll() is None:
+            time.sleep(0.02)
+            with contextlib.suppress(OSError, ValueError):
+                if json.loads((results / "status.json").read_text())["n_cells_done"] == 4:
+                    break
+        time.sleep(steps / 2500)
+        for _ in range(2):  # the second one: at once
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGUSR1)
+                time.sleep(0.1)
+        process.wait(timeout=120)
+        # So short a cell leaves a checkpoint only when it has had another team.
+        if list(results.glob("*.run")):
+            break
+    sg.check(list(results.glob("*.run")), "no cell was stopped that had grown")
+    digest = sg.digest(sg.run("run", *longer, "--results", results, ranks=2)[0])
+    sg.check(not list(results.glob("*.run")), "a checkpoint stays")
+    del sg.ENVIRONMENT["SG_TEAM_CHANGE_S"], os.environ["SG_TEAM_CHANGE_S"]
+    sg.check(digest == sg.digest(sg.run("run", *longer, "--results", folder / "stays", ranks=1)[0]), "a cell that grew gives another digest")
+    cells = [json.loads(result) for (result,) in sg.ask(results, "SELECT result FROM cells")]
+    grown = [c for c in cells if c["teams"] > 2 and c["ranks"] > 1 and c["rank_s"] > c["train_s"] * 1.01]
+    sg.check(len(grown) == 1, f"no cell says that it grew and was resumed: {[(c['teams'], c['ranks'], c['rank_s'], c['train_s']) for c in cells]}")
+    print(f"a cell of {grown[0]['teams']} teams, the largest of {grown[0]['ranks']} ranks: {grown[0]['train_s']:.1f} s, {grown[0]['rank_s']:.1f} s x ranks")
+
+
 sg.need_encoder()
 # Cells that take some tenths of a second each, so that kills find some done and others not.
 LONGER = [*sg.SMALL, "train.steps=200"]
 ONE_CELL = ["tasks=[sst2]", "methods=[zero_shot]", "mixes=[synthetic]", "sizes=[10]", "train.steps=2", "train.max_length=32"]
 with sg.Folder() as folder:
+    grows(folder)
     longer = []
     # One cell alone is trained by all ranks; with an encoder of the usual shape, too.
     sg.at_once(lambda: sg.same(folder / "true", ["experiments/grid.yaml", *ONE_CELL], (1, 4)),
