@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 /* A block is [slack][size, offset, capacity][data]; data is aligned. Capacity is 0 for what is not kept when it is freed. */
 enum { SIZE, OFFSET, CAPACITY, N_WORDS };
@@ -159,6 +160,19 @@ void sg_mem_trim(void)
     while (n_kept > 0)
         give_back(remove_kept(n_kept - 1));
     pthread_mutex_unlock(&kept_lock);
+}
+
+void sg_mem_forget(char *from, char *to)
+{
+#ifdef MADV_DONTNEED
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t a = ((uintptr_t)from + page - 1) / page * page, b = (uintptr_t)to / page * page;
+    if (b > a)
+        madvise((void *)a, b - a, MADV_DONTNEED); /* a wish */
+#else
+    (void)from;
+    (void)to;
+#endif
 }
 
 static char *fresh_block(size_t bytes, size_t align)

@@ -33,6 +33,9 @@ void sg_free(void *p);
 /* Gives back to the system what is kept: before others need the memory. */
 void sg_mem_trim(void);
 
+/* Gives whole pages between these places of one large block back to the system: what stood there is lost, and nobody reads it again. */
+void sg_mem_forget(char *from, char *to);
+
 /* A copy of a string (NULL gives NULL), or NULL without memory. Texts are aligned to 8 bytes: the rest would be half of a row. */
 char *sg_strdup(const char *text);
 char *sg_strndup(const char *text, size_t n);

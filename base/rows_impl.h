@@ -62,9 +62,8 @@ sg_status sg_rows_fail_field(const struct sg_rows_reader *in, int64_t line, cons
 sg_status sg_rows_fail_utf8(const struct sg_rows_reader *in, int64_t line, const char *name,
                             struct sg_err *err);
 
-/* text: n bytes and a NUL. */
-sg_status sg_rows_read_json(struct sg_rows_reader *in, const char *text, size_t n,
-                            struct sg_err *err) SG_MUST_USE;
+/* text: n bytes and a NUL. That of JSON is worth nothing afterwards: its memory goes back to the system as it is read. */
+sg_status sg_rows_read_json(struct sg_rows_reader *in, char *text, size_t n, struct sg_err *err) SG_MUST_USE;
 sg_status sg_rows_read_table(struct sg_rows_reader *in, char *text, size_t n, char delimiter,
                              struct sg_err *err) SG_MUST_USE;
 

@@ -371,8 +371,10 @@ static int64_t count_lines(const char *s, const char *end)
     return n;
 }
 
-sg_status sg_rows_read_json(struct sg_rows_reader *in, const char *text, size_t n, struct sg_err *err)
+sg_status sg_rows_read_json(struct sg_rows_reader *in, char *text, size_t n, struct sg_err *err)
 {
+    enum { PART = 1 << 20 };
+    char *kept = text; /* what is before has been read */
     struct place at = {text, text + n, 1 + in->n_skipped};
     to_next(&at);
     int is_list = at.s < at.end && *at.s == '[', over = 0;
@@ -403,6 +405,11 @@ sg_status sg_rows_read_json(struct sg_rows_reader *in, const char *text, size_t 
         SG_TRY(take(in, &at, err));
         at.line += count_lines(begin, at.s);
         SG_TRY(between(in, &at, is_list, &over, err));
+        if (at.s - kept > PART) {
+            char *read = text + (at.s - text);
+            sg_mem_forget(kept, read);
+            kept = read;
+        }
     }
     return SG_OK;
 }

@@ -244,7 +244,7 @@ sg_status sg_cell_result_take(const void *bytes, size_t n, struct sg_cell_found 
 
 double sg_cell_kept_after_s(const struct sg_prepared *p)
 {
-    return p->study->external || !p->study->results ? 0 : LONG_S;
+    return p->study->external || !p->study->results ? 0 : long_s();
 }
 
 static int stopping(void *context)

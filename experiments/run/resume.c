@@ -81,7 +81,9 @@ sg_status sg_resume_enter(struct sg_resume *r, struct sg_err *err)
     SG_TRY(sg_measure_raw_text_stats(p, r->ledger, err));
     for (int64_t i = 0; i < p->grid.n_pools; i++)
         SG_TRY(sg_measure_diversity_forget(p, i, 0, r->ledger, err));
-    return sg_ledger_commit(r->ledger, err);
+    SG_TRY(sg_ledger_commit(r->ledger, err));
+    sg_ledger_trim(r->ledger); /* of test rows, which are not read again before results.h5 is written */
+    return SG_OK;
 }
 
 void sg_resume_free(struct sg_resume *r)

@@ -19,6 +19,9 @@ static sg_status on_complete(void *context, int64_t i, struct sg_err *err)
 {
     struct sg_run *r = context;
     r->progress.n_pools_done += i < r->p->grid.n_pools;
+    if (r->progress.n_pools_done == r->p->grid.n_pools) /* nobody looks for near-duplicates any more */
+        for (int t = 0; t < r->p->study->n_tasks; t++)
+            sg_near_rest(r->p->near[t]);
     sg_event_filled(r, i);
     SG_TRY(sg_run_waits_no_more(r, i, err));
     SG_TRY(sg_resume_settle(&r->resume, i, err));

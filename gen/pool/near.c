@@ -38,7 +38,7 @@ struct sg_near {
         enum sg_near_kind kind;
         const struct sg_rows *rows;
     } pending[MAX_PENDING];
-    int n_pending;
+    int n_pending, n_sources; /* those that are not hashed yet, the first ones; all */
 };
 
 const char *sg_near_name(enum sg_near_kind k)
@@ -71,16 +71,31 @@ sg_status sg_near_create(double threshold, struct sg_near **out, struct sg_err *
     return status;
 }
 
-void sg_near_destroy(struct sg_near *n)
+static void forget(struct sg_near *n)
 {
-    if (!n)
-        return;
     sg_free(n->text);
     sg_free(n->shingle);
     sg_free(n->band);
     sg_free(n->next);
     sg_free(n->head);
+    n->text = NULL;
+    n->shingle = NULL;
+    n->band = NULL;
+    n->next = n->head = NULL;
+    n->n = n->room = n->n_shingles = n->shingle_room = 0;
+}
+
+void sg_near_destroy(struct sg_near *n)
+{
+    if (n)
+        forget(n);
     sg_free(n);
+}
+
+void sg_near_rest(struct sg_near *n)
+{
+    forget(n);
+    n->n_pending = n->n_sources;
 }
 
 double sg_near_threshold(const struct sg_near *n)
@@ -313,6 +328,7 @@ void sg_near_add_rows(struct sg_near *n, enum sg_near_kind kind, const struct sg
 {
     n->pending[n->n_pending].kind = kind;
     n->pending[n->n_pending++].rows = rows;
+    n->n_sources = n->n_pending;
     n->expected += rows->n;
 }
 

@@ -59,6 +59,9 @@ sg_status sg_near_read(const struct sg_near *n, const char *folded, struct sg_ne
 /* Appends what is compared of a text or a pair. */
 void sg_near_fold(const char *first, const char *second, struct sg_buf *out);
 
+/* Of one that holds added rows alone: gives back what it takes for them until somebody searches again, who has them hashed anew. */
+void sg_near_rest(struct sg_near *n);
+
 void sg_near_text_free(struct sg_near_text *t);
 sg_status sg_near_search(struct sg_near *n, const struct sg_near_text *t, struct sg_near_match *out,
                          struct sg_err *err) SG_MUST_USE;

@@ -261,6 +261,11 @@ sg_status sg_ledger_commit(struct sg_ledger *l, struct sg_err *err)
                    path, replaced ? "replaced by another file" : "moved or deleted");
 }
 
+void sg_ledger_trim(struct sg_ledger *l)
+{
+    sqlite3_db_release_memory(l->db);
+}
+
 int sg_ledger_is_ours(const struct sg_ledger *l)
 {
     struct sg_err unsaid;

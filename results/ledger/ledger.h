@@ -65,6 +65,8 @@ sg_status sg_ledger_open_held(const struct sg_ledger *l, struct sg_ledger **out,
 /* Commits nothing: what is uncommitted is lost. Gives the lease back. */
 void sg_ledger_close(struct sg_ledger *l);
 sg_status sg_ledger_commit(struct sg_ledger *l, struct sg_err *err) SG_MUST_USE;
+/* Gives back the memory that keeps what was read and written last: it is read from the file again where it is needed. */
+void sg_ledger_trim(struct sg_ledger *l);
 /* Whether what lies beside it may be written, too: no other run has taken the folder over. */
 int sg_ledger_is_ours(const struct sg_ledger *l);
 /* Seconds since the oldest uncommitted write; 0 when nothing waits. */

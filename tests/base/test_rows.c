@@ -213,6 +213,31 @@ static sg_status attempt(void)
     return status;
 }
 
+/* What has been read goes back to the system: the texts and the place of an error stay. */
+static void large_ones(void **state)
+{
+    (void)state;
+    enum { N = 40000 };
+    FILE *f = fopen(in_scratch("large.jsonl"), "w");
+    assert_non_null(f);
+    for (int i = 0; i < N; i++)
+        fprintf(f, "{\"text\": \"row %d %0120d\", \"label\": \"%d\"}\n", i, i, i % 3);
+    fprintf(f, "[]\n");
+    fclose(f);
+    struct sg_rows rows = {0};
+    char wanted[200];
+    FAILS(SG_INPUT, "large.jsonl:40001: a row must be",
+          sg_rows_read(in_scratch("large.jsonl"), NULL, 1, 0, &rows, &err));
+    OK(sg_rows_read(in_scratch("large.jsonl"), NULL, 1, N, &rows, &err));
+    assert_int_equal(rows.n, N);
+    for (int i = 0; i < N; i++) {
+        snprintf(wanted, sizeof wanted, "row %d %0120d", i, i);
+        assert_string_equal(rows.row[i].first, wanted);
+        assert_int_equal(rows.row[i].line, i + 1);
+    }
+    sg_rows_free(&rows);
+}
+
 static void allocations_that_fail(void **state)
 {
     (void)state;
@@ -228,9 +253,10 @@ static void allocations_that_fail(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(files_that_are_fine),  cmocka_unit_test(gzip_limit_and_named_fields),
-        cmocka_unit_test(files_that_are_not),   cmocka_unit_test(nested),
-        cmocka_unit_test(labels_that_are_none), cmocka_unit_test(allocations_that_fail),
+        cmocka_unit_test(files_that_are_fine),   cmocka_unit_test(gzip_limit_and_named_fields),
+        cmocka_unit_test(files_that_are_not),    cmocka_unit_test(nested),
+        cmocka_unit_test(labels_that_are_none),  cmocka_unit_test(large_ones),
+        cmocka_unit_test(allocations_that_fail),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }
