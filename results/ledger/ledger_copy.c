@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { HEAD_BYTES = 32, BLOCK_BYTES = 1 << 20, N_TRIES = 5 };
@@ -24,19 +25,25 @@ static void read_head(const char *log, unsigned char head[HEAD_BYTES])
     close(fd);
 }
 
-/* All of it as far as it reaches now. */
+/* As far as it reaches now: a log that grows faster than it is copied would have no end. */
 static sg_status copy_bytes(int from, int to, const char *path, const char *copy, struct sg_err *err)
 {
+    struct stat st;
+    if (fstat(from, &st) != 0)
+        return sg_fail(err, SG_FAILED, "%s: cannot be read: %s", path, strerror(errno));
     char *block = sg_alloc(BLOCK_BYTES, 1);
     sg_status status = block ? SG_OK : sg_fail_memory(err, BLOCK_BYTES);
     ssize_t n = 1;
-    for (off_t begin = 0; status == SG_OK && (n = pread(from, block, BLOCK_BYTES, begin)) > 0; begin += n)
+    for (off_t begin = 0; status == SG_OK && begin < st.st_size && n > 0; begin += n) {
+        off_t left = st.st_size - begin;
+        n = pread(from, block, left < BLOCK_BYTES ? (size_t)left : BLOCK_BYTES, begin);
         for (ssize_t at = 0, some; at < n && status == SG_OK; at += some)
             if ((some = write(to, block + at, (size_t)(n - at))) < 0)
                 status = sg_fail(
                     err, SG_FAILED,
                     "%s: a copy of the ledger cannot be written: %s; hint: TMPDIR names another place", copy,
                     strerror(errno));
+    }
     if (n < 0)
         status = sg_fail(err, SG_FAILED, "%s: cannot be read: %s", path, strerror(errno));
     sg_free(block);

@@ -48,8 +48,10 @@ static void test_written_beside_a_run(void **state)
     double took_s = -1;
     ok(sg_results_thread_start(l, path, 0, &t, &err));
     int64_t n = 1000;
-    for (; !sg_results_thread_is_over(t) && n < 1000000; n += 10)
+    for (; !sg_results_thread_is_over(t) && n < 20000; n += 10)
         put_rows(l, n, 10); /* the run goes on */
+    while (!sg_results_thread_is_over(t))
+        sg_sleep_us(1000);
     ok(sg_results_thread_end(t, &verdict, &took_s, &err));
     assert_true(took_s > 0 && n > 1000 && verdict.len == 0);
     ok(sg_store_verify(path, &err));

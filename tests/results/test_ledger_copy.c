@@ -155,9 +155,9 @@ static void copies_of_ones_own(void **state)
         put_row(r.l, i);
     OK(sg_ledger_hold(r.l, &err));
     assert_int_equal(pthread_create(&thread, NULL, read_held, &r), 0);
-    for (int64_t i = 2001; !atomic_load(&r.is_over); i++) {
+    for (int64_t i = 2001; i < 6000 && !atomic_load(&r.is_over); i++) {
         put_row(r.l, i);
-        sg_sleep_us(2000); /* the log grows meanwhile, and each copy has all of it */
+        sg_sleep_us(1000); /* the log grows meanwhile, and each copy has all of it */
     }
     pthread_join(thread, NULL);
     sg_ledger_let_go(r.l);
