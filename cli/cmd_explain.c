@@ -15,7 +15,7 @@ int sg_cmd_explain(int argc, char **argv)
         .positional = "DIR [CELL]",
         .n_positional = 2,
         .n_optional = 1,
-        .overrides = "key=value",
+        .overrides = "setting=value",
         .about =
             "Why a cell waits, why it failed, where it ran, what it was trained on and what that has cost, "
             "and "

@@ -69,9 +69,9 @@ sg_status sg_run_note_waits(struct sg_run *r, struct sg_err *err)
         return SG_OK;
     r->waits_noted = r->shown;
     for (int64_t i = 0; i < sg_requests_n_consumers(r->requests); i++) {
-        struct sg_requests_need need = sg_requests_need(r->requests, i);
         if (sg_requests_is_complete(r->requests, i))
             continue;
+        struct sg_requests_need need = sg_requests_need(r->requests, i);
         if (need.waits_for >= 0 || !need.n_missing) /* not asked for yet, or left to a later run: as before */
             need.n_missing = r->waited[i].n_missing;
         SG_TRY(note(r, i, need, err));

@@ -185,7 +185,7 @@ int64_t sg_max_failed(const char *text, int64_t n_cells)
         return sg_parse_int64(text, &count) && count >= 0 ? count : -1;
     }
     double share = strtod(text, &end);
-    return isdigit((unsigned char)text[0]) && end == text + n - 1 && share <= 100
+    return strspn(text, "0123456789.") == n - 1 && end == text + n - 1 && n > 1 && share <= 100
                ? (int64_t)((double)n_cells * share / 100)
                : -1;
 }

@@ -431,6 +431,22 @@ static void test_help(void **state)
 }
 
 /* What is added to the base study, or overridden, and what is then said. */
+static void test_max_failed(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t n_cells, allowed;
+    } row[] = {{NULL, 10, -1},  {"", 10, -1},    {"0", 10, 0},   {"7", 3, 7},      {"5%", 100, 5},
+               {"5%", 99, 4},   {"0%", 99, 0},   {"100%", 9, 9}, {"12.5%", 16, 2}, {"101%", 9, -1},
+               {"-1", 9, -1},   {"-1%", 9, -1},  {"%", 9, -1},   {"5 %", 9, -1},   {"5%%", 9, -1},
+               {"nan%", 9, -1}, {"some", 9, -1}, {"1.5", 9, -1}, {"0x10%", 9, -1}};
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++)
+        if (sg_max_failed(row[i].text, row[i].n_cells) != row[i].allowed)
+            fail_msg("%s of %lld: %lld", row[i].text ? row[i].text : "NULL", (long long)row[i].n_cells,
+                     (long long)sg_max_failed(row[i].text, row[i].n_cells));
+}
+
 static void test_bad(void **state)
 {
     (void)state;
@@ -763,6 +779,7 @@ int main(void)
         cmocka_unit_test(test_bad),
         cmocka_unit_test(test_missing),
         cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_max_failed),
     };
     return cmocka_run_group_tests(tests, scratch_enter, scratch_leave);
 }
