@@ -65,9 +65,9 @@ with sg.Folder() as folder, sg.Stub(folder, "--latency", "0.3") as stub:
     def once(_):
         """One Ctrl-C drains: the answer comes while requests are out, and the run can go on. Before it, the run is looked at."""
         run = begun(0, "once")
+        ranks_of("once", r"ranks    0 are at work, 1 idle; [12] requests? in flight\n +0 \S+ +idle; [12] requests? in flight\n")
         out, _ = sg.run("report", folder / "once")
         sg.check("of 1 cell so far; a run is at work on it" in out, out)
-        ranks_of("once", r"ranks    0 are at work, 1 idle; [12] requests? in flight\n +0 \S+ +idle; [12] requests? in flight\n")
         watching, as_json, cut = watch("once"), watch("once", "--json"), watch("once")
         first = [process.stdout.readline() for process in (watching, as_json, cut)]
         cut.send_signal(signal.SIGINT)
@@ -132,6 +132,7 @@ with sg.Folder() as folder, sg.Stub(folder, "--latency", "0.3") as stub:
 
     def killed(_):
         run = begun(0, "killed")
+        ranks_of("killed", "ranks  ")
         run.process.kill()
         run.process.wait()
         out, _ = sg.run("status", folder / "killed")
