@@ -16,7 +16,12 @@ static void put_rank(const json_t *x, double silent_s, struct sg_buf *out)
     char since[24];
     int64_t n_team = sg_json_int_or(x, "n_team", 0), n_in_flight = sg_json_int_or(x, "n_in_flight", 0),
             rank = sg_json_int_or(x, "rank", 0), first = sg_json_int_or(x, "team", rank);
-    sg_buf_printf(out, "%8lld %-16.16s ", (long long)rank, sg_json_text_or(x, "host", ""));
+    sg_buf_printf(out, "%8lld ", (long long)rank);
+    size_t host_at = out->len;
+    sg_buf_safe(out, sg_json_text_or(x, "host", ""), 40);
+    do
+        sg_buf_puts(out, " ");
+    while (!out->failed && out->len < host_at + 16);
     if (!n_team)
         sg_buf_puts(out, "idle");
     else if (first != rank)

@@ -140,7 +140,12 @@ static void list_text(const struct search *s, struct sg_buf *out)
     for (int64_t i = 0; i < s->n_found && i < MAX_LISTED; i++) {
         const struct sg_explained *c = &s->found[i];
         sg_buf_safe(out, c->id, 12);
-        sg_buf_printf(out, "  %-8.8s ", c->ordinal < 0 ? "no more" : c->status);
+        sg_buf_puts(out, "  ");
+        size_t at = out->len;
+        sg_buf_safe(out, c->ordinal < 0 ? "no more" : c->status, 8);
+        do
+            sg_buf_puts(out, " ");
+        while (!out->failed && out->len < at + 9);
         put_words(c, out);
         sg_buf_puts(out, "\n");
     }
