@@ -49,5 +49,5 @@ void sg_crash_site(const char *site, const char *what)
     }
     if ((fnmatch(crash.pattern, visit, 0) == 0 || strcmp(crash.pattern, site) == 0) &&
         atomic_fetch_sub(&crash.left, 1) == 1)
-        kill(getpid(), crash.signal);
+        raise(crash.signal); /* to this thread: it does not go on while others are told to stop */
 }

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "gen/llm/seal.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -244,7 +245,7 @@ sg_status sg_sealed_read(const char *path, const struct sg_sealed_reader *to, ch
 struct sg_recording_writer {
     char *path, *tmp;
     gzFile file;
-    int failed, is_sealed;
+    int failed, error, is_sealed;
     struct sg_seal seal;
 };
 
@@ -274,8 +275,11 @@ static sg_status create(const char *path, mode_t permissions, const char *mode,
     if (!w->file) {
         if (fd >= 0)
             close(fd);
+        sg_status status = sg_write_status(fd < 0 ? errno : 0);
         destroy(w);
-        return sg_fail(err, SG_FAILED, "%s: cannot be written; hint: does the folder exist?", path);
+        return status == SG_FULL
+                   ? sg_fail(err, status, "%s: the disk is full", path)
+                   : sg_fail(err, status, "%s: cannot be written; hint: does the folder exist?", path);
     }
     *out = w;
     return SG_OK;
@@ -293,6 +297,21 @@ sg_status sg_recording_create_private(const char *path, struct sg_recording_writ
     return create(path, 0600, "wb1", out, err);
 }
 
+/* zlib says that a write failed, and leaves the system's reason where it was. */
+static void note_failure(struct sg_recording_writer *w)
+{
+    if (!w->failed)
+        w->error = errno;
+    w->failed = 1;
+}
+
+static sg_status cannot_write(const struct sg_recording_writer *w, struct sg_err *err)
+{
+    return w->error ? sg_fail(err, sg_write_status(w->error), "%s: cannot be written: %s", w->tmp,
+                              strerror(w->error))
+                    : sg_fail(err, SG_FAILED, "%s: cannot be written; hint: is the disk full?", w->tmp);
+}
+
 /* Writes a JSON object, and takes it, as one line. */
 static sg_status write_line(struct sg_recording_writer *w, json_t *o, int is_seal, struct sg_err *err)
 {
@@ -303,13 +322,15 @@ static sg_status write_line(struct sg_recording_writer *w, json_t *o, int is_sea
     size_t n = strlen(line);
     sg_status status = w->is_sealed && !is_seal ? sg_seal_add(&w->seal, line, n, err) : SG_OK;
     line[n] = '\n'; /* over the NUL: written with its length */
-    w->failed |= n >= SG_LINES_MAX_LINE || gzwrite(w->file, line, (unsigned)n + 1) != (int)n + 1;
+    errno = 0;
+    if (n >= SG_LINES_MAX_LINE || gzwrite(w->file, line, (unsigned)n + 1) != (int)n + 1)
+        note_failure(w);
     free(line);
     if (status == SG_OK && w->failed)
         status =
             n >= SG_LINES_MAX_LINE
                 ? sg_fail(err, SG_FAILED, "%s: a line of %zu bytes, which could not be read back", w->path, n)
-                : sg_fail(err, SG_FAILED, "%s: cannot be written; hint: is the disk full?", w->tmp);
+                : cannot_write(w, err);
     return status;
 }
 
@@ -347,11 +368,11 @@ sg_status sg_recording_finish(struct sg_recording_writer *w, struct sg_err *err)
 {
     sg_status status = SG_OK;
     if (err) {
-        int bad = gzclose(w->file) != Z_OK;
+        errno = 0;
+        if (gzclose(w->file) != Z_OK)
+            note_failure(w);
         w->file = NULL;
-        status = bad || w->failed
-                     ? sg_fail(err, SG_FAILED, "%s: cannot be written; hint: is the disk full?", w->tmp)
-                     : sg_file_replace(w->tmp, w->path, err);
+        status = w->failed ? cannot_write(w, err) : sg_file_replace(w->tmp, w->path, err);
     }
     destroy(w);
     return status;

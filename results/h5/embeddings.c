@@ -1,9 +1,12 @@
+#define _GNU_SOURCE /* fallocate */
 #include "results/h5/embeddings_impl.h"
 
 #include "base/crash.h"
 #include "base/file.h"
 #include "base/mem.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/statvfs.h>
@@ -165,9 +168,40 @@ static sg_status room_for(const char *path, int64_t bytes, struct sg_err *err)
     double there = known ? (double)v.f_bavail * (double)v.f_frsize : (double)bytes;
     return there >= (double)bytes
                ? SG_OK
-               : sg_fail(err, SG_FAILED,
-                         "%s needs %.0f MB, and there are %.0f; hint: make room and run again", path,
-                         (double)bytes / 1e6, there / 1e6);
+               : sg_fail(err, SG_FULL, "%s needs %.0f MB, and there are %.0f; hint: make room and run again",
+                         path, (double)bytes / 1e6, there / 1e6);
+}
+
+/* Sets n bytes of the disk aside for the file, which is made where there is none. Where the file system cannot, that is no failure. */
+static sg_status set_aside(const char *path, int64_t n, struct sg_err *err)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    int why = fd < 0 || fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)n) != 0 ? errno : 0;
+    if (fd >= 0)
+        close(fd);
+    return sg_write_status(why) == SG_FULL ? sg_fail(err, SG_FULL, "%s: %s", path, strerror(why)) : SG_OK;
+}
+
+/* After a write that failed, HDF5 1.10 cannot close its file, and crashes when the program ends (measured). So there is room for all of it before there is a
+ * file: held by another one at first, since HDF5 makes its own empty. */
+static sg_status open_with_room(struct sg_embeddings *e, const char *made_with, int64_t bytes,
+                                struct sg_err *err)
+{
+    char *held = sg_strf("%s.room", e->tmp);
+    int64_t n = bytes + (1 << 18); /* its own tables */
+    int is_root = e->team->rank == 0;
+    sg_status status = held ? SG_OK : sg_fail_memory(err, strlen(e->tmp));
+    if (status == SG_OK && is_root)
+        status = set_aside(held, n, err);
+    status = sg_agree(e->team, status, err);
+    if (status == SG_OK)
+        status = sg_agree(e->team, open_new(e, made_with, err), err);
+    if (held && is_root)
+        unlink(held);
+    if (status == SG_OK && is_root)
+        status = set_aside(e->tmp, n, err);
+    sg_free(held);
+    return sg_agree(e->team, status, err);
 }
 
 /* variable-length texts cannot be written in parallel as data, but attributes are metadata, which all ranks write alike. */
@@ -189,7 +223,7 @@ sg_status sg_embeddings_create(const struct sg_team *team, const char *path, con
         status = room_for(path, bytes, err);
     status = sg_agree(team, status, err);
     if (status == SG_OK)
-        status = sg_agree(team, open_new(e, made_with, err), err);
+        status = open_with_room(e, made_with, bytes, err);
     if (status == SG_OK)
         *out = e;
     else

@@ -39,7 +39,7 @@ sg_status sg_embeddings_read(const char *path, const struct sg_embedded *d, floa
                              struct sg_err *err) SG_MUST_USE;
 
 /* Collective over the team, as is all that follows; path and made_with: the same on all ranks, copied. SG_FAILED before anything is written
- * where the file system has less room than `bytes`: HDF5 does not survive a disk that is full. */
+ * where the file system has less room than `bytes`: HDF5 does not survive a disk that is full (SG_FULL); it is set aside. */
 struct sg_embeddings;
 sg_status sg_embeddings_create(const struct sg_team *team, const char *path, const char *made_with,
                                int64_t bytes, struct sg_embeddings **out, struct sg_err *err) SG_MUST_USE;

@@ -308,9 +308,10 @@ static sg_status merge_into(const struct sg_merge_options *o, struct sg_merge_fo
 {
     struct sg_merging m = {.o = o, .found = found};
     found->is_same_plan = 1;
-    SG_TRY(sg_ledger_open(work, SG_LEDGER_WRITE, &m.l, err));
-    *is_ours = 1;
-    sg_status status = merge_all(&m, work, err);
+    sg_status status = sg_ledger_open(work, SG_LEDGER_WRITE, &m.l, err);
+    *is_ours = status == SG_OK || status == SG_FULL; /* on a full disk nobody else is at work */
+    SG_TRY(status);
+    status = merge_all(&m, work, err);
     if (status == SG_OK)
         status = sg_ledger_commit(m.l, err);
     sg_ledger_close(m.l);

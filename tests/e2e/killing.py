@@ -48,11 +48,16 @@ def send(pid, number=signal.SIGKILL):
         pass
 
 
-def is_alive(pid):
+def state(pid):
+    """As in /proc: "T" stands, "Z" has ended; "" there is none."""
     try:
-        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
     except OSError:
-        return False
+        return ""
+
+
+def is_alive(pid):
+    return state(pid) not in ("", "Z", "X")
 
 
 def wait_gone(pids, limit_s=30):
