@@ -1,6 +1,9 @@
 #include "base/mem.h"
 
 #include <pthread.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -160,6 +163,9 @@ void sg_mem_trim(void)
     while (n_kept > 0)
         give_back(remove_kept(n_kept - 1));
     pthread_mutex_unlock(&kept_lock);
+#ifdef __GLIBC__
+    malloc_trim(0); /* small blocks of SQLite and JSON, too */
+#endif
 }
 
 void sg_mem_forget(char *from, char *to)

@@ -83,6 +83,7 @@ sg_status sg_resume_enter(struct sg_resume *r, struct sg_err *err)
         SG_TRY(sg_measure_diversity_forget(p, i, 0, r->ledger, err));
     SG_TRY(sg_ledger_commit(r->ledger, err));
     sg_ledger_trim(r->ledger); /* of test rows, which are not read again before results.h5 is written */
+    sg_mem_trim();
     return SG_OK;
 }
 

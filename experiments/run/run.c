@@ -14,14 +14,21 @@
 /* How often the dispatcher is looked after while there is something to buy: beside the 200 ms of a request it is nothing. */
 static const double BUY_TURN_S = 0.003;
 
+/* All pools are full: nobody looks for near-duplicates any more. */
+static void rest(const struct sg_prepared *p)
+{
+    for (int t = 0; t < p->study->n_tasks; t++)
+        sg_near_rest(p->near[t]);
+    sg_mem_trim();
+}
+
 /* Consumer i has all that it needs: what its texts are measured by is in the ledger, and the cells that waited for it queue. */
 static sg_status on_complete(void *context, int64_t i, struct sg_err *err)
 {
     struct sg_run *r = context;
     r->progress.n_pools_done += i < r->p->grid.n_pools;
-    if (r->progress.n_pools_done == r->p->grid.n_pools) /* nobody looks for near-duplicates any more */
-        for (int t = 0; t < r->p->study->n_tasks; t++)
-            sg_near_rest(r->p->near[t]);
+    if (i < r->p->grid.n_pools && r->progress.n_pools_done == r->p->grid.n_pools)
+        rest(r->p);
     sg_event_filled(r, i);
     SG_TRY(sg_run_waits_no_more(r, i, err));
     SG_TRY(sg_resume_settle(&r->resume, i, err));

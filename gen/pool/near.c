@@ -278,7 +278,8 @@ void sg_near_text_free(struct sg_near_text *t)
 static sg_status keep_shingles(struct sg_near *n, const struct sg_near_text *t, struct sg_err *err)
 {
     if (n->n_shingles + t->n > n->shingle_room) {
-        int64_t room = 2 * n->shingle_room + t->n;
+        int64_t room =
+            n->shingle_room + n->shingle_room / 4 + 256 + t->n; /* for a large one: no half is empty */
         uint64_t *more = sg_realloc(n->shingle, (size_t)room, sizeof *more);
         if (!more)
             return sg_fail_memory(err, (size_t)room * sizeof *more);

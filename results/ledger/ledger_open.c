@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 enum {
@@ -378,11 +379,34 @@ static sg_status open_reader(struct sg_ledger *l, const char *dir, const char *h
     return status == SG_OK ? hold_view(l, err) : status;
 }
 
+/* A full $TMPDIR is other programs' trouble, and MPI's: a run that goes on fills no more than half of what is free there. */
+static sg_status check_room(const struct sg_ledger *l, const char *file, struct sg_err *err)
+{
+    char *dir = sg_path_dir(file), *log = sg_strf("%s-wal", l->path);
+    struct statvfs free;
+    struct stat st;
+    double bytes = 0;
+    bytes += stat(l->path, &st) == 0 ? (double)st.st_size : 0;
+    bytes += log && stat(log, &st) == 0 ? (double)st.st_size : 0;
+    int is_full =
+        dir && statvfs(dir, &free) == 0 && (double)free.f_bavail * (double)free.f_frsize < 2 * bytes;
+    sg_status status = is_full ? sg_fail(err, SG_FAILED,
+                                         "%s has too little room for a copy of the ledger, of %.0f MB; hint: "
+                                         "TMPDIR names another place",
+                                         dir, bytes / 1e6)
+                               : SG_OK;
+    sg_free(dir);
+    sg_free(log);
+    return status;
+}
+
 /* The copy `file` is ours alone: its log is read without shared memory, and it may be brought up to date. */
 static sg_status open_file_copy(struct sg_ledger *l, int fd, const char *file, const char *dir,
                                 struct sg_err *err)
 {
     int fresh = 0;
+    if (fd >= 0)
+        SG_TRY(check_room(l, file, err));
     SG_TRY(sg_ledger_copy(l->path, fd, file, err));
     SG_TRY(connect(l, file, SQLITE_OPEN_READWRITE, NULL, dir, err));
     SG_TRY(sg_ledger_run(l, "PRAGMA locking_mode=EXCLUSIVE", "its copy cannot be read", err));
