@@ -52,11 +52,13 @@ static const char *const sql[N_SQL] = {
     [SQL_CELL_STATUS] = "SELECT status FROM cells WHERE id=?1",
     [SQL_SAVE] = "SAVEPOINT several",
     [SQL_RELEASE] = "RELEASE several",
-    [SQL_CELL_FINISH] = "UPDATE cells SET status=?2, reason=?3, created=?5, result=iif(json_valid(?4), "
-                        "json_set(?4, '$.attempts',"
+    /* A cell's first result, as most are, is not read again to be written. */
+    [SQL_CELL_FINISH] = "UPDATE cells SET status=?2, reason=?3, created=?5, result=CASE"
+                        " WHEN result IS NULL AND status<>'failed' AND ?4 GLOB '{\"*}'"
+                        " THEN substr(?4, 1, length(?4) - 1) || ',\"attempts\":1}'"
+                        " WHEN json_valid(?4) THEN json_set(?4, '$.attempts',"
                         " 1 + coalesce(json_extract(iif(json_valid(result), result, '{}'), '$.attempts'), "
-                        "status='failed')), ?4)"
-                        " WHERE id=?1",
+                        "status='failed')) ELSE ?4 END WHERE id=?1",
     [SQL_CELL_TRAINED] =
         "SELECT status, json_extract(r,'$.rows_sha256'), json_extract(r,'$.examples_sha256'),"
         " json_extract(r,'$.n_synthetic'), json_extract(r,'$.weights_sha256'), json_extract(r,'$.rounding'),"
