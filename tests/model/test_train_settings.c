@@ -10,7 +10,6 @@
 
 #include <cmocka.h>
 
-
 /* Every byte that can be is another one than 0 and than its neighbours: a field that a list forgets comes back as 0. */
 static void fill(struct sg_train_settings *s)
 {
