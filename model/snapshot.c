@@ -23,6 +23,12 @@ struct head {
 static const char MAGIC[8] = {'S', 'G', 'S', 'N', 'A', 'P', '0', '2'};
 enum { N_DIGEST = 64 };
 
+/* What memory has before the head. */
+struct memory_head {
+    double unsaved_s;
+    int64_t first_step;
+};
+
 /* An array of the file, as it lies in memory. */
 struct span {
     void *at;
@@ -60,7 +66,7 @@ static int64_t file_bytes(struct sg_trainer *t)
 
 size_t sg_snapshot_bytes(struct sg_trainer *t)
 {
-    return sizeof(double) + (size_t)file_bytes(t) - N_DIGEST;
+    return sizeof(struct memory_head) + (size_t)file_bytes(t) - N_DIGEST;
 }
 
 static void add_tokens(struct sg_sha256_stream *h, const struct sg_tokens *x, const struct sg_examples *rows)
@@ -250,7 +256,8 @@ sg_status sg_snapshot_keep(struct sg_trainer *t, const struct sg_snapshot_at *at
     why->status = sg_agree(t->team, root && !bytes ? sg_fail_memory(why, n) : SG_OK, why);
     if (why->status != SG_OK)
         return SG_OK;
-    put(&w, &at->unsaved_s, root ? sizeof at->unsaved_s : 0);
+    struct memory_head first = {at->unsaved_s, at->first_step};
+    put(&w, &first, root ? sizeof first : 0);
     sg_status status = put_all(t, at, &w, err);
     if (status == SG_OK)
         why->status = sg_agree(t->team, w.status, why);
@@ -387,10 +394,10 @@ static sg_status take_all(struct sg_trainer *t, struct source *from, float *loss
 }
 
 /* Local, team rank 0. head->step stays 0 where there is nothing. */
-static sg_status open_source(struct sg_trainer *t, struct source *s, struct head *head, double *unsaved_s,
-                             struct sg_err *err)
+static sg_status open_source(struct sg_trainer *t, struct source *s, struct head *head,
+                             struct memory_head *first, struct sg_err *err)
 {
-    if (s->memory && !get(s, unsaved_s, sizeof *unsaved_s))
+    if (s->memory && !get(s, first, sizeof *first))
         return damaged(s->path, err);
     if (!s->memory && s->path)
         s->file = fopen(s->path, "rb");
@@ -406,12 +413,12 @@ sg_status sg_snapshot_read(struct sg_trainer *t, const void *memory, size_t n, c
         .memory = memory, .n_memory = memory ? n : 0, .path = memory ? "what the team before left" : path};
     struct {
         struct head head;
-        double unsaved_s;
+        struct memory_head first;
         int is_memory;
     } x = {.is_memory = memory != NULL};
     sg_status status = SG_OK;
     if (t->team->rank == 0)
-        status = open_source(t, &from, &x.head, &x.unsaved_s, err);
+        status = open_source(t, &from, &x.head, &x.first, err);
     SG_TRY_DONE(sg_agree(t->team, status, err));
     if (t->team->size > 1)
         SG_TRY_DONE(sg_mpi_check(MPI_Bcast(&x, sizeof x, MPI_BYTE, 0, t->team->comm), "checkpoint", err));
@@ -424,7 +431,8 @@ sg_status sg_snapshot_read(struct sg_trainer *t, const void *memory, size_t n, c
     at->rank_s = x.head.rank_s;
     at->n_teams = x.head.n_teams;
     at->most_ranks = x.head.most_ranks;
-    at->unsaved_s = x.unsaved_s;
+    at->unsaved_s = x.first.unsaved_s;
+    at->first_step = x.is_memory ? x.first.first_step : x.head.step;
     at->is_memory = x.is_memory;
     if (x.head.step % t->steps_per_epoch)
         sg_trainer_shuffle(t, x.head.step / t->steps_per_epoch);

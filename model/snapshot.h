@@ -8,7 +8,7 @@
  *     for word, position, type, none of them where they are frozen: float32 m, v (rows,C)  int64 steps done (rows)  uint8 has state (rows)
  *     float32 m, v of the dense part  64 hex: SHA-256 of everything before
  *
- * In memory it begins with float64 seconds since the run was last on disk, and has no digest. Team rank 0 alone reads and writes it; a file
+ * In memory it begins with float64 seconds since the run was last on disk and the int64 step that it was resumed at from there, and has no digest. Team rank 0 alone reads and writes it; a file
  * is written beside its name and renamed. Inside model/ only. */
 #ifndef SG_MODEL_SNAPSHOT_H
 #define SG_MODEL_SNAPSHOT_H
@@ -20,7 +20,8 @@ struct sg_snapshot_at {
     int64_t step, n_tokens;
     double train_s, rank_s;      /* rank_s: each team's seconds times its ranks */
     int64_t n_teams, most_ranks; /* that trained it, one after the other; of the largest */
-    double unsaved_s;            /* in memory: since it was last on disk */
+    double unsaved_s;            /* in memory: since it was last on disk, */
+    int64_t first_step;          /* and after how many steps that was gone on from; 0: never */
     int is_memory;               /* read from there */
     float *loss;                 /* (n_steps), the caller's */
 };

@@ -268,7 +268,7 @@ static sg_status fit(struct sg_trainer *t, const struct sg_train_hooks *hooks, d
     struct run r = {.t = t, .hooks = hooks ? hooks : &none, .at = {.loss = out->loss}};
     SG_TRY(resume(&r, err));
     int64_t n_before = r.at.n_tokens;
-    out->first_step = r.at.step;
+    out->first_step = r.at.first_step;
     r.begin_s = sg_now_s();
     r.saved_s = r.begin_s - r.at.unsaved_s;
     SG_TRY(sg_trainer_freeze(t, err));

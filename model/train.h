@@ -106,7 +106,7 @@ struct sg_train_hooks {
 struct sg_train_result {
     int64_t n_steps, n_tokens;            /* real tokens trained on, over all steps */
     double train_s, eval_s, tokens_per_s; /* train_s: with that of the runs that were resumed, and with the frozen layers' */
-    int64_t first_step;                   /* resumed after so many steps; 0: from the start */
+    int64_t first_step;                   /* resumed from a file after so many steps; 0: from the start */
     double rank_s;                        /* train_s, each team's times its ranks */
     int64_t n_teams, most_ranks;          /* that trained it, one after the other (1: never resumed or handed over); of the largest */
     float *loss;                          /* (n_steps) mean cross-entropy of each step's batch, on every rank */

@@ -254,24 +254,22 @@ static double cost_left(const struct sg_coordinator *c, enum sg_slot slot)
     return sg_items_left_s(&c->items);
 }
 
-/* What cannot end before the run's time is over, nor be kept, is left for the next run. */
-static int fits(struct sg_coordinator *c, const struct sg_policy_item *item, int n_ranks)
+/* What cannot end before the run's time is over, nor be kept, is left for the next run. Of a kind of which nothing has finished an estimate
+ * may be wrong by any factor: it begins. */
+static int fits(const struct sg_coordinator *c, const struct sg_policy_item *item, int n_ranks, double now_s)
 {
-    double left_s = c->hooks.until_s - sg_now_s(),
-           kept_s = c->s.kinds[c->items.record[item->id].item.kind].kept_after_s;
-    return c->hooks.until_s <= 0 || sg_policy_fits(item->cost, n_ranks, kept_s, left_s);
+    int kind = c->items.record[item->id].item.kind;
+    return c->hooks.until_s <= 0 || !c->items.speed[kind].n ||
+           sg_policy_fits(item->cost, n_ranks, c->s.kinds[kind].kept_after_s, c->hooks.until_s - now_s);
 }
 
-/* Nothing runs, and what is ready came to nothing. */
-static void note_time(struct sg_coordinator *c, const struct sg_policy_item *item)
+/* The time is over. Before that a run to which nothing fits any more waits: who set the limit may say first that it is there. */
+static void note_time(struct sg_coordinator *c)
 {
     struct sg_err err;
-    if (n_in_state(&c->items, SG_ITEM_RUNNING) || c->level)
+    if (c->level || sg_now_s() < c->hooks.until_s)
         return;
-    sg_fail(&err, SG_STOPPED,
-            "the time of the run is over in %.0f s, and none of the work that is left can end in that (about "
-            "%.0f s)",
-            fmax(0, c->hooks.until_s - sg_now_s()), item->cost);
+    sg_fail(&err, SG_STOPPED, "the time of this run is over; hint: the same command goes on");
     sg_coordinator_note(c, SG_STOPPED, &err, "");
 }
 
@@ -288,15 +286,16 @@ static void hand_out(struct sg_coordinator *c, enum sg_slot slot)
                              cost_left(c, slot), c->assigned);
     if (slot == SG_SLOT_COMPUTE)
         sg_policy_place(c->assigned, n, c->free_ranks, n_free, &c->nodes, c->order);
-    const struct sg_policy_item *unfit = NULL;
+    double now_s = sg_now_s();
+    int unfit = 0;
     for (int i = 0; i < n; i++) {
         const struct sg_assignment *a = &c->assigned[i];
         struct sg_policy_item *item = &c->ready[a->item];
         struct sg_err err = {0};
         if (c->level)
             break;
-        if (slot == SG_SLOT_COMPUTE && !fits(c, item, a->n_ranks)) {
-            unfit = item;
+        if (slot == SG_SLOT_COMPUTE && !fits(c, item, a->n_ranks, now_s)) {
+            unfit = 1;
             continue;
         }
         sg_status status = sg_coordinator_start(c, item->id, c->free_ranks + a->first, a->n_ranks, &err);
@@ -308,7 +307,7 @@ static void hand_out(struct sg_coordinator *c, enum sg_slot slot)
         if (c->ready[i].id >= 0)
             sg_items_put_back(&c->items, c->ready[i].id);
     if (unfit)
-        note_time(c, unfit);
+        note_time(c);
 }
 
 /* --- taking in --- */

@@ -44,7 +44,7 @@ static json_t *where(const struct sg_explained *c)
 {
     static const char *const name[] = {"host",       "rank",           "ranks",   "threads", "kernels",
                                        "rounding",   "wall_s",         "train_s", "eval_s",  "attempts",
-                                       "first_step", "peak_mem_bytes", "program"};
+                                       "first_step", "peak_mem_bytes", "program", "teams",   "rank_s"};
     return picked(c->result, name, sizeof name / sizeof name[0]);
 }
 

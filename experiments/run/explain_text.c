@@ -44,7 +44,7 @@ static void where(const json_t *o, struct sg_buf *out)
 {
     int64_t rank = sg_json_int_or(o, "rank", -1), ranks = sg_json_int_or(o, "ranks", 0),
             threads = sg_json_int_or(o, "threads", 0), attempts = sg_json_int_or(o, "attempts", 0),
-            first = sg_json_int_or(o, "first_step", 0);
+            first = sg_json_int_or(o, "first_step", 0), teams = sg_json_int_or(o, "teams", 0);
     if (!ranks && !attempts)
         return;
     sg_buf_puts(out, "where    ");
@@ -63,6 +63,8 @@ static void where(const json_t *o, struct sg_buf *out)
     put_duration(o, "eval_s", ", evaluation ", out);
     if (attempts)
         sg_buf_printf(out, "; %lld %s", (long long)attempts, sg_plural(attempts, "attempt", "attempts"));
+    if (teams > 1)
+        sg_buf_printf(out, "; by %lld teams, one after the other", (long long)teams);
     if (first)
         sg_buf_printf(out, "; went on from step %lld", (long long)first);
     put_text(o, "program", "; by ", 160, out);

@@ -118,7 +118,8 @@ static sg_status engine_run(struct sg_run *r, struct sg_err *err)
     struct sg_engine_hooks hooks = {.tick = sg_run_tick,
                                     .tick_s = r->progress.n_requests_left ? BUY_TURN_S : 0,
                                     .started = r->options->events ? sg_run_started : NULL,
-                                    .context = r};
+                                    .context = r,
+                                    .until_s = sg_watch_until_s()};
     if (status == SG_OK)
         status = sg_engine_run(engine, world->rank == 0 ? &hooks : NULL, err);
     sg_run_end_results(r);

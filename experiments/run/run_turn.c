@@ -4,6 +4,7 @@
 #include "experiments/run/events.h"
 #include "experiments/run/results_thread.h"
 
+#include <math.h>
 #include <stdio.h>
 
 double sg_results_every_s = 300;
@@ -69,9 +70,10 @@ static void note_progress(struct sg_run *r, const struct sg_engine *e, const str
                : r->options->buy_only || (s->n_running && g->n_requests_left && s->rank_s_done == 0)
                    ? "generating"
                    : "training";
-    /* Cells whose pools are not filled yet are no items yet, so the engine's own count of what is left is too low. */
-    double training_s = s->cost_done > 0
-                            ? (r->resume.cost - s->cost_done) * s->rank_s_done / s->cost_done / r->world->size
+    /* What is queued is known by its kind; cells whose pools are not filled yet are no items yet. */
+    double unqueued = fmax(0, r->resume.cost - s->cost_all),
+           training_s = s->cost_done > 0
+                            ? (s->left_s + unqueued * s->rank_s_done / s->cost_done) / r->world->size
                             : -1;
     sg_watch_turn(&r->watch, e, sg_run_describe_work, r);
     g->silent = r->watch.silent;

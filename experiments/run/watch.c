@@ -1,6 +1,7 @@
 #include "experiments/run/watch.h"
 
 #include "base/cores.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/tell.h"
 #include "base/text.h"
@@ -8,9 +9,12 @@
 #include "experiments/study/study.h"
 #include "generated/version.h"
 
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 /* A rank speaks every 5 s (mpi/engine.c): six times not heard. The end of the job is decided in alive.c. */
@@ -58,6 +62,18 @@ static void on_signal(int signal_number)
         const char *text = quick ? dropped : drains;
         (void)!write(STDERR_FILENO, text, strlen(text)); /* async-signal-safe since POSIX.1-2016 */
     }
+}
+
+double sg_watch_until_s(void)
+{
+    const char *text = getenv("SG_END_TIME");
+    int64_t end = 0;
+    if (!text)
+        text = getenv("SLURM_JOB_END_TIME");
+    if (!text || !sg_parse_int64(text, &end))
+        return 0;
+    double left_s = difftime((time_t)end, time(NULL));
+    return left_s > 0 ? sg_now_s() + left_s - fmin(75, left_s / 20) : 0;
 }
 
 static void catch (int signal_number)

@@ -6,7 +6,8 @@
  *
  * Classes are the sorted labels of both files. reduce=mpi sums gradients by MPI_Allreduce, which is not exact: to
  * be measured against. Prints one JSON object; with $LOSSES set, then a line a step; $LOGITS names a file for those
- * of EVAL. */
+ * of EVAL. hands=N: the training is handed over every N steps, in memory to the same team, as a cell's is whose team grows; what
+ * that takes is said on standard error. */
 #include "base/file.h"
 #include "base/mem.h"
 #include "model/train.h"
@@ -57,6 +58,16 @@ static struct sg_examples examples(const struct sg_rows *rows)
         .n = rows->n, .row = rows->row, .label = label, .cut = rows->cut, .n_classes = n_names};
 }
 
+struct steps;
+
+/* Hand-overs: a step's end to the next one's begin. */
+static struct {
+    double every, begun_s, last_s, spent_s;
+    int64_t step, n;
+    int is_new;
+    struct steps *steps;
+} hands;
+
 /* One key=value; 0: no such key. */
 static int set(struct sg_train_settings *s, double *limit, const char *word)
 {
@@ -70,7 +81,7 @@ static int set(struct sg_train_settings *s, double *limit, const char *word)
         {"lanes", &s->lanes, NULL}, {"threads", &s->threads, NULL}, {"max_length", &s->max_length, NULL},
         {"lr", NULL, &s->lr},       {"warmup", NULL, &s->warmup},   {"dropout", NULL, &s->dropout},
         {"clip", NULL, &s->clip},   {"limit", NULL, limit},         {"weight_decay", NULL, &s->weight_decay},
-        {"seed", NULL, &seed}};
+        {"seed", NULL, &seed},      {"hands", NULL, &hands.every}};
     const char *value = strchr(word, '=');
     size_t length = value ? (size_t)(value - word) : 0;
     for (size_t k = 0; value && k < sizeof keys / sizeof *keys; k++)
@@ -153,6 +164,26 @@ static void write_logits(const struct sg_train_result *r, const char *path)
         fclose(f);
 }
 
+static int hands_over(void *context)
+{
+    (void)context;
+    return hands.every > 0 && (hands.step + 1) % (int64_t)hands.every == 0;
+}
+
+static void note_hands(void *context, int64_t step, int64_t n_steps, double loss)
+{
+    double now_s = sg_now_s();
+    note_step(hands.steps, step, n_steps, loss);
+    (void)context;
+    if (hands.is_new)
+        hands.spent_s += now_s - hands.last_s - (hands.last_s - hands.begun_s) / hands.every;
+    if (hands.is_new || hands.step == 0)
+        hands.begun_s = now_s;
+    hands.is_new = 0;
+    hands.last_s = now_s;
+    hands.step = step;
+}
+
 int main(int argc, char **argv)
 {
     static struct steps steps;
@@ -187,8 +218,19 @@ int main(int argc, char **argv)
     must(sg_encoder_load(argv[1], &e, &err));
     struct sg_train_result r;
     struct sg_model *m = NULL;
-    const struct sg_train_hooks hooks = {.progress = note_step, .context = &steps};
-    must(sg_train(e, &s, &train, &eval, &team, &hooks, save ? &m : NULL, &r, &err));
+    struct sg_train_handover hand = {.yielding = hands_over, .least_s = -1};
+    const struct sg_train_hooks hooks = {.progress = note_hands, .context = &steps, .handover = &hand};
+    hands.steps = &steps;
+    sg_status status;
+    while ((status = sg_train(e, &s, &train, &eval, &team, &hooks, save ? &m : NULL, &r, &err)) ==
+           SG_STOPPED) {
+        hands.is_new = 1;
+        hands.n++;
+    }
+    must(status);
+    if (team.rank == 0 && hands.n)
+        fprintf(stderr, "%lld hand-overs of %.1f MB, %.3f s each\n", (long long)hands.n,
+                (double)hand.n_state / 1e6, hands.spent_s / (double)hands.n);
     if (team.rank == 0) {
         print(&r, &steps, accuracy(&r, eval.label),
               (double)sg_train_memory(e, &s, n_names, (struct sg_train_rows){0}, 1) / 1e6);

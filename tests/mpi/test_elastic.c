@@ -1,5 +1,6 @@
 /* Teams that change while their item runs: a long item takes the ranks that fall idle, gives them back when others become ready, and comes to
  * the same as on one rank; a team of it that fails; a run that stops meanwhile. */
+#include "base/file.h"
 #include "base/mem.h"
 #include "mpi/engine.h"
 #include "tests/mpi/check.h"
@@ -240,6 +241,42 @@ static void stopped_when_grown(void)
     stops_when_grown = 0;
 }
 
+/* --- a run whose end is known --- */
+
+enum { NAP_MS = 60, N_NAPS = 2000 };
+static double until_s;
+static int n_naps,
+    n_late; /* of this rank; those that could not end in time when they began, but for the first */
+
+static sg_status nap_work(void *context, const struct sg_work *w, struct sg_buf *result, struct sg_err *err)
+{
+    (void)context, (void)w, (void)result, (void)err;
+    n_late += n_naps > 0 && sg_now_s() > until_s;
+    n_naps++;
+    nap_ms(NAP_MS);
+    return SG_OK;
+}
+
+/* Estimates are a hundred times too large: what finished corrects them. */
+static void out_of_time(void)
+{
+    struct sg_err err = {0};
+    struct sg_kind kind = {.name = "nap", .slot = SG_SLOT_COMPUTE, .work = nap_work};
+    struct sg_engine *e = NULL;
+    CHECK_OK(sg_engine_create(&world, &kind, 1, &e, &err), err);
+    for (int i = 0; world.rank == 0 && i < N_NAPS; i++)
+        CHECK_OK(sg_engine_add(e, &(struct sg_item){.cost = NAP_MS * 0.1, .max_ranks = 1}, NULL, &err), err);
+    n_naps = n_late = 0;
+    until_s = sg_now_s() + 0.8; /* the clocks of a node's ranks are one */
+    struct sg_engine_hooks hooks = {.until_s = until_s};
+    CHECK(sg_engine_run(e, &hooks, &err) == SG_STOPPED && strstr(err.text, "the time of this run is over"));
+    CHECK(world.rank || sg_now_s() >= until_s);
+    struct sg_engine_state state = sg_engine_state(e);
+    CHECK(world.rank || (state.n_done >= 1 && state.n_done < N_NAPS && state.n_failed == 0));
+    CHECK(n_late == 0);
+    sg_engine_destroy(e);
+}
+
 int main(int argc, char **argv)
 {
     int level;
@@ -255,6 +292,7 @@ int main(int argc, char **argv)
         joined_in_vain();
         stopped_when_grown();
     }
+    out_of_time();
     CHECK(sg_mem_now() == 0);
     MPI_Finalize();
     return 0;
