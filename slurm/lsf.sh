@@ -6,6 +6,7 @@ restarts=${SG_RESTARTS:-0}
 place="$SG_RANKS ranks on ${LSB_HOSTS:-?}"
 # Warnings of LSF's own (-wa) would reach the ranks, too: this script has its own clock.
 warns_by_clock=$((SG_TIME_S - SG_WARN_S))
+export SG_END_TIME=$(($(date +%s) + SG_TIME_S))
 
 queue_next() { # prints its number
     SG_RESTARTS=$((restarts + 1)) bsub -w "ended($job)" <"$script" | sed -n 's/^Job <\([0-9]*\)>.*/\1/p'

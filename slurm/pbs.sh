@@ -6,6 +6,7 @@ restarts=${SG_RESTARTS:-0}
 place="$SG_RANKS ranks on $(sort -u "${PBS_NODEFILE:-/dev/null}" 2>/dev/null | tr '\n' ' ')"
 # PBS sends no warning: this script has its own clock.
 warns_by_clock=$((SG_TIME_S - SG_WARN_S))
+export SG_END_TIME=$(($(date +%s) + SG_TIME_S))
 
 queue_next() { # prints its number
     qsub -W "depend=afterany:$job" -v "SG_RESTARTS=$((restarts + 1))" "$script"

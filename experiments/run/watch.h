@@ -19,7 +19,7 @@ void sg_watch_early_signals(void);
  * latter with when_dropped (static text; NULL: that what is finished is kept, and the same command goes on). */
 void sg_watch_signals(const struct sg_team *world, const char *when_dropped);
 
-/* Local. When the time of this run is over, for sg_engine_hooks: $SG_END_TIME, or what Slurm says of its job ($SLURM_JOB_END_TIME, since 23.02),
+/* Local. When the time of this run is over, for sg_engine_hooks: $SG_END_TIME, or what Slurm says of its job ($SLURM_JOB_END_TIME; 22.05 does not set it),
  * Unix seconds both, less what the end takes: 75 s, as slurm/study.sbatch lets cells finish so long before the limit; but no more than a twentieth of what is left.
  * 0: not known, or over. */
 double sg_watch_until_s(void);
