@@ -149,7 +149,8 @@ static void any_nodes(void **state)
             x = x * 6364136223846793005u + 1442695040888963407u;
             int k = 1 << ((x >> 50) % 4);
             k = used + k <= n_free ? k : 1;
-            a[n++] = (struct sg_assignment){n, used, k};
+            a[n] = (struct sg_assignment){n, used, k};
+            n++;
             used += k;
         }
         n -= round % 3 == 0 && n > 0;
