@@ -38,7 +38,7 @@ static uint64_t chain_end(void)
 /* What rank 0's callbacks see. */
 static struct {
     int n_done, n_short, largest, n_teams;
-    double wall_s, rank_s;
+    double begun_s, wall_s, rank_s;
     int64_t n_changes;
 } seen;
 static int sizes[64], n_sizes; /* of the long item's teams, on its rank 0, which is always the same */
@@ -95,6 +95,7 @@ static sg_status prepare(void *context, void *user, struct sg_buf *payload, stru
 {
     (void)context, (void)user, (void)err;
     sg_buf_puts(payload, "abc");
+    seen.begun_s = seen.begun_s > 0 ? seen.begun_s : sg_now_s();
     return SG_OK;
 }
 
@@ -107,6 +108,8 @@ static sg_status long_done(void *context, void *user, const struct sg_outcome *o
     memcpy(&x, o->result, sizeof x);
     CHECK(x == chain_end());
     CHECK(o->wall_s > 0 && o->rank_s >= o->wall_s * (1 - 1e-9) && o->n_ranks >= 1);
+    double since_s = sg_now_s() - seen.begun_s; /* all of its teams' time, but for what the changes took */
+    CHECK(fails_on_grown || (o->wall_s > 0.8 * since_s && o->wall_s < since_s));
     seen.n_done++;
     seen.n_teams = o->n_teams;
     seen.wall_s = o->wall_s;
