@@ -271,6 +271,16 @@ static sg_status fit(struct sg_trainer *t, const struct sg_train_hooks *hooks, d
     out->first_step = r.at.first_step;
     r.begin_s = sg_now_s();
     r.saved_s = r.begin_s - r.at.unsaved_s;
+    if (r.at.is_memory &&
+        r.hooks->stopping) { /* what was handed over is on no disk, and freezing takes its time */
+        struct sg_err told = {0};
+        sg_status wish = r.hooks->stopping(r.hooks->context) ? sg_fail(&told, SG_STOPPED, "told to") : SG_OK;
+        wish = sg_agree(t->team, wish, &told);
+        if (wish == SG_STOPPED)
+            return stop_before(&r, r.at.step, r.hooks->snapshot.path ? KEEP_AT_STOP : KEEP_NONE, err);
+        if (wish != SG_OK)
+            return sg_fail(err, wish, "%s", told.text);
+    }
     SG_TRY(sg_trainer_freeze(t, err));
     r.setup_s = sg_now_s() - created_s;
     SG_TRY(run_steps(&r, err));

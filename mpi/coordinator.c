@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+static const size_t MOST_QUEUED =
+    (size_t)256 << 20; /* bytes that wait to be sent: what many ranks lack at once is copied for each */
 static const double TICK_S = 0.2; /* where the hooks do not say */
 
 static int *number_nodes(const int *first_of, int n_ranks, int *n_nodes)
@@ -292,8 +294,8 @@ static void hand_out(struct sg_coordinator *c, enum sg_slot slot)
         const struct sg_assignment *a = &c->assigned[i];
         struct sg_policy_item *item = &c->ready[a->item];
         struct sg_err err = {0};
-        if (c->level)
-            break;
+        if (c->level || atomic_load(&c->s.mailbox->n_bytes) > MOST_QUEUED)
+            break; /* the rest at a later turn */
         if (slot == SG_SLOT_COMPUTE && !fits(c, item, a->n_ranks, now_s)) {
             unfit = 1;
             continue;

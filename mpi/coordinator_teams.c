@@ -88,7 +88,10 @@ static int choose_team(struct sg_coordinator *c, int first, int wanted)
 void sg_coordinator_hand_over(struct sg_coordinator *c, int64_t id, double wall_s)
 {
     struct sg_item_record *r = &c->items.record[id];
-    int wanted = c->level ? 1 : r->wanted_ranks ? r->wanted_ranks : r->base_ranks, first = r->rank;
+    int wanted = c->level >= STOP_NOW           ? 1
+                 : c->level || !r->wanted_ranks ? r->base_ranks
+                                                : r->wanted_ranks,
+        first = r->rank;
     double now_s = sg_now_s(), left_of_one_s = left_s(c, id, now_s) * team_speed(r->n_ranks);
     struct sg_err err = {0};
     if (c->items.ready[SG_SLOT_COMPUTE].n && wanted > r->base_ranks)

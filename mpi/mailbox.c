@@ -78,6 +78,7 @@ void sg_mailbox_close(struct sg_mailbox *mailbox)
 void sg_mailbox_send_take(struct sg_mailbox *mailbox, int to, struct sg_message *message)
 {
     message->peer = to;
+    atomic_fetch_add(&mailbox->n_bytes, (size_t)message->head.n_body);
     pthread_mutex_lock(&mailbox->lock);
     sg_message_push(&mailbox->outbox, message);
     int is_waiting = mailbox->is_waiting;
@@ -99,6 +100,7 @@ static sg_status drop_sent(struct sg_mailbox *mailbox, struct sg_err *err)
         if (status == SG_OK)
             status = sg_mpi_check(MPI_Testall(2, message->request, &flag, unused), "sending", err);
         if (flag) {
+            atomic_fetch_sub(&mailbox->n_bytes, (size_t)message->head.n_body);
             sg_message_free(message);
             mailbox->n_in_flight--;
         } else {
@@ -138,10 +140,12 @@ static sg_status send_all(struct sg_mailbox *mailbox, struct sg_err *err)
         pthread_mutex_unlock(&mailbox->lock);
         if (!message)
             return SG_OK;
-        if (message->peer == mailbox->rank)
+        if (message->peer == mailbox->rank) {
+            atomic_fetch_sub(&mailbox->n_bytes, (size_t)message->head.n_body);
             sg_message_push(&mailbox->local, message);
-        else
+        } else {
             SG_TRY(send_one(mailbox, message, err));
+        }
     }
     return SG_OK;
 }

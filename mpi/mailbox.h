@@ -29,6 +29,7 @@
 #include <limits.h>
 #include <mpi.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -79,7 +80,8 @@ struct sg_mailbox {
     struct sg_message_list local;     /* to this rank itself: never touches MPI */
     struct sg_message_list in_flight; /* sends that MPI has not finished */
     int n_in_flight;
-    long flight_us; /* the next nap while something flies */
+    atomic_size_t n_bytes; /* of bodies in outbox and in_flight */
+    long flight_us;        /* the next nap while something flies */
 };
 
 void sg_message_push(struct sg_message_list *list, struct sg_message *message);

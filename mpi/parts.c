@@ -63,7 +63,7 @@ void sg_part_table_destroy(struct sg_part_table *t)
 void sg_part_table_forget(struct sg_part_table *t, int rank)
 {
     struct rank *r = &t->rank[rank];
-    r->is_unknown |= r->n > 0;
+    r->is_unknown = 1;
     r->n = 0;
     r->n_bytes = 0;
 }

@@ -282,9 +282,10 @@ static void begin_compute(struct sg_worker *w, int64_t item)
 }
 
 /* Returns whether the work hands over. */
-static int end_compute(struct sg_worker *w, sg_status status)
+static int end_compute(struct sg_worker *w, int64_t item, sg_status status)
 {
-    atomic_store(&w->yield, -1);
+    int64_t own = item; /* the next item's wish may have come already */
+    atomic_compare_exchange_strong(&w->yield, &own, -1);
     pthread_mutex_lock(&w->lock);
     w->progress.item = -1;
     pthread_mutex_unlock(&w->lock);
@@ -342,7 +343,7 @@ static void do_work(struct sg_worker *w, enum sg_slot slot, struct sg_message *m
     if (message->head.n_ranks > 1 && work.team.comm != MPI_COMM_NULL)
         MPI_Comm_free(&work.team.comm);
     if (slot == SG_SLOT_COMPUTE)
-        hands_over = end_compute(w, status);
+        hands_over = end_compute(w, message->head.item, status);
     message->head.how = hands_over;
     if (leader)
         report_take(w, message, status, &result, sg_now_s() - start_s, &err);

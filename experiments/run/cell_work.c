@@ -63,6 +63,14 @@ sg_status sg_cell_payload(struct sg_shared_rows *rows, struct sg_engine *e, cons
     return status;
 }
 
+void sg_cell_forget_snapshot(const struct sg_prepared *p, const struct sg_cell *c)
+{
+    char *path = p->study->results ? sg_strf("%s/%s" SNAPSHOT, p->study->results, c->id) : NULL;
+    if (path)
+        sg_train_snapshot_remove(path);
+    sg_free(path);
+}
+
 /* Whether a name in the results folder is that of a snapshot, or of what a killed writer has left of one (model/snapshot.h). */
 static int is_snapshot(const char *name, char id[SG_HEX])
 {
@@ -315,8 +323,6 @@ static sg_status train_cell(const struct sg_prepared *p, const struct sg_cell_me
         json_decref(more);
         status = sg_agree(&w->team, status, err);
     }
-    if (status == SG_OK && path && w->team.rank == 0)
-        sg_train_snapshot_remove(path);
     sg_train_result_free(&r);
     return status;
 }

@@ -28,6 +28,10 @@ sg_status sg_cell_payload(struct sg_shared_rows *rows, struct sg_engine *e, cons
                           const struct sg_raw_models *models, const struct sg_prepared *p,
                           const struct sg_cell *c, struct sg_buf *payload, struct sg_err *err) SG_MUST_USE;
 
+/* Rank 0, when the cell's result is committed: not before, since a disk may be full, or the run be killed. One that is out of this node's sight
+ * stays until a run begins there (sg_cell_tidy). */
+void sg_cell_forget_snapshot(const struct sg_prepared *p, const struct sg_cell *c);
+
 /* Rank 0, before any cell is trained. Removes the snapshot files that nothing will go on from: of cells that are done, or
  * not in this study. What cannot be removed stays. */
 sg_status sg_cell_tidy(const struct sg_prepared *p, struct sg_ledger *l, struct sg_err *err) SG_MUST_USE;

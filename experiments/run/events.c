@@ -91,7 +91,7 @@ void sg_event_run_ended(const struct sg_run *r, sg_status status, const char *wh
     json_t *o = make(r, "run_ended");
     if (!o)
         return;
-    set_int(o, "exit_code", (int64_t)status);
+    set_int(o, "exit_code", status == SG_FULL ? SG_STOPPED : (int64_t)status);
     set_text(o, "why", status == SG_OK ? "" : why);
     set_counts(o, r);
     set_real(o, "cost_usd", r->progress.cost_usd < 0 ? (double)NAN : r->progress.cost_usd);
@@ -152,25 +152,15 @@ void sg_event_cell_started(const struct sg_run *r, const struct sg_cell *c, cons
     print_take(o);
 }
 
-/* The result as experiments/run/cell_work.h has it, which is in the ledger already: NaN where it cannot be read. */
+/* Of the own test rows; NaN where it cannot be read. */
 static double accuracy_of(const struct sg_run *r, const struct sg_cell *c, const struct sg_outcome *o)
 {
     const struct sg_task_data *d = &r->p->data[c->task];
     struct sg_err unsaid = {0};
     struct sg_metrics m = sg_metrics_none();
-    json_t *head = NULL;
-    size_t at = 0;
-    if (sg_json_take_head(o->result, o->n_result, "the result of a cell", &head, &at, &unsaid) != SG_OK)
-        return (double)NAN;
-    size_t n_loss = (size_t)sg_json_int_or(head, "n_steps", 0),
-           k = (size_t)sg_json_int_or(head, "n_classes", 0), n = (size_t)d->test.n * k;
-    float *logits = sg_alloc(n + 1, sizeof *logits); /* aligned */
-    if (logits && o->n_result >= at + (n_loss + n) * sizeof *logits) {
-        memcpy(logits, (const char *)o->result + at + n_loss * sizeof *logits, n * sizeof *logits);
-        (void)!sg_metrics_of(d->test_label, logits, d->test.n, (int)k, &m, NULL, &unsaid);
-    }
-    sg_free(logits);
-    json_decref(head);
+    struct sg_cell_found found;
+    if (sg_cell_result_take(o->result, o->n_result, &found, &unsaid) == SG_OK && found.n_eval >= d->test.n)
+        (void)!sg_metrics_of(d->test_label, found.logits, d->test.n, (int)found.n_classes, &m, NULL, &unsaid);
     return m.accuracy;
 }
 

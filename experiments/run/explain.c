@@ -161,8 +161,9 @@ static sg_status list_json(const struct search *s, struct sg_buf *out, struct sg
         const struct sg_explained *c = &s->found[i];
         struct sg_buf words = sg_buf_make(1000);
         put_words(c, &words);
-        json_array_append_new(list, json_pack("{s:s,s:s,s:b,s:s}", "cell", c->id, "status", c->status,
-                                              "in_study", c->ordinal >= 0, "words", sg_buf_text(&words)));
+        json_array_append_new(list, json_pack("{s:o,s:o,s:b,s:o}", "cell", sg_explain_safe(c->id), "status",
+                                              sg_explain_safe(c->status), "in_study", c->ordinal >= 0,
+                                              "words", sg_explain_safe(sg_buf_text(&words))));
         sg_buf_free(&words);
     }
     SG_TRY(

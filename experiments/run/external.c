@@ -129,7 +129,7 @@ static sg_status write_rows(const char *dir, const char *name, const struct sg_e
     if (!path || (!good && !why))
         status = sg_fail_memory(err, 1000);
     else if (!good)
-        status = sg_fail(err, SG_FAILED, "%s: cannot be written: %s", path, strerror(why));
+        status = sg_fail(err, sg_write_status(why), "%s: cannot be written: %s", path, strerror(why));
     sg_free(path);
     return status;
 }

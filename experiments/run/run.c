@@ -122,7 +122,10 @@ static sg_status engine_run(struct sg_run *r, struct sg_err *err)
                                     .until_s = sg_watch_until_s()};
     if (status == SG_OK)
         status = sg_engine_run(engine, world->rank == 0 ? &hooks : NULL, err);
-    sg_run_end_results(r);
+    if (world->rank == 0)
+        sg_run_end_results(r);
+    if (status == SG_OK) /* short cells are committed by turns, and there are no more */
+        status = sg_agree(world, world->rank == 0 ? sg_ledger_commit(r->ledger, err) : SG_OK, err);
     sg_engine_destroy(engine);
     return status;
 }

@@ -65,8 +65,11 @@ sg_status sg_run_cell_done(void *context, void *user, const struct sg_outcome *o
     r->progress.n_cells_failed += o->status != SG_OK;
     r->n_probes_over += c->classifier == SG_PROBE;
     r->n_probes_now += c->classifier == SG_PROBE;
-    if (o->wall_s >= SHORT_S)
+    if (o->wall_s >= SHORT_S) { /* a shorter one that was resumed is tidied up by the next run */
         SG_TRY(sg_ledger_commit(r->ledger, err));
+        if (o->status == SG_OK)
+            sg_cell_forget_snapshot(r->p, c);
+    }
     sg_event_cell_over(r, c, o);
     return o->status == SG_OK ? SG_OK : sg_run_check_failed(r, o->reason, err);
 }

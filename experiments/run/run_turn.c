@@ -204,5 +204,9 @@ sg_status sg_run_tick(void *context, const struct sg_engine *e, struct sg_err *e
         SG_TRY(sg_run_note_waits(r, err));
     keep_cache(r);
     show_progress(r, s.draining);
-    return s.draining ? SG_OK : keep_results(r, err);
+    if (!s.draining)
+        return keep_results(r, err);
+    if (r->results)
+        (void)sg_results_thread_is_over(r->results); /* which lets go of the ledger */
+    return SG_OK;
 }

@@ -492,8 +492,9 @@ sg_status sg_ledger_open_held(const struct sg_ledger *l, struct sg_ledger **out,
     char *dir = sg_path_dir(l->path);
     struct sg_ledger *copy = sg_alloc(1, sizeof *copy);
     sg_status status = dir && copy ? SG_OK : sg_fail_memory(err, sizeof *copy);
-    if (status == SG_OK) {
+    if (copy)
         copy->fd = -1;
+    if (status == SG_OK) {
         copy->row = sg_buf_make(ROW_MAX);
         copy->path = sg_strdup(l->path);
         status = copy->path ? open_copy(copy, l->fd, dir, err) : sg_fail_memory(err, strlen(l->path));

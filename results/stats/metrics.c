@@ -233,6 +233,9 @@ sg_status sg_metrics_of(const int32_t *gold, const float *logits, int64_t n, int
                         struct sg_metrics *out, struct sg_class_metrics *per_class, struct sg_err *err)
 {
     struct counts c = {0};
+    if (n_classes < 1 || n_classes > SG_MAX_CLASSES)
+        return sg_fail(err, SG_FAILED, "predictions of %d classes: there are 1 to %d", n_classes,
+                       (int)SG_MAX_CLASSES);
     struct sureness *s = sg_alloc((size_t)n * 2 + 1, sizeof *s);
     if (!s)
         return sg_fail_memory(err, ((size_t)n * 2 + 1) * sizeof *s);

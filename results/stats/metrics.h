@@ -55,7 +55,8 @@ struct sg_metrics sg_metrics_none(void);
 /* The class with the largest logit; the lower index wins a tie. */
 int32_t sg_argmax(const float *logits, int n_classes);
 
-/* gold (n), logits (n, K). per_class: (K) of the caller's, may be NULL. Fails without memory for n probabilities. */
+/* gold (n), logits (n, K). per_class: (K) of the caller's, may be NULL. Fails without memory for n probabilities, and where K is not
+ * 1 to SG_MAX_CLASSES: a damaged ledger may say anything. */
 sg_status sg_metrics_of(const int32_t *gold, const float *logits, int64_t n, int n_classes,
                         struct sg_metrics *out, struct sg_class_metrics *per_class,
                         struct sg_err *err) SG_MUST_USE;

@@ -56,6 +56,8 @@ static void in_another_order(const int32_t *gold, const float *logits, int64_t n
             l[r * n_classes + k] = logits[(n - 1 - r) * n_classes + k];
     }
     assert_int_equal(sg_metrics_of(g, l, n, n_classes, &m, NULL, &err), SG_OK);
+    assert_int_equal(sg_metrics_of(g, l, n, SG_MAX_CLASSES + 1, &m, NULL, &err),
+                     SG_FAILED); /* as a damaged ledger may say */
     assert_true(fabs(m.ece - all->ece) < 1e-14 && fabs(m.brier - all->brier) < 1e-14);
     sg_free(g);
     sg_free(l);
