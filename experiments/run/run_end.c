@@ -120,6 +120,7 @@ _Noreturn void sg_run_end_lost(struct sg_run *r, const char *text)
     if (sg_ledger_commit(r->ledger, &second) != SG_OK || write_end(r, SG_STOPPED, &why, &second) != SG_OK)
         sg_tell_warning("%s", second.text);
     sg_run_companion_end(r);
+    sg_run_end_results(r); /* whose thread reads the ledger */
     sg_ledger_close(r->ledger);
     sg_tell_sentence(why.text);
     sg_alive_abort(r->alive);
