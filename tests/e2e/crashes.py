@@ -12,7 +12,7 @@ from killing import visits
 
 # In the order in which a run comes to them: each life gets as far as its place, and leaves something to do for the next.
 PLACES = ["lease_enters", "lease_taken", "renaming/status.json", "renamed/status.json", "answer_came:3", "answer_recorded:5", "ledger_commits:6", "ledger_committed:6",
-          "cell_begins:2", "step_begins:9", "snapshot_half", "renaming/?*.run", "renamed/?*.run:2", "cell_over:2", "lease_beats", "cache_half",
+          "cell_begins:2", "step_begins:9", "snapshot_half", "renaming/?*.run", "renamed/?*.run:2", "cell_over:2", "cache_half",
           "renaming/*.jsonl.gz", "renamed/*.jsonl.gz", "embeddings_half", "renaming/embeddings.h5", "renamed/embeddings.h5", "h5_half", "renaming/results.h5",
           "renamed/results.h5", "lease_released"]
 places = sys.argv[1:] or PLACES
@@ -57,6 +57,14 @@ with sg.Folder() as folder, sg.Stub(folder, "--latency", "0.02") as stub:
     sg.check(not [p for p in (folder / "cache").iterdir() if ".tmp" in p.name], "the cache holds half a file")
 
     if places is PLACES:
+        # The lease beats every few seconds: what is bought must take longer.
+        (folder / "slow").mkdir()
+        with sg.Stub(folder / "slow", "--latency", "1") as slow:
+            took = ends_at("lease_beats", log, "run", *study, f"generator.base_url={slow.url}", "--results", folder / "beats", ranks=2)
+        print(f"lease_beats on 2 ranks, after {took:.1f} s")
+        out, _ = sg.run("run", *study, cache, "--results", folder / "beats", ranks=4)
+        sg.check(sg.digest(out) == sg.digest(calm), "ended at lease_beats, the digest is not the undisturbed run's")
+
         # What is made beside a folder: nothing of its name is there, or all of it, and it can be made again.
         sg.run("generate", *study, "tasks=[emotion]", "--results", folder / "other")
         for place in ("export_half:2", "export_renaming"):
