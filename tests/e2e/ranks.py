@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import sqlite3
+import subprocess
 import time
 
 import sg
@@ -23,20 +24,21 @@ def grows(folder):
     """Five long cells on four ranks: those that are done with the others join the fifth. Stopped then, it goes on on two ranks; the digest is that of one."""
     study = [*sg.QUICKSTART, "tasks=[sst2]", "mixes=[raw]", "raw=[8]", "seeds.data=5"]
     os.environ["SG_TEAM_CHANGE_S"] = sg.ENVIRONMENT["SG_TEAM_CHANGE_S"] = "0.02"  # ranks join for less than seconds, too
-    for steps in (600, 1500, 4000):
+    for steps in (1500, 4000, 12000):
         longer, results = [*study, f"train.steps={steps}", "--offline"], folder / f"grown{steps}"
-        process = sg.begin("run", *longer, "--quiet", "--results", results, ranks=4)
-        while process.poll() is None:
-            time.sleep(0.02)
-            with contextlib.suppress(OSError, ValueError):
-                if json.loads((results / "status.json").read_text())["n_cells_done"] == 4:
-                    break
-        time.sleep(steps / 2500)
+        process = subprocess.Popen(sg.command("run", *longer, "--json", "--results", results, ranks=4), cwd=sg.ROOT, env=sg.ENVIRONMENT, start_new_session=True,
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        for line in process.stdout:  # a cell is started once more when it has another team
+            event = json.loads(line)
+            if event["event"] == "cell_started" and event["n_ranks"] > 1:
+                break
+        time.sleep(steps / 20000)
         for _ in range(2):  # the second one: at once
             if process.poll() is None:
-                os.killpg(process.pid, signal.SIGUSR1)
+                process.send_signal(signal.SIGUSR1)
                 time.sleep(0.1)
-        process.wait(timeout=120)
+        process.stdout.read()
+        sg.wait(process)
         # So short a cell leaves a checkpoint only when it has had another team.
         if list(results.glob("*.run")):
             break

@@ -83,14 +83,15 @@ static sg_status done(void *context, void *user, const struct sg_outcome *o, str
 {
     (void)context, (void)e;
     struct came *c = &came[((struct sg_cell_item *)user)->cell - p->grid.cell];
-    json_t *head = NULL;
-    size_t at;
+    struct sg_cell_found found;
+    json_error_t why;
     c->n++;
     c->status = o->status;
     snprintf(c->reason, sizeof c->reason, "%s", o->reason);
     if (o->status != SG_OK)
         return SG_OK;
-    SG_TRY(sg_json_take_head(o->result, o->n_result, "a result", &head, &at, err));
+    SG_TRY(sg_cell_result_take(o->result, o->n_result, &found, err));
+    json_t *head = json_loadb(found.text, (size_t)found.n_text, 0, &why);
     snprintf(c->weights, sizeof c->weights, "%s", sg_json_text_or(head, "weights_sha256", ""));
     json_decref(head);
     return SG_OK;

@@ -182,7 +182,7 @@ int main(int argc, char **argv)
     barrier();
 
     struct sg_embeddings *e = NULL; /* more than any disk has */
-    CHECK(sg_embeddings_create(&world, path, "with", (int64_t)1 << 60, &e, &err) == SG_FAILED && !e, "room");
+    CHECK(sg_embeddings_create(&world, path, "with", (int64_t)1 << 60, &e, &err) == SG_FULL && !e, "room");
     CHECK(strstr(err.text, "make room"), "%s", err.text);
     CHECK(sg_embeddings_create(&world, path, "other", 1 << 20, &e, &err) == SG_OK, "%s", err.text);
     sg_embeddings_discard(e); /* the old one stays */
