@@ -141,6 +141,9 @@ static void look(struct sg_alive *a)
 {
     double now_s = sg_now_s(), longest_s = 0;
     const struct peer *silent = NULL;
+    if (now_s - a->seen_s >
+        1) /* it was this process that stood still, since `forgive`: the next turn knows */
+        return;
     for (int i = 0; i < a->n; i++)
         if (!a->peer[i].is_over && now_s - a->peer[i].heard_s > longest_s) {
             longest_s = now_s - a->peer[i].heard_s;
