@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -161,13 +162,23 @@ sg_status sg_json_take_head(const void *bytes, size_t n, const char *what, json_
     return *head ? SG_OK : sg_fail(err, SG_FAILED, "%s is damaged: %s", what, why.text);
 }
 
+json_t *sg_json_safe(const char *text, size_t n)
+{
+    struct sg_buf b = sg_buf_make(1 << 16);
+    sg_buf_safe(&b, text ? text : "", n);
+    json_t *o = b.failed ? NULL : json_string(sg_buf_text(&b));
+    sg_buf_free(&b);
+    return o;
+}
+
+json_t *sg_json_real(double x)
+{
+    return isfinite(x) ? json_real(x) : json_null();
+}
+
 sg_status sg_json_add_sentence(json_t *list, char *text, struct sg_err *err)
 {
-    struct sg_buf b = sg_buf_make(1 << 14);
-    if (text)
-        sg_buf_safe(&b, text, 1000);
-    json_t *s = text && !b.failed ? json_string(sg_buf_text(&b)) : NULL;
-    sg_buf_free(&b);
+    json_t *s = text ? sg_json_safe(text, 1000) : NULL;
     sg_free(text);
     return s && json_array_append_new(list, s) == 0 ? SG_OK : sg_fail_memory(err, 1000);
 }

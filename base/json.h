@@ -42,6 +42,10 @@ sg_status sg_json_number(const json_t *object, const char *key, double missing, 
 sg_status sg_json_bool(const json_t *object, const char *key, int missing, const char *where, int *out,
                        struct sg_err *err) SG_MUST_USE;
 
+/* A text of any bytes as at most n safe ones (sg_buf_safe; jansson takes UTF-8 alone), NULL being ""; NULL: no memory. A number, null where it is not finite. */
+json_t *sg_json_safe(const char *text, size_t n);
+json_t *sg_json_real(double x);
+
 /* Adds the text of a value, which is taken (NULL: no memory). */
 sg_status sg_json_put(struct sg_buf *b, json_t *value, struct sg_err *err) SG_MUST_USE;
 

@@ -14,13 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Text of any bytes; jansson takes UTF-8 alone. */
 static void set_text(json_t *o, const char *key, const char *text)
 {
-    struct sg_buf b = sg_buf_make(1 << 16);
-    sg_buf_safe(&b, text ? text : "", 4000);
-    json_object_set_new(o, key, json_string(sg_buf_text(&b)));
-    sg_buf_free(&b);
+    json_object_set_new(o, key, sg_json_safe(text, 4000));
 }
 
 static void set_int(json_t *o, const char *key, int64_t x)
@@ -30,7 +26,7 @@ static void set_int(json_t *o, const char *key, int64_t x)
 
 static void set_real(json_t *o, const char *key, double x)
 {
-    json_object_set_new(o, key, isfinite(x) ? json_real(x) : json_null());
+    json_object_set_new(o, key, sg_json_real(x));
 }
 
 /* NULL: nobody wants it. Members stand in the order in which they are set. */

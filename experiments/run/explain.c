@@ -161,9 +161,10 @@ static sg_status list_json(const struct search *s, struct sg_buf *out, struct sg
         const struct sg_explained *c = &s->found[i];
         struct sg_buf words = sg_buf_make(1000);
         put_words(c, &words);
-        json_array_append_new(list, json_pack("{s:o,s:o,s:b,s:o}", "cell", sg_explain_safe(c->id), "status",
-                                              sg_explain_safe(c->status), "in_study", c->ordinal >= 0,
-                                              "words", sg_explain_safe(sg_buf_text(&words))));
+        json_array_append_new(list,
+                              json_pack("{s:o,s:o,s:b,s:o}", "cell", sg_json_safe(c->id, 8000), "status",
+                                        sg_json_safe(c->status, 8000), "in_study", c->ordinal >= 0, "words",
+                                        sg_json_safe(sg_buf_text(&words), 8000)));
         sg_buf_free(&words);
     }
     SG_TRY(

@@ -14,18 +14,9 @@
 #include <sys/stat.h>
 #include <time.h>
 
-json_t *sg_explain_safe(const char *text)
+static json_t *text_of(const char *text)
 {
-    struct sg_buf b = sg_buf_make(1 << 16);
-    sg_buf_safe(&b, text ? text : "", 8000);
-    json_t *o = json_string(sg_buf_text(&b));
-    sg_buf_free(&b);
-    return o;
-}
-
-static json_t *real_of(double x)
-{
-    return isfinite(x) ? json_real(x) : json_null();
+    return sg_json_safe(text, 8000);
 }
 
 /* Members of `from` by these names, those that it has. */
@@ -83,13 +74,13 @@ static sg_status add_pool(struct sg_ledger *l, const struct sg_explained *c, jso
         return SG_OK;
     SG_TRY(sg_ledger_pool_see(l, c->pool, &p, err));
     double usd = p.n_cost_unknown ? (double)NAN : p.usd;
-    json_t *o = json_pack("{s:o,s:o,s:o,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:I,s:o}", "id", sg_explain_safe(c->pool),
-                          "status", sg_explain_safe(p.found ? p.status : "planned"), "shortfall",
-                          sg_explain_safe(p.shortfall), "n", (json_int_t)p.n, "n_requests",
-                          (json_int_t)p.n_requests, "n_failed", (json_int_t)p.n_failed, "n_imported",
-                          (json_int_t)p.n_imported, "tokens_in", (json_int_t)p.tokens_in, "tokens_out",
-                          (json_int_t)p.tokens_out, "usd", real_of(usd), "n_cells", (json_int_t)p.n_cells,
-                          "usd_a_cell", real_of(p.n_cells ? usd / (double)p.n_cells : usd));
+    json_t *o =
+        json_pack("{s:o,s:o,s:o,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:I,s:o}", "id", text_of(c->pool), "status",
+                  text_of(p.found ? p.status : "planned"), "shortfall", text_of(p.shortfall), "n",
+                  (json_int_t)p.n, "n_requests", (json_int_t)p.n_requests, "n_failed", (json_int_t)p.n_failed,
+                  "n_imported", (json_int_t)p.n_imported, "tokens_in", (json_int_t)p.tokens_in, "tokens_out",
+                  (json_int_t)p.tokens_out, "usd", sg_json_real(usd), "n_cells", (json_int_t)p.n_cells,
+                  "usd_a_cell", sg_json_real(p.n_cells ? usd / (double)p.n_cells : usd));
     sg_ledger_pool_seen_free(&p);
     json_object_set_new(facts, "pool", o);
     return SG_OK;
@@ -110,9 +101,9 @@ static sg_status add_result(struct sg_ledger *l, const struct sg_explained *c, j
         return status;
     json_t *o = picked(c->result, name, sizeof name / sizeof name[0]);
     json_object_set_new(o, "n_test", json_integer((json_int_t)m.n));
-    json_object_set_new(o, "accuracy", real_of(m.accuracy));
-    json_object_set_new(o, "macro_f1", real_of(m.macro_f1));
-    json_object_set_new(o, "loss", real_of(m.loss));
+    json_object_set_new(o, "accuracy", sg_json_real(m.accuracy));
+    json_object_set_new(o, "macro_f1", sg_json_real(m.macro_f1));
+    json_object_set_new(o, "loss", sg_json_real(m.loss));
     json_object_set_new(facts, "result", o);
     return SG_OK;
 }
@@ -178,14 +169,14 @@ static sg_status for_answers(struct sg_ledger *l, const char *kind, const char *
     if (!w.found)
         return SG_OK;
     json_object_set_new(why, "for", json_string(kind));
-    json_object_set_new(why, "id", sg_explain_safe(id));
-    json_object_set_new(why, "what", sg_explain_safe(w.what));
+    json_object_set_new(why, "id", text_of(id));
+    json_object_set_new(why, "what", text_of(w.what));
     json_object_set_new(why, "n_have", json_integer((json_int_t)w.n_have));
     json_object_set_new(why, "n_wanted", json_integer((json_int_t)w.n_wanted));
     json_object_set_new(why, "n_missing",
                         w.n_missing < 0 ? json_null() : json_integer((json_int_t)w.n_missing));
-    json_object_set_new(why, "waits_for", sg_explain_safe(w.waits_for));
-    json_object_set_new(why, "updated", sg_explain_safe(w.updated));
+    json_object_set_new(why, "waits_for", text_of(w.waits_for));
+    json_object_set_new(why, "updated", text_of(w.updated));
     sg_buf_printf(words, "for %s ",
                   strcmp(kind, "pool") == 0 ? "its pool" : "what the LLM says of its pool:");
     sg_status status = put_consumer(l, &w, unit, words, err);
@@ -193,8 +184,8 @@ static sg_status for_answers(struct sg_ledger *l, const char *kind, const char *
     if (status == SG_OK)
         status = sg_ledger_last_failure(l, &reason, &when, err);
     if (reason) {
-        json_object_set_new(why, "last_failure", sg_explain_safe(reason));
-        json_object_set_new(why, "last_failure_at", sg_explain_safe(when));
+        json_object_set_new(why, "last_failure", text_of(reason));
+        json_object_set_new(why, "last_failure_at", text_of(when));
     }
     sg_free(reason);
     sg_free(when);
@@ -237,7 +228,7 @@ static sg_status add_why_waits(struct sg_ledger *l, const char *folder, const st
     }
     if (!holder)
         sg_buf_puts(&words, "; no run is at work here");
-    json_object_set_new(why, "words", sg_explain_safe(sg_buf_text(&words)));
+    json_object_set_new(why, "words", text_of(sg_buf_text(&words)));
     json_object_set_new(facts, "waits", why);
     sg_buf_free(&words);
     json_decref(row);
@@ -254,10 +245,9 @@ sg_status sg_explain_facts(struct sg_ledger *l, const char *folder, const struct
     sg_cell_words_read(c->settings, &w);
     sg_cell_words_put(&w, &words);
     json_t *o =
-        json_pack("{s:o,s:o,s:o,s:b,s:o,s:o}", "cell", sg_explain_safe(c->id), "words",
-                  sg_explain_safe(sg_buf_text(&words)), "status", sg_explain_safe(c->status), "in_study",
-                  c->ordinal >= 0, "recorded", sg_explain_safe(is_planned ? "" : c->created), "reason",
-                  sg_explain_safe(is_planned ? "" : c->reason));
+        json_pack("{s:o,s:o,s:o,s:b,s:o,s:o}", "cell", text_of(c->id), "words", text_of(sg_buf_text(&words)),
+                  "status", text_of(c->status), "in_study", c->ordinal >= 0, "recorded",
+                  text_of(is_planned ? "" : c->created), "reason", text_of(is_planned ? "" : c->reason));
     sg_buf_free(&words);
     sg_status status = o ? SG_OK : sg_fail_memory(err, 1000);
     if (status == SG_OK && is_planned)

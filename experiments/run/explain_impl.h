@@ -18,9 +18,6 @@ struct sg_explained {
 sg_status sg_explain_facts(struct sg_ledger *l, const char *folder, const struct sg_explained *c,
                            json_t **out, struct sg_err *err) SG_MUST_USE;
 
-/* A JSON string of what a ledger says, whatever bytes that has; NULL: "". */
-json_t *sg_explain_safe(const char *text);
-
 /* Adds the object in words. */
 void sg_explain_text(const json_t *facts, struct sg_buf *out);
 

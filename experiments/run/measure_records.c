@@ -200,8 +200,7 @@ sg_status sg_record_put_task(struct sg_ledger *l, const struct sg_prepared *p, c
         for (int64_t b = a + 1; b < n_pools; b++) {
             double d = distance[a * n_pools + b];
             json_array_append_new(list, json_pack("[sso]", sg_part_name(p, &part[2 + a]),
-                                                  sg_part_name(p, &part[2 + b]),
-                                                  isfinite(d) ? json_real(d) : json_null()));
+                                                  sg_part_name(p, &part[2 + b]), sg_json_real(d)));
         }
     json_object_set_new(o, "distances", list);
     json_object_set_new(o, "test", numbers_of(test));

@@ -1,6 +1,7 @@
 #include "experiments/run/progress.h"
 
 #include "base/file.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/tell.h"
 #include "base/text.h"
@@ -103,26 +104,16 @@ int sg_progress_seal(const json_t *status, char seal[SG_HEX])
     return text != NULL;
 }
 
-/* jansson takes UTF-8 alone. */
-static json_t *safe_string(const char *text, size_t n)
-{
-    struct sg_buf b = sg_buf_make(8192);
-    sg_buf_safe(&b, text, n);
-    json_t *o = b.failed ? NULL : json_string(sg_buf_text(&b));
-    sg_buf_free(&b);
-    return o;
-}
-
 static json_t *ranks_json(const struct sg_progress *p)
 {
     json_t *list = json_array();
     for (int i = 0; i < p->n_ranks_shown; i++) {
         const struct sg_progress_rank *x = &p->rank[i];
         json_array_append_new(list, json_pack("{s:i,s:o,s:o,s:s,s:f,s:i,s:i,s:I}", "rank", x->rank, "host",
-                                              safe_string(x->host, sizeof x->host), "work",
-                                              safe_string(x->work, sizeof x->work), "cell", x->cell, "work_s",
-                                              x->work_s, "n_team", x->n_team, "team", x->first, "n_in_flight",
-                                              (json_int_t)x->n_in_flight));
+                                              sg_json_safe(x->host, sizeof x->host), "work",
+                                              sg_json_safe(x->work, sizeof x->work), "cell", x->cell,
+                                              "work_s", x->work_s, "n_team", x->n_team, "team", x->first,
+                                              "n_in_flight", (json_int_t)x->n_in_flight));
     }
     return list;
 }

@@ -76,7 +76,7 @@ double sg_watch_until_s(void)
     return left_s > 0 ? sg_now_s() + left_s - fmin(75, left_s / 20) : 0;
 }
 
-static void catch (int signal_number)
+static void handle(int signal_number)
 {
     struct sigaction a = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
     sigemptyset(&a.sa_mask);
@@ -85,8 +85,8 @@ static void catch (int signal_number)
 
 void sg_watch_early_signals(void)
 {
-    catch (SIGUSR1);
-    catch (SIGUSR2);
+    handle(SIGUSR1);
+    handle(SIGUSR2);
 }
 
 void sg_watch_signals(const struct sg_team *world, const char *when_dropped)
@@ -95,7 +95,7 @@ void sg_watch_signals(const struct sg_team *world, const char *when_dropped)
     speaks = world->rank == 0;
     dropped = when_dropped ? when_dropped : goes_on;
     for (size_t i = 0; i < sizeof stop / sizeof stop[0]; i++)
-        catch (stop[i]);
+        handle(stop[i]);
     if (speaks && last_signal)
         (void)!write(STDERR_FILENO, drains, strlen(drains));
     signal(SIGPIPE, SIG_IGN);

@@ -1,17 +1,12 @@
 /* One object: today's members for programs (results/report/report_json.h), and the sections that a person is shown. */
+#include "base/json.h"
 #include "results/report/form.h"
 #include "results/report/report_json.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const size_t JSON_MAX = (size_t)1 << 30;
-
-static json_t *real(double x)
-{
-    return isfinite(x) ? json_real(x) : json_null();
-}
 
 static json_t *texts(const struct sg_doc_section *s, enum sg_doc_kind a, enum sg_doc_kind b)
 {
@@ -26,8 +21,8 @@ static json_t *cell_of(const struct sg_doc_cell *c, enum sg_doc_column_type type
 {
     if (type == SG_DOC_TEXT)
         return json_string(c->text);
-    return json_pack("{s:o, s:o, s:o, s:s}", "value", real(c->value), "low", real(c->low), "high",
-                     real(c->high), "text", c->text);
+    return json_pack("{s:o, s:o, s:o, s:s}", "value", sg_json_real(c->value), "low", sg_json_real(c->low),
+                     "high", sg_json_real(c->high), "text", c->text);
 }
 
 static json_t *table_of(const struct sg_doc_table *t)
@@ -57,13 +52,14 @@ static json_t *figure_of(const struct sg_figure *f)
     json_t *points = json_array();
     for (int64_t i = 0; i < f->n_points; i++) {
         const struct sg_figure_point *p = &f->point[i];
-        json_array_append_new(points, json_pack("{s:s, s:s, s:o, s:o, s:o, s:o}", "series",
-                                                f->series[p->series], "label", p->label, "x", real(p->x), "y",
-                                                real(p->y), "low", real(p->low), "high", real(p->high)));
+        json_array_append_new(points,
+                              json_pack("{s:s, s:s, s:o, s:o, s:o, s:o}", "series", f->series[p->series],
+                                        "label", p->label, "x", sg_json_real(p->x), "y", sg_json_real(p->y),
+                                        "low", sg_json_real(p->low), "high", sg_json_real(p->high)));
     }
     return json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:o, s:o}", "name", f->name, "title", f->title, "kind",
                      kind[f->kind], "x", f->x_label, "y", f->y_label, "log_x", f->log_x, "zero_line",
-                     real(f->zero_line), "points", points);
+                     sg_json_real(f->zero_line), "points", points);
 }
 
 static json_t *section_of(const struct sg_doc_section *s)

@@ -1,17 +1,12 @@
 #include "results/report/report_json.h"
 
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "results/report/scores.h"
 
 #include <math.h>
 #include <string.h>
-
-/* null where there is no number. */
-static json_t *real(double x)
-{
-    return isfinite(x) ? json_real(x) : json_null();
-}
 
 static json_t *text(const char *s)
 {
@@ -21,7 +16,8 @@ static json_t *text(const char *s)
 
 static json_t *estimate(const struct sg_estimate *e)
 {
-    return json_pack("{s:o, s:o, s:o}", "mean", real(e->mean), "low", real(e->low), "high", real(e->high));
+    return json_pack("{s:o, s:o, s:o}", "mean", sg_json_real(e->mean), "low", sg_json_real(e->low), "high",
+                     sg_json_real(e->high));
 }
 
 /* Of what a mean with its interval is: the numbers of the main table. Seeds that do not cross have a mean without one. */
@@ -101,8 +97,8 @@ static sg_status tasks(const struct sg_report_data *d, json_t *list, struct sg_e
         double n = (double)task->n_test;
         json_t *o = json_pack("{s:o, s:O, s:I, s:o, s:o, s:o}", "task", text(task->name), "classes",
                               task->classes, "n_test", (json_int_t)task->n_test, "chance_accuracy",
-                              real(1.0 / (double)task->n_classes), "largest_class",
-                              real(n > 0 ? (double)task->n_largest / n : (double)NAN), "rows", rows);
+                              sg_json_real(1.0 / (double)task->n_classes), "largest_class",
+                              sg_json_real(n > 0 ? (double)task->n_largest / n : (double)NAN), "rows", rows);
         if (json_array_append_new(list, o) != 0 && status == SG_OK)
             status = sg_fail_memory(err, 1000);
         SG_TRY(status);
@@ -115,11 +111,11 @@ static json_t *verified(const struct sg_report_pool *p)
 {
     const struct sg_report_verified *v = &p->verified;
     return json_pack("{s:o, s:b, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:o}", "model", text(p->verifier),
-                     "is_complete", v->is_complete, "n", real(v->n), "n_other", real(v->n_other),
-                     "n_unparsable", real(v->n_unparsable), "n_requests", (json_int_t)v->spend.n_requests,
-                     "n_failed_requests", (json_int_t)v->spend.n_failed, "tokens_in",
-                     (json_int_t)v->spend.tokens_in, "tokens_out", (json_int_t)v->spend.tokens_out,
-                     "cost_usd", real(v->spend.cost_usd));
+                     "is_complete", v->is_complete, "n", sg_json_real(v->n), "n_other",
+                     sg_json_real(v->n_other), "n_unparsable", sg_json_real(v->n_unparsable), "n_requests",
+                     (json_int_t)v->spend.n_requests, "n_failed_requests", (json_int_t)v->spend.n_failed,
+                     "tokens_in", (json_int_t)v->spend.tokens_in, "tokens_out",
+                     (json_int_t)v->spend.tokens_out, "cost_usd", sg_json_real(v->spend.cost_usd));
 }
 
 static json_t *pools(const struct sg_report_data *d)
@@ -132,12 +128,13 @@ static json_t *pools(const struct sg_report_data *d)
             "s:o, s:o, s:o, s:o}",
             "task", text(p->task), "method", text(p->method), "model", text(p->model), "seed_generation",
             (json_int_t)p->seed_generation, "seed_data", (json_int_t)p->seed_data, "status", text(p->status),
-            "n_wanted", real(p->n_wanted), "n", real(p->n), "shortfall", text(p->shortfall), "n_attempts",
-            real(p->n_attempts), "n_rejected", real(p->n_rejected), "rejects", p->rejects, "mean_similarity",
-            real(p->mean_similarity), "vendi", real(p->vendi), "n_requests", (json_int_t)p->n_requests,
-            "n_failed_requests", (json_int_t)p->n_failed, "tokens_in", (json_int_t)p->tokens_in, "tokens_out",
-            (json_int_t)p->tokens_out, "cost_usd", real(p->cost_usd), "n_near_raw", real(p->n_near_raw),
-            "n_near_test", real(p->n_near_test), "n_near_pool", real(p->n_near_pool));
+            "n_wanted", sg_json_real(p->n_wanted), "n", sg_json_real(p->n), "shortfall", text(p->shortfall),
+            "n_attempts", sg_json_real(p->n_attempts), "n_rejected", sg_json_real(p->n_rejected), "rejects",
+            p->rejects, "mean_similarity", sg_json_real(p->mean_similarity), "vendi", sg_json_real(p->vendi),
+            "n_requests", (json_int_t)p->n_requests, "n_failed_requests", (json_int_t)p->n_failed,
+            "tokens_in", (json_int_t)p->tokens_in, "tokens_out", (json_int_t)p->tokens_out, "cost_usd",
+            sg_json_real(p->cost_usd), "n_near_raw", sg_json_real(p->n_near_raw), "n_near_test",
+            sg_json_real(p->n_near_test), "n_near_pool", sg_json_real(p->n_near_pool));
         if (o && p->verified.is_asked)
             json_object_set_new(o, "llm_verified", verified(p));
         json_array_append_new(list, o);
@@ -151,17 +148,18 @@ static sg_status evaluations(const struct sg_report_data *d, json_t *list, struc
         const struct sg_report_evaluation *e = &d->evaluation[i];
         struct sg_report_encoder encoder;
         SG_TRY(sg_report_encoder_of(d, e->task, &encoder, err));
-        json_t *o =
-            json_pack("{s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:o}",
-                      "task", text(d->task[e->task].name), "model", text(e->model), "status", text(e->status),
-                      "shots", (json_int_t)e->shots, "seed", (json_int_t)e->seed, "n", real(e->n), "accuracy",
-                      estimate(&(struct sg_estimate){.mean = e->accuracy, .low = e->low, .high = e->high}),
-                      "n_unparsable", real(e->n_unparsable), "accuracy_parsed", real(e->accuracy_parsed),
-                      "macro_f1", real(e->macro_f1), "n_requests", (json_int_t)e->n_requests,
-                      "n_failed_requests", (json_int_t)e->n_failed, "tokens_in", (json_int_t)e->tokens_in,
-                      "tokens_out", (json_int_t)e->tokens_out, "cost_usd", real(e->cost_usd),
-                      "encoder_raw_only", group(d, &encoder.raw_row, SG_REPORT_RAW, &encoder.raw_only),
-                      "encoder_best", group(d, &encoder.best_row, encoder.best_mix, &encoder.best));
+        json_t *o = json_pack(
+            "{s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "task",
+            text(d->task[e->task].name), "model", text(e->model), "status", text(e->status), "shots",
+            (json_int_t)e->shots, "seed", (json_int_t)e->seed, "n", sg_json_real(e->n), "accuracy",
+            estimate(&(struct sg_estimate){.mean = e->accuracy, .low = e->low, .high = e->high}),
+            "n_unparsable", sg_json_real(e->n_unparsable), "accuracy_parsed",
+            sg_json_real(e->accuracy_parsed), "macro_f1", sg_json_real(e->macro_f1), "n_requests",
+            (json_int_t)e->n_requests, "n_failed_requests", (json_int_t)e->n_failed, "tokens_in",
+            (json_int_t)e->tokens_in, "tokens_out", (json_int_t)e->tokens_out, "cost_usd",
+            sg_json_real(e->cost_usd), "encoder_raw_only",
+            group(d, &encoder.raw_row, SG_REPORT_RAW, &encoder.raw_only), "encoder_best",
+            group(d, &encoder.best_row, encoder.best_mix, &encoder.best));
         if (!o || json_array_append_new(list, o) != 0)
             return sg_fail_memory(err, 1000);
     }
@@ -179,10 +177,11 @@ static json_t *contaminations(const struct sg_report_data *d)
             text(d->task[c->task].name), "model", text(c->model), "generator",
             c->generator[0] ? text(c->generator) : json_null(), "data_set", text(c->data_set), "split",
             text(c->split), "status", text(c->status), "verdict", known ? text(c->verdict) : json_null(),
-            "n_rows", (json_int_t)c->n_rows, "guided_rouge_l", real(c->guided), "general_rouge_l",
-            real(c->general), "difference", real(c->difference), "p", real(c->p), "n_requests",
-            (json_int_t)c->n_requests, "n_failed_requests", (json_int_t)c->n_failed, "tokens_in",
-            (json_int_t)c->tokens_in, "tokens_out", (json_int_t)c->tokens_out, "cost_usd", real(c->cost_usd));
+            "n_rows", (json_int_t)c->n_rows, "guided_rouge_l", sg_json_real(c->guided), "general_rouge_l",
+            sg_json_real(c->general), "difference", sg_json_real(c->difference), "p", sg_json_real(c->p),
+            "n_requests", (json_int_t)c->n_requests, "n_failed_requests", (json_int_t)c->n_failed,
+            "tokens_in", (json_int_t)c->tokens_in, "tokens_out", (json_int_t)c->tokens_out, "cost_usd",
+            sg_json_real(c->cost_usd));
         const struct {
             const char *name;
             int64_t n;
@@ -202,7 +201,7 @@ static json_t *spend_of(int64_t n, struct sg_report_spend x)
 {
     return n ? json_pack("{s:I, s:I, s:I, s:I, s:o}", "n_requests", (json_int_t)x.n_requests,
                          "n_failed_requests", (json_int_t)x.n_failed, "tokens_in", (json_int_t)x.tokens_in,
-                         "tokens_out", (json_int_t)x.tokens_out, "cost_usd", real(x.cost_usd))
+                         "tokens_out", (json_int_t)x.tokens_out, "cost_usd", sg_json_real(x.cost_usd))
              : NULL;
 }
 
@@ -215,19 +214,19 @@ static json_t *text_stats(const struct sg_report_data *d)
         int chose = b->chosen >= 0;
         json_array_append_new(
             list,
-            json_pack("{s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o}",
-                      "task", text(d->task[b->task].name), "method", p ? text(p->method) : json_null(),
-                      "seed_generation", p ? json_integer(p->seed_generation) : json_null(), "class",
-                      b->label < 0 ? json_null() : text(b->class_), "part", text(b->part), "n",
-                      (json_int_t)b->n, "chosen", chose ? json_integer(b->chosen) : json_null(),
-                      "chosen_share",
-                      chose ? estimate(&(struct sg_estimate){
-                                  .mean = b->chosen_share, .low = b->chosen_low, .high = b->chosen_high})
-                            : json_null(),
-                      "mean_words", real(b->mean_words), "n_words", (json_int_t)b->n_words, "distinct_1",
-                      real(b->distinct_1), "distinct_2", real(b->distinct_2), "opening", text(b->opening),
-                      "opening_share", real(b->opening_share), "question_share", real(b->question_share),
-                      "overlap", real(b->overlap)));
+            json_pack(
+                "{s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "task",
+                text(d->task[b->task].name), "method", p ? text(p->method) : json_null(), "seed_generation",
+                p ? json_integer(p->seed_generation) : json_null(), "class",
+                b->label < 0 ? json_null() : text(b->class_), "part", text(b->part), "n", (json_int_t)b->n,
+                "chosen", chose ? json_integer(b->chosen) : json_null(), "chosen_share",
+                chose ? estimate(&(struct sg_estimate){
+                            .mean = b->chosen_share, .low = b->chosen_low, .high = b->chosen_high})
+                      : json_null(),
+                "mean_words", sg_json_real(b->mean_words), "n_words", (json_int_t)b->n_words, "distinct_1",
+                sg_json_real(b->distinct_1), "distinct_2", sg_json_real(b->distinct_2), "opening",
+                text(b->opening), "opening_share", sg_json_real(b->opening_share), "question_share",
+                sg_json_real(b->question_share), "overlap", sg_json_real(b->overlap)));
     }
     return list;
 }
@@ -262,7 +261,7 @@ sg_status sg_report_json(const struct sg_report_data *d, json_t **out, struct sg
         (json_int_t)d->n_degenerate, "tasks", list, "pools", pools(d), "spend", "n_requests",
         (json_int_t)d->total_requests, "n_failed_requests", (json_int_t)d->total_failed_requests,
         "n_from_recording", (json_int_t)d->total_from_recording, "tokens_in", (json_int_t)d->total_tokens_in,
-        "tokens_out", (json_int_t)d->total_tokens_out, "cost_usd", known ? real(cost) : json_null(),
+        "tokens_out", (json_int_t)d->total_tokens_out, "cost_usd", known ? sg_json_real(cost) : json_null(),
         "llm_eval", spend_of(d->n_evaluations, sg_report_evaluations_spend(d)), "contamination",
         spend_of(d->n_contaminations, sg_report_contaminations_spend(d)), "failed", failed(d));
     if (d->is_unfinished && o)

@@ -8,6 +8,7 @@ import subprocess
 import time
 
 import fault
+import killing
 import sg
 from fault import KEY, check
 
@@ -70,16 +71,7 @@ def key_in_the_address():
 
 def ranks_below(pid):
     """The synthgrid processes that pid has started, or itself."""
-    parent, found = {}, [pid]
-    for entry in pathlib.Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                parent[int(entry.name)] = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1])
-            except (OSError, ValueError):
-                pass
-    for one in found:
-        found += [child for child, of in parent.items() if of == one]
-    return [p for p in found if pathlib.Path(f"/proc/{p}/comm").read_text().strip() == "synthgrid"]
+    return [p for p in (pid, *killing.family(pid)) if killing.name(p) == "synthgrid"]
 
 
 def while_it_runs(results, stub, ranks, look, before=()):
